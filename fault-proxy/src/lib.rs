@@ -1,0 +1,1 @@
+//! Toxiproxy-compatible fault proxy and the one async client for its API.

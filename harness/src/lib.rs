@@ -1,0 +1,1 @@
+//! Load-testing and chaos harness for WebSocket chat services.
