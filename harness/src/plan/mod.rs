@@ -6,6 +6,10 @@
 //!
 //! **Units:** `*_us` are microseconds; `at_us` and `start_us` count from load start.
 
+pub(crate) mod arrivals;
+pub(crate) mod seed;
+pub(crate) mod visit;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
