@@ -18,7 +18,9 @@ compile_error!(
     "harness runs on Linux only: it stands on timerfd, epoll and the kernel's receive stamps"
 );
 
+mod client;
 mod clock;
+mod load;
 mod plan;
 mod record;
 mod result;

@@ -111,11 +111,8 @@ mod tests {
 
     #[test]
     fn the_closed_model_waits_for_the_answer() {
-        let mut arrivals = Arrivals::new(
-            7,
-            &message(Arrival::Closed, 1_000),
-            &visit(0, 0, 1_000_000),
-        );
+        let mut arrivals =
+            Arrivals::new(7, &message(Arrival::Closed, 1_000), &visit(0, 0, 1_000_000));
         assert!(arrivals.take_due(1_000).is_some());
         assert_eq!(arrivals.take_due(u64::MAX), None);
         arrivals.answered(5_000);

@@ -16,10 +16,12 @@ pub(crate) enum Purpose {
     Arrivals = 1,
     /// When a reconnector ends its session.
     Leaving = 2,
-    /// Jitter of backoffs: depends on what the server does, so never shared with the others.
+    /// Jitter of backoffs: how many are drawn depends on the server.
     Backoff = 3,
     /// Length of a message's text.
     Text = 4,
+    /// Jitter of further attempts at a message.
+    Retry = 5,
 }
 
 /// Random numbers that belong to one client and one purpose.

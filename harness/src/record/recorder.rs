@@ -70,6 +70,12 @@ impl Recorder {
         });
     }
 
+    /// The plan intended a message by now.
+    pub(crate) fn intended(&mut self) {
+        self.recording.planned_sends += 1;
+        self.counters.sent.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// A message was first put on a socket.
     pub(crate) fn first_send(&mut self, intended_us: u64, ready_us: u64, written_us: u64) {
         let lateness_us = written_us.saturating_sub(intended_us.max(ready_us));

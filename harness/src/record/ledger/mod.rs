@@ -129,9 +129,13 @@ impl Ledger {
     }
 
     /// When [`Ledger::next_attempt`] will next have something; `u64::MAX`: not by itself.
-    pub(crate) fn next_attempt_us(&self) -> u64 {
-        let due = |message: &Message| message.due_us(self.socket, self.retries);
-        self.open.iter().map(due).min().unwrap_or(NEVER)
+    pub(crate) fn next_attempt_us(&self, now_us: u64) -> u64 {
+        let open = self
+            .open
+            .iter()
+            .filter(|message| message.attempts == 0 || !message.expired(now_us, self.drain_us));
+        let due = open.map(|message| message.due_us(self.socket, self.retries));
+        due.min().unwrap_or(NEVER)
     }
 
     /// An attempt was put on the current socket.

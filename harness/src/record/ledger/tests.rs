@@ -150,7 +150,7 @@ fn a_refusal_is_tried_again_with_growing_waits_and_then_final() {
             }
         );
         assert_eq!(ledger.next_attempt(now), None);
-        assert_eq!(ledger.next_attempt_us(), now + u64::from(attempt) * 10);
+        assert_eq!(ledger.next_attempt_us(now), now + u64::from(attempt) * 10);
         ledger.sent(0, now + 50);
     }
     let Refusal::Ended(end) = ledger.refused(Some(0), 300, |_| 1) else {
