@@ -128,14 +128,11 @@ pub(crate) async fn run(
     let (starts, started) = watch::channel(0);
     let society = Arc::new(society(&job, &lanes, started));
     let mut helpers = JoinSet::new();
-    helpers.spawn(start_stays(
-        Arc::clone(&job),
-        starts,
-        Alarm::new().map_err(AttackError::Timer)?,
-    ));
+    let alarm = Alarm::new().map_err(AttackError::Timer)?;
+    helpers.spawn(start_stays(Arc::clone(&job), starts, alarm));
     helpers.spawn(publish(Arc::clone(&society)));
     helpers.spawn(stop_goose(signals.cancel.clone(), society.over.clone()));
-    let metrics = execute(attack(&job, &society)?, &job, &society).await;
+    let metrics = Box::pin(execute(attack(&job, &society)?, &job, &society)).await;
     society.over.cancel();
     helpers.shutdown().await;
     let end_us = job.clock.now_us().min(job.end_us());

@@ -7,7 +7,7 @@
 
 use std::rc::Rc;
 
-use super::job::{OpenRequest, SessionEnd};
+use super::job::{OpenRequest, SessionEnd, answer};
 use super::lane::Lane;
 use crate::client::connector::{ConnectError, Destination, Opened, open};
 use crate::record::recorder::Span;
@@ -73,6 +73,5 @@ fn stages(lane: &Lane, request: &OpenRequest, opened: &Opened) {
 
 /// Answers a request whose session will not be opened because everything ends.
 pub(super) fn turn_away(request: OpenRequest) {
-    // A user that is gone needs no answer.
-    drop(request.reply.send(SessionEnd::Finished));
+    answer(request.reply, SessionEnd::Finished);
 }

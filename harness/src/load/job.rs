@@ -87,6 +87,13 @@ pub(super) enum SessionEnd {
     },
 }
 
+/// Tells a goose user how its session ended.
+pub(super) fn answer(reply: oneshot::Sender<SessionEnd>, end: SessionEnd) {
+    if reply.send(end).is_err() {
+        tracing::trace!("a user was gone before its session");
+    }
+}
+
 impl Job {
     /// When the last answer may arrive.
     pub(super) fn end_us(&self) -> u64 {

@@ -85,12 +85,14 @@ impl Pacer {
         let grid_ns = (now_ns / LAZY_NS + 1) * LAZY_NS;
         let until_ns = self.next_ns().min(grid_ns);
         if until_ns > now_ns {
-            // An early return (a signal) costs one more turn of the caller's loop.
-            drop(clock_nanosleep(
+            let slept = clock_nanosleep(
                 nix::time::ClockId::CLOCK_MONOTONIC,
                 ClockNanosleepFlags::TIMER_ABSTIME,
                 &time_spec(until_ns),
-            ));
+            );
+            if slept.is_err() {
+                tracing::trace!("woken early: the caller's loop turns once more");
+            }
         }
     }
 }
@@ -108,8 +110,13 @@ impl Alarm {
     pub(super) fn new() -> Result<Self, io::Error> {
         let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)?;
+        #[expect(
+            deprecated,
+            reason = "its successor is unsafe; this descriptor is owned, and open as long as the timer"
+        )]
+        let timer = AsyncFd::with_interest(RawTimer(timer), Interest::READABLE)?;
         Ok(Self {
-            timer: AsyncFd::with_interest(RawTimer(timer), Interest::READABLE)?,
+            timer,
             armed_ns: AtomicU64::new(u64::MAX),
         })
     }

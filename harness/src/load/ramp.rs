@@ -7,8 +7,6 @@
 //! launched late could not make up for it. goose's own stop signals come early for the same reason
 //! and are seen when the stay is over.
 
-use std::fmt::Write;
-
 use crate::plan::LoadStage;
 
 const US_PER_S: u64 = 1_000_000;
@@ -43,13 +41,11 @@ pub(super) fn test_plan(stages: &[LoadStage]) -> String {
     if users > 0 {
         steps.push((0, 0));
     }
-    let mut text = String::new();
-    for (place, (users, seconds)) in steps.iter().enumerate() {
-        let separator = if place == 0 { "" } else { ";" };
-        // Writing to a string does not fail.
-        drop(write!(text, "{separator}{users},{seconds}s"));
-    }
-    text
+    let steps: Vec<String> = steps
+        .iter()
+        .map(|(users, seconds)| format!("{users},{seconds}s"))
+        .collect();
+    steps.join(";")
 }
 
 #[cfg(test)]

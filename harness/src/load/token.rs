@@ -76,7 +76,7 @@ pub(super) async fn login(
     let text = request(user, names, None, &body).await?;
     let answer: LoginAnswer = serde_json::from_slice(&text)
         .ok()
-        .ok_or(names.denied(names.body))?;
+        .ok_or(denied(names.body))?;
     Ok(Granted {
         secret: answer.token,
         asked_us,
@@ -97,7 +97,7 @@ pub(super) async fn token(
     let text = request(user, names, Some(access), &body).await?;
     let answer: TokenAnswer = serde_json::from_slice(&text)
         .ok()
-        .ok_or(names.denied(names.body))?;
+        .ok_or(denied(names.body))?;
     Ok(Granted {
         secret: answer.connection_token,
         asked_us,
@@ -111,7 +111,7 @@ async fn request<B: Serialize + Sync>(
     access: Option<&str>,
     body: &B,
 ) -> Result<Vec<u8>, Denied> {
-    let unsent = names.denied(names.unreachable);
+    let unsent = denied(names.unreachable);
     let Ok(mut builder) = user.get_request_builder(&GooseMethod::Post, names.path) else {
         return Err(unsent);
     };
@@ -128,7 +128,7 @@ async fn request<B: Serialize + Sync>(
     };
     let mut response = match goose.response {
         Ok(response) => response,
-        Err(error) if error.is_timeout() => return Err(names.denied(names.timeout)),
+        Err(error) if error.is_timeout() => return Err(denied(names.timeout)),
         Err(_) => return Err(unsent),
     };
     let status = response.status().as_u16();
@@ -145,7 +145,7 @@ async fn request<B: Serialize + Sync>(
         match response.chunk().await {
             Ok(Some(part)) if text.len() + part.len() <= BODY_BYTES_MAX => text.extend(&part),
             Ok(None) => break,
-            Ok(Some(_)) | Err(_) => return Err(names.denied(names.body)),
+            Ok(Some(_)) | Err(_) => return Err(denied(names.body)),
         }
     }
     if status == 200 {
@@ -204,16 +204,16 @@ const TOKEN_LABELS: Labels = Labels {
 };
 
 impl Labels {
-    const fn denied(&self, label: &'static str) -> Denied {
-        Denied {
-            label,
-            unauthorized: false,
-            retry_after_us: 0,
-        }
-    }
-
     fn status(&self, status: u16) -> &'static str {
         let known = self.statuses.iter().find(|known| known.0 == status);
         known.unwrap_or(&self.statuses[6]).1
+    }
+}
+
+const fn denied(label: &'static str) -> Denied {
+    Denied {
+        label,
+        unauthorized: false,
+        retry_after_us: 0,
     }
 }

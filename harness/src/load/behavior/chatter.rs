@@ -6,7 +6,7 @@ use crate::plan::visit::Visit;
 
 /// Sends messages as the plan intends them.
 #[derive(Debug)]
-pub(super) struct Chatter {
+pub(in crate::load) struct Chatter {
     arrivals: Arrivals,
 }
 

@@ -2,4 +2,4 @@
 
 /// Says nothing.
 #[derive(Debug)]
-pub(super) struct Lurker;
+pub(in crate::load) struct Lurker;

@@ -11,7 +11,7 @@ use crate::plan::visit::Visit;
 
 /// Ends its session about every so often.
 #[derive(Debug)]
-pub(super) struct Reconnector {
+pub(in crate::load) struct Reconnector {
     pub(super) chatter: Chatter,
     every_us: u64,
     leave_us: u64,

@@ -17,7 +17,7 @@ use std::task::Waker;
 use tokio::sync::oneshot;
 
 use super::behavior::Conduct;
-use super::job::{Job, OpenRequest, SessionEnd};
+use super::job::{Job, OpenRequest, SessionEnd, answer};
 use super::lane::Lane;
 use crate::client::socket::{ABNORMAL, ChatSocket};
 use crate::plan::seed::{Purpose, Stream};
@@ -160,7 +160,9 @@ impl Client {
         let expired = self.ledger.expire(now_us);
         if !expired.is_empty() {
             let recorder = lane.recorder().borrow();
-            expired.iter().for_each(|&fate| recorder.expired(fate));
+            for &fate in &expired {
+                recorder.expired(fate);
+            }
             drop(recorder);
             self.conduct.answered(now_us);
             self.turn(lane, now_us);
@@ -241,8 +243,7 @@ impl Client {
         } else {
             lane.opening(-1);
         }
-        // A user that is gone needs no answer.
-        drop(link.reply.send(reply));
+        answer(link.reply, reply);
     }
 }
 

@@ -99,13 +99,11 @@ impl Client {
         let id = job.message_id(&self.visit, attempt.number);
         let frame = wire::chat_message(length, &id);
         let written_us = job.clock.now_us();
-        match link.socket.send(frame) {
-            Ok(flushed) => link.unflushed |= !flushed,
-            Err(_) => {
-                self.cut_off(lane, written_us);
-                return false;
-            }
-        }
+        let Ok(flushed) = link.socket.send(frame) else {
+            self.cut_off(lane, written_us);
+            return false;
+        };
+        link.unflushed |= !flushed;
         let ready_us = link.ready_us;
         if link.unflushed {
             self.wake();

@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 pub(super) use self::thread::{LaneError, LaneHandle};
 use super::client::Client;
 use super::connecting::{CONNECTORS_MAX, connector, turn_away};
-use super::job::{Command, Job, OpenRequest, SessionEnd};
+use super::job::{Command, Job, OpenRequest, SessionEnd, answer};
 use super::pacing::Pacer;
 use crate::client::socket::ChatSocket;
 use crate::clock::monotonic_ns;
@@ -162,8 +162,7 @@ impl Lane {
         let client = self.client(request.number);
         let idle = client.is_some_and(|client| client.borrow().idle(at_us));
         let end = SessionEnd::Failed { label, at_us, idle };
-        // A user that is gone needs no answer.
-        drop(request.reply.send(end));
+        answer(request.reply, end);
     }
 
     /// Gives a client its upgraded socket and starts to read it.

@@ -70,8 +70,9 @@ impl LaneHandle {
     /// Settles what is open as of `end_us` and takes the notebook.
     pub(in crate::load) async fn finish(self, end_us: u64) -> Result<Recording, LaneError> {
         drop(self.commands);
-        // If the lane is gone, its records tell.
-        drop(self.finish.send(end_us));
+        if self.finish.send(end_us).is_err() {
+            tracing::error!("a session thread ended before the run; its error follows");
+        }
         let answer = tokio::time::timeout(FINISH_LIMIT, self.recording).await;
         let recording = match answer {
             Err(_) => return Err(LaneError::Stuck),
