@@ -24,3 +24,4 @@ mod record;
 mod result;
 mod scenario;
 mod stage;
+mod units;
