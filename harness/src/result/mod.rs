@@ -50,7 +50,8 @@ pub(crate) struct RunResult {
     /// Ramp, baseline, each fault, recovery, after: in order of time. They do not overlap and add
     /// up to the whole run.
     pub windows: Vec<Window>,
-    /// Windows that overlap the others: `outside faults`, `whole run`.
+    /// Windows that overlap the others: `whole run`, `outside faults`, `during NAME` of each fault
+    /// (injection until recovered).
     pub views: Vec<Window>,
     pub generator: Generator,
     /// The target's own account, where it can be read.
@@ -305,11 +306,16 @@ pub(crate) struct Window {
     pub delivery: Delivery,
     /// By stage name; response times of what was intended in this window.
     pub latency: BTreeMap<String, Summary>,
+    /// Service times: `token` (refused and failed requests included) in every window, the other
+    /// stages in the view of the whole run only.
+    pub service: BTreeMap<String, Summary>,
     /// Sockets that ended in this window, by close code; planned ones apart.
     pub closes_cut: BTreeMap<u16, u64>,
     pub closes_planned: BTreeMap<u16, u64>,
     pub tokens_ok: u64,
     pub tokens_failed: u64,
+    /// Clients that gave up in this window.
+    pub clients_failed: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
