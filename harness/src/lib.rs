@@ -19,8 +19,10 @@ compile_error!(
 );
 
 mod clock;
+mod format;
 mod plan;
 mod record;
 mod result;
 mod scenario;
 mod stage;
+mod units;
