@@ -20,6 +20,7 @@ compile_error!(
 
 mod clock;
 mod format;
+mod monitor;
 mod plan;
 mod record;
 mod result;
