@@ -19,6 +19,8 @@ compile_error!(
 );
 
 mod clock;
+mod format;
+mod monitor;
 mod plan;
 mod record;
 mod result;
