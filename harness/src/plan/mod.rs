@@ -6,10 +6,22 @@
 //!
 //! **Units:** `*_us` are microseconds; `at_us` and `start_us` count from load start.
 
+mod compile;
+mod criteria;
+pub(crate) mod estimate;
+mod hash;
+mod print;
+mod shape;
+mod timeline;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub(crate) use compile::compile;
+pub(crate) use hash::hash;
+pub(crate) use print::to_toml;
 
 use crate::scenario::expectation::Expectation;
 pub(crate) use crate::scenario::fault::Link;

@@ -70,6 +70,55 @@ const COMPARISONS: [(&str, Comparison); 4] = [
     ("at_least", Comparison::AtLeast),
 ];
 
+impl Quantity {
+    /// As a scenario writes it.
+    pub(crate) fn text(self) -> String {
+        match self {
+            Self::Latency {
+                stage,
+                statistic,
+                time,
+            } => {
+                let statistic = value::name_of(&STATISTICS, statistic);
+                let suffix = if time == TimeKind::Service {
+                    " service"
+                } else {
+                    ""
+                };
+                format!("{} {statistic}{suffix}", stage.name())
+            }
+            Self::Delivery { outcome } => value::name_of(&OUTCOMES, outcome).to_owned(),
+            Self::Closes { code } => format!("closes {code}"),
+            Self::Impact
+            | Self::Detect
+            | Self::Recovery
+            | Self::BacklogDrain
+            | Self::CutSessions
+            | Self::FailedClients
+            | Self::PeakOpen => value::name_of(&COUNTS, self).to_owned(),
+        }
+    }
+}
+
+impl When {
+    /// As a scenario writes it.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::WholeRun => "whole run".to_owned(),
+            Self::OutsideFaults => "outside faults".to_owned(),
+            Self::Ramp => "ramp".to_owned(),
+            Self::During { fault } => format!("during {fault}"),
+        }
+    }
+}
+
+impl Comparison {
+    /// The key a scenario writes the bound under.
+    pub(crate) fn name(self) -> &'static str {
+        value::name_of(&COMPARISONS, self)
+    }
+}
+
 /// Reads all entries of `key`: `expect` or `abort_when`.
 pub(super) fn read(
     root: &mut Section<'_>,
@@ -126,16 +175,14 @@ fn what(node: &Node) -> Result<Quantity, Complaint> {
 }
 
 fn closes(code: &str) -> Result<Quantity, Complaint> {
-    match code.parse() {
-        Ok(code @ 1000..=4999) => Ok(Quantity::Closes { code }),
-        _ => {
-            let fact = format!(
-                "expected a close code from 1000 to 4999, found \"{}\"",
-                shortened(code)
-            );
-            Err(Complaint::new(fact).hint("write \"closes 1006\""))
-        }
+    if let Ok(code @ 1000..=4999) = code.parse() {
+        return Ok(Quantity::Closes { code });
     }
+    let fact = format!(
+        "expected a close code from 1000 to 4999, found \"{}\"",
+        shortened(code)
+    );
+    Err(Complaint::new(fact).hint("write \"closes 1006\""))
 }
 
 fn latency(text: &str, stage: &str, rest: &[&str]) -> Result<Quantity, Complaint> {
@@ -149,8 +196,7 @@ fn latency(text: &str, stage: &str, rest: &[&str]) -> Result<Quantity, Complaint
                 Complaint::new(format!("expected a statistic behind \"{}\"", stage.name()));
             return Err(complaint.hint(format!("write \"{} p99\"", stage.name())));
         }
-        [statistic] => (statistic, TimeKind::Response),
-        [statistic, "response"] => (statistic, TimeKind::Response),
+        [statistic] | [statistic, "response"] => (statistic, TimeKind::Response),
         [statistic, "service"] => (statistic, TimeKind::Service),
         [_, other, ..] => {
             let fact = format!(
@@ -225,7 +271,7 @@ fn bound(
     what: Option<Quantity>,
     problems: &mut Problems,
 ) -> Option<(Bound, String)> {
-    let mut written: Vec<(Comparison, Option<Located<(f64, String)>>)> = Vec::new();
+    let mut written = Vec::new();
     for (key, comparison) in COMPARISONS {
         if section.has(key) {
             let read = section.read(problems, key, |node| match what {

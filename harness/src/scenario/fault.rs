@@ -93,6 +93,17 @@ const KINDS: [(&str, Kind); 7] = [
     ("redis-restart", Kind::RedisRestart),
 ];
 
+/// The kinds of fault, as a scenario writes them.
+pub(super) const KIND_NAMES: [&str; KINDS.len()] = {
+    let mut names = [""; KINDS.len()];
+    let mut index = 0;
+    while index < KINDS.len() {
+        names[index] = KINDS[index].0;
+        index += 1;
+    }
+    names
+};
+
 impl Action {
     /// As a scenario writes the kind.
     pub(crate) const fn name(self) -> &'static str {
@@ -147,10 +158,9 @@ fn one(mut section: Section<'_>, problems: &mut Problems) -> Fault {
         for_hint,
         value::duration(100 * MS..=24 * HOUR),
     );
-    let kinds: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
     let kind_hint = format!(
         "write what goes wrong: kind = \"down\"; known: {}",
-        kinds.join(", ")
+        KIND_NAMES.join(", ")
     );
     let kind = section.require(problems, "kind", &kind_hint, value::choice(&KINDS));
     let action = kind
@@ -166,10 +176,9 @@ fn one(mut section: Section<'_>, problems: &mut Problems) -> Fault {
         link,
         action,
     };
-    match kind {
-        Some(_) => section.finish(problems),
-        // Which keys belong here depends on the kind: without one, nothing can be called unknown.
-        None => {}
+    // Which keys belong here depends on the kind: without one, nothing can be called unknown.
+    if kind.is_some() {
+        section.finish(problems);
     }
     fault
 }

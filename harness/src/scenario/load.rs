@@ -11,12 +11,11 @@ use serde::{Deserialize, Serialize};
 use super::document::{Node, Value};
 use super::problem::{Complaint, Located, Place, Problems};
 use super::section::Section;
+use super::stages::{self, Stage};
 use super::value::{self, HOUR, MINUTE, MS, SECOND};
 
 /// Most clients of one run.
 pub(crate) const CLIENTS_MAX: u32 = 100_000;
-/// Most stages of one run.
-const STAGES_MAX: usize = 100;
 /// Most characters of a message that the contract allows.
 const MESSAGE_CHARACTERS_MAX: u32 = 10_000;
 
@@ -84,35 +83,12 @@ pub(crate) struct Load {
     pub reconnector_every: Located<Duration>,
     /// Whether `[load.reconnector]` was written.
     pub reconnector_at: Option<Place>,
-    pub credential: Credential,
-    pub conversation: Conversation,
-    pub connect_timeout: Duration,
+    pub session: Session,
     pub message: Message,
     pub heartbeat: Duration,
     pub reconnect: Reconnect,
     pub drain: Duration,
     pub lanes: u16,
-}
-
-/// One entry of `stages`.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Stage {
-    pub at: Place,
-    pub field: String,
-    pub shape: Shape,
-}
-
-/// A stretch of the load.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shape {
-    /// `to` is `None` where it was left out: all clients.
-    Ramp {
-        length: Duration,
-        to: Option<u32>,
-    },
-    Hold {
-        length: Duration,
-    },
 }
 
 /// Shares of the behaviours; they need not add up to anything.
@@ -122,6 +98,14 @@ pub(crate) struct Mix {
     pub chatter: f64,
     pub lurker: f64,
     pub reconnector: f64,
+}
+
+/// `[load] session`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Session {
+    pub credential: Credential,
+    pub conversation: Conversation,
+    pub connect_timeout: Duration,
 }
 
 /// `[load] message`.
@@ -159,37 +143,21 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Load {
         );
     }
     let clients = section.read(problems, "clients", value::integer(1..=CLIENTS_MAX));
-    let stages = stages(&mut section, problems, clients.as_ref());
+    let stages = stages::read(&mut section, problems, clients.as_ref());
     let mix = mix(&mut section, problems);
-    let mut session = section.table(problems, "session");
-    let credential = session.read_or(
-        problems,
-        "credential",
-        Credential::ConnectionToken,
-        value::choice(&CREDENTIALS),
-    );
-    let conversation = session.read_or(
-        problems,
-        "conversation",
-        Conversation::Own,
-        value::choice(&CONVERSATIONS),
-    );
-    let connect_timeout = session.read_or(
-        problems,
-        "connect_timeout",
-        10 * SECOND,
-        value::duration(100 * MS..=5 * MINUTE),
-    );
-    session.finish(problems);
+    let session = session(&mut section, problems);
     let mut reconnector = section.table(problems, "reconnector");
-    let reconnector_every = reconnector.read_or(
-        problems,
-        "every",
-        10 * SECOND,
-        value::duration(100 * MS..=HOUR),
-    );
+    let length = value::duration(100 * MS..=HOUR);
+    let reconnector_every = reconnector.read_or(problems, "every", 10 * SECOND, length);
     let reconnector_at = reconnector.is_present().then(|| reconnector.at.clone());
     reconnector.finish(problems);
+    let message = message(&mut section, problems);
+    let reconnect = reconnect(&mut section, problems);
+    let quiet = value::duration(100 * MS..=HOUR);
+    let heartbeat = section.read_or(problems, "heartbeat", 30 * SECOND, quiet);
+    let drain = value::duration(100 * MS..=10 * MINUTE);
+    let drain = section.read_or(problems, "drain", 10 * SECOND, drain);
+    let lanes = section.read_or(problems, "lanes", 1, value::integer(1..=64));
     let load = Load {
         at: section.at.clone(),
         clients,
@@ -197,132 +165,36 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Load {
         mix,
         reconnector_every,
         reconnector_at,
-        credential: credential.value,
-        conversation: conversation.value,
-        connect_timeout: connect_timeout.value,
-        message: message(&mut section, problems),
-        heartbeat: section
-            .read_or(
-                problems,
-                "heartbeat",
-                30 * SECOND,
-                value::duration(100 * MS..=HOUR),
-            )
-            .value,
-        reconnect: reconnect(&mut section, problems),
-        drain: section
-            .read_or(
-                problems,
-                "drain",
-                10 * SECOND,
-                value::duration(100 * MS..=10 * MINUTE),
-            )
-            .value,
-        lanes: section
-            .read_or(problems, "lanes", 1, value::integer(1..=64))
-            .value,
+        session,
+        message,
+        heartbeat: heartbeat.value,
+        reconnect,
+        drain: drain.value,
+        lanes: lanes.value,
     };
     section.finish(problems);
     load
 }
 
-fn stages(
-    section: &mut Section<'_>,
-    problems: &mut Problems,
-    clients: Option<&Located<u32>>,
-) -> Option<Vec<Stage>> {
-    let length = || value::duration(Duration::ZERO..=24 * HOUR);
-    let listed = section.has("stages");
-    if listed {
-        for key in ["ramp", "hold"] {
-            if let Some(node) = section.node(key) {
-                let complaint = Complaint::new("stands beside `stages`")
-                    .hint("keep either `stages`, or `ramp` and `hold` as their short form");
-                problems.add(&node.at, section.field(key), complaint);
-            }
-        }
-        let entries = section.tables(problems, "stages", STAGES_MAX);
-        if entries.is_empty() {
-            let complaint = Complaint::new("must not be empty").hint(STAGES_HINT);
-            problems.add(&section.at, section.field("stages"), complaint);
-            return None;
-        }
-        let read: Vec<Option<Stage>> = entries
-            .into_iter()
-            .map(|entry| stage(entry, problems))
-            .collect();
-        return read.into_iter().collect();
+fn session(section: &mut Section<'_>, problems: &mut Problems) -> Session {
+    let mut table = section.table(problems, "session");
+    let credential = value::choice(&CREDENTIALS);
+    let credential = table.read_or(
+        problems,
+        "credential",
+        Credential::ConnectionToken,
+        credential,
+    );
+    let conversation = value::choice(&CONVERSATIONS);
+    let conversation = table.read_or(problems, "conversation", Conversation::Own, conversation);
+    let timeout = value::duration(100 * MS..=5 * MINUTE);
+    let timeout = table.read_or(problems, "connect_timeout", 10 * SECOND, timeout);
+    table.finish(problems);
+    Session {
+        credential: credential.value,
+        conversation: conversation.value,
+        connect_timeout: timeout.value,
     }
-    section.node("stages");
-    let ramp = section.read(problems, "ramp", length());
-    let hold = section.require(problems, "hold", STAGES_HINT, length())?;
-    if clients.is_none() && !section.has("clients") {
-        let complaint =
-            Complaint::new("`clients` is missing").hint("write how many: clients = 200");
-        problems.add(&section.at, "load", complaint);
-        return None;
-    }
-    let clients = clients?;
-    let ramp =
-        ramp.unwrap_or_else(|| Located::new(default_ramp(clients.value), clients.at.clone()));
-    let stage = |key: &str, at: Place, shape| Stage {
-        at,
-        field: section.field(key),
-        shape,
-    };
-    Some(vec![
-        stage(
-            "ramp",
-            ramp.at,
-            Shape::Ramp {
-                length: ramp.value,
-                to: None,
-            },
-        ),
-        stage("hold", hold.at, Shape::Hold { length: hold.value }),
-    ])
-}
-
-const STAGES_HINT: &str =
-    "write hold = \"40s\", or stages = [ { ramp = \"10s\", to = 200 }, { hold = \"40s\" } ]";
-
-/// 200 clients a second, and at least a second.
-fn default_ramp(clients: u32) -> Duration {
-    Duration::from_secs(u64::from(clients.div_ceil(200).max(1)))
-}
-
-fn stage(mut entry: Section<'_>, problems: &mut Problems) -> Option<Stage> {
-    let length = || value::duration(Duration::ZERO..=24 * HOUR);
-    let ramp = entry.read(problems, "ramp", length());
-    let hold = entry.read(problems, "hold", length());
-    let to = entry.read(problems, "to", value::integer(0..=CLIENTS_MAX));
-    let complete = !entry.has("to") || to.is_some();
-    let (at, field) = (entry.at.clone(), entry.path().to_owned());
-    let mut wrong = |fact: &str| {
-        let hint = "a stage is { ramp = \"10s\", to = 200 } or { hold = \"40s\" }";
-        problems.add(&at, field.clone(), Complaint::new(fact).hint(hint));
-    };
-    if entry.has("ramp") == entry.has("hold") && entry.is_present() {
-        wrong(if ramp.is_some() {
-            "both a ramp and a hold"
-        } else {
-            "neither a ramp nor a hold"
-        });
-    } else if hold.is_some() && entry.has("to") {
-        wrong("a hold keeps the clients there are, it leads `to` nothing");
-    }
-    let shape = match (ramp, hold) {
-        (Some(ramp), None) => Some(Shape::Ramp {
-            length: ramp.value,
-            to: to.map(|to| to.value),
-        }),
-        (None, Some(hold)) => Some(Shape::Hold { length: hold.value }),
-        _ => None,
-    };
-    entry.finish(problems);
-    shape
-        .filter(|_| complete)
-        .map(|shape| Stage { at, field, shape })
 }
 
 fn mix(section: &mut Section<'_>, problems: &mut Problems) -> Mix {

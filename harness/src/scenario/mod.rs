@@ -15,7 +15,9 @@ mod file;
 pub(crate) mod load;
 mod overrides;
 pub(crate) mod problem;
+pub(crate) mod schema;
 mod section;
+pub(crate) mod stages;
 mod suggest;
 mod value;
 
@@ -23,3 +25,4 @@ pub(crate) use criterion::Criterion;
 pub(crate) use document::FILE_BYTES_MAX;
 pub(crate) use file::{ScenarioFile, question, read};
 pub(crate) use overrides::Overrides;
+pub(crate) use value::name_of;

@@ -4,7 +4,7 @@
 //! **Source:** optimal string alignment distance (Levenshtein with swapped neighbours).
 
 /// A hint that names the nearest known name, or all of them where none is near.
-pub(super) fn hint<'a>(typed: &str, known: &[&'a str]) -> String {
+pub(super) fn hint(typed: &str, known: &[&str]) -> String {
     match nearest(typed, known) {
         Some(name) => format!("did you mean `{name}`?"),
         None if known.is_empty() => "nothing is known here".to_owned(),

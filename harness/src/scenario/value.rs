@@ -16,8 +16,8 @@ pub(super) const SECRET_OPEN: &str = "${env:";
 
 pub(super) const MS: Duration = Duration::from_millis(1);
 pub(super) const SECOND: Duration = Duration::from_secs(1);
-pub(super) const MINUTE: Duration = Duration::from_secs(60);
-pub(super) const HOUR: Duration = Duration::from_secs(3600);
+pub(super) const MINUTE: Duration = Duration::from_mins(1);
+pub(super) const HOUR: Duration = Duration::from_hours(1);
 
 /// A duration such as `"500ms"` within `range`.
 pub(super) fn duration(
@@ -135,6 +135,15 @@ pub(super) fn choice<T: Copy>(
             }
         })
     }
+}
+
+/// The name that stands for a value in such a list: the first, where there are several.
+pub(crate) fn name_of<T: Copy + PartialEq>(
+    names: &'static [(&'static str, T)],
+    value: T,
+) -> &'static str {
+    let found = names.iter().find(|(_, other)| *other == value);
+    found.map_or("", |(name, _)| name)
 }
 
 /// A text of 1 to `most` characters on one line, without a secret in it.
