@@ -136,18 +136,18 @@ struct Bench {
 impl Bench {
     /// One value per figure, in the order of [`figures`].
     fn round(&self, round: u32, small: u32, large: u32) -> Result<Vec<f64>, Failure> {
-        let talk = |clients: u32, hold: &str| {
-            let name = format!("{round}-talk-{clients}-{hold}");
-            self.one(&name, TALK, clients, &[("load.hold", hold)])
+        let talk = |clients: u32, duration: &str| {
+            let name = format!("{round}-talk-{clients}-{duration}");
+            self.one(&name, TALK, clients, Some(duration))
         };
         let per_message = |short: &Value, long: &Value| {
             let cpu_us = (cpu_seconds(long) - cpu_seconds(short)) * 1e6;
             cpu_us / (completed(long) - completed(short))
         };
-        let (small_short, small_long) = (talk(small, "10s")?, talk(small, "30s")?);
-        let (large_short, large_long) = (talk(large, "10s")?, talk(large, "30s")?);
-        let idle_small = self.one(&format!("{round}-idle-{small}"), IDLE, small, &[])?;
-        let idle_large = self.one(&format!("{round}-idle-{large}"), IDLE, large, &[])?;
+        let (small_short, small_long) = (talk(small, "20s")?, talk(small, "40s")?);
+        let (large_short, large_long) = (talk(large, "20s")?, talk(large, "40s")?);
+        let idle_small = self.one(&format!("{round}-idle-{small}"), IDLE, small, None)?;
+        let idle_large = self.one(&format!("{round}-idle-{large}"), IDLE, large, None)?;
         let further = f64::from(large - small);
         let memory = number(&idle_large, "/generator/rss_peak_bytes")
             - number(&idle_small, "/generator/rss_peak_bytes");
@@ -167,7 +167,7 @@ impl Bench {
         name: &str,
         scenario: &str,
         clients: u32,
-        set: &[(&str, &str)],
+        duration: Option<&str>,
     ) -> Result<Value, Failure> {
         let out = self.folder.join(name);
         if out.exists() {
@@ -180,18 +180,19 @@ impl Bench {
         harness
             .args(["run", scenario, "--quiet", "--clients"])
             .arg(clients.to_string());
-        for (key, value) in set {
-            harness.arg("--set").arg(format!("{key}={value}"));
+        if let Some(duration) = duration {
+            harness.args(["--duration", duration]);
         }
         harness
             .arg("--out")
             .arg(&out)
             .env("REDIS_SERVER", &self.redis)
             .current_dir(step::root());
-        step::status(
-            &format!("{scenario}, {clients} clients, {set:?}"),
-            &mut harness,
-        )?;
+        let what = format!(
+            "{scenario}, {clients} clients, {}",
+            duration.unwrap_or("as written")
+        );
+        step::status(&what, &mut harness)?;
         read(&out.join("result.json"))
     }
 }
