@@ -19,6 +19,8 @@ mod check;
 mod recovery;
 mod series;
 pub(crate) mod summarize;
+#[cfg(test)]
+mod tests;
 pub(crate) mod verdict;
 mod windows;
 

@@ -43,17 +43,17 @@ pub(crate) struct Facts {
 }
 
 /// The result, still without a verdict.
-pub(crate) fn summarize(facts: Facts) -> RunResult {
+pub(crate) fn summarize(facts: &Facts) -> RunResult {
     let (plan, recording) = (&facts.plan, &facts.recording);
-    let (faults, reaches) = faults_of(&facts);
+    let (faults, reaches) = faults_of(facts);
     let spans = partition(plan, &reaches, facts.end_us);
     let tallies = tallies(recording, &spans, plan.interval_us);
     let whole = together(&spans, &tallies, |_| true);
     let outside = together(&spans, &tallies, |span| !is_faulty(span));
-    let mut overlapping = Overlapping::new(&facts, &whole, &outside);
+    let mut overlapping = Overlapping::new(facts, &whole, &outside);
     for reach in &reaches {
         let mine = |span: &Span| is_faulty(span) && span.fault == Some(reach.fault);
-        overlapping.add_fault(&facts, *reach, &together(&spans, &tallies, mine));
+        overlapping.add_fault(facts, *reach, &together(&spans, &tallies, mine));
     }
     let mut lateness = SparseHistogram::default();
     recording
@@ -65,7 +65,7 @@ pub(crate) fn summarize(facts: Facts) -> RunResult {
         run: facts.run.clone(),
         verdict: undecided(),
         exit_code: 0,
-        clients: clients(&facts, &whole, &outside),
+        clients: clients(facts, &whole, &outside),
         latency: latency(&whole, recording),
         dispatch_delay: summary(&recording.dispatch_delay),
         lateness: summary(&lateness),
@@ -80,15 +80,15 @@ pub(crate) fn summarize(facts: Facts) -> RunResult {
             .map(|(span, tally)| window(span, tally))
             .collect(),
         views: overlapping.views,
-        generator: generator(&facts, &whole),
+        generator: generator(facts, &whole),
         server: facts.server.clone(),
         series: series(plan, recording, &facts.open_per_interval, facts.end_us),
         distributions: overlapping.distributions,
-        examples: examples(&facts),
+        examples: examples(facts),
         faults,
         expectations: Vec::new(),
         checks: Vec::new(),
-        plan: facts.plan,
+        plan: facts.plan.clone(),
     }
 }
 
@@ -291,13 +291,18 @@ fn errors(recording: &Recording) -> BTreeMap<String, u64> {
     errors
 }
 
+/// A number of at most nine decimals: short in the file, and read back as it was written.
+pub(super) fn short(value: f64) -> f64 {
+    (value * 1e9).round() / 1e9
+}
+
 /// Percentiles from 0 to the last that one value supports, denser towards the end.
 fn distribution(name: &str, histogram: &SparseHistogram) -> Distribution {
     let mut points = Vec::new();
     if !histogram.is_empty() {
         for step in 0_i32.. {
             let beyond = 10_f64.powf(-f64::from(step) / f64::from(POINTS_PER_DECADE));
-            let quantile_ratio = 1.0 - beyond;
+            let quantile_ratio = short(1.0 - beyond);
             points.push(DistributionPoint {
                 quantile_ratio,
                 value_us: histogram.value_at(quantile_ratio),

@@ -128,8 +128,8 @@ impl Findings {
             Status::Inconclusive => format!("The run cannot tell: {}.", list(&self.open)),
             Status::Interrupted => format!(
                 "Stopped after {} of {}; what is shown is what was seen until then.",
-                format::time(result.run.duration_us),
-                format::time(result.plan.load.load_us()),
+                format::duration(result.run.duration_us),
+                format::duration(result.plan.load.load_us()),
             ),
         }
     }
@@ -158,7 +158,7 @@ impl Findings {
         let sent = format::count(result.generator.planned_sends);
         let late = result.generator.lateness_net.map_or_else(
             || "nothing was due".to_owned(),
-            |net| format!("late p99 {}", format::time(net.p99_us)),
+            |net| format!("late p99 {}", format::duration(net.p99_us)),
         );
         let faults = match result.faults.len() {
             0 => String::new(),
@@ -249,7 +249,7 @@ fn pass_sentence(result: &RunResult) -> String {
                 .map_or("did not come back in time".to_owned(), |us| {
                     format!(
                         "came back {} after the {} ended",
-                        format::time(us),
+                        format::duration(us),
                         fault.name
                     )
                 });

@@ -249,7 +249,7 @@ pub(super) fn summary(histogram: &SparseHistogram) -> Option<Summary> {
     (!histogram.is_empty()).then(|| Summary {
         count: histogram.count(),
         min_us: histogram.min_us(),
-        mean_us: histogram.mean_us(),
+        mean_us: (histogram.mean_us() * 1e3).round() / 1e3,
         p50_us: histogram.value_at(0.5),
         p90_us: histogram.value_at(0.9),
         p95_us: histogram.value_at(0.95),

@@ -265,13 +265,13 @@ fn when_text(result: &RunResult, expectation: &Expectation) -> String {
 /// How an observation is written.
 pub(in super::super) fn observed_text(result: &ExpectationResult) -> String {
     let number = |value: f64| match result.unit {
-        Unit::Microseconds => format::time(crate::units::rounded(value)),
+        Unit::Microseconds => format::duration(crate::units::rounded(value)),
         Unit::Messages | Unit::Sockets | Unit::Clients => {
             format::count(crate::units::rounded(value))
         }
     };
     match (result.beyond_us, result.observed) {
-        (Some(horizon_us), _) => format!("> {}", format::time(horizon_us)),
+        (Some(horizon_us), _) => format::beyond(horizon_us),
         (None, Some(value)) => number(value),
         (None, None) => "–".to_owned(),
     }
@@ -293,7 +293,7 @@ fn finding(expectation: &Expectation, seen: &Observation, status: CheckStatus) -
         return match seen.beyond_us {
             Some(us) => format!(
                 "the run ended {} after the heal, too early to tell",
-                format::time(us)
+                format::duration(us)
             ),
             None => "no samples in this part of the run".to_owned(),
         };

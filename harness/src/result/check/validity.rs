@@ -94,7 +94,7 @@ fn lateness_bound_us(result: &RunResult) -> u64 {
 
 fn lateness(result: &RunResult) -> CheckResult {
     let bound_us = lateness_bound_us(result);
-    let bound = format!("< {}", format::time(bound_us));
+    let bound = format!("< {}", format::duration(bound_us));
     let name = "dispatch lateness p99";
     let Some(net) = &result.generator.lateness_net else {
         return valid(name, true, "–".to_owned(), bound, "nothing was sent");
@@ -105,7 +105,7 @@ fn lateness(result: &RunResult) -> CheckResult {
     } else {
         "socket ready to write: the harness's own delay, pauses of the machine left out"
     };
-    valid(name, held, format::time(net.p99_us), bound, finding)
+    valid(name, held, format::duration(net.p99_us), bound, finding)
 }
 
 fn lane_busy(result: &RunResult) -> CheckResult {
@@ -113,8 +113,8 @@ fn lane_busy(result: &RunResult) -> CheckResult {
     valid(
         "busiest lane",
         busy <= LANE_BUSY_RATIO_MAX,
-        format::share(busy),
-        format!("≤ {} over 5 s", format::share(LANE_BUSY_RATIO_MAX)),
+        format::percent(busy),
+        format!("≤ {} over 5 s", format::percent(LANE_BUSY_RATIO_MAX)),
         "a session thread with room to spare",
     )
 }
@@ -127,8 +127,8 @@ fn receive_stamps(result: &RunResult) -> CheckResult {
     valid(
         "receive stamps by the kernel",
         unstamped <= UNSTAMPED_RATIO_MAX || lag_us < bound_us,
-        format!("{} without", format::share(unstamped)),
-        format!("≤ {}", format::share(UNSTAMPED_RATIO_MAX)),
+        format!("{} without", format::percent(unstamped)),
+        format!("≤ {}", format::percent(UNSTAMPED_RATIO_MAX)),
         "answers are dated when they arrived, not when the harness got round to them",
     )
 }
@@ -138,8 +138,8 @@ fn clock_step(result: &RunResult) -> CheckResult {
     valid(
         "clock step",
         step_us <= CLOCK_STEP_MAX_US,
-        format::time(step_us),
-        format!("≤ {}", format::time(CLOCK_STEP_MAX_US)),
+        format::duration(step_us),
+        format!("≤ {}", format::duration(CLOCK_STEP_MAX_US)),
         "the wall clock, by which the kernel stamps, ran evenly",
     )
 }
@@ -199,8 +199,8 @@ fn faults_on_time(result: &RunResult) -> CheckResult {
     valid(
         "faults on time",
         worst_us <= FAULT_DELAY_MAX_US,
-        format::time(worst_us),
-        format!("≤ {}", format::time(FAULT_DELAY_MAX_US)),
+        format::duration(worst_us),
+        format!("≤ {}", format::duration(FAULT_DELAY_MAX_US)),
         "injected when planned, pauses of the machine left out",
     )
 }
