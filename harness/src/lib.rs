@@ -21,6 +21,7 @@ compile_error!(
 mod clock;
 mod plan;
 mod record;
+mod render;
 mod result;
 mod scenario;
 mod stage;
