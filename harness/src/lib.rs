@@ -19,9 +19,12 @@ compile_error!(
 );
 
 mod clock;
+mod format;
+mod monitor;
 mod plan;
 mod record;
 mod render;
 mod result;
 mod scenario;
 mod stage;
+mod units;

@@ -144,6 +144,16 @@ pub(crate) enum Behavior {
     Reconnector { every_us: u64 },
 }
 
+impl Behavior {
+    /// Whether such a client sends messages at all.
+    pub(crate) const fn sends(self) -> bool {
+        match self {
+            Self::Chatter | Self::Reconnector { .. } => true,
+            Self::Lurker => false,
+        }
+    }
+}
+
 /// How a session is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct SessionPlan {

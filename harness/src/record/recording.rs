@@ -228,7 +228,7 @@ impl DeliveryCounts {
 }
 
 impl SessionInterval {
-    fn merge(&mut self, other: &Self) {
+    pub(crate) fn merge(&mut self, other: &Self) {
         for (mine, theirs) in self.response.iter_mut().zip(&other.response) {
             mine.merge(theirs);
         }

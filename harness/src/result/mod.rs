@@ -15,6 +15,15 @@ use crate::plan::Plan;
 use crate::record::fault::FaultStamps;
 use crate::scenario::expectation::Expectation;
 
+mod check;
+mod recovery;
+mod series;
+pub(crate) mod summarize;
+#[cfg(test)]
+mod tests;
+pub(crate) mod verdict;
+mod windows;
+
 /// Version of the format. A change that an old reader would misread raises it.
 pub(crate) const SCHEMA: &str = "harness.run/1";
 
@@ -339,6 +348,8 @@ pub(crate) struct Generator {
     pub planned_sends: u64,
     /// Sends put on a socket at least once.
     pub actual_sends: u64,
+    /// Lateness without the intervals in which the machine itself paused.
+    pub lateness_net: Option<Summary>,
     /// Share of a core each lane used at most, over any 5 s.
     pub lane_busy_ratio_max: f64,
     pub lanes: u16,
