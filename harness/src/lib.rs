@@ -18,11 +18,18 @@ compile_error!(
     "harness runs on Linux only: it stands on timerfd, epoll and the kernel's receive stamps"
 );
 
+mod cli;
 mod client;
 mod clock;
+mod format;
 mod load;
+mod monitor;
 mod plan;
 mod record;
+mod render;
 mod result;
 mod scenario;
 mod stage;
+mod units;
+
+pub use cli::main;
