@@ -188,76 +188,22 @@ fn check_counts(args: &ServeArgs) -> Result<(), ConfigError> {
 
 fn check_durations(args: &ServeArgs) -> Result<(), ConfigError> {
     let (ms, s) = (Duration::from_millis(1), Duration::from_secs(1));
+    #[rustfmt::skip]
     let bounds = [
-        (
-            "--redis-timeout",
-            args.redis.redis_timeout,
-            ms,
-            "one millisecond",
-        ),
+        ("--redis-timeout", args.redis.redis_timeout, ms, "one millisecond"),
         ("--redis-ping", args.redis.redis_ping, ms, "one millisecond"),
-        (
-            "--token-ttl",
-            args.auth.token_ttl,
-            s,
-            "`expires_in` is whole seconds",
-        ),
+        ("--token-ttl", args.auth.token_ttl, s, "`expires_in` is whole seconds"),
         ("--jwt-ttl", args.auth.jwt_ttl, s, "`exp` is whole seconds"),
-        (
-            "--refresh-ttl",
-            args.auth.refresh_ttl,
-            s,
-            "`exp` is whole seconds",
-        ),
+        ("--refresh-ttl", args.auth.refresh_ttl, s, "`exp` is whole seconds"),
         ("--remember-ids", args.chat.remember_ids, s, "one second"),
-        (
-            "--take-over-after",
-            args.chat.take_over_after,
-            100 * ms,
-            "three heartbeats must fit",
-        ),
-        (
-            "--redrive-after",
-            args.chat.redrive_after,
-            100 * ms,
-            "a healthy task must not be queued twice",
-        ),
-        (
-            "--ping-interval",
-            args.socket.ping_interval,
-            10 * ms,
-            "ten milliseconds",
-        ),
-        (
-            "--ping-timeout",
-            args.socket.ping_timeout,
-            args.socket.ping_interval,
-            "the ping interval",
-        ),
-        (
-            "--header-timeout",
-            args.socket.header_timeout,
-            ms,
-            "one millisecond",
-        ),
-        (
-            "--handshake-timeout",
-            args.socket.handshake_timeout,
-            args.redis.redis_timeout,
-            "the Redis timeout",
-        ),
-        (
-            "--outbox-age",
-            args.socket.outbox_age,
-            10 * ms,
-            "ten milliseconds",
-        ),
-        (
-            "--history-expiry",
-            args.redis.history_expiry,
-            2 * args.redis.redis_grace,
-            "twice the grace",
-        ),
+        ("--take-over-after", args.chat.take_over_after, 100 * ms, "three heartbeats must fit"),
+        ("--redrive-after", args.chat.redrive_after, 100 * ms, "a healthy task must not be queued twice"),
+        ("--ping-interval", args.socket.ping_interval, 10 * ms, "ten milliseconds"),
+        ("--ping-timeout", args.socket.ping_timeout, args.socket.ping_interval, "the ping interval"),
+        ("--header-timeout", args.socket.header_timeout, ms, "one millisecond"),
+        ("--handshake-timeout", args.socket.handshake_timeout, args.redis.redis_timeout, "the Redis timeout"),
+        ("--outbox-age", args.socket.outbox_age, 10 * ms, "ten milliseconds"),
+        ("--history-expiry", args.redis.history_expiry, 2 * args.redis.redis_grace, "twice the grace"),
     ];
     match bounds.iter().find(|(_, value, least, _)| value < least) {
         Some(&(flag, _, least, why)) => Err(ConfigError::TooShort { flag, least, why }),

@@ -168,7 +168,7 @@ fn settle(shared: &Shared, ask: &Ask, number: u64, answer: &str) {
     match Answer::parse(answer) {
         Some(Answer::Queued(entry)) => shared.rooms.queued(ask, number, entry),
         Some(Answer::Repeated(earlier, entry)) => {
-            shared.rooms.repeated(ask, number, (earlier, entry))
+            shared.rooms.repeated(ask, number, (earlier, entry));
         }
         Some(Answer::Full) => {
             shared.rooms.not_queued(ask, number);

@@ -66,11 +66,10 @@ mod tests {
     use super::*;
 
     fn check_hmac(key: &[u8], parts: &[&[u8]], expected: &str) {
-        let got: String = hmac_sha256(key, parts)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
+        let expected: Vec<u8> = (0..32)
+            .map(|at| u8::from_str_radix(&expected[2 * at..2 * at + 2], 16).unwrap())
             .collect();
-        assert_eq!(got, expected);
+        assert_eq!(hmac_sha256(key, parts).as_slice(), expected);
     }
 
     #[test]

@@ -282,71 +282,18 @@ mod tests {
             client_message_id,
             task_id,
         };
+        #[rustfmt::skip]
         let made = [
-            (
-                "connected",
-                Event::Connected {
-                    conversation_id: "conv-1",
-                },
-            ),
-            (
-                "task queued",
-                Event::TaskQueued {
-                    task_id,
-                    client_message_id: id,
-                },
-            ),
-            (
-                "task queued without id",
-                Event::TaskQueued {
-                    task_id,
-                    client_message_id: None,
-                },
-            ),
+            ("connected", Event::Connected { conversation_id: "conv-1" }),
+            ("task queued", Event::TaskQueued { task_id, client_message_id: id }),
+            ("task queued without id", Event::TaskQueued { task_id, client_message_id: None }),
             ("processing started", Event::ProcessingStarted { task_id }),
-            (
-                "first chunk",
-                Event::Chunk {
-                    task_id,
-                    seq: 0,
-                    chunk: "You wrote ",
-                },
-            ),
-            (
-                "complete",
-                Event::Complete {
-                    task_id,
-                    message_id: Some(entry),
-                    chunks: 3,
-                },
-            ),
+            ("first chunk", Event::Chunk { task_id, seq: 0, chunk: "You wrote " }),
+            ("complete", Event::Complete { task_id, message_id: Some(entry), chunks: 3 }),
             ("pong", Event::Pong),
-            (
-                "token expiring soon",
-                Event::TokenExpiringSoon {
-                    expires_at: "2026-11-21T08:00:00Z",
-                },
-            ),
-            (
-                "error: rate limited",
-                error(
-                    "rate_limited",
-                    "too many messages",
-                    Some(0.1),
-                    Some("c-9"),
-                    None,
-                ),
-            ),
-            (
-                "error: lost",
-                error(
-                    "lost",
-                    "the answer cannot be recovered",
-                    None,
-                    None,
-                    Some(task_id),
-                ),
-            ),
+            ("token expiring soon", Event::TokenExpiringSoon { expires_at: "2026-11-21T08:00:00Z" }),
+            ("error: rate limited", error("rate_limited", "too many messages", Some(0.1), Some("c-9"), None)),
+            ("error: lost", error("lost", "the answer cannot be recovered", None, None, Some(task_id))),
         ];
         let all = fixtures(include_str!("../../contract/frames/server.json"));
         for (name, event) in made {

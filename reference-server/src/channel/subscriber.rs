@@ -76,6 +76,11 @@ impl Pulse {
     }
 }
 
+/// Subscriptions made, each with the newest entry that is already in its history.
+type Made = Vec<(Arc<str>, StreamId)>;
+/// A command on its way.
+type Call<T> = BoxFuture<'static, redis::RedisResult<T>>;
+
 /// Why the connection has to be made anew.
 #[derive(Debug, thiserror::Error)]
 enum Lost {
@@ -198,9 +203,7 @@ impl Session<'_> {
     async fn deliver(&mut self) -> Result<(), Lost> {
         let mut ping = tokio::time::interval(self.shared.config.redis.redis_ping);
         ping.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut pong: Option<BoxFuture<'static, redis::RedisResult<()>>> = None;
-        let mut change: Option<BoxFuture<'static, redis::RedisResult<Vec<(Arc<str>, StreamId)>>>> =
-            None;
+        let (mut pong, mut change): (Option<Call<()>>, Option<Call<Made>>) = (None, None);
         let mut batch = Vec::new();
         loop {
             // Every arm keeps its state outside of the select: nothing is lost when another arm wins.
@@ -240,16 +243,16 @@ impl Session<'_> {
     }
 
     fn pushed(&self, info: &PushInfo) -> Result<(), Lost> {
-        match (&info.kind, info.data.as_slice()) {
-            (PushKind::Disconnection, _) => return Err(Lost::Closed),
-            (PushKind::Message, [Value::BulkString(channel), Value::BulkString(payload)]) => {
-                let (channel, payload) =
-                    (std::str::from_utf8(channel), std::str::from_utf8(payload));
-                if let (Ok(channel), Ok(payload)) = (channel, payload) {
-                    self.message(channel, payload);
-                }
-            }
-            _ => {}
+        if info.kind == PushKind::Disconnection {
+            return Err(Lost::Closed);
+        }
+        let [Value::BulkString(channel), Value::BulkString(payload)] = info.data.as_slice() else {
+            return Ok(());
+        };
+        if info.kind == PushKind::Message
+            && let (Ok(channel), Ok(payload)) = (str::from_utf8(channel), str::from_utf8(payload))
+        {
+            self.message(channel, payload);
         }
         Ok(())
     }
@@ -276,17 +279,18 @@ impl Session<'_> {
 
 /// Waits for a future that may not be there; for ever where it is not.
 async fn pending<T>(future: &mut Option<BoxFuture<'static, T>>) -> T {
-    match future {
-        Some(future) => future.await,
-        None => std::future::pending().await,
+    if let Some(future) = future {
+        future.await
+    } else {
+        std::future::pending().await
     }
 }
 
-/// Ends and makes subscriptions. Returns those made, each with the newest entry that is already in its history.
+/// Ends and makes subscriptions.
 async fn changes(
     mut connection: MultiplexedConnection,
     (make, end): (Vec<Arc<str>>, Vec<Arc<str>>),
-) -> redis::RedisResult<Vec<(Arc<str>, StreamId)>> {
+) -> redis::RedisResult<Made> {
     for part in end.chunks(SUBSCRIBE_AT_ONCE) {
         let names: Vec<String> = part.iter().map(|name| key(name)).collect();
         connection.unsubscribe(names).await?;

@@ -95,7 +95,7 @@ pub(crate) async fn accept(
                 .metrics
                 .connections_dropped
                 .with_label_values(&[reason])
-                .inc()
+                .inc();
         };
         if !gate.allows(peer.ip(), Instant::now()) {
             drop_it("rate");

@@ -143,7 +143,7 @@ async fn identify(shared: &Shared, request: &Request<Incoming>) -> Result<(u64, 
                 .metrics
                 .tokens_refused
                 .with_label_values(&[reason])
-                .inc()
+                .inc();
         };
         return match token::consume(shared, token).await {
             Ok(grant) => {

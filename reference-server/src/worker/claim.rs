@@ -27,9 +27,9 @@ pub(super) async fn claim(shared: &Shared, name: &str, found: mpsc::Sender<Job>)
             () = shared.stopping.cancelled() => return,
         }
         match scan(shared, name, &found).await {
-            Ok(()) => {}
+            Ok(()) | Err(LinkError::Away(_)) => {}
+            // The reader makes the group.
             Err(error) if error.code() == Some("NOGROUP") => {}
-            Err(LinkError::Away(_)) => {}
             Err(error) => tracing::debug!(%error, "nothing taken over"),
         }
     }

@@ -186,15 +186,15 @@ impl<'a> Pool<'a> {
             // The rooms drop what went out all the same.
             Trip::Emitted(entries, Err(error)) => {
                 tracing::debug!(%error, turns = entries.len(), "not emitted");
-                entries
-                    .into_iter()
-                    .for_each(|entry| self.hand.again(entry, now + RETRY));
+                for entry in entries {
+                    self.hand.again(entry, now + RETRY);
+                }
             }
             Trip::Acknowledged(entries, Ok(())) => {
                 self.acknowledging = false;
-                entries
-                    .into_iter()
-                    .for_each(|entry| self.hand.release(entry));
+                for entry in entries {
+                    self.hand.release(entry);
+                }
             }
             Trip::Acknowledged(entries, Err(error)) => {
                 tracing::debug!(%error, tasks = entries.len(), "not acknowledged");
