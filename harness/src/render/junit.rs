@@ -11,7 +11,7 @@ use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 
 use super::{RenderError, Renderer, format, view};
-use crate::result::{CheckGroup, CheckStatus, RunResult, Status};
+use crate::result::{CheckGroup, CheckStatus, RunResult, Status, bound_text, observed_text};
 
 /// `junit.xml`.
 pub(crate) struct Junit;
@@ -49,10 +49,10 @@ fn cases(result: &RunResult) -> Vec<Case> {
         outcome: verdict(result),
     }];
     cases.extend(view::expectations(result).into_iter().map(|row| {
-        let bound = format::bound(row.expectation.bound, row.unit);
+        let bound = bound_text(row);
         let message = format!(
             "observed {}, limit {bound}. {}",
-            format::observed(row),
+            observed_text(row),
             row.finding
         );
         Case {

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use super::{format, view, words};
 use crate::result::{
     CheckGroup, CheckStatus, ExpectationResult, FaultResult, RunResult, Status, Summary,
+    bound_text, observed_text,
 };
 
 /// Columns of the summary.
@@ -117,8 +118,8 @@ fn expectation_row(out: &mut String, row_of: &ExpectationResult, color: Color) {
         CheckStatus::Inconclusive => format!(" {} ", paint("?", YELLOW, color)),
     };
     let used = row_of.used_ratio.map_or_else(String::new, format::percent);
-    let observed = format::plain(&format::observed(row_of));
-    let limit = format::plain(&format::bound(row_of.expectation.bound, row_of.unit));
+    let observed = format::plain(&observed_text(row_of));
+    let limit = format::plain(&bound_text(row_of));
     let name = format::harmless(&row_of.name);
     let when = format::harmless(&row_of.when);
     row(
