@@ -3,7 +3,7 @@
 //! **In:** the result. **Out:** the XML that CI systems read. Broken is a failure; what could not be
 //! judged, and a run that cannot be trusted, are errors.
 //!
-//! **Source:** the JUnit schema of Apache Ant, as Jenkins and GitLab read it.
+//! **Source:** the `JUnit` schema of Apache Ant, as Jenkins and GitLab read it.
 
 use std::io::Cursor;
 

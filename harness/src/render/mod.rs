@@ -22,6 +22,8 @@ mod tests;
 pub(crate) mod view;
 pub(crate) mod words;
 
+use std::fmt::Write as _;
+
 use thiserror::Error;
 
 use crate::format;
@@ -115,5 +117,12 @@ impl Format {
             Self::Events => &[&events::Events],
             Self::Json => &[&json::Json],
         }
+    }
+}
+
+/// Adds to a text. Writing into a string does not fail; were it to, the text would say so.
+fn append(text: &mut String, more: std::fmt::Arguments<'_>) {
+    if text.write_fmt(more).is_err() {
+        text.push('\u{fffd}');
     }
 }

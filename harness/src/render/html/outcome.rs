@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use super::prose::prose;
 use super::table::{Cell, Table};
-use crate::render::{format, terminal, view, words};
+use crate::render::{append, format, terminal, view, words};
 use crate::result::{
     CheckStatus, ExpectationResult, FaultResult, RunResult, bound_text, observed_text,
 };
@@ -26,7 +26,7 @@ pub(crate) fn expectations(result: &RunResult) -> Markup {
         words::plural(rows.len(), "expectation")
     );
     if open > 0 {
-        tally.push_str(&format!(", {open} could not be judged"));
+        append(&mut tally, format_args!(", {open} could not be judged"));
     }
     Table {
         caption: html! { (tally) ". The worst first." },
@@ -102,7 +102,7 @@ pub(crate) fn faults(result: &RunResult) -> Markup {
         caption: html! {
             (planned) " planned, " (confirmed) " confirmed by a probe. Times are seconds since load start; the small figures are the delay against the plan."
         },
-        class: "stack",
+        class: "stack faults",
         heads: Table::heads(&[
             "Fault",
             "Planned",

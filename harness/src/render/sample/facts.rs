@@ -71,6 +71,11 @@ pub(super) fn plan(story: Story) -> Plan {
     } else {
         Vec::new()
     };
+    let hold_us = if story == Story::Inconclusive {
+        18_000_000
+    } else {
+        45_000_000
+    };
     let plan = json!({
         "title": "redis-outage", "question": QUESTION, "scenario": "scenarios/redis-outage.toml", "seed": 7,
         "interval_us": 250_000,
@@ -83,7 +88,7 @@ pub(super) fn plan(story: Story) -> Plan {
             "clients": super::CLIENTS, "lanes": 1, "heartbeat_us": 30_000_000, "drain_us": 10_000_000,
             "stages": [
                 {"start_us": 0, "length_us": 10_000_000, "from": 0, "to": super::CLIENTS},
-                {"start_us": 10_000_000, "length_us": 45_000_000, "from": super::CLIENTS, "to": super::CLIENTS},
+                {"start_us": 10_000_000, "length_us": hold_us, "from": super::CLIENTS, "to": super::CLIENTS},
             ],
             "mix": [{"behavior": {"kind": "chatter"}, "clients": super::CLIENTS}],
             "session": {"credential": "connection-token", "conversation": "own", "connect_timeout_us": 10_000_000},

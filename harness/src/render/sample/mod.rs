@@ -33,7 +33,7 @@ pub(crate) enum Story {
     Invalid,
     /// Stopped at 27 s.
     Interrupted,
-    /// Not back in tolerance when the run ended.
+    /// Over too soon to see whether it came back.
     Inconclusive,
 }
 
@@ -94,7 +94,18 @@ impl Story {
     const fn end_us(self) -> u64 {
         match self {
             Self::Interrupted => 27_300_000,
-            Self::Pass | Self::Fail | Self::Invalid | Self::Inconclusive => END_US,
+            Self::Inconclusive => 29_000_000,
+            Self::Pass | Self::Fail | Self::Invalid => END_US,
+        }
+    }
+
+    /// End of the intended sends.
+    fn load_us(self) -> u64 {
+        match self {
+            Self::Inconclusive => 28_000_000,
+            Self::Pass | Self::Fail | Self::Invalid | Self::Interrupted => {
+                LOAD_US.min(self.end_us())
+            }
         }
     }
 
@@ -180,7 +191,7 @@ fn open(story: Story) -> Vec<u64> {
 
 fn messages(story: Story, dice: &mut Dice, recording: &mut Recording) {
     let mut at_us = 4_000.0;
-    let end_us = LOAD_US.min(story.end_us()) as f64;
+    let end_us = story.load_us() as f64;
     let mut number = 0_u32;
     while at_us < end_us {
         let ramp = (at_us / 10_000_000.0).min(1.0);
@@ -276,7 +287,8 @@ fn sessions(story: Story, dice: &mut Dice, recording: &mut Recording) {
         let at_us = u64::from(client) * 5_000;
         session(at_us, dice, recording);
         if story != Story::Interrupted {
-            let ended = recording.sessions.entry(interval(58_900_000)).or_default();
+            let ended_us = story.end_us() - 1_100_000;
+            let ended = recording.sessions.entry(interval(ended_us)).or_default();
             *ended
                 .closes
                 .entry((1_000, CloseCause::Planned))
