@@ -18,6 +18,7 @@ compile_error!(
     "harness runs on Linux only: it stands on timerfd, epoll and the kernel's receive stamps"
 );
 
+mod cli;
 mod clock;
 mod format;
 mod monitor;
@@ -28,3 +29,5 @@ mod result;
 mod scenario;
 mod stage;
 mod units;
+
+pub use cli::main;

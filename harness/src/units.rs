@@ -141,7 +141,7 @@ pub(crate) fn print_us(us: u64) -> String {
     if us % US_PER_H >= US_PER_MIN {
         parts.push(format!("{}min", us % US_PER_H / US_PER_MIN));
     }
-    if us % US_PER_MIN > 0 {
+    if !us.is_multiple_of(US_PER_MIN) {
         parts.push(decimal(us % US_PER_MIN, US_PER_S, "s"));
     }
     parts.join(" ")
