@@ -19,6 +19,8 @@ compile_error!(
 );
 
 mod clock;
+mod environment;
+mod fault;
 mod plan;
 mod record;
 mod result;
