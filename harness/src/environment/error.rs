@@ -165,6 +165,12 @@ pub(crate) enum EnvironmentError {
         address: String,
         answer: String,
     },
+    #[error("{what} (pid {pid}): {reason}")]
+    Control {
+        what: &'static str,
+        pid: i32,
+        reason: String,
+    },
     #[error("the fault proxy could not be set up: {0}")]
     Proxy(#[from] ClientError),
     #[error("the fault proxy could not listen on {address}: {source}")]
@@ -227,6 +233,7 @@ impl EnvironmentError {
             | Self::Spawn { .. }
             | Self::PrivateFile { .. }
             | Self::Ended { .. }
+            | Self::Control { .. }
             | Self::NotReady { .. }
             | Self::Unreachable { .. }
             | Self::Proxy(_)
