@@ -6,7 +6,7 @@
 //! client -> HTTP -> this server, or a real Toxiproxy: the client cannot tell them apart
 //! ```
 //!
-//! The server runs the API on a listener of the caller's and owns every socket and task it
+//! [`server::serve`] runs the API on a listener of the caller's and owns every socket and task it
 //! starts; [`client::Client`] drives it, or a real Toxiproxy 2.x, and confirms every change by
 //! reading it back. The types both sides of the API share are in this root.
 //!
@@ -21,7 +21,13 @@ compile_error!(
     "fault-proxy is built and measured on Linux first; other systems are not supported yet"
 );
 
+mod chance;
 pub mod client;
+mod engine;
+mod json;
 mod model;
+mod refusal;
+pub mod server;
+mod toxic;
 
 pub use model::{ProxySpec, ProxyView, Stream, ToxicSpec, ToxicView, UnknownStream};
