@@ -40,7 +40,7 @@ impl Place {
         let lookup = tokio::net::lookup_host((host.as_str(), port));
         let addresses: Vec<SocketAddr> = tokio::time::timeout(RESOLVE_TIMEOUT, lookup)
             .await
-            .map_err(|_| unresolved(std::io::ErrorKind::TimedOut.into()))?
+            .map_err(|elapsed| unresolved(elapsed.into()))?
             .map_err(unresolved)?
             .collect();
         if addresses.is_empty() {
@@ -116,7 +116,10 @@ fn parse(
     let url = Url::parse(text).map_err(|error| bad(error.to_string()))?;
     let Some((_, usual)) = ports.iter().find(|(scheme, _)| *scheme == url.scheme()) else {
         let known: Vec<&str> = ports.iter().map(|(scheme, _)| *scheme).collect();
-        return Err(bad(format!("it must start with {}", known.join(":// or ") + "://")));
+        return Err(bad(format!(
+            "it must start with {}",
+            known.join(":// or ") + "://"
+        )));
     };
     let host = url
         .host_str()
@@ -156,7 +159,11 @@ mod tests {
 
     #[tokio::test]
     async fn this_machine_needs_no_permission() {
-        for text in ["ws://127.0.0.9:8000", "http://[::1]", "ws://[::ffff:127.0.0.1]:1"] {
+        for text in [
+            "ws://127.0.0.9:8000",
+            "http://[::1]",
+            "ws://[::ffff:127.0.0.1]:1",
+        ] {
             let place = Place::find("--target", text, HTTP).await.unwrap();
             assert!(place.guard(&[]).is_ok(), "{text}");
         }
@@ -167,7 +174,10 @@ mod tests {
         let problem = Place::find("--target", "ftp://127.0.0.1", HTTP)
             .await
             .unwrap_err();
-        assert!(problem.to_string().contains("ws:// or http://"), "{problem}");
+        assert!(
+            problem.to_string().contains("ws:// or http://"),
+            "{problem}"
+        );
     }
 
     #[test]

@@ -59,7 +59,10 @@ pub(super) enum Request {
     },
     Spawn(SpawnSpec),
     /// About to create these on a Toxiproxy that is not ours.
-    Proxies { url: String, names: Vec<String> },
+    Proxies {
+        url: String,
+        names: Vec<String>,
+    },
     /// The orderly end: everything goes, then the janitor does.
     Clean,
 }
@@ -129,7 +132,9 @@ pub(crate) fn main() -> Result<Vec<String>, JanitorError> {
 fn socket(stdin: OwnedFd) -> Result<UnixStream, JanitorError> {
     let stream = StdUnixStream::from(stdin);
     stream.local_addr().map_err(JanitorError::NoSocket)?;
-    stream.set_nonblocking(true).map_err(JanitorError::NoSocket)?;
+    stream
+        .set_nonblocking(true)
+        .map_err(JanitorError::NoSocket)?;
     UnixStream::from_std(stream).map_err(JanitorError::NoSocket)
 }
 
@@ -143,26 +148,41 @@ pub(super) async fn serve(stream: UnixStream) -> Vec<String> {
             (Request::Clean, _) => {
                 let problems = clean(held).await;
                 // The harness may be gone already; then nobody is left to tell.
-                if let Err(error) = send(&mut write, &Reply::Cleaned { problems: problems.clone() }).await {
+                if let Err(error) = send(
+                    &mut write,
+                    &Reply::Cleaned {
+                        problems: problems.clone(),
+                    },
+                )
+                .await
+                {
                     tracing::debug!(%error, "nobody to tell that all is clean");
                 }
                 return problems;
             }
-            (Request::Begin { run_id, harness, leases }, none @ None) => {
-                match Held::begin(&run_id, harness, leases) {
-                    Ok(new) => {
-                        let directory = new.lease.directory.clone();
-                        *none = Some(new);
-                        Reply::Begun { directory }
-                    }
-                    Err(error) => Reply::Failed { reason: error.to_string() },
+            (
+                Request::Begin {
+                    run_id,
+                    harness,
+                    leases,
+                },
+                none @ None,
+            ) => match Held::begin(&run_id, harness, leases) {
+                Ok(new) => {
+                    let directory = new.lease.directory.clone();
+                    *none = Some(new);
+                    Reply::Begun { directory }
                 }
-            }
+                Err(error) => Reply::Failed {
+                    reason: error.to_string(),
+                },
+            },
             (Request::Spawn(spec), Some(held)) => held.spawn(&spec),
             (Request::Proxies { url, names }, Some(held)) => held.proxies(url, names),
-            (Request::Begin { .. }, Some(_)) | (Request::Spawn(_) | Request::Proxies { .. }, None) => {
-                Reply::Failed { reason: "out of order".to_owned() }
-            }
+            (Request::Begin { .. }, Some(_))
+            | (Request::Spawn(_) | Request::Proxies { .. }, None) => Reply::Failed {
+                reason: "out of order".to_owned(),
+            },
         };
         if send(&mut write, &reply).await.is_err() {
             break;
@@ -181,10 +201,7 @@ async fn next(read: &mut BufReader<OwnedReadHalf>) -> Option<Request> {
     serde_json::from_str(&line).ok()
 }
 
-async fn send(
-    write: &mut tokio::net::unix::OwnedWriteHalf,
-    reply: &Reply,
-) -> std::io::Result<()> {
+async fn send(write: &mut tokio::net::unix::OwnedWriteHalf, reply: &Reply) -> std::io::Result<()> {
     let mut line = serde_json::to_vec(reply)?;
     line.push(b'\n');
     write.write_all(&line).await

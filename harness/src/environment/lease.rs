@@ -143,8 +143,7 @@ pub(super) fn read(path: &Path) -> Result<Lease, EnvironmentError> {
         return Err(problem(format!("{} bytes are too many", size.len())));
     }
     let text = fs::read(path).map_err(|error| problem(error.to_string()))?;
-    let lease: Lease =
-        serde_json::from_slice(&text).map_err(|error| problem(error.to_string()))?;
+    let lease: Lease = serde_json::from_slice(&text).map_err(|error| problem(error.to_string()))?;
     if lease.schema != SCHEMA {
         return Err(problem(format!("`{}` is not {SCHEMA}", lease.schema)));
     }
@@ -165,7 +164,10 @@ pub(super) fn list(directory: &Path) -> Result<Vec<PathBuf>, EnvironmentError> {
     let mut files = Vec::new();
     for entry in entries {
         let path = entry.map_err(problem)?.path();
-        if path.extension().is_some_and(|extension| extension == "json") {
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "json")
+        {
             files.push(path);
         }
     }

@@ -5,10 +5,10 @@
 
 use std::collections::BTreeSet;
 
+use super::Settings;
 use super::error::EnvironmentError;
 use super::host::Place;
 use super::preflight::Found;
-use super::Settings;
 use crate::plan::{FaultKind, Link, Plan, PlannedFault, RedisPlan};
 
 /// The links that need a proxy.
@@ -86,17 +86,25 @@ pub(super) fn check(
         };
         match (link_of(fault.kind), &found.target) {
             (None, Some(_)) => {
-                return Err(impossible("only a Redis that this run started can be killed or paused, and the target was not started by this run"));
+                return Err(impossible(
+                    "only a Redis that this run started can be killed or paused, and the target was not started by this run",
+                ));
             }
             (None, None) if plan.environment.redis != RedisPlan::Private => {
-                return Err(impossible("only a Redis that this run started can be killed or paused: write redis = \"private\""));
+                return Err(impossible(
+                    "only a Redis that this run started can be killed or paused: write redis = \"private\"",
+                ));
             }
             (Some(Link::Edge), Some(target)) if tls(target) => {
-                return Err(impossible("the edge link of a TLS target cannot run through the fault proxy"));
+                return Err(impossible(
+                    "the edge link of a TLS target cannot run through the fault proxy",
+                ));
             }
             (Some(Link::Edge), Some(target)) => allowed(fault, Some(target), settings)?,
             (Some(_), Some(_)) => {
-                return Err(impossible("the target was not started by this run, so its way to Redis does not pass through a proxy of this run"));
+                return Err(impossible(
+                    "the target was not started by this run, so its way to Redis does not pass through a proxy of this run",
+                ));
             }
             (Some(_) | None, None) => allowed(fault, found.redis.as_ref(), settings)?,
         }

@@ -111,7 +111,9 @@ pub(crate) async fn preflight(
     plan: &Plan,
     settings: &Settings,
 ) -> Result<Preflight, EnvironmentError> {
-    preflight::check(plan, settings).await.map(|(counted, _)| counted)
+    preflight::check(plan, settings)
+        .await
+        .map(|(counted, _)| counted)
 }
 
 impl Environment {
@@ -170,7 +172,15 @@ impl Environment {
     /// How each link runs: `redis-tokens: 127.0.0.1:20011 -> 127.0.0.1:20010, embedded fault proxy`.
     pub(crate) fn links_text(&self) -> Vec<String> {
         let links = self.brought_up.links.iter().map(|(link, proxy)| {
-            let (name, ProxyLink { listen, upstream, carrier, .. }) = (link_name(*link), proxy);
+            let (
+                name,
+                ProxyLink {
+                    listen,
+                    upstream,
+                    carrier,
+                    ..
+                },
+            ) = (link_name(*link), proxy);
             format!("{name}: {listen} -> {upstream}, {carrier}")
         });
         let mut lines: Vec<String> = links.collect();

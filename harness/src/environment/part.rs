@@ -160,7 +160,9 @@ impl Parts {
         if let Some(place) = &found.toxiproxy {
             let edge = found.needs.edge.then_some(Link::Edge);
             let links = found.needs.redis.iter().copied().chain(edge);
-            let names = links.map(|link| proxy_name(&settings.run_id, link)).collect();
+            let names = links
+                .map(|link| proxy_name(&settings.run_id, link))
+                .collect();
             self.proxy = Some(ProxyHost::attach(place.clone(), &self.keeper, names).await?);
         }
         Ok(())
@@ -184,7 +186,8 @@ impl Parts {
             upstream: redis.upstream.clone(),
             probe: redis.probe(),
         });
-        host.carry(&settings.run_id, &behind.collect::<Vec<_>>()).await
+        host.carry(&settings.run_id, &behind.collect::<Vec<_>>())
+            .await
     }
 
     async fn start_server(
@@ -289,7 +292,10 @@ fn server_command(
 async fn attach_target(plan: &Plan, place: &Place) -> Result<Reached, EnvironmentError> {
     server::check_target(place).await?;
     let password = plan.environment.users.password.as_deref();
-    let password = secret::resolve("environment.users.password", password.unwrap_or(NO_PASSWORD))?;
+    let password = secret::resolve(
+        "environment.users.password",
+        password.unwrap_or(NO_PASSWORD),
+    )?;
     let scheme = if is_tls(place) { "https" } else { "http" };
     Ok(Reached {
         http_base: format!("{scheme}://{}", place.host_and_port()),
@@ -314,7 +320,11 @@ async fn start_edge_process(
     let spec = SpawnSpec {
         what: "edge proxy".to_owned(),
         program: PathBuf::from(OWN_PROGRAM),
-        args: vec!["proxy".to_owned(), "--listen".to_owned(), "127.0.0.1:0".to_owned()],
+        args: vec![
+            "proxy".to_owned(),
+            "--listen".to_owned(),
+            "127.0.0.1:0".to_owned(),
+        ],
         env: Vec::new(),
         log: log.clone(),
     };

@@ -22,12 +22,11 @@ const TRIES: u32 = 64;
 
 /// First and last port the kernel gives to outgoing connections.
 pub(super) fn ephemeral_range() -> Result<(u16, u16), EnvironmentError> {
-    let text = std::fs::read_to_string(RANGE_FILE).map_err(|source| {
-        EnvironmentError::SystemFile {
+    let text =
+        std::fs::read_to_string(RANGE_FILE).map_err(|source| EnvironmentError::SystemFile {
             path: PathBuf::from(RANGE_FILE),
             source,
-        }
-    })?;
+        })?;
     let mut numbers = text.split_whitespace().filter_map(|word| word.parse().ok());
     Ok((
         numbers.next().unwrap_or(32_768),

@@ -176,8 +176,8 @@ fn ports(clients: u32) -> Result<String, EnvironmentError> {
 
 fn memory(clients: u32) -> Result<String, EnvironmentError> {
     let path = PathBuf::from("/proc/meminfo");
-    let text =
-        fs::read_to_string(&path).map_err(|source| EnvironmentError::SystemFile { path, source })?;
+    let text = fs::read_to_string(&path)
+        .map_err(|source| EnvironmentError::SystemFile { path, source })?;
     let available_mib = available_kib(&text).unwrap_or(u64::MAX) / KIB_PER_MIB;
     let needed_mib = MIB_BASE + u64::from(clients) * KIB_PER_CLIENT / KIB_PER_MIB;
     if needed_mib > available_mib {

@@ -25,7 +25,10 @@ const INSTALL: [(&str, &str); 6] = [
 
 /// The Redis to start: `REDIS_SERVER`, else `redis-server` or `valkey-server` in `PATH`.
 pub(super) fn redis() -> Result<PathBuf, EnvironmentError> {
-    redis_in(env::var_os("REDIS_SERVER").map(PathBuf::from), &search_path())
+    redis_in(
+        env::var_os("REDIS_SERVER").map(PathBuf::from),
+        &search_path(),
+    )
 }
 
 fn redis_in(named: Option<PathBuf>, path: &[PathBuf]) -> Result<PathBuf, EnvironmentError> {

@@ -210,13 +210,14 @@ impl ProxyHost {
     }
 
     fn reached_at(&self, listen: &str) -> Result<SocketAddr, EnvironmentError> {
-        let mut address: SocketAddr = listen.parse().map_err(|error: std::net::AddrParseError| {
-            EnvironmentError::BadAddress {
-                place: "fault proxy",
-                url: listen.to_owned(),
-                reason: error.to_string(),
-            }
-        })?;
+        let mut address: SocketAddr =
+            listen.parse().map_err(|error: std::net::AddrParseError| {
+                EnvironmentError::BadAddress {
+                    place: "fault proxy",
+                    url: listen.to_owned(),
+                    reason: error.to_string(),
+                }
+            })?;
         if let Some(place) = &self.elsewhere {
             address.set_ip(place.address().ip());
         }
@@ -240,7 +241,9 @@ impl ProxyHost {
             Ok(Ok(Ok(Ok(())))) => {}
             Ok(Ok(Ok(Err(reason)))) => problems.push(format!("fault proxy: {reason}")),
             Ok(Ok(Err(_)) | Err(_)) => problems.push("the fault proxy's thread failed".to_owned()),
-            Err(_) => problems.push(format!("the fault proxy has not ended in {STOP_PATIENCE:?}")),
+            Err(_) => problems.push(format!(
+                "the fault proxy has not ended in {STOP_PATIENCE:?}"
+            )),
         }
         problems
     }

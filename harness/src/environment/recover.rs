@@ -9,8 +9,8 @@ use std::time::Duration;
 use fault_proxy::client::Client;
 
 use super::error::EnvironmentError;
-use super::lease::{self, Lease, LeasedProcess};
 use super::janitor::MARK;
+use super::lease::{self, Lease, LeasedProcess};
 use super::process::ProcessId;
 use super::sweep::{Swept, sweep};
 
@@ -41,14 +41,21 @@ pub(super) async fn recover_in(
         let this_boot = lease.boot == lease::boot_id();
         if this_boot && lease.harness.is_alive() {
             let pid = lease.harness.pid;
-            total.done.push(format!("run {run} is running (pid {pid}): left alone"));
+            total
+                .done
+                .push(format!("run {run} is running (pid {pid}): left alone"));
             live_runs.push(run);
             continue;
         }
-        if this_boot && lease.janitor.is_alive() && lease.janitor.ended_within(JANITOR_PATIENCE).await {
+        if this_boot
+            && lease.janitor.is_alive()
+            && lease.janitor.ended_within(JANITOR_PATIENCE).await
+        {
             // It has done all this itself, unless its lease is still there.
             if !file.exists() {
-                total.done.push(format!("run {run}: its janitor has just cleaned up"));
+                total
+                    .done
+                    .push(format!("run {run}: its janitor has just cleaned up"));
                 continue;
             }
         }
@@ -58,7 +65,9 @@ pub(super) async fn recover_in(
         add_marked(&mut lease);
         let swept = sweep(&lease, leases).await;
         let named = |text: String| format!("run {run}: {text}");
-        total.done.push(named("its harness is gone; cleaning up".to_owned()));
+        total
+            .done
+            .push(named("its harness is gone; cleaning up".to_owned()));
         total.done.extend(swept.done.into_iter().map(named));
         total.problems.extend(swept.problems.into_iter().map(named));
     }
@@ -74,8 +83,10 @@ fn add_marked(lease: &mut Lease) {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     for process in pids.filter_map(ProcessId::of) {
-        let marked = std::fs::read(format!("/proc/{}/environ", process.pid))
-            .is_ok_and(|text| text.split(|byte| *byte == 0).any(|one| one == mark.as_bytes()));
+        let marked = std::fs::read(format!("/proc/{}/environ", process.pid)).is_ok_and(|text| {
+            text.split(|byte| *byte == 0)
+                .any(|one| one == mark.as_bytes())
+        });
         let known = lease.processes.iter().any(|held| held.process == process);
         if marked && !known {
             lease.processes.push(LeasedProcess {

@@ -128,7 +128,11 @@ impl RedisEnd {
         let text: String = info.arg("server").query_async(&mut connection).await.ok()?;
         let version = |name: &str| {
             let mut lines = text.lines();
-            lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':').map(str::to_owned))
+            lines.find_map(|line| {
+                line.strip_prefix(name)?
+                    .strip_prefix(':')
+                    .map(str::to_owned)
+            })
         };
         match version("valkey_version") {
             Some(valkey) => Some(format!("valkey {valkey}")),
@@ -138,9 +142,14 @@ impl RedisEnd {
 }
 
 fn is_password_problem(answer: &str) -> bool {
-    ["-WRONGPASS", "-NOAUTH", "-ERR AUTH", "-ERR invalid password"]
-        .iter()
-        .any(|start| answer.starts_with(start))
+    [
+        "-WRONGPASS",
+        "-NOAUTH",
+        "-ERR AUTH",
+        "-ERR invalid password",
+    ]
+    .iter()
+    .any(|start| answer.starts_with(start))
 }
 
 /// Undoes the escapes of a URL.
@@ -183,7 +192,11 @@ impl RedisServer {
             let spec = SpawnSpec {
                 what: "redis".to_owned(),
                 program: program.clone(),
-                args: vec![configure(&keeper.directory, &end, durable)?.display().to_string()],
+                args: vec![
+                    configure(&keeper.directory, &end, durable)?
+                        .display()
+                        .to_string(),
+                ],
                 env: Vec::new(),
                 log: log.clone(),
             };
@@ -244,7 +257,10 @@ impl RedisServer {
     async fn end_by(&self, signal: Signal, patience: Duration) -> Result<(), EnvironmentError> {
         let process = self.process();
         if !process.signal(signal) {
-            return Err(control(process, "it had ended before it was told to".to_owned()));
+            return Err(control(
+                process,
+                "it had ended before it was told to".to_owned(),
+            ));
         }
         if process.ended_within(patience).await {
             Ok(())
@@ -258,7 +274,10 @@ impl RedisServer {
     pub(crate) async fn pause(&self) -> Result<(), EnvironmentError> {
         let process = self.process();
         if !process.signal(Signal::SIGSTOP) {
-            return Err(control(process, "it had ended before it was paused".to_owned()));
+            return Err(control(
+                process,
+                "it had ended before it was paused".to_owned(),
+            ));
         }
         let stopped = async {
             while !process.is_stopped() {
@@ -268,7 +287,10 @@ impl RedisServer {
         tokio::time::timeout(PAUSE_PATIENCE, stopped)
             .await
             .map_err(|_elapsed| {
-                control(process, format!("not stopped {PAUSE_PATIENCE:?} after SIGSTOP"))
+                control(
+                    process,
+                    format!("not stopped {PAUSE_PATIENCE:?} after SIGSTOP"),
+                )
             })
     }
 
@@ -312,11 +334,7 @@ fn private_end() -> Result<RedisEnd, EnvironmentError> {
 }
 
 /// Writes the configuration of a private Redis; returns its path.
-fn configure(
-    directory: &Path,
-    end: &RedisEnd,
-    durable: bool,
-) -> Result<PathBuf, EnvironmentError> {
+fn configure(directory: &Path, end: &RedisEnd, durable: bool) -> Result<PathBuf, EnvironmentError> {
     let port = end.address.port();
     let data = directory.join(format!("redis-{port}"));
     let password = end.password.as_ref().map_or("", Secret::reveal);

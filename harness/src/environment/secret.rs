@@ -24,9 +24,8 @@ impl Secret {
     pub(crate) fn random() -> Result<Self, EnvironmentError> {
         let mut bytes = [0_u8; RANDOM_BYTES];
         random_bytes(&mut bytes)?;
-        Ok(Self(
-            bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
-        ))
+        let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Self(digits.concat()))
     }
 
     /// The text itself: for the wire, never for a message.

@@ -67,7 +67,9 @@ impl Server {
                 let text = announced(&log, from, ANNOUNCEMENT)
                     .ok_or_else(|| "it has not said where it listens".to_owned())?;
                 let address = text.rsplit('/').next().unwrap_or(&text);
-                address.parse().map_err(|_| format!("it listens on `{text}`"))
+                address
+                    .parse()
+                    .map_err(|error| format!("it listens on `{text}`: {error}"))
             })
             .await?;
         let readyz = format!("http://{address}/readyz");
@@ -84,14 +86,18 @@ impl Server {
     pub(super) async fn stop(&self) -> Option<String> {
         let pid = self.process.pid;
         if !self.process.signal(Signal::SIGTERM) {
-            return Some(format!("{WHAT} (pid {pid}) had ended before it was stopped"));
+            return Some(format!(
+                "{WHAT} (pid {pid}) had ended before it was stopped"
+            ));
         }
         if self.process.ended_within(STOP_PATIENCE).await {
             return None;
         }
         self.process.signal(Signal::SIGKILL);
         self.process.ended_within(KILL_PATIENCE).await;
-        Some(format!("{WHAT} (pid {pid}) was killed: it had not ended {STOP_PATIENCE:?} after SIGTERM"))
+        Some(format!(
+            "{WHAT} (pid {pid}) was killed: it had not ended {STOP_PATIENCE:?} after SIGTERM"
+        ))
     }
 }
 

@@ -43,7 +43,10 @@ pub(super) async fn sweep(lease: &Lease, leases: &Path) -> Swept {
     }
     if let Some(proxies) = &lease.toxiproxy {
         let cleaning = clean_toxiproxy(proxies, &mut swept);
-        if tokio::time::timeout(PROXIES_PATIENCE, cleaning).await.is_err() {
+        if tokio::time::timeout(PROXIES_PATIENCE, cleaning)
+            .await
+            .is_err()
+        {
             let url = &proxies.url;
             swept.problems.push(format!(
                 "toxiproxy {url} did not answer within {PROXIES_PATIENCE:?}"
