@@ -18,11 +18,18 @@ compile_error!(
     "harness runs on Linux only: it stands on timerfd, epoll and the kernel's receive stamps"
 );
 
+mod cli;
 mod clock;
 mod environment;
 mod fault;
+mod format;
+mod monitor;
 mod plan;
 mod record;
+mod render;
 mod result;
 mod scenario;
 mod stage;
+mod units;
+
+pub use cli::main;

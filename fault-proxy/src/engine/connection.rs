@@ -126,7 +126,7 @@ impl Connection {
                     destination: self.server.as_mut(),
                 },
             );
-            if self.up.is_finished() && self.server.take().is_some() {
+            if self.up.is_finished() && !self.up.resets() && self.server.take().is_some() {
                 self.down.abandon();
             }
             self.down.poll(

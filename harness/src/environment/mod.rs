@@ -44,10 +44,11 @@ use crate::plan::{Link, Plan};
 
 pub(crate) use error::EnvironmentError;
 pub(crate) use link::single_links;
-pub(crate) use probe::{Answer, Probe};
+pub(crate) use probe::Answer;
 pub(crate) use process::ProcessUse;
 pub(crate) use proxy::{ProxyLink, link_name};
 pub(crate) use redis::RedisServer;
+#[allow(unused_imports, reason = "the run is being joined up")]
 pub(crate) use secret::Secret;
 pub(crate) use target::TargetInfo;
 
@@ -211,8 +212,11 @@ impl Environment {
     }
 
     /// Processor time and memory of what was started.
-    pub(crate) fn sample(&self) -> ProcessSample {
-        self.parts.sample()
+    pub(crate) async fn sample(&self) -> ProcessSample {
+        let processes = self.parts.processes();
+        // Files of `/proc` are read on a thread that may wait: a busy kernel makes them slow.
+        let sampled = tokio::task::spawn_blocking(move || processes.sample());
+        sampled.await.unwrap_or_default()
     }
 
     /// The target's Prometheus samples now: name with labels to value. `None` where it has none.

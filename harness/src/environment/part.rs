@@ -43,6 +43,24 @@ pub(super) struct Parts {
     edge: Option<(ProcessId, ProxyHost)>,
 }
 
+/// The processes of the run, as they are now.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Processes {
+    server: Option<ProcessId>,
+    redis: Option<ProcessId>,
+    edge: Option<ProcessId>,
+}
+
+impl Processes {
+    pub(super) fn sample(self) -> ProcessSample {
+        ProcessSample {
+            server: self.server.and_then(ProcessId::usage),
+            redis: self.redis.and_then(ProcessId::usage),
+            edge: self.edge.and_then(ProcessId::usage),
+        }
+    }
+}
+
 /// Where everything is.
 #[derive(Clone, Debug)]
 pub(super) struct BroughtUp {
@@ -85,11 +103,11 @@ impl Parts {
         self.redis.as_ref()
     }
 
-    pub(super) fn sample(&self) -> ProcessSample {
-        ProcessSample {
-            server: self.server.as_ref().and_then(|part| part.process.usage()),
-            redis: self.redis.as_ref().and_then(|part| part.process().usage()),
-            edge: self.edge.as_ref().and_then(|(process, _)| process.usage()),
+    pub(super) fn processes(&self) -> Processes {
+        Processes {
+            server: self.server.as_ref().map(|server| server.process),
+            redis: self.redis.as_ref().map(RedisServer::process),
+            edge: self.edge.as_ref().map(|(process, _)| *process),
         }
     }
 

@@ -137,11 +137,11 @@ impl Question {
         match self {
             Self::Redis { user, password } => match (user, password) {
                 (Some(user), Some(password)) => (
-                    command(&["AUTH", user, password.reveal()]) + &command(&["PING"]),
+                    command(&["AUTH", user, password.expose()]) + &command(&["PING"]),
                     2,
                 ),
                 (None, Some(password)) => (
-                    command(&["AUTH", password.reveal()]) + &command(&["PING"]),
+                    command(&["AUTH", password.expose()]) + &command(&["PING"]),
                     2,
                 ),
                 (_, None) => (command(&["PING"]), 1),

@@ -65,7 +65,7 @@ impl RedisEnd {
         if let (Some(password), Ok(mut parsed)) = (&self.password, Url::parse(&url)) {
             let user = self.user.as_deref().unwrap_or("");
             if parsed.set_username(user).is_ok()
-                && parsed.set_password(Some(password.reveal())).is_ok()
+                && parsed.set_password(Some(password.expose())).is_ok()
             {
                 url = parsed.to_string();
             }
@@ -337,7 +337,7 @@ fn private_end() -> Result<RedisEnd, EnvironmentError> {
 fn configure(directory: &Path, end: &RedisEnd, durable: bool) -> Result<PathBuf, EnvironmentError> {
     let port = end.address.port();
     let data = directory.join(format!("redis-{port}"));
-    let password = end.password.as_ref().map_or("", Secret::reveal);
+    let password = end.password.as_ref().map_or("", Secret::expose);
     let append = if durable { "yes" } else { "no" };
     let text = format!(
         "bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir \"{}\"\ndaemonize no\n\

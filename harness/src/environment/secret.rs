@@ -29,7 +29,7 @@ impl Secret {
     }
 
     /// The text itself: for the wire, never for a message.
-    pub(crate) fn reveal(&self) -> &str {
+    pub(crate) fn expose(&self) -> &str {
         &self.0
     }
 }
@@ -82,8 +82,8 @@ mod tests {
     #[test]
     fn random_secrets_differ() {
         assert_ne!(
-            Secret::random().unwrap().reveal(),
-            Secret::random().unwrap().reveal()
+            Secret::random().unwrap().expose(),
+            Secret::random().unwrap().expose()
         );
     }
 

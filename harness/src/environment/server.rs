@@ -125,7 +125,7 @@ pub(super) fn command(
     }
     let variable = |name: &str, value: &Secret| {
         let name = format!("REFERENCE_SERVER_{name}");
-        (name, value.reveal().to_owned())
+        (name, value.expose().to_owned())
     };
     SpawnSpec {
         what: "server".to_owned(),

@@ -16,6 +16,7 @@ use super::host::Place;
 use super::janitor::{MARK, SpawnSpec};
 use super::keeper::Keeper;
 use super::lease::{self, LeasedProcess};
+use super::probe::Probe;
 use super::process::ProcessId;
 use super::proxy::{Behind, ProxyHost, proxy_name};
 use super::redis::{RedisEnd, RedisServer};

@@ -56,12 +56,17 @@ pub(crate) enum FaultMoment {
 /// `events` is only ever tried: a slow listener misses lines, it does not delay a fault. After
 /// `cancel` (or when the returned future is dropped) nothing more is injected, and what is in force
 /// is healed at once. Returns at the latest half a minute after the last heal.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "six handles of six rooms, each named at the one place that calls this"
+)]
 pub(crate) async fn drive(
     faults: &[PlannedFault],
     access: FaultAccess,
     clock: RunClock,
     board: Arc<FaultBoard>,
-    (events, cancel): (mpsc::Sender<FaultEvent>, CancellationToken),
+    events: mpsc::Sender<FaultEvent>,
+    cancel: CancellationToken,
 ) -> Vec<FaultStamps> {
     let planned = faults.to_vec();
     let cancel = cancel.child_token();

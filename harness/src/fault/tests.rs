@@ -41,7 +41,8 @@ async fn driven(name: &str, durable: bool, faults: &[PlannedFault]) -> Vec<Fault
         stage.access(NO_READYZ),
         RunClock::starting_in(Duration::ZERO),
         Arc::clone(&board),
-        (events, CancellationToken::new()),
+        events,
+        CancellationToken::new(),
     );
     let stamps = tokio::time::timeout(PATIENCE, driving).await.unwrap();
     heard.close();
@@ -167,7 +168,8 @@ async fn a_cancelled_run_heals_at_once_and_injects_nothing_more() {
         stage.access(NO_READYZ),
         RunClock::starting_in(Duration::ZERO),
         Arc::new(FaultBoard::new(faults.len())),
-        (events, cancel.clone()),
+        events,
+        cancel.clone(),
     );
     let (stamps, ()) = tokio::join!(tokio::time::timeout(PATIENCE, driving), async {
         while let Some(event) = heard.recv().await {
@@ -213,7 +215,8 @@ async fn a_fault_that_does_not_take_has_a_problem_and_is_healed() {
         stage.access(NO_READYZ),
         RunClock::starting_in(Duration::ZERO),
         Arc::new(FaultBoard::new(1)),
-        (events, CancellationToken::new()),
+        events,
+        CancellationToken::new(),
     );
     let stamps = tokio::time::timeout(PATIENCE, stamps).await.unwrap();
     assert!(
@@ -260,7 +263,8 @@ async fn readiness_turns_red_in_the_fault_and_green_after_it() {
         stage.access(&readyz),
         RunClock::starting_in(Duration::ZERO),
         Arc::new(FaultBoard::new(1)),
-        (events, CancellationToken::new()),
+        events,
+        CancellationToken::new(),
     );
     let stamps = tokio::time::timeout(PATIENCE, driving).await.unwrap();
     let stamps = &stamps[0];

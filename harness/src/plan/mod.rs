@@ -6,12 +6,26 @@
 //!
 //! **Units:** `*_us` are microseconds; `at_us` and `start_us` count from load start.
 
+mod compile;
+mod criteria;
+pub(crate) mod estimate;
+mod hash;
+mod print;
+mod shape;
+mod timeline;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use compile::compile;
+pub(crate) use hash::hash;
+pub(crate) use print::to_toml;
+
 use crate::scenario::expectation::Expectation;
+pub(crate) use crate::scenario::fault::Link;
+pub(crate) use crate::scenario::load::{Arrival, Conversation, Credential, Jitter};
 
 /// A run, before it happens.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -81,21 +95,6 @@ pub(crate) struct UsersPlan {
     pub password: Option<String>,
 }
 
-/// A path on which a fault can act.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Link {
-    /// All three databases.
-    Redis,
-    RedisTokens,
-    RedisTasks,
-    RedisChannel,
-    /// Clients to server.
-    Edge,
-}
-
 /// The load.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct LoadPlan {
@@ -144,6 +143,16 @@ pub(crate) enum Behavior {
     Reconnector { every_us: u64 },
 }
 
+impl Behavior {
+    /// Whether such a client sends messages at all.
+    pub(crate) const fn sends(self) -> bool {
+        match self {
+            Self::Chatter | Self::Reconnector { .. } => true,
+            Self::Lurker => false,
+        }
+    }
+}
+
 /// How a session is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct SessionPlan {
@@ -151,24 +160,6 @@ pub(crate) struct SessionPlan {
     pub conversation: Conversation,
     /// Token, TCP, upgrade and `connected`, together.
     pub connect_timeout_us: u64,
-}
-
-/// What opens the socket (wire contract, section 2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Credential {
-    ConnectionToken,
-    Cookie,
-    QueryToken,
-    Bearer,
-}
-
-/// Which conversation a client talks in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Conversation {
-    /// One of its own.
-    Own,
 }
 
 /// What is sent, and when.
@@ -186,18 +177,6 @@ pub(crate) struct MessagePlan {
     pub retries: u16,
 }
 
-/// The law of intended send times.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Arrival {
-    /// Open model: exponential gaps.
-    Poisson,
-    /// Open model: even gaps from a random first offset.
-    Fixed,
-    /// Closed model: the next message `every_us` after the last answer. Labelled in every report.
-    Closed,
-}
-
 /// What a client does after an abnormal close: exponential backoff.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct ReconnectPlan {
@@ -207,15 +186,6 @@ pub(crate) struct ReconnectPlan {
     pub jitter: Jitter,
     /// Attempts after one close before the client gives up and counts as failed.
     pub attempts: u16,
-}
-
-/// How a backoff is spread.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Jitter {
-    /// Evenly between zero and the backoff.
-    Full,
-    None,
 }
 
 /// One fault of the timeline.

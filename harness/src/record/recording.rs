@@ -37,6 +37,9 @@ pub(crate) struct Recording {
     /// Errors by label (`unavailable`, `rate_limited`, `token 503`, `connect refused`, …) and
     /// interval. Labels are from a fixed small set: no ids, ports or addresses.
     pub errors: BTreeMap<(u32, &'static str), u64>,
+    /// By fault: the first refusal, failure or cut it caused, and the end of the last message it
+    /// touched.
+    pub impact: BTreeMap<u8, Impact>,
     /// Messages worth showing, at most [`EXAMPLES_MAX`].
     pub examples: Vec<MessageExample>,
     /// Examples that did not fit.
@@ -92,6 +95,8 @@ pub(crate) struct SessionInterval {
     /// Token requests answered 200, and the others.
     pub tokens_ok: u64,
     pub tokens_failed: u64,
+    /// Service time of token requests, refused and failed ones included.
+    pub token_service: SparseHistogram,
     /// Sockets that reached `connected`.
     pub opened: u64,
     /// Connection attempts (token to `connected`) begun after an abnormal close.
@@ -102,6 +107,15 @@ pub(crate) struct SessionInterval {
     pub clients_failed: u64,
     /// Sockets that ended, by close code and whose doing it was.
     pub closes: BTreeMap<(u16, CloseCause), u64>,
+}
+
+/// The reach of one fault, as one thread saw it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Impact {
+    /// First refusal, failure or cut while the fault was in force.
+    pub first_us: Option<u64>,
+    /// End of the last message that the fault touched.
+    pub settled_us: Option<u64>,
 }
 
 /// Whose doing the end of a socket was.
@@ -151,6 +165,11 @@ impl Recording {
         for (key, count) in other.errors {
             *self.errors.entry(key).or_insert(0) += count;
         }
+        for (fault, impact) in other.impact {
+            let mine = self.impact.entry(fault).or_default();
+            mine.first_us = [mine.first_us, impact.first_us].into_iter().flatten().min();
+            mine.settled_us = mine.settled_us.max(impact.settled_us);
+        }
         self.examples_dropped += other.examples_dropped;
         self.examples.extend(other.examples);
     }
@@ -158,6 +177,18 @@ impl Recording {
     /// Counts an error.
     pub(crate) fn error(&mut self, interval: u32, label: &'static str) {
         *self.errors.entry((interval, label)).or_insert(0) += 1;
+    }
+
+    /// Something went wrong at `at_us` while `fault` was in force.
+    pub(crate) fn trouble(&mut self, fault: u8, at_us: u64) {
+        let first = &mut self.impact.entry(fault).or_default().first_us;
+        *first = Some(first.map_or(at_us, |known| known.min(at_us)));
+    }
+
+    /// A message that `fault` touched ended at `at_us`.
+    pub(crate) fn settled(&mut self, fault: u8, at_us: u64) {
+        let last = &mut self.impact.entry(fault).or_default().settled_us;
+        *last = (*last).max(Some(at_us));
     }
 
     /// Keeps an example, or counts that there was no room.
@@ -197,12 +228,13 @@ impl DeliveryCounts {
 }
 
 impl SessionInterval {
-    fn merge(&mut self, other: &Self) {
+    pub(crate) fn merge(&mut self, other: &Self) {
         for (mine, theirs) in self.response.iter_mut().zip(&other.response) {
             mine.merge(theirs);
         }
         self.tokens_ok += other.tokens_ok;
         self.tokens_failed += other.tokens_failed;
+        self.token_service.merge(&other.token_service);
         self.opened += other.opened;
         self.reconnect_attempts += other.reconnect_attempts;
         self.connects_failed += other.connects_failed;

@@ -15,6 +15,15 @@ use crate::plan::Plan;
 use crate::record::fault::FaultStamps;
 use crate::scenario::expectation::Expectation;
 
+mod check;
+mod recovery;
+mod series;
+pub(crate) mod summarize;
+#[cfg(test)]
+mod tests;
+pub(crate) mod verdict;
+mod windows;
+
 /// Version of the format. A change that an old reader would misread raises it.
 pub(crate) const SCHEMA: &str = "harness.run/1";
 
@@ -50,7 +59,8 @@ pub(crate) struct RunResult {
     /// Ramp, baseline, each fault, recovery, after: in order of time. They do not overlap and add
     /// up to the whole run.
     pub windows: Vec<Window>,
-    /// Windows that overlap the others: `outside faults`, `whole run`.
+    /// Windows that overlap the others: `whole run`, `outside faults`, `during NAME` of each fault
+    /// (injection until recovered).
     pub views: Vec<Window>,
     pub generator: Generator,
     /// The target's own account, where it can be read.
@@ -305,11 +315,16 @@ pub(crate) struct Window {
     pub delivery: Delivery,
     /// By stage name; response times of what was intended in this window.
     pub latency: BTreeMap<String, Summary>,
+    /// Service times: `token` (refused and failed requests included) in every window, the other
+    /// stages in the view of the whole run only.
+    pub service: BTreeMap<String, Summary>,
     /// Sockets that ended in this window, by close code; planned ones apart.
     pub closes_cut: BTreeMap<u16, u64>,
     pub closes_planned: BTreeMap<u16, u64>,
     pub tokens_ok: u64,
     pub tokens_failed: u64,
+    /// Clients that gave up in this window.
+    pub clients_failed: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -333,6 +348,8 @@ pub(crate) struct Generator {
     pub planned_sends: u64,
     /// Sends put on a socket at least once.
     pub actual_sends: u64,
+    /// Lateness without the intervals in which the machine itself paused.
+    pub lateness_net: Option<Summary>,
     /// Share of a core each lane used at most, over any 5 s.
     pub lane_busy_ratio_max: f64,
     pub lanes: u16,
@@ -344,6 +361,9 @@ pub(crate) struct Generator {
     pub pause_max_us: u64,
     /// Largest step of wall − monotonic time within a second.
     pub clock_step_us: u64,
+    /// p99 of lateness from which the run is invalid: the line in its chart.
+    #[serde(default)]
+    pub lateness_limit_us: Option<u64>,
     pub frames_received: u64,
     pub frames_unstamped: u64,
     pub values_saturated: u64,

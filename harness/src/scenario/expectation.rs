@@ -120,6 +120,24 @@ pub(crate) enum Comparison {
     AtLeast,
 }
 
+impl Quantity {
+    /// Whether it is a time, bounded by a duration; everything else is counted.
+    pub(crate) const fn is_time(self) -> bool {
+        match self {
+            Self::Latency { .. }
+            | Self::Impact
+            | Self::Detect
+            | Self::Recovery
+            | Self::BacklogDrain => true,
+            Self::Delivery { .. }
+            | Self::Closes { .. }
+            | Self::CutSessions
+            | Self::FailedClients
+            | Self::PeakOpen => false,
+        }
+    }
+}
+
 impl Bound {
     /// Whether `observed` (in the bound's own unit) satisfies it.
     pub(crate) fn holds(self, observed: f64) -> bool {
