@@ -20,6 +20,8 @@ compile_error!(
 
 mod cli;
 mod clock;
+mod environment;
+mod fault;
 mod format;
 mod monitor;
 mod plan;
