@@ -6,10 +6,13 @@
 mod chart;
 mod check;
 pub(crate) mod failure;
+mod janitor;
 mod list;
 mod overrides;
 mod plan;
+mod proxy;
 mod read;
+mod recover;
 pub(crate) mod run;
 mod schema;
 
@@ -39,6 +42,13 @@ enum Command {
     Check(check::CheckArgs),
     /// List the scenarios of a folder: their question and their length
     List(list::ListArgs),
+    /// Run the fault proxy on its own, with Toxiproxy's API
+    Proxy(proxy::ProxyArgs),
+    /// Clean up what killed runs left behind
+    Recover(recover::RecoverArgs),
+    /// Clean up after one run; started by the run itself
+    #[command(hide = true)]
+    Janitor,
     /// Print the JSON Schema of the scenario file, for editors
     Schema,
 }
@@ -89,6 +99,9 @@ fn dispatch(command: Command, out: &mut impl Write) -> Result<Exit, Failure> {
         Command::Plan(args) => plan::run(&args, out),
         Command::Check(args) => check::run(&args, out),
         Command::List(args) => list::run(&args, out),
+        Command::Proxy(args) => proxy::run(&args, out),
+        Command::Recover(args) => recover::run(&args, out),
+        Command::Janitor => janitor::run(out),
         Command::Schema => schema::run(out),
     }
 }
