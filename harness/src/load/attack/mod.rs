@@ -116,6 +116,7 @@ pub(crate) async fn run(
     if target.tls {
         return Err(AttackError::Tls);
     }
+    quiet_goose();
     let job = Arc::new(job(plan, target, &signals));
     if job.visits.is_empty() {
         return Ok(AttackOutcome {
@@ -145,6 +146,33 @@ pub(crate) async fn run(
         recording,
         goose: counts(&metrics?),
     })
+}
+
+/// Takes the interrupt signal before goose does, which would end the process with exit code 1 at
+/// the second one. To be called before any other handler of that signal is installed: those that
+/// come later are called, those that were there before are not.
+///
+/// # Errors
+///
+/// The system's, or that somebody has taken it already.
+pub(crate) fn claim_interrupts() -> Result<(), ctrlc::Error> {
+    ctrlc::set_handler(|| tracing::debug!("interrupted"))
+}
+
+/// Swallows what goose logs, if the program has no say about it: goose would install a logger of
+/// its own that writes to the terminal. What failed is in the result, by label.
+fn quiet_goose() {
+    struct Silence;
+    impl log::Log for Silence {
+        fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+            false
+        }
+        fn log(&self, _: &log::Record<'_>) {}
+        fn flush(&self) {}
+    }
+    if log::set_logger(&Silence).is_err() {
+        tracing::trace!("the program has a logger of its own");
+    }
 }
 
 fn job(plan: &Plan, target: Target, signals: &Signals) -> Job {
@@ -191,7 +219,6 @@ fn attack(job: &Job, society: &Arc<Society>) -> Result<GooseAttack, AttackError>
     configuration.host = Some(job.target.http.clone());
     configuration.quiet = 1;
     configuration.no_telnet = true;
-    configuration.no_websocket = true;
     configuration.no_print_metrics = true;
     configuration.no_error_summary = true;
     configuration.no_transaction_metrics = true;
