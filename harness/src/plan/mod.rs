@@ -10,7 +10,7 @@ pub(crate) mod arrivals;
 mod compile;
 mod criteria;
 pub(crate) mod estimate;
-pub(crate) mod hash;
+mod hash;
 pub(crate) mod print;
 pub(crate) mod seed;
 mod shape;

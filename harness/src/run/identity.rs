@@ -37,7 +37,7 @@ pub(super) fn run(plan: &Plan, id: &str, command: &str, started_ns: u64, host: H
         title: plan.title.clone(),
         question: plan.question.clone(),
         seed: plan.seed,
-        plan_hash: hash::hash(plan),
+        plan_hash: hash(plan),
         harness_version: env!("CARGO_PKG_VERSION").to_owned(),
         commit: option_env!("HARNESS_COMMIT")
             .filter(|commit| !commit.is_empty())
