@@ -12,6 +12,8 @@ pub(crate) mod estimate;
 mod hash;
 mod print;
 mod shape;
+#[cfg(test)]
+mod tests;
 mod timeline;
 
 use std::collections::BTreeMap;
