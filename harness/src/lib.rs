@@ -24,6 +24,7 @@ mod format;
 mod monitor;
 mod plan;
 mod record;
+mod render;
 mod result;
 mod scenario;
 mod stage;

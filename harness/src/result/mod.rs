@@ -361,6 +361,9 @@ pub(crate) struct Generator {
     pub pause_max_us: u64,
     /// Largest step of wall − monotonic time within a second.
     pub clock_step_us: u64,
+    /// p99 of lateness from which the run is invalid: the line in its chart.
+    #[serde(default)]
+    pub lateness_limit_us: Option<u64>,
     pub frames_received: u64,
     pub frames_unstamped: u64,
     pub values_saturated: u64,

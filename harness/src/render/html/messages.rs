@@ -1,0 +1,227 @@
+//! This module writes the ledger of messages, the ends of sessions, and messages that went wrong.
+//!
+//! **In:** `windows`, `delivery`, `closes`, `examples`. **Out:** HTML tables. Zeros are printed.
+
+use std::collections::BTreeSet;
+
+use maud::{Markup, html};
+
+use super::prose::prose;
+use super::table::{Cell, Table};
+use crate::render::{format, words};
+use crate::result::{Delivery, Example, RunResult, Summary, Window};
+use crate::stage::Stage;
+
+/// Rows of the table of messages that went wrong.
+const EXAMPLES_MAX: usize = 50;
+
+pub(crate) fn ledger(result: &RunResult) -> Markup {
+    let mut rows: Vec<Vec<Cell>> = result.windows.iter().map(window).collect();
+    let whole = result.latency.get(Stage::Complete.name());
+    let whole = whole.and_then(|stage| stage.response);
+    rows.push(row(Cell::text("Whole run"), result.delivery, whole));
+    Table {
+        caption: html! {
+            "Sent = completed + refused + unanswered + lost + pending, in every row. A message belongs to the fault that any part of its life touched, else to the window it should have been sent in."
+        },
+        class: "stack ledger",
+        heads: Table::heads(&[
+            "Window",
+            "Sent",
+            "Completed",
+            "Refused",
+            "Unanswered",
+            "Lost",
+            "Pending",
+            "Duplicated",
+            "Out of order",
+            "Unexpected",
+            "Late",
+            "p50",
+            "p99",
+            "Max",
+        ]),
+        rows,
+    }
+    .markup()
+}
+
+fn window(window: &Window) -> Vec<Cell> {
+    let span = format!(
+        "{} – {} s",
+        format::rough_stamp(window.from_us),
+        format::rough_stamp(window.to_us)
+    );
+    let name = Cell::text(words::capital(&window.name)).note(html! { (span) });
+    let complete = window.latency.get(Stage::Complete.name()).copied();
+    row(name, window.delivery, complete)
+}
+
+fn row(name: Cell, of: Delivery, complete: Option<Summary>) -> Vec<Cell> {
+    let us = |pick: fn(Summary) -> u64| Cell::text(format::duration_or_none(complete.map(pick)));
+    vec![
+        name,
+        Cell::count(of.sent),
+        Cell::count(of.completed),
+        Cell::count(of.refused),
+        Cell::count(of.unanswered),
+        Cell::fault(of.lost),
+        Cell::count(of.pending),
+        Cell::fault(of.duplicated),
+        Cell::fault(of.out_of_order),
+        Cell::fault(of.unexpected),
+        Cell::count(of.late),
+        us(|of| of.p50_us),
+        us(|of| of.p99_us),
+        us(|of| of.max_us),
+    ]
+}
+
+pub(crate) fn sessions(result: &RunResult) -> Markup {
+    let of = &result.clients;
+    let count = format::count;
+    html! {
+        (codes(result))
+        div.card {
+            dl.env {
+                dt { "Sessions" }
+                dd {
+                    (count(of.opened)) " opened, " (count(of.peak_open)) " at once at most; "
+                    (count(of.cut)) " cut by the server or the network"
+                }
+                dt { "Tokens" }
+                dd { (count(of.tokens_ok)) " issued, " (count(of.tokens_failed)) " refused or failed" }
+                dt { "Reconnects" }
+                dd {
+                    (count(of.reconnect_attempts)) " attempts after an abnormal close"
+                    @if let Some(reconnect) = reconnect(result) {
+                        "; close to connected again p50 " (format::duration(reconnect.p50_us))
+                        ", p99 " (format::duration(reconnect.p99_us))
+                    }
+                }
+                dt { "Connections failed" }
+                dd { (count(of.connects_failed)) " attempts did not reach " code { "connected" } }
+                dt { "Clients that gave up" }
+                dd { (count(of.failed)) ", " (count(of.failed_outside_faults)) " of them at a time no fault touched" }
+                @if !result.errors.is_empty() {
+                    dt { "Errors" }
+                    dd { (errors(result)) }
+                }
+            }
+        }
+    }
+}
+
+fn reconnect(result: &RunResult) -> Option<Summary> {
+    result.latency.get(Stage::Reconnect.name())?.response
+}
+
+/// Labels with their counts, most first.
+fn errors(result: &RunResult) -> String {
+    let mut all: Vec<(&String, u64)> = result.errors.iter().map(|(name, &n)| (name, n)).collect();
+    all.sort_by_key(|&(name, count)| (std::cmp::Reverse(count), name));
+    let each = all
+        .into_iter()
+        .map(|(name, count)| format!("{} {}", format::harmless(name), format::count(count)));
+    each.collect::<Vec<_>>().join(" · ")
+}
+
+/// Ends by code and window: who meant it stands under the code.
+fn codes(result: &RunResult) -> Markup {
+    type Counts = fn(&Window) -> &std::collections::BTreeMap<u16, u64>;
+    let causes: [(Counts, &str); 2] = [
+        (|window| &window.closes_cut, "cut"),
+        (|window| &window.closes_planned, "planned"),
+    ];
+    let mut rows = Vec::new();
+    for (counts, cause) in causes {
+        let all = result
+            .windows
+            .iter()
+            .flat_map(|window| counts(window).keys());
+        let codes: BTreeSet<u16> = all.copied().collect();
+        for code in codes {
+            let each = |window: &Window| counts(window).get(&code).copied().unwrap_or(0);
+            let meaning = words::close_meaning(code);
+            let note = [meaning, cause].map(str::to_owned).into_iter();
+            let note: Vec<String> = note.filter(|part| !part.is_empty()).collect();
+            let mut cells = vec![Cell::text(code.to_string()).note(html! { (note.join(", ")) })];
+            cells.extend(
+                result
+                    .windows
+                    .iter()
+                    .map(|window| Cell::count(each(window))),
+            );
+            cells.push(Cell::count(result.windows.iter().map(each).sum()));
+            rows.push(cells);
+        }
+    }
+    let mut heads = vec!["Code".to_owned()];
+    heads.extend(
+        result
+            .windows
+            .iter()
+            .map(|window| words::capital(&format::harmless(&window.name))),
+    );
+    heads.push("All".to_owned());
+    let absent: Vec<String> = words::CLOSE_CODES
+        .into_iter()
+        .filter(|code| result.closes.get(code).copied().unwrap_or(0) == 0)
+        .map(|code| code.to_string())
+        .collect();
+    Table {
+        caption: html! {
+            "How sessions ended."
+            @if !absent.is_empty() { " Codes that never occurred are left out: " (absent.join(", ")) "." }
+        },
+        class: "stack codes",
+        heads,
+        rows,
+    }
+    .markup()
+}
+
+pub(crate) fn examples(result: &RunResult) -> Markup {
+    let all = result.examples.len();
+    let more = all.saturating_sub(EXAMPLES_MAX) as u64 + result.generator.examples_dropped;
+    Table {
+        caption: html! {
+            (words::plural(all.min(EXAMPLES_MAX), "message")) ", in the order of their intended send"
+            @if more > 0 { "; " (format::count(more)) " more are not shown" }
+            ". Times are seconds since load start."
+        },
+        class: "stack left",
+        heads: Table::heads(&[
+            "Message",
+            "What happened",
+            "Client",
+            "Intended",
+            "Sent",
+            "Acknowledged",
+            "Ended",
+            "Fault",
+        ]),
+        rows: result.examples.iter().take(EXAMPLES_MAX).map(example).collect(),
+    }
+    .markup()
+}
+
+fn example(of: &Example) -> Vec<Cell> {
+    let after = |us: Option<u64>| match us {
+        Some(us) => {
+            Cell::text(format::stamp(us)).note(html! { (format::delta(of.intended_us, us)) })
+        }
+        None => Cell::text(format::NONE),
+    };
+    vec![
+        Cell::new(html! { code { (format::harmless(&of.client_message_id)) } })
+            .note(html! { "in " (format::harmless(&of.conversation)) }),
+        Cell::new(prose(&of.what)),
+        Cell::count(u64::from(of.client)).class(""),
+        Cell::text(format::stamp(of.intended_us)),
+        after(of.sent_us),
+        after(of.queued_us),
+        after(of.ended_us),
+        Cell::text(of.fault.as_deref().unwrap_or(format::NONE)),
+    ]
+}
