@@ -37,7 +37,7 @@ fn resolve(file: &ScenarioFile, overrides: &Overrides, problems: &mut Problems) 
     let view = criteria::View {
         environment: &environment,
         load_us,
-        sends: file.load.mix.sends(),
+        sends: file.load.mix.sends() || !file.load.mix.asks(),
         faults: &faults,
     };
     let expect = criteria::resolve(&file.expect, &view, problems);

@@ -91,7 +91,9 @@ fn apply(text: &str, change: &Change) -> String {
     let count = lines.len();
     match change {
         Change::DropLine(line) => drop(lines.remove(line.index(count))),
-        Change::RepeatLine(line) => lines.insert(line.index(count), lines[line.index(count)].clone()),
+        Change::RepeatLine(line) => {
+            lines.insert(line.index(count), lines[line.index(count)].clone())
+        }
         Change::SwapLines(one, other) => lines.swap(one.index(count), other.index(count)),
         Change::ReplaceValue(line, value) => {
             let line = &mut lines[line.index(count)];
@@ -115,7 +117,16 @@ fn apply(text: &str, change: &Change) -> String {
 
 fn overrides() -> impl Strategy<Value = Overrides> {
     let set = (any::<Index>(), any::<Index>()).prop_map(|(key, value)| {
-        let keys = ["load.clients", "load.message.every", "fault.0.for", "expect.0", "load.stages.1.hold", "environment.redis", "a..b", "fault.redis-down.kind"];
+        let keys = [
+            "load.clients",
+            "load.message.every",
+            "fault.0.for",
+            "expect.0",
+            "load.stages.1.hold",
+            "environment.redis",
+            "a..b",
+            "fault.redis-down.kind",
+        ];
         format!("{}={}", key.get(&keys), value.get(&SNIPPETS))
     });
     let duration = proptest::option::weighted(0.3, 0..100_000_000_u64);
@@ -144,16 +155,32 @@ fn check_plan(plan: &Plan) {
     let mut end_us = 0;
     let mut clients = 0;
     for stage in &load.stages {
-        assert_eq!((stage.start_us, stage.from), (end_us, clients), "{:?}", load.stages);
+        assert_eq!(
+            (stage.start_us, stage.from),
+            (end_us, clients),
+            "{:?}",
+            load.stages
+        );
         assert!(stage.length_us > 0 && stage.to <= load.clients);
         end_us += stage.length_us;
         clients = stage.to;
     }
-    assert_eq!(load.mix.iter().map(|share| share.clients).sum::<u32>(), load.clients);
+    assert_eq!(
+        load.mix.iter().map(|share| share.clients).sum::<u32>(),
+        load.clients
+    );
     assert!(load.clients > 0 && load.message.every_us > 0 && plan.interval_us > 0);
     assert!(load.reconnect.first_us <= load.reconnect.cap_us);
-    let mut names: Vec<&str> = plan.faults.iter().map(|fault| fault.name.as_str()).collect();
-    assert!(plan.faults.iter().all(|fault| fault.at_us + fault.for_us <= end_us));
+    let mut names: Vec<&str> = plan
+        .faults
+        .iter()
+        .map(|fault| fault.name.as_str())
+        .collect();
+    assert!(
+        plan.faults
+            .iter()
+            .all(|fault| fault.at_us + fault.for_us <= end_us)
+    );
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), plan.faults.len(), "fault names repeat");
@@ -207,40 +234,83 @@ proptest! {
 }
 
 fn plan(text: &str) -> Plan {
-    compile("test.toml", text, &Overrides::default()).unwrap_or_else(|problems| panic!("{problems}"))
+    compile("test.toml", text, &Overrides::default())
+        .unwrap_or_else(|problems| panic!("{problems}"))
 }
 
 fn scaled(clients: Option<u32>, seconds: Option<u64>) -> Vec<(u64, u32)> {
     let text = "[load]\nstages = [{ ramp = '10s', to = 100 }, { hold = '20s' }, { ramp = '10s', to = 30 }, { hold = '10s' }]";
-    let overrides = Overrides { clients, duration: seconds.map(Duration::from_secs), ..Overrides::default() };
-    let plan = compile("test.toml", text, &overrides).unwrap_or_else(|problems| panic!("{problems}"));
-    plan.load.stages.iter().map(|stage| (stage.length_us / 1_000_000, stage.to)).collect()
+    let overrides = Overrides {
+        clients,
+        duration: seconds.map(Duration::from_secs),
+        ..Overrides::default()
+    };
+    let plan =
+        compile("test.toml", text, &overrides).unwrap_or_else(|problems| panic!("{problems}"));
+    plan.load
+        .stages
+        .iter()
+        .map(|stage| (stage.length_us / 1_000_000, stage.to))
+        .collect()
 }
 
 #[test]
 fn clients_scale_every_stage_in_proportion() {
-    assert_eq!(scaled(Some(1000), None), [(10, 1000), (20, 1000), (10, 300), (10, 300)]);
-    assert_eq!(scaled(Some(10), None), [(10, 10), (20, 10), (10, 3), (10, 3)]);
+    assert_eq!(
+        scaled(Some(1000), None),
+        [(10, 1000), (20, 1000), (10, 300), (10, 300)]
+    );
+    assert_eq!(
+        scaled(Some(10), None),
+        [(10, 10), (20, 10), (10, 3), (10, 3)]
+    );
     assert_eq!(scaled(Some(1), None), [(10, 1), (20, 1), (10, 1), (10, 1)]);
 }
 
 #[test]
 fn duration_scales_the_holds_and_leaves_the_ramps() {
-    assert_eq!(scaled(None, Some(80)), [(10, 100), (40, 100), (10, 30), (20, 30)]);
-    assert_eq!(scaled(None, Some(35)), [(10, 100), (10, 100), (10, 30), (5, 30)]);
+    assert_eq!(
+        scaled(None, Some(80)),
+        [(10, 100), (40, 100), (10, 30), (20, 30)]
+    );
+    assert_eq!(
+        scaled(None, Some(35)),
+        [(10, 100), (10, 100), (10, 30), (5, 30)]
+    );
 }
 
 #[test]
 fn the_defaults_are_those_of_the_contract() {
     let plan = plan("[load]\nclients = 1000\nhold = '1min'\n");
-    let reconnect = ReconnectPlan { first_us: 1_000_000, factor: 2.0, cap_us: 30_000_000, jitter: Jitter::Full, attempts: 5 };
+    let reconnect = ReconnectPlan {
+        first_us: 1_000_000,
+        factor: 2.0,
+        cap_us: 30_000_000,
+        jitter: Jitter::Full,
+        attempts: 5,
+    };
     assert_eq!(plan.load.reconnect, reconnect);
-    assert_eq!((plan.load.message.chunks, plan.load.message.retries), (3, 5));
-    assert_eq!((plan.load.heartbeat_us, plan.load.drain_us), (30_000_000, 10_000_000));
+    assert_eq!(
+        (plan.load.message.chunks, plan.load.message.retries),
+        (3, 5)
+    );
+    assert_eq!(
+        (plan.load.heartbeat_us, plan.load.drain_us),
+        (30_000_000, 10_000_000)
+    );
     assert_eq!(plan.load.session.connect_timeout_us, 10_000_000);
-    assert_eq!(plan.load.stages[0].length_us, 5_000_000, "200 clients a second");
-    assert_eq!((plan.environment.redis, plan.environment.proxies), (RedisPlan::Private, vec![Link::Redis]));
-    assert_eq!((plan.title.as_str(), plan.seed, plan.interval_us), ("test", 1, 250_000));
+    assert_eq!(
+        plan.load.stages[0].length_us, 5_000_000,
+        "200 clients a second"
+    );
+    assert_eq!(
+        (plan.environment.redis, plan.environment.proxies),
+        (RedisPlan::Private, vec![Link::Redis])
+    );
+    assert_eq!(
+        (plan.title.as_str(), plan.seed, plan.interval_us),
+        ("test", 1, 250_000)
+    );
 }
 
 #[test]
@@ -250,13 +320,30 @@ fn faults_without_a_name_are_called_after_where_and_what() {
         [[fault]]\nat = '5s'\nfor = '1s'\nlink = 'redis'\nkind = 'down'\n\
         [[fault]]\nat = '7s'\nfor = '1s'\nkind = 'redis-kill'\n";
     let plan = plan(&format!("[load]\nclients = 10\nhold = '30s'\n{faults}"));
-    let names: Vec<&str> = plan.faults.iter().map(|fault| fault.name.as_str()).collect();
-    assert_eq!(names, ["redis-tokens-reset-peer", "redis-down-2", "redis-kill", "redis-down"]);
+    let names: Vec<&str> = plan
+        .faults
+        .iter()
+        .map(|fault| fault.name.as_str())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "redis-tokens-reset-peer",
+            "redis-down-2",
+            "redis-kill",
+            "redis-down"
+        ]
+    );
 }
 
 #[test]
 fn intervals_grow_with_the_run_so_that_memory_does_not() {
-    let interval = |hold: &str| plan(&format!("[load]\nclients = 1\nramp = '1s'\nhold = '{hold}'\n")).interval_us;
+    let interval = |hold: &str| {
+        plan(&format!(
+            "[load]\nclients = 1\nramp = '1s'\nhold = '{hold}'\n"
+        ))
+        .interval_us
+    };
     assert_eq!(interval("1199s"), 250_000);
     assert_eq!(interval("20min"), 500_000);
     assert_eq!(interval("23h"), 17_500_000);
@@ -266,9 +353,24 @@ fn intervals_grow_with_the_run_so_that_memory_does_not() {
 fn the_hash_is_of_the_plan_and_not_of_the_place() {
     let text = SCENARIOS[1];
     let here = compile("a/redis-outage.toml", text, &Overrides::default()).unwrap();
-    let there = compile("b/redis-outage.toml", &format!("{text}\n# end"), &Overrides::default()).unwrap();
-    let moved = compile("a/redis-outage.toml", &text.replace("\n[load]", "\n\n\n[load]"), &Overrides::default()).unwrap();
-    let changed = compile("a/redis-outage.toml", &text.replace("seed = 7", "seed = 8"), &Overrides::default()).unwrap();
+    let there = compile(
+        "b/redis-outage.toml",
+        &format!("{text}\n# end"),
+        &Overrides::default(),
+    )
+    .unwrap();
+    let moved = compile(
+        "a/redis-outage.toml",
+        &text.replace("\n[load]", "\n\n\n[load]"),
+        &Overrides::default(),
+    )
+    .unwrap();
+    let changed = compile(
+        "a/redis-outage.toml",
+        &text.replace("seed = 7", "seed = 8"),
+        &Overrides::default(),
+    )
+    .unwrap();
     assert_eq!(hash(&here), hash(&there));
     assert_eq!(hash(&here), hash(&moved));
     assert_ne!(hash(&here), hash(&changed));
