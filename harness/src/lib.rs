@@ -19,8 +19,12 @@ compile_error!(
 );
 
 mod cli;
+mod client;
 mod clock;
+mod environment;
+mod fault;
 mod format;
+mod load;
 mod monitor;
 mod plan;
 mod record;

@@ -6,7 +6,6 @@
 //! Deliberately absent: reading and writing of files (`result::store`, `cli`), and any clock.
 
 pub(crate) mod events;
-pub(crate) mod format;
 pub(crate) mod hlog;
 pub(crate) mod html;
 pub(crate) mod json;
@@ -23,8 +22,11 @@ mod tests;
 pub(crate) mod view;
 pub(crate) mod words;
 
+use std::fmt::Write as _;
+
 use thiserror::Error;
 
+use crate::format;
 use crate::result::RunResult;
 
 /// Why a report could not be drawn. All of these are faults of the harness, not of the run.
@@ -115,5 +117,12 @@ impl Format {
             Self::Events => &[&events::Events],
             Self::Json => &[&json::Json],
         }
+    }
+}
+
+/// Adds to a text. Writing into a string does not fail; were it to, the text would say so.
+fn append(text: &mut String, more: std::fmt::Arguments<'_>) {
+    if text.write_fmt(more).is_err() {
+        text.push('\u{fffd}');
     }
 }

@@ -24,6 +24,8 @@ mod tests;
 pub(crate) mod verdict;
 mod windows;
 
+pub(crate) use check::expectation::{bound_text, observed_text};
+
 /// Version of the format. A change that an old reader would misread raises it.
 pub(crate) const SCHEMA: &str = "harness.run/1";
 

@@ -23,6 +23,7 @@ const INCONCLUSIVE: u8 = 12;
 /// Judges a result by its own plan.
 pub(crate) fn judge(result: &mut RunResult) {
     result.expectations = expectation::results(result);
+    result.generator.lateness_limit_us = Some(validity::lateness_bound_us(result));
     result.checks = delivery::checks(result);
     result.checks.extend(validity::checks(result));
     let findings = Findings::of(result);
@@ -190,7 +191,7 @@ fn promised_count(expectation: &ExpectationResult) -> String {
 }
 
 fn breach(expectation: &ExpectationResult) -> String {
-    let limit = expectation::bound_text(&expectation.expectation);
+    let limit = expectation::bound_text(expectation);
     let place = if expectation.unit == Unit::Microseconds {
         format!(" {}", expectation.when)
     } else {
@@ -221,7 +222,7 @@ fn unanswered(expectation: &ExpectationResult) -> String {
 fn held(result: &RunResult) -> Vec<String> {
     let expectations = with_status(result, CheckStatus::Held).map(|expectation| {
         let observed = expectation::observed_text(expectation);
-        let limit = expectation::bound_text(&expectation.expectation);
+        let limit = expectation::bound_text(expectation);
         format!(
             "{} {} {observed} (limit {limit})",
             expectation.name, expectation.when

@@ -82,7 +82,7 @@ fn ratio(part: u64, whole: u64) -> f64 {
 }
 
 /// A tenth of the tightest latency expected.
-fn lateness_bound_us(result: &RunResult) -> u64 {
+pub(in super::super) fn lateness_bound_us(result: &RunResult) -> u64 {
     let latencies = result
         .plan
         .expect
