@@ -92,7 +92,7 @@ fn apply(text: &str, change: &Change) -> String {
     match change {
         Change::DropLine(line) => drop(lines.remove(line.index(count))),
         Change::RepeatLine(line) => {
-            lines.insert(line.index(count), lines[line.index(count)].clone())
+            lines.insert(line.index(count), lines[line.index(count)].clone());
         }
         Change::SwapLines(one, other) => lines.swap(one.index(count), other.index(count)),
         Change::ReplaceValue(line, value) => {
