@@ -30,6 +30,7 @@ mod plan;
 mod record;
 mod render;
 mod result;
+mod run;
 mod scenario;
 mod stage;
 mod units;

@@ -6,11 +6,14 @@
 mod chart;
 mod check;
 pub(crate) mod failure;
+mod interrupt;
 mod list;
 mod overrides;
 mod plan;
 mod read;
+mod report;
 pub(crate) mod run;
+mod save;
 mod schema;
 
 use std::io::{self, Write};
@@ -39,6 +42,8 @@ enum Command {
     Check(check::CheckArgs),
     /// List the scenarios of a folder: their question and their length
     List(list::ListArgs),
+    /// Draw the reports of a saved run again
+    Report(report::ReportArgs),
     /// Print the JSON Schema of the scenario file, for editors
     Schema,
 }
@@ -85,10 +90,11 @@ pub fn main() -> ExitCode {
 
 fn dispatch(command: Command, out: &mut impl Write) -> Result<Exit, Failure> {
     match command {
-        Command::Run(args) => run::run(&args),
+        Command::Run(args) => run::run(&args, out),
         Command::Plan(args) => plan::run(&args, out),
         Command::Check(args) => check::run(&args, out),
         Command::List(args) => list::run(&args, out),
+        Command::Report(args) => report::run(&args, out),
         Command::Schema => schema::run(out),
     }
 }

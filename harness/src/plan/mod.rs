@@ -11,7 +11,7 @@ mod compile;
 mod criteria;
 pub(crate) mod estimate;
 mod hash;
-mod print;
+pub(crate) mod print;
 pub(crate) mod seed;
 mod shape;
 #[cfg(test)]
