@@ -10,6 +10,7 @@ mod list;
 mod overrides;
 mod plan;
 mod read;
+mod report;
 pub(crate) mod run;
 mod schema;
 
@@ -39,6 +40,8 @@ enum Command {
     Check(check::CheckArgs),
     /// List the scenarios of a folder: their question and their length
     List(list::ListArgs),
+    /// Draw the reports of a saved run again
+    Report(report::ReportArgs),
     /// Print the JSON Schema of the scenario file, for editors
     Schema,
 }
@@ -89,6 +92,7 @@ fn dispatch(command: Command, out: &mut impl Write) -> Result<Exit, Failure> {
         Command::Plan(args) => plan::run(&args, out),
         Command::Check(args) => check::run(&args, out),
         Command::List(args) => list::run(&args, out),
+        Command::Report(args) => report::run(&args, out),
         Command::Schema => schema::run(out),
     }
 }

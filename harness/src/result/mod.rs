@@ -18,6 +18,7 @@ use crate::scenario::expectation::Expectation;
 mod check;
 mod recovery;
 mod series;
+pub(crate) mod store;
 pub(crate) mod summarize;
 #[cfg(test)]
 mod tests;
