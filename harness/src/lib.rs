@@ -19,13 +19,18 @@ compile_error!(
 );
 
 mod cli;
+mod client;
 mod clock;
+mod environment;
+mod fault;
 mod format;
+mod load;
 mod monitor;
 mod plan;
 mod record;
 mod render;
 mod result;
+mod run;
 mod scenario;
 mod stage;
 mod units;

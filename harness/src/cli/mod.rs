@@ -6,12 +6,14 @@
 mod chart;
 mod check;
 pub(crate) mod failure;
+mod interrupt;
 mod list;
 mod overrides;
 mod plan;
 mod read;
 mod report;
 pub(crate) mod run;
+mod save;
 mod schema;
 
 use std::io::{self, Write};
@@ -88,7 +90,7 @@ pub fn main() -> ExitCode {
 
 fn dispatch(command: Command, out: &mut impl Write) -> Result<Exit, Failure> {
     match command {
-        Command::Run(args) => run::run(&args),
+        Command::Run(args) => run::run(&args, out),
         Command::Plan(args) => plan::run(&args, out),
         Command::Check(args) => check::run(&args, out),
         Command::List(args) => list::run(&args, out),

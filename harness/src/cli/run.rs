@@ -1,14 +1,20 @@
 //! This module is `harness run`.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
+use tokio::runtime::Builder;
+use tracing_subscriber::EnvFilter;
 
 use super::failure::{Exit, Failure};
 use super::overrides::OverrideArgs;
-use super::read;
-use crate::plan::EnvironmentPlan;
-use crate::plan::RedisPlan;
+use super::{interrupt, read, save};
+use crate::environment::{Settings, preflight};
+use crate::plan::{EnvironmentPlan, RedisPlan};
+use crate::render::terminal;
+use crate::result::store::RunDir;
+use crate::run::{Order, RunError, execute, identity};
 use crate::scenario::Overrides;
 use crate::scenario::address;
 
@@ -42,10 +48,73 @@ pub(crate) fn overrides(args: &RunArgs) -> Overrides {
     args.changes.overrides()
 }
 
-pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &RunArgs, out: &mut impl Write) -> Result<Exit, Failure> {
     let plan = read::plan(&args.scenario, &overrides(args))?;
     check_hosts(args, &plan.environment, !plan.faults.is_empty())?;
-    Err(Failure::new(Exit::Bug, "this build cannot run a plan yet"))
+    let run_id = identity::run_id();
+    let default = || PathBuf::from("reports").join(&run_id);
+    let folder = RunDir::create(args.out.clone().unwrap_or_else(default))?;
+    let order = Order {
+        settings: Settings {
+            run_id,
+            out: folder.path().to_path_buf(),
+            server_binary: args.server.clone(),
+            allow_hosts: args.allow_host.clone(),
+            allow_faults: args.allow_faults,
+        },
+        command: format!(
+            "harness run {}{}",
+            args.scenario.display(),
+            args.changes.again(plan.seed)
+        ),
+        plan,
+    };
+    start_log(&folder)?;
+    let cancel = interrupt::token()?;
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(|error| Failure::new(Exit::Bug, error.to_string()))?;
+    let finished = runtime.block_on(async {
+        preflight(&order.plan, &order.settings)
+            .await
+            .map_err(RunError::Environment)?;
+        execute(&order, &cancel, |_| ()).await
+    })?;
+    save::all(&finished, &folder)?;
+    for problem in &finished.problems {
+        tracing::warn!("{problem}");
+    }
+    let style = terminal::Style {
+        report: Some(folder.file("report.html").display().to_string()),
+        ..terminal::Style::for_stdout()
+    };
+    out.write_all(terminal::summary(&finished.result, &style).as_bytes())?;
+    Ok(Exit::of(finished.result.exit_code))
+}
+
+/// What the harness and its libraries have to say goes to a file, never to the terminal.
+fn start_log(folder: &RunDir) -> Result<(), Failure> {
+    let path = folder.file("logs").join("harness.log");
+    let failed =
+        |error: std::io::Error| Failure::new(Exit::Storage, format!("{}: {error}", path.display()));
+    std::fs::create_dir_all(folder.file("logs")).map_err(failed)?;
+    let file = std::fs::File::create(&path).map_err(failed)?;
+    let filter = EnvFilter::try_from_env("HARNESS_LOG")
+        .unwrap_or_else(|_| EnvFilter::new("info,goose=error"));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(false);
+    // A second run in one process keeps the first one's log.
+    if log
+        .with_writer(std::sync::Mutex::new(file))
+        .try_init()
+        .is_err()
+    {
+        tracing::debug!("a log is kept already");
+    }
+    Ok(())
 }
 
 /// Refuses traffic to, and faults against, machines that were not allowed by name.

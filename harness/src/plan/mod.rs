@@ -6,13 +6,16 @@
 //!
 //! **Units:** `*_us` are microseconds; `at_us` and `start_us` count from load start.
 
+pub(crate) mod arrivals;
 mod compile;
 mod criteria;
 pub(crate) mod estimate;
 mod hash;
-mod print;
+pub(crate) mod print;
+pub(crate) mod seed;
 mod shape;
 mod timeline;
+pub(crate) mod visit;
 
 use std::collections::BTreeMap;
 

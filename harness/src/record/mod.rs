@@ -13,4 +13,7 @@
 pub(crate) mod counters;
 pub(crate) mod fault;
 pub(crate) mod histogram;
+pub(crate) mod ledger;
+pub(crate) mod recorder;
 pub(crate) mod recording;
+pub(crate) mod users;

@@ -45,7 +45,9 @@ pub(super) fn run(plan: &Plan, id: &str, command: &str, started_ns: u64, host: H
         seed: plan.seed,
         plan_hash: plan_hash(plan),
         harness_version: env!("CARGO_PKG_VERSION").to_owned(),
-        commit: option_env!("HARNESS_COMMIT").filter(|commit| !commit.is_empty()).map(str::to_owned),
+        commit: option_env!("HARNESS_COMMIT")
+            .filter(|commit| !commit.is_empty())
+            .map(str::to_owned),
         started_at: rfc3339(started_ns),
         duration_us: 0,
         interrupted: false,
@@ -63,7 +65,9 @@ pub(super) fn host() -> Host {
         .find_map(|line| line.strip_prefix("MemTotal:"))
         .and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
     let loads = read("/proc/loadavg");
-    let mut loads = loads.split_whitespace().map(|word| word.parse().unwrap_or(0.0));
+    let mut loads = loads
+        .split_whitespace()
+        .map(|word| word.parse().unwrap_or(0.0));
     Host {
         cores: std::thread::available_parallelism()
             .map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX)),
@@ -90,12 +94,18 @@ mod tests {
 
     #[test]
     fn moments_are_written_in_utc_to_the_millisecond() {
-        assert_eq!(rfc3339(1_800_000_000_123_456_789), "2027-01-15T08:00:00.123Z");
+        assert_eq!(
+            rfc3339(1_800_000_000_123_456_789),
+            "2027-01-15T08:00:00.123Z"
+        );
     }
 
     #[test]
     fn the_machine_has_cores_memory_and_a_file_limit() {
         let host = host();
-        assert!(host.cores >= 1 && host.memory_bytes > 0 && host.file_limit > 0, "{host:?}");
+        assert!(
+            host.cores >= 1 && host.memory_bytes > 0 && host.file_limit > 0,
+            "{host:?}"
+        );
     }
 }

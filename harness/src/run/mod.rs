@@ -95,12 +95,23 @@ pub(crate) async fn execute(
     let run = Run {
         duration_us: seen.end_us,
         interrupted: cancel.is_cancelled(),
-        ..identity::run(&order.plan, &order.settings.run_id, &order.command, started_wall_ns, host)
+        ..identity::run(
+            &order.plan,
+            &order.settings.run_id,
+            &order.command,
+            started_wall_ns,
+            host,
+        )
     };
     let facts = seen.facts(order.plan.clone(), run);
     let mut result = summarize(&facts);
     judge(&mut result);
-    Ok(Finished { facts, result, started_wall_ns, problems })
+    Ok(Finished {
+        facts,
+        result,
+        started_wall_ns,
+        problems,
+    })
 }
 
 /// Everything seen between load start and the end of the drain.
@@ -151,7 +162,14 @@ async fn load(
         outcome
     };
     let access = environment.fault_access();
-    let driver = drive(&plan.faults, access, clock, board, events, faults_stop.clone());
+    let driver = drive(
+        &plan.faults,
+        access,
+        clock,
+        board,
+        events,
+        faults_stop.clone(),
+    );
     let load = async {
         let both = tokio::join!(attack, driver);
         over.cancel();
@@ -169,7 +187,9 @@ async fn load(
         stamps,
         samples,
         myself,
-        peak_open: counters.peak_open.load(std::sync::atomic::Ordering::Relaxed),
+        peak_open: counters
+            .peak_open
+            .load(std::sync::atomic::Ordering::Relaxed),
     })
 }
 

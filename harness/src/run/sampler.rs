@@ -43,7 +43,9 @@ pub(super) async fn sample(
             () = tokio::time::sleep(clock.until(due_us)) => {}
             () = over.cancelled() => break,
         }
-        samples.open_per_interval.push(counters.open.load(Ordering::Relaxed));
+        samples
+            .open_per_interval
+            .push(counters.open.load(Ordering::Relaxed));
         if due_us < processes_due_us {
             continue;
         }
@@ -67,10 +69,13 @@ impl Samples {
     ) {
         let Some(after) = after else { return };
         let before = before.unwrap_or_default();
-        let grown = after.into_iter().filter(|(name, _)| is_counter(name)).map(|(name, value)| {
-            let start = before.get(&name).copied().unwrap_or(0.0);
-            (name, value - start)
-        });
+        let grown = after
+            .into_iter()
+            .filter(|(name, _)| is_counter(name))
+            .map(|(name, value)| {
+                let start = before.get(&name).copied().unwrap_or(0.0);
+                (name, value - start)
+            });
         self.account.get_or_insert_default().counters = grown.collect();
     }
 }
@@ -78,5 +83,7 @@ impl Samples {
 /// Counters by Prometheus's naming rule: the sample's name, labels left out, ends in one of these.
 fn is_counter(sample: &str) -> bool {
     let name = sample.split('{').next().unwrap_or(sample);
-    ["_total", "_count", "_sum"].iter().any(|ending| name.ends_with(ending))
+    ["_total", "_count", "_sum"]
+        .iter()
+        .any(|ending| name.ends_with(ending))
 }

@@ -1,0 +1,112 @@
+//! The channel layer: from the worker's event to the rooms of every instance.
+
+mod replayer;
+mod subscriber;
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use crate::args::ChannelKind;
+use crate::clock;
+use crate::room::RawEvent;
+use crate::room::Rooms;
+use crate::store::Link;
+use crate::store::LinkError;
+use crate::store::script;
+use crate::stream_id::StreamId;
+
+pub(crate) use replayer::replay;
+pub(crate) use subscriber::Pulse;
+pub(crate) use subscriber::subscribe;
+
+/// The name of a conversation's history and of its pub/sub channel.
+pub(crate) fn key(conversation: &str) -> String {
+    format!("conv:{conversation}")
+}
+
+/// The way out for events.
+pub(crate) enum Channel {
+    /// Through Redis.
+    Redis {
+        /// Database 3.
+        link: Arc<Link>,
+        /// Entries kept and expiry in ms, as the script takes them.
+        bounds: [String; 2],
+    },
+    /// Straight into this process' rooms.
+    Memory {
+        /// The rooms.
+        rooms: Arc<Rooms>,
+        /// The last id given out.
+        last: Mutex<StreamId>,
+    },
+}
+
+impl Channel {
+    /// The layer of that kind.
+    pub(crate) fn new(
+        kind: ChannelKind,
+        link: &Arc<Link>,
+        rooms: &Arc<Rooms>,
+        history: (u32, Duration),
+    ) -> Self {
+        match kind {
+            ChannelKind::Redis => Self::Redis {
+                link: Arc::clone(link),
+                bounds: [history.0.to_string(), clock::millis(history.1).to_string()],
+            },
+            ChannelKind::Memory => Self::Memory {
+                rooms: Arc::clone(rooms),
+                last: Mutex::default(),
+            },
+        }
+    }
+
+    /// Emits events, each for a conversation, in order. After an error any part of them may be out.
+    pub(crate) async fn emit(&self, events: &[(Arc<str>, String)]) -> Result<(), LinkError> {
+        match self {
+            Self::Redis { link, bounds } => {
+                let keys: Vec<String> = events.iter().map(|(to, _)| key(to)).collect();
+                let texts = events.iter().map(|(_, text)| text.as_str());
+                let arguments: Vec<&str> = bounds.iter().map(String::as_str).chain(texts).collect();
+                let _count: u64 = link.script(&script::EMIT, &keys, &arguments).await?;
+                Ok(())
+            }
+            Self::Memory { rooms, last } => {
+                for (to, text) in events {
+                    if let Some(event) = RawEvent::parse(text) {
+                        rooms.deliver(to, next_id(last), &event);
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+fn next_id(last: &Mutex<StreamId>) -> StreamId {
+    let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+    let ms = clock::unix_us() / 1000;
+    *last = if ms > last.ms {
+        StreamId { ms, seq: 0 }
+    } else {
+        StreamId {
+            ms: last.ms,
+            seq: last.seq + 1,
+        }
+    };
+    *last
+}
+
+/// The memory layer's counterpart of a subscription: every new room is ready at once.
+pub(crate) async fn attach(shared: Arc<crate::shared::Shared>) {
+    let rooms = &shared.rooms;
+    loop {
+        rooms.wait_for_changes().await;
+        for name in rooms.changes().0 {
+            rooms.subscribed(&name, StreamId::default());
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! Hears the events of all conversations that have a socket here, over one RESP3 connection.
+//!
+//! After every new connection: SUBSCRIBE to everything, then read each history from the last entry delivered,
+//! and only then what was pushed meanwhile. An id that is not greater than the last is dropped by the room.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use redis::AsyncConnectionConfig;
+use redis::PushInfo;
+use redis::PushKind;
+use redis::Value;
+use redis::aio::MultiplexedConnection;
+use tokio::sync::Notify;
+use tokio::sync::mpsc;
+use tokio::sync::oneshot;
+
+use super::key;
+use crate::room::RawEvent;
+use crate::shared::Shared;
+use crate::store;
+use crate::stream_id::StreamId;
+
+/// Pushed messages waiting for delivery; past this the connection is made anew and the histories are read.
+const PUSHES: usize = 65_536;
+const SUBSCRIBE_AT_ONCE: usize = 500;
+const READ_AT_ONCE: usize = 200;
+const BACKOFF_MS: u64 = 100;
+
+/// An entry of a stream as Redis returns it: id, then field and value.
+pub(super) type Entry = (String, Vec<String>);
+
+/// Nonces on their way through the channel layer.
+pub(crate) struct Pulse {
+    channel: String,
+    waiting: Mutex<HashMap<String, oneshot::Sender<()>>>,
+}
+
+impl Pulse {
+    /// For the server instance of that name.
+    pub(crate) fn new(instance: &str) -> Self {
+        Self {
+            channel: format!("health:{instance}"),
+            waiting: Mutex::default(),
+        }
+    }
+
+    /// The channel the nonces travel on.
+    pub(crate) fn channel(&self) -> &str {
+        &self.channel
+    }
+
+    /// Resolves when `nonce` comes back.
+    pub(crate) fn expect(&self, nonce: &str) -> oneshot::Receiver<()> {
+        let (arrived, wait) = oneshot::channel();
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.retain(|_, sender| !sender.is_closed());
+        waiting.insert(nonce.to_owned(), arrived);
+        wait
+    }
+
+    fn arrived(&self, nonce: &str) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sender) = waiting.remove(nonce)
+            && sender.send(()).is_err()
+        {
+            tracing::debug!("nobody waits for that nonce any more");
+        }
+    }
+}
+
+/// Subscriptions made, each with the newest entry that is already in its history.
+type Made = Vec<(Arc<str>, StreamId)>;
+/// A command on its way.
+type Call<T> = BoxFuture<'static, redis::RedisResult<T>>;
+
+/// Why the connection has to be made anew.
+#[derive(Debug, thiserror::Error)]
+enum Lost {
+    #[error("{0}")]
+    Redis(#[from] redis::RedisError),
+    #[error("Redis closed the connection")]
+    Closed,
+    #[error("more messages than can be delivered")]
+    Lagged,
+}
+
+/// Subscribes, delivers, and reconnects, until the server ends.
+pub(crate) async fn subscribe(shared: Arc<Shared>, pulse: Arc<Pulse>) {
+    let errors = shared
+        .metrics
+        .redis_errors
+        .with_label_values(&["subscriber"]);
+    loop {
+        let outcome = tokio::select! {
+            outcome = session(&shared, &pulse) => outcome,
+            () = shared.ended.cancelled() => return,
+        };
+        shared.ears.set(false);
+        shared.rooms.refuse_pending();
+        errors.inc();
+        if let Err(error) = outcome {
+            tracing::debug!(%error, "subscriber away");
+        }
+        let pause = Duration::from_millis(store::jittered(BACKOFF_MS));
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = shared.ended.cancelled() => return,
+        }
+    }
+}
+
+/// One connection from its beginning to its end.
+struct Session<'a> {
+    shared: &'a Shared,
+    pulse: &'a Pulse,
+    connection: MultiplexedConnection,
+    pushes: mpsc::Receiver<PushInfo>,
+    lagged: Arc<AtomicBool>,
+    overflow: Arc<Notify>,
+}
+
+async fn session(shared: &Shared, pulse: &Pulse) -> Result<(), Lost> {
+    let (sender, pushes) = mpsc::channel(PUSHES);
+    let (lagged, overflow) = (Arc::new(AtomicBool::new(false)), Arc::new(Notify::new()));
+    let (flag, bell) = (Arc::clone(&lagged), Arc::clone(&overflow));
+    let push = move |info: PushInfo| {
+        sender.try_send(info).inspect_err(|_| {
+            flag.store(true, Ordering::Release);
+            bell.notify_one();
+        })
+    };
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(store::CONNECT_TIMEOUT))
+        .set_response_timeout(Some(shared.config.redis.redis_timeout))
+        .set_pipeline_buffer_size(1000)
+        .set_push_sender(push);
+    let connection = store::connect(&shared.config.channel, &config).await?;
+    let mut session = Session {
+        shared,
+        pulse,
+        connection,
+        pushes,
+        lagged,
+        overflow,
+    };
+    session.restore().await?;
+    shared.ears.set(true);
+    tracing::info!("subscribed");
+    session.deliver().await
+}
+
+impl Session<'_> {
+    /// Subscribes to everything and delivers what was missed.
+    async fn restore(&mut self) -> Result<(), Lost> {
+        self.connection.subscribe(self.pulse.channel()).await?;
+        let cursors = self.shared.rooms.cursors();
+        let names: Vec<String> = cursors.iter().map(|(name, _)| key(name)).collect();
+        for part in names.chunks(SUBSCRIBE_AT_ONCE) {
+            self.connection.subscribe(part).await?;
+        }
+        let (known, new): (Vec<_>, Vec<_>) =
+            cursors.into_iter().partition(|(_, last)| last.is_some());
+        for part in known.chunks(READ_AT_ONCE) {
+            self.catch_up(part).await?;
+        }
+        let new: Vec<Arc<str>> = new.into_iter().map(|(name, _)| name).collect();
+        for part in new.chunks(SUBSCRIBE_AT_ONCE) {
+            let last = newest(&mut self.connection, part).await?;
+            for (name, last) in part.iter().zip(last) {
+                self.shared.rooms.subscribed(name, last);
+            }
+        }
+        Ok(())
+    }
+
+    async fn catch_up(&mut self, rooms: &[(Arc<str>, Option<StreamId>)]) -> Result<(), Lost> {
+        let mut commands = redis::pipe();
+        for (name, last) in rooms {
+            let after = format!("({}", last.unwrap_or_default());
+            commands.cmd("XRANGE").arg(key(name)).arg(after).arg("+");
+        }
+        let histories: Vec<Vec<Entry>> = commands.query_async(&mut self.connection).await?;
+        for ((name, _), entries) in rooms.iter().zip(histories) {
+            for (id, fields) in &entries {
+                if let (Ok(id), Some(text)) = (id.parse(), fields.get(1)) {
+                    self.shared.metrics.replayed.inc();
+                    self.event(name, id, text);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Delivers what is pushed, changes subscriptions, and watches the connection.
+    async fn deliver(&mut self) -> Result<(), Lost> {
+        let mut ping = tokio::time::interval(self.shared.config.redis.redis_ping);
+        ping.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let (mut pong, mut change): (Option<Call<()>>, Option<Call<Made>>) = (None, None);
+        let mut batch = Vec::new();
+        loop {
+            // Every arm keeps its state outside of the select: nothing is lost when another arm wins.
+            tokio::select! {
+                count = self.pushes.recv_many(&mut batch, 256) => {
+                    if count == 0 {
+                        return Err(Lost::Closed);
+                    }
+                    for info in batch.drain(..) {
+                        self.pushed(&info)?;
+                    }
+                }
+                () = self.shared.rooms.wait_for_changes(), if change.is_none() => {
+                    change = Some(changes(self.connection.clone(), self.shared.rooms.changes()).boxed());
+                }
+                made = pending(&mut change) => {
+                    change = None;
+                    for (name, last) in made? {
+                        self.shared.rooms.subscribed(&name, last);
+                    }
+                }
+                _ = ping.tick(), if pong.is_none() => {
+                    let mut connection = self.connection.clone();
+                    let answer = async move { redis::cmd("PING").query_async(&mut connection).await };
+                    pong = Some(answer.boxed());
+                }
+                answer = pending(&mut pong) => {
+                    pong = None;
+                    answer?;
+                }
+                () = self.overflow.notified() => {}
+            }
+            if self.lagged.load(Ordering::Acquire) {
+                return Err(Lost::Lagged);
+            }
+        }
+    }
+
+    fn pushed(&self, info: &PushInfo) -> Result<(), Lost> {
+        if info.kind == PushKind::Disconnection {
+            return Err(Lost::Closed);
+        }
+        let [Value::BulkString(channel), Value::BulkString(payload)] = info.data.as_slice() else {
+            return Ok(());
+        };
+        if info.kind == PushKind::Message
+            && let (Ok(channel), Ok(payload)) = (str::from_utf8(channel), str::from_utf8(payload))
+        {
+            self.message(channel, payload);
+        }
+        Ok(())
+    }
+
+    fn message(&self, channel: &str, payload: &str) {
+        if let Some(conversation) = channel.strip_prefix("conv:") {
+            if let Some((id, text)) = payload.split_once(' ')
+                && let Ok(id) = id.parse()
+            {
+                self.event(conversation, id, text);
+            }
+        } else if channel == self.pulse.channel() {
+            self.pulse.arrived(payload);
+        }
+    }
+
+    fn event(&self, conversation: &str, id: StreamId, text: &str) {
+        match RawEvent::parse(text) {
+            Some(event) => self.shared.rooms.deliver(conversation, id, &event),
+            None => tracing::debug!(conversation, "an event of no known form"),
+        }
+    }
+}
+
+/// Waits for a future that may not be there; for ever where it is not.
+async fn pending<T>(future: &mut Option<BoxFuture<'static, T>>) -> T {
+    if let Some(future) = future {
+        future.await
+    } else {
+        std::future::pending().await
+    }
+}
+
+/// Ends and makes subscriptions.
+async fn changes(
+    mut connection: MultiplexedConnection,
+    (make, end): (Vec<Arc<str>>, Vec<Arc<str>>),
+) -> redis::RedisResult<Made> {
+    for part in end.chunks(SUBSCRIBE_AT_ONCE) {
+        let names: Vec<String> = part.iter().map(|name| key(name)).collect();
+        connection.unsubscribe(names).await?;
+    }
+    let mut made = Vec::with_capacity(make.len());
+    for part in make.chunks(SUBSCRIBE_AT_ONCE) {
+        let names: Vec<String> = part.iter().map(|name| key(name)).collect();
+        connection.subscribe(names).await?;
+        let last = newest(&mut connection, part).await?;
+        made.extend(part.iter().map(Arc::clone).zip(last));
+    }
+    Ok(made)
+}
+
+/// The newest entry of each history; the default where there is none.
+async fn newest(
+    connection: &mut MultiplexedConnection,
+    names: &[Arc<str>],
+) -> redis::RedisResult<Vec<StreamId>> {
+    let mut commands = redis::pipe();
+    for name in names {
+        commands
+            .cmd("XREVRANGE")
+            .arg(key(name))
+            .arg("+")
+            .arg("-")
+            .arg("COUNT")
+            .arg(1);
+    }
+    let found: Vec<Vec<Entry>> = commands.query_async(connection).await?;
+    let id = |entries: Vec<Entry>| entries.first().and_then(|(id, _)| id.parse().ok());
+    Ok(found
+        .into_iter()
+        .map(|entries| id(entries).unwrap_or_default())
+        .collect())
+}

@@ -1,0 +1,21 @@
+//! Row 25: now and then `complete` never comes.
+//!
+//! Asked where a finished event becomes a frame, in `room::event`: the worker has done its work and
+//! the answer is accounted for, so nothing drives it again; the client just never hears the end.
+
+use super::Share;
+
+/// The switch.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct CompleteMissing(Share);
+
+impl CompleteMissing {
+    pub(super) fn new(share: Share) -> Self {
+        Self(share)
+    }
+
+    /// Whether the end of this task's answer is withheld.
+    pub(crate) fn withholds(self, task: u64) -> bool {
+        self.0.holds(task)
+    }
+}

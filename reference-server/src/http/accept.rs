@@ -1,0 +1,252 @@
+//! The accept loop: one task per connection, with a limit on their number, rate and patience.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::io;
+use std::net::IpAddr;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use axum::http::StatusCode;
+use axum::response::Response;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use hyper_util::rt::TokioTimer;
+use socket2::Domain;
+use socket2::Protocol;
+use socket2::Socket;
+use socket2::Type;
+use tokio::net::TcpListener;
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+use tower_service::Service as _;
+
+use super::error;
+use super::upgrade;
+use crate::shared::Shared;
+use crate::socket;
+
+/// Connections the kernel holds until they are accepted.
+const BACKLOG: i32 = 4096;
+/// HTTP connections beside the sockets.
+const HTTP_CONNECTIONS: usize = 2048;
+/// Bytes of a request's headers.
+const HEADER_BYTES: usize = 16 * 1024;
+/// Until accepting is tried again where the process has no file descriptor left.
+const NO_FILES_PAUSE: Duration = Duration::from_millis(50);
+/// Addresses whose rate is remembered.
+const ADDRESSES: usize = 65_536;
+
+/// A listening socket whose connections inherit the send buffer.
+pub(crate) fn bind(address: SocketAddr, send_buffer: usize) -> io::Result<TcpListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    socket.set_reuse_address(true)?;
+    socket.set_send_buffer_size(send_buffer)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// Accepts until the shutdown. The tasks belong to `tasks`.
+pub(crate) async fn accept(
+    shared: Arc<Shared>,
+    listener: TcpListener,
+    router: Router,
+    tasks: TaskTracker,
+) {
+    let places = Arc::new(Semaphore::new(
+        shared
+            .config
+            .socket
+            .max_connections
+            .saturating_add(HTTP_CONNECTIONS)
+            .min(Semaphore::MAX_PERMITS),
+    ));
+    let mut gate = Gate::new(&shared);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = shared.stopping.cancelled() => return,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(problem) => {
+                tracing::warn!(%problem, "not accepted");
+                tokio::time::sleep(NO_FILES_PAUSE).await;
+                continue;
+            }
+        };
+        let drop_it = |reason: &str| {
+            shared
+                .metrics
+                .connections_dropped
+                .with_label_values(&[reason])
+                .inc();
+        };
+        if !gate.allows(peer.ip(), Instant::now()) {
+            drop_it("rate");
+            continue;
+        }
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            drop_it("full");
+            continue;
+        };
+        if let Err(problem) = stream.set_nodelay(true) {
+            tracing::debug!(%problem, "gone before it was served");
+            continue;
+        }
+        let (shared, router, sockets) = (Arc::clone(&shared), router.clone(), tasks.clone());
+        tasks.spawn(async move {
+            // The HTTP part is large and short, the socket small and long: each gets a task of its own size.
+            if let Some(upgraded) = serve(&shared, stream, router).await {
+                sockets.spawn(async move {
+                    let Upgraded {
+                        stream,
+                        early,
+                        verdict,
+                    } = upgraded;
+                    match verdict {
+                        Ok(opening) => socket::run(shared, stream, early, opening).await,
+                        Err(refused) => socket::refuse(shared, stream, early, refused).await,
+                    }
+                    drop(place);
+                });
+            }
+        });
+    }
+}
+
+struct Upgraded {
+    stream: TcpStream,
+    early: bytes::Bytes,
+    verdict: upgrade::Verdict,
+}
+
+/// Serves HTTP until the connection ends or is upgraded.
+async fn serve(shared: &Arc<Shared>, stream: TcpStream, router: Router) -> Option<Upgraded> {
+    let verdict: Arc<std::sync::Mutex<Cell<Option<upgrade::Verdict>>>> = Arc::default();
+    let limit = shared.config.socket.handshake_timeout;
+    let service = service_fn(|request: Request<Incoming>| {
+        let (shared, router, verdict) = (Arc::clone(shared), router.clone(), Arc::clone(&verdict));
+        async move {
+            let answered = tokio::time::timeout(limit, respond(&shared, request, router)).await;
+            let (response, decided) =
+                answered.unwrap_or_else(|_| (error(StatusCode::REQUEST_TIMEOUT, "timeout"), None));
+            verdict
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .set(decided);
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(shared.config.socket.header_timeout)
+        .max_buf_size(HEADER_BYTES)
+        .serve_connection(TokioIo::new(stream), service)
+        .without_shutdown();
+    let parts = tokio::select! {
+        parts = connection => parts.ok()?,
+        // An open keep-alive connection does not hold up the shutdown.
+        () = shared.stopping.cancelled() => return None,
+    };
+    let decided = verdict
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+        .take()?;
+    Some(Upgraded {
+        stream: parts.io.into_inner(),
+        early: parts.read_buf,
+        verdict: decided,
+    })
+}
+
+async fn respond(
+    shared: &Shared,
+    request: Request<Incoming>,
+    mut router: Router,
+) -> (Response, Option<upgrade::Verdict>) {
+    if request.uri().path().starts_with("/ws/") {
+        return upgrade::answer(shared, &request).await;
+    }
+    let Ok(response) = router.call(request.map(Body::new)).await;
+    (response, None)
+}
+
+/// The connect rate of each address: a token bucket with one second's worth of burst.
+struct Gate {
+    per_s: f64,
+    loopback: bool,
+    seen: HashMap<IpAddr, (f64, Instant)>,
+}
+
+impl Gate {
+    fn new(shared: &Shared) -> Self {
+        let limits = &shared.config.socket;
+        Self {
+            per_s: limits.connect_rate,
+            loopback: limits.connect_rate_loopback,
+            seen: HashMap::new(),
+        }
+    }
+
+    fn allows(&mut self, address: IpAddr, now: Instant) -> bool {
+        if address.is_loopback() && !self.loopback {
+            return true;
+        }
+        let burst = self.per_s.max(1.0);
+        if self.seen.len() >= ADDRESSES && !self.seen.contains_key(&address) {
+            // An address that was quiet for a second has its whole burst again: forgetting it changes nothing.
+            self.seen
+                .retain(|_, (_, last)| now.duration_since(*last) < Duration::from_secs(1));
+            if self.seen.len() >= ADDRESSES {
+                return false;
+            }
+        }
+        let (left, last) = self.seen.entry(address).or_insert((burst, now));
+        *left = (*left + now.duration_since(*last).as_secs_f64() * self.per_s).min(burst);
+        *last = now;
+        let allowed = *left >= 1.0;
+        if allowed {
+            *left -= 1.0;
+        }
+        allowed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_a_second_s_worth_and_then_its_rate() {
+        let mut gate = Gate {
+            per_s: 10.0,
+            loopback: true,
+            seen: HashMap::new(),
+        };
+        let (address, start) = (IpAddr::from([10, 0, 0, 1]), Instant::now());
+        let allowed = (0..20).filter(|_| gate.allows(address, start)).count();
+        assert_eq!(allowed, 10);
+        assert!(gate.allows(address, start + Duration::from_millis(101)));
+        assert!(!gate.allows(address, start + Duration::from_millis(102)));
+        assert!(
+            gate.allows(IpAddr::from([10, 0, 0, 2]), start),
+            "each address for itself"
+        );
+    }
+}

@@ -1,0 +1,206 @@
+//! Login, refresh, and the connection token.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::StatusCode;
+use axum::http::header;
+use axum::response::IntoResponse as _;
+use axum::response::Response;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::cookie;
+use super::error;
+use crate::clock;
+use crate::directory::User;
+use crate::jwt;
+use crate::jwt::Claims;
+use crate::jwt::Kind;
+use crate::secret;
+use crate::shared::Shared;
+use crate::token;
+use crate::token::IssueError;
+
+#[derive(Deserialize)]
+struct Login {
+    email: String,
+    password: String,
+}
+
+#[derive(Deserialize)]
+struct TokenRequest {
+    connection_id: String,
+}
+
+/// `POST /api/auth/login/`
+pub(super) async fn login(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
+    let Ok(Login { email, password }) = serde_json::from_slice(&body) else {
+        return error(StatusCode::BAD_REQUEST, "bad_request");
+    };
+    let Some(user) = shared.directory.login(&email, &password) else {
+        return error(StatusCode::UNAUTHORIZED, "invalid_credentials");
+    };
+    let Ok(csrf) = secret::random_token() else {
+        return error(StatusCode::INTERNAL_SERVER_ERROR, "no_randomness");
+    };
+    let (access, expires_s) = issue(&shared, &user, Kind::Access);
+    let (refresh, _) = issue(&shared, &user, Kind::Refresh);
+    let body = json!({
+        "token": access,
+        "expires_at": clock::rfc3339(expires_s),
+        "user": { "id": user.id, "username": user.name },
+    });
+    let auth = &shared.config.auth;
+    let (short, long) = (auth.jwt_ttl.as_secs(), auth.refresh_ttl.as_secs());
+    let mut response = Json(body).into_response();
+    let headers = response.headers_mut();
+    headers.append(
+        header::SET_COOKIE,
+        cookie::set("access_token", &access, (short, false)),
+    );
+    headers.append(
+        header::SET_COOKIE,
+        cookie::set("refresh_token", &refresh, (long, false)),
+    );
+    headers.append(
+        header::SET_COOKIE,
+        cookie::set("csrftoken", &csrf, (long, true)),
+    );
+    response
+}
+
+/// `POST /api/auth/refresh/`
+pub(super) async fn refresh(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+    let given = cookie::get(&headers, "refresh_token");
+    let Some(claims) = given.and_then(|token| verify(&shared, token, Kind::Refresh)) else {
+        return error(StatusCode::UNAUTHORIZED, "unauthenticated");
+    };
+    let user = User {
+        id: claims.sub,
+        name: claims.username,
+    };
+    let (access, expires_s) = issue(&shared, &user, Kind::Access);
+    let life_s = shared.config.auth.jwt_ttl.as_secs();
+    let set = cookie::set("access_token", &access, (life_s, false));
+    let body = json!({ "token": access, "expires_at": clock::rfc3339(expires_s) });
+    ([(header::SET_COOKIE, set)], Json(body)).into_response()
+}
+
+/// `POST /api/v1/auth/ws-connection-token/`
+pub(super) async fn connection_token(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let claims = match authenticate(&shared, &headers) {
+        Ok(claims) => claims,
+        Err(response) => return *response,
+    };
+    let request: Option<TokenRequest> = serde_json::from_slice(&body).ok();
+    let request =
+        request.filter(|request| (1..=128).contains(&request.connection_id.chars().count()));
+    let Some(TokenRequest { connection_id }) = request else {
+        return error(StatusCode::BAD_REQUEST, "bad_request");
+    };
+    let user = User {
+        id: claims.sub,
+        name: claims.username,
+    };
+    match token::issue(&shared, &user, (connection_id, claims.exp)).await {
+        Ok(token) => {
+            shared.metrics.tokens_issued.inc();
+            let life_s = shared.config.auth.token_ttl.as_secs();
+            Json(json!({ "connection_token": token, "expires_in": life_s })).into_response()
+        }
+        Err(IssueError::RateLimited(wait)) => {
+            shared.metrics.rate_limit_hits.inc();
+            refuse(&shared, StatusCode::TOO_MANY_REQUESTS, "rate_limited", wait)
+        }
+        Err(IssueError::Store(problem)) => {
+            tracing::debug!(target: "[WS_TOKEN_API]", %problem, "no token issued");
+            refuse(
+                &shared,
+                StatusCode::SERVICE_UNAVAILABLE,
+                "token_store_unavailable",
+                Duration::from_secs(1),
+            )
+        }
+        Err(IssueError::Randomness(problem)) => {
+            tracing::error!(target: "[WS_TOKEN_API]", %problem, "no token issued");
+            error(StatusCode::INTERNAL_SERVER_ERROR, "no_randomness")
+        }
+    }
+}
+
+fn refuse(shared: &Shared, status: StatusCode, code: &str, wait: Duration) -> Response {
+    let reason = if status == StatusCode::SERVICE_UNAVAILABLE {
+        "unavailable"
+    } else {
+        code
+    };
+    shared
+        .metrics
+        .tokens_refused
+        .with_label_values(&[reason])
+        .inc();
+    let seconds = wait.as_secs_f64().ceil().max(1.0);
+    let mut response = error(status, code);
+    let value = header::HeaderValue::try_from(seconds.to_string());
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, value.expect("a number is plain ASCII"));
+    response
+}
+
+/// The bearer's claims, or those of the cookie if the page proves to be ours.
+fn authenticate(shared: &Shared, headers: &HeaderMap) -> Result<Claims, Box<Response>> {
+    let unauthenticated = || Box::new(error(StatusCode::UNAUTHORIZED, "unauthenticated"));
+    let bearer = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    if let Some(bearer) = bearer {
+        let token = bearer.strip_prefix("Bearer ").map(str::trim);
+        let claims = token.and_then(|token| verify(shared, token, Kind::Access));
+        return claims.ok_or_else(unauthenticated);
+    }
+    let token = cookie::get(headers, "access_token").ok_or_else(unauthenticated)?;
+    let claims = verify(shared, token, Kind::Access).ok_or_else(unauthenticated)?;
+    let sent = headers
+        .get("x-csrftoken")
+        .and_then(|value| value.to_str().ok());
+    let own = cookie::get(headers, "csrftoken");
+    match (sent, own) {
+        (Some(sent), Some(own)) if secret::equal(sent.as_bytes(), own.as_bytes()) => Ok(claims),
+        _ => Err(Box::new(error(StatusCode::FORBIDDEN, "csrf"))),
+    }
+}
+
+fn issue(shared: &Shared, user: &User, kind: Kind) -> (String, u64) {
+    let auth = &shared.config.auth;
+    let life = match kind {
+        Kind::Access => auth.jwt_ttl,
+        Kind::Refresh => auth.refresh_ttl,
+    };
+    let iat = clock::unix_s();
+    let exp = iat.saturating_add(life.as_secs());
+    let claims = Claims {
+        sub: user.id,
+        username: user.name.clone(),
+        typ: kind,
+        iat,
+        exp,
+    };
+    (jwt::issue(&shared.config.jwt_key, &claims), exp)
+}
+
+fn verify(shared: &Shared, token: &str, kind: Kind) -> Option<Claims> {
+    let verified = jwt::verify(&shared.config.jwt_key, token, kind, clock::unix_s());
+    verified
+        .inspect_err(|problem| tracing::debug!(target: "[WS_AUTH]", %problem, "token refused"))
+        .ok()
+}

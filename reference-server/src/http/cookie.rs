@@ -1,0 +1,40 @@
+//! Cookies, both ways. **Source:** RFC 6265.
+
+use axum::http::HeaderMap;
+use axum::http::HeaderValue;
+use axum::http::header::COOKIE;
+
+/// The value of a request cookie.
+pub(super) fn get<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let lines = headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|line| line.to_str().ok());
+    lines
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value)
+}
+
+/// A `Set-Cookie` line. `value` is a token of ours: base64 and dots.
+pub(super) fn set(name: &str, value: &str, (life_s, readable): (u64, bool)) -> HeaderValue {
+    let hidden = if readable { "" } else { "; HttpOnly" };
+    let line = format!("{name}={value}; Path=/; Max-Age={life_s}; SameSite=Lax{hidden}");
+    HeaderValue::try_from(line).expect("names and tokens are plain ASCII")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cookie_is_found_among_others() {
+        let mut headers = HeaderMap::new();
+        headers.append(COOKIE, HeaderValue::from_static("a=1; access_token=x.y=z"));
+        headers.append(COOKIE, HeaderValue::from_static("b=2"));
+        assert_eq!(get(&headers, "access_token"), Some("x.y=z"));
+        assert_eq!(get(&headers, "b"), Some("2"));
+        assert_eq!(get(&headers, "token"), None);
+    }
+}

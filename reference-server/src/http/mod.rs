@@ -1,0 +1,55 @@
+//! HTTP: the accept loop, the routes, and the upgrade to WebSocket.
+
+mod accept;
+mod api;
+mod cookie;
+mod operations;
+mod upgrade;
+
+pub(crate) use accept::accept;
+pub(crate) use accept::bind;
+pub(crate) use operations::Health;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::response::IntoResponse as _;
+use axum::response::Response;
+use axum::routing::get;
+use axum::routing::post;
+
+use crate::shared::Shared;
+
+/// Bytes of a request body.
+const BODY_BYTES: usize = 16 * 1024;
+
+/// Everything that is not an upgrade.
+pub(crate) fn router(shared: Arc<Shared>, health: Arc<Health>) -> Router {
+    let api = Router::new()
+        .route("/api/auth/login/", post(api::login))
+        .route("/api/auth/refresh/", post(api::refresh))
+        .route(
+            "/api/v1/auth/ws-connection-token/",
+            post(api::connection_token),
+        )
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .with_state(shared);
+    let operations = Router::new()
+        .route("/healthz", get(operations::alive))
+        .route("/readyz", get(operations::ready))
+        .route("/health/ws/", get(operations::websocket))
+        .route("/metrics", get(operations::metrics))
+        .with_state(health);
+    api.merge(operations)
+        .fallback(async || error(StatusCode::NOT_FOUND, "not_found"))
+        .method_not_allowed_fallback(async || {
+            error(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed")
+        })
+}
+
+/// `{"error": "<code>"}`.
+fn error(status: StatusCode, code: &str) -> Response {
+    (status, axum::Json(serde_json::json!({ "error": code }))).into_response()
+}

@@ -1,0 +1,144 @@
+//! What operators look at: liveness, readiness, the WebSocket health page, metrics.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header;
+use axum::response::IntoResponse as _;
+use axum::response::Response;
+use serde_json::json;
+
+use super::error;
+use crate::args::ChannelKind;
+use crate::channel::Pulse;
+use crate::secret;
+use crate::shared::Shared;
+use crate::store::Link;
+
+/// Longest way of a nonce through the channel layer.
+const PULSE_WAIT: Duration = Duration::from_secs(1);
+
+/// What the health pages ask.
+pub(crate) struct Health {
+    shared: Arc<Shared>,
+    pulse: Arc<Pulse>,
+}
+
+impl Health {
+    /// Health of this server.
+    pub(crate) fn new(shared: Arc<Shared>, pulse: Arc<Pulse>) -> Self {
+        Self { shared, pulse }
+    }
+
+    /// What does not work.
+    async fn failures(&self) -> Vec<&'static str> {
+        let links = &self.shared.links;
+        let (tasks, tokens, layer) =
+            tokio::join!(ping(&links.tasks), ping(&links.tokens), self.round_trip());
+        let failed = [
+            ("tasks", tasks),
+            ("tokens", tokens),
+            ("channel_layer", layer),
+        ];
+        let failed = failed.into_iter().filter(|(_, works)| !works);
+        failed.map(|(name, _)| name).collect()
+    }
+
+    /// Whether a nonce comes back through the channel layer. A PING would stay green where the
+    /// subscription is gone or the layer's URL is the wrong one.
+    async fn round_trip(&self) -> bool {
+        if self.shared.config.redis.channel_layer == ChannelKind::Memory {
+            return true;
+        }
+        let Ok(nonce) = secret::random_token() else {
+            return false;
+        };
+        let back = self.pulse.expect(&nonce);
+        let mut publish = redis::cmd("PUBLISH");
+        publish.arg(self.pulse.channel()).arg(&nonce);
+        let trip = async {
+            let heard: u64 = self.shared.links.channel.run(&publish).await.ok()?;
+            if heard > 0 { back.await.ok() } else { None }
+        };
+        matches!(tokio::time::timeout(PULSE_WAIT, trip).await, Ok(Some(())))
+    }
+}
+
+async fn ping(link: &Link) -> bool {
+    link.run::<String>(&redis::cmd("PING")).await.is_ok()
+}
+
+/// `GET /healthz`
+pub(super) async fn alive() -> Response {
+    Json(json!({ "status": "ok" })).into_response()
+}
+
+/// `GET /readyz`
+pub(super) async fn ready(State(health): State<Arc<Health>>) -> Response {
+    let mut failed = health.failures().await;
+    if health.shared.stopping.is_cancelled() {
+        failed.push("stopping");
+    }
+    if failed.is_empty() {
+        return Json(json!({ "status": "ready" })).into_response();
+    }
+    let body = json!({ "status": "unavailable", "failed": failed });
+    (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
+}
+
+/// `GET /health/ws/`
+pub(super) async fn websocket(State(health): State<Arc<Health>>) -> Response {
+    let config = &health.shared.config;
+    let failed = health.failures().await;
+    let body = json!({
+        "routes": ["/ws/chat/{conversation_id}/"],
+        "channel_layer": config.redis.channel_layer.name(),
+        "redis": failed.is_empty(),
+        "failed": failed,
+        "ping_interval_seconds": seconds(config.socket.ping_interval),
+        "ping_timeout_seconds": seconds(config.socket.ping_timeout),
+        "version": env!("CARGO_PKG_VERSION"),
+    });
+    Json(body).into_response()
+}
+
+/// Whole seconds as a whole number, others as a fraction.
+fn seconds(duration: Duration) -> serde_json::Value {
+    if duration.subsec_nanos() == 0 {
+        json!(duration.as_secs())
+    } else {
+        json!(duration.as_secs_f64())
+    }
+}
+
+/// `GET /metrics`
+pub(super) async fn metrics(State(health): State<Arc<Health>>) -> Response {
+    let shared = &health.shared;
+    for (name, link) in [
+        ("tasks", &shared.links.tasks),
+        ("tokens", &shared.links.tokens),
+        ("channel", &shared.links.channel),
+    ] {
+        shared
+            .metrics
+            .redis_up
+            .with_label_values(&[name])
+            .set(i64::from(link.is_up()));
+    }
+    let hearing = shared.ears.away_for().is_none();
+    shared
+        .metrics
+        .redis_up
+        .with_label_values(&["subscriber"])
+        .set(i64::from(hearing));
+    match shared.metrics.render() {
+        Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
+        Err(problem) => {
+            tracing::error!(%problem, "metrics not printed");
+            error(StatusCode::INTERNAL_SERVER_ERROR, "metrics")
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! From an upgrade request to a socket, or to the reason why not.
+//!
+//! The request is judged before the upgrade is answered, while it is still cheap to say no.
+//! **Source:** RFC 6455 §4.2.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::HeaderMap;
+use axum::http::HeaderValue;
+use axum::http::Method;
+use axum::http::Request;
+use axum::http::StatusCode;
+use axum::http::header;
+use axum::response::Response;
+use hyper::body::Incoming;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use super::cookie;
+use super::error;
+use crate::args::Refuse;
+use crate::clock;
+use crate::jwt;
+use crate::jwt::Kind;
+use crate::shared::Shared;
+use crate::socket::Opening;
+use crate::socket::Refused;
+use crate::socket::code;
+use crate::token;
+use crate::token::ConsumeError;
+
+/// What to do with the connection once the upgrade is answered.
+pub(super) type Verdict = Result<Opening, Refused>;
+
+/// Answers a request on `/ws/…`. With 101 comes what the connection is for.
+pub(super) async fn answer(
+    shared: &Shared,
+    request: &Request<Incoming>,
+) -> (Response, Option<Verdict>) {
+    let Some(conversation) = conversation(request.uri().path()) else {
+        return (error(StatusCode::NOT_FOUND, "not_found"), None);
+    };
+    let Some(accept) = accept_key(request) else {
+        let mut response = error(StatusCode::UPGRADE_REQUIRED, "upgrade_required");
+        response
+            .headers_mut()
+            .insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        return (response, None);
+    };
+    let verdict = judge(shared, request, conversation).await;
+    if let Err(refused) = &verdict {
+        tracing::debug!(target: "[WS_AUTH]", code = refused.code, reason = refused.reason, "refused");
+        if shared.config.auth.refuse == Refuse::Handshake {
+            shared.metrics.closed(refused.code);
+            return (error(status(refused.code), refused.reason), None);
+        }
+    }
+    (switch(request.headers(), &accept), Some(verdict))
+}
+
+fn status(code: u16) -> StatusCode {
+    match code {
+        code::UNAUTHENTICATED => StatusCode::UNAUTHORIZED,
+        code::FORBIDDEN => StatusCode::FORBIDDEN,
+        _ => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+/// The conversation of `/ws/chat/{id}/`.
+fn conversation(path: &str) -> Option<&str> {
+    let id = path.strip_prefix("/ws/chat/")?;
+    let id = id.strip_suffix('/').unwrap_or(id);
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
+    ((1..=128).contains(&id.len()) && id.bytes().all(plain)).then_some(id)
+}
+
+/// The answer to the request's key; `None` where it is not an upgrade to WebSocket 13.
+fn accept_key(request: &Request<Incoming>) -> Option<HeaderValue> {
+    let headers = request.headers();
+    let asked = request.method() == Method::GET
+        && holds(headers, header::CONNECTION, "upgrade")
+        && holds(headers, header::UPGRADE, "websocket")
+        && holds(headers, header::SEC_WEBSOCKET_VERSION, "13");
+    let key = headers.get(header::SEC_WEBSOCKET_KEY).filter(|_| asked)?;
+    HeaderValue::try_from(derive_accept_key(key.as_bytes())).ok()
+}
+
+fn holds(headers: &HeaderMap, name: header::HeaderName, word: &str) -> bool {
+    let lines = headers
+        .get_all(name)
+        .iter()
+        .filter_map(|line| line.to_str().ok());
+    lines
+        .flat_map(|line| line.split(','))
+        .any(|item| item.trim().eq_ignore_ascii_case(word))
+}
+
+fn switch(headers: &HeaderMap, accept: &HeaderValue) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let set = response.headers_mut();
+    set.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    set.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    set.insert(header::SEC_WEBSOCKET_ACCEPT, accept.clone());
+    if protocol_token(headers).is_some() {
+        set.insert(
+            header::SEC_WEBSOCKET_PROTOCOL,
+            HeaderValue::from_static("Bearer"),
+        );
+    }
+    response
+}
+
+async fn judge(shared: &Shared, request: &Request<Incoming>, conversation: &str) -> Verdict {
+    let refuse = |code, reason| Err(Refused { code, reason });
+    if shared.stopping.is_cancelled() {
+        return refuse(code::GOING_AWAY, "shutting down");
+    }
+    if shared.registry.is_full() {
+        return refuse(code::TRY_AGAIN, "too many connections");
+    }
+    if !origin_allowed(shared, request.headers()) {
+        return refuse(code::FORBIDDEN, "origin not allowed");
+    }
+    let (user, jwt_expires_s) = identify(shared, request).await?;
+    if shared.ears.away_for().is_some() {
+        return refuse(code::FAILURE, "the channel layer is away");
+    }
+    Ok(Opening {
+        conversation: Arc::from(conversation),
+        user,
+        jwt_expires_s,
+    })
+}
+
+/// The user behind the first credential that is present, and when the access token ends.
+async fn identify(shared: &Shared, request: &Request<Incoming>) -> Result<(u64, u64), Refused> {
+    let refused = |code, reason| Refused { code, reason };
+    let headers = request.headers();
+    if let Some(token) = query(request, "connection_token") {
+        let reason = |reason: &str| {
+            shared
+                .metrics
+                .tokens_refused
+                .with_label_values(&[reason])
+                .inc();
+        };
+        return match token::consume(shared, token).await {
+            Ok(grant) => {
+                shared.metrics.tokens_consumed.inc();
+                Ok((grant.user_id, grant.jwt_expires_at))
+            }
+            Err(ConsumeError::Unknown) => {
+                reason("unknown");
+                Err(refused(
+                    code::UNAUTHENTICATED,
+                    "connection token unknown, expired or used",
+                ))
+            }
+            Err(ConsumeError::Store(problem)) => {
+                reason("unavailable");
+                tracing::debug!(target: "[WS_AUTH]", %problem, "token not checked");
+                Err(refused(code::FAILURE, "the token store is away"))
+            }
+        };
+    }
+    let token = cookie::get(headers, "access_token")
+        .or_else(|| query(request, "token"))
+        .or_else(|| protocol_token(headers));
+    let token = token.ok_or_else(|| refused(code::UNAUTHENTICATED, "no credential"))?;
+    match jwt::verify(&shared.config.jwt_key, token, Kind::Access, clock::unix_s()) {
+        Ok(claims) => Ok((claims.sub, claims.exp)),
+        Err(problem) => {
+            tracing::debug!(target: "[WS_AUTH]", %problem, "token refused");
+            Err(refused(code::UNAUTHENTICATED, "access token not accepted"))
+        }
+    }
+}
+
+/// A query parameter. Tokens are plain ASCII, so nothing is percent-decoded: an encoded one is simply unknown.
+fn query<'a>(request: &'a Request<Incoming>, name: &str) -> Option<&'a str> {
+    let pairs = request.uri().query()?.split('&');
+    pairs
+        .filter_map(|pair| pair.split_once('='))
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value)
+}
+
+/// The token of the sub-protocols `Bearer, <JWT>`.
+fn protocol_token(headers: &HeaderMap) -> Option<&str> {
+    let lines = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
+    let mut items = lines
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','))
+        .map(str::trim);
+    items.find(|item| *item == "Bearer")?;
+    items.next()
+}
+
+/// Whether the request's Origin, if it has one, is this host or one of the configured.
+fn origin_allowed(shared: &Shared, headers: &HeaderMap) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else {
+        return true;
+    };
+    let Ok(origin) = origin.to_str() else {
+        return false;
+    };
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
+    let same = origin
+        .split_once("://")
+        .is_some_and(|(_, rest)| Some(rest) == host);
+    same || shared
+        .config
+        .auth
+        .allowed_origin
+        .iter()
+        .any(|allowed| allowed == origin)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(path: &str, expected: Option<&str>) {
+        assert_eq!(conversation(path), expected, "{path}");
+    }
+
+    #[test]
+    fn a_conversation_is_named_by_the_path() {
+        check("/ws/chat/conv-1/", Some("conv-1"));
+        check("/ws/chat/conv-1", Some("conv-1"));
+        check("/ws/chat//", None);
+        check("/ws/chat/a/b/", None);
+        check("/ws/chat/a%20b/", None);
+        check("/ws/chats/1/", None);
+        check(&format!("/ws/chat/{}/", "x".repeat(129)), None);
+    }
+}

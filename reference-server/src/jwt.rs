@@ -1,0 +1,153 @@
+//! JSON web tokens: HS256 and nothing else.
+//!
+//! **In:** claims or a token. **Out:** a token or claims. **Source:** RFC 7515, RFC 7519. The header
+//! is compared with the only one this server issues after parsing, so `alg: none` and every other
+//! algorithm are refused by construction.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::secret;
+
+/// What a token is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Kind {
+    /// Authenticates requests and sockets.
+    Access,
+    /// Buys a new access token.
+    Refresh,
+}
+
+/// The claims of a token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Claims {
+    /// The user's number.
+    pub(crate) sub: u64,
+    /// The user's name.
+    pub(crate) username: String,
+    /// What the token is good for.
+    pub(crate) typ: Kind,
+    /// Issued at, seconds since 1970.
+    pub(crate) iat: u64,
+    /// Expires at, seconds since 1970.
+    pub(crate) exp: u64,
+}
+
+/// Why a token is not accepted.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum JwtError {
+    /// Not three parts of base64 with JSON inside.
+    #[error("not a token of this server's form")]
+    Malformed,
+    /// Another algorithm than HS256.
+    #[error("signed by another algorithm than HS256")]
+    Algorithm,
+    /// The signature does not fit.
+    #[error("the signature does not fit")]
+    Signature,
+    /// Past its time.
+    #[error("expired at {0}")]
+    Expired(u64),
+    /// A refresh token where an access token is wanted, or the other way round.
+    #[error("a token of another kind")]
+    Kind,
+}
+
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+}
+
+const HEADER: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
+
+/// Signs `claims`.
+pub(crate) fn issue(key: &[u8], claims: &Claims) -> String {
+    let body = serde_json::to_vec(claims).expect("claims are plain data");
+    let mut token = URL_SAFE_NO_PAD.encode(HEADER);
+    token.push('.');
+    URL_SAFE_NO_PAD.encode_string(body, &mut token);
+    let signature = secret::hmac_sha256(key, &[token.as_bytes()]);
+    token.push('.');
+    URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+    token
+}
+
+/// Checks form, algorithm, signature, expiry and kind, in this order.
+pub(crate) fn verify(key: &[u8], token: &str, kind: Kind, now_s: u64) -> Result<Claims, JwtError> {
+    let (signed, signature) = token.rsplit_once('.').ok_or(JwtError::Malformed)?;
+    let (header, body) = signed.split_once('.').ok_or(JwtError::Malformed)?;
+    let header: Header = json(header)?;
+    if header.alg != "HS256" {
+        return Err(JwtError::Algorithm);
+    }
+    let given = decode(signature)?;
+    if !secret::equal(&given, &secret::hmac_sha256(key, &[signed.as_bytes()])) {
+        return Err(JwtError::Signature);
+    }
+    let claims: Claims = json(body)?;
+    if claims.exp <= now_s {
+        return Err(JwtError::Expired(claims.exp));
+    }
+    if claims.typ != kind {
+        return Err(JwtError::Kind);
+    }
+    Ok(claims)
+}
+
+fn decode(part: &str) -> Result<Vec<u8>, JwtError> {
+    URL_SAFE_NO_PAD.decode(part).or(Err(JwtError::Malformed))
+}
+
+fn json<T: for<'de> Deserialize<'de>>(part: &str) -> Result<T, JwtError> {
+    serde_json::from_slice(&decode(part)?).or(Err(JwtError::Malformed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claims() -> Claims {
+        Claims {
+            sub: 7,
+            username: "user-000007".to_owned(),
+            typ: Kind::Access,
+            iat: 1_000,
+            exp: 2_000,
+        }
+    }
+
+    fn check(token: &str, now_s: u64, expected: Result<Claims, JwtError>) {
+        assert_eq!(verify(b"key", token, Kind::Access, now_s), expected);
+    }
+
+    #[test]
+    fn a_token_comes_back_until_it_expires() {
+        let token = issue(b"key", &claims());
+        check(&token, 1_999, Ok(claims()));
+        check(&token, 2_000, Err(JwtError::Expired(2_000)));
+    }
+
+    #[test]
+    fn another_key_kind_or_algorithm_is_refused() {
+        check(&issue(b"other", &claims()), 1_500, Err(JwtError::Signature));
+        let refresh = Claims {
+            typ: Kind::Refresh,
+            ..claims()
+        };
+        check(&issue(b"key", &refresh), 1_500, Err(JwtError::Kind));
+        let none = URL_SAFE_NO_PAD.encode(r#"{"alg":"none"}"#);
+        let token = issue(b"key", &claims());
+        let body = token.split('.').nth(1).unwrap();
+        check(&format!("{none}.{body}."), 1_500, Err(JwtError::Algorithm));
+    }
+
+    #[test]
+    fn rubbish_is_malformed() {
+        for token in ["", ".", "..", "a.b.c", "{}.{}.{}"] {
+            check(token, 1_500, Err(JwtError::Malformed));
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Reference WebSocket chat server.
+//!
+//! A request becomes a socket in `http`, a socket lives in `socket`, its messages go through `intake` to the queue
+//! in Redis, a `worker` answers them, the answers come back over the `channel` layer, and `room` decides which
+//! socket gets what. `store` is Redis, `defect` is what can be made to go wrong on purpose.
+
+mod args;
+mod channel;
+mod clock;
+mod config;
+mod defect;
+mod directory;
+mod frame;
+mod http;
+mod intake;
+mod jwt;
+mod metrics;
+mod process;
+mod room;
+mod secret;
+mod serve;
+mod shared;
+mod socket;
+mod store;
+mod stream_id;
+mod token;
+mod wire;
+mod worker;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::CommandFactory as _;
+use clap::Parser as _;
+
+/// Everything the binary does. Exit codes: 0 done, 2 wrong usage, 3 the server could not start.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = args::Cli::parse();
+    if cli.list_defects {
+        return print(&defect::Defects::list());
+    }
+    match cli.command {
+        Some(args::Command::Serve(args)) => serve::start(*args),
+        None => {
+            let help = args::Cli::command().render_help();
+            complain(&format!("{help}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn print(text: &str) -> ExitCode {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn complain(text: &str) {
+    // Where stderr is closed nobody can be told.
+    if writeln!(std::io::stderr(), "{text}").is_err() {}
+}

@@ -1,0 +1,206 @@
+//! Who is in which conversation, what was asked there, and what of the answers was already sent.
+//!
+//! **In:** sockets, acknowledged tasks, events of the channel layer. **Out:** frames on sockets. The
+//! rules are those of the contract's "What a client may rely on": `task_queued` first, each event once
+//! and in order, an answer whole or not at all.
+//!
+//! Rooms are spread over shards with a lock each; no lock is held across an await, and only one shard's at a time.
+
+pub(crate) mod event;
+mod replay;
+mod state;
+mod task;
+
+use std::collections::BTreeSet;
+use std::collections::HashMap;
+use std::hash::BuildHasher as _;
+use std::hash::RandomState;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+
+use tokio::sync::Notify;
+use tokio::sync::mpsc;
+
+use crate::defect::Defects;
+use crate::metrics::Metrics;
+use crate::socket::Conn;
+use crate::stream_id::StreamId;
+use crate::wire;
+
+pub(crate) use event::RawEvent;
+pub(crate) use replay::Fetched;
+pub(crate) use replay::ReplayAsk;
+pub(crate) use state::Room;
+pub(crate) use task::Silent;
+
+const SHARDS: usize = 16;
+/// Bytes of message text kept so that tasks can be queued again, in all rooms together.
+const TEXT_BYTES: usize = 64 << 20;
+
+type Shard = HashMap<Arc<str>, Room>;
+
+/// All conversations of this process.
+pub(crate) struct Rooms {
+    hasher: RandomState,
+    shards: [Mutex<Shard>; SHARDS],
+    /// Conversations whose subscription must be made or ended; the room itself says which.
+    dirty: Mutex<BTreeSet<Arc<str>>>,
+    changed: Notify,
+    replays: mpsc::Sender<ReplayAsk>,
+    text: task::TextBudget,
+    defects: Defects,
+    metrics: Arc<Metrics>,
+}
+
+impl Rooms {
+    /// No rooms yet. Requests to replay go to `replays`.
+    pub(crate) fn new(
+        metrics: Arc<Metrics>,
+        defects: Defects,
+        replays: mpsc::Sender<ReplayAsk>,
+    ) -> Self {
+        Self {
+            hasher: RandomState::new(),
+            shards: std::array::from_fn(|_| Mutex::default()),
+            dirty: Mutex::default(),
+            changed: Notify::new(),
+            replays,
+            text: task::TextBudget::new(TEXT_BYTES),
+            defects,
+            metrics,
+        }
+    }
+
+    /// Adds a socket; `connected` is said as soon as its conversation is subscribed to.
+    pub(crate) fn join(&self, conn: &Arc<Conn>) {
+        let mut shard = self.shard(&conn.conversation);
+        let room = shard
+            .entry(Arc::clone(&conn.conversation))
+            .or_insert_with(|| {
+                self.metrics.active_conversations.inc();
+                Room::default()
+            });
+        if room.join(conn) {
+            conn.open();
+        } else {
+            self.mark(&conn.conversation);
+        }
+    }
+
+    /// Takes a socket out.
+    pub(crate) fn leave(&self, conn: &Conn) {
+        let mut shard = self.shard(&conn.conversation);
+        if let Some(room) = shard.get_mut(&conn.conversation) {
+            room.leave(conn.id);
+            self.drop_if_idle(&mut shard, &conn.conversation);
+        }
+    }
+
+    /// The subscription stands, and `last` is the newest entry it will not deliver.
+    pub(crate) fn subscribed(&self, conversation: &str, last: StreamId) {
+        if let Some(room) = self.shard(conversation).get_mut(conversation) {
+            room.subscribed(last);
+        }
+    }
+
+    /// The subscriptions are gone and were lost before they were ever confirmed: those sockets end.
+    pub(crate) fn refuse_pending(&self) {
+        for shard in &self.shards {
+            let mut shard = lock(shard);
+            shard.values_mut().for_each(Room::refuse_pending);
+        }
+    }
+
+    /// Delivers an event to the sockets that are to have it.
+    pub(crate) fn deliver(&self, conversation: &str, id: StreamId, event: &RawEvent<'_>) {
+        let mut shard = self.shard(conversation);
+        let Some(room) = shard.get_mut(conversation) else {
+            return;
+        };
+        let told = room.deliver(id, event, self.defects);
+        match told {
+            state::Told::Sent => {
+                let seconds = event.age_s();
+                self.metrics.delivery_latency.observe(seconds);
+            }
+            state::Told::Repeat => self.metrics.repeats.inc(),
+            state::Told::Nobody => {}
+        }
+        if event.is_end() {
+            if told == state::Told::Sent {
+                self.metrics.messages.completed.inc();
+            }
+            self.drop_if_idle(&mut shard, conversation);
+        }
+    }
+
+    /// Names of conversations whose subscription must change: those to make, and those to end.
+    pub(crate) fn changes(&self) -> (Vec<Arc<str>>, Vec<Arc<str>>) {
+        let dirty = std::mem::take(&mut *lock(&self.dirty));
+        let (mut make, mut end) = (Vec::new(), Vec::new());
+        for name in dirty {
+            let state = self.shard(&name).get(&name).map(Room::is_subscribed);
+            match state {
+                Some(false) => make.push(name),
+                Some(true) => {}
+                None => end.push(name),
+            }
+        }
+        (make, end)
+    }
+
+    /// Waits until [`Rooms::changes`] has something.
+    pub(crate) async fn wait_for_changes(&self) {
+        self.changed.notified().await;
+    }
+
+    /// Every conversation, and the last entry delivered where it is subscribed to.
+    pub(crate) fn cursors(&self) -> Vec<(Arc<str>, Option<StreamId>)> {
+        let mut all = Vec::new();
+        for shard in &self.shards {
+            all.extend(
+                lock(shard)
+                    .iter()
+                    .map(|(name, room)| (Arc::clone(name), room.cursor())),
+            );
+        }
+        all
+    }
+
+    fn mark(&self, conversation: &Arc<str>) {
+        lock(&self.dirty).insert(Arc::clone(conversation));
+        self.changed.notify_one();
+    }
+
+    fn drop_if_idle(&self, shard: &mut Shard, conversation: &str) {
+        if shard.get(conversation).is_some_and(Room::is_idle)
+            && let Some((name, _)) = shard.remove_entry(conversation)
+        {
+            self.metrics.active_conversations.dec();
+            self.mark(&name);
+        }
+    }
+
+    fn shard(&self, conversation: &str) -> MutexGuard<'_, Shard> {
+        let hash = self.hasher.hash_one(conversation);
+        let at = usize::try_from(hash % SHARDS as u64).unwrap_or(0);
+        lock(&self.shards[at])
+    }
+
+    fn say_lost(&self, room: &Room, task: u64) {
+        self.metrics.lost.inc();
+        room.send_all(&wire::Event::Error {
+            error: "the answer cannot be recovered",
+            code: "lost",
+            retry_after: None,
+            client_message_id: None,
+            task_id: Some(&wire::task_id(task)),
+        });
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

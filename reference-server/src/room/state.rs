@@ -1,0 +1,210 @@
+//! One conversation: its sockets, its tasks, and how far it was delivered.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::event::RawEvent;
+use super::task::Stage;
+use super::task::Task;
+use crate::clock;
+use crate::defect::Defects;
+use crate::frame::Frame;
+use crate::socket::Conn;
+use crate::socket::code;
+use crate::stream_id::StreamId;
+use crate::wire::Event;
+
+/// Finished tasks remembered, so that a repeat of their events is known as one.
+const REMEMBERED: usize = 32;
+
+/// A socket in the room.
+pub(super) struct Member {
+    pub(super) conn: Arc<Conn>,
+    /// Tasks that began later are delivered to it; `None` until the room is subscribed.
+    pub(super) joined: Option<StreamId>,
+    /// Earlier tasks it asked for.
+    pub(super) adopted: Vec<u64>,
+    /// A replay is under way: live events wait in the stream.
+    pub(super) paused: bool,
+}
+
+/// What became of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// At least one socket got it.
+    Sent,
+    /// It came before.
+    Repeat,
+    /// No socket was to have it.
+    Nobody,
+}
+
+/// One conversation.
+#[derive(Default)]
+pub(crate) struct Room {
+    pub(super) members: Vec<Member>,
+    pub(super) tasks: Vec<Task>,
+    /// Finished tasks and when they began.
+    pub(super) done: VecDeque<(u64, Option<StreamId>)>,
+    /// The last entry delivered; `None` until subscribed.
+    pub(super) last: Option<StreamId>,
+}
+
+impl Room {
+    /// Adds a socket. `true` where the subscription stands already.
+    pub(super) fn join(&mut self, conn: &Arc<Conn>) -> bool {
+        self.members.push(Member {
+            conn: Arc::clone(conn),
+            joined: self.last,
+            adopted: Vec::new(),
+            paused: false,
+        });
+        self.last.is_some()
+    }
+
+    pub(super) fn leave(&mut self, conn: u64) {
+        self.members.retain(|member| member.conn.id != conn);
+    }
+
+    pub(super) fn is_subscribed(&self) -> bool {
+        self.last.is_some()
+    }
+
+    pub(super) fn cursor(&self) -> Option<StreamId> {
+        self.last
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.members.is_empty() && self.tasks.iter().all(|task| task.stage != Stage::Acked)
+    }
+
+    pub(super) fn subscribed(&mut self, last: StreamId) {
+        if self.last.is_none() {
+            self.last = Some(last);
+        }
+        for member in &mut self.members {
+            if member.joined.is_none() {
+                member.joined = self.last;
+                member.conn.open();
+            }
+        }
+    }
+
+    pub(super) fn refuse_pending(&mut self) {
+        for member in &self.members {
+            if member.joined.is_none() {
+                member
+                    .conn
+                    .close(code::FAILURE, "the channel layer is away");
+            }
+        }
+    }
+
+    pub(super) fn send_all(&self, event: &Event<'_>) {
+        let frame = event.frame();
+        for member in &self.members {
+            member.conn.send(&frame);
+        }
+    }
+
+    pub(super) fn deliver(&mut self, id: StreamId, event: &RawEvent<'_>, defects: Defects) -> Told {
+        let Some(last) = self.last else {
+            return Told::Nobody;
+        };
+        if id <= last {
+            return Told::Repeat;
+        }
+        self.last = Some(id);
+        if self.done.iter().any(|(task, _)| *task == event.task) {
+            return Told::Repeat;
+        }
+        let at = self.task_at(event, id);
+        let task = &mut self.tasks[at];
+        // A gap means that Redis forgot events; the task is queued again and starts over.
+        if event.ordinal != task.next {
+            return if event.ordinal < task.next {
+                Told::Repeat
+            } else {
+                Told::Nobody
+            };
+        }
+        if event.ordinal == 0 {
+            task.first = Some(id);
+        }
+        task.next += 1;
+        task.silent_since_ms = clock::since_start_ms();
+        if task.stage == Stage::Asked {
+            task.stage = Stage::Acked;
+            let task = &self.tasks[at];
+            self.acknowledge(task, task.owner);
+        }
+        let frame = event.frame(id, defects);
+        let sent = frame.is_some_and(|frame| self.send(&self.tasks[at], &frame));
+        if event.is_end() {
+            let task = self.tasks.swap_remove(at);
+            self.remember(task.id, task.first);
+        }
+        if sent { Told::Sent } else { Told::Nobody }
+    }
+
+    /// Where the event's task is; one nobody here asked for is added.
+    fn task_at(&mut self, event: &RawEvent<'_>, id: StreamId) -> usize {
+        let known = self.tasks.iter().position(|task| task.id == event.task);
+        known.unwrap_or_else(|| {
+            let first = (event.ordinal == 0).then_some(id);
+            self.tasks
+                .push(Task::foreign(event.task, event.ordinal, first));
+            self.tasks.len() - 1
+        })
+    }
+
+    fn send(&self, task: &Task, frame: &Frame) -> bool {
+        let mut sent = false;
+        for member in &self.members {
+            if !member.paused && member.has(task.id, task.first) {
+                member.conn.send(frame);
+                sent = true;
+            }
+        }
+        sent
+    }
+
+    pub(super) fn remember(&mut self, task: u64, first: Option<StreamId>) {
+        if self.done.len() == REMEMBERED {
+            self.done.pop_front();
+        }
+        self.done.push_back((task, first));
+    }
+
+    /// Says `task_queued` to the socket `conn`.
+    pub(super) fn acknowledge(&self, task: &Task, conn: u64) {
+        let Some(member) = self.members.iter().find(|member| member.conn.id == conn) else {
+            return;
+        };
+        let id = task.client_message_id.as_deref();
+        acknowledge(&member.conn, task.id, id);
+    }
+}
+
+/// Says `task_queued`.
+pub(super) fn acknowledge(conn: &Conn, task: u64, client_message_id: Option<&str>) {
+    let task_id = crate::wire::task_id(task);
+    conn.send(
+        &Event::TaskQueued {
+            task_id: &task_id,
+            client_message_id,
+        }
+        .frame(),
+    );
+}
+
+impl Member {
+    /// Whether a task that began at `first` is delivered to this socket.
+    pub(super) fn has(&self, task: u64, first: Option<StreamId>) -> bool {
+        let whole = match (first, self.joined) {
+            (Some(first), Some(joined)) => first > joined,
+            _ => false,
+        };
+        whole || self.adopted.contains(&task)
+    }
+}

@@ -1,0 +1,227 @@
+//! The half of a socket that everybody may write to.
+//!
+//! Whoever has a frame writes it at once, on its own thread, as long as nothing is waiting: no task has to
+//! wake up for a reader that keeps up. Only what the kernel does not take is queued, and then the
+//! socket's own task writes it when the kernel has room.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::task::Context;
+use std::task::Poll;
+
+use futures_util::task::AtomicWaker;
+use tokio::net::TcpStream;
+use tokio::net::tcp::OwnedWriteHalf;
+
+use super::outbox::Bounds;
+use super::outbox::Outbox;
+use super::session::Opening;
+use crate::clock;
+use crate::frame::Frame;
+use crate::metrics::Metrics;
+use crate::wire::Event;
+
+/// One accepted socket.
+pub(crate) struct Conn {
+    /// Number, unique in this process.
+    pub(crate) id: u64,
+    /// The conversation of the URL.
+    pub(crate) conversation: Arc<str>,
+    /// The user's number.
+    pub(crate) user: u64,
+    /// When the access token behind the socket ends, seconds since 1970.
+    pub(crate) jwt_expires_s: u64,
+    /// Whether the client was told about that.
+    pub(crate) warned: AtomicBool,
+    /// Rate limit refusals in a row.
+    pub(crate) strikes: AtomicU32,
+    /// When the last frame came, ms since start.
+    pub(super) seen_ms: AtomicU64,
+    /// When the last ping went, ms since start.
+    pub(super) pinged_ms: AtomicU64,
+    /// When the socket was made, ms since start.
+    pub(super) born_ms: u64,
+    pub(super) waker: AtomicWaker,
+    open: AtomicBool,
+    write: OwnedWriteHalf,
+    outbox: Mutex<Outbox>,
+    bounds: Bounds,
+    metrics: Arc<Metrics>,
+}
+
+impl Conn {
+    pub(super) fn new(
+        id: u64,
+        opening: Opening,
+        write: OwnedWriteHalf,
+        (bounds, metrics): (Bounds, Arc<Metrics>),
+    ) -> Self {
+        let now_ms = clock::since_start_ms();
+        Self {
+            id,
+            conversation: opening.conversation,
+            user: opening.user,
+            jwt_expires_s: opening.jwt_expires_s,
+            warned: AtomicBool::new(false),
+            strikes: AtomicU32::new(0),
+            seen_ms: AtomicU64::new(now_ms),
+            pinged_ms: AtomicU64::new(now_ms),
+            born_ms: now_ms,
+            waker: AtomicWaker::new(),
+            open: AtomicBool::new(false),
+            write,
+            outbox: Mutex::default(),
+            bounds,
+            metrics,
+        }
+    }
+
+    /// Says `connected` and lets the reading begin.
+    pub(crate) fn open(&self) {
+        if !self.open.swap(true, Ordering::AcqRel) {
+            self.metrics.connections_opened.inc();
+            self.send(
+                &Event::Connected {
+                    conversation_id: &self.conversation,
+                }
+                .frame(),
+            );
+            self.waker.wake();
+        }
+    }
+
+    /// Whether `connected` was said.
+    pub(super) fn is_open(&self) -> bool {
+        self.open.load(Ordering::Acquire)
+    }
+
+    /// Writes a frame, or queues what the kernel does not take. Nothing follows a close frame.
+    pub(crate) fn send(&self, frame: &Frame) {
+        let mut outbox = self.lock();
+        if outbox.closing.is_none() {
+            self.push(&mut outbox, frame);
+        }
+    }
+
+    /// Says goodbye with a code; what was waiting is dropped. Only the first call counts.
+    pub(crate) fn close(&self, code: u16, reason: &str) {
+        let mut outbox = self.lock();
+        if outbox.closing.is_none() {
+            outbox.clear();
+            self.push(&mut outbox, &Frame::close(code, reason));
+            outbox.closing = Some((code, clock::since_start_ms()));
+            drop(outbox);
+            self.waker.wake();
+        }
+    }
+
+    /// The code this side closed with.
+    pub(super) fn close_code(&self) -> Option<u16> {
+        self.lock().closing.map(|(code, _)| code)
+    }
+
+    /// Ends the socket without waiting for the peer.
+    pub(super) fn kill(&self) {
+        self.lock().gone = true;
+        self.waker.wake();
+    }
+
+    /// Since when this side has been closing, ms since start.
+    pub(super) fn closing_since_ms(&self) -> Option<u64> {
+        self.lock().closing.map(|(_, since)| since)
+    }
+
+    /// Drops what is too old, and closes a reader that never catches up.
+    pub(super) fn tidy(&self, now_ms: u64) {
+        let (expired, stuck) = {
+            let mut outbox = self.lock();
+            if outbox.closing.is_some() || outbox.is_empty() {
+                return;
+            }
+            (
+                outbox.expire(now_ms, &self.bounds),
+                outbox.is_stuck(now_ms, &self.bounds),
+            )
+        };
+        self.count_dropped("expired", expired);
+        if stuck {
+            self.close(super::code::TRY_AGAIN, "reads too slowly");
+        }
+    }
+
+    fn push(&self, outbox: &mut Outbox, frame: &Frame) {
+        if outbox.gone {
+            return;
+        }
+        let (mut rest, mut started) = (frame.clone(), false);
+        if outbox.is_empty() {
+            match self.write.try_write(frame.bytes()) {
+                Ok(written) if written == frame.bytes().len() => return,
+                Ok(written) => (rest, started) = (frame.rest(written), written > 0),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => outbox.gone = true,
+            }
+            self.waker.wake();
+        }
+        let dropped = outbox.push(rest, started, &self.bounds);
+        self.count_dropped("full", dropped);
+    }
+
+    fn count_dropped(&self, reason: &str, frames: u64) {
+        if frames > 0 {
+            self.metrics
+                .dropped
+                .with_label_values(&[reason])
+                .inc_by(frames);
+        }
+    }
+
+    /// Writes what waits. `Ready` with whether the connection still lives, once nothing waits.
+    pub(super) fn poll_flush(&self, context: &mut Context<'_>) -> Poll<bool> {
+        loop {
+            {
+                let mut outbox = self.lock();
+                while !outbox.gone
+                    && let Some(frame) = outbox.front()
+                {
+                    match self.write.try_write(frame.bytes()) {
+                        Ok(written) => outbox.advance(written),
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                        Err(_) => outbox.gone = true,
+                    }
+                }
+                if outbox.gone || outbox.is_empty() {
+                    return Poll::Ready(!outbox.gone);
+                }
+            }
+            match self.stream().poll_write_ready(context) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(_)) => return Poll::Ready(false),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// Tells the peer that nothing more will be written.
+    pub(super) fn finish_writing(&self) {
+        let socket = socket2::SockRef::from(self.stream());
+        if let Err(error) = socket.shutdown(std::net::Shutdown::Write) {
+            tracing::debug!(conn = self.id, %error, "the peer was gone before the end");
+        }
+    }
+
+    fn stream(&self) -> &TcpStream {
+        self.write.as_ref()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Outbox> {
+        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

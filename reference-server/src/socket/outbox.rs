@@ -1,0 +1,188 @@
+//! Frames that wait for a slow reader, bounded in number, bytes and time.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::clock;
+use crate::frame::Frame;
+
+/// The bounds of one outbox.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// Frames.
+    pub(crate) frames: usize,
+    /// Bytes.
+    pub(crate) bytes: usize,
+    /// Age of a frame, and how long an outbox may stay full.
+    pub(crate) age: Duration,
+}
+
+/// What waits, oldest first.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    waiting: VecDeque<(Frame, u64)>,
+    bytes: usize,
+    /// Part of the oldest frame is on the wire already: it cannot be dropped any more.
+    started: bool,
+    full_since_ms: Option<u64>,
+    /// The close code sent, and when.
+    pub(super) closing: Option<(u16, u64)>,
+    /// The connection is of no more use.
+    pub(super) gone: bool,
+}
+
+impl Outbox {
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// The next frame to write.
+    pub(super) fn front(&self) -> Option<Frame> {
+        self.waiting.front().map(|(frame, _)| frame.clone())
+    }
+
+    /// Notes that `written` bytes of the oldest frame are on the wire.
+    pub(super) fn advance(&mut self, written: usize) {
+        let Some((frame, _)) = self.waiting.front_mut() else {
+            return;
+        };
+        self.bytes -= written;
+        if written == frame.bytes().len() {
+            self.waiting.pop_front();
+            self.started = false;
+        } else {
+            *frame = frame.rest(written);
+            self.started = true;
+        }
+        if self.is_empty() {
+            self.full_since_ms = None;
+            self.waiting.shrink_to(0);
+        }
+    }
+
+    /// Adds a frame, of which a first part may be `started`. Returns how many old ones had to go.
+    pub(super) fn push(&mut self, frame: Frame, started: bool, bounds: &Bounds) -> u64 {
+        self.bytes += frame.bytes().len();
+        self.started |= started && self.waiting.is_empty();
+        self.waiting.push_back((frame, clock::since_start_ms()));
+        let mut dropped = 0;
+        while self.waiting.len() > bounds.frames || self.bytes > bounds.bytes {
+            if !self.drop_oldest() {
+                break;
+            }
+            self.full_since_ms.get_or_insert_with(clock::since_start_ms);
+            dropped += 1;
+        }
+        dropped
+    }
+
+    /// Drops what is older than the bound. Returns how many.
+    pub(super) fn expire(&mut self, now_ms: u64, bounds: &Bounds) -> u64 {
+        let oldest_ms = now_ms.saturating_sub(clock::millis(bounds.age));
+        let mut dropped = 0;
+        loop {
+            let at = usize::from(self.started);
+            let expired = self
+                .waiting
+                .get(at)
+                .is_some_and(|(_, since)| *since < oldest_ms);
+            if !expired || !self.drop_oldest() {
+                return dropped;
+            }
+            dropped += 1;
+            self.full_since_ms.get_or_insert(now_ms);
+        }
+    }
+
+    /// Whether the reader has not caught up for as long as a frame may wait.
+    pub(super) fn is_stuck(&self, now_ms: u64, bounds: &Bounds) -> bool {
+        let age_ms = clock::millis(bounds.age);
+        self.full_since_ms
+            .is_some_and(|since| now_ms.saturating_sub(since) >= age_ms)
+    }
+
+    /// Forgets everything that is not partly on the wire.
+    pub(super) fn clear(&mut self) {
+        while self.drop_oldest() {}
+    }
+
+    fn drop_oldest(&mut self) -> bool {
+        let removed = self.waiting.remove(usize::from(self.started));
+        if let Some((frame, _)) = &removed {
+            self.bytes -= frame.bytes().len();
+        }
+        removed.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOUNDS: Bounds = Bounds {
+        frames: 3,
+        bytes: 1_000,
+        age: Duration::from_secs(10),
+    };
+
+    fn texts(outbox: &mut Outbox) -> Vec<String> {
+        let mut texts = Vec::new();
+        while let Some(frame) = outbox.front() {
+            texts.push(String::from_utf8_lossy(&frame.bytes()[2..]).into_owned());
+            outbox.advance(frame.bytes().len());
+        }
+        texts
+    }
+
+    #[test]
+    fn past_the_bound_the_oldest_goes() {
+        let mut outbox = Outbox::default();
+        let dropped: u64 = ["a", "b", "c", "d", "e"]
+            .map(|text| outbox.push(Frame::text(text), false, &BOUNDS))
+            .iter()
+            .sum();
+        assert_eq!(
+            (dropped, texts(&mut outbox)),
+            (2, vec!["c".into(), "d".into(), "e".into()])
+        );
+        assert_eq!(outbox.bytes, 0);
+    }
+
+    #[test]
+    fn a_frame_partly_on_the_wire_is_never_dropped() {
+        let mut outbox = Outbox::default();
+        outbox.push(Frame::text("first").rest(4), true, &BOUNDS);
+        for text in ["b", "c", "d", "e"] {
+            outbox.push(Frame::text(text), false, &BOUNDS);
+        }
+        assert_eq!(
+            outbox.front().unwrap().bytes(),
+            b"rst",
+            "the rest of the first frame"
+        );
+        outbox.clear();
+        assert_eq!(outbox.front().unwrap().bytes(), b"rst");
+    }
+
+    #[test]
+    fn bytes_are_bounded_too() {
+        let mut outbox = Outbox::default();
+        outbox.push(Frame::text(&"x".repeat(600)), false, &BOUNDS);
+        assert_eq!(
+            outbox.push(Frame::text(&"y".repeat(600)), false, &BOUNDS),
+            1
+        );
+    }
+
+    #[test]
+    fn a_reader_that_never_catches_up_is_stuck_after_the_age() {
+        let mut outbox = Outbox::default();
+        for text in ["a", "b", "c", "d"] {
+            outbox.push(Frame::text(text), false, &BOUNDS);
+        }
+        let now_ms = clock::since_start_ms();
+        assert!(!outbox.is_stuck(now_ms, &BOUNDS));
+        assert!(outbox.is_stuck(now_ms + 10_001, &BOUNDS));
+        assert_eq!(outbox.expire(now_ms + 10_001, &BOUNDS), 3);
+    }
+}

@@ -1,0 +1,74 @@
+//! What the protocol library reads from and writes to.
+//!
+//! Reads come from the socket and never block; writes (pongs and close echoes, all the library ever
+//! writes here) go through the outbox like every other frame.
+
+use std::io;
+use std::io::Read;
+use std::io::Write;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Context;
+use std::task::Poll;
+use std::task::Waker;
+
+use bytes::Buf as _;
+use bytes::Bytes;
+use tokio::io::AsyncRead as _;
+use tokio::io::ReadBuf;
+use tokio::net::tcp::OwnedReadHalf;
+
+use super::conn::Conn;
+use crate::frame::Frame;
+
+pub(super) struct Stream {
+    conn: Arc<Conn>,
+    read: OwnedReadHalf,
+    /// Bytes that came together with the request headers.
+    early: Bytes,
+    waker: Waker,
+}
+
+impl Stream {
+    pub(super) fn new(conn: Arc<Conn>, read: OwnedReadHalf, early: Bytes) -> Self {
+        Self {
+            conn,
+            read,
+            early,
+            waker: Waker::noop().clone(),
+        }
+    }
+
+    /// Whom to wake when the next read can go on.
+    pub(super) fn wake_by(&mut self, waker: &Waker) {
+        self.waker.clone_from(waker);
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.early.has_remaining() {
+            let bytes = self.early.len().min(buffer.len());
+            self.early.copy_to_slice(&mut buffer[..bytes]);
+            return Ok(bytes);
+        }
+        let mut context = Context::from_waker(&self.waker);
+        let mut target = ReadBuf::new(buffer);
+        match Pin::new(&mut self.read).poll_read(&mut context, &mut target) {
+            Poll::Ready(Ok(())) => Ok(target.filled().len()),
+            Poll::Ready(Err(error)) => Err(error),
+            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.conn.send(&Frame::raw(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,124 @@
+//! The Lua scripts: each is one atomic step, and each takes many items at once.
+//!
+//! **Source:** GCRA (ITU-T I.371) for the rate limits. Keys of one call may lie in different hash
+//! slots: Redis Cluster is not supported.
+
+use std::sync::LazyLock;
+
+/// A script and the hash Redis knows it by.
+pub(crate) struct Script {
+    text: &'static str,
+    inner: redis::Script,
+}
+
+impl Script {
+    fn new(text: &'static str) -> Self {
+        Self {
+            text,
+            inner: redis::Script::new(text),
+        }
+    }
+
+    /// SHA-1 of the text, in hex.
+    pub(crate) fn hash(&self) -> &str {
+        self.inner.get_hash()
+    }
+
+    /// The text itself.
+    pub(crate) fn text(&self) -> &'static str {
+        self.text
+    }
+}
+
+/// Takes one message from each user's allowance.
+///
+/// KEYS: `rl:{user}`, one per message, repeats allowed. ARGV: interval in µs, burst.
+/// Returns for each 0, or the milliseconds until it would be allowed.
+pub(crate) static ALLOW: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+local t = redis.call('TIME')
+local now = t[1] * 1000000 + t[2]
+local interval, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
+local waits = {}
+for i, key in ipairs(KEYS) do
+  local due = tonumber(redis.call('GET', key)) or now
+  if due < now then due = now end
+  local after = due + interval
+  local allowed_at = after - burst * interval
+  if allowed_at > now then
+    waits[i] = math.ceil((allowed_at - now) / 1000)
+  else
+    redis.call('SET', key, string.format('%.0f', after), 'PX', math.ceil((after - now) / 1000) + 1)
+    waits[i] = 0
+  end
+end
+return waits",
+    )
+});
+
+/// Stores a connection token, if its user's allowance permits.
+///
+/// KEYS: `rlt:{user}`, `ws_conn_token:{token}`. ARGV: interval in µs, burst, value, life in ms.
+/// Returns 0, or the milliseconds until it would be allowed.
+pub(crate) static ISSUE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+local t = redis.call('TIME')
+local now = t[1] * 1000000 + t[2]
+local interval, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
+local due = tonumber(redis.call('GET', KEYS[1])) or now
+if due < now then due = now end
+local after = due + interval
+local allowed_at = after - burst * interval
+if allowed_at > now then return math.ceil((allowed_at - now) / 1000) end
+redis.call('SET', KEYS[1], string.format('%.0f', after), 'PX', math.ceil((after - now) / 1000) + 1)
+redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[4])
+return 0",
+    )
+});
+
+/// Queues tasks, each at most once per `client_message_id`.
+///
+/// KEYS: the stream, then per task the key that remembers its id. ARGV: queue limit, seconds an id is
+/// remembered, then per task: number, conversation, text, `1` if it has an id, `1` to queue it again.
+/// Returns per task `1 <entry>`, `0 <earlier task> <its entry>` or `2` (the queue is full).
+pub(crate) static ENQUEUE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+local queued, limit = redis.call('XLEN', KEYS[1]), tonumber(ARGV[1])
+local answers = {}
+for i = 1, #KEYS - 1 do
+  local a, key = 3 + (i - 1) * 5, KEYS[i + 1]
+  local earlier = false
+  if ARGV[a + 3] == '1' and ARGV[a + 4] == '0' then earlier = redis.call('GET', key) end
+  if earlier then
+    answers[i] = '0 ' .. earlier
+  elseif queued >= limit then
+    answers[i] = '2'
+  else
+    local entry = redis.call('XADD', KEYS[1], '*', 't', ARGV[a], 'c', ARGV[a + 1], 'm', ARGV[a + 2])
+    queued = queued + 1
+    if ARGV[a + 3] == '1' then redis.call('SET', key, ARGV[a] .. ' ' .. entry, 'EX', ARGV[2]) end
+    answers[i] = '1 ' .. entry
+  end
+end
+return answers",
+    )
+});
+
+/// Adds events to their conversations' histories and tells the subscribers.
+///
+/// KEYS: `conv:{id}` per event, repeats allowed. ARGV: entries kept, expiry in ms, then the events.
+pub(crate) static EMIT: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+for i, key in ipairs(KEYS) do
+  local event = ARGV[i + 2]
+  local id = redis.call('XADD', key, 'MAXLEN', '~', ARGV[1], '*', 'e', event)
+  redis.call('PEXPIRE', key, ARGV[2])
+  redis.call('PUBLISH', key, id .. ' ' .. event)
+end
+return #KEYS",
+    )
+});

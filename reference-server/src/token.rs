@@ -1,0 +1,111 @@
+//! Connection tokens: issued over HTTP, good for opening one socket once.
+//!
+//! Lives in Redis under `ws_conn_token:{token}`; consumed by GETDEL, so of any number of racing connects exactly
+//! one wins. GETDEL is never repeated: where its answer is lost the token is burnt, and the client fetches another.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::clock;
+use crate::directory::User;
+use crate::secret;
+use crate::shared::Shared;
+use crate::store::LinkError;
+use crate::store::script;
+
+/// What a token stands for.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Grant {
+    /// The user's number.
+    pub(crate) user_id: u64,
+    /// The user's name.
+    pub(crate) username: String,
+    /// The client's name for the connection.
+    pub(crate) connection_id: String,
+    /// Seconds since 1970.
+    pub(crate) created_at: u64,
+    /// When the access token it was bought with ends, seconds since 1970.
+    pub(crate) jwt_expires_at: u64,
+}
+
+/// Why no token is issued.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum IssueError {
+    /// The user asks too often.
+    #[error("too many tokens asked for; again in {0:?}")]
+    RateLimited(Duration),
+    /// Redis did not take it.
+    #[error(transparent)]
+    Store(#[from] LinkError),
+    /// No randomness.
+    #[error(transparent)]
+    Randomness(#[from] secret::NoRandomness),
+}
+
+/// Why a token opens no socket.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConsumeError {
+    /// Never issued, expired or used.
+    #[error("unknown, expired or already used")]
+    Unknown,
+    /// Redis did not say.
+    #[error(transparent)]
+    Store(#[from] LinkError),
+}
+
+/// Issues a token to a user whose access token ends at `jwt_expires_at`.
+pub(crate) async fn issue(
+    shared: &Shared,
+    user: &User,
+    (connection_id, jwt_expires_at): (String, u64),
+) -> Result<String, IssueError> {
+    let token = secret::random_token()?;
+    let grant = Grant {
+        user_id: user.id,
+        username: user.name.clone(),
+        connection_id,
+        created_at: clock::unix_s(),
+        jwt_expires_at,
+    };
+    let auth = &shared.config.auth;
+    let arguments = [
+        (1e6 / auth.token_rate).round().to_string(),
+        auth.token_burst.to_string(),
+        serde_json::to_string(&grant).expect("a grant is plain data"),
+        clock::millis(auth.token_ttl).to_string(),
+    ];
+    let keys = [format!("rlt:{}", user.id), key(&token)];
+    let wait_ms: u64 = shared
+        .links
+        .tokens
+        .script(&script::ISSUE, &keys, &arguments)
+        .await?;
+    if wait_ms > 0 {
+        return Err(IssueError::RateLimited(Duration::from_millis(wait_ms)));
+    }
+    tracing::debug!(target: "[WS_TOKEN]", token = secret::prefix(&token), user = user.id, "issued");
+    Ok(token)
+}
+
+/// Uses a token up.
+pub(crate) async fn consume(shared: &Shared, token: &str) -> Result<Grant, ConsumeError> {
+    let plain = token.len() == 43
+        && token
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    if !plain {
+        return Err(ConsumeError::Unknown);
+    }
+    let mut command = redis::cmd("GETDEL");
+    command.arg(key(token));
+    let value: Option<String> = shared.links.tokens.run(&command).await?;
+    let grant = value.and_then(|value| serde_json::from_str(&value).ok());
+    tracing::debug!(target: "[WS_TOKEN]", token = secret::prefix(token), accepted = grant.is_some(), "consumed");
+    grant.ok_or(ConsumeError::Unknown)
+}
+
+fn key(token: &str) -> String {
+    format!("ws_conn_token:{token}")
+}

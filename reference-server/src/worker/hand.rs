@@ -1,0 +1,186 @@
+//! The tasks a worker has in hand, by when each is due next. Pure: the time is told.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::collections::BinaryHeap;
+use std::time::Duration;
+use std::time::Instant;
+
+use super::Job;
+use super::answer::Answer;
+use crate::stream_id::StreamId;
+
+/// One task being answered.
+pub(super) struct InHand {
+    pub(super) job: Job,
+    pub(super) answer: Answer,
+    /// The turn to take next.
+    pub(super) turn: u32,
+    /// When it is due.
+    due: Instant,
+}
+
+/// What a task does next.
+pub(super) enum Next {
+    /// Another turn, later.
+    Later,
+    /// Nothing: it is answered.
+    Done,
+}
+
+/// When the turns are due.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace {
+    pub(super) first_after: Duration,
+    pub(super) interval: Duration,
+}
+
+/// All tasks in hand.
+#[derive(Default)]
+pub(super) struct Hand {
+    all: BTreeMap<StreamId, InHand>,
+    due: BinaryHeap<Reverse<(Instant, StreamId)>>,
+}
+
+impl Hand {
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Takes a task up; one that is in hand already is left as it is.
+    pub(super) fn take(&mut self, job: Job, chunks: u32, now: Instant) {
+        let entry = job.entry;
+        if self.all.contains_key(&entry) {
+            return;
+        }
+        let answer = Answer::new(job.task, &job.text, chunks);
+        self.all.insert(
+            entry,
+            InHand {
+                job,
+                answer,
+                turn: 0,
+                due: now,
+            },
+        );
+        self.due.push(Reverse((now, entry)));
+    }
+
+    /// When the next turn is due.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.due.peek().map(|Reverse((due, _))| *due)
+    }
+
+    /// The tasks due at `now`, at most `limit`. They stay in hand and are not due until [`Hand::moved`] or [`Hand::again`].
+    pub(super) fn due(&mut self, now: Instant, limit: usize) -> Vec<StreamId> {
+        let mut found = Vec::new();
+        while found.len() < limit && self.next_due().is_some_and(|due| due <= now) {
+            if let Some(Reverse((_, entry))) = self.due.pop() {
+                found.push(entry);
+            }
+        }
+        found
+    }
+
+    pub(super) fn get(&self, entry: StreamId) -> Option<&InHand> {
+        self.all.get(&entry)
+    }
+
+    /// The task's turn is out: sets the next one.
+    pub(super) fn moved(&mut self, entry: StreamId, pace: Pace, now: Instant) -> Next {
+        let Some(task) = self.all.get_mut(&entry) else {
+            return Next::Done;
+        };
+        let pause = if task.turn == 0 {
+            pace.first_after
+        } else {
+            pace.interval
+        };
+        task.turn += 1;
+        if task.turn == task.answer.turns() {
+            return Next::Done;
+        }
+        // A turn that was late does not delay the next, but a turn held up by an outage does not cause a burst.
+        task.due = (task.due + pause).max(now.checked_sub(pause).unwrap_or(now));
+        self.due.push(Reverse((task.due, entry)));
+        Next::Later
+    }
+
+    /// The task's turn did not go out: it is due again at `at`.
+    pub(super) fn again(&mut self, entry: StreamId, at: Instant) {
+        if let Some(task) = self.all.get_mut(&entry) {
+            task.due = at;
+            self.due.push(Reverse((at, entry)));
+        }
+    }
+
+    /// Lets go of a task that is acknowledged.
+    pub(super) fn release(&mut self, entry: StreamId) {
+        self.all.remove(&entry);
+    }
+
+    /// The entries in hand.
+    pub(super) fn entries(&self) -> Vec<StreamId> {
+        self.all.keys().copied().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PACE: Pace = Pace {
+        first_after: Duration::from_millis(10),
+        interval: Duration::from_millis(5),
+    };
+
+    fn job(number: u64) -> Job {
+        Job {
+            entry: StreamId { ms: number, seq: 0 },
+            task: number,
+            conversation: "c".into(),
+            text: "hi".to_owned(),
+        }
+    }
+
+    #[test]
+    fn turns_keep_their_pace_even_when_one_is_late() {
+        let (mut hand, start) = (Hand::default(), Instant::now());
+        hand.take(job(1), 2, start);
+        let entry = hand.due(start, 9)[0];
+        let late = start + Duration::from_millis(3);
+        assert!(matches!(hand.moved(entry, PACE, late), Next::Later));
+        assert_eq!(hand.next_due(), Some(start + Duration::from_millis(10)));
+        hand.due(start + Duration::from_millis(10), 9);
+        assert!(matches!(
+            hand.moved(entry, PACE, start + Duration::from_millis(11)),
+            Next::Later
+        ));
+        assert_eq!(hand.next_due(), Some(start + Duration::from_millis(15)));
+        hand.due(start + Duration::from_millis(15), 9);
+        assert!(matches!(
+            hand.moved(entry, PACE, start + Duration::from_millis(15)),
+            Next::Done
+        ));
+        assert_eq!(hand.len(), 1, "in hand until it is acknowledged");
+    }
+
+    #[test]
+    fn a_task_read_twice_is_answered_once() {
+        let (mut hand, now) = (Hand::default(), Instant::now());
+        hand.take(job(1), 2, now);
+        hand.take(job(1), 2, now);
+        assert_eq!((hand.len(), hand.due(now, 9).len()), (1, 1));
+    }
+
+    #[test]
+    fn what_did_not_go_out_is_due_again() {
+        let (mut hand, now) = (Hand::default(), Instant::now());
+        hand.take(job(1), 2, now);
+        let entry = hand.due(now, 9)[0];
+        assert_eq!(hand.next_due(), None);
+        hand.again(entry, now + Duration::from_millis(100));
+        assert_eq!(hand.get(entry).unwrap().turn, 0);
+        assert_eq!(hand.next_due(), Some(now + Duration::from_millis(100)));
+    }
+}

@@ -1,0 +1,82 @@
+//! Queues acknowledged tasks again whose entry is gone: Redis was killed and came back without them.
+//!
+//! The test for the entry matters: a healthy task that is merely slow is still in the queue, and queueing
+//! it again would only make it slower.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::intake;
+use crate::intake::Answer;
+use crate::intake::NewTask;
+use crate::room::Silent;
+use crate::shared::Shared;
+use crate::store::LinkError;
+use crate::worker::STREAM;
+
+/// Tasks looked after in one pass.
+const AT_ONCE: usize = 500;
+
+/// Looks after silent tasks until the shutdown.
+pub(crate) async fn redrive(shared: Arc<Shared>) {
+    let after = shared.config.chat.redrive_after;
+    let pause = (after / 8).clamp(Duration::from_millis(20), Duration::from_millis(500));
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = shared.stopping.cancelled() => return,
+        }
+        // While Redis is away every task is silent; the wait begins anew when it is back.
+        if !shared.can_chat() {
+            continue;
+        }
+        let silent = shared.rooms.silent(after, AT_ONCE);
+        if silent.is_empty() {
+            continue;
+        }
+        if let Err(error) = drive(&shared, &silent).await {
+            tracing::warn!(%error, tasks = silent.len(), "silent tasks not looked after");
+        }
+    }
+}
+
+async fn drive(shared: &Shared, silent: &[Silent]) -> Result<(), LinkError> {
+    let mut commands = redis::pipe();
+    for task in silent {
+        let entry = task.entry.to_string();
+        commands.cmd("XRANGE").arg(STREAM).arg(&entry).arg(&entry);
+    }
+    let found: Vec<Vec<redis::Value>> = shared.links.tasks.pipe(&commands).await?;
+    let gone: Vec<&Silent> = silent
+        .iter()
+        .zip(found)
+        .filter(|(_, entry)| entry.is_empty())
+        .map(|(task, _)| task)
+        .collect();
+    if gone.is_empty() {
+        return Ok(());
+    }
+    tracing::warn!(
+        tasks = gone.len(),
+        "acknowledged tasks are gone from the queue; queued again"
+    );
+    let tasks: Vec<NewTask<'_>> = gone.iter().map(|task| again(task)).collect();
+    let answers = intake::send(shared, &tasks).await?;
+    for (task, answer) in gone.iter().zip(answers) {
+        if let Some(Answer::Queued(entry)) = Answer::parse(&answer) {
+            shared.rooms.redriven(task, entry);
+        }
+    }
+    Ok(())
+}
+
+fn again(task: &Silent) -> NewTask<'_> {
+    NewTask {
+        number: task.task,
+        conversation: &task.conversation,
+        text: &task.text,
+        user: task.user,
+        client_message_id: task.client_message_id.as_deref(),
+        again: true,
+    }
+}
