@@ -25,7 +25,6 @@ fn each_wrong_flag_is_named() {
         2,
         "error: --chunks: must be more than 0",
     );
-    check(&["--rate-limit", "-1"], 2, "--rate-limit");
     check(
         &["--rate-limit=-1"],
         2,

@@ -28,10 +28,12 @@ async fn tokens_connections_and_messages_are_counted() {
         200,
         "a token that is never used"
     );
-    for client in &mut clients {
-        client.say("hello", "m").await;
+    for (n, client) in clients.iter_mut().enumerate() {
+        client.say("hello", &format!("m-{n}")).await;
         client.answer().await;
     }
+    clients[0].say("hello", "m-0").await;
+    clients[0].event().await;
     clients[0].say("", "empty").await;
     clients[0].event().await;
     check(&server, "chat_tokens_issued_total", 4.0).await;
@@ -39,9 +41,8 @@ async fn tokens_connections_and_messages_are_counted() {
     check(&server, "chat_connections_open", 3.0).await;
     check(&server, "chat_connections_opened_total", 3.0).await;
     check(&server, "active_conversations", 3.0).await;
-    // One user, one id: the first is a task, the others are the same message again.
-    check(&server, r#"chat_messages_total{type="queued"}"#, 1.0).await;
-    check(&server, r#"chat_messages_total{type="repeated"}"#, 2.0).await;
+    check(&server, r#"chat_messages_total{type="queued"}"#, 3.0).await;
+    check(&server, r#"chat_messages_total{type="repeated"}"#, 1.0).await;
     check(&server, r#"chat_messages_total{type="refused"}"#, 1.0).await;
     drop(clients);
     server.until_metric("chat_connections_open", 0.0).await;

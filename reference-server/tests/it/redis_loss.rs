@@ -125,7 +125,15 @@ enum Outage {
 async fn check_outage(outage: Outage) {
     let mut redis = Redis::start().await;
     // Answers take half a second, so that many are under way when Redis goes.
-    let server = Server::start(&redis, &["--chunks", "5", "--chunk-interval", "100ms"]).await;
+    let flags = [
+        "--chunks",
+        "5",
+        "--chunk-interval",
+        "100ms",
+        "--rate-burst",
+        "1000",
+    ];
+    let server = Server::start(&redis, &flags).await;
     let end = Instant::now() + Duration::from_secs(9);
     let mut chatters = tokio::task::JoinSet::new();
     for user in 1..=20 {

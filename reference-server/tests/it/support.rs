@@ -149,18 +149,11 @@ impl Server {
         let dir = TempDir::new().unwrap();
         let log = dir.path().join("server.log");
         let mut child = Command::new(env!("CARGO_BIN_EXE_reference-server"))
-            .args([
-                "serve",
-                "--listen",
-                "127.0.0.1:0",
-                "--threads",
-                "2",
-                "--log",
-                "debug",
-            ])
+            .args(["serve", "--listen", "127.0.0.1:0", "--threads", "2"])
             .args(flags)
             .env("REFERENCE_SERVER_REDIS_URL", redis_url)
             .env("REFERENCE_SERVER_PASSWORD", PASSWORD)
+            .env("REFERENCE_SERVER_LOG", "debug")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(std::fs::File::create(&log).unwrap())
