@@ -282,22 +282,21 @@ impl Society {
     fn token_answered(&self, intended_us: u64, asked_us: u64, result: &Result<Granted, Denied>) {
         let counters = &self.job.counters;
         let now_us = self.job.clock.now_us();
-        self.at_desk(|desk| match result {
-            Ok(granted) => {
-                desk.token_request(granted.asked_us, granted.given_us);
-                counters.tokens.fetch_add(1, Ordering::Relaxed);
-                desk.session(granted.given_us).tokens_ok += 1;
-                let span = Span {
-                    intended_us,
-                    begun_us: granted.asked_us,
-                    end_us: granted.given_us,
-                };
-                desk.session_stage(Stage::Token, span);
-            }
-            Err(_) => {
+        self.at_desk(|desk| {
+            let Ok(granted) = result else {
                 desk.token_request(asked_us, now_us);
                 desk.session(now_us).tokens_failed += 1;
-            }
+                return;
+            };
+            desk.token_request(granted.asked_us, granted.given_us);
+            counters.tokens.fetch_add(1, Ordering::Relaxed);
+            desk.session(granted.given_us).tokens_ok += 1;
+            let span = Span {
+                intended_us,
+                begun_us: granted.asked_us,
+                end_us: granted.given_us,
+            };
+            desk.session_stage(Stage::Token, span);
         });
     }
 

@@ -5,6 +5,10 @@
     clippy::panic,
     reason = "helpers of tests may panic"
 )]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests keep deadlines of their own"
+)]
 
 mod cli;
 mod end_to_end;
