@@ -230,8 +230,6 @@ async fn a_reader_that_never_catches_up_is_dropped_from_and_then_closed() {
     let flags = [
         "--send-buffer",
         "4096",
-        "--outbox-messages",
-        "50",
         "--outbox-age",
         "1s",
         "--rate-limit",

@@ -89,7 +89,7 @@ impl Chatter {
                 self.next_seq.entry(task).or_default();
             }
             "processing_started" => {
-                assert!(self.next_seq.contains_key(&task), "task_queued comes first")
+                assert!(self.next_seq.contains_key(&task), "task_queued comes first");
             }
             "chunk" => {
                 let next = self.next_seq.get_mut(&task).unwrap();
