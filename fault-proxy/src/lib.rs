@@ -1,1 +1,33 @@
-//! Toxiproxy-compatible fault proxy and the one async client for its API.
+//! A fault proxy that speaks Toxiproxy's HTTP API, and the one async client for that API.
+//!
+//! ```text
+//! HTTP request -> server (routes, Go-like JSON) -> engine (proxies, connections, links) -> sockets
+//!                                                     ^ toxic: what one fault does to one link
+//! client -> HTTP -> this server, or a real Toxiproxy: the client cannot tell them apart
+//! ```
+//!
+//! [`server::serve`] runs the API on a listener of the caller's and owns every socket and task it
+//! starts; [`client::Client`] drives it, or a real Toxiproxy 2.x, and confirms every change by
+//! reading it back. The types both sides of the API share are in this root.
+//!
+//! **Units:** numbers in the API keep Toxiproxy's units (milliseconds, microseconds, kilobytes per
+//! second); inside, times are `Duration` and sizes are bytes.
+//!
+//! **Source:** behaviour read from, and measured on, Toxiproxy 2.12; what is different on purpose
+//! is listed in this crate's README.
+
+#[cfg(not(target_os = "linux"))]
+compile_error!(
+    "fault-proxy is built and measured on Linux first; other systems are not supported yet"
+);
+
+mod chance;
+pub mod client;
+mod engine;
+mod json;
+mod model;
+mod refusal;
+pub mod server;
+mod toxic;
+
+pub use model::{ProxySpec, ProxyView, Stream, ToxicSpec, ToxicView, UnknownStream};

@@ -1,1 +1,39 @@
 //! Load-testing and chaos harness for WebSocket chat services.
+//!
+//! ```text
+//! scenario file -> plan -> environment -> load + fault timeline -> recorder -> run result -> renderers
+//! ```
+//!
+//! One direction: nothing looks back. The middle is pure; only the rooms at the edges touch the
+//! world. Layers are listed in `ARCHITECTURE.md` and checked by `tests/it/tidy.rs`.
+
+#![allow(
+    dead_code,
+    clippy::allow_attributes,
+    reason = "the rooms below are being joined up"
+)]
+
+#[cfg(not(target_os = "linux"))]
+compile_error!(
+    "harness runs on Linux only: it stands on timerfd, epoll and the kernel's receive stamps"
+);
+
+mod cli;
+mod client;
+mod clock;
+mod environment;
+mod fault;
+mod format;
+mod live;
+mod load;
+mod monitor;
+mod plan;
+mod record;
+mod render;
+mod result;
+mod run;
+mod scenario;
+mod stage;
+mod units;
+
+pub use cli::main;

@@ -1,1 +1,58 @@
-fn main() {}
+//! The project's own commands: `cargo xtask demo`, `test`, `bench`.
+//!
+//! Each installs what is missing (saying so first), builds, and runs. Linux only.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line tool that talks to the person who called it"
+)]
+
+mod bench;
+mod demo;
+mod failure;
+mod redis;
+mod step;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    about = "The project's own commands: each installs what is missing, builds, and runs"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Break Redis under 2,000 clients and show the report: release build, about a minute after it
+    Demo,
+    /// Everything continuous integration runs: formatting, lints, tests, documentation
+    Test,
+    /// What the harness costs: processor time per message, memory per client, connections
+    Bench(bench::Arguments),
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Demo => demo::run(),
+        Command::Test => test::run(),
+        Command::Bench(arguments) => bench::run(&arguments),
+    };
+    match done {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            if let Some(hint) = failure.hint() {
+                eprintln!(" hint: {hint}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}

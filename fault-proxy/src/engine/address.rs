@@ -1,0 +1,85 @@
+//! Listen addresses as Go's `net` package reads them.
+//!
+//! **In:** `host:port`, `:port` or nothing. **Out:** a bound listener, or the address in the words
+//! the API answers with.
+
+use crate::refusal::Refusal;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::{
+    io,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
+use tokio::{
+    net::{TcpListener, lookup_host},
+    time::timeout,
+};
+
+/// Connections the kernel keeps until they are accepted; it lowers this to its own limit.
+const BACKLOG: i32 = 4096;
+/// A name that is not resolved by then will not be.
+const RESOLVE_MAX: Duration = Duration::from_secs(3);
+/// Every address of this machine; an IPv6 socket takes IPv4 connections too.
+const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0);
+
+/// The address `listen` stands for. IPv4 wins where a name has both, as in Go.
+pub(super) async fn resolve(listen: &str) -> Result<SocketAddr, Refusal> {
+    if listen.is_empty() {
+        return Ok(ANY);
+    }
+    if let Ok(address) = listen.parse() {
+        return Ok(address);
+    }
+    let refuse = |problem: String| Refusal::Address { problem };
+    let Some((host, port)) = listen.rsplit_once(':') else {
+        return Err(refuse(format!("address {listen}: missing port in address")));
+    };
+    let Ok(port) = port.parse::<u16>() else {
+        return Err(refuse(format!("address {port}: invalid port")));
+    };
+    if host.is_empty() {
+        return Ok(SocketAddr::new(ANY.ip(), port));
+    }
+    let unknown = || refuse(format!("lookup {host}: no such host"));
+    match timeout(RESOLVE_MAX, lookup_host((host, port))).await {
+        Ok(Ok(found)) => {
+            let mut found: Vec<SocketAddr> = found.collect();
+            found.sort_by_key(SocketAddr::is_ipv6);
+            found.first().copied().ok_or_else(unknown)
+        }
+        Ok(Err(_)) => Err(unknown()),
+        Err(_elapsed) => Err(refuse(format!("lookup {host}: i/o timeout"))),
+    }
+}
+
+/// A listener on `address`, which a proxy that just stopped may have used a moment ago.
+pub(super) fn bind(address: SocketAddr) -> Result<TcpListener, Refusal> {
+    let refuse = |source: io::Error| Refusal::Listen {
+        address: address.to_string(),
+        source,
+    };
+    match listener(address) {
+        Ok(listener) => Ok(listener),
+        // A machine without IPv6: "every address" is every IPv4 address there.
+        Err(error) if address.ip() == ANY.ip() && error.kind() != io::ErrorKind::AddrInUse => {
+            let ipv4 = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), address.port());
+            listener(ipv4).map_err(refuse)
+        }
+        Err(error) => Err(refuse(error)),
+    }
+}
+
+fn listener(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM.nonblocking(),
+        Some(Protocol::TCP),
+    )?;
+    socket.set_reuse_address(true)?;
+    if address.ip() == ANY.ip() {
+        socket.set_only_v6(false)?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}

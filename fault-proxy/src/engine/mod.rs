@@ -1,0 +1,29 @@
+//! The proxies and the bytes that go through them.
+//!
+//! ```text
+//! Registry -> Proxy -> acceptor task -> one task per connection -> two Links -> Stages -> sockets
+//!               |                            ^
+//!               +---- Orders (watch) --------+   toxics in force, stop
+//! ```
+//!
+//! **In:** changes from the API. **Out:** their outcome, after live connections have taken them up.
+//!
+//! One task serves both directions of a connection, because what ends one direction closes both
+//! sockets: with one owner a close, a reset or a stop is an ordinary assignment, and an idle
+//! connection costs a task and no buffer. The task never waits for a send; it takes part in
+//! whatever is ready (input while there is room, output while the peer takes it, a toxic's time,
+//! new orders). A peer that stops reading therefore fills its own bounded queue and nothing else.
+
+mod acceptor;
+mod address;
+mod connection;
+mod link;
+mod orders;
+mod proxy;
+mod registry;
+mod scratch;
+mod stage;
+mod toxics;
+
+pub(crate) use proxy::{Changes, Description, ToxicChange};
+pub(crate) use registry::{Registry, Wanted};

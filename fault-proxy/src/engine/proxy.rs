@@ -1,0 +1,262 @@
+//! One proxy: what it is, whether it runs, and the changes it can undergo.
+//!
+//! **In:** changes, one at a time. **Out:** the proxy as it now is, or why not.
+//!
+//! Changes wait for each other; looking does not wait for anything. Whoever asks sees the state
+//! after the last finished change.
+
+use super::{acceptor::Acceptor, address, orders::Orders, toxics::Toxics};
+use crate::{refusal::Refusal, toxic::Toxic};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+use std::sync::{Arc, Mutex as Brief, PoisonError, atomic::AtomicU64};
+use tokio::{
+    sync::{Mutex, MutexGuard},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+
+/// A proxy as the API shows it.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Description {
+    pub(crate) name: String,
+    pub(crate) listen: String,
+    pub(crate) upstream: String,
+    pub(crate) enabled: bool,
+    #[serde(serialize_with = "each")]
+    pub(crate) toxics: Vec<Arc<Toxic>>,
+}
+
+/// New values for some of a proxy's fields.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    pub(crate) listen: Option<String>,
+    pub(crate) upstream: Option<String>,
+    pub(crate) enabled: Option<bool>,
+}
+
+/// A change of a proxy's toxics, with the request's body where there is one.
+#[derive(Debug)]
+pub(crate) enum ToxicChange<'a> {
+    Add(&'a Value),
+    Update(&'a str, &'a Value),
+}
+
+#[derive(Debug)]
+pub(crate) struct Proxy {
+    name: Arc<str>,
+    seed: u64,
+    accepted: Arc<AtomicU64>,
+    control: Mutex<Control>,
+    shown: Brief<Description>,
+}
+
+#[derive(Debug)]
+struct Control {
+    listen: String,
+    upstream: String,
+    toxics: Toxics,
+    running: Option<Running>,
+    /// Deleted or replaced while a change was waiting for its turn.
+    gone: bool,
+}
+
+#[derive(Debug)]
+struct Running {
+    orders: Arc<Orders>,
+    stop: CancellationToken,
+    acceptor: JoinSet<()>,
+}
+
+impl Proxy {
+    /// A proxy that does not run yet.
+    pub(super) fn new(seed: u64, name: &str, listen: &str, upstream: &str) -> Self {
+        Self {
+            name: name.into(),
+            seed,
+            accepted: Arc::new(AtomicU64::new(0)),
+            shown: Brief::new(Description {
+                name: name.to_owned(),
+                listen: listen.to_owned(),
+                upstream: upstream.to_owned(),
+                enabled: false,
+                toxics: Vec::new(),
+            }),
+            control: Mutex::new(Control {
+                listen: listen.to_owned(),
+                upstream: upstream.to_owned(),
+                toxics: Toxics::default(),
+                running: None,
+                gone: false,
+            }),
+        }
+    }
+
+    /// The proxy after its last finished change.
+    pub(crate) fn describe(&self) -> Description {
+        let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        shown.clone()
+    }
+
+    /// Listens, unless it already does.
+    pub(super) async fn start(&self) -> Result<Description, Refusal> {
+        let mut control = self.control().await?;
+        let started = self.bring_up(&mut control).await;
+        let shown = self.show(&control);
+        started.map(|()| shown)
+    }
+
+    /// Closes the listener and every connection, and returns when that is done.
+    pub(super) async fn end(&self) -> Result<(), Refusal> {
+        let mut control = self.control().await?;
+        control.gone = true;
+        bring_down(&mut control).await;
+        self.show(&control);
+        Ok(())
+    }
+
+    /// Whether listen and upstream are as given, by address rather than by spelling.
+    pub(super) async fn is_at(&self, listen: &str, upstream: &str) -> Result<bool, Refusal> {
+        let control = self.control().await?;
+        is_at(&control, listen, upstream).await
+    }
+
+    /// Changes addresses and state. Another address means a restart: all connections are closed,
+    /// toxics stay. If it cannot listen again, the proxy is left stopped with the new address.
+    pub(crate) async fn update(&self, changes: Changes) -> Result<Description, Refusal> {
+        let mut control = self.control().await?;
+        let was_enabled = control.running.is_some();
+        let listen = changes.listen.unwrap_or_else(|| control.listen.clone());
+        let upstream = changes.upstream.unwrap_or_else(|| control.upstream.clone());
+        if !is_at(&control, &listen, &upstream).await? {
+            bring_down(&mut control).await;
+            control.listen = listen;
+            control.upstream = upstream;
+        }
+        let changed = if changes.enabled.unwrap_or(was_enabled) {
+            self.bring_up(&mut control).await
+        } else {
+            bring_down(&mut control).await;
+            Ok(())
+        };
+        let shown = self.show(&control);
+        changed.map(|()| shown)
+    }
+
+    /// Changes one toxic, on live connections too, and answers it as it now is.
+    pub(crate) async fn change_toxic(
+        &self,
+        change: ToxicChange<'_>,
+    ) -> Result<Arc<Toxic>, Refusal> {
+        let mut control = self.control().await?;
+        let mut toxics = control.toxics.clone();
+        let toxic = match change {
+            ToxicChange::Add(body) => toxics.add(body)?,
+            ToxicChange::Update(name, body) => toxics.update(name, body)?,
+        };
+        self.put_in_force(&mut control, toxics).await?;
+        Ok(toxic)
+    }
+
+    pub(crate) async fn remove_toxic(&self, name: &str) -> Result<(), Refusal> {
+        let mut control = self.control().await?;
+        let mut toxics = control.toxics.clone();
+        toxics.remove(name)?;
+        self.put_in_force(&mut control, toxics).await
+    }
+
+    /// Enabled and without toxics.
+    pub(super) async fn reset(&self) -> Result<(), Refusal> {
+        let mut control = self.control().await?;
+        self.bring_up(&mut control).await?;
+        let mut toxics = control.toxics.clone();
+        toxics.clear();
+        self.put_in_force(&mut control, toxics).await
+    }
+
+    async fn control(&self) -> Result<MutexGuard<'_, Control>, Refusal> {
+        let control = self.control.lock().await;
+        if control.gone {
+            return Err(Refusal::ProxyNotFound);
+        }
+        Ok(control)
+    }
+
+    async fn put_in_force(&self, control: &mut Control, toxics: Toxics) -> Result<(), Refusal> {
+        control.toxics = toxics;
+        let applied = match &control.running {
+            Some(running) => running.orders.apply(control.toxics.list()).await,
+            None => Ok(()),
+        };
+        self.show(control);
+        applied
+    }
+
+    async fn bring_up(&self, control: &mut Control) -> Result<(), Refusal> {
+        if control.running.is_some() {
+            return Ok(());
+        }
+        let address = address::resolve(&control.listen).await?;
+        let listener = address::bind(address)?;
+        let bound = listener.local_addr().map_err(|source| Refusal::Listen {
+            address: address.to_string(),
+            source,
+        })?;
+        control.listen = bound.to_string();
+        let orders = Arc::new(Orders::new(control.toxics.list()));
+        let stop = CancellationToken::new();
+        let mut acceptor = JoinSet::new();
+        acceptor.spawn(
+            Acceptor {
+                listener,
+                upstream: control.upstream.as_str().into(),
+                proxy: Arc::clone(&self.name),
+                seed: self.seed,
+                accepted: Arc::clone(&self.accepted),
+                orders: Arc::clone(&orders),
+                stop: stop.clone(),
+            }
+            .run(),
+        );
+        control.running = Some(Running {
+            orders,
+            stop,
+            acceptor,
+        });
+        tracing::info!(proxy = %self.name, listen = %bound, upstream = %control.upstream, "up");
+        Ok(())
+    }
+
+    fn show(&self, control: &Control) -> Description {
+        let description = Description {
+            name: self.name.to_string(),
+            listen: control.listen.clone(),
+            upstream: control.upstream.clone(),
+            enabled: control.running.is_some(),
+            toxics: control.toxics.list().to_vec(),
+        };
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        shown.clone_from(&description);
+        description
+    }
+}
+
+async fn is_at(control: &Control, listen: &str, upstream: &str) -> Result<bool, Refusal> {
+    let address = address::resolve(listen).await?;
+    Ok(control.listen == address.to_string() && control.upstream == upstream)
+}
+
+async fn bring_down(control: &mut Control) {
+    if let Some(mut running) = control.running.take() {
+        running.stop.cancel();
+        while let Some(ended) = running.acceptor.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a proxy's task failed");
+            }
+        }
+    }
+}
+
+fn each<S: Serializer>(toxics: &[Arc<Toxic>], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(toxics.iter().map(Arc::as_ref))
+}

@@ -1,0 +1,132 @@
+//! All proxies of one server, by name.
+//!
+//! Creating, replacing and deleting wait for each other, so that a name is never bound twice.
+//! Looking takes a short lock that no waiting change holds.
+
+use super::proxy::{Description, Proxy};
+use crate::refusal::Refusal;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex as Brief, MutexGuard, PoisonError},
+};
+use tokio::sync::Mutex;
+
+/// A proxy to be created.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    pub(crate) name: String,
+    pub(crate) listen: String,
+    pub(crate) upstream: String,
+    pub(crate) enabled: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Registry {
+    seed: u64,
+    proxies: Brief<BTreeMap<String, Arc<Proxy>>>,
+    changing: Mutex<()>,
+}
+
+impl Registry {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            proxies: Brief::default(),
+            changing: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn list(&self) -> BTreeMap<String, Description> {
+        let proxies = self.all();
+        proxies
+            .into_iter()
+            .map(|(name, proxy)| (name, proxy.describe()))
+            .collect()
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Result<Arc<Proxy>, Refusal> {
+        let found = self.map().get(name).map(Arc::clone);
+        found.ok_or(Refusal::ProxyNotFound)
+    }
+
+    /// Creates a proxy; one that cannot listen is not kept.
+    pub(crate) async fn create(&self, wanted: &Wanted) -> Result<Description, Refusal> {
+        let _turn = self.changing.lock().await;
+        if self.find(&wanted.name).is_ok() {
+            return Err(Refusal::ProxyExists);
+        }
+        self.add(wanted).await
+    }
+
+    /// Creates what does not exist, replaces what is elsewhere, leaves alone what is the same.
+    /// Answers those done, and why it stopped if it did.
+    pub(crate) async fn populate(&self, all: &[Wanted]) -> (Vec<Description>, Result<(), Refusal>) {
+        let _turn = self.changing.lock().await;
+        let mut done = Vec::new();
+        for wanted in all {
+            match self.create_or_replace(wanted).await {
+                Ok(description) => done.push(description),
+                Err(refusal) => return (done, Err(refusal)),
+            }
+        }
+        (done, Ok(()))
+    }
+
+    pub(crate) async fn delete(&self, name: &str) -> Result<(), Refusal> {
+        let _turn = self.changing.lock().await;
+        self.find(name)?.end().await?;
+        self.map().remove(name);
+        Ok(())
+    }
+
+    /// Enables every proxy and removes every toxic; stops at the first that cannot listen.
+    pub(crate) async fn reset(&self) -> Result<(), Refusal> {
+        let _turn = self.changing.lock().await;
+        for proxy in self.all().into_values() {
+            proxy.reset().await?;
+        }
+        Ok(())
+    }
+
+    /// Ends every proxy.
+    pub(crate) async fn stop(&self) {
+        let _turn = self.changing.lock().await;
+        for (name, proxy) in self.all() {
+            // The only refusal is that it has already ended.
+            if proxy.end().await.is_err() {
+                tracing::debug!(proxy = %name, "had already ended");
+            }
+        }
+        self.map().clear();
+    }
+
+    async fn create_or_replace(&self, wanted: &Wanted) -> Result<Description, Refusal> {
+        if let Ok(present) = self.find(&wanted.name) {
+            if present.is_at(&wanted.listen, &wanted.upstream).await? {
+                return Ok(present.describe());
+            }
+            present.end().await?;
+            self.map().remove(&wanted.name);
+        }
+        self.add(wanted).await
+    }
+
+    async fn add(&self, wanted: &Wanted) -> Result<Description, Refusal> {
+        let proxy = Proxy::new(self.seed, &wanted.name, &wanted.listen, &wanted.upstream);
+        let description = if wanted.enabled {
+            proxy.start().await?
+        } else {
+            proxy.describe()
+        };
+        self.map().insert(wanted.name.clone(), Arc::new(proxy));
+        Ok(description)
+    }
+
+    fn all(&self) -> BTreeMap<String, Arc<Proxy>> {
+        self.map().clone()
+    }
+
+    fn map(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Proxy>>> {
+        self.proxies.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,105 @@
+//! One toxic's place in a link: its settings, its luck, and the data in front of it.
+
+use crate::{
+    Stream,
+    chance::{Purpose, generator, ratio},
+    toxic::{Active, Chunk, Inbox, Moment, Removal, Step, Toxic},
+};
+use rand_xoshiro::Xoshiro256PlusPlus;
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// Which connection this is; with the seed it decides every draw.
+#[derive(Debug, Clone)]
+pub(super) struct Identity {
+    pub(super) seed: u64,
+    pub(super) proxy: Arc<str>,
+    pub(super) connection: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct Stage {
+    toxic: Arc<Toxic>,
+    active: Active,
+    /// The connection's draw for this toxic, made once: updates compare with it again, so that an
+    /// unchanged toxicity never changes who is affected.
+    draw: f32,
+    chance: Xoshiro256PlusPlus,
+    pub(super) inbox: Inbox,
+    /// What the toxic has passed on and the next stage has not taken yet.
+    pub(super) passed: Option<Chunk>,
+}
+
+impl Stage {
+    pub(super) fn new(
+        toxic: &Arc<Toxic>,
+        identity: &Identity,
+        stream: Stream,
+        now: Instant,
+    ) -> Self {
+        let purpose = Purpose {
+            proxy: &identity.proxy,
+            connection: identity.connection,
+            stream,
+            toxic: &toxic.name,
+        };
+        let mut chance = generator(identity.seed, &purpose);
+        let draw = ratio(&mut chance);
+        Self {
+            active: if draw < toxic.toxicity {
+                Active::start(&toxic.attributes, now)
+            } else {
+                Active::Noop
+            },
+            toxic: Arc::clone(toxic),
+            draw,
+            chance,
+            inbox: Inbox::default(),
+            passed: None,
+        }
+    }
+
+    pub(super) fn id(&self) -> u64 {
+        self.toxic.id
+    }
+
+    /// Takes up new settings. Answers [`Removal::Reset`] if the toxic is switched off for this
+    /// connection after it has done what cannot be undone.
+    pub(super) fn update(&mut self, toxic: &Arc<Toxic>, now: Instant) -> Removal {
+        if Arc::ptr_eq(&self.toxic, toxic) {
+            return Removal::Flush;
+        }
+        let was_affected = self.draw < self.toxic.toxicity;
+        let is_affected = self.draw < toxic.toxicity;
+        self.toxic = Arc::clone(toxic);
+        if is_affected && was_affected {
+            self.active.change(&toxic.attributes, now);
+        } else if is_affected {
+            self.active = Active::start(&toxic.attributes, now);
+        } else if was_affected {
+            let removal = self.active.removal();
+            self.active = Active::Noop;
+            if removal == Removal::Reset {
+                return Removal::Reset;
+            }
+        }
+        Removal::Flush
+    }
+
+    pub(super) fn removal(&self) -> Removal {
+        self.active.removal()
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        self.inbox.held_bytes() < self.active.inbox_bytes_max()
+    }
+
+    pub(super) fn step(&mut self, now: Instant, abandoned: bool) -> Step {
+        let moment = Moment {
+            now,
+            abandoned,
+            chance: &mut self.chance,
+        };
+        self.active.step(&mut self.inbox, moment)
+    }
+}

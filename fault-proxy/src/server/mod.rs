@@ -1,0 +1,84 @@
+//! The fault proxy itself: Toxiproxy's HTTP API in front of the proxies it controls.
+//!
+//! **In:** a listener the caller bound, a seed, a stop signal. **Out:** nothing, once everything
+//! it started has ended: every task is joined and every socket closed before [`serve`] returns.
+//!
+//! No client of a proxy can hold up the API: connections never block on a send, reads of the API
+//! take no lock that a change holds while it waits, and a change that was begun is finished even
+//! if its requester has gone.
+
+mod handler;
+mod http;
+mod reply;
+mod route;
+
+use crate::engine::Registry;
+use std::{io, sync::Arc, time::Duration};
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// The Toxiproxy version whose API and behaviour this is.
+pub(crate) const COMPATIBLE_VERSION: &str = "2.12.0";
+
+/// How the server behaves; the defaults are right for a test run on one machine.
+#[derive(Debug, Clone, Default)]
+pub struct ServerConfig {
+    /// Decides every random draw: the same seed, proxy, toxic and connection number give the same
+    /// jitter and the same choice of affected connections.
+    pub seed: u64,
+}
+
+/// Why the server could not run, or not end cleanly.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The listener handed in is not usable.
+    #[error("the listener of the fault proxy's API is not usable")]
+    Listener(#[source] io::Error),
+    /// A change was still being made when the time for stopping was over.
+    #[error("a change of the fault proxy's API had not ended {waited:?} after the stop signal")]
+    StillBusy { waited: Duration },
+}
+
+/// The API with the proxies behind it; [`serve`] makes one and runs it.
+#[derive(Debug)]
+pub struct Server {
+    registry: Arc<Registry>,
+    changes: TaskTracker,
+}
+
+impl Server {
+    /// A server without proxies.
+    pub fn new(config: &ServerConfig) -> Self {
+        Self {
+            registry: Arc::new(Registry::new(config.seed)),
+            changes: TaskTracker::new(),
+        }
+    }
+
+    /// Serves the API until `shutdown`, then ends every proxy and returns.
+    pub async fn run(
+        self,
+        listener: TcpListener,
+        shutdown: CancellationToken,
+    ) -> Result<(), ServeError> {
+        let address = listener.local_addr().map_err(ServeError::Listener)?;
+        tracing::info!(%address, "fault proxy API is listening");
+        http::accept_until(&self, listener, &shutdown).await;
+        self.changes.close();
+        let changes_ended = tokio::time::timeout(STOP_MAX, self.changes.wait()).await;
+        self.registry.stop().await;
+        changes_ended.map_err(|_elapsed| ServeError::StillBusy { waited: STOP_MAX })
+    }
+}
+
+/// How long requests in progress may take after the stop signal.
+const STOP_MAX: Duration = Duration::from_secs(5);
+
+/// Runs the fault proxy's API on `listener` until `shutdown` is cancelled.
+pub async fn serve(
+    listener: TcpListener,
+    config: ServerConfig,
+    shutdown: CancellationToken,
+) -> Result<(), ServeError> {
+    Server::new(&config).run(listener, shutdown).await
+}

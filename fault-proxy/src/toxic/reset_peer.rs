@@ -1,0 +1,67 @@
+//! `reset_peer`: the connection is reset some time after its first data.
+//!
+//! **Units:** `timeout` in ms, counted from the first chunk, or the end, in this direction. What
+//! arrives is dropped, and both sockets are closed with a TCP reset. An idle connection is never
+//! reset. Unlike a real Toxiproxy's, the wait does not block the API, a connection that was already
+//! open is reset too (not closed cleanly), and one that the toxic spares or that ends otherwise is
+//! closed cleanly.
+
+use super::{Inbox, MS_MAX, Step, attribute, millis};
+use crate::{json::Fields, refusal::Refusal};
+use tokio::time::Instant;
+
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct ResetPeer {
+    timeout_ms: i64,
+}
+
+impl ResetPeer {
+    pub(super) fn merged(self, fields: Fields<'_>) -> Result<Self, Refusal> {
+        Ok(Self {
+            timeout_ms: attribute(fields, "timeout", self.timeout_ms, (0, MS_MAX))?,
+        })
+    }
+
+    pub(super) fn attributes(self) -> Vec<(&'static str, i64)> {
+        vec![("timeout", self.timeout_ms)]
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Active {
+    settings: ResetPeer,
+    armed_at: Option<Instant>,
+}
+
+impl Active {
+    pub(super) fn start(settings: ResetPeer) -> Self {
+        Self {
+            settings,
+            armed_at: None,
+        }
+    }
+
+    pub(super) fn change(&mut self, settings: ResetPeer) {
+        self.settings = settings;
+    }
+
+    /// Data has been dropped: there is no way back to a whole stream.
+    pub(super) fn is_armed(&self) -> bool {
+        self.armed_at.is_some()
+    }
+
+    pub(super) fn step(&mut self, inbox: &mut Inbox, now: Instant) -> Step {
+        if inbox.clear() || inbox.is_ended() {
+            self.armed_at.get_or_insert(now);
+        }
+        let Some(armed_at) = self.armed_at else {
+            return Step::Idle;
+        };
+        let due = armed_at + millis(self.settings.timeout_ms);
+        if now < due {
+            Step::Wait(due)
+        } else {
+            Step::Reset
+        }
+    }
+}

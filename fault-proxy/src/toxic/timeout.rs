@@ -1,0 +1,72 @@
+//! `timeout`: nothing gets through, and after a silence the connection is closed.
+//!
+//! **Units:** `timeout` in ms; 0 never closes. The time starts when the toxic meets the connection
+//! and again with every chunk it drops, so a chatty peer is never closed: a real Toxiproxy does
+//! the same, and tests in the field count on it. The end of the stream is one more thing dropped.
+//! Taking the toxic away closes the connections it affected, since their streams have holes.
+
+use super::{Inbox, MS_MAX, Moment, Step, attribute, millis};
+use crate::{json::Fields, refusal::Refusal};
+use tokio::time::Instant;
+
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Timeout {
+    timeout_ms: i64,
+}
+
+impl Timeout {
+    pub(super) fn merged(self, fields: Fields<'_>) -> Result<Self, Refusal> {
+        Ok(Self {
+            timeout_ms: attribute(fields, "timeout", self.timeout_ms, (0, MS_MAX))?,
+        })
+    }
+
+    pub(super) fn attributes(self) -> Vec<(&'static str, i64)> {
+        vec![("timeout", self.timeout_ms)]
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Active {
+    settings: Timeout,
+    silent_since: Instant,
+    end_seen: bool,
+}
+
+impl Active {
+    pub(super) fn start(settings: Timeout, now: Instant) -> Self {
+        Self {
+            settings,
+            silent_since: now,
+            end_seen: false,
+        }
+    }
+
+    pub(super) fn change(&mut self, settings: Timeout, now: Instant) {
+        self.settings = settings;
+        self.silent_since = now;
+    }
+
+    pub(super) fn step(&mut self, inbox: &mut Inbox, moment: Moment<'_>) -> Step {
+        let now = moment.now;
+        // With both peers gone there is nobody left to keep in the dark.
+        if moment.abandoned && inbox.is_ended() {
+            return Step::End;
+        }
+        let dropped = inbox.clear();
+        let ended_now = inbox.is_ended() && !self.end_seen;
+        self.end_seen |= ended_now;
+        if dropped || ended_now {
+            self.silent_since = now;
+        }
+        if self.settings.timeout_ms == 0 {
+            return Step::Idle;
+        }
+        let due = self.silent_since + millis(self.settings.timeout_ms);
+        if now < due {
+            Step::Wait(due)
+        } else {
+            Step::End
+        }
+    }
+}

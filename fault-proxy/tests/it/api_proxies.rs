@@ -1,0 +1,351 @@
+//! Creating, changing and removing proxies over plain HTTP.
+
+use crate::support::{World, connect, is_silent, round_trip};
+use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::net::TcpListener;
+
+#[tokio::test]
+async fn a_created_proxy_is_answered_with_its_real_address() {
+    let world = World::start().await;
+    let body = r#"{"name":"a","listen":"localhost:0","upstream":"127.0.0.1:1","toxics":[1]}"#;
+    let answer = world.http("POST", "/proxies", body).await;
+    assert_eq!(answer.status, 201);
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    let proxy = answer.json();
+    assert_eq!(proxy["name"], "a");
+    assert_eq!(proxy["upstream"], "127.0.0.1:1");
+    assert_eq!(proxy["enabled"], true);
+    assert_eq!(proxy["toxics"], json!([]));
+    let listen = proxy["listen"].as_str().unwrap();
+    assert!(
+        listen.starts_with("127.0.0.1:") && !listen.ends_with(":0"),
+        "{listen}"
+    );
+    connect(listen).await;
+
+    let shown = world.http("GET", "/proxies/a", "").await;
+    assert_eq!((shown.status, shown.json()), (200, proxy.clone()));
+    let all = world.http("GET", "/proxies", "").await;
+    assert_eq!((all.status, all.json()), (200, json!({ "a": proxy })));
+}
+
+#[tokio::test]
+async fn an_empty_listen_address_is_every_address() {
+    let world = World::start().await;
+    let body = r#"{"name":"a","upstream":"127.0.0.1:1"}"#;
+    let proxy = world.http("POST", "/proxies", body).await.json();
+    let listen = proxy["listen"].as_str().unwrap();
+    let port = listen.rsplit_once(':').unwrap().1;
+    assert!(
+        listen.starts_with("[::]:") || listen.starts_with("0.0.0.0:"),
+        "{listen}"
+    );
+    connect(&format!("127.0.0.1:{port}")).await;
+}
+
+#[tokio::test]
+async fn a_disabled_proxy_keeps_its_address_as_typed() {
+    let world = World::start().await;
+    let body = r#"{"name":"a","listen":"localhost:0","upstream":"u:1","enabled":false}"#;
+    let proxy = world.http("POST", "/proxies", body).await;
+    assert_eq!(proxy.status, 201);
+    assert_eq!(proxy.json()["listen"], "localhost:0");
+    assert_eq!(proxy.json()["enabled"], false);
+}
+
+#[tokio::test]
+async fn json_is_read_as_go_reads_it() {
+    let world = World::start().await;
+    let lenient = "{\"NAME\":\"a\",\"Listen\":\"127.0.0.1:0\",\"upStream\":\"u:1\",\
+                   \"enabled\":null,\"colour\":{\"x\":[1]}} and the rest";
+    let answer = world.http("POST", "/proxies", lenient).await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+    assert_eq!(answer.json()["enabled"], true);
+
+    let empty = world.http("POST", "/proxies", "").await;
+    empty.refuses(400, "bad request body: EOF");
+    let cut = world.http("POST", "/proxies", "{\"name\":").await;
+    cut.refuses(400, "bad request body: unexpected EOF");
+    for wrong in [
+        "[]",
+        "7",
+        r#"{"name":7}"#,
+        r#"{"name":"b","enabled":"yes"}"#,
+        "{name}",
+    ] {
+        let answer = world.http("POST", "/proxies", wrong).await;
+        assert_eq!(answer.status, 400, "{wrong}");
+        let error = answer.json()["error"].as_str().unwrap().to_owned();
+        assert!(error.starts_with("bad request body: "), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn missing_fields_are_named_in_order() {
+    let world = World::start().await;
+    for nameless in ["{}", "null", r#"{"name":"","upstream":"u:1"}"#] {
+        let answer = world.http("POST", "/proxies", nameless).await;
+        answer.refuses(400, "missing required field: name");
+    }
+    let answer = world.http("POST", "/proxies", r#"{"name":"a"}"#).await;
+    answer.refuses(400, "missing required field: upstream");
+}
+
+#[tokio::test]
+async fn a_taken_name_or_port_is_refused_and_nothing_is_kept() {
+    let world = World::start().await;
+    let body = r#"{"name":"a","listen":"127.0.0.1:0","upstream":"u:1"}"#;
+    assert_eq!(world.http("POST", "/proxies", body).await.status, 201);
+    let again = world.http("POST", "/proxies", body).await;
+    again.refuses(409, "proxy already exists");
+
+    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = taken.local_addr().unwrap();
+    let body = json!({"name": "b", "listen": address.to_string(), "upstream": "u:1"});
+    let answer = world.http("POST", "/proxies", &body.to_string()).await;
+    let text = format!("listen tcp {address}: bind: address already in use");
+    answer.refuses(500, &text);
+    let gone = world.http("GET", "/proxies/b", "").await;
+    gone.refuses(404, "proxy not found");
+
+    for bad in ["127.0.0.1", "127.0.0.1:port", "no-such-host.invalid:0"] {
+        let body = json!({"name": "b", "listen": bad, "upstream": "u:1"});
+        let answer = world.http("POST", "/proxies", &body.to_string()).await;
+        assert_eq!(answer.status, 500, "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn every_route_of_an_unknown_proxy_is_not_found() {
+    let world = World::start().await;
+    let cases = [
+        ("GET", "/proxies/x"),
+        ("POST", "/proxies/x"),
+        ("PATCH", "/proxies/x"),
+        ("DELETE", "/proxies/x"),
+        ("GET", "/proxies/x/toxics"),
+        ("POST", "/proxies/x/toxics"),
+        ("GET", "/proxies/x/toxics/t"),
+        ("POST", "/proxies/x/toxics/t"),
+        ("PATCH", "/proxies/x/toxics/t"),
+        ("DELETE", "/proxies/x/toxics/t"),
+    ];
+    for (method, path) in cases {
+        let answer = world.http(method, path, "{}").await;
+        answer.refuses(404, "proxy not found");
+    }
+}
+
+#[tokio::test]
+async fn an_update_without_a_change_keeps_connections() {
+    let mut world = World::start().await;
+    let listen = world.echo_proxy("a").await;
+    let mut stream = connect(&listen).await;
+    assert_eq!(round_trip(&mut stream, "one").await, "one");
+    let port = listen.rsplit_once(':').unwrap().1;
+    let bodies = [
+        json!({}),
+        json!({"enabled": true}),
+        json!({"listen": listen}),
+        json!({"listen": format!("localhost:{port}"), "name": "ignored"}),
+    ];
+    for (method, body) in ["POST", "PATCH", "POST", "PATCH"].into_iter().zip(bodies) {
+        let answer = world.http(method, "/proxies/a", &body.to_string()).await;
+        assert_eq!(answer.status, 200, "{body}");
+        assert_eq!(answer.json()["name"], "a");
+        assert_eq!(answer.json()["listen"], listen.as_str());
+    }
+    assert_eq!(round_trip(&mut stream, "two").await, "two");
+}
+
+#[tokio::test]
+async fn another_upstream_restarts_the_proxy_and_keeps_its_toxics() {
+    let mut world = World::start().await;
+    let listen = world.echo_proxy("a").await;
+    let mut old = connect(&listen).await;
+    assert_eq!(round_trip(&mut old, "one").await, "one");
+    world
+        .http("POST", "/proxies/a/toxics", r#"{"type":"noop"}"#)
+        .await;
+
+    let (elsewhere, mut connections) = world.played().await;
+    let body = json!({"upstream": elsewhere.to_string()}).to_string();
+    let answer = world.http("PATCH", "/proxies/a", &body).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.json()["listen"], listen.as_str());
+    assert_eq!(answer.json()["toxics"][0]["name"], "noop_downstream");
+    crate::support::drain(&mut old).await;
+    let mut new = connect(&listen).await;
+    let _far = connections.recv().await.unwrap();
+    is_silent(&mut new, Duration::from_millis(20)).await;
+}
+
+#[tokio::test]
+async fn a_proxy_that_cannot_listen_again_is_left_disabled() {
+    let mut world = World::start().await;
+    world.echo_proxy("a").await;
+    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let body = json!({"listen": address}).to_string();
+    assert_eq!(world.http("PATCH", "/proxies/a", &body).await.status, 500);
+    let proxy = world.http("GET", "/proxies/a", "").await.json();
+    assert_eq!(proxy["enabled"], false);
+    assert_eq!(proxy["listen"], address.as_str());
+    drop(taken);
+    let answer = world
+        .http("PATCH", "/proxies/a", r#"{"enabled":true}"#)
+        .await;
+    assert_eq!(answer.json()["enabled"], true);
+}
+
+#[tokio::test]
+async fn port_zero_again_is_a_new_port() {
+    let mut world = World::start().await;
+    let listen = world.echo_proxy("a").await;
+    let answer = world
+        .http("PATCH", "/proxies/a", r#"{"listen":"127.0.0.1:0"}"#)
+        .await;
+    let moved = answer.json()["listen"].as_str().unwrap().to_owned();
+    assert_ne!(moved, listen);
+    let mut stream = connect(&moved).await;
+    assert_eq!(round_trip(&mut stream, "there").await, "there");
+}
+
+#[tokio::test]
+async fn a_deleted_proxy_is_gone_and_its_name_free() {
+    let mut world = World::start().await;
+    let listen = world.echo_proxy("a").await;
+    let answer = world.http("DELETE", "/proxies/a", "").await;
+    assert_eq!((answer.status, answer.body.as_str()), (204, ""));
+    assert!(tokio::net::TcpStream::connect(&listen).await.is_err());
+    let again = world.http("DELETE", "/proxies/a", "").await;
+    again.refuses(404, "proxy not found");
+    world.echo_proxy("a").await;
+}
+
+#[tokio::test]
+async fn names_may_hold_anything_a_path_segment_can() {
+    let mut world = World::start().await;
+    let body = json!({"name": "a b/ü?", "listen": "127.0.0.1:0", "upstream": "u:1"});
+    let created = world.http("POST", "/proxies", &body.to_string()).await;
+    assert_eq!(created.status, 201);
+    // A slash cannot be reached by path, in a real Toxiproxy neither.
+    let answer = world.http("GET", "/proxies/a%20b%2F%C3%BC%3F", "").await;
+    assert_eq!(answer.status, 404);
+    world.echo_proxy("a b ü?").await;
+    let answer = world.http("GET", "/proxies/a%20b%20%C3%BC%3F", "").await;
+    assert_eq!(answer.json()["name"], "a b ü?");
+}
+
+#[tokio::test]
+async fn populate_creates_keeps_and_replaces() {
+    let mut world = World::start().await;
+    let listen = world.echo_proxy("kept").await;
+    let kept = world.client.proxy("kept").await.unwrap();
+    world.echo_proxy("moved").await;
+    for name in ["kept", "moved"] {
+        let path = format!("/proxies/{name}/toxics");
+        world.http("POST", &path, r#"{"type":"noop"}"#).await;
+    }
+    let mut stream = connect(&listen).await;
+    assert_eq!(round_trip(&mut stream, "one").await, "one");
+    let body = json!([
+        {"name": "kept", "listen": listen, "upstream": kept.upstream, "enabled": false},
+        {"name": "moved", "listen": "127.0.0.1:0", "upstream": kept.upstream},
+        {"name": "new", "listen": "127.0.0.1:0", "upstream": "u:1", "enabled": false},
+    ]);
+    let answer = world.http("POST", "/populate", &body.to_string()).await;
+    assert_eq!(answer.status, 201);
+    let proxies = answer.json()["proxies"].clone();
+    let field = |index: usize, name: &str| proxies[index][name].clone();
+    assert_eq!(field(0, "enabled"), true, "populate leaves `enabled` alone");
+    assert_eq!(field(0, "toxics")[0]["type"], "noop");
+    assert_eq!(
+        field(1, "toxics"),
+        json!([]),
+        "a replaced proxy has no toxics"
+    );
+    assert_eq!(field(2, "enabled"), false);
+    assert_eq!(round_trip(&mut stream, "two").await, "two");
+}
+
+#[tokio::test]
+async fn populate_creates_nothing_from_a_list_with_a_mistake() {
+    let world = World::start().await;
+    let good = json!({"name": "a", "listen": "127.0.0.1:0", "upstream": "u:1"});
+    let check = async |second: Value, message: &str| {
+        let body = json!([good, second]).to_string();
+        let answer = world.http("POST", "/populate", &body).await;
+        assert_eq!(answer.status, 400);
+        assert_eq!(answer.json()["error"], message);
+        assert_eq!(answer.json()["proxies"], Value::Null);
+        assert_eq!(world.http("GET", "/proxies", "").await.body, "{}");
+    };
+    check(
+        json!({"upstream": "u:1"}),
+        "missing required field: name at proxy 2",
+    )
+    .await;
+    check(
+        json!({"name": "b"}),
+        "missing required field: upstream at proxy 2",
+    )
+    .await;
+    let object = world.http("POST", "/populate", "{}").await;
+    assert_eq!(object.status, 400);
+}
+
+#[tokio::test]
+async fn populate_names_what_was_done_before_a_failure() {
+    let world = World::start().await;
+    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let body = json!([
+        {"name": "a", "listen": "127.0.0.1:0", "upstream": "u:1"},
+        {"name": "b", "listen": taken.local_addr().unwrap().to_string(), "upstream": "u:1"},
+        {"name": "c", "listen": "127.0.0.1:0", "upstream": "u:1"},
+    ]);
+    let answer = world.http("POST", "/populate", &body.to_string()).await;
+    assert_eq!(answer.status, 500);
+    assert_eq!(answer.json()["status"], 500);
+    assert_eq!(answer.json()["proxies"][0]["name"], "a");
+    assert_eq!(answer.json()["proxies"].as_array().unwrap().len(), 1);
+    assert_eq!(world.http("GET", "/proxies/c", "").await.status, 404);
+
+    let empty = world.http("POST", "/populate", "[]").await;
+    assert_eq!(
+        (empty.status, empty.body.as_str()),
+        (201, "{\"proxies\":null}")
+    );
+}
+
+#[tokio::test]
+async fn reset_enables_everything_and_removes_every_toxic() {
+    let mut world = World::start().await;
+    let first = world.echo_proxy("a").await;
+    world.echo_proxy("b").await;
+    world
+        .http(
+            "POST",
+            "/proxies/a/toxics",
+            r#"{"type":"latency","attributes":{"latency":9}}"#,
+        )
+        .await;
+    world
+        .http("PATCH", "/proxies/a", r#"{"enabled":false}"#)
+        .await;
+    world
+        .http(
+            "POST",
+            "/proxies/b/toxics",
+            r#"{"type":"noop","stream":"upstream"}"#,
+        )
+        .await;
+    let answer = world.http("POST", "/reset", "").await;
+    assert_eq!((answer.status, answer.body.as_str()), (204, ""));
+    for proxy in world.client.proxies().await.unwrap().values() {
+        assert!(proxy.enabled && proxy.toxics.is_empty(), "{proxy:?}");
+    }
+    let mut stream = connect(&first).await;
+    assert_eq!(round_trip(&mut stream, "back").await, "back");
+}

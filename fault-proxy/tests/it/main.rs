@@ -1,0 +1,14 @@
+//! The fault proxy from outside: over HTTP and over real sockets, one binary for all of it.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests may panic")]
+
+mod api_proxies;
+mod api_shape;
+mod api_toxics;
+mod client;
+mod control;
+mod down;
+mod hostile;
+mod support;
+mod toxics_close;
+mod toxics_flow;

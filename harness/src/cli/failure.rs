@@ -1,0 +1,198 @@
+//! This module holds how a command ends: its exit code, and what it says when it did not work.
+//!
+//! **In:** facts of a failure. **Out:** lines on stderr (`error: …`, ` hint: …`) and an exit code.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use crate::environment::EnvironmentError;
+use crate::run::RunError;
+use crate::scenario::problem::Problems;
+
+/// Every way in which a command can end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    Pass,
+    Bug,
+    Usage,
+    Environment,
+    Storage,
+    Threshold,
+    Regression,
+    Inconclusive,
+    Invalid,
+    Incorrect,
+    Interrupted,
+}
+
+impl Exit {
+    const ALL: [Self; 11] = [
+        Self::Pass,
+        Self::Bug,
+        Self::Usage,
+        Self::Environment,
+        Self::Storage,
+        Self::Threshold,
+        Self::Regression,
+        Self::Inconclusive,
+        Self::Invalid,
+        Self::Incorrect,
+        Self::Interrupted,
+    ];
+
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            Self::Pass => 0,
+            Self::Bug => 1,
+            Self::Usage => 2,
+            Self::Environment => 3,
+            Self::Storage => 5,
+            Self::Threshold => 10,
+            Self::Regression => 11,
+            Self::Inconclusive => 12,
+            Self::Invalid => 13,
+            Self::Incorrect => 14,
+            Self::Interrupted => 130,
+        }
+    }
+
+    const fn meaning(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Bug => "a bug in the harness",
+            Self::Usage => "the command line or the scenario is wrong",
+            Self::Environment => "the environment did not start",
+            Self::Storage => "a result cannot be read or written",
+            Self::Threshold => "an expectation was not met",
+            Self::Regression => "slower than the baseline",
+            Self::Inconclusive => "not enough to tell",
+            Self::Invalid => {
+                "the run cannot be trusted: the generator was saturated, the load was not offered, or a fault was not confirmed"
+            }
+            Self::Incorrect => {
+                "the service broke a promise: lost, duplicated, out of order, or let in"
+            }
+            Self::Interrupted => "interrupted; the partial result is saved",
+        }
+    }
+
+    /// The end that has this code; a code that none has is a bug.
+    pub(crate) fn of(code: u8) -> Self {
+        let mut known = Self::ALL.into_iter();
+        known.find(|exit| exit.code() == code).unwrap_or(Self::Bug)
+    }
+
+    /// The table that `--help` shows.
+    pub(crate) fn table() -> String {
+        let row = |exit: Self| format!("  {:>3}  {}", exit.code(), exit.meaning());
+        let rows = Self::ALL.map(row);
+        format!("Exit codes:\n{}", rows.join("\n"))
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Scenarios with problems: each knows its own places.
+    Problems(Vec<Problems>),
+    /// Anything else: place and fact in one sentence, and what to do.
+    Message {
+        exit: Exit,
+        fact: String,
+        hint: Option<String>,
+    },
+}
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, fact: impl Into<String>) -> Self {
+        Self::Message {
+            exit,
+            fact: fact.into(),
+            hint: None,
+        }
+    }
+
+    pub(crate) fn hint(self, text: impl Into<String>) -> Self {
+        match self {
+            Self::Message { exit, fact, .. } => Self::Message {
+                exit,
+                fact,
+                hint: Some(text.into()),
+            },
+            Self::Problems(_) => self,
+        }
+    }
+
+    pub(crate) const fn exit(&self) -> Exit {
+        match self {
+            Self::Problems(_) => Exit::Usage,
+            Self::Message { exit, .. } => *exit,
+        }
+    }
+
+    /// Writes the failure as a person reads it.
+    pub(crate) fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        match self {
+            Self::Problems(files) => {
+                for problems in files {
+                    writeln!(out, "{problems}")?;
+                }
+                Ok(())
+            }
+            Self::Message { fact, hint, .. } => {
+                writeln!(out, "error: {fact}")?;
+                hint.as_ref()
+                    .map_or(Ok(()), |hint| writeln!(out, " hint: {hint}"))
+            }
+        }
+    }
+}
+
+impl From<Problems> for Failure {
+    fn from(problems: Problems) -> Self {
+        Self::Problems(vec![problems])
+    }
+}
+
+/// Output that cannot be written; a reader that went away (`harness list | head`) is no failure.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self::new(Exit::Pass, "the reader of the output went away");
+        }
+        Self::new(Exit::Storage, format!("stdout: cannot be written: {error}"))
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        let mut fact = error.to_string();
+        let mut source = std::error::Error::source(&error);
+        while let Some(cause) = source {
+            let text = cause.to_string();
+            if !fact.contains(&text) {
+                fact = format!("{fact}: {text}");
+            }
+            source = cause.source();
+        }
+        match error {
+            RunError::Environment(EnvironmentError::Cancelled) => {
+                Self::new(Exit::Interrupted, "interrupted before the load started")
+            }
+            RunError::Environment(cause) => {
+                let failure = Self::new(Exit::Environment, fact);
+                match cause.hint() {
+                    Some(hint) => failure.hint(hint),
+                    None => failure,
+                }
+            }
+            RunError::Attack(_) | RunError::Monitor(_) => Self::new(Exit::Bug, fact),
+        }
+    }
+}

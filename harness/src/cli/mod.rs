@@ -1,0 +1,114 @@
+//! This module is the command line: one file per subcommand.
+//!
+//! **In:** arguments and environment variables. **Out:** what was asked for on stdout, everything
+//! else on stderr, and an exit code of [`failure::Exit`].
+
+mod chart;
+mod check;
+pub(crate) mod failure;
+mod interrupt;
+mod janitor;
+mod list;
+mod overrides;
+mod plan;
+mod proxy;
+mod read;
+mod recover;
+mod report;
+pub(crate) mod run;
+mod save;
+mod schema;
+mod screen;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use self::failure::{Exit, Failure};
+
+/// Load-testing and chaos harness for WebSocket chat services: is it fast, is it correct, does it
+/// come back?
+#[derive(Debug, Parser)]
+#[command(name = "harness", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a scenario, judge it and write its reports
+    Run(run::RunArgs),
+    /// Show what a run would do: resolved scenario and time chart; nothing is started
+    Plan(plan::PlanArgs),
+    /// Check scenarios: every problem of every file, with line and hint
+    Check(check::CheckArgs),
+    /// List the scenarios of a folder: their question and their length
+    List(list::ListArgs),
+    /// Draw the reports of a saved run again
+    Report(report::ReportArgs),
+    /// Run the fault proxy on its own, with Toxiproxy's API
+    Proxy(proxy::ProxyArgs),
+    /// Clean up what killed runs left behind
+    Recover(recover::RecoverArgs),
+    /// Clean up after one run; started by the run itself
+    #[command(hide = true)]
+    Janitor,
+    /// Print the JSON Schema of the scenario file, for editors
+    Schema,
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let command = Cli::command().after_help(Exit::table());
+    let cli = match command
+        .try_get_matches()
+        .and_then(|matches| Cli::from_arg_matches(&matches))
+    {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no failures; clap knows which is which.
+            let exit = if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Pass
+            };
+            return if error.print().is_ok() {
+                exit.into()
+            } else {
+                Exit::Storage.into()
+            };
+        }
+    };
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let done = dispatch(cli.command, &mut out).and_then(|exit| {
+        out.flush()?;
+        Ok(exit)
+    });
+    match done {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            let exit = failure.exit();
+            if exit != Exit::Pass && failure.write(&mut io::stderr().lock()).is_err() {
+                // Nobody can be told: the exit code says it all the same.
+                return exit.into();
+            }
+            exit.into()
+        }
+    }
+}
+
+fn dispatch(command: Command, out: &mut impl Write) -> Result<Exit, Failure> {
+    match command {
+        Command::Run(args) => run::run(&args, out),
+        Command::Plan(args) => plan::run(&args, out),
+        Command::Check(args) => check::run(&args, out),
+        Command::List(args) => list::run(&args, out),
+        Command::Report(args) => report::run(&args, out),
+        Command::Proxy(args) => proxy::run(&args, out),
+        Command::Recover(args) => recover::run(&args, out),
+        Command::Janitor => janitor::run(out),
+        Command::Schema => schema::run(out),
+    }
+}

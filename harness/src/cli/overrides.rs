@@ -1,0 +1,88 @@
+//! This module holds the flags that change a scenario, the same for every command that reads one.
+//!
+//! **In:** flags, and the environment variable named beside each. **Out:** [`Overrides`].
+//! A flag comes before its variable, which comes before the file, which comes before the default.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::scenario::Overrides;
+use crate::units;
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct OverrideArgs {
+    /// Attach to a running server instead of starting one: ws://HOST:PORT
+    #[arg(long, value_name = "URL", env = "HARNESS_TARGET")]
+    target: Option<String>,
+    /// Use a running Redis; name its password as ${env:NAME}
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "HARNESS_REDIS_URL",
+        hide_env_values = true
+    )]
+    redis_url: Option<String>,
+    /// Use a running Toxiproxy instead of the embedded fault proxy
+    #[arg(long, value_name = "URL", env = "HARNESS_TOXIPROXY")]
+    toxiproxy: Option<String>,
+    /// Most clients at once; every stage is scaled in proportion
+    #[arg(long, value_name = "N", env = "HARNESS_CLIENTS")]
+    clients: Option<u32>,
+    /// Length of the load, such as 90s; holds are scaled, ramps stay as they are
+    #[arg(long, value_name = "D", env = "HARNESS_DURATION", value_parser = duration)]
+    duration: Option<Duration>,
+    /// Seed of everything random
+    #[arg(long, value_name = "N", env = "HARNESS_SEED")]
+    seed: Option<u64>,
+    /// Change one key of the scenario, such as load.message.every=2s or fault.0.for=3s
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+impl OverrideArgs {
+    pub(crate) fn overrides(&self) -> Overrides {
+        Overrides {
+            clients: self.clients,
+            duration: self.duration,
+            seed: self.seed,
+            set: self.set.clone(),
+            target: self.target.clone(),
+            redis_url: self.redis_url.clone(),
+            toxiproxy: self.toxiproxy.clone(),
+        }
+    }
+
+    /// The flags again, for the command that repeats a run; the seed is the run's own.
+    pub(crate) fn again(&self, seed: u64) -> String {
+        let text = |value: &Option<String>| value.as_deref().map(quoted);
+        let named = [
+            ("--target", text(&self.target)),
+            ("--redis-url", text(&self.redis_url)),
+            ("--toxiproxy", text(&self.toxiproxy)),
+            ("--clients", self.clients.map(|clients| clients.to_string())),
+            ("--duration", self.duration.map(units::print_duration)),
+            ("--seed", Some(seed.to_string())),
+        ];
+        let set = self
+            .set
+            .iter()
+            .map(|change| ("--set", Some(quoted(change))));
+        let given = named.into_iter().chain(set);
+        let words = given.filter_map(|(flag, value)| Some(format!(" {flag} {}", value?)));
+        words.collect()
+    }
+}
+
+/// Fit for a shell: in single quotes where it needs them.
+fn quoted(text: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:=@%+,".contains(letter);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    units::parse_duration(text).map_err(|error| format!("expected {error}"))
+}

@@ -1,0 +1,76 @@
+//! This module is `harness plan`: what a run would do, as a scenario with every default filled in.
+//!
+//! The chart and the figures stand in comments, so that the output can itself be run.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::chart;
+use super::failure::{Exit, Failure};
+use super::overrides::OverrideArgs;
+use super::read;
+use crate::format::count;
+use crate::plan::{self, Plan, estimate};
+use crate::units;
+
+#[derive(Args, Debug)]
+pub(super) struct PlanArgs {
+    /// Scenario file
+    scenario: PathBuf,
+    #[command(flatten)]
+    overrides: OverrideArgs,
+}
+
+pub(super) fn run(args: &PlanArgs, out: &mut impl Write) -> Result<Exit, Failure> {
+    let plan = read::plan(&args.scenario, &args.overrides.overrides())?;
+    let toml = plan::to_toml(&plan);
+    let (question, rest) = match toml.split_once("\n\n") {
+        Some((question, rest)) if question.starts_with('#') => (question, rest),
+        _ => ("", toml.as_str()),
+    };
+    if !question.is_empty() {
+        writeln!(out, "{question}")?;
+    }
+    for line in summary(&plan).iter().chain(&chart::lines(&plan)) {
+        writeln!(out, "{}", format!("# {line}").trim_end())?;
+    }
+    writeln!(out, "\n{rest}")?;
+    Ok(Exit::Pass)
+}
+
+/// What the run sends and needs, in a few lines.
+fn summary(plan: &Plan) -> Vec<String> {
+    let needs = estimate::needs(plan);
+    let sends = estimate::sends(plan);
+    let mut lines = vec![
+        String::new(),
+        format!("from {}, plan {}", plan.scenario, &plan::hash(plan)[..12]),
+        format!(
+            "{} clients, {} of load and up to {} of drain",
+            count(u64::from(plan.load.clients)),
+            units::print_us(plan.load.load_us()),
+            units::print_us(plan.load.drain_us)
+        ),
+    ];
+    if sends.total > 0 {
+        let rate = units::print_rate(sends.per_s_max);
+        lines.push(format!(
+            "about {} messages, {rate} with all clients",
+            count(sends.total)
+        ));
+    }
+    let server = match needs.server_files {
+        0 => String::new(),
+        files => format!(" and {} in the server", count(files)),
+    };
+    lines.push(format!(
+        "needs up to {} files in the harness{server}, {} ports, {} of memory",
+        count(needs.harness_files),
+        count(needs.ports),
+        units::print_bytes(needs.memory_bytes)
+    ));
+    lines.push(String::new());
+    lines
+}

@@ -1,0 +1,60 @@
+//! This module reads scenario files from the disk.
+//!
+//! **In:** a path. **Out:** its text or its plan; a failure that names the file and what to do.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use super::failure::{Exit, Failure};
+use crate::plan::{self, Plan};
+use crate::scenario::{FILE_BYTES_MAX, Overrides};
+
+/// The plan of the scenario at `path`.
+pub(crate) fn plan(path: &Path, overrides: &Overrides) -> Result<Plan, Failure> {
+    let text = text(path)?;
+    Ok(plan::compile(&path.to_string_lossy(), &text, overrides)?)
+}
+
+/// The text of the scenario at `path`; no more of it than a scenario may have, and one byte.
+pub(crate) fn text(path: &Path) -> Result<String, Failure> {
+    let shown = path.display();
+    let fail = |error: &io::Error| {
+        let failure = Failure::new(
+            Exit::Usage,
+            format!("{shown}: cannot be read: {}", reason(error)),
+        );
+        match error.kind() {
+            io::ErrorKind::NotFound => failure.hint("`harness list` shows the scenarios there are"),
+            io::ErrorKind::IsADirectory => failure.hint(format!(
+                "name a file; `harness list {shown}` shows which there are"
+            )),
+            io::ErrorKind::InvalidData => failure.hint("a scenario is a TOML file in UTF-8"),
+            _ => failure,
+        }
+    };
+    let file = File::open(path).map_err(|error| fail(&error))?;
+    let limit = u64::try_from(FILE_BYTES_MAX)
+        .unwrap_or(u64::MAX)
+        .saturating_add(1);
+    let mut bytes = Vec::new();
+    file.take(limit)
+        .read_to_end(&mut bytes)
+        .map_err(|error| fail(&error))?;
+    if bytes.len() > FILE_BYTES_MAX {
+        let fact = format!("{shown}: more than {FILE_BYTES_MAX} bytes");
+        return Err(Failure::new(Exit::Usage, fact)
+            .hint("a scenario is a short TOML file: is this the one you meant?"));
+    }
+    String::from_utf8(bytes)
+        .map_err(|error| fail(&io::Error::new(io::ErrorKind::InvalidData, error)))
+}
+
+/// The reason without the operating system's error number.
+pub(super) fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut characters = text.chars();
+    let first = characters.next().map(|c| c.to_ascii_lowercase());
+    first.into_iter().chain(characters).collect()
+}

@@ -1,0 +1,11 @@
+//! This module is `harness schema`: the JSON Schema of the scenario file.
+
+use std::io::Write;
+
+use super::failure::{Exit, Failure};
+use crate::scenario::schema;
+
+pub(super) fn run(out: &mut impl Write) -> Result<Exit, Failure> {
+    write!(out, "{}", schema::text())?;
+    Ok(Exit::Pass)
+}

@@ -1,0 +1,8 @@
+//! This module is the chat protocol as a user's client speaks it.
+//!
+//! **In:** an address, a credential, texts to send. **Out:** frames with the moment the kernel
+//! received them. Measures nothing and decides nothing: that is `load`.
+
+pub(crate) mod connector;
+pub(crate) mod socket;
+pub(crate) mod wire;

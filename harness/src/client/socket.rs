@@ -1,0 +1,197 @@
+//! This module is an open WebSocket whose frames carry the kernel's receive stamp.
+//!
+//! **In:** a connected TCP stream. **Out:** messages, each with the moment its bytes arrived.
+//!
+//! tungstenite runs synchronously over a stream that is read by `recvmsg` with `SO_TIMESTAMPNS`,
+//! so that a frame may be read later than it came without being timed later. Where one read
+//! brings several frames, all carry the stamp of the last. Its read buffer is small because it is
+//! zero-filled before every read.
+//!
+//! **Units:** stamps are nanoseconds on `CLOCK_REALTIME`, as the kernel gives them; 0: none.
+
+use std::io::{self, IoSliceMut, Read, Write};
+use std::os::fd::AsRawFd;
+use std::task::{Context, Poll};
+
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
+use nix::sys::time::TimeSpec;
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes, WebSocket};
+
+/// Zero-filled before every read and kept by every client: small, yet an answer's frames fit.
+const READ_BUFFER_BYTES: usize = 512;
+/// Frames that the peer does not take; past it the socket counts as dead.
+const WRITE_BUFFER_BYTES_MAX: usize = 256 * 1024;
+/// Longest message taken from a server.
+const MESSAGE_BYTES_MAX: usize = 1 << 20;
+/// 1006: the connection ended without a close frame.
+pub(crate) const ABNORMAL: u16 = 1006;
+/// A close frame without a code.
+const NO_STATUS: u16 = 1005;
+const NS_PER_S: u64 = 1_000_000_000;
+
+/// A WebSocket of a client.
+#[derive(Debug)]
+pub(crate) struct ChatSocket {
+    inner: WebSocket<StampedStream>,
+}
+
+/// What [`ChatSocket::poll_next`] found.
+#[derive(Debug)]
+pub(crate) enum Incoming {
+    /// A text message and its kernel stamp.
+    Text(Utf8Bytes, u64),
+    /// A ping, pong or binary message; pings are answered by themselves.
+    Other,
+    /// The server closes with this code; the reply is on its way.
+    Closing(u16),
+    /// The connection is over.
+    Ended,
+}
+
+/// Why a frame could not be sent.
+#[derive(Debug, thiserror::Error)]
+#[error("the socket does not take frames any more")]
+pub(crate) struct SendError(#[source] Box<Error>);
+
+impl ChatSocket {
+    /// A client's socket over a stream that has been upgraded. `left_over` are bytes that came
+    /// together with the answer to the upgrade.
+    pub(crate) fn new(stream: TcpStream, left_over: Vec<u8>) -> Self {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER_BYTES)
+            .write_buffer_size(0)
+            .max_write_buffer_size(WRITE_BUFFER_BYTES_MAX)
+            .max_message_size(Some(MESSAGE_BYTES_MAX))
+            .max_frame_size(Some(MESSAGE_BYTES_MAX));
+        let stream = StampedStream {
+            tcp: stream,
+            drained: false,
+            stamp_ns: 0,
+        };
+        let inner = if left_over.is_empty() {
+            WebSocket::from_raw_socket(stream, Role::Client, Some(config))
+        } else {
+            WebSocket::from_partially_read(stream, left_over, Role::Client, Some(config))
+        };
+        Self { inner }
+    }
+
+    /// The next message; registers for the next one where there is none.
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Incoming> {
+        loop {
+            match self.inner.read() {
+                Ok(Message::Text(text)) => {
+                    let stamp_ns = self.inner.get_ref().stamp_ns;
+                    return Poll::Ready(Incoming::Text(text, stamp_ns));
+                }
+                Ok(Message::Close(frame)) => {
+                    let code = frame.map_or(NO_STATUS, |frame| u16::from(frame.code));
+                    return Poll::Ready(Incoming::Closing(code));
+                }
+                Ok(_) => return Poll::Ready(Incoming::Other),
+                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if self.inner.get_ref().tcp.poll_read_ready(cx).is_pending() {
+                        return Poll::Pending;
+                    }
+                }
+                Err(_) => return Poll::Ready(Incoming::Ended),
+            }
+        }
+    }
+
+    /// Writes what the kernel did not take so far; registers where it still does not.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        loop {
+            match self.inner.flush() {
+                Ok(()) | Err(Error::ConnectionClosed) => return Poll::Ready(Ok(())),
+                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if self.inner.get_ref().tcp.poll_write_ready(cx).is_pending() {
+                        return Poll::Pending;
+                    }
+                }
+                Err(error) => return Poll::Ready(Err(SendError(Box::new(error)))),
+            }
+        }
+    }
+
+    /// Sends a text message. `Ok(false)`: the kernel did not take all of it yet, flush later.
+    pub(crate) fn send(&mut self, text: impl Into<Utf8Bytes>) -> Result<bool, SendError> {
+        sent(self.inner.send(Message::Text(text.into())))
+    }
+
+    /// Begins an orderly end: 1000. `Ok(false)` as for [`ChatSocket::send`].
+    pub(crate) fn close(&mut self) -> Result<bool, SendError> {
+        let frame = CloseFrame {
+            code: 1000.into(),
+            reason: Utf8Bytes::from_static(""),
+        };
+        sent(self.inner.close(Some(frame)))
+    }
+}
+
+fn sent(result: Result<(), Error>) -> Result<bool, SendError> {
+    match result {
+        Ok(()) => Ok(true),
+        Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+        Err(error) => Err(SendError(Box::new(error))),
+    }
+}
+
+/// A TCP stream that remembers when the bytes of its last read reached the kernel.
+#[derive(Debug)]
+struct StampedStream {
+    tcp: TcpStream,
+    /// The last read was short: nothing is left, so the next one need not ask the kernel.
+    drained: bool,
+    stamp_ns: u64,
+}
+
+impl Read for StampedStream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let drained = std::mem::take(&mut self.drained);
+        let fd = self.tcp.as_raw_fd();
+        let size = buffer.len();
+        let stamp_ns = &mut self.stamp_ns;
+        let read = self.tcp.try_io(Interest::READABLE, || {
+            if drained {
+                // Tells tokio to wait for the next arrival; an end of file stays readable.
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            receive(fd, buffer, stamp_ns)
+        })?;
+        self.drained = read > 0 && read < size;
+        Ok(read)
+    }
+}
+
+impl Write for StampedStream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.tcp.try_write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// One `recvmsg`; the stamp is left as it was where the kernel gives none.
+fn receive(
+    fd: std::os::fd::RawFd,
+    buffer: &mut [u8],
+    stamp_ns: &mut u64,
+) -> Result<usize, io::Error> {
+    let mut control = nix::cmsg_space!(TimeSpec);
+    let mut slices = [IoSliceMut::new(buffer)];
+    let message = recvmsg::<()>(fd, &mut slices, Some(&mut control), MsgFlags::empty())?;
+    for part in message.cmsgs()? {
+        if let ControlMessageOwned::ScmTimestampns(time) = part {
+            let seconds = u64::try_from(time.tv_sec()).unwrap_or(0);
+            let nanoseconds = u64::try_from(time.tv_nsec()).unwrap_or(0);
+            *stamp_ns = seconds * NS_PER_S + nanoseconds;
+        }
+    }
+    Ok(message.bytes)
+}

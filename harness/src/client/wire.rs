@@ -1,0 +1,227 @@
+//! This module is the frames on the socket (wire contract, section 3).
+//!
+//! **In:** text frames of a server. **Out:** [`ServerFrame`], or why it is none; and the text
+//! frames a client sends. Held to the fixtures in `contract/`.
+//!
+//! A frame borrows from the text it was read from; ids are kept by hash, as a client holds
+//! thousands of them and only ever compares.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::hash::{DefaultHasher, Hasher};
+
+use serde::de::{self, Deserialize, Deserializer, Visitor};
+
+/// A frame from the server, as far as a client acts on it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum ServerFrame<'a> {
+    Connected,
+    TaskQueued {
+        task: TaskId,
+        client_message_id: Option<Cow<'a, str>>,
+    },
+    ProcessingStarted {
+        task: TaskId,
+    },
+    Chunk {
+        task: TaskId,
+        seq: u32,
+    },
+    Complete {
+        task: TaskId,
+        chunks: u32,
+    },
+    /// A message on a people chat.
+    Message,
+    Pong,
+    TokenExpiringSoon,
+    Error(ErrorFrame<'a>),
+}
+
+/// An `error` event.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ErrorFrame<'a> {
+    pub code: Cow<'a, str>,
+    pub retry_after_us: Option<u64>,
+    pub client_message_id: Option<Cow<'a, str>>,
+    pub task: Option<TaskId>,
+}
+
+/// A task id, by hash; never 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TaskId(pub u64);
+
+/// Why a frame cannot be acted on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FrameError {
+    #[error("the frame is not a JSON object of the contract")]
+    Shape(#[from] serde_json::Error),
+    #[error("the frame names an event that is not in the contract")]
+    UnknownEvent,
+    #[error("the event lacks a field it must have")]
+    MissingField,
+}
+
+/// Longest wait a server may ask for: 10 minutes.
+const RETRY_AFTER_MAX_S: f64 = 600.0;
+const US_PER_S: f64 = 1e6;
+
+/// Every field any event has; which of them must be there, the event decides.
+#[derive(serde::Deserialize)]
+struct Raw<'a> {
+    #[serde(borrow)]
+    event: Text<'a>,
+    #[serde(borrow)]
+    task_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    client_message_id: Option<Text<'a>>,
+    seq: Option<u32>,
+    chunks: Option<u32>,
+    #[serde(borrow)]
+    code: Option<Text<'a>>,
+    retry_after: Option<f64>,
+}
+
+impl<'a> ServerFrame<'a> {
+    /// Reads a text frame.
+    pub(crate) fn parse(text: &'a str) -> Result<Self, FrameError> {
+        let raw: Raw<'a> = serde_json::from_str(text)?;
+        let task = raw.task_id.as_ref().map(|id| TaskId::of(&id.0));
+        let must = FrameError::MissingField;
+        Ok(match &*raw.event.0 {
+            "connected" => Self::Connected,
+            "task_queued" => Self::TaskQueued {
+                task: task.ok_or(must)?,
+                client_message_id: raw.client_message_id.map(|id| id.0),
+            },
+            "processing_started" => Self::ProcessingStarted {
+                task: task.ok_or(must)?,
+            },
+            "chunk" => match (task, raw.seq) {
+                (Some(task), Some(seq)) => Self::Chunk { task, seq },
+                _ => return Err(must),
+            },
+            "complete" => match (task, raw.chunks) {
+                (Some(task), Some(chunks)) => Self::Complete { task, chunks },
+                _ => return Err(must),
+            },
+            "message" => Self::Message,
+            "pong" => Self::Pong,
+            "token_expiring_soon" => Self::TokenExpiringSoon,
+            "error" => Self::Error(ErrorFrame {
+                code: raw.code.ok_or(must)?.0,
+                retry_after_us: raw.retry_after.and_then(retry_after_us),
+                client_message_id: raw.client_message_id.map(|id| id.0),
+                task,
+            }),
+            _ => return Err(FrameError::UnknownEvent),
+        })
+    }
+}
+
+impl TaskId {
+    /// Of the id as it stands on the wire.
+    pub(crate) fn of(id: &str) -> Self {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(id.as_bytes());
+        Self(hasher.finish().max(1))
+    }
+}
+
+/// Seconds from a header or frame, as microseconds; `None` for what is no sensible wait.
+pub(crate) fn retry_after_us(seconds: f64) -> Option<u64> {
+    if !(0.0..=RETRY_AFTER_MAX_S).contains(&seconds) {
+        return None;
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "in 0..=600 s"
+    )]
+    let us = (seconds * US_PER_S) as u64;
+    Some(us)
+}
+
+/// The heartbeat.
+pub(crate) const PING: &str = r#"{"type":"ping"}"#;
+
+/// A chat message of `length` characters.
+pub(crate) fn chat_message(length: u32, client_message_id: &str) -> String {
+    const FILLER: &str = "How do I get back to where I was before the line went quiet? ";
+    let length = length as usize;
+    let mut frame = String::with_capacity(length + client_message_id.len() + 40);
+    frame.push_str(r#"{"message":""#);
+    let text_end = frame.len() + length;
+    while frame.len() < text_end {
+        let part = FILLER.len().min(text_end - frame.len());
+        frame.push_str(&FILLER[..part]);
+    }
+    frame.push_str(r#"","client_message_id":""#);
+    frame.push_str(client_message_id);
+    frame.push_str(r#""}"#);
+    frame
+}
+
+/// A string that borrows where the JSON holds no escapes.
+struct Text<'a>(Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+        impl<'de> Visitor<'de> for TextVisitor {
+            type Value = Text<'de>;
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a string")
+            }
+            fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(TextVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn ids_with_escapes_are_the_same_ids() {
+        let plain = ServerFrame::parse(r#"{"event":"processing_started","task_id":"a/b"}"#);
+        let escaped = ServerFrame::parse(r#"{"event":"processing_started","task_id":"a\/b"}"#);
+        assert_eq!(plain.unwrap(), escaped.unwrap());
+    }
+
+    #[test]
+    fn a_refusal_says_when_to_come_back() {
+        let text = r#"{"event":"error","error":"x","code":"unavailable","retry_after":0.25,"client_message_id":"c-9"}"#;
+        let ServerFrame::Error(error) = ServerFrame::parse(text).unwrap() else {
+            panic!("an error frame");
+        };
+        assert_eq!(
+            (&*error.code, error.retry_after_us),
+            ("unavailable", Some(250_000))
+        );
+        assert_eq!(retry_after_us(-1.0), None);
+        assert_eq!(retry_after_us(f64::NAN), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_message_is_as_long_as_asked_and_is_json(length in 1_u32..3_000) {
+            let frame = chat_message(length, "tag-1-2");
+            let value: serde_json::Value = serde_json::from_str(&frame).unwrap();
+            prop_assert_eq!(value["message"].as_str().unwrap().chars().count(), length as usize);
+            prop_assert_eq!(&value["client_message_id"], "tag-1-2");
+        }
+
+        #[test]
+        fn no_text_from_a_server_is_a_crash(text in "\\PC{0,80}") {
+            drop(ServerFrame::parse(&text));
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! This module reads time; nothing else in the harness does.
+//!
+//! **In:** the kernel's clocks. **Out:** nanoseconds on the monotonic clock, and microseconds since
+//! the start of the load ([`RunClock`]).
+//!
+//! **Units:** `*_ns` are nanoseconds on `CLOCK_MONOTONIC`; `*_us` are whole microseconds since load
+//! start. `CLOCK_REALTIME` serves two ends only: dating a run, and carrying the kernel's receive
+//! stamps (which use it) over to the monotonic clock.
+
+use std::time::Duration;
+
+use nix::time::{ClockId, clock_gettime};
+
+const NS_PER_US: u64 = 1_000;
+const NS_PER_S: u64 = 1_000_000_000;
+
+fn read_ns(id: ClockId) -> u64 {
+    // The clocks named below exist on every Linux this can be built for.
+    clock_gettime(id).map_or(0, |time| {
+        let seconds = u64::try_from(time.tv_sec()).unwrap_or(0);
+        let nanoseconds = u64::try_from(time.tv_nsec()).unwrap_or(0);
+        seconds * NS_PER_S + nanoseconds
+    })
+}
+
+/// `CLOCK_MONOTONIC`, in nanoseconds.
+pub(crate) fn monotonic_ns() -> u64 {
+    read_ns(ClockId::CLOCK_MONOTONIC)
+}
+
+/// `CLOCK_REALTIME`, in nanoseconds since 1970.
+pub(crate) fn wall_ns() -> u64 {
+    read_ns(ClockId::CLOCK_REALTIME)
+}
+
+/// Processor time used by all threads of this process, in nanoseconds.
+pub(crate) fn process_cpu_ns() -> u64 {
+    read_ns(ClockId::CLOCK_PROCESS_CPUTIME_ID)
+}
+
+/// Processor time used by the calling thread, in nanoseconds.
+pub(crate) fn thread_cpu_ns() -> u64 {
+    read_ns(ClockId::CLOCK_THREAD_CPUTIME_ID)
+}
+
+/// The run's own clock: microseconds since the load started.
+///
+/// Cheap to copy; every thread of a run holds the same zero. Moments before the start read as 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RunClock {
+    zero_ns: u64,
+}
+
+impl RunClock {
+    /// A clock whose zero lies `lead` from now: the moment at which the load is to start.
+    pub(crate) fn starting_in(lead: Duration) -> Self {
+        let lead_ns = u64::try_from(lead.as_nanos()).unwrap_or(u64::MAX);
+        Self {
+            zero_ns: monotonic_ns().saturating_add(lead_ns),
+        }
+    }
+
+    /// Microseconds since load start, now.
+    pub(crate) fn now_us(self) -> u64 {
+        self.at_us(monotonic_ns())
+    }
+
+    /// A monotonic stamp on the run clock.
+    pub(crate) const fn at_us(self, monotonic_ns: u64) -> u64 {
+        monotonic_ns.saturating_sub(self.zero_ns) / NS_PER_US
+    }
+
+    /// A moment of the run clock on the monotonic clock, to sleep until or to compare with.
+    pub(crate) const fn monotonic_ns_at(self, us: u64) -> u64 {
+        self.zero_ns.saturating_add(us.saturating_mul(NS_PER_US))
+    }
+
+    /// How long from now until `us`; zero when it has passed.
+    pub(crate) fn until(self, us: u64) -> Duration {
+        Duration::from_nanos(self.monotonic_ns_at(us).saturating_sub(monotonic_ns()))
+    }
+}

@@ -1,0 +1,297 @@
+//! This module runs the load of a plan against a target.
+//!
+//! **In:** [`Plan`], [`Target`], [`Signals`]. **Out:** [`AttackOutcome`]: what every thread saw,
+//! and goose's own counts to hold it against.
+//!
+//! The end of a run: users leave by the plan's clock, each when its last message has its end, at
+//! the latest when the drain is over. goose's plan is over by then and waits for them.
+
+mod hush;
+
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use goose::client::GooseClientBuilder;
+use goose::config::{GooseConfiguration, GooseDefault, GooseDefaultType};
+use goose::goose::{GooseUser, Scenario, Transaction, TransactionFunction};
+use goose::metrics::GooseMetrics;
+use goose::{GooseAttack, GooseError};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use self::hush::Hush;
+use super::job::Job;
+use super::lane::{LaneError, LaneHandle};
+use super::life::{Society, live};
+use super::pacing::Alarm;
+use super::ramp::test_plan;
+use crate::clock::{RunClock, wall_ns};
+use crate::plan::Plan;
+use crate::plan::visit::visits;
+use crate::record::counters::Counters;
+use crate::record::fault::FaultBoard;
+use crate::record::recorder::Recorder;
+use crate::record::recording::Recording;
+use crate::record::users::{RequestCounts, UserCounts};
+
+/// How long after the last answer goose may still be busy before it counts as stuck.
+const STUCK_AFTER: Duration = Duration::from_secs(10);
+/// How often the HTTP latencies are shown to whoever watches.
+const PUBLISH_EVERY: Duration = Duration::from_millis(250);
+
+/// Where the load goes.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    /// Base URL for HTTP: `http://host:port`.
+    pub http: String,
+    /// Address for sockets.
+    pub address: SocketAddr,
+    /// `Host` header of the upgrade.
+    pub host_header: String,
+    pub tls: bool,
+    /// `user-`; clients are `user-000001` and on.
+    pub users_prefix: String,
+    pub password: String,
+}
+
+/// What the load shares with the rest of the run.
+#[derive(Clone, Debug)]
+pub(crate) struct Signals {
+    /// Its zero should lie [`head_start`] in the future.
+    pub clock: RunClock,
+    pub counters: Arc<Counters>,
+    pub faults: Arc<FaultBoard>,
+    /// Ends the run early: within about two seconds, with what was recorded so far.
+    pub cancel: CancellationToken,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(crate) struct AttackOutcome {
+    pub recording: Recording,
+    pub goose: UserCounts,
+}
+
+/// Why the load could not be run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AttackError {
+    #[error("TLS targets (https://, wss://) are not supported")]
+    Tls,
+    #[error("the load generator refused its configuration or failed: {0}")]
+    Goose(#[source] Box<GooseError>),
+    #[error(transparent)]
+    Lane(#[from] LaneError),
+    #[error("no timer for the start of clients: {0}")]
+    Timer(#[source] std::io::Error),
+    #[error("stdout cannot be set aside: {0}")]
+    Stdout(#[source] std::io::Error),
+    #[error("the load generator did not end within {} s after the drain", STUCK_AFTER.as_secs())]
+    Stuck,
+}
+
+impl From<GooseError> for AttackError {
+    fn from(error: GooseError) -> Self {
+        Self::Goose(Box::new(error))
+    }
+}
+
+/// How far ahead the run clock's zero should lie when [`run`] is called, so that the first users
+/// are there when their time comes: goose builds all of them first.
+pub(crate) fn head_start(clients: u32) -> Duration {
+    Duration::from_millis(300) + Duration::from_micros(30) * clients
+}
+
+/// Runs the load. Returns when every message has its end and every socket is closed.
+///
+/// Call it on a tokio runtime with I/O and time enabled, of either kind; goose's users live on it,
+/// sockets on threads of their own. One run at a time in a process: goose's stop switch is global.
+///
+/// # Errors
+///
+/// [`AttackError`]; what was recorded until then is lost.
+pub(crate) async fn run(
+    plan: &Plan,
+    target: Target,
+    signals: Signals,
+) -> Result<AttackOutcome, AttackError> {
+    if target.tls {
+        return Err(AttackError::Tls);
+    }
+    let job = Arc::new(job(plan, target, &signals));
+    if job.visits.is_empty() {
+        return Ok(AttackOutcome {
+            recording: Recording::default(),
+            goose: UserCounts::default(),
+        });
+    }
+    let lanes = (0..job.load.lanes.max(1)).map(|index| LaneHandle::start(Arc::clone(&job), index));
+    let lanes: Vec<LaneHandle> = lanes.collect::<Result<_, _>>()?;
+    let (starts, started) = watch::channel(0);
+    let society = Arc::new(society(&job, &lanes, started));
+    let mut helpers = JoinSet::new();
+    let alarm = Alarm::new().map_err(AttackError::Timer)?;
+    helpers.spawn(start_stays(Arc::clone(&job), starts, alarm));
+    helpers.spawn(publish(Arc::clone(&society)));
+    helpers.spawn(stop_goose(signals.cancel.clone(), society.over.clone()));
+    let metrics = Box::pin(execute(attack(&job, &society)?, &job, &society)).await;
+    society.over.cancel();
+    helpers.shutdown().await;
+    let end_us = job.clock.now_us().min(job.end_us());
+    let mut recording = Recording::default();
+    for lane in lanes {
+        recording.merge(lane.finish(end_us).await?);
+    }
+    recording.merge(take_desk(&job, &society));
+    Ok(AttackOutcome {
+        recording,
+        goose: counts(&metrics?),
+    })
+}
+
+fn job(plan: &Plan, target: Target, signals: &Signals) -> Job {
+    Job {
+        seed: plan.seed,
+        interval_us: plan.interval_us,
+        load: plan.load.clone(),
+        visits: visits(&plan.load),
+        target,
+        // Ids must not meet those of another run against the same server.
+        tag: format!(
+            "{:x}",
+            (wall_ns() / 1_000) ^ (u64::from(std::process::id()) << 40)
+        ),
+        clock: signals.clock,
+        counters: Arc::clone(&signals.counters),
+        board: Arc::clone(&signals.faults),
+        cancel: signals.cancel.clone(),
+    }
+}
+
+fn recorder(job: &Job) -> Recorder {
+    Recorder::new(
+        job.interval_us,
+        Arc::clone(&job.board),
+        Arc::clone(&job.counters),
+    )
+}
+
+fn society(job: &Arc<Job>, lanes: &[LaneHandle], started: watch::Receiver<u32>) -> Society {
+    Society {
+        job: Arc::clone(job),
+        lanes: lanes.iter().map(LaneHandle::commands).collect(),
+        desk: Mutex::new(recorder(job)),
+        begun: job.visits.iter().map(|_| AtomicBool::new(false)).collect(),
+        started,
+        over: job.cancel.child_token(),
+    }
+}
+
+/// The attack, as goose wants it.
+fn attack(job: &Job, society: &Arc<Society>) -> Result<GooseAttack, AttackError> {
+    let mut configuration = GooseConfiguration::default();
+    configuration.host = Some(job.target.http.clone());
+    configuration.quiet = 1;
+    configuration.no_telnet = true;
+    configuration.no_print_metrics = true;
+    configuration.no_error_summary = true;
+    configuration.no_transaction_metrics = true;
+    configuration.no_scenario_metrics = true;
+    let timeout = Duration::from_micros(job.load.session.connect_timeout_us);
+    let client = GooseClientBuilder::new().without_cookies().timeout(timeout);
+    let society = Arc::clone(society);
+    let life: TransactionFunction = Arc::new(move |user: &mut GooseUser| {
+        let society = Arc::clone(&society);
+        Box::pin(async move {
+            live(user, &society).await;
+            Ok(())
+        })
+    });
+    let scenario = Scenario::new("client").register_transaction(Transaction::new(life));
+    let attack = GooseAttack::initialize_with_config(configuration)?
+        .set_client_builder_without_cookies(client)?;
+    let plan = test_plan(&job.load.stages);
+    let attack = *attack.set_default(GooseDefault::TestPlan, plan.as_str())?;
+    Ok(attack.register_scenario(scenario))
+}
+
+/// Runs goose to its end. Its future is never dropped while users are alive: they would run on.
+async fn execute(
+    attack: GooseAttack,
+    job: &Job,
+    society: &Society,
+) -> Result<GooseMetrics, AttackError> {
+    let _hush = Hush::new().map_err(AttackError::Stdout)?;
+    let mut attack = pin!(attack.execute());
+    let limit = job.clock.until(job.end_us()) + STUCK_AFTER;
+    if let Ok(result) = tokio::time::timeout(limit, &mut attack).await {
+        return Ok(result?);
+    }
+    goose::trigger_killswitch("the run is long over");
+    society.over.cancel();
+    match tokio::time::timeout(STUCK_AFTER, attack).await {
+        Ok(result) => Ok(result?),
+        Err(_) => Err(AttackError::Stuck),
+    }
+}
+
+/// Tells goose when the run is cancelled, and the run when goose was interrupted.
+async fn stop_goose(cancel: CancellationToken, over: CancellationToken) {
+    cancel.cancelled().await;
+    goose::trigger_killswitch("cancelled");
+    over.cancel();
+}
+
+/// Announces the start of every stay at its exact moment.
+async fn start_stays(job: Arc<Job>, starts: watch::Sender<u32>, alarm: Alarm) {
+    let mut begun = 0;
+    while let Some(next) = job.visits.get(begun) {
+        if alarm.arm(job.clock.monotonic_ns_at(next.start_us)).is_err()
+            || alarm.rings().await.is_err()
+        {
+            // Without a timer everybody starts at once rather than never.
+            starts.send_replace(u32::MAX);
+            return;
+        }
+        let now_us = job.clock.now_us();
+        begun = job.visits.partition_point(|visit| visit.start_us <= now_us);
+        starts.send_replace(u32::try_from(begun).unwrap_or(u32::MAX));
+    }
+}
+
+/// Shows the latencies of HTTP requests to whoever watches.
+async fn publish(society: Arc<Society>) {
+    let mut ticks = tokio::time::interval(PUBLISH_EVERY);
+    loop {
+        ticks.tick().await;
+        if let Ok(mut desk) = society.desk.lock() {
+            desk.publish_recent();
+        }
+    }
+}
+
+fn take_desk(job: &Job, society: &Society) -> Recording {
+    let Ok(mut desk) = society.desk.lock() else {
+        return Recording::default();
+    };
+    desk.publish_recent();
+    std::mem::replace(&mut *desk, recorder(job)).into_recording()
+}
+
+fn counts(metrics: &GooseMetrics) -> UserCounts {
+    let mut counts = UserCounts {
+        users: metrics.total_users as u64,
+        ..UserCounts::default()
+    };
+    let mut requests: Vec<_> = metrics.requests.values().collect();
+    requests.sort_by(|left, right| left.path.cmp(&right.path));
+    for request in requests {
+        let entry: &mut RequestCounts = counts.requests.entry(request.path.clone()).or_default();
+        entry.ok += request.success_count as u64;
+        entry.failed += request.fail_count as u64;
+    }
+    counts
+}

@@ -1,0 +1,281 @@
+//! This module is one client during one stay: what it has said, heard and still means to say.
+//!
+//! **In:** the time ([`Client::turn`]) and its socket ([`Client::read`]). **Out:** frames, records,
+//! and in the end a [`SessionEnd`] for the goose user behind it.
+//!
+//! The books ([`Ledger`]) and the schedule outlive the socket; a [`Link`] is there only while one
+//! is up. A client that is cut off keeps its schedule: what fell due meanwhile is sent when it is
+//! back, late and timed from when it was meant.
+//!
+//! **Units:** microseconds since load start.
+
+mod read;
+mod turn;
+
+use std::task::Waker;
+
+use tokio::sync::oneshot;
+
+use super::behavior::Conduct;
+use super::job::{Job, OpenRequest, SessionEnd, answer};
+use super::lane::Lane;
+use crate::client::socket::{ABNORMAL, ChatSocket};
+use crate::plan::seed::{Purpose, Stream};
+use crate::plan::visit::Visit;
+use crate::record::ledger::Ledger;
+use crate::record::recording::CloseCause;
+
+/// How long the orderly end of a socket may take.
+const CLOSING_US: u64 = 1_000_000;
+/// 1000: an orderly end.
+const NORMAL: u16 = 1000;
+
+/// A client during a stay.
+#[derive(Debug)]
+pub(super) struct Client {
+    pub(super) visit: Visit,
+    conduct: Conduct,
+    ledger: Ledger,
+    retry_jitter: Stream,
+    /// The socket, while one is up.
+    link: Option<Box<Link>>,
+    /// Which socket that is; tells a session task that its socket is gone.
+    generation: u32,
+    /// When the pacer will call; `u64::MAX`: not.
+    armed_ns: u64,
+    /// Abnormal close that has not been made good.
+    cut_us: Option<u64>,
+    /// From when a session is missing by plan: start of the stay, or the last planned close.
+    missing_us: u64,
+    /// Every message has its end.
+    settled: bool,
+}
+
+/// A socket and what is going on on it.
+#[derive(Debug)]
+struct Link {
+    socket: ChatSocket,
+    reply: oneshot::Sender<SessionEnd>,
+    waker: Option<Waker>,
+    phase: Phase,
+    /// When the attempt that opened it began.
+    begun_us: u64,
+    /// End of patience in phases that wait for one thing.
+    deadline_us: u64,
+    /// `connected` was read.
+    ready_us: u64,
+    next_ping_us: u64,
+    /// Heartbeat under way: intended, sent.
+    ping: Option<(u64, u64)>,
+    /// The credential ends soon: leave since then.
+    renew_us: u64,
+    /// The kernel did not take everything.
+    unflushed: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Upgraded; `connected` has not come.
+    Opening,
+    Open,
+    Closing(Why),
+}
+
+/// Why a socket is being closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    /// The stay is over.
+    Finish,
+    /// The client wants a new session.
+    ComeBack,
+    /// The server closed it.
+    Cut { code: u16, at_us: u64 },
+}
+
+impl Client {
+    pub(super) fn new(job: &Job, visit: Visit) -> Self {
+        Self {
+            visit,
+            conduct: Conduct::new(job.seed, &job.load, &visit),
+            ledger: Ledger::new(job.load.drain_us, job.load.message.retries),
+            retry_jitter: Stream::new(job.seed, Purpose::Retry, visit.number),
+            link: None,
+            generation: 0,
+            armed_ns: u64::MAX,
+            cut_us: None,
+            missing_us: visit.start_us,
+            settled: false,
+        }
+    }
+
+    /// Takes a socket that has been upgraded. Returns its generation.
+    pub(super) fn connect(&mut self, request: OpenRequest, socket: ChatSocket) -> u32 {
+        self.generation += 1;
+        self.link = Some(Box::new(Link {
+            socket,
+            reply: request.reply,
+            waker: None,
+            phase: Phase::Opening,
+            begun_us: request.begun_us,
+            deadline_us: request.deadline_us,
+            ready_us: u64::MAX,
+            next_ping_us: u64::MAX,
+            ping: None,
+            renew_us: u64::MAX,
+            unflushed: false,
+        }));
+        self.generation
+    }
+
+    /// Nothing is left to be said or waited for in this stay.
+    pub(super) fn idle(&self, now_us: u64) -> bool {
+        self.ledger.waiting(now_us) == 0 && self.conduct.next_send_us() >= self.visit.end_us
+    }
+
+    /// The stay is over and nothing is left of it.
+    pub(super) fn over(&self, job: &Job, now_us: u64) -> bool {
+        self.settled
+            || now_us >= job.stay_end_us(&self.visit)
+            || (now_us >= self.visit.end_us && self.idle(now_us))
+    }
+
+    /// The goose user behind it is gone.
+    pub(super) fn left(&mut self, lane: &Lane) {
+        if self.cut_us.take().is_some() {
+            lane.reconnecting(-1);
+        }
+    }
+
+    /// Whether the pacer's call at that moment is still wanted.
+    pub(super) fn takes_call(&mut self, at_ns: u64) -> bool {
+        let wanted = self.armed_ns == at_ns;
+        if wanted {
+            self.armed_ns = u64::MAX;
+        }
+        wanted
+    }
+
+    /// Marks what has passed its deadline. Called a few times a second.
+    pub(super) fn expire(&mut self, lane: &Lane, now_us: u64) -> Option<u64> {
+        let expired = self.ledger.expire(now_us);
+        if !expired.is_empty() {
+            let recorder = lane.recorder().borrow();
+            for &fate in &expired {
+                recorder.expired(fate);
+            }
+            drop(recorder);
+            self.conduct.answered(now_us);
+            self.turn(lane, now_us);
+        }
+        let unsent_us = Some(self.conduct.next_send_us()).filter(|&next| next <= now_us);
+        match (self.ledger.oldest_us(now_us), unsent_us) {
+            (Some(open), Some(unsent)) => Some(open.min(unsent)),
+            (open, unsent) => open.or(unsent),
+        }
+    }
+
+    /// Settles every message: the end of the stay, or of the run.
+    pub(super) fn settle(&mut self, lane: &Lane, end_us: u64) {
+        if std::mem::replace(&mut self.settled, true) {
+            return;
+        }
+        while let Some(intended_us) = self.conduct.take_due(end_us) {
+            self.intend(lane, intended_us, end_us);
+        }
+        let job = lane.job();
+        let visit = self.visit;
+        let mut recorder = lane.recorder().borrow_mut();
+        for end in self.ledger.settle_all(end_us) {
+            recorder.settle(&end, || job.author(&visit, Some(end.number)));
+        }
+    }
+
+    /// Enters a message into the books.
+    fn intend(&mut self, lane: &Lane, intended_us: u64, now_us: u64) {
+        let mut recorder = lane.recorder().borrow_mut();
+        recorder.intended();
+        if let Some(oldest) = self.ledger.intend(intended_us, now_us) {
+            let (job, visit) = (lane.job(), self.visit);
+            recorder.error(now_us, "client: too many open messages");
+            recorder.settle(&oldest, || job.author(&visit, Some(oldest.number)));
+        }
+    }
+
+    /// The socket is gone. `how` says whose doing it was and what follows.
+    fn end(&mut self, lane: &Lane, now_us: u64, how: End) {
+        let Some(link) = self.link.take() else {
+            return;
+        };
+        if let Some(waker) = link.waker {
+            // Its session task finds the link gone and ends.
+            waker.wake();
+        }
+        let was_open = link.phase != Phase::Opening;
+        let idle = self.idle(now_us);
+        let reply = match how {
+            End::Failed(label) => SessionEnd::Failed {
+                label,
+                at_us: now_us,
+                idle,
+            },
+            End::Cut { at_us, .. } => {
+                if self.cut_us.replace(at_us).is_none() {
+                    lane.reconnecting(1);
+                }
+                SessionEnd::Cut { at_us, idle }
+            }
+            End::Finished { .. } => {
+                self.settle(lane, now_us);
+                SessionEnd::Finished
+            }
+            End::ComeBack { .. } => {
+                self.missing_us = now_us;
+                SessionEnd::ComeBack {
+                    at_us: now_us,
+                    renew: link.renew_us != u64::MAX,
+                }
+            }
+        };
+        if was_open {
+            let (code, cause) = how.close();
+            let mut recorder = lane.recorder().borrow_mut();
+            recorder.socket_ended(now_us, code, cause);
+        } else {
+            lane.opening(-1);
+        }
+        answer(link.reply, reply);
+    }
+}
+
+/// How a socket ended.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    /// Before `connected`.
+    Failed(&'static str),
+    Cut {
+        code: u16,
+        at_us: u64,
+    },
+    Finished {
+        orderly: bool,
+    },
+    ComeBack {
+        orderly: bool,
+    },
+}
+
+impl End {
+    /// Close code and whose doing it was.
+    const fn close(self) -> (u16, CloseCause) {
+        match self {
+            Self::Failed(_) => (ABNORMAL, CloseCause::Cut),
+            Self::Cut { code, .. } => (code, CloseCause::Cut),
+            Self::Finished { orderly: true } | Self::ComeBack { orderly: true } => {
+                (NORMAL, CloseCause::Planned)
+            }
+            Self::Finished { orderly: false } | Self::ComeBack { orderly: false } => {
+                (ABNORMAL, CloseCause::Planned)
+            }
+        }
+    }
+}

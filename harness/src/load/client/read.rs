@@ -1,0 +1,282 @@
+//! This module is what a client does with what its socket brings.
+//!
+//! **Units:** microseconds since load start.
+
+use std::task::{Context, Poll};
+
+use super::{ABNORMAL, Client, End, Phase, Why};
+use crate::client::socket::Incoming;
+use crate::client::wire::{ErrorFrame, ServerFrame};
+use crate::load::job::backoff_us;
+use crate::load::lane::Lane;
+use crate::record::ledger::{Finding, Refusal};
+use crate::record::recorder::Span;
+use crate::stage::Stage;
+
+/// Frames of one client before others have their turn.
+const FRAMES_PER_TURN: usize = 64;
+
+impl Client {
+    /// Reads what is there. Ready when the socket of that generation is gone.
+    pub(in crate::load) fn read(
+        &mut self,
+        lane: &Lane,
+        generation: u32,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        for frames in 0.. {
+            let Some(link) = self.link.as_mut() else {
+                return Poll::Ready(());
+            };
+            if self.generation != generation {
+                return Poll::Ready(());
+            }
+            if link
+                .waker
+                .as_ref()
+                .is_none_or(|old| !old.will_wake(cx.waker()))
+            {
+                link.waker = Some(cx.waker().clone());
+            }
+            if link.unflushed {
+                match link.socket.poll_flush(cx) {
+                    Poll::Pending => {}
+                    Poll::Ready(Ok(())) => link.unflushed = false,
+                    Poll::Ready(Err(_)) => {
+                        self.cut_off(lane, lane.job().clock.now_us());
+                        return Poll::Ready(());
+                    }
+                }
+            }
+            if frames == FRAMES_PER_TURN {
+                cx.waker().wake_by_ref();
+                break;
+            }
+            match link.socket.poll_next(cx) {
+                Poll::Pending => break,
+                Poll::Ready(incoming) => self.incoming(lane, incoming),
+            }
+        }
+        let now_us = lane.job().clock.now_us();
+        self.turn(lane, now_us);
+        if self.link.is_some() {
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        }
+    }
+
+    /// The socket broke.
+    pub(super) fn cut_off(&mut self, lane: &Lane, now_us: u64) {
+        let phase = self.link.as_ref().map(|link| link.phase);
+        match phase {
+            None => {}
+            Some(Phase::Opening) => self.end(lane, now_us, End::Failed("refused 1006")),
+            Some(Phase::Open) => self.end(
+                lane,
+                now_us,
+                End::Cut {
+                    code: ABNORMAL,
+                    at_us: now_us,
+                },
+            ),
+            Some(Phase::Closing(why)) => self.closed(lane, now_us, why, true),
+        }
+    }
+
+    fn incoming(&mut self, lane: &Lane, incoming: Incoming) {
+        let now_us = lane.job().clock.now_us();
+        match incoming {
+            Incoming::Text(text, stamp_ns) => {
+                let at_us = lane.received(stamp_ns);
+                self.frame(lane, &text, at_us);
+            }
+            Incoming::Other => lane.received_other(),
+            Incoming::Ended => self.cut_off(lane, now_us),
+            Incoming::Closing(code) => {
+                let phase = self.link.as_ref().map(|link| link.phase);
+                match phase {
+                    Some(Phase::Opening) => {
+                        self.end(lane, now_us, End::Failed(refused_label(code)));
+                    }
+                    Some(Phase::Open) => {
+                        // The reply goes out with the next read; then the server ends TCP.
+                        let at_us = now_us;
+                        self.begin_close(lane, now_us, Why::Cut { code, at_us });
+                    }
+                    Some(Phase::Closing(_)) | None => {}
+                }
+            }
+        }
+    }
+
+    fn frame(&mut self, lane: &Lane, text: &str, at_us: u64) {
+        let visit = self.visit;
+        let number = |id: &str| lane.job().message_number(&visit, id);
+        let finding = match ServerFrame::parse(text) {
+            Ok(ServerFrame::TaskQueued {
+                task,
+                client_message_id: Some(id),
+            }) => match number(&id) {
+                Some(number) => self.ledger.queued(Some(number), task.0, at_us),
+                None => Finding::Unexpected,
+            },
+            Ok(ServerFrame::TaskQueued { task, .. }) => self.ledger.queued(None, task.0, at_us),
+            Ok(ServerFrame::ProcessingStarted { task }) => self.ledger.processing(task.0),
+            Ok(ServerFrame::Chunk { task, seq }) => self.ledger.chunk(task.0, seq, at_us),
+            Ok(ServerFrame::Complete { task, chunks }) => {
+                self.ledger.complete(task.0, chunks, at_us)
+            }
+            Ok(ServerFrame::Connected) => self.connected(lane, at_us),
+            Ok(ServerFrame::Pong) => self.pong(lane, at_us),
+            Ok(ServerFrame::TokenExpiringSoon) => {
+                if let Some(link) = self.link.as_mut() {
+                    link.renew_us = link.renew_us.min(at_us);
+                }
+                Finding::Fine
+            }
+            Ok(ServerFrame::Error(error)) => self.error(lane, error, at_us),
+            Ok(ServerFrame::Message) => Finding::Unexpected,
+            Err(_) => {
+                lane.recorder().borrow_mut().error(at_us, "bad frame");
+                Finding::Unexpected
+            }
+        };
+        self.found(lane, finding, at_us);
+    }
+
+    fn found(&mut self, lane: &Lane, finding: Finding, at_us: u64) {
+        let (job, visit) = (lane.job(), self.visit);
+        let mut recorder = lane.recorder().borrow_mut();
+        match finding {
+            Finding::Fine => {}
+            Finding::Queued { service_us } => recorder.service(Stage::TaskQueued, service_us),
+            Finding::FirstChunk { service_us } => recorder.service(Stage::FirstChunk, service_us),
+            Finding::Done {
+                settled,
+                service_us,
+            } => {
+                recorder.service(Stage::Complete, service_us);
+                recorder.settle(&settled, || job.author(&visit, Some(settled.number)));
+                self.conduct.answered(at_us);
+            }
+            Finding::Duplicated { number } => {
+                recorder.repeated(at_us, || job.author(&visit, Some(number)));
+            }
+            Finding::Unexpected => recorder.unexpected(at_us, || job.author(&visit, None)),
+        }
+    }
+
+    fn connected(&mut self, lane: &Lane, at_us: u64) -> Finding {
+        let now_us = lane.job().clock.now_us();
+        let heartbeat_us = lane.job().load.heartbeat_us;
+        let Some(link) = self.link.as_mut().filter(|l| l.phase == Phase::Opening) else {
+            return Finding::Unexpected;
+        };
+        link.phase = Phase::Open;
+        link.ready_us = now_us;
+        if heartbeat_us > 0 {
+            link.next_ping_us = now_us + heartbeat_us;
+        }
+        lane.opening(-1);
+        let begun_us = link.begun_us;
+        let (stage, intended_us) = match self.cut_us.take() {
+            Some(cut_us) => (Stage::Reconnect, cut_us),
+            None => (Stage::SessionReady, self.missing_us),
+        };
+        if stage == Stage::Reconnect {
+            lane.reconnecting(-1);
+        }
+        let span = Span {
+            intended_us,
+            begun_us,
+            end_us: at_us,
+        };
+        let mut recorder = lane.recorder().borrow_mut();
+        recorder.session_stage(stage, span);
+        recorder.session(at_us).opened += 1;
+        recorder.counters().socket_opened();
+        drop(recorder);
+        self.conduct.opened(now_us);
+        self.ledger.new_socket();
+        Finding::Fine
+    }
+
+    fn pong(&mut self, lane: &Lane, at_us: u64) -> Finding {
+        let ping = self.link.as_mut().and_then(|link| link.ping.take());
+        let Some((intended_us, begun_us)) = ping else {
+            return Finding::Unexpected;
+        };
+        let span = Span {
+            intended_us,
+            begun_us,
+            end_us: at_us,
+        };
+        let mut recorder = lane.recorder().borrow_mut();
+        recorder.session_stage(Stage::Heartbeat, span);
+        Finding::Fine
+    }
+
+    fn error(&mut self, lane: &Lane, error: ErrorFrame<'_>, at_us: u64) -> Finding {
+        let (job, visit) = (lane.job(), self.visit);
+        let (label, passing) = code_label(&error.code);
+        lane.recorder().borrow_mut().error(at_us, label);
+        let number = match error.client_message_id.as_deref() {
+            Some(id) => match job.message_number(&visit, id) {
+                Some(number) => Some(number),
+                None => return Finding::Unexpected,
+            },
+            None => None,
+        };
+        let refusal = match error.task.filter(|_| &*error.code == "lost") {
+            Some(task) => self.ledger.told_lost(task.0, at_us),
+            None if passing => {
+                let asked_us = error.retry_after_us.unwrap_or(0);
+                let jitter = &mut self.retry_jitter;
+                let plan = &job.load.reconnect;
+                let wait_us = |nth| backoff_us(plan, nth, asked_us, jitter);
+                self.ledger.refused(number, at_us, wait_us)
+            }
+            None => self.ledger.refused_for_good(number, at_us),
+        };
+        match refusal {
+            Refusal::Again { .. } => lane.unavailable(),
+            Refusal::Ended(end) => {
+                let mut recorder = lane.recorder().borrow_mut();
+                recorder.settle(&end, || job.author(&visit, Some(end.number)));
+                self.conduct.answered(at_us);
+            }
+            Refusal::Moot => {}
+            Refusal::Unexpected => return Finding::Unexpected,
+        }
+        Finding::Fine
+    }
+}
+
+/// The label of an `error` event, and whether the same message may pass later.
+fn code_label(code: &str) -> (&'static str, bool) {
+    match code {
+        "unavailable" => ("unavailable", true),
+        "rate_limited" => ("rate_limited", true),
+        "busy" => ("busy", true),
+        "too_long" => ("too_long", false),
+        "empty" => ("empty", false),
+        "bad_frame" => ("bad_frame", false),
+        "lost" => ("lost", false),
+        _ => ("error: other code", false),
+    }
+}
+
+/// The label of a socket that was closed before `connected`.
+fn refused_label(code: u16) -> &'static str {
+    match code {
+        1001 => "refused 1001",
+        1011 => "refused 1011",
+        1013 => "refused 1013",
+        4001 => "refused 4001",
+        4003 => "refused 4003",
+        4401 => "refused 4401",
+        4403 => "refused 4403",
+        _ => "refused: other code",
+    }
+}

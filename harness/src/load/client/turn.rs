@@ -1,0 +1,226 @@
+//! This module is what a client does when a moment has come: send, send again, beat, leave.
+//!
+//! **Units:** microseconds since load start.
+
+use super::{CLOSING_US, Client, End, Phase, Why};
+use crate::client::wire;
+use crate::load::lane::Lane;
+use crate::plan::seed::text_length;
+use crate::record::ledger::Attempt;
+
+/// Sends of one client before others have their turn.
+const SENDS_PER_TURN: usize = 32;
+/// How long a client that wants to leave goes on talking while it waits for a lull.
+const LULL_US: u64 = 2_000_000;
+
+impl Client {
+    /// Does what is due and asks the pacer for the next turn.
+    pub(in crate::load) fn turn(&mut self, lane: &Lane, now_us: u64) {
+        let phase = self
+            .link
+            .as_ref()
+            .map(|link| (link.phase, link.deadline_us));
+        match phase {
+            None => return,
+            Some((Phase::Opening, deadline_us)) => {
+                if lane.cancelled() || now_us >= deadline_us {
+                    self.end(lane, now_us, End::Failed("connected timeout"));
+                }
+            }
+            Some((Phase::Open, _)) => self.turn_open(lane, now_us),
+            Some((Phase::Closing(why), deadline_us)) => {
+                if now_us >= deadline_us {
+                    self.closed(lane, now_us, why, false);
+                }
+            }
+        }
+        self.rearm(lane);
+    }
+
+    fn turn_open(&mut self, lane: &Lane, now_us: u64) {
+        if lane.cancelled() {
+            return self.begin_close(lane, now_us, Why::Finish);
+        }
+        let mut budget = SENDS_PER_TURN;
+        while budget > 0 && !self.holds_back(now_us) {
+            let Some(intended_us) = self.conduct.take_due(now_us) else {
+                break;
+            };
+            self.intend(lane, intended_us, now_us);
+            budget -= 1;
+        }
+        for _ in 0..SENDS_PER_TURN {
+            let Some(attempt) = self.ledger.next_attempt(now_us) else {
+                break;
+            };
+            if !self.send(lane, attempt) {
+                return;
+            }
+        }
+        if !self.beat(lane, now_us) {
+            return;
+        }
+        let waiting = self.ledger.waiting(now_us) > 0;
+        let stay_end_us = lane.job().stay_end_us(&self.visit);
+        if now_us >= self.visit.end_us {
+            let unsaid = self.conduct.next_send_us() < self.visit.end_us;
+            if now_us >= stay_end_us || !(waiting || unsaid) {
+                self.begin_close(lane, now_us, Why::Finish);
+            }
+        } else if let Some(wish_us) = self.wish_us(now_us)
+            && (!waiting || now_us >= wish_us + LULL_US + lane.job().load.drain_us)
+        {
+            self.begin_close(lane, now_us, Why::ComeBack);
+        }
+    }
+
+    /// Since when the client wants to leave its session.
+    fn wish_us(&self, now_us: u64) -> Option<u64> {
+        let renew_us = self.link.as_ref().map_or(u64::MAX, |link| link.renew_us);
+        let wish_us = self.conduct.leave_us().min(renew_us);
+        (wish_us <= now_us).then_some(wish_us)
+    }
+
+    /// It has wanted to leave for long, but never found a lull: it stops talking to make one.
+    fn holds_back(&self, now_us: u64) -> bool {
+        let wish_us = self.wish_us(now_us);
+        now_us < self.visit.end_us && wish_us.is_some_and(|wish| now_us >= wish + LULL_US)
+    }
+
+    /// Puts an attempt on the socket. `false`: the socket is gone.
+    fn send(&mut self, lane: &Lane, attempt: Attempt) -> bool {
+        let Some(link) = self.link.as_mut() else {
+            return false;
+        };
+        let job = lane.job();
+        let message = &job.load.message;
+        let (min, max) = (message.length_min, message.length_max);
+        let length = text_length(job.seed, self.visit.number, attempt.number, min, max);
+        let id = job.message_id(&self.visit, attempt.number);
+        let frame = wire::chat_message(length, &id);
+        let written_us = job.clock.now_us();
+        let Ok(flushed) = link.socket.send(frame) else {
+            self.cut_off(lane, written_us);
+            return false;
+        };
+        link.unflushed |= !flushed;
+        let ready_us = link.ready_us;
+        if link.unflushed {
+            self.wake();
+        }
+        self.ledger.sent(attempt.number, written_us);
+        lane.sent();
+        if attempt.first {
+            let mut recorder = lane.recorder().borrow_mut();
+            recorder.first_send(attempt.intended_us, ready_us, written_us);
+        }
+        true
+    }
+
+    /// Sends the heartbeat if it is due. `false`: the socket is gone.
+    fn beat(&mut self, lane: &Lane, now_us: u64) -> bool {
+        let Some(link) = self.link.as_mut() else {
+            return false;
+        };
+        if link.next_ping_us > now_us {
+            return true;
+        }
+        let intended_us = link.next_ping_us;
+        if link.ping.is_some() {
+            let mut recorder = lane.recorder().borrow_mut();
+            recorder.error(now_us, "heartbeat unanswered");
+        }
+        let heartbeat_us = lane.job().load.heartbeat_us.max(1);
+        let passed = (now_us - intended_us) / heartbeat_us + 1;
+        link.next_ping_us = intended_us + passed * heartbeat_us;
+        link.ping = Some((intended_us, lane.job().clock.now_us()));
+        match link.socket.send(wire::PING) {
+            Ok(true) => true,
+            Ok(false) => {
+                link.unflushed = true;
+                self.wake();
+                true
+            }
+            Err(_) => {
+                self.cut_off(lane, now_us);
+                false
+            }
+        }
+    }
+
+    /// Begins the orderly end of the socket.
+    pub(super) fn begin_close(&mut self, lane: &Lane, now_us: u64, why: Why) {
+        let Some(link) = self.link.as_mut() else {
+            return;
+        };
+        link.phase = Phase::Closing(why);
+        link.deadline_us = now_us + CLOSING_US;
+        match link.socket.close() {
+            Ok(flushed) => link.unflushed |= !flushed,
+            Err(_) => return self.closed(lane, now_us, why, false),
+        }
+        // The session task waits for the server's answer.
+        self.wake();
+    }
+
+    /// The close handshake is over, or took too long.
+    pub(super) fn closed(&mut self, lane: &Lane, now_us: u64, why: Why, orderly: bool) {
+        let end = match why {
+            Why::Finish => End::Finished { orderly },
+            Why::ComeBack => End::ComeBack { orderly },
+            Why::Cut { code, at_us } => End::Cut { code, at_us },
+        };
+        self.end(lane, now_us, end);
+    }
+
+    fn wake(&self) {
+        let waker = self.link.as_ref().and_then(|link| link.waker.as_ref());
+        if let Some(waker) = waker {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Asks the pacer for the next moment at which something is to be done.
+    pub(super) fn rearm(&mut self, lane: &Lane) {
+        let Some(link) = self.link.as_ref() else {
+            return;
+        };
+        let next_us = match link.phase {
+            Phase::Opening | Phase::Closing(_) => link.deadline_us,
+            Phase::Open => self.next_open_us(lane),
+        };
+        let next_ns = lane.job().clock.monotonic_ns_at(next_us);
+        if next_ns < self.armed_ns {
+            self.armed_ns = next_ns;
+            lane.call_at(next_ns, &self.visit);
+        }
+    }
+
+    fn next_open_us(&self, lane: &Lane) -> u64 {
+        let now_us = lane.job().clock.now_us();
+        let (ping_us, renew_us) = self.link.as_ref().map_or((u64::MAX, u64::MAX), |link| {
+            (link.next_ping_us, link.renew_us)
+        });
+        let send_us = if self.holds_back(now_us) {
+            u64::MAX
+        } else {
+            self.conduct.next_send_us()
+        };
+        let stay_us = if now_us < self.visit.end_us {
+            self.visit.end_us
+        } else {
+            lane.job().stay_end_us(&self.visit)
+        };
+        let wish_us = self.conduct.leave_us().min(renew_us);
+        let leave_us = [0, LULL_US, LULL_US + lane.job().load.drain_us]
+            .into_iter()
+            .map(|after_us| wish_us.saturating_add(after_us))
+            .find(|&moment| moment > now_us)
+            .unwrap_or(u64::MAX);
+        let attempt_us = self.ledger.next_attempt_us(now_us);
+        [ping_us, send_us, stay_us, leave_us, attempt_us]
+            .into_iter()
+            .min()
+            .unwrap_or(u64::MAX)
+    }
+}

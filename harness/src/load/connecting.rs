@@ -1,0 +1,77 @@
+//! This module opens sessions for a lane, a bounded number at a time.
+//!
+//! **In:** [`OpenRequest`]s. **Out:** sockets handed to the lane, or [`SessionEnd::Failed`].
+//!
+//! A few connector tasks take requests from one queue: a task is as large as the largest wait of
+//! its life, so thousands of clients must not each carry a connect.
+
+use std::rc::Rc;
+
+use super::job::{OpenRequest, SessionEnd, answer};
+use super::lane::Lane;
+use crate::client::connector::{ConnectError, Destination, Opened, open};
+use crate::record::recorder::Span;
+use crate::stage::Stage;
+
+/// Connects under way at once, per lane.
+pub(super) const CONNECTORS_MAX: usize = 64;
+
+/// Takes requests until there are none.
+pub(super) async fn connector(lane: Rc<Lane>) {
+    while let Some(request) = lane.next_request() {
+        let job = lane.job();
+        let limit = job.clock.until(request.deadline_us);
+        let result = tokio::select! {
+            result = tokio::time::timeout(limit, connect(&lane, &request)) => result.ok(),
+            () = job.cancel.cancelled() => None,
+        };
+        match result {
+            Some(Ok(opened)) => {
+                stages(&lane, &request, &opened);
+                Lane::install(&lane, request, opened.socket);
+            }
+            Some(Err(error)) => lane.connect_failed(request, error.label()),
+            None => lane.connect_failed(request, "connect timeout"),
+        }
+    }
+    lane.connector_done();
+}
+
+async fn connect(lane: &Lane, request: &OpenRequest) -> Result<Opened, ConnectError> {
+    let job = lane.job();
+    let visit = &job.visits[request.number as usize];
+    let conversation = job.conversation(visit);
+    open(Destination {
+        address: job.target.address,
+        host_header: &job.target.host_header,
+        conversation: &conversation,
+        credential: job.load.session.credential,
+        secret: &request.secret,
+        source: job.source(visit),
+    })
+    .await
+}
+
+fn stages(lane: &Lane, request: &OpenRequest, opened: &Opened) {
+    let clock = lane.job().clock;
+    let mut recorder = lane.recorder().borrow_mut();
+    let steps = [
+        (Stage::Tcp, opened.tcp_begun_ns, opened.tcp_done_ns),
+        (Stage::Upgrade, opened.tcp_done_ns, opened.upgrade_done_ns),
+    ];
+    for (stage, begun_ns, end_ns) in steps {
+        recorder.session_stage(
+            stage,
+            Span {
+                intended_us: request.intended_us,
+                begun_us: clock.at_us(begun_ns),
+                end_us: clock.at_us(end_ns),
+            },
+        );
+    }
+}
+
+/// Answers a request whose session will not be opened because everything ends.
+pub(super) fn turn_away(request: OpenRequest) {
+    answer(request.reply, SessionEnd::Finished);
+}

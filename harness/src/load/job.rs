@@ -1,0 +1,177 @@
+//! This module holds what goose users and lanes both need to know of a run, and the two messages
+//! that pass between them.
+//!
+//! **Units:** microseconds since load start.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use super::attack::Target;
+use crate::clock::RunClock;
+use crate::plan::seed::Stream;
+use crate::plan::visit::Visit;
+use crate::plan::{Jitter, LoadPlan, ReconnectPlan};
+use crate::record::counters::Counters;
+use crate::record::fault::FaultBoard;
+use crate::record::recorder::Author;
+
+/// Connections from one source address to one destination, past which `connect` slows down.
+const PORTS_PER_SOURCE: u32 = 10_000;
+/// Sockets per client that count towards it: a reconnecting client may hold two for a moment.
+const SOCKETS_PER_CLIENT: u32 = 2;
+
+/// A run, as the load sees it.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub seed: u64,
+    pub interval_us: u64,
+    pub load: LoadPlan,
+    pub visits: Vec<Visit>,
+    pub target: Target,
+    /// Tells this run's conversations and message ids from those of any other.
+    pub tag: String,
+    pub clock: RunClock,
+    pub counters: Arc<Counters>,
+    pub board: Arc<FaultBoard>,
+    /// Ends everything early.
+    pub cancel: CancellationToken,
+}
+
+/// From a goose user to its lane.
+#[derive(Debug)]
+pub(super) enum Command {
+    /// Open a session.
+    Open(Box<OpenRequest>),
+    /// The client of that stay gave up or went.
+    Left { number: u32 },
+}
+
+/// A session to be opened.
+#[derive(Debug)]
+pub(super) struct OpenRequest {
+    /// Which stay.
+    pub number: u32,
+    /// Connection token or access token.
+    pub secret: String,
+    /// When this attempt should have begun: its steps' response times count from here.
+    pub intended_us: u64,
+    /// When it did.
+    pub begun_us: u64,
+    /// `connected` must have come by then.
+    pub deadline_us: u64,
+    pub reply: oneshot::Sender<SessionEnd>,
+}
+
+/// From a lane to the goose user: how a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SessionEnd {
+    /// The stay is over; every message has its end.
+    Finished,
+    /// `connected` did not come.
+    Failed {
+        label: &'static str,
+        at_us: u64,
+        /// Nothing is left to be said or heard in this stay.
+        idle: bool,
+    },
+    /// The server or the network ended it.
+    Cut { at_us: u64, idle: bool },
+    /// The client ended it and wants another.
+    ComeBack {
+        at_us: u64,
+        /// The credential behind it ends soon: log in again.
+        renew: bool,
+    },
+}
+
+/// Tells a goose user how its session ended.
+pub(super) fn answer(reply: oneshot::Sender<SessionEnd>, end: SessionEnd) {
+    if reply.send(end).is_err() {
+        tracing::trace!("a user was gone before its session");
+    }
+}
+
+impl Job {
+    /// When the last answer may arrive.
+    pub(super) fn end_us(&self) -> u64 {
+        self.load.load_us().saturating_add(self.load.drain_us)
+    }
+
+    /// When the last answer of a stay may arrive.
+    pub(super) fn stay_end_us(&self, visit: &Visit) -> u64 {
+        visit.end_us.saturating_add(self.load.drain_us)
+    }
+
+    /// The account of a stay's client.
+    pub(super) fn account(&self, visit: &Visit) -> String {
+        format!("{}{:06}", self.target.users_prefix, visit.client + 1)
+    }
+
+    /// The conversation of a stay. A client that comes back later begins a new one, so that
+    /// answers it left behind are not taken for strangers'.
+    pub(super) fn conversation(&self, visit: &Visit) -> String {
+        format!("{}-{}", self.tag, visit.number)
+    }
+
+    pub(super) fn message_id(&self, visit: &Visit, number: u32) -> String {
+        format!("{}-{}-{number}", self.tag, visit.number)
+    }
+
+    /// Number of the message with that id, where it is one of this stay.
+    pub(super) fn message_number(&self, visit: &Visit, id: &str) -> Option<u32> {
+        let (conversation, number) = id.rsplit_once('-')?;
+        let (tag, stay) = conversation.rsplit_once('-')?;
+        let own = tag == self.tag && stay.parse() == Ok(visit.number);
+        number.parse().ok().filter(|_| own)
+    }
+
+    pub(super) fn author(&self, visit: &Visit, number: Option<u32>) -> Author {
+        Author {
+            client: visit.client,
+            conversation: self.conversation(visit),
+            client_message_id: number.map_or_else(String::new, |n| self.message_id(visit, n)),
+        }
+    }
+
+    /// Address a stay connects from: on loopback, spread so that no source runs out of ports.
+    pub(super) fn source(&self, visit: &Visit) -> Option<SocketAddr> {
+        let IpAddr::V4(address) = self.target.address.ip() else {
+            return None;
+        };
+        if !address.is_loopback() {
+            return None;
+        }
+        let sockets = self.load.clients.saturating_mul(SOCKETS_PER_CLIENT);
+        let sources = sockets.div_ceil(PORTS_PER_SOURCE).clamp(1, 200);
+        let last = u8::try_from(2 + visit.number % sources).unwrap_or(2);
+        Some(SocketAddr::from((Ipv4Addr::new(127, 0, 0, last), 0)))
+    }
+}
+
+/// How long to wait before try number `nth` (from 1): exponential, capped, with jitter, and on top
+/// of what the server asked for.
+///
+/// The server's wait is added rather than taken as a lower bound: with full jitter, five draws may
+/// all be near zero, and a client must not use up its tries in an outage it was told to sit out.
+pub(super) fn backoff_us(
+    plan: &ReconnectPlan,
+    nth: u16,
+    asked_us: u64,
+    jitter: &mut Stream,
+) -> u64 {
+    let grown = plan.first_us as f64 * plan.factor.powi(i32::from(nth.max(1)) - 1);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "capped just below, and a plan's factor is not negative"
+    )]
+    let span_us = grown.min(plan.cap_us as f64) as u64;
+    let draw_us = match plan.jitter {
+        Jitter::Full => jitter.below(span_us + 1),
+        Jitter::None => span_us,
+    };
+    asked_us.saturating_add(draw_us)
+}

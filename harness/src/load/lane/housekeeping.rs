@@ -1,0 +1,87 @@
+//! This module is what a lane does a few times a second: marks deadlines, publishes, measures
+//! itself.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::Lane;
+use crate::clock::{monotonic_ns, thread_cpu_ns, wall_ns};
+
+/// How often.
+pub(super) const EVERY: Duration = Duration::from_millis(250);
+/// Calls per second.
+const PER_S: usize = 4;
+
+/// What the last second looked like.
+#[derive(Debug, Default)]
+pub(super) struct Housekeeping {
+    /// Attempts, processor time and clock at the last [`PER_S`] calls.
+    marks: [Mark; PER_S],
+    calls: usize,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Mark {
+    sent: u64,
+    cpu_ns: u64,
+    at_ns: u64,
+}
+
+impl Housekeeping {
+    pub(super) fn call(&mut self, lane: &Lane) {
+        lane.set_wall_offset();
+        let now_us = lane.job.clock.now_us();
+        let mut oldest_us = u64::MAX;
+        for client in lane.present() {
+            let oldest = client.borrow_mut().expire(lane, now_us);
+            oldest_us = oldest_us.min(oldest.unwrap_or(u64::MAX));
+        }
+        let counters = &lane.job.counters;
+        let index = usize::from(lane.index);
+        if let Some(gauge) = counters.oldest_us.get(index) {
+            gauge.store(oldest_us, Ordering::Relaxed);
+        }
+        lane.recorder.borrow_mut().publish_recent();
+        let mark = Mark {
+            sent: lane.sent.get(),
+            cpu_ns: thread_cpu_ns(),
+            at_ns: monotonic_ns(),
+        };
+        let before = std::mem::replace(&mut self.marks[self.calls % PER_S], mark);
+        self.calls += 1;
+        if self.calls > PER_S {
+            let passed_ns = (mark.at_ns - before.at_ns).max(1);
+            let per_s = |count: u64| u128::from(count) * 1_000_000_000 / u128::from(passed_ns);
+            let sent = per_s(mark.sent - before.sent);
+            lane.sent_per_s.set(u64::try_from(sent).unwrap_or(u64::MAX));
+            let busy_ns = mark.cpu_ns.saturating_sub(before.cpu_ns);
+            let permille = u128::from(busy_ns) * 1_000 / u128::from(passed_ns);
+            if let Some(gauge) = counters.lane_busy_permille.get(index) {
+                gauge.store(u64::try_from(permille).unwrap_or(0), Ordering::Relaxed);
+            }
+        }
+        lane.reap();
+    }
+}
+
+impl Lane {
+    /// Where the wall clock stands against the monotonic one. Asked again and again, so that a
+    /// clock that is being slewed does not pull receive stamps away.
+    pub(super) fn set_wall_offset(&self) {
+        let before_ns = monotonic_ns();
+        let wall_ns = wall_ns();
+        let middle_ns = before_ns + (monotonic_ns() - before_ns) / 2;
+        self.wall_offset_ns.set(wall_ns.saturating_sub(middle_ns));
+    }
+
+    /// Lets go of tasks that have ended.
+    fn reap(&self) {
+        let mut tasks = self.tasks.borrow_mut();
+        while let Some(ended) = tasks.try_join_next() {
+            if let Err(error) = ended {
+                // A bug of ours; the messages of its client are settled at the end all the same.
+                tracing::error!(%error, "a session task ended in a panic");
+            }
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! This module is the thread under a lane: start, commands, end.
+
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::Lane;
+use super::housekeeping::{EVERY, Housekeeping};
+use crate::load::job::{Command, Job};
+use crate::record::recording::Recording;
+
+/// Commands on their way to a lane.
+const COMMANDS_MAX: usize = 1024;
+/// How long a lane may take to give its notebook away.
+const FINISH_LIMIT: Duration = Duration::from_secs(10);
+/// How often a lane's runtime looks at sockets while tasks keep it busy, in task turns.
+const EVENT_INTERVAL: u32 = 61;
+
+/// Why a lane did not do its work.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LaneError {
+    #[error("a session thread could not be started: {0}")]
+    Start(#[source] io::Error),
+    #[error("a session thread broke down: {0}")]
+    Broke(#[source] io::Error),
+    #[error("a session thread ended without its records")]
+    Gone,
+    #[error("a session thread did not give its records away within {} s", FINISH_LIMIT.as_secs())]
+    Stuck,
+}
+
+/// A running lane.
+#[derive(Debug)]
+pub(in crate::load) struct LaneHandle {
+    commands: mpsc::Sender<Command>,
+    finish: oneshot::Sender<u64>,
+    recording: oneshot::Receiver<Result<Recording, io::Error>>,
+    thread: JoinHandle<()>,
+}
+
+impl LaneHandle {
+    pub(in crate::load) fn start(job: Arc<Job>, index: u16) -> Result<Self, LaneError> {
+        let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
+        let (finish, finished) = oneshot::channel();
+        let (give, recording) = oneshot::channel();
+        let thread = std::thread::Builder::new()
+            .name(format!("lane-{index}"))
+            .spawn(move || {
+                let result = serve(job, index, inbox, finished);
+                // Nobody waits for it when the run has already failed.
+                drop(give.send(result));
+            })
+            .map_err(LaneError::Start)?;
+        Ok(Self {
+            commands,
+            finish,
+            recording,
+            thread,
+        })
+    }
+
+    pub(in crate::load) fn commands(&self) -> mpsc::Sender<Command> {
+        self.commands.clone()
+    }
+
+    /// Settles what is open as of `end_us` and takes the notebook.
+    pub(in crate::load) async fn finish(self, end_us: u64) -> Result<Recording, LaneError> {
+        drop(self.commands);
+        if self.finish.send(end_us).is_err() {
+            tracing::error!("a session thread ended before the run; its error follows");
+        }
+        let answer = tokio::time::timeout(FINISH_LIMIT, self.recording).await;
+        let recording = match answer {
+            Err(_) => return Err(LaneError::Stuck),
+            Ok(Err(_)) => return Err(LaneError::Gone),
+            Ok(Ok(result)) => result.map_err(LaneError::Broke)?,
+        };
+        // It has nothing left to do but to return.
+        drop(self.thread.join());
+        Ok(recording)
+    }
+}
+
+fn serve(
+    job: Arc<Job>,
+    index: u16,
+    inbox: mpsc::Receiver<Command>,
+    finished: oneshot::Receiver<u64>,
+) -> Result<Recording, io::Error> {
+    // Without it the kernel may wake this thread 50 µs late.
+    nix::sys::prctl::set_timerslack(1)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .event_interval(EVENT_INTERVAL)
+        .build_local(tokio::runtime::LocalOptions::default())?;
+    runtime.block_on(async move {
+        let lane = Rc::new(Lane::new(job, index)?);
+        run(&lane, inbox, finished).await
+    })
+}
+
+async fn run(
+    lane: &Rc<Lane>,
+    mut inbox: mpsc::Receiver<Command>,
+    mut finished: oneshot::Receiver<u64>,
+) -> Result<Recording, io::Error> {
+    lane.set_wall_offset();
+    let mut housekeeping = Housekeeping::default();
+    let mut ticks = tokio::time::interval(EVERY);
+    let cancel = lane.job.cancel.clone();
+    let pacer = Rc::clone(lane);
+    let mut pace = std::pin::pin!(pacer.pace());
+    let mut inbox_open = true;
+    loop {
+        tokio::select! {
+            result = &mut pace => result?,
+            command = inbox.recv(), if inbox_open => match command {
+                Some(command) => lane.command(command),
+                None => inbox_open = false,
+            },
+            _ = ticks.tick() => housekeeping.call(lane),
+            () = cancel.cancelled(), if !lane.cancelled() => lane.cancel(),
+            end_us = &mut finished => {
+                let end_us = end_us.unwrap_or_else(|_| lane.job.clock.now_us());
+                lane.tasks.borrow_mut().abort_all();
+                return Ok(lane.finish(end_us));
+            }
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! This module is the life of one goose user: one client during one stay.
+//!
+//! **In:** its place in the order of starts. **Out:** nothing; its sessions run on a lane.
+//!
+//! ```text
+//! wait for the start → login → [ token → session on a lane ] again and again → wait for goose's Exit
+//! ```
+//!
+//! The client model is that of the wire contract, section 6: after an abnormal close a new token,
+//! exponential backoff, a bounded number of tries, then it gives up. A 503's `Retry-After` is
+//! added to the backoff, so that a client does not use up its tries in an outage it was told of.
+//!
+//! goose does not interrupt a transaction, and runs one that returns early again at once. So a life
+//! ends by the plan's clock, and one that is over waits for goose's signal in small steps.
+//!
+//! **Units:** microseconds since load start.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use goose::goose::GooseUser;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::job::{Command, Job, OpenRequest, SessionEnd, backoff_us};
+use super::token::{Denied, Granted, login, token};
+use crate::plan::Credential;
+use crate::plan::seed::{Purpose, Stream};
+use crate::plan::visit::Visit;
+use crate::record::recorder::{Recorder, Span};
+use crate::stage::Stage;
+
+/// How often a life that is over lets goose look for its Exit.
+const PARKED: Duration = Duration::from_millis(250);
+/// The same when the run is ending.
+const PARKED_AT_END: Duration = Duration::from_millis(20);
+/// How long after its deadline a lane may keep a user waiting before the user goes on alone.
+const LANE_LATE_US: u64 = 5_000_000;
+
+/// What all lives share.
+#[derive(Debug)]
+pub(super) struct Society {
+    pub job: Arc<Job>,
+    pub lanes: Vec<mpsc::Sender<Command>>,
+    /// The notebook of the HTTP requests.
+    pub desk: Mutex<Recorder>,
+    /// Stays whose life has begun: goose runs a life again that returns before its Exit.
+    pub begun: Vec<AtomicBool>,
+    /// How many stays have begun by the clock.
+    pub started: watch::Receiver<u32>,
+    /// No life goes on after this.
+    pub over: CancellationToken,
+}
+
+/// How an attempt at a session ended.
+enum Attempt {
+    Ended(SessionEnd),
+    /// No credential.
+    Denied(Denied),
+}
+
+/// What a life keeps between its sessions.
+struct Life {
+    visit: Visit,
+    account: String,
+    /// The access token, while it is believed good.
+    access: Option<String>,
+    jitter: Stream,
+    /// Tries since the last session that followed a backoff.
+    tries: u16,
+    /// The last session was cut off.
+    after_cut: bool,
+}
+
+/// Lives the life of a goose user, once; returns at once when it is over.
+pub(super) async fn live(user: &mut GooseUser, society: &Society) {
+    let place = user.weighted_users_index;
+    let visit = society.job.visits.get(place).copied();
+    let first_time = society
+        .begun
+        .get(place)
+        .is_some_and(|begun| !begun.swap(true, Ordering::Relaxed));
+    let Some(visit) = visit.filter(|_| first_time) else {
+        return park(society, visit).await;
+    };
+    if !society.wait_for_start(&visit).await {
+        return;
+    }
+    // Boxed: goose holds a user's future for its whole life.
+    Box::pin(stay(user, society, visit)).await;
+    society.leave(&visit).await;
+}
+
+/// Waits until goose may have something to say.
+async fn park(society: &Society, visit: Option<Visit>) {
+    let now_us = society.job.clock.now_us();
+    let rest = match visit {
+        Some(visit) if now_us < visit.end_us => society.job.clock.until(visit.end_us),
+        _ => PARKED,
+    };
+    if society.over.is_cancelled() {
+        tokio::time::sleep(PARKED_AT_END).await;
+    } else {
+        society.sleep(rest).await;
+    }
+}
+
+async fn stay(user: &mut GooseUser, society: &Society, visit: Visit) {
+    let job = &society.job;
+    let mut life = Life {
+        visit,
+        account: job.account(&visit),
+        access: None,
+        jitter: Stream::new(job.seed, Purpose::Backoff, visit.number),
+        tries: 0,
+        after_cut: false,
+    };
+    let mut intended_us = visit.start_us;
+    while !society.over.is_cancelled() {
+        let attempt = attempt(user, society, &mut life, intended_us).await;
+        let now_us = job.clock.now_us();
+        let (from_us, asked_us, idle) = match attempt {
+            Attempt::Ended(SessionEnd::Finished) => return,
+            Attempt::Ended(SessionEnd::ComeBack { at_us, renew }) => {
+                life.tries = 0;
+                life.after_cut = false;
+                if renew {
+                    life.access = None;
+                }
+                intended_us = at_us;
+                continue;
+            }
+            Attempt::Ended(SessionEnd::Cut { at_us, idle }) => {
+                life.tries = 0;
+                life.after_cut = true;
+                (at_us, 0, idle)
+            }
+            Attempt::Ended(SessionEnd::Failed { label, at_us, idle }) => {
+                society.failed(at_us, label);
+                (at_us, 0, idle)
+            }
+            Attempt::Denied(denied) => {
+                society.failed(now_us, denied.label);
+                let idle = now_us >= visit.end_us;
+                (now_us, denied.retry_after_us, idle)
+            }
+        };
+        if life.tries >= job.load.reconnect.attempts {
+            society.gave_up(now_us);
+            return;
+        }
+        life.tries += 1;
+        let wait_us = backoff_us(&job.load.reconnect, life.tries, asked_us, &mut life.jitter);
+        intended_us = from_us.saturating_add(wait_us);
+        let last_us = if idle {
+            visit.end_us
+        } else {
+            job.stay_end_us(&visit)
+        };
+        if intended_us >= last_us || !society.sleep(job.clock.until(intended_us)).await {
+            return;
+        }
+    }
+}
+
+/// One attempt at a session: credential, then a lane.
+async fn attempt(
+    user: &mut GooseUser,
+    society: &Society,
+    life: &mut Life,
+    intended_us: u64,
+) -> Attempt {
+    let job = &society.job;
+    if life.after_cut {
+        society.at_desk(|desk| desk.session(intended_us).reconnect_attempts += 1);
+    }
+    let begun_us = job.clock.now_us();
+    let deadline_us = begun_us.saturating_add(job.load.session.connect_timeout_us);
+    // Boxed, so that the requests' state is not part of a life that mostly waits.
+    let secret = match Box::pin(credential(user, society, life, intended_us)).await {
+        Ok(secret) => secret,
+        Err(denied) => return Attempt::Denied(denied),
+    };
+    let (reply, answer) = oneshot::channel();
+    let request = OpenRequest {
+        number: life.visit.number,
+        secret,
+        intended_us,
+        begun_us,
+        deadline_us,
+        reply,
+    };
+    let command = Command::Open(Box::new(request));
+    if !society.tell(&life.visit, command).await {
+        return Attempt::Ended(SessionEnd::Finished);
+    }
+    // A lane that is gone has settled everything.
+    Attempt::Ended(answer.await.unwrap_or(SessionEnd::Finished))
+}
+
+/// The secret that opens the next socket.
+async fn credential(
+    user: &mut GooseUser,
+    society: &Society,
+    life: &mut Life,
+    intended_us: u64,
+) -> Result<String, Denied> {
+    let job = &society.job;
+    let mut fresh = life.access.is_none();
+    loop {
+        if life.access.is_none() {
+            let password = &job.target.password;
+            let granted = login(user, job.clock, &life.account, password).await;
+            life.access = Some(granted?.secret);
+        }
+        let Some(access) = life.access.as_deref() else {
+            continue;
+        };
+        if job.load.session.credential != Credential::ConnectionToken {
+            return Ok(access.to_owned());
+        }
+        let connection_id = job.conversation(&life.visit);
+        let asked_us = job.clock.now_us();
+        let result = token(user, job.clock, access, &connection_id).await;
+        society.token_answered(intended_us, asked_us, &result);
+        match result {
+            Ok(granted) => return Ok(granted.secret),
+            // The access token has run out: log in again, once.
+            Err(denied) if denied.unauthorized => {
+                life.access = None;
+                if fresh {
+                    return Err(denied);
+                }
+                fresh = true;
+            }
+            Err(denied) => return Err(denied),
+        }
+    }
+}
+
+impl Society {
+    /// Sleeps. `false`: the run is over.
+    async fn sleep(&self, time: Duration) -> bool {
+        tokio::select! {
+            () = tokio::time::sleep(time) => true,
+            () = self.over.cancelled() => false,
+        }
+    }
+
+    async fn wait_for_start(&self, visit: &Visit) -> bool {
+        let mut started = self.started.clone();
+        tokio::select! {
+            result = started.wait_for(|&started| started > visit.number) => result.is_ok(),
+            () = self.over.cancelled() => false,
+        }
+    }
+
+    /// `false`: the lane is gone, or the run is over.
+    async fn tell(&self, visit: &Visit, command: Command) -> bool {
+        let lane = visit.number as usize % self.lanes.len().max(1);
+        let Some(lane) = self.lanes.get(lane) else {
+            return false;
+        };
+        tokio::select! {
+            sent = lane.send(command) => sent.is_ok(),
+            () = self.over.cancelled() => false,
+        }
+    }
+
+    async fn leave(&self, visit: &Visit) {
+        let number = visit.number;
+        self.tell(visit, Command::Left { number }).await;
+    }
+
+    fn at_desk(&self, write: impl FnOnce(&mut Recorder)) {
+        if let Ok(mut desk) = self.desk.lock() {
+            write(&mut desk);
+        }
+    }
+
+    fn token_answered(&self, intended_us: u64, asked_us: u64, result: &Result<Granted, Denied>) {
+        let counters = &self.job.counters;
+        let now_us = self.job.clock.now_us();
+        self.at_desk(|desk| match result {
+            Ok(granted) => {
+                desk.token_request(granted.asked_us, granted.given_us);
+                counters.tokens.fetch_add(1, Ordering::Relaxed);
+                desk.session(granted.given_us).tokens_ok += 1;
+                let span = Span {
+                    intended_us,
+                    begun_us: granted.asked_us,
+                    end_us: granted.given_us,
+                };
+                desk.session_stage(Stage::Token, span);
+            }
+            Err(_) => {
+                desk.token_request(asked_us, now_us);
+                desk.session(now_us).tokens_failed += 1;
+            }
+        });
+    }
+
+    /// An attempt did not reach `connected`.
+    fn failed(&self, at_us: u64, label: &'static str) {
+        self.at_desk(|desk| {
+            desk.session(at_us).connects_failed += 1;
+            desk.error(at_us, label);
+        });
+    }
+
+    fn gave_up(&self, at_us: u64) {
+        let counters = &self.job.counters;
+        counters.clients_failed.fetch_add(1, Ordering::Relaxed);
+        self.at_desk(|desk| desk.session(at_us).clients_failed += 1);
+    }
+}

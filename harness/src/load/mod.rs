@@ -1,0 +1,26 @@
+//! This module puts the load on the target. Only here is goose named.
+//!
+//! **In:** the plan, a target, the run's clock and signals. **Out:** a `Recording`.
+//!
+//! ```text
+//! goose user (attack, life, token)      lane thread (lane, client, pacing, connecting)
+//!   waits for its start
+//!   login, token over HTTP   ── Open ──▶  TCP, upgrade, `connected`
+//!   sleeps                                sends, receives, records
+//!   next token, or the end   ◀─ SessionEnd ─  closed, cut, failed
+//! ```
+//!
+//! goose owns users, their ramp and every HTTP request; sockets live on lanes, where one thread
+//! serves thousands of them from one pacer. What a client says and remembers stays on its lane for
+//! its whole stay; only credentials travel.
+
+pub(crate) mod attack;
+mod behavior;
+mod client;
+mod connecting;
+mod job;
+mod lane;
+mod life;
+mod pacing;
+mod ramp;
+mod token;

@@ -1,0 +1,219 @@
+//! This module asks for credentials over HTTP, as a goose user, so that goose counts it too.
+//!
+//! **In:** an account or an access token. **Out:** an access token (`login`) or a connection token
+//! (`token`), or how the request failed.
+//!
+//! The access token travels as `Authorization: Bearer`, which needs no CSRF header. One HTTP
+//! client serves all users (a client each would cost 110 KiB and two files per user).
+
+use goose::goose::{GooseMethod, GooseRequest, GooseUser};
+use serde::{Deserialize, Serialize};
+
+use crate::client::wire::retry_after_us;
+use crate::clock::{RunClock, monotonic_ns};
+
+/// Names of the two requests in goose's metrics.
+const LOGIN: &str = "login";
+const TOKEN: &str = "token";
+const LOGIN_PATH: &str = "/api/auth/login/";
+const TOKEN_PATH: &str = "/api/v1/auth/ws-connection-token/";
+/// Longest answer that is read.
+const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// A credential and when it was asked for and given.
+#[derive(Debug)]
+pub(super) struct Granted {
+    pub secret: String,
+    pub asked_us: u64,
+    pub given_us: u64,
+}
+
+/// Why there is no credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Denied {
+    /// From a small fixed set.
+    pub label: &'static str,
+    /// The access token is not accepted (any more).
+    pub unauthorized: bool,
+    /// The server asked to wait that long.
+    pub retry_after_us: u64,
+}
+
+#[derive(Serialize)]
+struct LoginBody<'a> {
+    email: &'a str,
+    password: &'a str,
+}
+
+#[derive(Serialize)]
+struct TokenBody<'a> {
+    connection_id: &'a str,
+}
+
+#[derive(Deserialize)]
+struct LoginAnswer {
+    token: String,
+}
+
+#[derive(Deserialize)]
+struct TokenAnswer {
+    connection_token: String,
+}
+
+/// Logs in.
+pub(super) async fn login(
+    user: &mut GooseUser,
+    clock: RunClock,
+    account: &str,
+    password: &str,
+) -> Result<Granted, Denied> {
+    let body = LoginBody {
+        email: account,
+        password,
+    };
+    let names = &LOGIN_LABELS;
+    let asked_us = clock.now_us();
+    let text = request(user, names, None, &body).await?;
+    let answer: LoginAnswer = serde_json::from_slice(&text)
+        .ok()
+        .ok_or(denied(names.body))?;
+    Ok(Granted {
+        secret: answer.token,
+        asked_us,
+        given_us: clock.at_us(monotonic_ns()),
+    })
+}
+
+/// Fetches a connection token.
+pub(super) async fn token(
+    user: &mut GooseUser,
+    clock: RunClock,
+    access: &str,
+    connection_id: &str,
+) -> Result<Granted, Denied> {
+    let names = &TOKEN_LABELS;
+    let body = TokenBody { connection_id };
+    let asked_us = clock.now_us();
+    let text = request(user, names, Some(access), &body).await?;
+    let answer: TokenAnswer = serde_json::from_slice(&text)
+        .ok()
+        .ok_or(denied(names.body))?;
+    Ok(Granted {
+        secret: answer.connection_token,
+        asked_us,
+        given_us: clock.at_us(monotonic_ns()),
+    })
+}
+
+async fn request<B: Serialize + Sync>(
+    user: &mut GooseUser,
+    names: &Labels,
+    access: Option<&str>,
+    body: &B,
+) -> Result<Vec<u8>, Denied> {
+    let unsent = denied(names.unreachable);
+    let Ok(mut builder) = user.get_request_builder(&GooseMethod::Post, names.path) else {
+        return Err(unsent);
+    };
+    if let Some(access) = access {
+        builder = builder.bearer_auth(access);
+    }
+    let request = GooseRequest::builder()
+        .method(GooseMethod::Post)
+        .name(names.name)
+        .set_request_builder(builder.json(body))
+        .build();
+    let Ok(goose) = user.request(request).await else {
+        return Err(unsent);
+    };
+    let mut response = match goose.response {
+        Ok(response) => response,
+        Err(error) if error.is_timeout() => return Err(denied(names.timeout)),
+        Err(_) => return Err(unsent),
+    };
+    let status = response.status().as_u16();
+    let retry_after_us = response
+        .headers()
+        .get("retry-after")
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.parse().ok())
+        .and_then(retry_after_us)
+        .unwrap_or(0);
+    // Read in any case, so that the connection can be used again.
+    let mut text = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(part)) if text.len() + part.len() <= BODY_BYTES_MAX => text.extend(&part),
+            Ok(None) => break,
+            Ok(Some(_)) | Err(_) => return Err(denied(names.body)),
+        }
+    }
+    if status == 200 {
+        return Ok(text);
+    }
+    Err(Denied {
+        label: names.status(status),
+        unauthorized: status == 401,
+        retry_after_us,
+    })
+}
+
+/// What a request's failures are called.
+struct Labels {
+    name: &'static str,
+    path: &'static str,
+    unreachable: &'static str,
+    timeout: &'static str,
+    body: &'static str,
+    /// By status; the last is for all others.
+    statuses: [(u16, &'static str); 7],
+}
+
+const LOGIN_LABELS: Labels = Labels {
+    name: LOGIN,
+    path: LOGIN_PATH,
+    unreachable: "login unreachable",
+    timeout: "login timeout",
+    body: "login: bad answer",
+    statuses: [
+        (400, "login 400"),
+        (401, "login 401"),
+        (429, "login 429"),
+        (500, "login 500"),
+        (502, "login 502"),
+        (503, "login 503"),
+        (0, "login: other status"),
+    ],
+};
+
+const TOKEN_LABELS: Labels = Labels {
+    name: TOKEN,
+    path: TOKEN_PATH,
+    unreachable: "token unreachable",
+    timeout: "token timeout",
+    body: "token: bad answer",
+    statuses: [
+        (400, "token 400"),
+        (401, "token 401"),
+        (429, "token 429"),
+        (500, "token 500"),
+        (502, "token 502"),
+        (503, "token 503"),
+        (0, "token: other status"),
+    ],
+};
+
+impl Labels {
+    fn status(&self, status: u16) -> &'static str {
+        let known = self.statuses.iter().find(|known| known.0 == status);
+        known.unwrap_or(&self.statuses[6]).1
+    }
+}
+
+const fn denied(label: &'static str) -> Denied {
+    Denied {
+        label,
+        unauthorized: false,
+        retry_after_us: 0,
+    }
+}

@@ -1,0 +1,215 @@
+//! This module watches the harness itself: processor, memory, files, clocks, and the machine.
+//!
+//! **In:** `/proc/self`, the clocks, the lanes' busy shares. **Out:** a [`SelfAccount`].
+//!
+//! A thread that only sleeps tells pauses of the whole machine apart from a harness that is late:
+//! when even that thread wakes more than [`PAUSE_MIN`] late, nobody could have been on time.
+//!
+//! **Units:** microseconds since load start, or microseconds; bytes; seconds of processor time.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{Builder, JoinHandle, sleep};
+use std::time::Duration;
+
+use crate::clock::{RunClock, monotonic_ns, process_cpu_ns, wall_ns};
+use crate::record::counters::Counters;
+
+/// How long the sleeping thread sleeps.
+const NAP: Duration = Duration::from_millis(5);
+/// Oversleeping that counts as a pause of the machine.
+const PAUSE_MIN: Duration = Duration::from_millis(5);
+/// Pauses kept one by one.
+const PAUSES_MAX: usize = 1_000;
+/// How often memory, lanes and clocks are sampled.
+const SAMPLE_EVERY: Duration = Duration::from_millis(250);
+/// Samples between two counts of open files (listing thousands takes milliseconds).
+const FILES_EVERY: u32 = 20;
+/// Samples over which a lane's busy share is averaged: 5 s.
+const BUSY_SAMPLES: usize = 20;
+/// Samples between two looks at the clocks: 1 s.
+const CLOCK_EVERY: u32 = 4;
+/// Attempts at reading both clocks at the same moment.
+const CLOCK_TRIES: usize = 5;
+
+/// What the harness used, and how the machine behaved meanwhile.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct SelfAccount {
+    pub cpu_seconds: f64,
+    /// Largest anonymous memory seen.
+    pub rss_peak_bytes: u64,
+    pub files_peak: u64,
+    /// Share of a core the busiest lane used over its busiest 5 s.
+    pub lane_busy_ratio_max: f64,
+    /// Start and length of each pause, at most [`PAUSES_MAX`].
+    pub pauses: Vec<(u64, u64)>,
+    pub pauses_dropped: u64,
+    pub pause_total_us: u64,
+    pub pause_max_us: u64,
+    /// Largest change of wall − monotonic time within a second.
+    pub clock_step_us: u64,
+}
+
+/// The two threads that watch.
+#[derive(Debug)]
+pub(crate) struct Monitor {
+    stop: Arc<AtomicBool>,
+    cpu_start_ns: u64,
+    sleeper: JoinHandle<SelfAccount>,
+    sampler: JoinHandle<SelfAccount>,
+}
+
+impl Monitor {
+    /// Starts watching.
+    ///
+    /// # Errors
+    ///
+    /// When a thread cannot be started.
+    pub(crate) fn start(clock: RunClock, counters: Arc<Counters>) -> io::Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (sleeper_stop, sampler_stop) = (Arc::clone(&stop), Arc::clone(&stop));
+        let sleeper = Builder::new()
+            .name("pauses".to_owned())
+            .spawn(move || watch_pauses(clock, &sleeper_stop))?;
+        let sampler = Builder::new()
+            .name("monitor".to_owned())
+            .spawn(move || watch_self(&counters, &sampler_stop))?;
+        Ok(Self {
+            stop,
+            cpu_start_ns: process_cpu_ns(),
+            sleeper,
+            sampler,
+        })
+    }
+
+    /// Stops watching; takes at most one sample's time.
+    pub(crate) fn finish(self) -> SelfAccount {
+        self.stop.store(true, Ordering::Relaxed);
+        let cpu_ns = process_cpu_ns().saturating_sub(self.cpu_start_ns);
+        let pauses = self.sleeper.join().unwrap_or_default();
+        let samples = self.sampler.join().unwrap_or_default();
+        SelfAccount {
+            cpu_seconds: cpu_ns as f64 / 1e9,
+            rss_peak_bytes: samples.rss_peak_bytes,
+            files_peak: samples.files_peak,
+            lane_busy_ratio_max: samples.lane_busy_ratio_max,
+            clock_step_us: samples.clock_step_us,
+            ..pauses
+        }
+    }
+}
+
+fn watch_pauses(clock: RunClock, stop: &AtomicBool) -> SelfAccount {
+    let mut account = SelfAccount::default();
+    while !stop.load(Ordering::Relaxed) {
+        let start_ns = monotonic_ns();
+        sleep(NAP);
+        let slept = Duration::from_nanos(monotonic_ns().saturating_sub(start_ns));
+        let over = slept.saturating_sub(NAP);
+        if over < PAUSE_MIN {
+            continue;
+        }
+        let over_us = u64::try_from(over.as_micros()).unwrap_or(u64::MAX);
+        account.pause_total_us += over_us;
+        account.pause_max_us = account.pause_max_us.max(over_us);
+        if account.pauses.len() < PAUSES_MAX {
+            account.pauses.push((clock.at_us(start_ns), over_us));
+        } else {
+            account.pauses_dropped += 1;
+        }
+    }
+    account
+}
+
+fn watch_self(counters: &Counters, stop: &AtomicBool) -> SelfAccount {
+    let mut account = SelfAccount::default();
+    let mut busy: Vec<VecDeque<u64>> = vec![VecDeque::new(); counters.lane_busy_permille.len()];
+    let mut offset_ns = wall_offset_ns();
+    for sample in 0_u32.. {
+        account.rss_peak_bytes = account.rss_peak_bytes.max(anonymous_bytes());
+        if sample.is_multiple_of(FILES_EVERY) {
+            account.files_peak = account.files_peak.max(open_files());
+        }
+        for (lane, history) in counters.lane_busy_permille.iter().zip(&mut busy) {
+            history.push_back(lane.load(Ordering::Relaxed));
+            if history.len() > BUSY_SAMPLES {
+                history.pop_front();
+            }
+            if history.len() == BUSY_SAMPLES {
+                let mean = history.iter().sum::<u64>() as f64 / (BUSY_SAMPLES as f64 * 1_000.0);
+                account.lane_busy_ratio_max = account.lane_busy_ratio_max.max(mean);
+            }
+        }
+        if sample.is_multiple_of(CLOCK_EVERY) {
+            let now_ns = wall_offset_ns();
+            let step_us = now_ns.abs_diff(offset_ns) / 1_000;
+            account.clock_step_us = account.clock_step_us.max(step_us);
+            offset_ns = now_ns;
+        }
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        sleep(SAMPLE_EVERY);
+    }
+    account.files_peak = account.files_peak.max(open_files());
+    account
+}
+
+/// Wall − monotonic time; of several readings the one least disturbed in between.
+fn wall_offset_ns() -> u64 {
+    let reading = || {
+        let before = monotonic_ns();
+        let wall = wall_ns();
+        let width = monotonic_ns().saturating_sub(before);
+        (width, wall.saturating_sub(before + width / 2))
+    };
+    let readings = (0..CLOCK_TRIES).map(|_| reading());
+    readings
+        .min_by_key(|(width, _)| *width)
+        .map_or(0, |(_, offset)| offset)
+}
+
+/// Anonymous resident memory of this process.
+pub(crate) fn anonymous_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("RssAnon:"));
+    let kib = line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
+    kib.unwrap_or(0) * 1_024
+}
+
+fn open_files() -> u64 {
+    std::fs::read_dir("/proc/self/fd").map_or(0, |entries| entries.count() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_knows_memory_files_and_processor_time() {
+        let counters = Arc::new(Counters::new(1));
+        let clock = RunClock::starting_in(Duration::ZERO);
+        let monitor = Monitor::start(clock, counters).unwrap();
+        let mut work = 0_u64;
+        while process_cpu_ns() < monitor.cpu_start_ns + 20_000_000 {
+            work = work.wrapping_add(1);
+        }
+        let account = monitor.finish();
+        assert!(
+            account.cpu_seconds >= 0.02,
+            "{account:?} after {work} turns"
+        );
+        assert!(account.rss_peak_bytes > 100_000, "{account:?}");
+        assert!(account.files_peak >= 3, "{account:?}");
+    }
+
+    #[test]
+    fn both_clocks_run_alike() {
+        let first = wall_offset_ns();
+        assert!(wall_offset_ns().abs_diff(first) < 50_000_000);
+    }
+}

@@ -1,0 +1,250 @@
+//! This module makes the plan of a scenario, or says everything that stands in its way.
+//!
+//! **In:** the text of a scenario and what the command line changes. **Out:** a [`Plan`] with every
+//! default filled in, or all problems at once: those of the file and those of its parts together.
+//! Pure: whether a host answers or a port is free is not asked here.
+
+use crate::plan::{
+    EnvironmentPlan, Link, LoadPlan, MessagePlan, Plan, ReconnectPlan, RedisPlan, ServerPlan,
+    SessionPlan, UsersPlan, criteria, shape, timeline,
+};
+use crate::scenario::environment::{Environment, Redis};
+use crate::scenario::load::{Load, Reconnect};
+use crate::scenario::problem::{Complaint, Problems};
+use crate::scenario::{self, Overrides, ScenarioFile};
+use crate::units;
+
+/// Length of one recorder interval of a short run.
+const INTERVAL_US: u64 = 250_000;
+/// Most intervals of a run: 20 minutes of short ones. Longer runs get longer intervals.
+const INTERVALS_MAX: u64 = 20 * 60 * 1_000_000 / INTERVAL_US;
+/// Most messages a second that one process is asked for: ten times what a fast one manages.
+const MESSAGES_PER_S_MAX: f64 = 500_000.0;
+
+/// The plan of the scenario in `text`, which was read from `path`.
+pub(crate) fn compile(path: &str, text: &str, overrides: &Overrides) -> Result<Plan, Problems> {
+    let (file, mut problems) = scenario::read(path, text, overrides);
+    let plan = resolve(&file, overrides, &mut problems);
+    problems.or_else(plan)
+}
+
+fn resolve(file: &ScenarioFile, overrides: &Overrides, problems: &mut Problems) -> Option<Plan> {
+    let environment = environment(&file.environment, problems);
+    let load = load(&file.load, overrides, problems);
+    let load_us = load.as_ref().map(LoadPlan::load_us);
+    let faults = timeline::resolve(&file.faults, load_us, problems);
+    timeline::check_reach(&file.faults, &environment, problems);
+    let view = criteria::View {
+        environment: &environment,
+        load_us,
+        sends: file.load.mix.sends() || !file.load.mix.asks(),
+        faults: &faults,
+    };
+    let expect = criteria::resolve(&file.expect, &view, problems);
+    let abort_when = criteria::resolve_aborts(&file.abort_when, &view, problems);
+    let load_us = load_us?;
+    Some(Plan {
+        title: file.title.clone(),
+        question: file.question.clone(),
+        scenario: file.path.clone(),
+        seed: file.seed,
+        interval_us: INTERVAL_US * load_us.div_ceil(INTERVAL_US * INTERVALS_MAX).max(1),
+        environment,
+        load: load?,
+        faults: faults.into_iter().map(|fault| fault.planned).collect(),
+        expect,
+        abort_when,
+    })
+}
+
+fn environment(typed: &Environment, problems: &mut Problems) -> EnvironmentPlan {
+    let redis = redis(typed, problems);
+    let proxies = proxies(typed, &redis, problems);
+    if let (true, Some(at)) = (typed.attached, &typed.server_at) {
+        let complaint = Complaint::new("no server is started: the run attaches to a target")
+            .hint("leave out either `server` or `target`");
+        problems.add(at, "environment.server", complaint);
+    }
+    if let (Some(target), None) = (&typed.target, &typed.password) {
+        let complaint = Complaint::new("clients need a password to log in at a target")
+            .hint("write users = { prefix = \"user-\", password = \"${env:CHAT_PASSWORD}\" } into [environment], or add --set environment.users.password='${env:CHAT_PASSWORD}'");
+        problems.add(&target.at, "environment.users.password", complaint);
+    }
+    EnvironmentPlan {
+        // One that could not be read is a problem already: no plan comes of it.
+        target: match &typed.target {
+            Some(target) => Some(target.value.clone()),
+            None => typed.attached.then(String::new),
+        },
+        server: ServerPlan {
+            instances: typed.instances,
+            defects: typed.defects.clone(),
+            settings: typed.settings.clone(),
+        },
+        redis,
+        proxies,
+        toxiproxy: typed.toxiproxy.as_ref().map(|url| url.value.clone()),
+        users: UsersPlan {
+            prefix: typed.user_prefix.clone(),
+            password: typed
+                .password
+                .as_ref()
+                .map(|password| password.value.clone()),
+        },
+    }
+}
+
+fn redis(typed: &Environment, problems: &mut Problems) -> RedisPlan {
+    let attached = typed.attached;
+    let Some(redis) = &typed.redis else {
+        return if attached {
+            RedisPlan::None
+        } else {
+            RedisPlan::Private
+        };
+    };
+    let wrong = |problems: &mut Problems, fact: &str, hint: &str| {
+        problems.add(
+            &redis.at,
+            "environment.redis",
+            Complaint::new(fact).hint(hint),
+        );
+    };
+    match &redis.value {
+        Redis::Private if attached => {
+            let hint =
+                "leave `redis` out, or name the target's own: redis = \"redis://127.0.0.1:6379\"";
+            wrong(
+                problems,
+                "a target would not use a Redis that is started for this run",
+                hint,
+            );
+            RedisPlan::None
+        }
+        Redis::Private => RedisPlan::Private,
+        Redis::None if !attached => {
+            wrong(
+                problems,
+                "the server that is started needs Redis",
+                "write redis = \"private\"",
+            );
+            RedisPlan::Private
+        }
+        Redis::None => RedisPlan::None,
+        Redis::Url(url) => RedisPlan::Url { url: url.clone() },
+    }
+}
+
+fn proxies(typed: &Environment, redis: &RedisPlan, problems: &mut Problems) -> Vec<Link> {
+    let attached = typed.attached;
+    let reachable =
+        !attached || (typed.toxiproxy.is_some() && matches!(redis, RedisPlan::Url { .. }));
+    let Some(written) = &typed.proxies else {
+        return if reachable {
+            vec![Link::Redis]
+        } else {
+            Vec::new()
+        };
+    };
+    let mut proxies = written.value.clone();
+    proxies.sort_unstable();
+    proxies.dedup();
+    if !reachable && !proxies.is_empty() {
+        let fact = "the links of a target cannot be put through a proxy from here";
+        let hint = "leave `proxies` out, or give both `redis` (its URL) and `toxiproxy` (the proxy the target already uses)";
+        problems.add(
+            &written.at,
+            "environment.proxies",
+            Complaint::new(fact).hint(hint),
+        );
+    }
+    proxies
+}
+
+fn load(typed: &Load, overrides: &Overrides, problems: &mut Problems) -> Option<LoadPlan> {
+    let reconnect = reconnect(&typed.reconnect, problems);
+    let stages = shape::stages(typed, overrides, problems);
+    let clients = stages
+        .as_ref()
+        .map(|stages| stages.iter().map(|stage| stage.to).max().unwrap_or(0));
+    let mix = shape::mix(typed, clients, problems);
+    check_use(typed, problems);
+    let (stages, clients, mix) = (stages?, clients?, mix?);
+    let senders = mix
+        .iter()
+        .filter(|share| share.behavior.sends())
+        .map(|share| f64::from(share.clients));
+    let per_s = senders.sum::<f64>() / typed.message.every.as_secs_f64();
+    if per_s > MESSAGES_PER_S_MAX {
+        let fact = format!(
+            "asks for {} messages a second, at most {MESSAGES_PER_S_MAX} are tried",
+            units::rounded(per_s)
+        );
+        let at = typed.message.at.as_ref().unwrap_or(&typed.at);
+        problems.add(
+            at,
+            "load.message.every",
+            Complaint::new(fact).hint("raise `every` or lower the clients"),
+        );
+    }
+    Some(LoadPlan {
+        clients,
+        stages,
+        mix,
+        session: SessionPlan {
+            credential: typed.session.credential,
+            conversation: typed.session.conversation,
+            connect_timeout_us: units::us(typed.session.connect_timeout),
+        },
+        message: MessagePlan {
+            every_us: units::us(typed.message.every),
+            arrival: typed.message.arrival,
+            chunks: typed.message.chunks,
+            length_min: typed.message.length_min,
+            length_max: typed.message.length_max,
+            retries: typed.message.retries,
+        },
+        heartbeat_us: units::us(typed.heartbeat),
+        reconnect,
+        drain_us: units::us(typed.drain),
+        lanes: typed.lanes,
+    })
+}
+
+fn reconnect(typed: &Reconnect, problems: &mut Problems) -> ReconnectPlan {
+    if typed.cap.value < typed.first.value {
+        let (first, cap) = (typed.first.value, typed.cap.value);
+        let fact = format!(
+            "the longest backoff, {}, is shorter than the first, {}",
+            units::print_duration(cap),
+            units::print_duration(first)
+        );
+        problems.add(
+            &typed.cap.at,
+            "load.reconnect.cap",
+            Complaint::new(fact).hint("raise `cap` or lower `first`"),
+        );
+    }
+    ReconnectPlan {
+        first_us: units::us(typed.first.value),
+        factor: typed.factor,
+        cap_us: units::us(typed.cap.value),
+        jitter: typed.jitter,
+        attempts: typed.attempts,
+    }
+}
+
+/// A setting that nothing reads is a slip: the mix was meant to be another.
+fn check_use(typed: &Load, problems: &mut Problems) {
+    let asks = typed.mix.asks();
+    if let (Some(at), true) = (&typed.reconnector_at, asks && typed.mix.reconnector <= 0.0) {
+        let complaint = Complaint::new("no client of the mix is a reconnector")
+            .hint("write mix = { chatter = 95, reconnector = 5 }, or leave [load.reconnector] out");
+        problems.add(at, "load.reconnector", complaint);
+    }
+    if let (Some(at), true) = (&typed.message.at, asks && !typed.mix.sends()) {
+        let complaint = Complaint::new("no client of the mix sends messages")
+            .hint("add `chatter` to the mix, or leave `message` out");
+        problems.add(at, "load.message", complaint);
+    }
+}

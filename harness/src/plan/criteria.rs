@@ -1,0 +1,235 @@
+//! This module checks that every expectation can be answered by the run it belongs to.
+//!
+//! **In:** `[[expect]]` and `[[abort_when]]` entries as typed, the rest of the plan. **Out:** the
+//! expectations; a problem for each that no run could answer: it names no fault, it watches a stage
+//! that never happens, it ends too soon to be seen.
+
+use crate::plan::EnvironmentPlan;
+use crate::plan::timeline::Placed;
+use crate::scenario::Criterion;
+use crate::scenario::address;
+use crate::scenario::expectation::{Comparison, Expectation, Quantity, TimeKind, When};
+use crate::scenario::fault::unknown_name_hint;
+use crate::scenario::problem::{Complaint, Problems};
+use crate::stage::Stage;
+use crate::units;
+
+/// How long answers must be in tolerance before a fault counts as recovered.
+const RECOVERY_SPAN_US: u64 = 3_000_000;
+
+/// What the rest of the plan says.
+pub(super) struct View<'a> {
+    pub environment: &'a EnvironmentPlan,
+    /// Length of the load; `None` where it has problems of its own.
+    pub load_us: Option<u64>,
+    /// Whether any client sends messages.
+    pub sends: bool,
+    pub faults: &'a [Placed],
+}
+
+/// `[[expect]]`.
+pub(super) fn resolve(
+    criteria: &[Criterion],
+    view: &View<'_>,
+    problems: &mut Problems,
+) -> Vec<Expectation> {
+    for criterion in criteria {
+        check(criterion, view, problems);
+        check_horizon(criterion, view, problems);
+    }
+    criteria
+        .iter()
+        .map(|criterion| criterion.expectation.clone())
+        .collect()
+}
+
+/// `[[abort_when]]`: the same, of what can be known while the run goes on.
+pub(super) fn resolve_aborts(
+    criteria: &[Criterion],
+    view: &View<'_>,
+    problems: &mut Problems,
+) -> Vec<Expectation> {
+    for criterion in criteria {
+        if !is_about_faults(criterion.expectation.what) {
+            check(criterion, view, problems);
+            continue;
+        }
+        let complaint = Complaint::new("is known only when the run is over").hint(
+            "use [[expect]] for it; abort on a latency, a count of messages, or failed clients",
+        );
+        problems.add(
+            &criterion.what_at,
+            format!("{}.what", criterion.field),
+            complaint,
+        );
+    }
+    criteria
+        .iter()
+        .map(|criterion| criterion.expectation.clone())
+        .collect()
+}
+
+const fn is_about_faults(what: Quantity) -> bool {
+    matches!(
+        what,
+        Quantity::Impact | Quantity::Detect | Quantity::Recovery | Quantity::BacklogDrain
+    )
+}
+
+fn check(criterion: &Criterion, view: &View<'_>, problems: &mut Problems) {
+    let Expectation { what, when, .. } = &criterion.expectation;
+    if let When::During { fault } = when {
+        let names: Vec<&str> = view
+            .faults
+            .iter()
+            .map(|fault| fault.planned.name.as_str())
+            .collect();
+        if !names.contains(&fault.as_str()) {
+            let complaint = Complaint::new(format!("no fault is called \"{fault}\""));
+            let hint = unknown_name_hint(fault, &names);
+            problems.add(
+                &criterion.when_at,
+                format!("{}.when", criterion.field),
+                complaint.hint(hint),
+            );
+        }
+    }
+    let at = &criterion.what_at;
+    let field = || format!("{}.what", criterion.field);
+    if is_about_faults(*what) {
+        if view.faults.is_empty() {
+            let complaint = Complaint::new("there is no fault in this scenario")
+                .hint("add a [[fault]], or take the entry out");
+            problems.add(at, field(), complaint);
+        }
+        if matches!(when, When::OutsideFaults | When::Ramp) {
+            let complaint = Complaint::new("belongs to a fault, not to this part of the run").hint(
+                "leave `when` out for the worst of all faults, or write when = \"during NAME\"",
+            );
+            problems.add(
+                &criterion.when_at,
+                format!("{}.when", criterion.field),
+                complaint,
+            );
+        }
+    }
+    if *what == Quantity::PeakOpen && *when != When::WholeRun {
+        let complaint = Complaint::new("is known for the whole run only").hint("leave `when` out");
+        problems.add(
+            &criterion.when_at,
+            format!("{}.when", criterion.field),
+            complaint,
+        );
+    }
+    if let Quantity::Latency { stage, time, .. } = *what {
+        if let Some(complaint) = silent(stage, view) {
+            problems.add(at, field(), complaint);
+        }
+        let windowed = *when != When::WholeRun && stage != Stage::Token;
+        if time == TimeKind::Service && windowed {
+            let complaint = Complaint::new(format!(
+                "service times of `{}` are kept for the whole run only",
+                stage.name()
+            ))
+            .hint("leave `when` out, or `service`: response times are kept for every part");
+            problems.add(at, field(), complaint);
+        }
+    }
+}
+
+/// Why a stage never happens in this run, if it does not.
+fn silent(stage: Stage, view: &View<'_>) -> Option<Complaint> {
+    let name = stage.name();
+    let target = view.environment.target.as_deref();
+    let (fact, hint) = match stage {
+        Stage::Token
+        | Stage::Tcp
+        | Stage::Upgrade
+        | Stage::SessionReady
+        | Stage::Heartbeat
+        | Stage::Reconnect => {
+            return None;
+        }
+        Stage::Dns => {
+            let host = target.and_then(address::host);
+            let has_name = host.is_some_and(|host| {
+                let bare = host.trim_start_matches('[').trim_end_matches(']');
+                bare.parse::<std::net::IpAddr>().is_err()
+            });
+            if has_name {
+                return None;
+            }
+            (
+                "no name is looked up",
+                "it is measured only against a `target` with a host name",
+            )
+        }
+        Stage::Tls => {
+            if target.is_some_and(|url| url.starts_with("wss://") || url.starts_with("https://")) {
+                return None;
+            }
+            (
+                "nothing is encrypted",
+                "it is measured only against a `target` with wss://",
+            )
+        }
+        Stage::TaskQueued | Stage::FirstChunk | Stage::Complete => {
+            if view.sends {
+                return None;
+            }
+            (
+                "no client of the mix sends messages",
+                "add `chatter` to load.mix",
+            )
+        }
+        Stage::Broadcast => (
+            "no client broadcasts",
+            "every client talks in a conversation of its own",
+        ),
+    };
+    Some(Complaint::new(format!("`{name}` never happens: {fact}")).hint(hint))
+}
+
+/// Recovery takes time to be seen: the load must go on for the bound and the span behind it.
+fn check_horizon(criterion: &Criterion, view: &View<'_>, problems: &mut Problems) {
+    let Expectation {
+        what, when, bound, ..
+    } = &criterion.expectation;
+    let Some(load_us) = view.load_us.filter(|_| *what == Quantity::Recovery) else {
+        return;
+    };
+    if !matches!(bound.comparison, Comparison::Under | Comparison::AtMost) {
+        return;
+    }
+    if !view.sends {
+        let complaint =
+            Complaint::new("recovery shows in answers, and no client of the mix sends messages");
+        problems.add(
+            &criterion.what_at,
+            format!("{}.what", criterion.field),
+            complaint.hint("add `chatter` to load.mix"),
+        );
+        return;
+    }
+    let needed_us = units::rounded(bound.value).saturating_add(RECOVERY_SPAN_US);
+    for fault in view.faults.iter().filter(|fault| fault.timed) {
+        let concerned = match when {
+            When::During { fault: name } => *name == fault.planned.name,
+            When::WholeRun | When::OutsideFaults | When::Ramp => true,
+        };
+        let end_us = fault.planned.at_us + fault.planned.for_us;
+        let left_us = load_us.saturating_sub(end_us);
+        // A fault past the end of the load is a problem of its own.
+        if concerned && end_us <= load_us && left_us < needed_us {
+            let fact = format!(
+                "cannot be seen: the load ends {} after \"{}\", and {} are needed (the bound and 3s of good answers)",
+                units::print_us(left_us),
+                fault.planned.name,
+                units::print_us(needed_us)
+            );
+            let complaint =
+                Complaint::new(fact).hint("hold the load longer, or let the fault come earlier");
+            problems.add(&criterion.what_at, criterion.field.clone(), complaint);
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! This module holds what will happen in a run, fully resolved.
+//!
+//! **In:** a checked scenario. **Out:** [`Plan`]: every default filled in, every time absolute.
+//! Pure: no I/O, no clock. The same scenario and seed give the same plan, byte for byte, and the
+//! same intended send times.
+//!
+//! **Units:** `*_us` are microseconds; `at_us` and `start_us` count from load start.
+
+pub(crate) mod arrivals;
+mod compile;
+mod criteria;
+pub(crate) mod estimate;
+mod hash;
+pub(crate) mod print;
+pub(crate) mod seed;
+mod shape;
+#[cfg(test)]
+mod tests;
+mod timeline;
+pub(crate) mod visit;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub(crate) use compile::compile;
+pub(crate) use hash::hash;
+pub(crate) use print::to_toml;
+
+use crate::scenario::expectation::Expectation;
+pub(crate) use crate::scenario::fault::Link;
+pub(crate) use crate::scenario::load::{Arrival, Conversation, Credential, Jitter};
+
+/// A run, before it happens.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Plan {
+    /// Short name, also used in run ids and file names: `redis-outage`.
+    pub title: String,
+    /// The question the scenario asks: the comment at its head.
+    pub question: String,
+    /// Path of the scenario as given on the command line.
+    pub scenario: String,
+    pub seed: u64,
+    /// Length of one recorder interval: 250 ms, more for runs over 20 min (bounded memory).
+    pub interval_us: u64,
+    pub environment: EnvironmentPlan,
+    pub load: LoadPlan,
+    pub faults: Vec<PlannedFault>,
+    pub expect: Vec<Expectation>,
+    pub abort_when: Vec<Expectation>,
+}
+
+/// What is started, or attached to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct EnvironmentPlan {
+    /// `None`: the harness starts the reference server. `Some`: the base URL to attach to
+    /// (`ws://`, `wss://`, `http://` or `https://`, host and port).
+    pub target: Option<String>,
+    pub server: ServerPlan,
+    pub redis: RedisPlan,
+    /// The links that run through the fault proxy.
+    pub proxies: Vec<Link>,
+    /// Base URL of a Toxiproxy to use in place of the embedded fault proxy.
+    pub toxiproxy: Option<String>,
+    /// How clients log in.
+    pub users: UsersPlan,
+}
+
+/// How the reference server is started.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct ServerPlan {
+    /// 1 for now.
+    pub instances: u16,
+    /// `complete-missing`, `chunk-reorder=0.1`: as `--defect` takes them.
+    pub defects: Vec<String>,
+    /// Further settings, as the server's flags without the dashes: `ping-interval` → `25s`.
+    pub settings: BTreeMap<String, String>,
+}
+
+/// Which Redis the run uses.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub(crate) enum RedisPlan {
+    /// A `redis-server` child of our own: free port, random password; append-only file on where a
+    /// fault of the plan kills or restarts it.
+    Private,
+    /// A running one; the URL may name a secret as `${env:NAME}`.
+    Url { url: String },
+    /// The target manages its own.
+    None,
+}
+
+/// Accounts the clients use.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct UsersPlan {
+    /// `user-%06d`, numbered from 1: client *n* logs in as number *n* + 1.
+    pub prefix: String,
+    /// `None`: random, given to the managed server. `${env:NAME}` is resolved at start.
+    pub password: Option<String>,
+}
+
+/// The load.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct LoadPlan {
+    /// Most clients at once.
+    pub clients: u32,
+    /// In order, without gaps; the first starts at 0.
+    pub stages: Vec<LoadStage>,
+    /// How many clients of each behaviour; sums to `clients`.
+    pub mix: Vec<BehaviorShare>,
+    pub session: SessionPlan,
+    pub message: MessagePlan,
+    pub heartbeat_us: u64,
+    pub reconnect: ReconnectPlan,
+    /// How long after the last send an answer may still arrive.
+    pub drain_us: u64,
+    /// Threads that run sessions; 1 unless a lane would be over half busy.
+    pub lanes: u16,
+}
+
+/// One stretch of the load: the number of clients goes from `from` to `to` evenly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct LoadStage {
+    pub start_us: u64,
+    pub length_us: u64,
+    pub from: u32,
+    pub to: u32,
+}
+
+/// How many clients behave in one way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct BehaviorShare {
+    pub behavior: Behavior,
+    pub clients: u32,
+}
+
+/// What a client does with its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub(crate) enum Behavior {
+    /// Sends messages on a schedule and waits for the answers.
+    Chatter,
+    /// Connects and stays, heartbeats only.
+    Lurker,
+    /// A chatter that ends its session after about `every_us` (uniform in half to one and a half
+    /// times that) and comes back with a new token, all the time.
+    Reconnector { every_us: u64 },
+}
+
+impl Behavior {
+    /// Whether such a client sends messages at all.
+    pub(crate) const fn sends(self) -> bool {
+        match self {
+            Self::Chatter | Self::Reconnector { .. } => true,
+            Self::Lurker => false,
+        }
+    }
+}
+
+/// How a session is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct SessionPlan {
+    pub credential: Credential,
+    pub conversation: Conversation,
+    /// Token, TCP, upgrade and `connected`, together.
+    pub connect_timeout_us: u64,
+}
+
+/// What is sent, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct MessagePlan {
+    /// Mean time between two intended sends of one client.
+    pub every_us: u64,
+    pub arrival: Arrival,
+    /// Chunks per answer, asked of the managed server.
+    pub chunks: u16,
+    /// Length of the text in characters, drawn evenly from this range.
+    pub length_min: u32,
+    pub length_max: u32,
+    /// Further attempts with the same id after `unavailable`, `rate_limited` or a lost socket.
+    pub retries: u16,
+}
+
+/// What a client does after an abnormal close: exponential backoff.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct ReconnectPlan {
+    pub first_us: u64,
+    pub factor: f64,
+    pub cap_us: u64,
+    pub jitter: Jitter,
+    /// Attempts after one close before the client gives up and counts as failed.
+    pub attempts: u16,
+}
+
+/// One fault of the timeline.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct PlannedFault {
+    /// Unique in the plan: given, or `<link or part>-<kind>`, numbered where that repeats.
+    pub name: String,
+    pub at_us: u64,
+    pub for_us: u64,
+    pub kind: FaultKind,
+    /// Line of the scenario file, from 1.
+    pub line: u32,
+}
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub(crate) enum FaultKind {
+    /// The link's proxy is disabled: connections closed, new ones refused.
+    Down { link: Link },
+    /// Every chunk later by `latency_us` ± `jitter_us`, downstream.
+    Latency {
+        link: Link,
+        latency_us: u64,
+        jitter_us: u64,
+    },
+    /// Data dropped both ways, connections closed after `timeout_us` (0: never).
+    Timeout { link: Link, timeout_us: u64 },
+    /// Connections reset after `timeout_us`.
+    ResetPeer { link: Link, timeout_us: u64 },
+    /// SIGKILL; started again at the end of the fault.
+    RedisKill,
+    /// SIGSTOP; SIGCONT at the end of the fault.
+    RedisPause,
+    /// Orderly shutdown, started again at the end of the fault.
+    RedisRestart,
+}
+
+impl LoadPlan {
+    /// Length of all stages: sends are intended in `0..load_us`.
+    pub(crate) fn load_us(&self) -> u64 {
+        self.stages.iter().map(|stage| stage.length_us).sum()
+    }
+
+    /// End of the last stage in which clients are added; 0 without one.
+    pub(crate) fn ramp_end_us(&self) -> u64 {
+        let ramps = self.stages.iter().filter(|stage| stage.to > stage.from);
+        ramps
+            .map(|stage| stage.start_us + stage.length_us)
+            .max()
+            .unwrap_or(0)
+    }
+}

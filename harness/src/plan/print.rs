@@ -1,0 +1,233 @@
+//! This module writes a plan as a scenario file with every default filled in.
+//!
+//! **In:** a plan. **Out:** TOML that makes the same plan again, flags and all: `plan.toml` of a run
+//! can itself be run. Secrets stay the names of environment variables.
+
+use toml::{Table, Value};
+
+use crate::plan::{Behavior, FaultKind, LoadPlan, Plan, PlannedFault, RedisPlan, ServerPlan};
+use crate::scenario::expectation::Expectation;
+use crate::scenario::load::{ARRIVALS, CONVERSATIONS, CREDENTIALS, JITTERS};
+use crate::scenario::name_of;
+use crate::units::{print_us, rounded};
+
+/// The resolved scenario.
+pub(crate) fn to_toml(plan: &Plan) -> String {
+    let mut text = String::new();
+    if !plan.question.is_empty() {
+        line(&mut text, &format!("# {}\n", plan.question));
+    }
+    pair(&mut text, "title", plan.title.as_str());
+    pair(
+        &mut text,
+        "seed",
+        i64::try_from(plan.seed).unwrap_or(i64::MAX),
+    );
+    environment(&mut text, plan);
+    load(&mut text, &plan.load);
+    for planned in &plan.faults {
+        line(&mut text, "\n[[fault]]");
+        fault(&mut text, planned);
+    }
+    for (key, criteria) in [("expect", &plan.expect), ("abort_when", &plan.abort_when)] {
+        for expectation in criteria {
+            line(&mut text, &format!("\n[[{key}]]"));
+            criterion(&mut text, expectation);
+        }
+    }
+    text
+}
+
+fn line(text: &mut String, content: &str) {
+    text.push_str(content);
+    text.push('\n');
+}
+
+fn pair(text: &mut String, key: &str, value: impl Into<Value>) {
+    line(text, &format!("{key} = {}", value.into()));
+}
+
+fn inline<const N: usize>(pairs: [(&str, Value); N]) -> Value {
+    Value::Table(
+        pairs
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect(),
+    )
+}
+
+fn environment(text: &mut String, plan: &Plan) {
+    let environment = &plan.environment;
+    line(text, "\n[environment]");
+    if let Some(target) = &environment.target {
+        pair(text, "target", target.as_str());
+    } else {
+        pair(text, "server", server(&environment.server));
+    }
+    pair(
+        text,
+        "redis",
+        match &environment.redis {
+            RedisPlan::Private => "private",
+            RedisPlan::None => "none",
+            RedisPlan::Url { url } => url,
+        },
+    );
+    let proxies: Vec<&str> = environment.proxies.iter().map(|link| link.name()).collect();
+    pair(text, "proxies", proxies);
+    if let Some(url) = &environment.toxiproxy {
+        pair(text, "toxiproxy", url.as_str());
+    }
+    let mut users = Table::new();
+    users.insert(
+        "prefix".to_owned(),
+        environment.users.prefix.as_str().into(),
+    );
+    if let Some(password) = &environment.users.password {
+        users.insert("password".to_owned(), password.as_str().into());
+    }
+    pair(text, "users", Value::Table(users));
+}
+
+fn server(server: &ServerPlan) -> Value {
+    let settings = server.settings.iter();
+    let settings: Table = settings
+        .map(|(key, value)| (key.clone(), Value::from(value.as_str())))
+        .collect();
+    inline([
+        ("instances", i64::from(server.instances).into()),
+        ("defects", server.defects.clone().into()),
+        ("settings", Value::Table(settings)),
+    ])
+}
+
+fn load(text: &mut String, load: &LoadPlan) {
+    line(text, "\n[load]");
+    pair(text, "clients", i64::from(load.clients));
+    line(text, "stages = [");
+    for stage in &load.stages {
+        let stage = if stage.to == stage.from {
+            inline([("hold", print_us(stage.length_us).into())])
+        } else {
+            inline([
+                ("ramp", print_us(stage.length_us).into()),
+                ("to", i64::from(stage.to).into()),
+            ])
+        };
+        line(text, &format!("  {stage},"));
+    }
+    line(text, "]");
+    let mut mix = Table::new();
+    let mut reconnector_every_us = None;
+    for share in &load.mix {
+        let name = match share.behavior {
+            Behavior::Chatter => "chatter",
+            Behavior::Lurker => "lurker",
+            Behavior::Reconnector { every_us } => {
+                reconnector_every_us = Some(every_us);
+                "reconnector"
+            }
+        };
+        mix.insert(name.to_owned(), i64::from(share.clients).into());
+    }
+    pair(text, "mix", Value::Table(mix));
+    pair(
+        text,
+        "session",
+        inline([
+            (
+                "credential",
+                name_of(&CREDENTIALS, load.session.credential).into(),
+            ),
+            (
+                "conversation",
+                name_of(&CONVERSATIONS, load.session.conversation).into(),
+            ),
+            (
+                "connect_timeout",
+                print_us(load.session.connect_timeout_us).into(),
+            ),
+        ]),
+    );
+    if load.mix.iter().any(|share| share.behavior.sends()) {
+        message(text, load);
+    }
+    pair(text, "heartbeat", print_us(load.heartbeat_us));
+    pair(
+        text,
+        "reconnect",
+        inline([
+            ("first", print_us(load.reconnect.first_us).into()),
+            ("factor", load.reconnect.factor.into()),
+            ("cap", print_us(load.reconnect.cap_us).into()),
+            ("jitter", name_of(&JITTERS, load.reconnect.jitter).into()),
+            ("attempts", i64::from(load.reconnect.attempts).into()),
+        ]),
+    );
+    pair(text, "drain", print_us(load.drain_us));
+    pair(text, "lanes", i64::from(load.lanes));
+    if let Some(every_us) = reconnector_every_us {
+        line(text, "\n[load.reconnector]");
+        pair(text, "every", print_us(every_us));
+    }
+}
+
+fn message(text: &mut String, load: &LoadPlan) {
+    let message = &load.message;
+    let lengths = vec![i64::from(message.length_min), i64::from(message.length_max)];
+    pair(
+        text,
+        "message",
+        inline([
+            ("every", print_us(message.every_us).into()),
+            ("arrival", name_of(&ARRIVALS, message.arrival).into()),
+            ("chunks", i64::from(message.chunks).into()),
+            ("length", lengths.into()),
+            ("retries", i64::from(message.retries).into()),
+        ]),
+    );
+}
+
+fn fault(text: &mut String, fault: &PlannedFault) {
+    pair(text, "name", fault.name.as_str());
+    pair(text, "at", print_us(fault.at_us));
+    pair(text, "for", print_us(fault.for_us));
+    if let Some(link) = fault.kind.link() {
+        pair(text, "link", link.name());
+    }
+    match fault.kind {
+        FaultKind::Down { .. } => pair(text, "kind", "down"),
+        FaultKind::Latency {
+            latency_us,
+            jitter_us,
+            ..
+        } => {
+            pair(text, "kind", "latency");
+            pair(text, "latency", print_us(latency_us));
+            pair(text, "jitter", print_us(jitter_us));
+        }
+        FaultKind::Timeout { timeout_us, .. } => {
+            pair(text, "kind", "timeout");
+            pair(text, "timeout", print_us(timeout_us));
+        }
+        FaultKind::ResetPeer { timeout_us, .. } => {
+            pair(text, "kind", "reset_peer");
+            pair(text, "timeout", print_us(timeout_us));
+        }
+        FaultKind::RedisKill => pair(text, "kind", "redis-kill"),
+        FaultKind::RedisPause => pair(text, "kind", "redis-pause"),
+        FaultKind::RedisRestart => pair(text, "kind", "redis-restart"),
+    }
+}
+
+fn criterion(text: &mut String, expectation: &Expectation) {
+    pair(text, "what", expectation.what.text());
+    pair(text, "when", expectation.when.text());
+    let key = expectation.bound.comparison.name();
+    if expectation.what.is_time() {
+        pair(text, key, print_us(rounded(expectation.bound.value)));
+    } else {
+        let count = i64::try_from(rounded(expectation.bound.value)).unwrap_or(i64::MAX);
+        pair(text, key, count);
+    }
+}

@@ -1,0 +1,99 @@
+//! This module counts what can be watched while a run is under way.
+//!
+//! **In:** increments from every thread. **Out:** a picture of now, for the live block and for
+//! Prometheus. The verdict never comes from here: the [`super::recording::Recording`] is the truth.
+//!
+//! **Units:** counts since load start, unless a gauge; microseconds.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::histogram::SparseHistogram;
+use crate::stage::Stage;
+
+/// Counters and gauges of a run, shared by all its threads.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    /// Sockets open now, and the most at once.
+    pub open: AtomicU64,
+    pub peak_open: AtomicU64,
+    /// Clients between a close and `connected` again, now.
+    pub reconnecting: AtomicU64,
+    pub opened: AtomicU64,
+    pub tokens: AtomicU64,
+    pub clients_failed: AtomicU64,
+    /// Messages: distinct ones intended, and their ends.
+    pub sent: AtomicU64,
+    pub completed: AtomicU64,
+    pub refused: AtomicU64,
+    pub unanswered: AtomicU64,
+    pub lost: AtomicU64,
+    pub duplicated: AtomicU64,
+    pub out_of_order: AtomicU64,
+    pub unexpected: AtomicU64,
+    /// Refusals that were or will be tried again.
+    pub unavailable: AtomicU64,
+    /// Closes by the server or the network: 1001, 1006, 1011, 1013, 4001, 4408, 4429, others.
+    pub cut: [AtomicU64; CUT_CODES.len() + 1],
+    /// Oldest intended send that has no final answer, microseconds since load start, per lane;
+    /// `u64::MAX` while nothing waits. Refreshed a few times a second.
+    pub oldest_us: Vec<AtomicU64>,
+    /// Busy share of each lane over the last second, in thousandths.
+    pub lane_busy_permille: Vec<AtomicU64>,
+    /// Latencies by stage since the last look, by arrival: the live block takes them.
+    recent: Mutex<Recent>,
+}
+
+/// Latencies that arrived since somebody last looked.
+#[derive(Debug, Default)]
+pub(crate) struct Recent {
+    pub response: [SparseHistogram; Stage::COUNT],
+    pub lateness: SparseHistogram,
+}
+
+/// Close codes that have a counter of their own, in the order of [`Counters::cut`].
+pub(crate) const CUT_CODES: [u16; 7] = [1001, 1006, 1011, 1013, 4001, 4408, 4429];
+
+impl Counters {
+    /// Counters for that many lanes.
+    pub(crate) fn new(lanes: usize) -> Self {
+        Self {
+            oldest_us: (0..lanes).map(|_| AtomicU64::new(u64::MAX)).collect(),
+            lane_busy_permille: (0..lanes).map(|_| AtomicU64::new(0)).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// A socket reached `connected`.
+    pub(crate) fn socket_opened(&self) {
+        self.opened.fetch_add(1, Ordering::Relaxed);
+        let open = self.open.fetch_add(1, Ordering::Relaxed) + 1;
+        self.peak_open.fetch_max(open, Ordering::Relaxed);
+    }
+
+    /// A socket that had been open ended.
+    pub(crate) fn socket_ended(&self) {
+        self.open.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// An open socket was cut by the server or the network.
+    pub(crate) fn socket_cut(&self, code: u16) {
+        let slot = CUT_CODES.iter().position(|&known| known == code);
+        self.cut[slot.unwrap_or(CUT_CODES.len())].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Adds a lane's latencies since it last did; lanes do this a few times a second.
+    pub(crate) fn add_recent(&self, add: impl FnOnce(&mut Recent)) {
+        if let Ok(mut recent) = self.recent.lock() {
+            add(&mut recent);
+        }
+    }
+
+    /// Takes what arrived since the last call.
+    pub(crate) fn take_recent(&self) -> Recent {
+        self.recent
+            .lock()
+            .map(|mut recent| std::mem::take(&mut *recent))
+            .unwrap_or_default()
+    }
+}

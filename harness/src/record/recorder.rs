@@ -1,0 +1,304 @@
+//! This module is the pen: it writes what a thread sees into its notebook.
+//!
+//! **In:** settled messages, timed stages, ends of sockets, errors. **Out:** a [`Recording`], and
+//! the live counters kept up to date on the way.
+//!
+//! Nothing here waits: one thread owns each recorder, and what others see of it are atomics and a
+//! buffer handed over a few times a second.
+//!
+//! **Units:** microseconds since load start, or microseconds.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::counters::{Counters, Recent};
+use super::fault::FaultBoard;
+use super::ledger::{Fate, LostReason, Settled};
+use super::recording::{CellKey, CloseCause, MessageExample, Recording, SessionInterval};
+use crate::stage::Stage;
+
+/// One thread's recorder.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    recording: Recording,
+    recent: Recent,
+    interval_us: u64,
+    board: Arc<FaultBoard>,
+    counters: Arc<Counters>,
+}
+
+/// Whose message it was, for an example. Built only where one is kept.
+#[derive(Clone, Debug)]
+pub(crate) struct Author {
+    pub client: u32,
+    pub conversation: String,
+    pub client_message_id: String,
+}
+
+impl Recorder {
+    pub(crate) fn new(interval_us: u64, board: Arc<FaultBoard>, counters: Arc<Counters>) -> Self {
+        Self {
+            recording: Recording::default(),
+            recent: Recent::default(),
+            interval_us: interval_us.max(1),
+            board,
+            counters,
+        }
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The notebook, for facts that need no more than a line.
+    pub(crate) fn recording_mut(&mut self) -> &mut Recording {
+        &mut self.recording
+    }
+
+    pub(crate) fn into_recording(self) -> Recording {
+        self.recording
+    }
+
+    /// Hands the latencies since the last call to whoever watches the run.
+    pub(crate) fn publish_recent(&mut self) {
+        let recent = std::mem::take(&mut self.recent);
+        self.counters.add_recent(|all| {
+            for (all, new) in all.response.iter_mut().zip(&recent.response) {
+                all.merge(new);
+            }
+            all.lateness.merge(&recent.lateness);
+        });
+    }
+
+    /// The plan intended a message by now.
+    pub(crate) fn intended(&mut self) {
+        self.recording.planned_sends += 1;
+        self.counters.sent.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A message was first put on a socket.
+    pub(crate) fn first_send(&mut self, intended_us: u64, ready_us: u64, written_us: u64) {
+        let lateness_us = written_us.saturating_sub(intended_us.max(ready_us));
+        let interval = self.interval(intended_us);
+        let lateness = self.recording.lateness.entry(interval).or_default();
+        lateness.record(lateness_us);
+        self.recent.lateness.record(lateness_us);
+        let delay_us = written_us.saturating_sub(intended_us);
+        self.recording.dispatch_delay.record(delay_us);
+    }
+
+    /// A stage of a session was passed.
+    pub(crate) fn session_stage(&mut self, stage: Stage, span: Span) {
+        let response_us = span.end_us.saturating_sub(span.intended_us);
+        let service_us = span.end_us.saturating_sub(span.begun_us);
+        self.session(span.intended_us).response[stage.index()].record(response_us);
+        self.recording.service[stage.index()].record(service_us);
+        self.recent.response[stage.index()].record(response_us);
+    }
+
+    /// Service time of a message stage.
+    pub(crate) fn service(&mut self, stage: Stage, service_us: u64) {
+        self.recording.service[stage.index()].record(service_us);
+    }
+
+    /// Counts an error at a moment.
+    pub(crate) fn error(&mut self, at_us: u64, label: &'static str) {
+        let interval = self.interval(at_us);
+        self.recording.error(interval, label);
+        self.trouble(at_us);
+    }
+
+    /// Something went wrong: if a fault is in force, it has reached a client.
+    fn trouble(&mut self, at_us: u64) {
+        if let Some(fault) = self.fault_of(at_us, at_us) {
+            self.recording.trouble(fault, at_us);
+        }
+    }
+
+    fn fault_of(&self, from_us: u64, to_us: u64) -> Option<u8> {
+        let fault = self.board.touched(from_us, to_us);
+        fault.and_then(|fault| u8::try_from(fault).ok())
+    }
+
+    /// A token request ended, one way or the other.
+    pub(crate) fn token_request(&mut self, asked_us: u64, ended_us: u64) {
+        let service_us = ended_us.saturating_sub(asked_us);
+        self.session(ended_us).token_service.record(service_us);
+    }
+
+    /// An open socket ended.
+    pub(crate) fn socket_ended(&mut self, at_us: u64, code: u16, cause: CloseCause) {
+        let closes = &mut self.session(at_us).closes;
+        *closes.entry((code, cause)).or_insert(0) += 1;
+        self.counters.socket_ended();
+        if cause == CloseCause::Cut {
+            self.counters.socket_cut(code);
+            self.trouble(at_us);
+        }
+    }
+
+    /// Session counts of the interval of `at_us`.
+    pub(crate) fn session(&mut self, at_us: u64) -> &mut SessionInterval {
+        let interval = self.interval(at_us);
+        self.recording.sessions.entry(interval).or_default()
+    }
+
+    /// A deadline passed: shown at once to whoever watches; recorded when the message is settled.
+    pub(crate) fn expired(&self, fate: Fate) {
+        if let Some(counter) = self.live(fate) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Records a message at its end.
+    pub(crate) fn settle(&mut self, end: &Settled, author: impl Fn() -> Author) {
+        let key = CellKey {
+            interval: self.interval(end.intended_us),
+            fault: self.fault_of(end.intended_us, end.ended_us),
+        };
+        if let Some(fault) = key.fault {
+            self.recording.settled(fault, end.ended_us);
+        }
+        self.count(end);
+        self.example(end, key.fault, author);
+        let cell = self.recording.cells.entry(key).or_default();
+        let delivery = &mut cell.delivery;
+        delivery.sent += 1;
+        match end.fate {
+            Fate::Completed => delivery.completed += 1,
+            Fate::Refused => delivery.refused += 1,
+            Fate::Unanswered => delivery.unanswered += 1,
+            Fate::Lost(_) => delivery.lost += 1,
+            Fate::Pending => delivery.pending += 1,
+        }
+        delivery.duplicated += u64::from(end.duplicated);
+        delivery.out_of_order += u64::from(end.out_of_order.is_some());
+        delivery.late += u64::from(end.late);
+        delivery.attempts += u64::from(end.attempts);
+        let complete_us = Some(end.ended_us).filter(|_| end.fate == Fate::Completed);
+        let stages = [
+            (Stage::TaskQueued, end.queued_us, &mut cell.task_queued),
+            (Stage::FirstChunk, end.first_chunk_us, &mut cell.first_chunk),
+            (Stage::Complete, complete_us, &mut cell.complete),
+        ];
+        for (stage, at_us, histogram) in stages {
+            if let Some(at_us) = at_us {
+                let response_us = at_us.saturating_sub(end.intended_us);
+                histogram.record(response_us);
+                self.recent.response[stage.index()].record(response_us);
+            }
+        }
+    }
+
+    /// An event of a settled message came again.
+    pub(crate) fn repeated(&mut self, at_us: u64, author: impl Fn() -> Author) {
+        let cell = self.cell_at(at_us);
+        cell.delivery.duplicated += 1;
+        self.counters.duplicated.fetch_add(1, Ordering::Relaxed);
+        self.stray("duplicated: after its end", at_us, author);
+    }
+
+    /// A frame came for nothing this client asked.
+    pub(crate) fn unexpected(&mut self, at_us: u64, author: impl Fn() -> Author) {
+        let cell = self.cell_at(at_us);
+        cell.delivery.unexpected += 1;
+        self.counters.unexpected.fetch_add(1, Ordering::Relaxed);
+        self.stray("unexpected: nothing this client asked", at_us, author);
+    }
+
+    fn interval(&self, at_us: u64) -> u32 {
+        u32::try_from(at_us / self.interval_us).unwrap_or(u32::MAX)
+    }
+
+    fn cell_at(&mut self, at_us: u64) -> &mut super::recording::Cell {
+        let key = CellKey {
+            interval: self.interval(at_us),
+            fault: self.fault_of(at_us, at_us),
+        };
+        self.recording.cells.entry(key).or_default()
+    }
+
+    fn live(&self, fate: Fate) -> Option<&AtomicU64> {
+        match fate {
+            Fate::Completed => Some(&self.counters.completed),
+            Fate::Refused => Some(&self.counters.refused),
+            Fate::Unanswered => Some(&self.counters.unanswered),
+            Fate::Lost(_) => Some(&self.counters.lost),
+            Fate::Pending => None,
+        }
+    }
+
+    /// Brings the live counters to where this end leaves them.
+    fn count(&self, end: &Settled) {
+        if let Some(counter) = end.expired_as.and_then(|shown| self.live(shown)) {
+            counter.fetch_sub(1, Ordering::Relaxed);
+        }
+        if let Some(counter) = self.live(end.fate) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+        let duplicated = u64::from(end.duplicated);
+        let counters = &self.counters;
+        counters.duplicated.fetch_add(duplicated, Ordering::Relaxed);
+        let reordered = u64::from(end.out_of_order.is_some());
+        counters
+            .out_of_order
+            .fetch_add(reordered, Ordering::Relaxed);
+    }
+
+    fn example(&mut self, end: &Settled, fault: Option<u8>, author: impl Fn() -> Author) {
+        let lost = match end.fate {
+            Fate::Lost(LostReason::NoComplete) => Some("lost: no complete".to_owned()),
+            Fate::Lost(LostReason::Incomplete { missing_seq }) => {
+                Some(format!("lost: incomplete, seq {missing_seq} missing"))
+            }
+            Fate::Lost(LostReason::Told) => Some("lost: the server said so".to_owned()),
+            _ => None,
+        };
+        let duplicated = (end.duplicated > 0)
+            .then(|| format!("duplicated: {} events came again", end.duplicated));
+        let disorder = end
+            .out_of_order
+            .map(|seq| format!("out of order: seq {seq} after a later one"));
+        for what in [lost, duplicated, disorder].into_iter().flatten() {
+            let author = author();
+            self.recording.example(MessageExample {
+                client: author.client,
+                client_message_id: author.client_message_id,
+                conversation: author.conversation,
+                what,
+                intended_us: end.intended_us,
+                sent_us: end.sent_us,
+                queued_us: end.queued_us,
+                ended_us: Some(end.ended_us),
+                fault,
+            });
+        }
+    }
+
+    /// An example of a frame that belongs to no open message.
+    fn stray(&mut self, what: &str, at_us: u64, author: impl Fn() -> Author) {
+        let fault = self.fault_of(at_us, at_us);
+        let author = author();
+        self.recording.example(MessageExample {
+            client: author.client,
+            client_message_id: author.client_message_id,
+            conversation: author.conversation,
+            what: what.to_owned(),
+            intended_us: at_us,
+            sent_us: None,
+            queued_us: None,
+            ended_us: Some(at_us),
+            fault,
+        });
+    }
+}
+
+/// From when to when a stage lasted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    /// When the session or the heartbeat should have begun: response time counts from here.
+    pub intended_us: u64,
+    /// When the stage itself began: service time counts from here.
+    pub begun_us: u64,
+    pub end_us: u64,
+}

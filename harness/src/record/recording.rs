@@ -1,0 +1,246 @@
+//! This module is the notebook of one thread: everything it saw, by interval.
+//!
+//! **In:** single facts. **Out:** a [`Recording`] that merges with those of the other threads.
+//!
+//! **Units:** an interval is `interval_us` long (the plan says how long) and numbered from 0 at
+//! load start; moments are microseconds since load start.
+
+use std::collections::BTreeMap;
+
+use super::histogram::SparseHistogram;
+use crate::stage::Stage;
+
+/// Examples of messages that were lost, repeated, reordered or unexpected that are kept per thread.
+pub(crate) const EXAMPLES_MAX: usize = 200;
+
+/// Everything one thread saw.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Recording {
+    /// Messages and their latencies, by interval of the intended send and fault touched.
+    pub cells: BTreeMap<CellKey, Cell>,
+    /// Latencies of session stages (not of messages) by interval of the intended start.
+    pub sessions: BTreeMap<u32, SessionInterval>,
+    /// Service time (reply − actual send) of each stage, whole run.
+    pub service: [SparseHistogram; Stage::COUNT],
+    /// Socket ready → write, by interval of the intended send: the harness's own lateness.
+    pub lateness: BTreeMap<u32, SparseHistogram>,
+    /// Intended → actual send, whole run; waiting for a socket or an answer included.
+    pub dispatch_delay: SparseHistogram,
+    /// User stamp − kernel stamp of received frames, whole run.
+    pub receive_lag: SparseHistogram,
+    /// Sends that the plan intended for this thread's clients so far, due or done.
+    pub planned_sends: u64,
+    /// Frames received, of any kind.
+    pub frames_received: u64,
+    /// Frames that had no kernel stamp (they came with the `101`), so user time was taken.
+    pub frames_unstamped: u64,
+    /// Errors by label (`unavailable`, `rate_limited`, `token 503`, `connect refused`, …) and
+    /// interval. Labels are from a fixed small set: no ids, ports or addresses.
+    pub errors: BTreeMap<(u32, &'static str), u64>,
+    /// By fault: the first refusal, failure or cut it caused, and the end of the last message it
+    /// touched.
+    pub impact: BTreeMap<u8, Impact>,
+    /// Messages worth showing, at most [`EXAMPLES_MAX`].
+    pub examples: Vec<MessageExample>,
+    /// Examples that did not fit.
+    pub examples_dropped: u64,
+}
+
+/// Where a message belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct CellKey {
+    /// Interval of the (first) intended send.
+    pub interval: u32,
+    /// The fault that any part of the message's life touched, by its place in the plan.
+    pub fault: Option<u8>,
+}
+
+/// Messages of one interval and fault.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cell {
+    pub delivery: DeliveryCounts,
+    pub task_queued: SparseHistogram,
+    pub first_chunk: SparseHistogram,
+    pub complete: SparseHistogram,
+    pub broadcast: SparseHistogram,
+}
+
+/// What became of messages (wire contract, section 3). `sent` is the sum of the next five.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct DeliveryCounts {
+    /// Distinct messages whose first send was intended in the run, sent or not.
+    pub sent: u64,
+    pub completed: u64,
+    pub refused: u64,
+    pub unanswered: u64,
+    pub lost: u64,
+    pub pending: u64,
+    /// Chunks or answers that arrived again.
+    pub duplicated: u64,
+    /// Messages with a chunk out of order.
+    pub out_of_order: u64,
+    /// Frames for nothing this client asked.
+    pub unexpected: u64,
+    /// Completed after the drain deadline of its own send, yet before the end.
+    pub late: u64,
+    /// Attempts put on a socket, retries included.
+    pub attempts: u64,
+}
+
+/// Sessions of one interval.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SessionInterval {
+    /// Response time of session stages; message stages stay empty here.
+    pub response: [SparseHistogram; Stage::COUNT],
+    /// Token requests answered 200, and the others.
+    pub tokens_ok: u64,
+    pub tokens_failed: u64,
+    /// Service time of token requests, refused and failed ones included.
+    pub token_service: SparseHistogram,
+    /// Sockets that reached `connected`.
+    pub opened: u64,
+    /// Connection attempts (token to `connected`) begun after an abnormal close.
+    pub reconnect_attempts: u64,
+    /// Connection attempts that did not reach `connected`.
+    pub connects_failed: u64,
+    /// Clients that gave up.
+    pub clients_failed: u64,
+    /// Sockets that ended, by close code and whose doing it was.
+    pub closes: BTreeMap<(u16, CloseCause), u64>,
+}
+
+/// The reach of one fault, as one thread saw it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Impact {
+    /// First refusal, failure or cut while the fault was in force.
+    pub first_us: Option<u64>,
+    /// End of the last message that the fault touched.
+    pub settled_us: Option<u64>,
+}
+
+/// Whose doing the end of a socket was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum CloseCause {
+    /// The plan: end of the load, or a reconnector's choice.
+    Planned,
+    /// The server or the network.
+    Cut,
+}
+
+/// One message, from intended send to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MessageExample {
+    pub client: u32,
+    pub client_message_id: String,
+    pub conversation: String,
+    /// `lost: no complete`, `lost: incomplete, seq 2 missing`, `out of order: …`
+    pub what: String,
+    pub intended_us: u64,
+    pub sent_us: Option<u64>,
+    pub queued_us: Option<u64>,
+    pub ended_us: Option<u64>,
+    pub fault: Option<u8>,
+}
+
+impl Recording {
+    /// Adds what another thread saw.
+    pub(crate) fn merge(&mut self, other: Self) {
+        for (key, cell) in other.cells {
+            self.cells.entry(key).or_default().merge(&cell);
+        }
+        for (interval, sessions) in other.sessions {
+            self.sessions.entry(interval).or_default().merge(&sessions);
+        }
+        for (mine, theirs) in self.service.iter_mut().zip(&other.service) {
+            mine.merge(theirs);
+        }
+        for (interval, lateness) in other.lateness {
+            self.lateness.entry(interval).or_default().merge(&lateness);
+        }
+        self.dispatch_delay.merge(&other.dispatch_delay);
+        self.receive_lag.merge(&other.receive_lag);
+        self.planned_sends += other.planned_sends;
+        self.frames_received += other.frames_received;
+        self.frames_unstamped += other.frames_unstamped;
+        for (key, count) in other.errors {
+            *self.errors.entry(key).or_insert(0) += count;
+        }
+        for (fault, impact) in other.impact {
+            let mine = self.impact.entry(fault).or_default();
+            mine.first_us = [mine.first_us, impact.first_us].into_iter().flatten().min();
+            mine.settled_us = mine.settled_us.max(impact.settled_us);
+        }
+        self.examples_dropped += other.examples_dropped;
+        self.examples.extend(other.examples);
+    }
+
+    /// Counts an error.
+    pub(crate) fn error(&mut self, interval: u32, label: &'static str) {
+        *self.errors.entry((interval, label)).or_insert(0) += 1;
+    }
+
+    /// Something went wrong at `at_us` while `fault` was in force.
+    pub(crate) fn trouble(&mut self, fault: u8, at_us: u64) {
+        let first = &mut self.impact.entry(fault).or_default().first_us;
+        *first = Some(first.map_or(at_us, |known| known.min(at_us)));
+    }
+
+    /// A message that `fault` touched ended at `at_us`.
+    pub(crate) fn settled(&mut self, fault: u8, at_us: u64) {
+        let last = &mut self.impact.entry(fault).or_default().settled_us;
+        *last = (*last).max(Some(at_us));
+    }
+
+    /// Keeps an example, or counts that there was no room.
+    pub(crate) fn example(&mut self, example: MessageExample) {
+        if self.examples.len() < EXAMPLES_MAX {
+            self.examples.push(example);
+        } else {
+            self.examples_dropped += 1;
+        }
+    }
+}
+
+impl Cell {
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.delivery.merge(other.delivery);
+        self.task_queued.merge(&other.task_queued);
+        self.first_chunk.merge(&other.first_chunk);
+        self.complete.merge(&other.complete);
+        self.broadcast.merge(&other.broadcast);
+    }
+}
+
+impl DeliveryCounts {
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.sent += other.sent;
+        self.completed += other.completed;
+        self.refused += other.refused;
+        self.unanswered += other.unanswered;
+        self.lost += other.lost;
+        self.pending += other.pending;
+        self.duplicated += other.duplicated;
+        self.out_of_order += other.out_of_order;
+        self.unexpected += other.unexpected;
+        self.late += other.late;
+        self.attempts += other.attempts;
+    }
+}
+
+impl SessionInterval {
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for (mine, theirs) in self.response.iter_mut().zip(&other.response) {
+            mine.merge(theirs);
+        }
+        self.tokens_ok += other.tokens_ok;
+        self.tokens_failed += other.tokens_failed;
+        self.token_service.merge(&other.token_service);
+        self.opened += other.opened;
+        self.reconnect_attempts += other.reconnect_attempts;
+        self.connects_failed += other.connects_failed;
+        self.clients_failed += other.clients_failed;
+        for (&key, count) in &other.closes {
+            *self.closes.entry(key).or_insert(0) += count;
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! This module writes the ledger of messages, the ends of sessions, and messages that went wrong.
+//!
+//! **In:** `windows`, `delivery`, `closes`, `examples`. **Out:** HTML tables. Zeros are printed.
+
+use std::collections::BTreeSet;
+
+use maud::{Markup, html};
+
+use super::prose::prose;
+use super::table::{Cell, Table};
+use crate::render::{format, words};
+use crate::result::{Delivery, Example, RunResult, Summary, Window};
+use crate::stage::Stage;
+
+/// Messages that went wrong: shown at once, and in all.
+const EXAMPLES_FIRST: usize = 6;
+const EXAMPLES_MAX: usize = 50;
+const EXAMPLE_HEADS: [&str; 8] = [
+    "Message",
+    "What happened",
+    "Client",
+    "Intended",
+    "Sent",
+    "Acknowledged",
+    "Ended",
+    "Fault",
+];
+
+pub(crate) fn ledger(result: &RunResult) -> Markup {
+    let mut rows: Vec<Vec<Cell>> = result.windows.iter().map(window).collect();
+    let whole = result.latency.get(Stage::Complete.name());
+    let whole = whole.and_then(|stage| stage.response);
+    rows.push(row(Cell::text("Whole run"), result.delivery, whole));
+    Table {
+        caption: html! {
+            "Sent = completed + refused + unanswered + lost + pending, in every row. A message belongs to the fault that any part of its life touched, else to the window it should have been sent in."
+        },
+        class: "stack ledger",
+        heads: Table::heads(&[
+            "Window",
+            "Sent",
+            "Completed",
+            "Refused",
+            "Unanswered",
+            "Lost",
+            "Pending",
+            "Duplicated",
+            "Out of order",
+            "Unexpected",
+            "Late",
+            "p50",
+            "p99",
+            "Max",
+        ]),
+        rows,
+    }
+    .markup()
+}
+
+fn window(window: &Window) -> Vec<Cell> {
+    let span = format!(
+        "{} – {} s",
+        format::rough_stamp(window.from_us),
+        format::rough_stamp(window.to_us)
+    );
+    let name = Cell::text(words::window(window)).note(html! { (span) });
+    let complete = window.latency.get(Stage::Complete.name()).copied();
+    row(name, window.delivery, complete)
+}
+
+fn row(name: Cell, of: Delivery, complete: Option<Summary>) -> Vec<Cell> {
+    let us = |pick: fn(Summary) -> u64| Cell::text(format::duration_or_none(complete.map(pick)));
+    vec![
+        name,
+        Cell::count(of.sent),
+        Cell::count(of.completed),
+        Cell::count(of.refused),
+        Cell::count(of.unanswered),
+        Cell::fault(of.lost),
+        Cell::count(of.pending),
+        Cell::fault(of.duplicated),
+        Cell::fault(of.out_of_order),
+        Cell::fault(of.unexpected),
+        Cell::count(of.late),
+        us(|of| of.p50_us),
+        us(|of| of.p99_us),
+        us(|of| of.max_us),
+    ]
+}
+
+pub(crate) fn sessions(result: &RunResult) -> Markup {
+    let of = &result.clients;
+    let count = format::count;
+    html! {
+        (codes(result))
+        div.card {
+            dl.env {
+                dt { "Sessions" }
+                dd {
+                    (count(of.opened)) " opened, " (count(of.peak_open)) " at once at most; "
+                    (count(of.cut)) " cut by the server or the network"
+                }
+                dt { "Tokens" }
+                dd { (count(of.tokens_ok)) " issued, " (count(of.tokens_failed)) " refused or failed" }
+                dt { "Reconnects" }
+                dd {
+                    (count(of.reconnect_attempts)) " attempts after an abnormal close"
+                    @if let Some(reconnect) = reconnect(result) {
+                        "; close to connected again p50 " (format::duration(reconnect.p50_us))
+                        ", p99 " (format::duration(reconnect.p99_us))
+                    }
+                }
+                @if of.connects_failed > 0 {
+                    dt { "Connections failed" }
+                    dd { (count(of.connects_failed)) " attempts did not reach " code { "connected" } }
+                }
+                dt { "Gave up" }
+                dd {
+                    @if of.failed == 0 {
+                        "no client"
+                    } @else {
+                        (count(of.failed)) " clients, " (count(of.failed_outside_faults)) " of them at a time no fault touched"
+                    }
+                }
+                @if !result.errors.is_empty() {
+                    dt { "Errors" }
+                    dd { (errors(result)) }
+                }
+            }
+        }
+    }
+}
+
+fn reconnect(result: &RunResult) -> Option<Summary> {
+    result.latency.get(Stage::Reconnect.name())?.response
+}
+
+/// Labels with their counts, most first.
+fn errors(result: &RunResult) -> String {
+    let mut all: Vec<(&String, u64)> = result.errors.iter().map(|(name, &n)| (name, n)).collect();
+    all.sort_by_key(|&(name, count)| (std::cmp::Reverse(count), name));
+    let each = all
+        .into_iter()
+        .map(|(name, count)| format!("{} {}", format::harmless(name), format::count(count)));
+    each.collect::<Vec<_>>().join(" · ")
+}
+
+/// Ends by code and window: who meant it stands under the code.
+fn codes(result: &RunResult) -> Markup {
+    type Counts = fn(&Window) -> &std::collections::BTreeMap<u16, u64>;
+    let causes: [(Counts, &str); 2] = [
+        (|window| &window.closes_cut, "cut"),
+        (|window| &window.closes_planned, "planned"),
+    ];
+    let mut rows = Vec::new();
+    for (counts, cause) in causes {
+        let all = result
+            .windows
+            .iter()
+            .flat_map(|window| counts(window).keys());
+        let codes: BTreeSet<u16> = all.copied().collect();
+        for code in codes {
+            let each = |window: &Window| counts(window).get(&code).copied().unwrap_or(0);
+            let meaning = words::close_meaning(code);
+            let note = [meaning, cause].map(str::to_owned).into_iter();
+            let note: Vec<String> = note.filter(|part| !part.is_empty()).collect();
+            let mut cells = vec![Cell::text(code.to_string()).note(html! { (note.join(", ")) })];
+            cells.extend(
+                result
+                    .windows
+                    .iter()
+                    .map(|window| Cell::count(each(window))),
+            );
+            cells.push(Cell::count(result.windows.iter().map(each).sum()));
+            rows.push(cells);
+        }
+    }
+    let mut heads = vec!["Code".to_owned()];
+    heads.extend(result.windows.iter().map(words::window));
+    heads.push("All".to_owned());
+    let absent: Vec<String> = words::CLOSE_CODES
+        .into_iter()
+        .filter(|code| result.closes.get(code).copied().unwrap_or(0) == 0)
+        .map(|code| code.to_string())
+        .collect();
+    Table {
+        caption: html! {
+            "How sessions ended."
+            @if !absent.is_empty() { " Codes that never occurred are left out: " (absent.join(", ")) "." }
+        },
+        class: "stack codes",
+        heads,
+        rows,
+    }
+    .markup()
+}
+
+/// The first few, and the others on demand.
+pub(crate) fn examples(result: &RunResult) -> Markup {
+    let all = &result.examples[..result.examples.len().min(EXAMPLES_MAX)];
+    let (first, others) = all.split_at(all.len().min(EXAMPLES_FIRST));
+    let dropped = (result.examples.len() - all.len()) as u64 + result.generator.examples_dropped;
+    let table = |caption: Markup, rows: &[Example]| {
+        Table {
+            caption,
+            class: "stack left",
+            heads: Table::heads(&EXAMPLE_HEADS),
+            rows: rows.iter().map(example).collect(),
+        }
+        .markup()
+    };
+    let caption = html! {
+        (words::plural(first.len(), "message")) " in the order of their intended send. Times are seconds since load start; the small figures count from the intended send."
+    };
+    html! {
+        (table(caption, first))
+        @if !others.is_empty() {
+            details {
+                summary { (others.len()) " more" @if dropped > 0 { ", and " (format::count(dropped)) " that were not kept" } }
+                (table(html! { "The next ones." }, others))
+            }
+        }
+    }
+}
+
+fn example(of: &Example) -> Vec<Cell> {
+    let after = |us: Option<u64>| match us {
+        Some(us) => Cell::text(format::stamp(us))
+            .note(html! { "+" (format::duration(us.saturating_sub(of.intended_us))) }),
+        None => Cell::text(format::NONE),
+    };
+    vec![
+        Cell::new(html! { code { (format::harmless(&of.client_message_id)) } })
+            .note(html! { "in " (format::harmless(&of.conversation)) }),
+        Cell::new(prose(&of.what)),
+        Cell::count(u64::from(of.client)).class(""),
+        Cell::text(format::stamp(of.intended_us)),
+        after(of.sent_us),
+        after(of.queued_us),
+        after(of.ended_us),
+        Cell::text(of.fault.as_deref().unwrap_or(format::NONE)),
+    ]
+}

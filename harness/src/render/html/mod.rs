@@ -1,0 +1,226 @@
+//! This module writes `report.html`: one file, offline, readable without a script.
+//!
+//! **In:** the result. **Out:** HTML in the order of a reader's questions: what is the verdict, can
+//! it be trusted, what was asked, what broke, when, what became of every message, how sessions
+//! ended, where the time goes, and on what machine.
+//!
+//! Everything from outside is escaped by `maud`; the content security policy allows this page's own
+//! style and script by their hash and nothing else, so a hostile name cannot load or run anything.
+//!
+//! Later work: the heatmap of every answer, reconnects against their ideal spread, the story of one
+//! failing client, and zoom.
+
+mod environment;
+mod figure;
+mod messages;
+mod outcome;
+mod prose;
+mod table;
+mod time;
+mod trust;
+mod verdict;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use sha2::{Digest as _, Sha256};
+
+use super::plot::{self, Chart, Picture};
+use super::{RenderError, Renderer, format, words};
+use crate::result::{RunResult, Status};
+
+const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
+
+/// `report.html`.
+pub(crate) struct Html;
+
+impl Renderer for Html {
+    fn file(&self) -> &'static str {
+        "report.html"
+    }
+
+    fn render(&self, result: &RunResult) -> Result<Vec<u8>, RenderError> {
+        let charts = Charts::draw(result)?;
+        let mut page = page(result, &charts)?.into_string().into_bytes();
+        page.push(b'\n');
+        Ok(page)
+    }
+}
+
+/// Every chart of the page.
+struct Charts {
+    response: Chart,
+    open: Chart,
+    closes: Chart,
+    distribution: Chart,
+    lateness: Chart,
+    stages: Option<Chart>,
+}
+
+impl Charts {
+    fn draw(result: &RunResult) -> Result<Self, RenderError> {
+        Ok(Self {
+            response: Picture::ResponseTime.chart(result)?,
+            open: Picture::OpenSessions.chart(result)?,
+            closes: Picture::Closes.chart(result)?,
+            distribution: Picture::Distribution.chart(result)?,
+            lateness: Picture::Lateness.chart(result)?,
+            stages: plot::stages(result)?,
+        })
+    }
+
+    fn with_cursor(&self) -> [&Chart; 5] {
+        [
+            &self.response,
+            &self.open,
+            &self.closes,
+            &self.distribution,
+            &self.lateness,
+        ]
+    }
+}
+
+/// A part of the page that the navigation leads to.
+struct Section {
+    id: &'static str,
+    title: &'static str,
+    /// In the navigation.
+    short: &'static str,
+    body: Markup,
+}
+
+fn page(result: &RunResult, charts: &Charts) -> Result<Markup, RenderError> {
+    let sections = sections(result, charts);
+    let look = words::status(result.verdict.status);
+    let data = figure::data(&charts.with_cursor())?;
+    Ok(html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width,initial-scale=1";
+                meta http-equiv="Content-Security-Policy" content=(policy());
+                meta name="color-scheme" content="light dark";
+                title { (look.word) " " (format::harmless(&result.run.title)) ": " (format::harmless(&result.verdict.sentence)) }
+                link rel="icon" href="data:,";
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                a.skip href="#expectations" { "Skip to the expectations" }
+                main {
+                    header {
+                        (verdict::banner(result))
+                        (verdict::facts(result))
+                        nav aria-label="On this page" {
+                            ul {
+                                @for section in &sections {
+                                    li { a href={ "#" (section.id) } { (section.short) } }
+                                }
+                            }
+                        }
+                    }
+                    (verdict::cards(result))
+                    @for section in &sections {
+                        section id=(section.id) {
+                            h2 { (section.title) }
+                            (section.body)
+                        }
+                    }
+                    footer {
+                        "Latency counts from the moment a message should have been sent. Times are seconds since load start. Drawn from "
+                        code { "result.json" } " by " code { "harness report" } "; nothing is computed here."
+                    }
+                }
+                script type="application/json" id="data" { (PreEscaped(data)) }
+                script { (PreEscaped(SCRIPT)) }
+            }
+        }
+    })
+}
+
+/// The sections in their order; the harness's own account first where it decides the verdict.
+fn sections(result: &RunResult, charts: &Charts) -> Vec<Section> {
+    let one = |id, title, short, body| Section {
+        id,
+        title,
+        short,
+        body,
+    };
+    let mut sections = run_sections(result, charts);
+    let trust = one(
+        "trust",
+        "Can the numbers be trusted?",
+        "Trust",
+        trust::section(result, &charts.lateness),
+    );
+    let first = matches!(result.verdict.status, Status::Invalid);
+    let place = if first { 0 } else { sections.len() };
+    sections.insert(place, trust);
+    let environment = environment::section(result);
+    sections.push(one(
+        "environment",
+        "Environment",
+        "Environment",
+        environment,
+    ));
+    let again = environment::again(result);
+    sections.push(one("again", "Run it again", "Run it again", again));
+    sections
+}
+
+/// What the run showed.
+fn run_sections(result: &RunResult, charts: &Charts) -> Vec<Section> {
+    let time = [&charts.response, &charts.open, &charts.closes];
+    let mut sections = Vec::new();
+    let mut add = |id, title, short, body| {
+        sections.push(Section {
+            id,
+            title,
+            short,
+            body,
+        });
+    };
+    let expectations = outcome::expectations(result);
+    add("expectations", "Expectations", "Expectations", expectations);
+    if !result.faults.is_empty() {
+        add("faults", "Faults", "Faults", outcome::faults(result));
+    }
+    add(
+        "time",
+        "Over time",
+        "Over time",
+        time::section(result, time),
+    );
+    let ledger = messages::ledger(result);
+    add(
+        "messages",
+        "What became of every message",
+        "Messages",
+        ledger,
+    );
+    let ends = messages::sessions(result);
+    add(
+        "sessions",
+        "Sessions: how they ended and came back",
+        "Sessions",
+        ends,
+    );
+    let pair = figure::pair(&charts.distribution, charts.stages.as_ref());
+    add("distribution", "Distribution", "Distribution", pair);
+    if !result.examples.is_empty() {
+        let examples = messages::examples(result);
+        add("examples", "Messages that went wrong", "Examples", examples);
+    }
+    sections
+}
+
+/// This page's own style and script, by their hash; no network, no frame, no form.
+fn policy() -> String {
+    let hash = |text: &str| STANDARD.encode(Sha256::digest(text.as_bytes()));
+    format!(
+        "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; img-src data:; base-uri 'none'; form-action 'none'",
+        hash(STYLE),
+        hash(SCRIPT)
+    )
+}

@@ -1,0 +1,75 @@
+//! This module writes the part of the page that runs over time, as charts and as a table.
+//!
+//! **In:** the charts and the per-second series. **Out:** HTML.
+
+use maud::{Markup, html};
+
+use super::figure::figure;
+use super::table::{Cell, Table};
+use crate::render::format;
+use crate::render::plot::Chart;
+use crate::result::{RunResult, Second};
+
+/// Rows of the table; a longer run has them in `series.csv`.
+const ROWS_MAX: usize = 600;
+
+pub(crate) fn section(result: &RunResult, charts: [&Chart; 3]) -> Markup {
+    html! {
+        p.hint { "One cursor moves through all charts: point, or use the arrow keys. A legend entry hides its line." }
+        @for chart in charts { (figure(chart)) }
+        details {
+            summary { "The same, second by second, as a table" }
+            (seconds(result))
+        }
+    }
+}
+
+fn seconds(result: &RunResult) -> Markup {
+    let rows = &result.series.per_second;
+    let left = rows.len().saturating_sub(ROWS_MAX);
+    let step = format::round_duration(result.series.second_us as f64);
+    Table {
+        caption: html! {
+            "Every " (step) ", by intended send"
+            @if left > 0 { "; the first " (ROWS_MAX) " rows, " (format::count(left as u64)) " more are in " code { "series.csv" } }
+        },
+        class: "dense",
+        heads: Table::heads(&[
+            "From",
+            "Sent",
+            "Completed",
+            "Refused",
+            "Unanswered",
+            "Lost",
+            "p50",
+            "p99",
+            "Max",
+            "Open",
+            "Opened",
+            "Cut",
+        ]),
+        rows: rows.iter().take(ROWS_MAX).map(second).collect(),
+    }
+    .markup()
+}
+
+fn second(row: &Second) -> Vec<Cell> {
+    let of = &row.delivery;
+    let us = |pick: fn(&crate::result::Summary) -> u64| {
+        Cell::text(format::duration_or_none(row.complete.as_ref().map(pick)))
+    };
+    vec![
+        Cell::text(format::rough_stamp(row.at_us)),
+        Cell::count(of.sent),
+        Cell::count(of.completed),
+        Cell::count(of.refused),
+        Cell::count(of.unanswered),
+        Cell::fault(of.lost),
+        us(|of| of.p50_us),
+        us(|of| of.p99_us),
+        us(|of| of.max_us),
+        Cell::count(row.open),
+        Cell::count(row.opened),
+        Cell::count(row.closes_cut.values().sum()),
+    ]
+}

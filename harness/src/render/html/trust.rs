@@ -1,0 +1,101 @@
+//! This module writes what the harness says about itself.
+//!
+//! **In:** `checks`, `lateness`, `generator`. **Out:** HTML: lateness over time, then every check.
+
+use maud::{Markup, html};
+
+use super::figure::figure;
+use super::prose::prose;
+use super::table::{Cell, Table};
+use crate::render::plot::Chart;
+use crate::render::{format, view, words};
+use crate::result::{CheckGroup, CheckResult, CheckStatus, RunResult};
+
+pub(crate) fn section(result: &RunResult, lateness: &Chart) -> Markup {
+    let of = |group| {
+        let all = view::checks(result).into_iter();
+        all.filter(|check| check.group == group).collect::<Vec<_>>()
+    };
+    let (validity, correctness) = (of(CheckGroup::Validity), of(CheckGroup::Correctness));
+    html! {
+        @if !validity.is_empty() {
+            (checks(
+                "The harness about itself. Any of these past its limit makes the run invalid (exit 13), whatever the server did.",
+                &validity,
+            ))
+        }
+        @if !correctness.is_empty() {
+            (checks("What every run is held to, expected or not (exit 14).", &correctness))
+        }
+        (figure(lateness))
+        (harness(result))
+    }
+}
+
+fn checks(caption: &str, checks: &[&CheckResult]) -> Markup {
+    Table {
+        caption: html! { (caption) },
+        class: "stack checks",
+        heads: Table::heads(&["Check", "Result", "Observed", "Limit"]),
+        rows: checks.iter().map(|check| row(check)).collect(),
+    }
+    .markup()
+}
+
+fn row(check: &CheckResult) -> Vec<Cell> {
+    let look = words::check(check.status);
+    let name = Cell::text(words::capital(&check.name));
+    let name = if check.finding.is_empty() {
+        name
+    } else {
+        name.note(prose(&check.finding))
+    };
+    let class = match check.status {
+        CheckStatus::Broke => "bad",
+        CheckStatus::Held | CheckStatus::Inconclusive => "",
+    };
+    vec![
+        name,
+        Cell::new(html! { span aria-hidden="true" { (look.mark) } " " (look.word) })
+            .class(look.class),
+        Cell::text(&check.observed).class(class),
+        Cell::text(&check.bound),
+    ]
+}
+
+/// Delays and machine pauses that no check judges but a reader may want.
+fn harness(result: &RunResult) -> Markup {
+    let of = &result.generator;
+    html! {
+        div.card {
+            dl.env {
+                @if let Some(delay) = result.dispatch_delay {
+                    dt { "Dispatch delay" }
+                    dd {
+                        "intended to actual send, waiting for the system included: p50 " (format::duration(delay.p50_us))
+                        ", p99 " (format::duration(delay.p99_us)) ", max " (format::duration(delay.max_us))
+                    }
+                }
+                @if let Some(lag) = result.receive_lag {
+                    dt { "Receive lag" }
+                    dd {
+                        "kernel stamp to read: p50 " (format::duration(lag.p50_us)) ", p99 " (format::duration(lag.p99_us))
+                        "; " (format::count(of.frames_unstamped)) " of " (format::count(of.frames_received)) " frames had no kernel stamp"
+                    }
+                }
+                dt { "Machine pauses" }
+                dd {
+                    @if of.pauses.is_empty() {
+                        "none over 5" (format::NBSP) "ms"
+                    } @else {
+                        (words::plural(of.pauses.len(), "pause")) ", " (format::duration(of.pause_total_us))
+                        " in all, the longest " (format::duration(of.pause_max_us))
+                        @if of.pauses_dropped > 0 { "; " (format::count(of.pauses_dropped)) " more not listed" }
+                    }
+                }
+                dt { "Lanes" }
+                dd { (of.lanes) ", the busiest " (format::percent(of.lane_busy_ratio_max)) " of a core over 5" (format::NBSP) "s" }
+            }
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! This module writes `summary.md`, for the comment under a pull request.
+//!
+//! **In:** the result. **Out:** Markdown as GitHub reads it: at most 20 lines before the details.
+//! Text from outside is escaped, mentions and links included.
+
+use super::{RenderError, Renderer, format, terminal, view, words};
+use crate::result::{
+    CheckStatus, Delivery, ExpectationResult, RunResult, Status, Window, bound_text, observed_text,
+};
+
+/// `summary.md`.
+pub(crate) struct Summary;
+
+/// Rows of broken or undecided expectations before the details.
+const ROWS_MAX: usize = 9;
+/// Held rows shown beside broken ones, and alone.
+const HELD_BESIDE: usize = 1;
+const HELD_ALONE: usize = 5;
+/// Findings named in the heading.
+const HEADLINES_MAX: usize = 3;
+
+impl Renderer for Summary {
+    fn file(&self) -> &'static str {
+        "summary.md"
+    }
+
+    fn render(&self, result: &RunResult) -> Result<Vec<u8>, RenderError> {
+        Ok(text(result).into_bytes())
+    }
+}
+
+fn text(result: &RunResult) -> String {
+    let rows = view::expectations(result);
+    let (broke, open, held) = view::tally(result);
+    let troubled = (broke + open).min(ROWS_MAX);
+    let room = if troubled > 0 {
+        HELD_BESIDE
+    } else {
+        HELD_ALONE
+    };
+    let shown = troubled + held.min(room);
+    let mut lines = vec![heading(result), String::new()];
+    if !rows.is_empty() {
+        lines.extend(table(&rows[..shown]));
+        lines.push(String::new());
+    }
+    lines.push(trust(result));
+    lines.push(String::new());
+    lines.extend(details(result, &rows[shown..]));
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+fn heading(result: &RunResult) -> String {
+    let look = words::status(result.verdict.status);
+    let title = escape(&result.run.title);
+    let mut said: Vec<String> = result
+        .expectations
+        .iter()
+        .filter(|row| row.status == CheckStatus::Broke)
+        .map(headline)
+        .chain(result.verdict.also.iter().map(|also| escape(also)))
+        .collect();
+    said.truncate(HEADLINES_MAX);
+    let said = if said.is_empty() {
+        let (_, _, held) = view::tally(result);
+        match result.verdict.status {
+            Status::Pass => format!("{} held", words::plural(held, "expectation")),
+            Status::Fail | Status::Invalid | Status::Inconclusive | Status::Interrupted => {
+                escape(&result.verdict.sentence)
+            }
+        }
+    } else {
+        said.join(", ")
+    };
+    let word = match result.verdict.status {
+        Status::Pass | Status::Fail => String::new(),
+        Status::Invalid | Status::Inconclusive | Status::Interrupted => format!("{} ", look.word),
+    };
+    format!("### {} {word}{title}: {said}", look.mark)
+}
+
+fn headline(row: &ExpectationResult) -> String {
+    format::plain(&format!(
+        "{} {} (limit {})",
+        escape(&row.name),
+        observed_text(row),
+        bound_text(row)
+    ))
+}
+
+fn table(rows: &[&ExpectationResult]) -> Vec<String> {
+    let mut lines = vec![
+        "| | expectation | when | observed | limit | used |".to_owned(),
+        "|---|---|---|---:|---:|---:|".to_owned(),
+    ];
+    for row in rows {
+        let look = words::check(row.status);
+        let observed = format::plain(&observed_text(row));
+        let observed = match row.status {
+            CheckStatus::Broke => format!("**{observed}**"),
+            CheckStatus::Held | CheckStatus::Inconclusive => observed,
+        };
+        let used = row
+            .used_ratio
+            .map_or_else(|| format::NONE.to_owned(), format::percent);
+        lines.push(format::plain(&format!(
+            "| {} | {} | {} | {observed} | {} | {used} |",
+            look.mark,
+            escape(&row.name),
+            escape(&row.when),
+            escape(&bound_text(row)),
+        )));
+    }
+    lines
+}
+
+fn trust(result: &RunResult) -> String {
+    format!(
+        "{} Exit {}.",
+        escape(result.verdict.trust.trim()),
+        result.exit_code
+    )
+}
+
+fn details(result: &RunResult, rest: &[&ExpectationResult]) -> Vec<String> {
+    let lead = if rest.is_empty() {
+        String::new()
+    } else {
+        format!("{} more, ", rest.len())
+    };
+    let mut lines = vec![
+        format!(
+            "<details><summary>{lead}checks, ledger, environment, how to run it again</summary>"
+        ),
+        String::new(),
+    ];
+    if !rest.is_empty() {
+        lines.extend(table(rest));
+        lines.push(String::new());
+    }
+    lines.extend(checks(result));
+    lines.extend(ledger(result));
+    for fault in &result.faults {
+        lines.push(format!("- {}", escape(&terminal::fault_line(fault))));
+    }
+    if !result.faults.is_empty() {
+        lines.push(String::new());
+    }
+    lines.extend(environment(result));
+    lines.push("</details>".to_owned());
+    lines
+}
+
+fn checks(result: &RunResult) -> Vec<String> {
+    if result.checks.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![
+        "| | check | observed | limit |".to_owned(),
+        "|---|---|---:|---:|".to_owned(),
+    ];
+    for check in view::checks(result) {
+        lines.push(format::plain(&format!(
+            "| {} | {} | {} | {} |",
+            words::check(check.status).mark,
+            escape(&check.name),
+            escape(&check.observed),
+            escape(&check.bound)
+        )));
+    }
+    lines.push(String::new());
+    lines
+}
+
+fn ledger(result: &RunResult) -> Vec<String> {
+    let mut lines = vec![
+        "| window | sent | completed | refused | unanswered | lost | pending | duplicated | out of order | unexpected | late |"
+            .to_owned(),
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|".to_owned(),
+    ];
+    let rows = result.windows.iter().map(ledger_row);
+    lines.extend(rows);
+    lines.push(delivery_row("**whole run**", result.delivery));
+    lines.push(String::new());
+    lines
+}
+
+fn ledger_row(window: &Window) -> String {
+    delivery_row(&escape(&window.name), window.delivery)
+}
+
+fn delivery_row(name: &str, of: Delivery) -> String {
+    let cells = [
+        of.sent,
+        of.completed,
+        of.refused,
+        of.unanswered,
+        of.lost,
+        of.pending,
+        of.duplicated,
+        of.out_of_order,
+        of.unexpected,
+        of.late,
+    ];
+    let cells = cells.map(format::count).join(" | ");
+    format!("| {name} | {cells} |")
+}
+
+fn environment(result: &RunResult) -> Vec<String> {
+    let (run, host) = (&result.run, &result.run.host);
+    let commit = run.commit.as_deref().unwrap_or("commit unknown");
+    let target = host.target_version.as_deref().unwrap_or("version unknown");
+    vec![
+        format!(
+            "Run {} of {}, seed {}, harness {} ({}); target {} ({}); {} cores, Linux {}.",
+            escape(&run.id),
+            escape(&run.started_at),
+            run.seed,
+            escape(&run.harness_version),
+            escape(commit),
+            escape(&host.target),
+            escape(target),
+            host.cores,
+            escape(&host.kernel)
+        ),
+        String::new(),
+        "```sh".to_owned(),
+        format::harmless(&run.command).replace('`', "'"),
+        "```".to_owned(),
+        String::new(),
+    ]
+}
+
+/// Text from outside: no markup, no link, no mention, no line break.
+fn escape(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for letter in format::plain(&format::harmless(text)).chars() {
+        match letter {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '@' => safe.push_str("&#64;"),
+            '|' | '[' | ']' | '*' | '#' | '\\' => {
+                safe.push('\\');
+                safe.push(letter);
+            }
+            other => safe.push(other),
+        }
+    }
+    safe
+}

@@ -1,0 +1,190 @@
+//! This module draws percentile curves of `complete`.
+//!
+//! **In:** `distributions`. **Out:** log latency over log rarity: each step to the right is ten
+//! times rarer. **Source:** the percentile plot of `HdrHistogram`.
+
+use plotters::style::RGBColor;
+
+use super::axis::{Axis, rarity};
+use super::draw::{line, pen, series};
+use super::frame::Frame;
+use super::{Chart, Key, Reading, ReadingUnit, Width, palette, spoken};
+use crate::render::{RenderError, append, format, view};
+use crate::result::{Distribution, RunResult};
+
+const ID: &str = "distribution";
+/// Step of the cursor along the percentile axis.
+const READING_STEP: f64 = 0.05;
+const READINGS_MAX: u32 = 200;
+
+pub(crate) fn chart(result: &RunResult) -> Result<Chart, RenderError> {
+    let curves = curves(result);
+    let finding = finding(result);
+    let points_of = || curves.iter().flat_map(|curve| &curve.of.points);
+    let all = || points_of().map(|point| point.value_us);
+    let least = all().min().unwrap_or(1_000) as f64;
+    let limits = view::complete_limits(result);
+    let most = all().max().unwrap_or(1_000_000) as f64;
+    let most = limits
+        .last()
+        .map_or(most, |&(limit_us, _)| most.max(limit_us));
+    let rarest = curves
+        .iter()
+        .map(|curve| 1.0 / curve.of.count.max(1) as f64);
+    let rarest = rarest.fold(1.0, f64::min);
+    let x = Axis::percentile(-rarest.log10());
+    let draw = |width: Width| {
+        let frame = Frame {
+            id: ID,
+            kind: "percentile",
+            spoken: format!("Percentiles of complete. {}", spoken(&finding)),
+            width: width.pick(540, 340),
+            height: width.pick(330, 220),
+            x: x.clone(),
+            y: Axis::latency(least, most),
+            x_name: "percentile (each step to the right is ten times rarer)",
+            bands: Vec::new(),
+            marks: Vec::new(),
+        };
+        frame.draw(|plot, sheet| {
+            series(sheet, "limit", || {
+                for &(limit_us, _) in &limits {
+                    let y = limit_us.max(1.0).log10();
+                    line(plot, vec![(0.0, y), (x.high, y)], pen(palette::LIMIT, 1.5))?;
+                }
+                Ok(())
+            })?;
+            for curve in curves.iter().rev() {
+                let points = points(curve.of, x.high);
+                if !points.is_empty() {
+                    series(sheet, curve.series, || {
+                        line(plot, points, pen(curve.color, 2.0))
+                    })?;
+                }
+            }
+            Ok(())
+        })
+    };
+    let (wide, narrow) = (draw(Width::Wide)?, draw(Width::Narrow)?);
+    Ok(Chart {
+        id: ID,
+        title: "Percentile curve of `complete`".to_owned(),
+        keys: keys(result, &curves),
+        readings: curves.iter().map(|curve| reading(curve, x.high)).collect(),
+        wide,
+        narrow,
+        finding,
+    })
+}
+
+struct Curve<'a> {
+    of: &'a Distribution,
+    series: &'static str,
+    class: &'static str,
+    color: RGBColor,
+}
+
+/// Outside faults and whole run; without faults the whole run alone, as this run's line.
+fn curves(result: &RunResult) -> Vec<Curve<'_>> {
+    let named = |name: &str| {
+        let mut found = result.distributions.iter();
+        found.find(|of| of.name == name && !of.points.is_empty())
+    };
+    let calm = named("outside faults").filter(|_| !result.faults.is_empty());
+    let whole = named("whole run");
+    let first = |of| Curve {
+        of,
+        series: "first",
+        class: "k-c1",
+        color: palette::SERIES_1,
+    };
+    let second = |of| Curve {
+        of,
+        series: "second",
+        class: "k-c2",
+        color: palette::SERIES_2,
+    };
+    match (calm, whole) {
+        (Some(calm), Some(whole)) => vec![first(calm), second(whole)],
+        (Some(only), None) | (None, Some(only)) => vec![first(only)],
+        (None, None) => Vec::new(),
+    }
+}
+
+fn points(of: &Distribution, high: f64) -> Vec<(f64, f64)> {
+    let place = |quantile: f64, us: u64| (rarity(quantile), (us.max(1) as f64).log10());
+    let inside = of.points.iter().filter(|point| point.quantile_ratio < 1.0);
+    inside
+        .map(|point| place(point.quantile_ratio, point.value_us))
+        .filter(|&(x, _)| x <= high + 1e-9)
+        .collect()
+}
+
+/// The value at each step of the cursor: the first point that is at least as rare.
+fn reading(curve: &Curve<'_>, high: f64) -> Reading {
+    let value = |x: f64| {
+        let mut points = curve.of.points.iter();
+        let found = points.find(|point| rarity(point.quantile_ratio) >= x - 1e-9);
+        found.map(|point| point.value_us)
+    };
+    let places = (0..READINGS_MAX).map(|place| f64::from(place) * READING_STEP);
+    Reading {
+        name: curve.of.name.clone(),
+        unit: ReadingUnit::Microseconds,
+        from: 0.0,
+        step: READING_STEP,
+        values: places
+            .take_while(|&x| x <= high + 1e-9)
+            .map(value)
+            .collect(),
+    }
+}
+
+fn keys(result: &RunResult, curves: &[Curve<'_>]) -> Vec<Key> {
+    let mut keys: Vec<Key> = curves
+        .iter()
+        .map(|curve| Key {
+            text: curve.of.name.clone(),
+            class: curve.class,
+            series: Some(curve.series),
+        })
+        .collect();
+    if !view::complete_limits(result).is_empty() {
+        keys.push(Key {
+            text: "limit".to_owned(),
+            class: "k-limit",
+            series: Some("limit"),
+        });
+    }
+    keys
+}
+
+fn finding(result: &RunResult) -> String {
+    let Some((place, calm)) = view::calm(result) else {
+        return "No message was completed.".to_owned();
+    };
+    let one = |name: &str, us| format!("{name} {}", format::duration(us));
+    let mut text = format!(
+        "{} answers {place}: {}, {}, {}, {}.",
+        format::count(calm.count),
+        one("p50", calm.p50_us),
+        one("p99", calm.p99_us),
+        one("p99.9", calm.p999_us),
+        one("max", calm.max_us)
+    );
+    let whole = result
+        .latency
+        .get("complete")
+        .and_then(|stage| stage.response);
+    if let Some(whole) = whole.filter(|_| place != "whole run") {
+        append(
+            &mut text,
+            format_args!(
+                " Over the whole run p99 {}, max {}.",
+                format::duration(whole.p99_us),
+                format::duration(whole.max_us)
+            ),
+        );
+    }
+    text
+}

@@ -1,0 +1,315 @@
+//! This module draws what all charts share: axes, fault windows, marks and the labels above them.
+//!
+//! **In:** a [`Frame`] and what to draw inside. **Out:** one `<svg>` element.
+//!
+//! The series lie in a nested `<svg>`, so that a script can zoom by its `viewBox` alone, and so that
+//! nothing is drawn outside the plot.
+
+use plotters::chart::{ChartBuilder, LabelAreaPosition};
+use plotters::drawing::IntoDrawingArea;
+use plotters::style::TRANSPARENT;
+
+use super::Width;
+use super::axis::Axis;
+use super::draw::{Drawn, Plot, font, pen};
+use super::label::{self, FONT_PX, Label, Side};
+use super::palette;
+use super::svg::{Sheet, Svg, UNITS_PER_PX, escape, px};
+use crate::render::{RenderError, append, format, view};
+use crate::result::RunResult;
+
+/// Height of one row of labels, and the distance of the lowest from the plot.
+const ROW_PX: f64 = 13.0;
+const LIFT_PX: f64 = 5.0;
+/// Distance of the ticks' text below the plot.
+const TICK_PX: f64 = 15.0;
+const NAME_PX: f64 = 31.0;
+
+/// A chart without its series.
+#[derive(Clone, Debug)]
+pub(crate) struct Frame {
+    pub id: &'static str,
+    /// `time`: one cursor moves through all of this kind.
+    pub kind: &'static str,
+    /// What a screen reader says in place of the picture.
+    pub spoken: String,
+    pub width: i32,
+    /// Height of the plot itself.
+    pub height: i32,
+    pub x: Axis,
+    pub y: Axis,
+    pub x_name: &'static str,
+    pub bands: Vec<Band>,
+    pub marks: Vec<Mark>,
+}
+
+/// A stretch of time in which a fault was in force.
+#[derive(Clone, Debug)]
+pub(crate) struct Band {
+    pub from: f64,
+    pub to: f64,
+    pub name: String,
+    pub confirmed: bool,
+}
+
+/// A moment worth a line.
+#[derive(Clone, Debug)]
+pub(crate) struct Mark {
+    pub at: f64,
+    pub text: String,
+    /// `good` or `bad`.
+    pub class: &'static str,
+    pub side: Side,
+}
+
+const US_PER_S: f64 = 1e6;
+
+impl Frame {
+    /// A frame over the time of the run, with its fault windows.
+    pub(crate) fn over_time(id: &'static str, result: &RunResult, width: Width) -> Self {
+        let bands = (0..result.faults.len()).filter_map(|place| {
+            let (from_us, to_us) = view::fault_span_us(result, place)?;
+            let fault = &result.faults[place];
+            Some(Band {
+                from: from_us as f64 / US_PER_S,
+                to: to_us as f64 / US_PER_S,
+                name: if fault.confirmed {
+                    fault.name.clone()
+                } else {
+                    format!("{} (not confirmed)", fault.name)
+                },
+                confirmed: fault.confirmed,
+            })
+        });
+        Self {
+            id,
+            kind: "time",
+            spoken: String::new(),
+            width: width.pick(1040, 340),
+            height: width.pick(200, 180),
+            x: Axis::time(result.run.duration_us, width.pick(13, 7)),
+            y: Axis::count(1),
+            x_name: "",
+            bands: bands.collect(),
+            marks: Vec::new(),
+        }
+    }
+
+    fn left(&self) -> i32 {
+        if self.width < 400 { 50 } else { 58 }
+    }
+
+    fn right(&self) -> i32 {
+        if self.width < 400 { 14 } else { 18 }
+    }
+
+    fn plot_width(&self) -> i32 {
+        self.width - self.left() - self.right()
+    }
+
+    /// Pixel of a value on the x axis.
+    fn at(&self, x: f64) -> f64 {
+        let part = (x - self.x.low) / (self.x.high - self.x.low);
+        f64::from(self.left()) + part.clamp(0.0, 1.0) * f64::from(self.plot_width())
+    }
+
+    fn labels(&self) -> Vec<label::Placed> {
+        let marks = self.marks.iter().map(|mark| Label {
+            text: mark.text.clone(),
+            class: mark.class,
+            at: self.at(mark.at),
+            side: mark.side,
+        });
+        let names = self.bands.iter().map(|band| Label {
+            text: format::harmless(&band.name),
+            class: "ink",
+            at: f64::midpoint(self.at(band.from), self.at(band.to)),
+            side: Side::Middle,
+        });
+        label::place(marks.chain(names).collect(), f64::from(self.width))
+    }
+
+    /// Draws the frame and, inside, what `draw` draws.
+    ///
+    /// # Errors
+    ///
+    /// [`RenderError::Chart`] with what plotters said.
+    pub(crate) fn draw(
+        &self,
+        draw: impl FnOnce(&mut Plot<'_>, &Sheet) -> Drawn,
+    ) -> Result<String, RenderError> {
+        self.try_draw(draw).map_err(|problem| RenderError::Chart {
+            chart: self.id,
+            problem,
+        })
+    }
+
+    fn try_draw(
+        &self,
+        draw: impl FnOnce(&mut Plot<'_>, &Sheet) -> Drawn,
+    ) -> Result<String, String> {
+        let labels = self.labels();
+        let rows = labels
+            .iter()
+            .map(|placed| placed.row + 1)
+            .max()
+            .unwrap_or(0);
+        let top = top_px(rows);
+        let bottom = if self.x_name.is_empty() { 22 } else { 38 };
+        let height = top + self.height + bottom;
+        let sheet = Sheet::default();
+        let size = |length: i32| length.unsigned_abs();
+        let root = Svg::new(&sheet, size(self.width), size(height)).into_drawing_area();
+        let mut plot = ChartBuilder::on(&root)
+            .margin_top(top * UNITS_PER_PX)
+            .margin_right(self.right() * UNITS_PER_PX)
+            .margin_bottom(bottom * UNITS_PER_PX)
+            .set_label_area_size(LabelAreaPosition::Left, self.left() * UNITS_PER_PX)
+            .build_cartesian_2d(self.x.clone(), self.y.clone())
+            .map_err(|error| error.to_string())?;
+        sheet.raw(&self.opening(top, height));
+        self.grid(&mut plot)?;
+        sheet.raw(&self.inner(top));
+        draw(&mut plot, &sheet)?;
+        sheet.raw(&self.mark_lines(top));
+        sheet.raw("</svg>\n");
+        sheet.raw(&self.below(top));
+        sheet.raw(&above(&labels, top));
+        sheet.raw("</svg>\n");
+        Ok(sheet.take())
+    }
+
+    fn opening(&self, top: i32, height: i32) -> String {
+        format!(
+            "<svg class=\"chart\" role=\"img\" aria-label=\"{}\" viewBox=\"0 0 {} {height}\" data-id=\"{}\" data-kind=\"{}\" data-p=\"{} {top} {} {}\" data-x=\"{} {}\">\n",
+            escape(&self.spoken),
+            self.width,
+            self.id,
+            self.kind,
+            self.left(),
+            self.plot_width(),
+            self.height,
+            self.x.low,
+            self.x.high
+        )
+    }
+
+    fn grid(&self, plot: &mut Plot<'_>) -> Drawn {
+        let text = |at: &f64| self.y.text_at(*at);
+        plot.configure_mesh()
+            .disable_x_mesh()
+            .disable_x_axis()
+            .y_label_formatter(&text)
+            .y_label_style(font())
+            .bold_line_style(pen(palette::GRID, 1.0))
+            .light_line_style(TRANSPARENT)
+            .axis_style(TRANSPARENT)
+            .set_tick_mark_size(LabelAreaPosition::Left, 5 * UNITS_PER_PX)
+            .draw()
+            .map_err(|error| error.to_string())
+    }
+
+    /// The nested picture and the fault windows in it.
+    fn inner(&self, top: i32) -> String {
+        let (left, width, height) = (self.left(), self.plot_width(), self.height);
+        let mut markup = format!(
+            "<svg class=\"plot\" x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{height}\" viewBox=\"{left} {top} {width} {height}\" preserveAspectRatio=\"none\">\n"
+        );
+        for band in &self.bands {
+            let (from, to) = (self.at(band.from), self.at(band.to));
+            let edge = if band.confirmed {
+                "k-edge"
+            } else {
+                "k-edge k-plan"
+            };
+            let fill = if band.confirmed {
+                let wide = px(to - from);
+                format!(
+                    "<path class=\"f-fault\" d=\"M{} {top}h{wide}v{height}h-{wide}z\"/>",
+                    px(from)
+                )
+            } else {
+                String::new()
+            };
+            append(
+                &mut markup,
+                format_args!(
+                    "{fill}<path class=\"{edge}\" d=\"M{} {top}v{height}M{} {top}v{height}\"/>\n",
+                    px(from),
+                    px(to)
+                ),
+            );
+        }
+        markup
+    }
+
+    fn mark_lines(&self, top: i32) -> String {
+        let line = |mark: &Mark| {
+            let at = px(self.at(mark.at));
+            format!(
+                "<path class=\"k-{}\" d=\"M{at} {top}v{}\"/>\n",
+                mark.class, self.height
+            )
+        };
+        self.marks.iter().map(line).collect()
+    }
+
+    /// The x axis with its ticks.
+    fn below(&self, top: i32) -> String {
+        let base = f64::from(top + self.height);
+        let mut markup = format!(
+            "<path class=\"k-axis\" d=\"M{} {}h{}\"/>\n<g class=\"f-text\" font-size=\"{FONT_PX}\" text-anchor=\"middle\">",
+            self.left(),
+            px(base),
+            self.plot_width()
+        );
+        for tick in &self.x.ticks {
+            append(
+                &mut markup,
+                format_args!(
+                    "<text x=\"{}\" y=\"{}\">{}</text>",
+                    px(self.at(tick.at)),
+                    px(base + TICK_PX),
+                    escape(&tick.text)
+                ),
+            );
+        }
+        if !self.x_name.is_empty() {
+            let middle = f64::from(self.left()) + f64::from(self.plot_width()) / 2.0;
+            append(
+                &mut markup,
+                format_args!(
+                    "<text x=\"{}\" y=\"{}\">{}</text>",
+                    px(middle),
+                    px(base + NAME_PX),
+                    self.x_name
+                ),
+            );
+        }
+        markup.push_str("</g>\n");
+        markup
+    }
+}
+
+fn top_px(rows: usize) -> i32 {
+    let rows = i32::try_from(rows).unwrap_or(0);
+    if rows == 0 { 8 } else { 7 + 13 * rows }
+}
+
+fn above(labels: &[label::Placed], top: i32) -> String {
+    let mut markup = String::new();
+    for placed in labels {
+        let row = u32::try_from(placed.row).map_or(0.0, f64::from);
+        append(
+            &mut markup,
+            format_args!(
+                "<text class=\"f-{}\" x=\"{}\" y=\"{}\" font-size=\"{FONT_PX}\">{}</text>\n",
+                placed.label.class,
+                px(placed.x),
+                px(f64::from(top) - LIFT_PX - row * ROW_PX),
+                escape(&placed.label.text)
+            ),
+        );
+    }
+    markup
+}

@@ -1,0 +1,224 @@
+//! This module draws where the time of a session and of a message goes.
+//!
+//! **In:** the stage latencies of the calmest window. **Out:** one small picture per group: a bar is
+//! the median step from the stage before, a whisker ends at p99.
+
+use plotters::chart::{ChartBuilder, LabelAreaPosition};
+use plotters::drawing::IntoDrawingArea;
+use plotters::element::{PathElement, Rectangle};
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::{Color, IntoFont, TRANSPARENT};
+
+use super::axis::Axis;
+use super::draw::{font, pen};
+use super::svg::{Sheet, Svg, UNITS_PER_PX, escape};
+use super::{Chart, Key, Width, palette};
+use crate::render::{RenderError, append, format, view};
+use crate::result::{RunResult, Summary, Window};
+use crate::stage::Stage;
+
+const ID: &str = "stages";
+/// Pixels: names to the left, figures to the right, one row, the axis below.
+const LEFT: i32 = 96;
+const RIGHT: i32 = 116;
+const ROW: i32 = 24;
+const BELOW: i32 = 22;
+
+const OPENING: [Stage; 6] = [
+    Stage::Token,
+    Stage::Dns,
+    Stage::Tcp,
+    Stage::Tls,
+    Stage::Upgrade,
+    Stage::SessionReady,
+];
+const MESSAGE: [Stage; 3] = [Stage::TaskQueued, Stage::FirstChunk, Stage::Complete];
+const APART: [Stage; 3] = [Stage::Heartbeat, Stage::Broadcast, Stage::Reconnect];
+
+/// A stage with the median at which it begins.
+struct Row {
+    stage: Stage,
+    from_us: u64,
+    of: Summary,
+}
+
+struct Group {
+    head: &'static str,
+    rows: Vec<Row>,
+}
+
+pub(crate) fn chart(result: &RunResult) -> Result<Option<Chart>, RenderError> {
+    let Some(window) = view::stages(result) else {
+        return Ok(None);
+    };
+    let groups = groups(result, window);
+    if groups.is_empty() {
+        return Ok(None);
+    }
+    let draw = |width: Width| {
+        let mut markup = String::new();
+        for group in &groups {
+            let picture = picture(group, width)
+                .map_err(|problem| RenderError::Chart { chart: ID, problem })?;
+            append(
+                &mut markup,
+                format_args!("<h4>{}</h4>\n{picture}", group.head),
+            );
+        }
+        Ok(markup)
+    };
+    let key = |text: &str, class| Key {
+        text: text.to_owned(),
+        class,
+        series: None,
+    };
+    Ok(Some(Chart {
+        id: ID,
+        title: "Where the time goes".to_owned(),
+        finding: format!(
+            "In the window `{}`. The figures are p50 · p99 of the stage from the intended start; percentiles of stages do not add up to the percentile of the whole.",
+            format::harmless(&window.name)
+        ),
+        keys: vec![key("median step", "f-c1"), key("to p99", "k-c2")],
+        readings: Vec::new(),
+        wide: draw(Width::Wide)?,
+        narrow: draw(Width::Narrow)?,
+    }))
+}
+
+/// A session is opened in the ramp, so its stages may be missing from the baseline window.
+fn groups(result: &RunResult, window: &Window) -> Vec<Group> {
+    let summary = |stage: Stage| {
+        let here = window.latency.get(stage.name()).copied();
+        let whole = || result.latency.get(stage.name()).and_then(|of| of.response);
+        here.or_else(whole)
+    };
+    let chain = |stages: &[Stage]| {
+        let mut from_us = 0;
+        let mut rows = Vec::new();
+        for &stage in stages {
+            if let Some(of) = summary(stage) {
+                rows.push(Row { stage, from_us, of });
+                from_us = of.p50_us;
+            }
+        }
+        rows
+    };
+    let apart = APART.into_iter().filter_map(|stage| {
+        summary(stage).map(|of| Row {
+            stage,
+            from_us: 0,
+            of,
+        })
+    });
+    let all = [
+        (
+            "Opening a session, from its intended start",
+            chain(&OPENING),
+        ),
+        ("One message, from its intended send", chain(&MESSAGE)),
+        ("Each from its own start", apart.collect()),
+    ];
+    all.into_iter()
+        .filter(|(_, rows)| !rows.is_empty())
+        .map(|(head, rows)| Group { head, rows })
+        .collect()
+}
+
+fn spoken(group: &Group) -> String {
+    let each: Vec<String> = group
+        .rows
+        .iter()
+        .map(|row| {
+            let (p50, p99) = (row.of.p50_us, row.of.p99_us);
+            let (p50, p99) = (format::duration(p50), format::duration(p99));
+            format!("{} p50 {p50}, p99 {p99}", row.stage.name())
+        })
+        .collect();
+    format!("{}: {}.", group.head, each.join("; "))
+}
+
+fn picture(group: &Group, width: Width) -> Result<String, String> {
+    let width = width.pick(470, 340);
+    let count = i32::try_from(group.rows.len()).unwrap_or(0);
+    let height = ROW * count + BELOW + 4;
+    let sheet = Sheet::default();
+    let size = |length: i32| length.unsigned_abs();
+    let root = Svg::new(&sheet, size(width), size(height)).into_drawing_area();
+    sheet.raw(&format!(
+        "<svg class=\"chart\" role=\"img\" aria-label=\"{}\" viewBox=\"0 0 {width} {height}\">\n",
+        escape(&spoken(group))
+    ));
+    let most = group.rows.iter().map(|row| row.of.p99_us).max();
+    let x = Axis::linear_time(most.unwrap_or(1) as f64);
+    let y = Axis {
+        low: f64::from(count),
+        high: 0.0,
+        ticks: Vec::new(),
+    };
+    let mut plot = ChartBuilder::on(&root)
+        .margin_top(4 * UNITS_PER_PX)
+        .margin_right(RIGHT * UNITS_PER_PX)
+        .set_label_area_size(LabelAreaPosition::Left, LEFT * UNITS_PER_PX)
+        .set_label_area_size(LabelAreaPosition::Bottom, BELOW * UNITS_PER_PX)
+        .build_cartesian_2d(x.clone(), y)
+        .map_err(|error| error.to_string())?;
+    plot.configure_mesh()
+        .disable_y_mesh()
+        .disable_y_axis()
+        .x_label_formatter(&|at| x.text_at(*at))
+        .x_label_style(font())
+        .bold_line_style(pen(palette::GRID, 1.0))
+        .light_line_style(TRANSPARENT)
+        .axis_style(TRANSPARENT)
+        .set_tick_mark_size(LabelAreaPosition::Bottom, 3 * UNITS_PER_PX)
+        .draw()
+        .map_err(|error| error.to_string())?;
+    let mut top = 0.0;
+    for row in &group.rows {
+        draw_row(&mut plot, row, top).map_err(|error| error.to_string())?;
+        let (_, middle) = plot.backend_coord(&(0.0, top + 0.5));
+        let place = |side| Pos::new(side, VPos::Center);
+        let name = ("sans-serif", 12 * UNITS_PER_PX)
+            .into_font()
+            .color(&palette::INK);
+        let figures = format!(
+            "{} · {}",
+            format::duration(row.of.p50_us),
+            format::duration(row.of.p99_us)
+        );
+        let texts = [
+            (row.stage.name(), name.pos(place(HPos::Right)), LEFT - 8),
+            (
+                figures.as_str(),
+                font().pos(place(HPos::Left)),
+                width - RIGHT + 8,
+            ),
+        ];
+        for (text, style, at) in texts {
+            root.draw_text(text, &style, (at * UNITS_PER_PX, middle))
+                .map_err(|error| error.to_string())?;
+        }
+        top += 1.0;
+    }
+    sheet.raw("</svg>\n");
+    Ok(sheet.take())
+}
+
+type PlotError = plotters::drawing::DrawingAreaErrorKind<palette::UnknownColor>;
+
+fn draw_row(plot: &mut super::draw::Plot<'_>, row: &Row, top: f64) -> Result<(), PlotError> {
+    let (from, p50, p99) = (
+        row.from_us as f64,
+        row.of.p50_us as f64,
+        row.of.p99_us as f64,
+    );
+    let bar = [(from.min(p50), top + 0.24), (p50, top + 0.76)];
+    plot.draw_series([Rectangle::new(bar, palette::SERIES_1.filled())])?;
+    let whisker = pen(palette::SERIES_2, 2.0);
+    plot.draw_series([
+        PathElement::new(vec![(p50, top + 0.5), (p99, top + 0.5)], whisker),
+        PathElement::new(vec![(p99, top + 0.26), (p99, top + 0.74)], whisker),
+    ])?;
+    Ok(())
+}

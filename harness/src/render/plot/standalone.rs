@@ -1,0 +1,82 @@
+//! This module makes a chart a file of its own.
+//!
+//! **In:** a drawn chart. **Out:** an SVG document with its colours inside: literal light values
+//! first, dark ones by media query, so that viewers without CSS variables show the light picture.
+
+use super::Chart;
+use super::svg::escape;
+use crate::render::{append, format};
+use crate::result::Run;
+
+const STYLE: &str = include_str!("standalone.css");
+/// Height of the title above the chart, in pixels.
+const HEAD: i32 = 34;
+
+/// The document: title, chart, and which run it shows.
+pub(crate) fn document(chart: &Chart, run: &Run) -> String {
+    let title = format!(
+        "{} · {}",
+        super::spoken(&chart.title),
+        format::harmless(&run.title)
+    );
+    let (width, height) = size(&chart.wide);
+    let inner = chart.wide.replacen(
+        "<svg class=\"chart\"",
+        &format!("<svg y=\"{HEAD}\" width=\"{width}\" height=\"{height}\" class=\"chart\""),
+        1,
+    );
+    let total = height + HEAD;
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {total}\" width=\"{width}\" height=\"{total}\" role=\"img\">\n\
+         <title>{title}</title>\n<desc>{desc}</desc>\n<style>{STYLE}</style>\n\
+         <rect class=\"f-card\" width=\"{width}\" height=\"{total}\"/>\n\
+         <text class=\"f-ink\" x=\"12\" y=\"22\" font-size=\"14\" font-weight=\"600\">{title}</text>\n\
+         {legend}{inner}</svg>\n",
+        title = escape(&title),
+        desc = escape(&super::spoken(&chart.finding)),
+        legend = legend(chart, width),
+    )
+}
+
+/// Width and height of the picture, from its own `viewBox`.
+fn size(picture: &str) -> (i32, i32) {
+    let numbers = picture
+        .split_once("viewBox=\"0 0 ")
+        .and_then(|(_, rest)| rest.split_once('"'))
+        .map_or("", |(numbers, _)| numbers);
+    let mut numbers = numbers.split(' ').filter_map(|number| number.parse().ok());
+    (
+        numbers.next().unwrap_or(1040),
+        numbers.next().unwrap_or(300),
+    )
+}
+
+/// The legend, right aligned in the row of the title, as far as there is room.
+fn legend(chart: &Chart, width: i32) -> String {
+    let mut right = f64::from(width) - 12.0;
+    let least = 24.0 + super::label::text_width(&super::spoken(&chart.title), 14.0) * 1.5;
+    let mut markup = String::new();
+    for key in chart.keys.iter().rev() {
+        let length = super::label::text_width(&key.text, super::label::FONT_PX);
+        let left = right - length - 28.0;
+        if left < least {
+            break;
+        }
+        let shape = if key.class.starts_with("f-") {
+            "v-8h20v8z"
+        } else {
+            "m0 -4h20"
+        };
+        append(
+            &mut markup,
+            format_args!(
+                "<path class=\"{}\" stroke-width=\"2\" d=\"M{left:.1} 22{shape}\"/><text class=\"f-text\" x=\"{:.1}\" y=\"22\" font-size=\"11\">{}</text>\n",
+                key.class,
+                left + 25.0,
+                escape(&key.text)
+            ),
+        );
+        right = left - 14.0;
+    }
+    markup
+}

@@ -1,0 +1,122 @@
+//! This module writes `series.csv`: the run, second by second.
+//!
+//! **In:** the per-second series. **Out:** CSV with a header; one column per close code and error
+//! label that occurred. An empty cell means not measured.
+//!
+//! **Units:** as the columns say; `at_s` counts from load start and is the start of the row's bin.
+
+use std::collections::BTreeSet;
+
+use super::{RenderError, Renderer, format};
+use crate::result::{RunResult, Second, Summary};
+
+/// `series.csv`.
+pub(crate) struct Series;
+
+const FILE: &str = "series.csv";
+
+/// Columns that every run has.
+const HEAD: [&str; 23] = [
+    "at_s",
+    "open",
+    "opened",
+    "reconnect_attempts",
+    "tokens_ok",
+    "tokens_failed",
+    "sent",
+    "completed",
+    "refused",
+    "unanswered",
+    "lost",
+    "pending",
+    "duplicated",
+    "out_of_order",
+    "unexpected",
+    "late",
+    "attempts",
+    "complete_count",
+    "complete_mean_us",
+    "complete_p50_us",
+    "complete_p99_us",
+    "complete_p999_us",
+    "complete_max_us",
+];
+
+impl Renderer for Series {
+    fn file(&self) -> &'static str {
+        FILE
+    }
+
+    fn render(&self, result: &RunResult) -> Result<Vec<u8>, RenderError> {
+        let rows = &result.series.per_second;
+        let cut: BTreeSet<u16> = rows
+            .iter()
+            .flat_map(|row| row.closes_cut.keys().copied())
+            .collect();
+        let planned: BTreeSet<u16> = rows
+            .iter()
+            .flat_map(|row| row.closes_planned.keys().copied())
+            .collect();
+        let errors: BTreeSet<&String> = rows.iter().flat_map(|row| row.errors.keys()).collect();
+        let mut table = csv::Writer::from_writer(Vec::new());
+        let head = HEAD
+            .iter()
+            .map(|&name| name.to_owned())
+            .chain(cut.iter().map(|code| format!("cut_{code}")))
+            .chain(planned.iter().map(|code| format!("closed_{code}")))
+            .chain(errors.iter().map(|label| format!("error_{label}")));
+        table.write_record(head).map_err(RenderError::Csv)?;
+        for row in rows {
+            let mut cells = fixed(row);
+            cells.extend(cut.iter().map(|code| number(row.closes_cut.get(code))));
+            cells.extend(
+                planned
+                    .iter()
+                    .map(|code| number(row.closes_planned.get(code))),
+            );
+            cells.extend(errors.iter().map(|&label| number(row.errors.get(label))));
+            table.write_record(cells).map_err(RenderError::Csv)?;
+        }
+        table.into_inner().map_err(|error| RenderError::Write {
+            file: FILE,
+            source: error.into_error(),
+        })
+    }
+}
+
+fn number(count: Option<&u64>) -> String {
+    count.copied().unwrap_or(0).to_string()
+}
+
+fn fixed(row: &Second) -> Vec<String> {
+    let of = &row.delivery;
+    let counts = [
+        row.open,
+        row.opened,
+        row.reconnect_attempts,
+        row.tokens_ok,
+        row.tokens_failed,
+        of.sent,
+        of.completed,
+        of.refused,
+        of.unanswered,
+        of.lost,
+        of.pending,
+        of.duplicated,
+        of.out_of_order,
+        of.unexpected,
+        of.late,
+        of.attempts,
+    ];
+    let mut cells = vec![format::stamp(row.at_us)];
+    cells.extend(counts.iter().map(u64::to_string));
+    let latency =
+        |pick: fn(&Summary) -> String| row.complete.as_ref().map_or_else(String::new, pick);
+    cells.push(latency(|of| of.count.to_string()));
+    cells.push(latency(|of| format!("{:.1}", of.mean_us)));
+    cells.push(latency(|of| of.p50_us.to_string()));
+    cells.push(latency(|of| of.p99_us.to_string()));
+    cells.push(latency(|of| of.p999_us.to_string()));
+    cells.push(latency(|of| of.max_us.to_string()));
+    cells
+}

@@ -1,0 +1,111 @@
+//! This module holds the words of the reports: verdicts, marks, codes and their meanings.
+//!
+//! **In:** enums and codes. **Out:** the one word each of them has, everywhere.
+
+use crate::format;
+use crate::result::{CheckStatus, Status, Window, WindowKind};
+
+/// How a status looks: never by colour alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Look {
+    pub word: &'static str,
+    pub mark: &'static str,
+    /// CSS class.
+    pub class: &'static str,
+}
+
+/// The verdict's word.
+pub(crate) const fn status(status: Status) -> Look {
+    let (word, mark, class) = match status {
+        Status::Pass => ("PASS", "✓", "pass"),
+        Status::Fail => ("FAIL", "✗", "fail"),
+        Status::Invalid => ("INVALID", "!", "warn"),
+        Status::Inconclusive => ("INCONCLUSIVE", "?", "warn"),
+        Status::Interrupted => ("INTERRUPTED", "■", "warn"),
+    };
+    Look { word, mark, class }
+}
+
+/// The word of one expectation or check.
+pub(crate) const fn check(status: CheckStatus) -> Look {
+    let (word, mark, class) = match status {
+        CheckStatus::Held => ("held", "✓", "good"),
+        CheckStatus::Broke => ("broke", "✗", "bad"),
+        CheckStatus::Inconclusive => ("inconclusive", "?", "warn"),
+    };
+    Look { word, mark, class }
+}
+
+/// What an exit code of `harness run` means; empty for success.
+pub(crate) const fn exit_meaning(code: u8) -> &'static str {
+    match code {
+        0 => "",
+        2 => "usage or scenario",
+        3 => "environment did not start",
+        5 => "a result cannot be read or written",
+        10 => "threshold breached",
+        11 => "regression",
+        12 => "inconclusive",
+        13 => "invalid run",
+        14 => "correctness violated",
+        130 => "interrupted",
+        _ => "error in the harness",
+    }
+}
+
+/// Close codes that a report names when they did not occur.
+pub(crate) const CLOSE_CODES: [u16; 13] = [
+    1000, 1001, 1003, 1006, 1007, 1009, 1011, 1013, 4001, 4003, 4408, 4429, 4403,
+];
+
+/// What a close code means.
+pub(crate) const fn close_meaning(code: u16) -> &'static str {
+    match code {
+        1000 => "normal",
+        1001 => "server going away",
+        1002 => "protocol error",
+        1003 => "unsupported data",
+        1005 => "no status given",
+        1006 => "no close frame",
+        1007 => "invalid text",
+        1009 => "message too big",
+        1011 => "server-side failure",
+        1013 => "try again later",
+        4001 => "unauthenticated",
+        4003 | 4403 => "forbidden",
+        4401 => "unauthenticated (admin)",
+        4408 => "idle",
+        4429 => "flooding",
+        _ => "",
+    }
+}
+
+/// A window's name as a heading; a fault keeps the name it was given.
+pub(crate) fn window(window: &Window) -> String {
+    let name = format::harmless(&window.name);
+    match window.kind {
+        WindowKind::Fault => name,
+        WindowKind::Ramp
+        | WindowKind::Baseline
+        | WindowKind::Recovery
+        | WindowKind::After
+        | WindowKind::View => capital(&name),
+    }
+}
+
+/// `1 fault`, `2 faults`.
+pub(crate) fn plural(count: usize, one: &str) -> String {
+    if count == 1 {
+        format!("1 {one}")
+    } else {
+        format!("{count} {one}s")
+    }
+}
+
+/// The name with its first letter large: `Recovery of redis-down`.
+pub(crate) fn capital(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
+}

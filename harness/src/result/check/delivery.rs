@@ -1,0 +1,98 @@
+//! This module checks that every message was delivered once, whole, in order, and to its sender.
+//!
+//! **In:** the ledger of the whole run and the bounds the scenario declares. **Out:** one check per
+//! way to be wrong. A bound that the scenario declares on `lost` and its kin replaces the default
+//! of zero; an *unanswered* message is no broken promise (it was never acknowledged), so it is left
+//! to expectations.
+//!
+//! **Source:** Jepsen's `total-queue` checker (what went in must come out, once).
+
+use super::super::{CheckGroup, CheckResult, Delivery, RunResult};
+use super::{Texts, check};
+use crate::format;
+use crate::scenario::expectation::{Outcome, Quantity, When};
+
+/// The promises of every run.
+const PROMISES: [(Outcome, &str, &str); 4] = [
+    (
+        Outcome::Lost,
+        "nothing lost",
+        "acknowledged, never completed",
+    ),
+    (
+        Outcome::Duplicated,
+        "nothing duplicated",
+        "arrived more than once",
+    ),
+    (
+        Outcome::OutOfOrder,
+        "nothing out of order",
+        "chunks in the wrong order",
+    ),
+    (
+        Outcome::Unexpected,
+        "nothing unexpected",
+        "frames that belong to somebody else",
+    ),
+];
+
+/// Every promise that the scenario does not bound itself.
+pub(in super::super) fn checks(result: &RunResult) -> Vec<CheckResult> {
+    let declared = |outcome: Outcome| {
+        let whole_run = result
+            .plan
+            .expect
+            .iter()
+            .filter(|expect| expect.when == When::WholeRun);
+        let mut quantities = whole_run.map(|expect| expect.what);
+        quantities.any(|what| what == Quantity::Delivery { outcome })
+    };
+    let promises = PROMISES.iter().filter(|(outcome, ..)| !declared(*outcome));
+    let checks = promises.map(|&(outcome, name, meaning)| {
+        let count = count_of(&result.delivery, outcome);
+        let text = Texts {
+            observed: format::count(count),
+            bound: "= 0".to_owned(),
+            finding: meaning.to_owned(),
+        };
+        check(CheckGroup::Correctness, name, count == 0, text)
+    });
+    checks.collect()
+}
+
+/// A column of the ledger.
+pub(in super::super) fn count_of(delivery: &Delivery, outcome: Outcome) -> u64 {
+    match outcome {
+        Outcome::Sent => delivery.sent,
+        Outcome::Completed => delivery.completed,
+        Outcome::Refused => delivery.refused,
+        Outcome::Unanswered => delivery.unanswered,
+        Outcome::Lost => delivery.lost,
+        Outcome::Pending => delivery.pending,
+        Outcome::Duplicated => delivery.duplicated,
+        Outcome::OutOfOrder => delivery.out_of_order,
+        Outcome::Unexpected => delivery.unexpected,
+        Outcome::Late => delivery.late,
+    }
+}
+
+/// Whether breaking a bound on this column is a broken promise (exit 14) and not just a threshold.
+pub(in super::super) fn is_promise(outcome: Outcome) -> bool {
+    PROMISES.iter().any(|(promise, ..)| *promise == outcome)
+}
+
+/// The column's name, as scenarios write it.
+pub(in super::super) const fn name_of(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Sent => "sent",
+        Outcome::Completed => "completed",
+        Outcome::Refused => "refused",
+        Outcome::Unanswered => "unanswered",
+        Outcome::Lost => "lost",
+        Outcome::Pending => "pending",
+        Outcome::Duplicated => "duplicated",
+        Outcome::OutOfOrder => "out_of_order",
+        Outcome::Unexpected => "unexpected",
+        Outcome::Late => "late",
+    }
+}

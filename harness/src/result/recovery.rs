@@ -1,0 +1,306 @@
+//! This module works out what followed from each fault: impact, detection, recovery, backlog.
+//!
+//! **In:** the driver's stamps and the recording. **Out:** [`FaultResult`] per planned fault.
+//!
+//! *Recovered* is the first moment after the confirmed heal from which, for [`CALM_US`] of intended
+//! sends, p99 of `complete` is within tolerance and nothing is refused, unanswered or lost. It is
+//! found to the recorder's interval. The tolerance is the tightest `complete p99` the scenario
+//! expects outside faults, else twice the p99 before the first fault.
+//!
+//! **Units:** microseconds since load start, or microseconds.
+
+use std::collections::BTreeMap;
+
+use super::summarize::short;
+use super::windows::{Reach, delivery};
+use super::{Delivery, FaultResult};
+use crate::plan::{FaultKind, Link, Plan, PlannedFault};
+use crate::record::fault::FaultStamps;
+use crate::record::histogram::SparseHistogram;
+use crate::record::recording::{CloseCause, DeliveryCounts, Recording};
+use crate::scenario::expectation::{Comparison, Quantity, Statistic, TimeKind, When};
+use crate::stage::Stage;
+use crate::units;
+
+/// How long answers must stay in tolerance before the service counts as recovered.
+const CALM_US: u64 = 3_000_000;
+/// Tolerance where nothing was answered before the first fault and nothing is expected.
+const TOLERANCE_FALLBACK_US: u64 = 1_000_000;
+/// A day's share of answers that may be bad: the budget of a 99.9 % objective.
+const BUDGET_RATIO: f64 = 0.001;
+const DAY_US: f64 = 86_400.0 * 1e6;
+
+/// p99 of `complete` that counts as in tolerance.
+pub(super) fn tolerance_us(plan: &Plan, recording: &Recording, stamps: &[FaultStamps]) -> u64 {
+    let is_bound = |quantity: &Quantity| {
+        matches!(
+            quantity,
+            Quantity::Latency {
+                stage: Stage::Complete,
+                statistic: Statistic::P99,
+                time: TimeKind::Response,
+            }
+        )
+    };
+    let expected = plan.expect.iter().filter(|expectation| {
+        is_bound(&expectation.what)
+            && matches!(expectation.when, When::OutsideFaults | When::WholeRun)
+            && matches!(
+                expectation.bound.comparison,
+                Comparison::Under | Comparison::AtMost
+            )
+    });
+    let bounds = expected.map(|expectation| units::rounded(expectation.bound.value));
+    bounds
+        .min()
+        .unwrap_or_else(|| twice_the_baseline(plan, recording, stamps))
+}
+
+fn twice_the_baseline(plan: &Plan, recording: &Recording, stamps: &[FaultStamps]) -> u64 {
+    let first_us = stamps
+        .iter()
+        .filter_map(|stamp| stamp.injecting_us)
+        .min()
+        .unwrap_or(u64::MAX);
+    let mut before = SparseHistogram::default();
+    for (key, cell) in &recording.cells {
+        let start_us = u64::from(key.interval) * plan.interval_us;
+        if key.fault.is_none() && start_us >= plan.load.ramp_end_us() && start_us < first_us {
+            before.merge(&cell.complete);
+        }
+    }
+    if before.is_empty() {
+        TOLERANCE_FALLBACK_US
+    } else {
+        before.value_at(0.99).saturating_mul(2)
+    }
+}
+
+/// How far the fault reached; `None` when it was never injected.
+pub(super) fn reach(
+    fault: usize,
+    stamps: &FaultStamps,
+    recovered_us: Option<u64>,
+    end_us: u64,
+) -> Option<Reach> {
+    let from_us = stamps.injecting_us?;
+    let healed_us = stamps
+        .heal_confirmed_us
+        .unwrap_or(end_us)
+        .clamp(from_us, end_us.max(from_us));
+    let recovered_us = recovered_us
+        .unwrap_or(end_us)
+        .clamp(healed_us, end_us.max(healed_us));
+    Some(Reach {
+        fault,
+        from_us,
+        healed_us,
+        recovered_us,
+    })
+}
+
+/// Answers by interval of the intended send.
+struct Answers {
+    interval_us: u64,
+    by_interval: BTreeMap<u32, (SparseHistogram, DeliveryCounts)>,
+}
+
+impl Answers {
+    fn new(recording: &Recording, interval_us: u64) -> Self {
+        let mut by_interval: BTreeMap<u32, (SparseHistogram, DeliveryCounts)> = BTreeMap::new();
+        for (key, cell) in &recording.cells {
+            let (complete, counts) = by_interval.entry(key.interval).or_default();
+            complete.merge(&cell.complete);
+            counts.merge(cell.delivery);
+        }
+        Self {
+            interval_us,
+            by_interval,
+        }
+    }
+
+    /// Whether sends intended in the [`CALM_US`] from `first` on were all answered in tolerance.
+    fn calm_from(&self, first: u32, tolerance_us: u64) -> bool {
+        let steps = units::saturating_u32(CALM_US.div_ceil(self.interval_us));
+        let mut complete = SparseHistogram::default();
+        let mut counts = DeliveryCounts::default();
+        for (_, (answers, delivery)) in self.by_interval.range(first..first.saturating_add(steps)) {
+            complete.merge(answers);
+            counts.merge(*delivery);
+        }
+        !complete.is_empty()
+            && complete.value_at(0.99) <= tolerance_us
+            && counts.refused + counts.unanswered + counts.lost == 0
+    }
+}
+
+/// When answers were in tolerance again, from load start; `None` when not by the end.
+pub(super) fn recovered_at_us(
+    plan: &Plan,
+    recording: &Recording,
+    stamps: &FaultStamps,
+    tolerance_us: u64,
+) -> Option<u64> {
+    let healed_us = stamps.heal_confirmed_us?;
+    let answers = Answers::new(recording, plan.interval_us);
+    let last_us = plan.load.load_us().checked_sub(CALM_US)?;
+    // The interval of the heal itself also holds messages of the fault: start with the next one.
+    let first = units::saturating_u32(healed_us.div_ceil(plan.interval_us));
+    let last = units::saturating_u32(last_us / plan.interval_us);
+    let calm = (first..=last).find(|&interval| answers.calm_from(interval, tolerance_us));
+    // Calm from the first whole interval on: recovered with the heal itself.
+    calm.map(|interval| {
+        if interval == first {
+            healed_us
+        } else {
+            u64::from(interval) * plan.interval_us
+        }
+    })
+}
+
+/// What a fault is held against.
+#[derive(Clone, Copy)]
+pub(super) struct Watched<'a> {
+    pub plan: &'a Plan,
+    pub recording: &'a Recording,
+    pub tolerance_us: u64,
+}
+
+/// Everything known of one fault.
+pub(super) fn fault_result(
+    watched: Watched<'_>,
+    place: usize,
+    stamps: &FaultStamps,
+    reach: Option<Reach>,
+    recovered_at_us: Option<u64>,
+) -> FaultResult {
+    let Watched {
+        plan,
+        recording,
+        tolerance_us,
+    } = watched;
+    let fault = &plan.faults[place];
+    let from_us = stamps.injecting_us;
+    let impact = u8::try_from(place)
+        .ok()
+        .and_then(|key| recording.impact.get(&key))
+        .copied();
+    let since = |start: Option<u64>, moment: Option<u64>| Some(moment?.saturating_sub(start?));
+    let touched = touched_by(recording, place);
+    let bad = reach.map_or(0, |reach| bad_answers(plan, recording, reach, tolerance_us));
+    FaultResult {
+        name: fault.name.clone(),
+        what: describe(fault),
+        planned_us: fault.at_us,
+        planned_for_us: fault.for_us,
+        stamps: stamps.clone(),
+        confirmed: stamps.confirmed_us.is_some(),
+        impact_us: since(from_us, impact.and_then(|impact| impact.first_us)),
+        detect_us: since(from_us, stamps.readiness_red_us),
+        recovery_us: since(stamps.heal_confirmed_us, recovered_at_us),
+        recovered_at_us,
+        horizon_us: stamps
+            .heal_confirmed_us
+            .map_or(0, |healed| plan.load.load_us().saturating_sub(healed)),
+        backlog_drain_us: since(
+            stamps.heal_confirmed_us,
+            impact.and_then(|impact| impact.settled_us),
+        ),
+        tolerance_us,
+        delivery: touched,
+        budget_burned_ratio: budget_burned(plan, bad),
+        cut: reach.map_or(0, |reach| cut_within(plan, recording, reach)),
+    }
+}
+
+fn touched_by(recording: &Recording, place: usize) -> Delivery {
+    let mut counts = DeliveryCounts::default();
+    for (key, cell) in &recording.cells {
+        if key.fault.is_some_and(|fault| usize::from(fault) == place) {
+            counts.merge(cell.delivery);
+        }
+    }
+    delivery(counts)
+}
+
+/// Slow, refused, unanswered or lost answers from injection until recovered.
+fn bad_answers(plan: &Plan, recording: &Recording, reach: Reach, tolerance_us: u64) -> u64 {
+    let belongs = |start_us: u64, fault: Option<u8>| match fault {
+        Some(fault) => usize::from(fault) == reach.fault,
+        None => (reach.from_us..reach.recovered_us).contains(&start_us),
+    };
+    let cells = recording
+        .cells
+        .iter()
+        .filter(|(key, _)| belongs(u64::from(key.interval) * plan.interval_us, key.fault));
+    let bad = cells.map(|(_, cell)| {
+        let counts = cell.delivery;
+        let slow = cell.complete.count() - cell.complete.count_at_or_below(tolerance_us);
+        slow + counts.refused + counts.unanswered + counts.lost
+    });
+    bad.sum()
+}
+
+/// Bad answers as a share of what a day at this run's rate may have.
+fn budget_burned(plan: &Plan, bad: u64) -> f64 {
+    let talkers = plan.load.mix.iter().filter(|share| share.behavior.sends());
+    let clients: u32 = talkers.map(|share| share.clients).sum();
+    let per_day = f64::from(clients) * DAY_US / plan.load.message.every_us.max(1) as f64;
+    if per_day > 0.0 {
+        short(bad as f64 / (per_day * BUDGET_RATIO))
+    } else {
+        0.0
+    }
+}
+
+fn cut_within(plan: &Plan, recording: &Recording, reach: Reach) -> u64 {
+    let first = units::saturating_u32(reach.from_us / plan.interval_us);
+    let last = units::saturating_u32(reach.recovered_us / plan.interval_us);
+    let closes = recording
+        .sessions
+        .range(first..=last)
+        .flat_map(|(_, interval)| &interval.closes);
+    closes
+        .filter(|((_, cause), _)| *cause == CloseCause::Cut)
+        .map(|(_, count)| count)
+        .sum()
+}
+
+fn link_words(link: Link) -> &'static str {
+    match link {
+        Link::Redis => "link to Redis",
+        Link::RedisTokens => "link to Redis (tokens)",
+        Link::RedisTasks => "link to Redis (task queue)",
+        Link::RedisChannel => "link to Redis (channel layer)",
+        Link::Edge => "link from clients to server",
+    }
+}
+
+/// What was done, in words.
+fn describe(fault: &PlannedFault) -> String {
+    let time = |us: u64| units::print_us(us);
+    let what = match fault.kind {
+        FaultKind::Down { link } => format!("{} down", link_words(link)),
+        FaultKind::Latency {
+            link,
+            latency_us,
+            jitter_us: 0,
+        } => {
+            format!("{} slower by {}", link_words(link), time(latency_us))
+        }
+        FaultKind::Latency {
+            link,
+            latency_us,
+            jitter_us,
+        } => {
+            let (by, about) = (time(latency_us), time(jitter_us));
+            format!("{} slower by {by} ± {about}", link_words(link))
+        }
+        FaultKind::Timeout { link, .. } => format!("{} a black hole", link_words(link)),
+        FaultKind::ResetPeer { link, .. } => format!("{} reset", link_words(link)),
+        FaultKind::RedisKill => "Redis killed".to_owned(),
+        FaultKind::RedisPause => "Redis stopped".to_owned(),
+        FaultKind::RedisRestart => "Redis restarted".to_owned(),
+    };
+    format!("{what} for {}", time(fault.for_us))
+}

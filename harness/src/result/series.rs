@@ -1,0 +1,149 @@
+//! This module lays a run out over time: the lines of every chart.
+//!
+//! **In:** the recording and the sampled number of open sockets. **Out:** [`Series`].
+//!
+//! A percentile is given only where at least 1/(1−p) answers support it; elsewhere the line has a
+//! gap. Percentiles of longer steps come from merged histograms, never from averages.
+//!
+//! **Units:** microseconds. Long runs get longer steps, so that no line has more than
+//! [`STEPS_MAX`] points and the table no more than [`ROWS_MAX`] rows.
+
+use super::windows::{closes, delivery, summary};
+use super::{Second, Series};
+use crate::plan::Plan;
+use crate::record::histogram::SparseHistogram;
+use crate::record::recording::{CloseCause, Recording, SessionInterval};
+use crate::units;
+
+/// Points of a line at most.
+const STEPS_MAX: u64 = 1_200;
+/// Rows of the per-second table at most.
+const ROWS_MAX: u64 = 600;
+const SECOND_US: u64 = 1_000_000;
+
+/// The run over time, up to `end_us`.
+pub(super) fn series(plan: &Plan, recording: &Recording, open: &[u64], end_us: u64) -> Series {
+    let intervals = end_us.div_ceil(plan.interval_us).max(1);
+    let per_step = intervals.div_ceil(STEPS_MAX).max(1);
+    let per_row = SECOND_US
+        .div_ceil(plan.interval_us)
+        .max(1)
+        .max(intervals.div_ceil(ROWS_MAX));
+    let mut series = Series {
+        step_us: per_step * plan.interval_us,
+        second_us: per_row * plan.interval_us,
+        ..Series::default()
+    };
+    for step in 0..intervals.div_ceil(per_step) {
+        push_step(
+            &mut series,
+            recording,
+            open,
+            step * per_step..(step + 1) * per_step,
+        );
+    }
+    for row in 0..intervals.div_ceil(per_row) {
+        let range = row * per_row..(row + 1) * per_row;
+        push_second(&mut series, recording, open, range, plan.interval_us);
+    }
+    series
+}
+
+type Intervals = std::ops::Range<u64>;
+
+fn complete_of(recording: &Recording, range: &Intervals) -> SparseHistogram {
+    let mut complete = SparseHistogram::default();
+    for cell in cells(recording, range) {
+        complete.merge(&cell.complete);
+    }
+    complete
+}
+
+fn cells<'a>(
+    recording: &'a Recording,
+    range: &Intervals,
+) -> impl Iterator<Item = &'a crate::record::recording::Cell> {
+    let key = |interval| crate::record::recording::CellKey {
+        interval: units::saturating_u32(interval),
+        fault: None,
+    };
+    recording
+        .cells
+        .range(key(range.start)..key(range.end))
+        .map(|(_, cell)| cell)
+}
+
+/// The value of a percentile, where enough values support it.
+fn supported(histogram: &SparseHistogram, quantile: f64) -> Option<u64> {
+    let needed = 1.0 / (1.0 - quantile);
+    (histogram.count() as f64 + 0.5 >= needed).then(|| histogram.value_at(quantile))
+}
+
+fn open_at(open: &[u64], range: &Intervals) -> u64 {
+    let last = usize::try_from(range.end.saturating_sub(1)).unwrap_or(usize::MAX);
+    open.get(last).or(open.last()).copied().unwrap_or(0)
+}
+
+fn push_step(series: &mut Series, recording: &Recording, open: &[u64], range: Intervals) {
+    let complete = complete_of(recording, &range);
+    series.complete_p50_us.push(supported(&complete, 0.5));
+    series.complete_p99_us.push(supported(&complete, 0.99));
+    series
+        .complete_max_us
+        .push((!complete.is_empty()).then(|| complete.max_us()));
+    series.complete_count.push(complete.count());
+    let mut lateness = SparseHistogram::default();
+    let interval = |at| units::saturating_u32(at);
+    for (_, part) in recording
+        .lateness
+        .range(interval(range.start)..interval(range.end))
+    {
+        lateness.merge(part);
+    }
+    series.lateness_p50_us.push(supported(&lateness, 0.5));
+    series.lateness_p99_us.push(supported(&lateness, 0.99));
+    series
+        .lateness_max_us
+        .push((!lateness.is_empty()).then(|| lateness.max_us()));
+    series.open.push(open_at(open, &range));
+}
+
+fn push_second(
+    series: &mut Series,
+    recording: &Recording,
+    open: &[u64],
+    range: Intervals,
+    interval_us: u64,
+) {
+    let complete = complete_of(recording, &range);
+    series.complete_p999_us.push(supported(&complete, 0.999));
+    let mut counts = crate::record::recording::DeliveryCounts::default();
+    for cell in cells(recording, &range) {
+        counts.merge(cell.delivery);
+    }
+    let mut sessions = SessionInterval::default();
+    let (first, end) = (
+        units::saturating_u32(range.start),
+        units::saturating_u32(range.end),
+    );
+    for (_, part) in recording.sessions.range(first..end) {
+        sessions.merge(part);
+    }
+    let mut errors = std::collections::BTreeMap::new();
+    for ((_, label), count) in recording.errors.range((first, "")..(end, "")) {
+        *errors.entry((*label).to_owned()).or_insert(0) += count;
+    }
+    series.per_second.push(Second {
+        at_us: range.start * interval_us,
+        open: open_at(open, &range),
+        opened: sessions.opened,
+        reconnect_attempts: sessions.reconnect_attempts,
+        tokens_ok: sessions.tokens_ok,
+        tokens_failed: sessions.tokens_failed,
+        delivery: delivery(counts),
+        complete: summary(&complete),
+        closes_cut: closes(&sessions, CloseCause::Cut),
+        closes_planned: closes(&sessions, CloseCause::Planned),
+        errors,
+    });
+}

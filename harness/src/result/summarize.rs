@@ -1,0 +1,349 @@
+//! This module turns the facts of a run into its result, once.
+//!
+//! **In:** [`Facts`]. **Out:** a [`RunResult`] without a verdict; [`super::verdict::judge`] adds it
+//! from nothing but the result, so that a saved run can be judged again.
+//!
+//! Pure: no I/O, no clock.
+
+use std::collections::BTreeMap;
+
+use super::recovery::{Watched, fault_result, reach, recovered_at_us, tolerance_us};
+use super::series::series;
+use super::windows::{Reach, Span, Tally, partition, summary, tallies, together, window};
+use super::{
+    Clients, Distribution, DistributionPoint, Example, FaultResult, Generator, GooseCounts, Run,
+    RunResult, SCHEMA, ServerAccount, StageLatency, Status, Verdict, Window, WindowKind,
+};
+use crate::plan::Plan;
+use crate::record::fault::FaultStamps;
+use crate::record::histogram::SparseHistogram;
+use crate::record::recording::{CloseCause, Recording};
+use crate::stage::Stage;
+
+/// Examples kept in the result, over all threads.
+const EXAMPLES_MAX: usize = 200;
+/// Points of a percentile curve for every tenth of the remaining share.
+const POINTS_PER_DECADE: i32 = 16;
+
+/// Everything a run left behind.
+pub(crate) struct Facts {
+    pub plan: Plan,
+    pub run: Run,
+    pub recording: Recording,
+    pub peak_open: u64,
+    pub goose: GooseCounts,
+    /// One per planned fault, in the order of the plan.
+    pub stamps: Vec<FaultStamps>,
+    pub generator: Generator,
+    pub server: Option<ServerAccount>,
+    /// Sockets open at the end of each interval.
+    pub open_per_interval: Vec<u64>,
+    /// End of the drain, microseconds since load start.
+    pub end_us: u64,
+}
+
+/// The result, still without a verdict.
+pub(crate) fn summarize(facts: &Facts) -> RunResult {
+    let (plan, recording) = (&facts.plan, &facts.recording);
+    let (faults, reaches) = faults_of(facts);
+    let spans = partition(plan, &reaches, facts.end_us);
+    let tallies = tallies(recording, &spans, plan.interval_us);
+    let whole = together(&spans, &tallies, |_| true);
+    let outside = together(&spans, &tallies, |span| !is_faulty(span));
+    let mut overlapping = Overlapping::new(facts, &whole, &outside);
+    for reach in &reaches {
+        let mine = |span: &Span| is_faulty(span) && span.fault == Some(reach.fault);
+        overlapping.add_fault(facts, *reach, &together(&spans, &tallies, mine));
+    }
+    let mut lateness = SparseHistogram::default();
+    recording
+        .lateness
+        .values()
+        .for_each(|part| lateness.merge(part));
+    RunResult {
+        schema: SCHEMA.to_owned(),
+        run: facts.run.clone(),
+        verdict: undecided(),
+        exit_code: 0,
+        clients: clients(facts, &whole, &outside),
+        latency: latency(&whole, recording),
+        dispatch_delay: summary(&recording.dispatch_delay),
+        lateness: summary(&lateness),
+        receive_lag: summary(&recording.receive_lag),
+        goose: facts.goose.clone(),
+        delivery: super::windows::delivery(whole.delivery),
+        closes: all_closes(&whole),
+        errors: errors(recording),
+        windows: spans
+            .iter()
+            .zip(&tallies)
+            .map(|(span, tally)| window(span, tally))
+            .collect(),
+        views: overlapping.views,
+        generator: generator(facts, &whole),
+        server: facts.server.clone(),
+        series: series(plan, recording, &facts.open_per_interval, facts.end_us),
+        distributions: overlapping.distributions,
+        examples: examples(facts),
+        faults,
+        expectations: Vec::new(),
+        checks: Vec::new(),
+        plan: facts.plan.clone(),
+    }
+}
+
+/// Windows that overlap the others, with the percentile curve of each.
+struct Overlapping {
+    views: Vec<Window>,
+    distributions: Vec<Distribution>,
+}
+
+impl Overlapping {
+    fn new(facts: &Facts, whole: &Tally, outside: &Tally) -> Self {
+        let mut both = Self {
+            views: Vec::new(),
+            distributions: Vec::new(),
+        };
+        let mut everything = view("whole run", whole, 0, facts.end_us);
+        add_service(&mut everything, &facts.recording);
+        both.add(everything, whole);
+        both.add(view("outside faults", outside, 0, facts.end_us), outside);
+        both
+    }
+
+    fn add_fault(&mut self, facts: &Facts, reach: Reach, during: &Tally) {
+        let name = format!("during {}", facts.plan.faults[reach.fault].name);
+        let window = view(&name, during, reach.from_us, reach.recovered_us);
+        self.add(
+            Window {
+                fault: Some(reach.fault),
+                ..window
+            },
+            during,
+        );
+    }
+
+    fn add(&mut self, window: Window, tally: &Tally) {
+        let complete = &tally.response[Stage::Complete.index()];
+        if !complete.is_empty() {
+            self.distributions
+                .push(distribution(&window.name, complete));
+        }
+        self.views.push(window);
+    }
+}
+
+/// What the harness measured of itself, with what the recording knows.
+fn generator(facts: &Facts, whole: &Tally) -> Generator {
+    let Facts {
+        plan,
+        recording,
+        generator,
+        ..
+    } = facts;
+    Generator {
+        planned_sends: recording.planned_sends,
+        actual_sends: recording.dispatch_delay.count(),
+        lateness_net: summary(&net_lateness(plan, recording, generator)),
+        frames_received: recording.frames_received,
+        frames_unstamped: recording.frames_unstamped,
+        values_saturated: whole.response.iter().map(SparseHistogram::saturated).sum(),
+        examples_dropped: recording.examples_dropped,
+        ..generator.clone()
+    }
+}
+
+/// Lateness without the intervals in which the machine paused; with them, where hardly any is left.
+fn net_lateness(plan: &Plan, recording: &Recording, generator: &Generator) -> SparseHistogram {
+    let (mut all, mut net) = (SparseHistogram::default(), SparseHistogram::default());
+    for (&interval, part) in &recording.lateness {
+        let from_us = u64::from(interval) * plan.interval_us;
+        let to_us = from_us + plan.interval_us;
+        let paused = generator
+            .pauses
+            .iter()
+            .any(|pause| pause.at_us < to_us && from_us < pause.at_us + pause.length_us);
+        all.merge(part);
+        if !paused {
+            net.merge(part);
+        }
+    }
+    if net.count() * 2 >= all.count() {
+        net
+    } else {
+        all
+    }
+}
+
+fn undecided() -> Verdict {
+    Verdict {
+        status: Status::Inconclusive,
+        sentence: String::new(),
+        also: Vec::new(),
+        trust: String::new(),
+        broke: Vec::new(),
+        held: Vec::new(),
+    }
+}
+
+fn faults_of(facts: &Facts) -> (Vec<FaultResult>, Vec<Reach>) {
+    let Facts {
+        plan,
+        recording,
+        stamps,
+        end_us,
+        ..
+    } = facts;
+    let tolerance = tolerance_us(plan, recording, stamps);
+    let mut reaches = Vec::new();
+    let mut results = Vec::new();
+    for (place, stamp) in stamps.iter().enumerate() {
+        let recovered = recovered_at_us(plan, recording, stamp, tolerance);
+        let reached = reach(place, stamp, recovered, *end_us);
+        reaches.extend(reached);
+        results.push(fault_result(
+            Watched {
+                plan,
+                recording,
+                tolerance_us: tolerance,
+            },
+            place,
+            stamp,
+            reached,
+            recovered,
+        ));
+    }
+    reaches.sort_by_key(|reach| reach.from_us);
+    (results, reaches)
+}
+
+fn is_faulty(span: &Span) -> bool {
+    matches!(span.kind, WindowKind::Fault | WindowKind::Recovery)
+}
+
+fn view(name: &str, tally: &Tally, from_us: u64, to_us: u64) -> Window {
+    let span = Span {
+        name: name.to_owned(),
+        kind: WindowKind::View,
+        fault: None,
+        from_us,
+        to_us,
+    };
+    window(&span, tally)
+}
+
+/// The whole run also knows the service time of every other stage.
+fn add_service(whole: &mut Window, recording: &Recording) {
+    for stage in Stage::ALL {
+        if stage == Stage::Token {
+            continue;
+        }
+        if let Some(numbers) = summary(&recording.service[stage.index()]) {
+            whole.service.insert(stage.name().to_owned(), numbers);
+        }
+    }
+}
+
+fn clients(facts: &Facts, whole: &Tally, outside: &Tally) -> Clients {
+    Clients {
+        planned: u64::from(facts.plan.load.clients),
+        peak_open: facts.peak_open,
+        opened: whole.sessions.opened,
+        failed: whole.sessions.clients_failed,
+        failed_outside_faults: outside.sessions.clients_failed,
+        cut: whole.closes(CloseCause::Cut).values().sum(),
+        tokens_ok: whole.sessions.tokens_ok,
+        tokens_failed: whole.sessions.tokens_failed,
+        reconnect_attempts: whole.sessions.reconnect_attempts,
+        connects_failed: whole.sessions.connects_failed,
+    }
+}
+
+fn latency(whole: &Tally, recording: &Recording) -> BTreeMap<String, StageLatency> {
+    let stages = Stage::ALL.into_iter().filter_map(|stage| {
+        let service = match stage {
+            Stage::Token => &whole.sessions.token_service,
+            _ => &recording.service[stage.index()],
+        };
+        let numbers = StageLatency {
+            response: summary(&whole.response[stage.index()]),
+            service: summary(service),
+        };
+        let seen = numbers.response.is_some() || numbers.service.is_some();
+        seen.then(|| (stage.name().to_owned(), numbers))
+    });
+    stages.collect()
+}
+
+fn all_closes(whole: &Tally) -> BTreeMap<u16, u64> {
+    let mut closes = whole.closes(CloseCause::Planned);
+    for (code, count) in whole.closes(CloseCause::Cut) {
+        *closes.entry(code).or_insert(0) += count;
+    }
+    closes
+}
+
+fn errors(recording: &Recording) -> BTreeMap<String, u64> {
+    let mut errors = BTreeMap::new();
+    for ((_, label), count) in &recording.errors {
+        *errors.entry((*label).to_owned()).or_insert(0) += count;
+    }
+    errors
+}
+
+/// A number of at most nine decimals: short in the file, and read back as it was written.
+pub(super) fn short(value: f64) -> f64 {
+    (value * 1e9).round() / 1e9
+}
+
+/// Percentiles from 0 to the last that one value supports, denser towards the end.
+fn distribution(name: &str, histogram: &SparseHistogram) -> Distribution {
+    let mut points = Vec::new();
+    if !histogram.is_empty() {
+        for step in 0_i32.. {
+            let beyond = 10_f64.powf(-f64::from(step) / f64::from(POINTS_PER_DECADE));
+            let quantile_ratio = short(1.0 - beyond);
+            points.push(DistributionPoint {
+                quantile_ratio,
+                value_us: histogram.value_at(quantile_ratio),
+            });
+            if beyond * (histogram.count() as f64) < 1.0 {
+                break;
+            }
+        }
+    }
+    Distribution {
+        name: name.to_owned(),
+        count: histogram.count(),
+        points,
+    }
+}
+
+fn examples(facts: &Facts) -> Vec<Example> {
+    let name = |fault: u8| {
+        facts
+            .plan
+            .faults
+            .get(usize::from(fault))
+            .map(|fault| fault.name.clone())
+    };
+    let mut examples: Vec<Example> = facts
+        .recording
+        .examples
+        .iter()
+        .map(|example| Example {
+            client: example.client,
+            client_message_id: example.client_message_id.clone(),
+            conversation: example.conversation.clone(),
+            what: example.what.clone(),
+            intended_us: example.intended_us,
+            sent_us: example.sent_us,
+            queued_us: example.queued_us,
+            ended_us: example.ended_us,
+            fault: example.fault.and_then(name),
+        })
+        .collect();
+    examples.sort_by_key(|example| (example.intended_us, example.client));
+    examples.truncate(EXAMPLES_MAX);
+    examples
+}

@@ -1,0 +1,280 @@
+//! This module says what the run means: pass, fail, invalid, inconclusive or interrupted.
+//!
+//! **In:** a [`RunResult`] with its facts. **Out:** the same with expectations, checks, verdict and
+//! exit code. Called after a run, and again when a saved run is held to other thresholds.
+//!
+//! Exit codes: 130 interrupted, 14 correctness, 13 invalid, 10 threshold, 12 inconclusive, 0 pass;
+//! the first that applies, while the verdict names all of them.
+
+use super::check::{delivery, expectation, validity};
+use super::{
+    CheckGroup, CheckResult, CheckStatus, ExpectationResult, RunResult, Status, Unit, Verdict,
+};
+use crate::format;
+use crate::scenario::expectation::Quantity;
+
+/// Exit code per outcome, in the order in which they are looked for.
+const INTERRUPTED: u8 = 130;
+const CORRECTNESS: u8 = 14;
+const INVALID: u8 = 13;
+const THRESHOLD: u8 = 10;
+const INCONCLUSIVE: u8 = 12;
+
+/// Judges a result by its own plan.
+pub(crate) fn judge(result: &mut RunResult) {
+    result.expectations = expectation::results(result);
+    result.generator.lateness_limit_us = Some(validity::lateness_bound_us(result));
+    result.checks = delivery::checks(result);
+    result.checks.extend(validity::checks(result));
+    let findings = Findings::of(result);
+    result.exit_code = findings.exit_code(result.run.interrupted);
+    result.verdict = findings.verdict(result);
+}
+
+/// What broke, sorted by what it means.
+struct Findings {
+    /// Broken promises, as "42 lost".
+    wrong: Vec<String>,
+    /// Broken thresholds, worst first, as "recovery 6.88 s (limit < 5s)".
+    slow: Vec<String>,
+    /// Broken validity checks.
+    invalid: Vec<String>,
+    /// Expectations without an answer.
+    open: Vec<String>,
+}
+
+impl Findings {
+    fn of(result: &RunResult) -> Self {
+        let broken = |group: CheckGroup| {
+            let mine = result
+                .checks
+                .iter()
+                .filter(move |check| check.group == group);
+            mine.filter(|check| check.status == CheckStatus::Broke)
+        };
+        let mut wrong: Vec<String> = broken(CheckGroup::Correctness)
+            .map(broken_promise)
+            .collect();
+        let mut breached: Vec<&ExpectationResult> = Vec::new();
+        for expectation in with_status(result, CheckStatus::Broke) {
+            match expectation.expectation.what {
+                Quantity::Delivery { outcome } if delivery::is_promise(outcome) => {
+                    wrong.push(promised_count(expectation));
+                }
+                _ => breached.push(expectation),
+            }
+        }
+        let used = |expectation: &ExpectationResult| expectation.used_ratio.unwrap_or(0.0);
+        breached.sort_by(|left, right| used(right).total_cmp(&used(left)));
+        Self {
+            wrong,
+            slow: breached.into_iter().map(breach).collect(),
+            invalid: broken(CheckGroup::Validity).map(invalidity).collect(),
+            open: with_status(result, CheckStatus::Inconclusive)
+                .map(unanswered)
+                .collect(),
+        }
+    }
+
+    fn exit_code(&self, interrupted: bool) -> u8 {
+        let codes = [
+            (interrupted, INTERRUPTED),
+            (!self.wrong.is_empty(), CORRECTNESS),
+            (!self.invalid.is_empty(), INVALID),
+            (!self.slow.is_empty(), THRESHOLD),
+            (!self.open.is_empty(), INCONCLUSIVE),
+        ];
+        codes
+            .into_iter()
+            .find(|(applies, _)| *applies)
+            .map_or(0, |(_, code)| code)
+    }
+
+    fn status(&self, interrupted: bool) -> Status {
+        if interrupted {
+            Status::Interrupted
+        } else if !self.invalid.is_empty() {
+            Status::Invalid
+        } else if !self.wrong.is_empty() || !self.slow.is_empty() {
+            Status::Fail
+        } else if !self.open.is_empty() {
+            Status::Inconclusive
+        } else {
+            Status::Pass
+        }
+    }
+
+    fn verdict(self, result: &RunResult) -> Verdict {
+        let status = self.status(result.run.interrupted);
+        let broke: Vec<String> = self.wrong.iter().chain(&self.slow).cloned().collect();
+        let also = match status {
+            Status::Interrupted | Status::Invalid | Status::Inconclusive => broke.clone(),
+            Status::Fail | Status::Pass => self.open.clone(),
+        };
+        Verdict {
+            status,
+            sentence: self.sentence(result, status),
+            also,
+            trust: self.trust(result),
+            broke,
+            held: held(result),
+        }
+    }
+
+    fn sentence(&self, result: &RunResult, status: Status) -> String {
+        match status {
+            Status::Pass => pass_sentence(result),
+            Status::Fail => self.fail_sentence(result),
+            Status::Invalid => format!("These numbers cannot be trusted: {}.", list(&self.invalid)),
+            Status::Inconclusive => format!("The run cannot tell: {}.", list(&self.open)),
+            Status::Interrupted => format!(
+                "Stopped after {} of {}; what is shown is what was seen until then.",
+                format::duration(result.run.duration_us),
+                format::duration(result.plan.load.load_us()),
+            ),
+        }
+    }
+
+    fn fail_sentence(&self, result: &RunResult) -> String {
+        let mut parts = Vec::new();
+        if !self.wrong.is_empty() {
+            parts.push(format!("{}.", capitalized(&list(&self.wrong))));
+        }
+        if !self.slow.is_empty() {
+            parts.push(format!("{}.", capitalized(&list(&self.slow))));
+        }
+        let others = result.expectations.iter().all(|expectation| {
+            expectation.status != CheckStatus::Broke || !expectation.when.contains("outside")
+        });
+        if others && !result.faults.is_empty() && self.wrong.is_empty() {
+            parts.push("Outside the faults everything held.".to_owned());
+        }
+        parts.join(" ")
+    }
+
+    fn trust(&self, result: &RunResult) -> String {
+        if !self.invalid.is_empty() {
+            return format!("Invalid: {}.", list(&self.invalid));
+        }
+        let sent = format::count(result.generator.planned_sends);
+        let late = result.generator.lateness_net.map_or_else(
+            || "nothing was due".to_owned(),
+            |net| format!("late p99 {}", format::duration(net.p99_us)),
+        );
+        let faults = match result.faults.len() {
+            0 => String::new(),
+            1 => ", the fault confirmed by a probe".to_owned(),
+            count => format!(", all {count} faults confirmed by probes"),
+        };
+        format!("Valid: {sent} planned messages accounted for{faults}; the harness itself: {late}.")
+    }
+}
+
+fn with_status(
+    result: &RunResult,
+    status: CheckStatus,
+) -> impl Iterator<Item = &ExpectationResult> {
+    result
+        .expectations
+        .iter()
+        .filter(move |expectation| expectation.status == status)
+}
+
+fn broken_promise(check: &CheckResult) -> String {
+    let what = check.name.strip_prefix("nothing ").unwrap_or(&check.name);
+    format!("{} {}", check.observed, what)
+}
+
+fn promised_count(expectation: &ExpectationResult) -> String {
+    let what = expectation.name.replace('_', " ");
+    format!("{} {what}", expectation::observed_text(expectation))
+}
+
+fn breach(expectation: &ExpectationResult) -> String {
+    let limit = expectation::bound_text(expectation);
+    let place = if expectation.unit == Unit::Microseconds {
+        format!(" {}", expectation.when)
+    } else {
+        String::new()
+    };
+    let observed = expectation::observed_text(expectation);
+    format!("{}{place} was {observed} (limit {limit})", expectation.name)
+}
+
+fn invalidity(check: &CheckResult) -> String {
+    if check.name == "faults confirmed" {
+        return format!("{} were confirmed ({})", check.observed, check.finding);
+    }
+    format!(
+        "{} was {} (must be {})",
+        check.name, check.observed, check.bound
+    )
+}
+
+fn unanswered(expectation: &ExpectationResult) -> String {
+    format!(
+        "{} {}: {}",
+        expectation.name, expectation.when, expectation.finding
+    )
+}
+
+/// What held, for the card: expectations, then the promises of every run.
+fn held(result: &RunResult) -> Vec<String> {
+    let expectations = with_status(result, CheckStatus::Held).map(|expectation| {
+        let observed = expectation::observed_text(expectation);
+        let limit = expectation::bound_text(expectation);
+        format!(
+            "{} {} {observed} (limit {limit})",
+            expectation.name, expectation.when
+        )
+    });
+    let promises = result.checks.iter().filter(|check| {
+        check.group == CheckGroup::Correctness && check.status == CheckStatus::Held
+    });
+    expectations
+        .chain(promises.map(|check| capitalized(&check.name)))
+        .collect()
+}
+
+fn pass_sentence(result: &RunResult) -> String {
+    let clients = format::count(result.clients.peak_open);
+    let answers = format::count(result.delivery.completed);
+    let kept = "nothing was lost, repeated or out of order";
+    match &result.faults[..] {
+        [] => format!(
+            "{answers} messages of {clients} clients were answered as expected, and {kept}."
+        ),
+        [fault] => {
+            let back = fault
+                .recovery_us
+                .map_or("did not come back in time".to_owned(), |us| {
+                    format!(
+                        "came back {} after the {} ended",
+                        format::duration(us),
+                        fault.name
+                    )
+                });
+            format!("Chat {back}, {clients} clients stayed with it, and {kept}.")
+        }
+        faults => format!(
+            "Chat came back after each of {} faults, {clients} clients stayed with it, and {kept}.",
+            faults.len()
+        ),
+    }
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn list(items: &[String]) -> String {
+    match items {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+fn capitalized(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(characters).collect()
+    })
+}

@@ -1,0 +1,245 @@
+//! This module runs a plan: environment up, load beside faults, environment down.
+//!
+//! **In:** an [`Order`]. **Out:** [`Finished`]: the facts and the judged result. Writing them is the
+//! caller's.
+//!
+//! Whatever happens after the environment is up, it is stopped again before this returns. A cancelled
+//! run still has a result: what was seen until then.
+
+pub(crate) mod identity;
+mod sampler;
+
+use std::sync::Arc;
+
+use thiserror::Error;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::{RunClock, wall_ns};
+use crate::environment::{Environment, EnvironmentError, Settings, TargetInfo};
+use crate::fault::{FaultEvent, drive};
+use crate::load::attack::{self, AttackError, AttackOutcome, Signals, Target};
+use crate::monitor::{Monitor, SelfAccount};
+use crate::plan::Plan;
+use crate::record::counters::Counters;
+use crate::record::fault::{FaultBoard, FaultStamps};
+use crate::result::summarize::{Facts, summarize};
+use crate::result::verdict::judge;
+use crate::result::{Generator, GooseCounts, GooseRequest, Host, Pause, Run, RunResult};
+use sampler::{Samples, sample};
+
+/// Fault notes that a slow listener may leave unread.
+const EVENTS_MAX: usize = 256;
+
+/// A run to be done.
+pub(crate) struct Order {
+    pub plan: Plan,
+    pub settings: Settings,
+    /// The command line that repeats it.
+    pub command: String,
+}
+
+/// What can be watched while it is done; handed out when the load is about to start.
+pub(crate) struct Watchable {
+    pub clock: RunClock,
+    pub counters: Arc<Counters>,
+    pub faults: mpsc::Receiver<FaultEvent>,
+    /// Fires when the load is over.
+    pub over: CancellationToken,
+}
+
+/// A run that was done.
+pub(crate) struct Finished {
+    pub facts: Facts,
+    pub result: RunResult,
+    /// Wall clock at load start, nanoseconds since 1970.
+    pub started_wall_ns: u64,
+    /// What went wrong while stopping, one sentence each.
+    pub problems: Vec<String>,
+}
+
+/// Why there is no result at all.
+#[derive(Debug, Error)]
+pub(crate) enum RunError {
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
+    #[error("the load could not be driven")]
+    Attack(#[from] AttackError),
+    #[error("the harness could not start a thread to watch itself")]
+    Monitor(#[source] std::io::Error),
+}
+
+/// Does it. `announce` is called once, when the load is about to start.
+pub(crate) async fn execute(
+    order: &Order,
+    cancel: &CancellationToken,
+    announce: impl FnOnce(Watchable),
+) -> Result<Finished, RunError> {
+    let host = identity::host();
+    let environment = Environment::start(&order.plan, &order.settings, cancel).await?;
+    let host = Host {
+        redis_version: environment.redis_version(),
+        target: environment.target().http_base,
+        target_version: environment.target_version().await,
+        links: environment.links_text(),
+        ..host
+    };
+    let seen = load(order, &environment, cancel, announce).await;
+    let problems = environment.stop().await;
+    let seen = seen?;
+    let started_wall_ns = seen.started_wall_ns;
+    let run = Run {
+        duration_us: seen.end_us,
+        interrupted: cancel.is_cancelled(),
+        ..identity::run(
+            &order.plan,
+            &order.settings.run_id,
+            &order.command,
+            started_wall_ns,
+            host,
+        )
+    };
+    let facts = seen.facts(order.plan.clone(), run);
+    let mut result = summarize(&facts);
+    judge(&mut result);
+    Ok(Finished {
+        facts,
+        result,
+        started_wall_ns,
+        problems,
+    })
+}
+
+/// Everything seen between load start and the end of the drain.
+struct Seen {
+    started_wall_ns: u64,
+    end_us: u64,
+    attack: AttackOutcome,
+    stamps: Vec<FaultStamps>,
+    samples: Samples,
+    myself: SelfAccount,
+    peak_open: u64,
+}
+
+async fn load(
+    order: &Order,
+    environment: &Environment,
+    cancel: &CancellationToken,
+    announce: impl FnOnce(Watchable),
+) -> Result<Seen, RunError> {
+    let plan = &order.plan;
+    let counters = Arc::new(Counters::new(usize::from(plan.load.lanes)));
+    let board = Arc::new(FaultBoard::new(plan.faults.len()));
+    let lead = attack::head_start(plan.load.clients);
+    let before = environment.server_metrics().await;
+    let clock = RunClock::starting_in(lead);
+    let lead_ns = u64::try_from(lead.as_nanos()).unwrap_or(u64::MAX);
+    let started_wall_ns = wall_ns().saturating_add(lead_ns);
+    let monitor = Monitor::start(clock, Arc::clone(&counters)).map_err(RunError::Monitor)?;
+    let (events, faults) = mpsc::channel(EVENTS_MAX);
+    let over = CancellationToken::new();
+    announce(Watchable {
+        clock,
+        counters: Arc::clone(&counters),
+        faults,
+        over: over.clone(),
+    });
+    let signals = Signals {
+        clock,
+        counters: Arc::clone(&counters),
+        faults: Arc::clone(&board),
+        cancel: cancel.clone(),
+    };
+    // Faults stop with the run, and also when the load ends before them.
+    let faults_stop = cancel.child_token();
+    let attack = async {
+        let outcome = attack::run(plan, target(environment.target()), signals).await;
+        faults_stop.cancel();
+        outcome
+    };
+    let access = environment.fault_access();
+    let driver = drive(
+        &plan.faults,
+        access,
+        clock,
+        board,
+        events,
+        faults_stop.clone(),
+    );
+    let load = async {
+        let both = tokio::join!(attack, driver);
+        over.cancel();
+        both
+    };
+    let sampling = sample(environment, &counters, clock, plan.interval_us, &over);
+    let ((attack, stamps), mut samples) = tokio::join!(load, sampling);
+    let end_us = clock.now_us();
+    let myself = monitor.finish();
+    samples.add_counters(before, environment.server_metrics().await);
+    Ok(Seen {
+        started_wall_ns,
+        end_us,
+        attack: attack?,
+        stamps,
+        samples,
+        myself,
+        peak_open: counters
+            .peak_open
+            .load(std::sync::atomic::Ordering::Relaxed),
+    })
+}
+
+fn target(info: TargetInfo) -> Target {
+    Target {
+        http: info.http_base,
+        address: info.address,
+        host_header: info.host_header,
+        tls: info.tls,
+        users_prefix: info.users_prefix,
+        password: info.password.expose().to_owned(),
+    }
+}
+
+impl Seen {
+    fn facts(self, plan: Plan, run: Run) -> Facts {
+        let lanes = plan.load.lanes;
+        let goose = self.attack.goose;
+        let request = |ok, failed| GooseRequest { ok, failed };
+        Facts {
+            plan,
+            run,
+            recording: self.attack.recording,
+            peak_open: self.peak_open,
+            goose: GooseCounts {
+                users: goose.users,
+                requests: goose
+                    .requests
+                    .into_iter()
+                    .map(|(name, counts)| (name, request(counts.ok, counts.failed)))
+                    .collect(),
+            },
+            stamps: self.stamps,
+            generator: generator(self.myself, lanes),
+            server: self.samples.account,
+            open_per_interval: self.samples.open_per_interval,
+            end_us: self.end_us,
+        }
+    }
+}
+
+fn generator(account: SelfAccount, lanes: u16) -> Generator {
+    let pause = |(at_us, length_us)| Pause { at_us, length_us };
+    Generator {
+        cpu_seconds: account.cpu_seconds,
+        rss_peak_bytes: account.rss_peak_bytes,
+        fds_peak: account.files_peak,
+        lane_busy_ratio_max: account.lane_busy_ratio_max,
+        lanes,
+        pauses: account.pauses.into_iter().map(pause).collect(),
+        pauses_dropped: account.pauses_dropped,
+        pause_total_us: account.pause_total_us,
+        pause_max_us: account.pause_max_us,
+        clock_step_us: account.clock_step_us,
+        ..Generator::default()
+    }
+}

@@ -1,0 +1,89 @@
+//! This module samples, while the load runs, what nobody reports by event.
+//!
+//! **In:** the counters and the environment. **Out:** [`Samples`]: open sockets per interval, and
+//! what the server used.
+//!
+//! **Units:** one sample per recorder interval; processes once a second.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::RunClock;
+use crate::environment::Environment;
+use crate::record::counters::Counters;
+use crate::result::ServerAccount;
+
+/// Time between two looks at the processes.
+const PROCESSES_EVERY_US: u64 = 1_000_000;
+
+/// What was sampled.
+#[derive(Debug, Default)]
+pub(super) struct Samples {
+    /// Sockets open at the end of each interval.
+    pub open_per_interval: Vec<u64>,
+    pub account: Option<ServerAccount>,
+}
+
+/// Samples until `over` fires.
+pub(super) async fn sample(
+    environment: &Environment,
+    counters: &Counters,
+    clock: RunClock,
+    interval_us: u64,
+    over: &CancellationToken,
+) -> Samples {
+    let mut samples = Samples::default();
+    let first = environment.sample().await.server;
+    let mut processes_due_us = 0;
+    for interval in 1_u64.. {
+        let due_us = interval * interval_us;
+        tokio::select! {
+            () = tokio::time::sleep(clock.until(due_us)) => {}
+            () = over.cancelled() => break,
+        }
+        samples
+            .open_per_interval
+            .push(counters.open.load(Ordering::Relaxed));
+        if due_us < processes_due_us {
+            continue;
+        }
+        processes_due_us = due_us + PROCESSES_EVERY_US;
+        if let Some(now) = environment.sample().await.server {
+            let account = samples.account.get_or_insert_default();
+            let start = first.map_or(0.0, |first| first.cpu_seconds);
+            account.cpu_seconds = Some((now.cpu_seconds - start).max(0.0));
+            account.rss_peak_bytes = account.rss_peak_bytes.max(Some(now.rss_bytes));
+        }
+    }
+    samples
+}
+
+impl Samples {
+    /// The target's own counters: how much each grew over the run.
+    pub(super) fn add_counters(
+        &mut self,
+        before: Option<BTreeMap<String, f64>>,
+        after: Option<BTreeMap<String, f64>>,
+    ) {
+        let Some(after) = after else { return };
+        let before = before.unwrap_or_default();
+        let grown = after
+            .into_iter()
+            .filter(|(name, _)| is_counter(name))
+            .map(|(name, value)| {
+                let start = before.get(&name).copied().unwrap_or(0.0);
+                (name, value - start)
+            });
+        self.account.get_or_insert_default().counters = grown.collect();
+    }
+}
+
+/// Counters by Prometheus's naming rule: the sample's name, labels left out, ends in one of these.
+fn is_counter(sample: &str) -> bool {
+    let name = sample.split('{').next().unwrap_or(sample);
+    ["_total", "_count", "_sum"]
+        .iter()
+        .any(|ending| name.ends_with(ending))
+}

@@ -1,0 +1,174 @@
+//! This module turns TOML text into a tree that knows the line of every key and value.
+//!
+//! **In:** the text of a scenario and the `--set` flags. **Out:** [`Node`]s, and a problem for each
+//! place where the text is not TOML.
+
+use std::collections::BTreeMap;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::problem::{Cause, Complaint, Place, Problems};
+
+/// Largest scenario that is read.
+pub(crate) const FILE_BYTES_MAX: usize = 256 * 1024;
+
+/// A value and where it stands.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    pub at: Place,
+    pub value: Value,
+}
+
+/// The kinds of value a scenario can hold.
+#[derive(Clone, Debug)]
+pub(super) enum Value {
+    Text(String),
+    Integer(i64),
+    Float(f64),
+    Boolean(bool),
+    /// Dates and integers past 64 bits: nothing takes them, they are only quoted back.
+    Other(String),
+    List(Vec<Node>),
+    Table(Table),
+}
+
+pub(super) type Table = BTreeMap<String, Entry>;
+
+/// What stands behind a key.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    /// Where the key stands: a table's value starts further down.
+    pub key_at: Place,
+    pub node: Node,
+}
+
+impl Value {
+    /// The value as a complaint quotes it: `"many"`, `12`, `a table`.
+    pub(super) fn found(&self) -> String {
+        match self {
+            Self::Text(text) => format!("\"{}\"", shortened(text)),
+            Self::Integer(value) => value.to_string(),
+            Self::Float(value) => value.to_string(),
+            Self::Boolean(value) => value.to_string(),
+            Self::Other(text) => shortened(text),
+            Self::List(_) => "a list".to_owned(),
+            Self::Table(_) => "a table".to_owned(),
+        }
+    }
+}
+
+/// A text, cut where it would fill the screen, without line ends and control characters.
+pub(super) fn shortened(text: &str) -> String {
+    const CHARACTERS_MAX: usize = 60;
+    let mut short: String = text.chars().take(CHARACTERS_MAX).collect();
+    if text.chars().count() > CHARACTERS_MAX {
+        short.push('…');
+    }
+    short
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}
+
+/// Reads a whole document. What is not TOML becomes a problem; the rest is kept and checked on.
+pub(super) fn parse(text: &str, problems: &mut Problems) -> Table {
+    let lines = Lines::of(text);
+    let (document, errors) = DeTable::parse_recoverable(text);
+    for error in errors {
+        let offset = error.span().map_or(text.len(), |span| span.start);
+        let at = Place::Line(lines.line(offset));
+        let message = error.message();
+        let message = message
+            .strip_suffix(", expected nothing")
+            .unwrap_or(message);
+        let line = lines.text(offset, text);
+        let cause = if line.trim_start().starts_with('[') {
+            Cause::BrokenHeader
+        } else {
+            Cause::Syntax
+        };
+        let complaint = Complaint::new(format!("not TOML: {message}"));
+        problems.add(&at, "", Complaint { cause, ..complaint });
+    }
+    table(document.get_ref(), &|offset| {
+        Place::Line(lines.line(offset))
+    })
+}
+
+/// Reads the value of a `--set` flag: TOML where it is TOML, else the text itself.
+///
+/// `2s` needs no quotes that way, and `"2s"` works as well.
+pub(super) fn parse_flag_value(text: &str, at: &Place) -> Node {
+    match DeValue::parse(text) {
+        Ok(value) => node(&value, &|_offset| at.clone()),
+        Err(_not_toml) => Node {
+            at: at.clone(),
+            value: Value::Text(text.to_owned()),
+        },
+    }
+}
+
+fn table(source: &DeTable<'_>, place: &dyn Fn(usize) -> Place) -> Table {
+    let entry = |(key, value): (&Spanned<_>, &Spanned<DeValue<'_>>)| {
+        let name: &std::borrow::Cow<'_, str> = key.get_ref();
+        let entry = Entry {
+            key_at: place(key.span().start),
+            node: node(value, place),
+        };
+        (name.to_string(), entry)
+    };
+    source.iter().map(entry).collect()
+}
+
+fn node(source: &Spanned<DeValue<'_>>, place: &dyn Fn(usize) -> Place) -> Node {
+    let value = match source.get_ref() {
+        DeValue::String(text) => Value::Text(text.to_string()),
+        DeValue::Integer(integer) => i64::from_str_radix(integer.as_str(), integer.radix())
+            .map_or_else(
+                |_too_large| Value::Other(integer.to_string()),
+                Value::Integer,
+            ),
+        DeValue::Float(float) => float
+            .as_str()
+            .parse()
+            .map_or_else(|_unreadable| Value::Other(float.to_string()), Value::Float),
+        DeValue::Boolean(value) => Value::Boolean(*value),
+        DeValue::Datetime(date) => Value::Other(date.to_string()),
+        DeValue::Array(items) => Value::List(items.iter().map(|item| node(item, place)).collect()),
+        DeValue::Table(entries) => Value::Table(table(entries, place)),
+    };
+    Node {
+        at: place(source.span().start),
+        value,
+    }
+}
+
+/// Offsets at which the lines of a text start.
+struct Lines {
+    starts: Vec<usize>,
+}
+
+impl Lines {
+    fn of(text: &str) -> Self {
+        let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        let starts = std::iter::once(0).chain(ends.map(|(offset, _)| offset + 1));
+        Self {
+            starts: starts.collect(),
+        }
+    }
+
+    /// The text of the line that holds the byte at `offset`.
+    fn text<'t>(&self, offset: usize, text: &'t str) -> &'t str {
+        let index = self.starts.partition_point(|start| *start <= offset);
+        let start = self.starts.get(index.saturating_sub(1)).copied();
+        let rest = text.get(start.unwrap_or(0)..).unwrap_or_default();
+        rest.lines().next().unwrap_or_default()
+    }
+
+    /// The line, from 1, that holds the byte at `offset`.
+    fn line(&self, offset: usize) -> u32 {
+        let line = self.starts.partition_point(|start| *start <= offset);
+        u32::try_from(line).unwrap_or(u32::MAX).max(1)
+    }
+}

@@ -1,0 +1,186 @@
+//! This module holds the `[environment]` table as typed.
+//!
+//! **In:** a section of the document. **Out:** [`Environment`]. What was left out stays `None`: the
+//! default depends on whether a server is started or attached to, which is for the plan to say.
+
+use std::collections::BTreeMap;
+
+use super::address;
+use super::document::Node;
+use super::fault::{LINKS, Link};
+use super::problem::{Complaint, Located, Place, Problems};
+use super::section::Section;
+use super::value::{self, SECRET_OPEN};
+
+/// Most settings and defects handed to the server.
+const SETTINGS_MAX: usize = 64;
+/// Longest URL.
+const URL_CHARACTERS_MAX: usize = 2000;
+
+/// `[environment]`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Environment {
+    /// Whether `target` was written, rightly or not.
+    pub attached: bool,
+    pub target: Option<Located<String>>,
+    /// Where `server` was written, if it was.
+    pub server_at: Option<Place>,
+    pub instances: u16,
+    pub defects: Vec<String>,
+    pub settings: BTreeMap<String, String>,
+    pub redis: Option<Located<Redis>>,
+    pub proxies: Option<Located<Vec<Link>>>,
+    pub toxiproxy: Option<Located<String>>,
+    pub user_prefix: String,
+    pub password: Option<Located<String>>,
+}
+
+/// `redis = …`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Redis {
+    Private,
+    None,
+    Url(String),
+}
+
+/// Reads `[environment]`.
+pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Environment {
+    let mut section = root.table(problems, "environment");
+    let target = section.read(problems, "target", |node| {
+        url(node, &["ws", "wss", "http", "https"])
+    });
+    let mut server = section.table(problems, "server");
+    let server_at = server.is_present().then(|| server.at.clone());
+    let instances = server.read_or(problems, "instances", 1, instances).value;
+    let defects = server
+        .read_or(
+            problems,
+            "defects",
+            Vec::new(),
+            value::list(SETTINGS_MAX, defect),
+        )
+        .value;
+    let settings = settings(&mut server, problems);
+    server.finish(problems);
+    let mut users = section.table(problems, "users");
+    let user_prefix = users
+        .read_or(problems, "prefix", "user-".to_owned(), value::text(40))
+        .value;
+    let password = users.read(problems, "password", secret);
+    users.finish(problems);
+    let environment = Environment {
+        attached: section.has("target"),
+        target,
+        server_at,
+        instances,
+        defects,
+        settings,
+        redis: section.read(problems, "redis", redis),
+        proxies: section.read(
+            problems,
+            "proxies",
+            value::list(LINKS.len(), value::choice(&LINKS)),
+        ),
+        toxiproxy: section.read(problems, "toxiproxy", |node| url(node, &["http"])),
+        user_prefix,
+        password,
+    };
+    section.finish(problems);
+    environment
+}
+
+fn instances(node: &Node) -> Result<u16, Complaint> {
+    let count = value::integer(1..=1000_u16)(node)?;
+    if count == 1 {
+        return Ok(count);
+    }
+    let complaint = Complaint::new(format!("only one instance can be started, found {count}"));
+    Err(complaint.hint("to test several behind one address, start them yourself and use `target`"))
+}
+
+/// `complete-missing` or `chunk-reorder=0.1`; whether the server has it, the server says.
+fn defect(node: &Node) -> Result<String, Complaint> {
+    let text = value::text(80)(node)?;
+    let name = text.split('=').next().unwrap_or_default();
+    if is_flag_name(name) {
+        return Ok(text);
+    }
+    let complaint = Complaint::new(format!("expected the name of a defect, found \"{text}\""));
+    Err(complaint.hint("write \"complete-missing\", or \"chunk-reorder=0.1\" for a share"))
+}
+
+fn is_flag_name(name: &str) -> bool {
+    let mut characters = name.chars();
+    characters.next().is_some_and(|c| c.is_ascii_lowercase())
+        && characters.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+}
+
+fn settings(server: &mut Section<'_>, problems: &mut Problems) -> BTreeMap<String, String> {
+    let table = server.table(problems, "settings");
+    let mut settings = BTreeMap::new();
+    for (key, node) in table.pairs() {
+        let field = table.field(key);
+        if !is_flag_name(key) {
+            let complaint = Complaint::new("expected the name of a server flag")
+                .hint("write a flag of `reference-server serve` without its dashes, such as ping-interval");
+            problems.add(&node.at, field, complaint);
+        } else if settings.len() == SETTINGS_MAX {
+            problems.add(
+                &node.at,
+                field,
+                Complaint::new(format!("at most {SETTINGS_MAX} settings")),
+            );
+        } else {
+            match setting(node) {
+                Ok(text) => drop(settings.insert(key.to_owned(), text)),
+                Err(complaint) => problems.add(&node.at, field, complaint),
+            }
+        }
+    }
+    settings
+}
+
+/// A flag's value; numbers may stand without quotes.
+fn setting(node: &Node) -> Result<String, Complaint> {
+    use super::document::Value;
+    match &node.value {
+        Value::Integer(number) => Ok(number.to_string()),
+        Value::Float(number) => Ok(number.to_string()),
+        Value::Boolean(value) => Ok(value.to_string()),
+        _ => value::text(200)(node),
+    }
+}
+
+fn url(node: &Node, schemes: &[&str]) -> Result<String, Complaint> {
+    let text = value::text(URL_CHARACTERS_MAX)(node)?;
+    address::check_base_url(&text, schemes)?;
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+fn redis(node: &Node) -> Result<Redis, Complaint> {
+    let text = value::any_text(URL_CHARACTERS_MAX)(node)?;
+    match text.as_str() {
+        "private" => Ok(Redis::Private),
+        "none" => Ok(Redis::None),
+        _ if !text.contains("://") => {
+            let complaint = Complaint::new(format!("unknown value \"{text}\""));
+            Err(complaint
+                .hint("write \"private\", \"none\" or a URL such as \"redis://127.0.0.1:6379\""))
+        }
+        _ => {
+            address::check_redis_url(&text)?;
+            Ok(Redis::Url(text))
+        }
+    }
+}
+
+/// `${env:NAME}` and nothing else: a password has no place in a file that is shown in reports.
+fn secret(node: &Node) -> Result<String, Complaint> {
+    let text = value::any_text(200)(node)?;
+    address::check_secret(&text, "CHAT_PASSWORD").map(|()| text.clone())
+}
+
+/// Whether a text names a secret.
+pub(crate) fn names_secret(text: &str) -> bool {
+    text.contains(SECRET_OPEN)
+}

@@ -1,0 +1,294 @@
+//! This module holds the `[load]` table as typed.
+//!
+//! **In:** a section of the document. **Out:** [`Load`], with the defaults of the wire contract
+//! where a key was left out.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::document::{Node, Value};
+use super::problem::{Complaint, Located, Place, Problems};
+use super::section::Section;
+use super::stages::{self, Stage};
+use super::value::{self, HOUR, MINUTE, MS, SECOND};
+
+/// Most clients of one run.
+pub(crate) const CLIENTS_MAX: u32 = 100_000;
+/// Most characters of a message that the contract allows.
+const MESSAGE_CHARACTERS_MAX: u32 = 10_000;
+
+/// What opens the socket (wire contract, section 2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Credential {
+    ConnectionToken,
+    Cookie,
+    QueryToken,
+    Bearer,
+}
+
+/// Which conversation a client talks in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Conversation {
+    /// One of its own.
+    Own,
+}
+
+/// The law of intended send times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Arrival {
+    /// Open model: exponential gaps.
+    Poisson,
+    /// Open model: even gaps from a random first offset.
+    Fixed,
+    /// Closed model: the next message `every_us` after the last answer. Labelled in every report.
+    Closed,
+}
+
+/// How a backoff is spread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Jitter {
+    /// Evenly between zero and the backoff.
+    Full,
+    None,
+}
+
+pub(crate) const CREDENTIALS: [(&str, Credential); 4] = [
+    ("connection-token", Credential::ConnectionToken),
+    ("cookie", Credential::Cookie),
+    ("query-token", Credential::QueryToken),
+    ("bearer", Credential::Bearer),
+];
+pub(crate) const CONVERSATIONS: [(&str, Conversation); 1] = [("own", Conversation::Own)];
+pub(crate) const ARRIVALS: [(&str, Arrival); 3] = [
+    ("poisson", Arrival::Poisson),
+    ("fixed", Arrival::Fixed),
+    ("closed", Arrival::Closed),
+];
+pub(crate) const JITTERS: [(&str, Jitter); 2] = [("full", Jitter::Full), ("none", Jitter::None)];
+
+/// `[load]`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Load {
+    pub at: Place,
+    pub clients: Option<Located<u32>>,
+    /// `None` where a stage could not be read.
+    pub stages: Option<Vec<Stage>>,
+    pub mix: Mix,
+    pub reconnector_every: Located<Duration>,
+    /// Whether `[load.reconnector]` was written.
+    pub reconnector_at: Option<Place>,
+    pub session: Session,
+    pub message: Message,
+    pub heartbeat: Duration,
+    pub reconnect: Reconnect,
+    pub drain: Duration,
+    pub lanes: u16,
+}
+
+/// Shares of the behaviours; they need not add up to anything.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Mix {
+    pub at: Place,
+    pub chatter: f64,
+    pub lurker: f64,
+    pub reconnector: f64,
+}
+
+impl Mix {
+    /// Whether any share was asked for.
+    pub(crate) fn asks(&self) -> bool {
+        self.chatter > 0.0 || self.lurker > 0.0 || self.reconnector > 0.0
+    }
+
+    /// Whether any client sends messages.
+    pub(crate) fn sends(&self) -> bool {
+        self.chatter > 0.0 || self.reconnector > 0.0
+    }
+}
+
+/// `[load] session`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Session {
+    pub credential: Credential,
+    pub conversation: Conversation,
+    pub connect_timeout: Duration,
+}
+
+/// `[load] message`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Message {
+    pub every: Duration,
+    pub arrival: Arrival,
+    pub chunks: u16,
+    pub length_min: u32,
+    pub length_max: u32,
+    pub retries: u16,
+    /// Where it was written, if it was.
+    pub at: Option<Place>,
+}
+
+/// `[load] reconnect`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Reconnect {
+    pub first: Located<Duration>,
+    pub factor: f64,
+    pub cap: Located<Duration>,
+    pub jitter: Jitter,
+    pub attempts: u16,
+}
+
+/// Reads `[load]`.
+pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Load {
+    let mut section = root.table(problems, "load");
+    if !section.is_present() {
+        let hint = "write [load] with clients = 50 and hold = \"15s\"";
+        problems.add(&section.at, "", Complaint::missing("[load]").hint(hint));
+    }
+    let clients = section.read(problems, "clients", value::integer(1..=CLIENTS_MAX));
+    let stages = stages::read(&mut section, problems, clients.as_ref());
+    let mix = mix(&mut section, problems);
+    let session = session(&mut section, problems);
+    let mut reconnector = section.table(problems, "reconnector");
+    let length = value::duration(100 * MS..=HOUR);
+    let reconnector_every = reconnector.read_or(problems, "every", 10 * SECOND, length);
+    let reconnector_at = reconnector.is_present().then(|| reconnector.at.clone());
+    reconnector.finish(problems);
+    let message = message(&mut section, problems);
+    let reconnect = reconnect(&mut section, problems);
+    let quiet = value::duration(100 * MS..=HOUR);
+    let heartbeat = section.read_or(problems, "heartbeat", 30 * SECOND, quiet);
+    let drain = value::duration(100 * MS..=10 * MINUTE);
+    let drain = section.read_or(problems, "drain", 10 * SECOND, drain);
+    let lanes = section.read_or(problems, "lanes", 1, value::integer(1..=64));
+    let load = Load {
+        at: section.at.clone(),
+        clients,
+        stages,
+        mix,
+        reconnector_every,
+        reconnector_at,
+        session,
+        message,
+        heartbeat: heartbeat.value,
+        reconnect,
+        drain: drain.value,
+        lanes: lanes.value,
+    };
+    section.finish(problems);
+    load
+}
+
+fn session(section: &mut Section<'_>, problems: &mut Problems) -> Session {
+    let mut table = section.table(problems, "session");
+    let credential = value::choice(&CREDENTIALS);
+    let credential = table.read_or(
+        problems,
+        "credential",
+        Credential::ConnectionToken,
+        credential,
+    );
+    let conversation = value::choice(&CONVERSATIONS);
+    let conversation = table.read_or(problems, "conversation", Conversation::Own, conversation);
+    let timeout = value::duration(100 * MS..=5 * MINUTE);
+    let timeout = table.read_or(problems, "connect_timeout", 10 * SECOND, timeout);
+    table.finish(problems);
+    Session {
+        credential: credential.value,
+        conversation: conversation.value,
+        connect_timeout: timeout.value,
+    }
+}
+
+fn mix(section: &mut Section<'_>, problems: &mut Problems) -> Mix {
+    let mut table = section.table(problems, "mix");
+    let share = || value::number(0.0..=1e9);
+    let default = if table.is_present() { 0.0 } else { 1.0 };
+    let mix = Mix {
+        at: table.at.clone(),
+        chatter: table.read_or(problems, "chatter", default, share()).value,
+        lurker: table.read_or(problems, "lurker", 0.0, share()).value,
+        reconnector: table.read_or(problems, "reconnector", 0.0, share()).value,
+    };
+    table.finish(problems);
+    mix
+}
+
+fn message(section: &mut Section<'_>, problems: &mut Problems) -> Message {
+    let mut table = section.table(problems, "message");
+    let (length_min, length_max) = table
+        .read(problems, "length", length)
+        .map_or((20, 120), |range| range.value);
+    let message = Message {
+        every: table
+            .read_or(
+                problems,
+                "every",
+                5 * SECOND,
+                value::duration(MS..=24 * HOUR),
+            )
+            .value,
+        arrival: table
+            .read_or(
+                problems,
+                "arrival",
+                Arrival::Poisson,
+                value::choice(&ARRIVALS),
+            )
+            .value,
+        chunks: table
+            .read_or(problems, "chunks", 3, value::integer(1..=1000))
+            .value,
+        length_min,
+        length_max,
+        retries: table
+            .read_or(problems, "retries", 5, value::integer(0..=100))
+            .value,
+        at: table.is_present().then(|| table.at.clone()),
+    };
+    table.finish(problems);
+    message
+}
+
+/// `60`, or `[20, 120]` for lengths drawn evenly from that range.
+fn length(node: &Node) -> Result<(u32, u32), Complaint> {
+    let bounds = || value::integer(1..=MESSAGE_CHARACTERS_MAX);
+    let Value::List(items) = &node.value else {
+        return bounds()(node).map(|length| (length, length));
+    };
+    let [least, most] = items.as_slice() else {
+        let fact = format!("expected two lengths, found {}", items.len());
+        return Err(Complaint::new(fact).hint("write 60, or [20, 120] for a range"));
+    };
+    let (least, most) = (bounds()(least)?, bounds()(most)?);
+    if least > most {
+        let fact = format!("the range is empty: {least} is more than {most}");
+        return Err(Complaint::new(fact).hint(format!("write [{most}, {least}]")));
+    }
+    Ok((least, most))
+}
+
+fn reconnect(section: &mut Section<'_>, problems: &mut Problems) -> Reconnect {
+    let mut table = section.table(problems, "reconnect");
+    let backoff = || value::duration(MS..=HOUR);
+    let reconnect = Reconnect {
+        first: table.read_or(problems, "first", SECOND, backoff()),
+        factor: table
+            .read_or(problems, "factor", 2.0, value::number(1.0..=100.0))
+            .value,
+        cap: table.read_or(problems, "cap", 30 * SECOND, backoff()),
+        jitter: table
+            .read_or(problems, "jitter", Jitter::Full, value::choice(&JITTERS))
+            .value,
+        attempts: table
+            .read_or(problems, "attempts", 5, value::integer(0..=1000))
+            .value,
+    };
+    table.finish(problems);
+    reconnect
+}

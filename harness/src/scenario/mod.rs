@@ -1,0 +1,28 @@
+//! This module holds what the user typed.
+//!
+//! **In:** a TOML file and the flags that change it. **Out:** typed values, and every problem of the
+//! file with its line and a hint. Unknown keys are refused. What the parts mean together (a fault
+//! past the end of the load, an expectation about a fault that is not there) is checked where the
+//! plan is made.
+
+pub(crate) mod address;
+mod criterion;
+mod document;
+pub(crate) mod environment;
+pub(crate) mod expectation;
+pub(crate) mod fault;
+mod file;
+pub(crate) mod load;
+mod overrides;
+pub(crate) mod problem;
+pub(crate) mod schema;
+mod section;
+pub(crate) mod stages;
+mod suggest;
+mod value;
+
+pub(crate) use criterion::Criterion;
+pub(crate) use document::FILE_BYTES_MAX;
+pub(crate) use file::{ScenarioFile, question, read};
+pub(crate) use overrides::Overrides;
+pub(crate) use value::name_of;

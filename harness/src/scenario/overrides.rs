@@ -1,0 +1,208 @@
+//! This module applies what the command line says to what the file says.
+//!
+//! **In:** the flags, already read. **Out:** the document as if it had been written that way, every
+//! changed value marked with its flag. `--clients` and `--duration` scale the typed load instead,
+//! and are applied by the plan.
+
+use std::time::Duration;
+
+use super::document::{Entry, Node, Table, Value, parse_flag_value};
+use super::problem::{Complaint, Place, Problems};
+
+/// Most `--set` flags.
+const SETS_MAX: usize = 100;
+/// Most parts of a key such as `load.message.every`.
+const KEYS_MAX: usize = 16;
+
+/// What the command line changes about a scenario. Flags come before the environment, which comes
+/// before the file; both of the first two are in here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Overrides {
+    /// Scales every stage in proportion.
+    pub clients: Option<u32>,
+    /// Length of the load; holds are scaled, ramps are kept.
+    pub duration: Option<Duration>,
+    pub seed: Option<u64>,
+    /// `load.message.every=2s`
+    pub set: Vec<String>,
+    pub target: Option<String>,
+    pub redis_url: Option<String>,
+    pub toxiproxy: Option<String>,
+}
+
+/// Applies everything but `--clients` and `--duration`.
+pub(super) fn apply(overrides: &Overrides, document: &mut Table, problems: &mut Problems) {
+    for set in overrides.set.iter().take(SETS_MAX) {
+        let at = Place::flag(&format!("--set {set}"));
+        match set.split_once('=') {
+            Some((path, value)) if !path.trim().is_empty() => {
+                let keys: Vec<&str> = path.trim().split('.').collect();
+                let node = parse_flag_value(value.trim(), &at);
+                if let Err(complaint) = put(document, &keys, node) {
+                    problems.add(&at, path.trim(), complaint);
+                }
+            }
+            _ => {
+                let complaint = Complaint::new("expected KEY=VALUE");
+                problems.add(&at, "", complaint.hint("write --set load.message.every=2s"));
+            }
+        }
+    }
+    if overrides.set.len() > SETS_MAX {
+        let fact = format!("at most {SETS_MAX} are read, found {}", overrides.set.len());
+        problems.add(&Place::flag("--set"), "", Complaint::new(fact));
+    }
+    if let Some(seed) = overrides.seed {
+        let value = i64::try_from(seed)
+            .map_or_else(|_large| Value::Other(seed.to_string()), Value::Integer);
+        flag(
+            document,
+            problems,
+            &["seed"],
+            ("--seed", &seed.to_string()),
+            value,
+        );
+    }
+    if let Some(target) = &overrides.target {
+        attach(document, overrides.redis_url.is_some());
+        let value = Value::Text(target.clone());
+        flag(
+            document,
+            problems,
+            &["environment", "target"],
+            ("--target", target),
+            value,
+        );
+    }
+    if let Some(url) = &overrides.redis_url {
+        // The URL may hold a password: the flag is named without it.
+        let value = Value::Text(url.clone());
+        flag(
+            document,
+            problems,
+            &["environment", "redis"],
+            ("--redis-url", ""),
+            value,
+        );
+    }
+    if let Some(url) = &overrides.toxiproxy {
+        let value = Value::Text(url.clone());
+        flag(
+            document,
+            problems,
+            &["environment", "toxiproxy"],
+            ("--toxiproxy", url),
+            value,
+        );
+    }
+}
+
+/// `--target` means another environment: what the file says about the one it would have started no
+/// longer holds.
+fn attach(document: &mut Table, keeps_proxies: bool) {
+    let entry = document.get_mut("environment");
+    if let Some(Entry {
+        node: Node {
+            value: Value::Table(environment),
+            ..
+        },
+        ..
+    }) = entry
+    {
+        environment.remove("server");
+        environment.remove("redis");
+        if !keeps_proxies {
+            environment.remove("proxies");
+        }
+    }
+}
+
+fn flag(
+    document: &mut Table,
+    problems: &mut Problems,
+    keys: &[&str],
+    (name, shown): (&str, &str),
+    value: Value,
+) {
+    let at = Place::flag(format!("{name} {shown}").trim_end());
+    let node = Node {
+        at: at.clone(),
+        value,
+    };
+    if let Err(complaint) = put(document, keys, node) {
+        problems.add(&at, keys.join("."), complaint);
+    }
+}
+
+/// Puts a node at a path, making the tables on the way. In a list, a key is a position from 0, or
+/// the `name` of an entry.
+fn put(table: &mut Table, keys: &[&str], node: Node) -> Result<(), Complaint> {
+    let [key, rest @ ..] = keys else {
+        return Ok(());
+    };
+    if keys.len() > KEYS_MAX {
+        return Err(Complaint::new(format!(
+            "a key has at most {KEYS_MAX} parts"
+        )));
+    }
+    if key.is_empty() {
+        return Err(Complaint::new("a part of the key is empty"));
+    }
+    let at = node.at.clone();
+    if rest.is_empty() {
+        table.insert((*key).to_owned(), Entry { key_at: at, node });
+        return Ok(());
+    }
+    let entry = table.entry((*key).to_owned()).or_insert_with(|| Entry {
+        key_at: at.clone(),
+        node: Node {
+            at,
+            value: Value::Table(Table::new()),
+        },
+    });
+    put_below(&mut entry.node, key, rest, node)
+}
+
+fn put_below(parent: &mut Node, key: &str, rest: &[&str], node: Node) -> Result<(), Complaint> {
+    match &mut parent.value {
+        Value::Table(table) => put(table, rest, node),
+        Value::List(items) => {
+            let [position, below @ ..] = rest else {
+                return Ok(());
+            };
+            let count = items.len();
+            let Some(item) = entry_of(items, position) else {
+                let complaint = Complaint::new(format!("`{key}` has no entry \"{position}\""));
+                return Err(complaint.hint(format!(
+                    "entries: {count}, counted from 0; or use the `name` of one"
+                )));
+            };
+            if below.is_empty() {
+                *item = node;
+                return Ok(());
+            }
+            put_below(item, position, below, node)
+        }
+        other => {
+            let fact = format!("`{key}` is {}, it has no keys below it", other.found());
+            Err(Complaint::new(fact))
+        }
+    }
+}
+
+fn entry_of<'n>(items: &'n mut [Node], key: &str) -> Option<&'n mut Node> {
+    let index = key
+        .parse()
+        .ok()
+        .or_else(|| items.iter().position(|item| is_named(item, key)))?;
+    items.get_mut(index)
+}
+
+fn is_named(item: &Node, name: &str) -> bool {
+    let Value::Table(table) = &item.value else {
+        return false;
+    };
+    table
+        .get("name")
+        .is_some_and(|entry| matches!(&entry.node.value, Value::Text(text) if text == name))
+}

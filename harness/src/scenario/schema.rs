@@ -1,0 +1,211 @@
+//! This module describes the scenario file to editors.
+//!
+//! **In:** the lists of names that the readers use. **Out:** a JSON Schema (2020-12). It promises
+//! less than `harness check` does: what the parts mean together is not expressed here.
+
+use schemars::{Schema, json_schema};
+use serde_json::{Map, Value, json};
+
+use super::fault::{KIND_NAMES, LINKS};
+use super::load::{ARRIVALS, CLIENTS_MAX, CONVERSATIONS, CREDENTIALS, JITTERS};
+
+/// The schema as it stands in `scenarios/schema.json`.
+pub(crate) fn text() -> String {
+    format!("{:#}\n", scenario().as_value())
+}
+
+fn scenario() -> Schema {
+    json_schema!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Scenario of the harness",
+        "description": "One question about a WebSocket chat service: the load, the faults on a timeline, and what must hold.",
+        "type": "object",
+        "required": ["load"],
+        "additionalProperties": false,
+        "properties": {
+            "$schema": text_of("Where this schema lies, for editors."),
+            "title": text_of("Short name, used in run ids and file names; default: the file's name."),
+            "seed": integer(0, i64::MAX, "Seed of everything random; default 1."),
+            "environment": environment(),
+            "load": load(),
+            "fault": { "type": "array", "maxItems": 64, "items": fault() },
+            "expect": { "type": "array", "maxItems": 200, "items": criterion("What must hold.") },
+            "abort_when": { "type": "array", "maxItems": 200, "items": criterion("What ends the run early.") },
+        },
+    })
+}
+
+fn environment() -> Value {
+    table(
+        "What is started, or attached to; leave it out to start everything.",
+        &[],
+        json!({
+            "target": text_of("Attach to this server instead of starting one: ws://host:port."),
+            "server": table("How the reference server is started.", &[], json!({
+                "instances": integer(1, 1, "Servers; one for now."),
+                "defects": list(text_of("complete-missing, or chunk-reorder=0.1 for a share."), "Known failures to switch on."),
+                "settings": {
+                    "type": "object",
+                    "description": "Further flags of `reference-server serve`, without the dashes.",
+                    "additionalProperties": { "type": ["string", "number", "boolean"] },
+                },
+            })),
+            "redis": text_of("\"private\" (default), \"none\", or a URL; its password only as ${env:NAME}."),
+            "proxies": list(choice(&names(&LINKS), "A link."), "Links that run through the fault proxy; default [\"redis\"]."),
+            "toxiproxy": text_of("Use this Toxiproxy instead of the embedded fault proxy: http://host:port."),
+            "users": table("How clients log in.", &[], json!({
+                "prefix": text_of("Clients are PREFIX000001 and so on; default user-."),
+                "password": text_of("Their password, only as ${env:NAME}."),
+            })),
+        }),
+    )
+}
+
+fn load() -> Value {
+    let stage = table(
+        "One stretch: a ramp with `to`, or a hold.",
+        &[],
+        json!({
+            "ramp": duration("Go to `to` clients evenly in this time."),
+            "to": integer(0, i64::from(CLIENTS_MAX), "Clients at the end of the ramp; default: all."),
+            "hold": duration("Keep the clients there are for this time."),
+        }),
+    );
+    table(
+        "Who connects, when, and what they do.",
+        &[],
+        json!({
+            "clients": integer(1, i64::from(CLIENTS_MAX), "Most clients at once; default: the largest `to`."),
+            "stages": { "type": "array", "minItems": 1, "maxItems": 100, "items": stage },
+            "ramp": duration("Short form of one ramp; default: 200 clients a second."),
+            "hold": duration("Short form of one hold."),
+            "mix": table("Shares of the behaviours; they need not add up to 100.", &[], json!({
+                "chatter": share("Sends messages on a schedule."),
+                "lurker": share("Connects and stays."),
+                "reconnector": share("A chatter that leaves and comes back all the time."),
+            })),
+            "reconnector": table("What reconnectors do.", &[], json!({
+                "every": duration("Mean length of a session; default 10s."),
+            })),
+            "session": table("How a session is opened.", &[], json!({
+                "credential": choice(&names(&CREDENTIALS), "What opens the socket; default connection-token."),
+                "conversation": choice(&names(&CONVERSATIONS), "Which conversation a client talks in; default own."),
+                "connect_timeout": duration("Token, TCP, upgrade and `connected` together; default 10s."),
+            })),
+            "message": table("What is sent, and when.", &[], json!({
+                "every": duration("Mean time between two sends of one client; default 5s."),
+                "arrival": choice(&names(&ARRIVALS), "Law of the send times; default poisson."),
+                "chunks": integer(1, 1000, "Chunks per answer; default 3."),
+                "length": {
+                    "description": "Characters of a message: 60, or [20, 120] for a range.",
+                    "anyOf": [
+                        { "type": "integer", "minimum": 1, "maximum": 10000 },
+                        { "type": "array", "minItems": 2, "maxItems": 2, "items": { "type": "integer", "minimum": 1, "maximum": 10000 } },
+                    ],
+                },
+                "retries": integer(0, 100, "Further attempts after `unavailable`, `rate_limited` or a lost socket; default 5."),
+            })),
+            "heartbeat": duration("Time between two heartbeats of a client; default 30s."),
+            "reconnect": table("Backoff after an abnormal close.", &[], json!({
+                "first": duration("First backoff; default 1s."),
+                "factor": { "type": "number", "minimum": 1, "maximum": 100, "description": "Growth from one to the next; default 2." },
+                "cap": duration("Longest backoff; default 30s."),
+                "jitter": choice(&names(&JITTERS), "Spread: evenly down to zero, or none; default full."),
+                "attempts": integer(0, 1000, "Attempts before a client gives up; default 5."),
+            })),
+            "drain": duration("How long after the last send an answer may still arrive; default 10s."),
+            "lanes": integer(1, 64, "Threads that run sessions; default 1."),
+        }),
+    )
+}
+
+fn fault() -> Value {
+    table(
+        "Something that goes wrong on purpose.",
+        &["at", "for", "kind"],
+        json!({
+            "name": text_of("For `when = \"during NAME\"`; default: where and what, as in redis-down."),
+            "at": duration("Start, counted from the start of the load."),
+            "for": duration("Length."),
+            "link": choice(&names(&LINKS), "Where a network fault acts; redis-kill and the like take none."),
+            "kind": choice(&KIND_NAMES, "What goes wrong."),
+            "latency": duration("kind = latency: everything arrives this much later."),
+            "jitter": duration("kind = latency: more or less by up to this; default 0s."),
+            "timeout": duration("kind = timeout, reset_peer: connections end after this; default 0s (timeout: never)."),
+        }),
+    )
+}
+
+fn criterion(description: &str) -> Value {
+    let bound = |text: &str| json!({ "type": ["string", "integer"], "description": text });
+    let mut criterion = table(
+        description,
+        &["what"],
+        json!({
+            "what": {
+                "type": "string",
+                "description": "What is observed.",
+                "examples": ["complete p99", "token p99 service", "recovery", "lost", "duplicated", "out_of_order", "unexpected", "cut sessions", "failed clients", "peak open", "closes 1006"],
+            },
+            "when": {
+                "type": "string",
+                "description": "Which part of the run; default: whole run.",
+                "examples": ["whole run", "outside faults", "ramp", "during redis-down"],
+            },
+            "under": bound("Less than this: a duration for a time, a whole number for a count."),
+            "at_most": bound("This or less."),
+            "equals": bound("Exactly this."),
+            "at_least": bound("This or more."),
+        }),
+    );
+    if let Value::Object(object) = &mut criterion {
+        let keys = ["under", "at_most", "equals", "at_least"];
+        let one = keys.map(|key| json!({ "required": [key] }));
+        object.insert("oneOf".to_owned(), Value::from(one.to_vec()));
+    }
+    criterion
+}
+
+fn table(description: &str, required: &[&str], properties: Value) -> Value {
+    let mut table = Map::new();
+    table.insert("type".to_owned(), "object".into());
+    table.insert("description".to_owned(), description.into());
+    table.insert("additionalProperties".to_owned(), false.into());
+    if !required.is_empty() {
+        table.insert("required".to_owned(), json!(required));
+    }
+    table.insert("properties".to_owned(), properties);
+    Value::Object(table)
+}
+
+fn text_of(description: &str) -> Value {
+    json!({ "type": "string", "description": description })
+}
+
+fn duration(description: &str) -> Value {
+    json!({
+        "type": "string",
+        "description": description,
+        "pattern": "^\\s*([0-9]*\\.?[0-9]+\\s*(us|µs|ms|s|sec|min|h|d)\\s*)+$",
+    })
+}
+
+fn integer(least: i64, most: i64, description: &str) -> Value {
+    json!({ "type": "integer", "minimum": least, "maximum": most, "description": description })
+}
+
+fn share(description: &str) -> Value {
+    json!({ "type": "number", "minimum": 0, "description": description })
+}
+
+fn choice(names: &[&str], description: &str) -> Value {
+    json!({ "enum": names, "description": description })
+}
+
+fn list(items: Value, description: &str) -> Value {
+    json!({ "type": "array", "items": items, "description": description })
+}
+
+fn names<T>(choices: &[(&'static str, T)]) -> Vec<&'static str> {
+    choices.iter().map(|(name, _)| *name).collect()
+}

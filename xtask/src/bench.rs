@@ -1,0 +1,224 @@
+//! This module is `cargo xtask bench`: what the harness costs, beside its budget.
+//!
+//! **Method.** Costs are differences between runs, so that what is the same in both drops out:
+//! processor time per message is what a longer hold costs more (same clients, same ramp); memory per
+//! client is what more clients cost more. Lateness is as the harness measures it. One machine runs
+//! generator, server and Redis, so figures are upper bounds; repeat with `--repeat` and compare
+//! medians.
+//!
+//! **Units:** µs of processor time per message (seven frames and everything recorded), KiB of
+//! anonymous memory per further client, sessions (login, token, TCP, upgrade, `connected`) per
+//! second of processor time, µs of lateness.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use clap::Args;
+use serde_json::Value;
+
+use crate::failure::Failure;
+use crate::{demo, redis, step};
+
+const TALK: &str = "scenarios/bench-talk.toml";
+const IDLE: &str = "scenarios/bench-idle.toml";
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Clients of the small and of the large run
+    #[arg(long, num_args = 2, default_values_t = [2_000, 9_000], value_names = ["SMALL", "LARGE"])]
+    clients: Vec<u32>,
+    /// Runs of each kind; the median is shown
+    #[arg(long, default_value_t = 1)]
+    repeat: u32,
+}
+
+/// One figure beside its budget.
+struct Figure {
+    name: String,
+    unit: &'static str,
+    seen: Vec<f64>,
+    target: &'static str,
+    reject: &'static str,
+}
+
+impl Figure {
+    fn median(&self) -> f64 {
+        let mut sorted = self.seen.clone();
+        sorted.sort_by(f64::total_cmp);
+        sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+    }
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let redis = redis::ensure()?;
+    demo::build_release()?;
+    let bench = Bench {
+        redis,
+        folder: step::root().join("reports").join("bench"),
+    };
+    let (small, large) = match arguments.clients[..] {
+        [small, large] if small < large => (small, large),
+        _ => {
+            return Err(Failure::Step {
+                step: "--clients".to_owned(),
+                status: "the first number must be below the second".to_owned(),
+            });
+        }
+    };
+    let mut figures = figures(small, large);
+    for round in 0..arguments.repeat.max(1) {
+        for (figure, value) in figures.iter_mut().zip(bench.round(round, small, large)?) {
+            figure.seen.push(value);
+        }
+    }
+    println!(
+        "\n{:<44} {:>12} {:>12} {:>12}",
+        "", "seen", "target", "reject"
+    );
+    for figure in &figures {
+        let seen = format!("{:.1} {}", figure.median(), figure.unit);
+        println!(
+            "{:<44} {seen:>12} {:>12} {:>12}",
+            figure.name, figure.target, figure.reject
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn figures(small: u32, large: u32) -> Vec<Figure> {
+    let figure = |name: String, unit, target, reject| Figure {
+        name,
+        unit,
+        seen: Vec::new(),
+        target,
+        reject,
+    };
+    vec![
+        figure(
+            format!("processor time per message, {small} clients"),
+            "µs",
+            "≤ 28",
+            "> 40",
+        ),
+        figure(
+            format!("processor time per message, {large} clients"),
+            "µs",
+            "≤ 20",
+            "> 40",
+        ),
+        figure(
+            format!("memory per further client, {small} to {large}"),
+            "KiB",
+            "≤ 10",
+            "> 16",
+        ),
+        figure(
+            "sessions opened per core-second".to_owned(),
+            "",
+            "≥ 8000",
+            "< 4000",
+        ),
+        figure(
+            format!("lateness p50, {large} clients"),
+            "µs",
+            "≤ 20",
+            "> 200",
+        ),
+        figure(format!("lateness p99, {large} clients"), "µs", "≤ 100", "–"),
+    ]
+}
+
+struct Bench {
+    redis: PathBuf,
+    folder: PathBuf,
+}
+
+impl Bench {
+    /// One value per figure, in the order of [`figures`].
+    fn round(&self, round: u32, small: u32, large: u32) -> Result<Vec<f64>, Failure> {
+        let talk = |clients: u32, duration: &str| {
+            let name = format!("{round}-talk-{clients}-{duration}");
+            self.one(&name, TALK, clients, Some(duration))
+        };
+        let per_message = |short: &Value, long: &Value| {
+            let cpu_us = (cpu_seconds(long) - cpu_seconds(short)) * 1e6;
+            cpu_us / (completed(long) - completed(short))
+        };
+        let (small_short, small_long) = (talk(small, "20s")?, talk(small, "40s")?);
+        let (large_short, large_long) = (talk(large, "20s")?, talk(large, "40s")?);
+        let idle_small = self.one(&format!("{round}-idle-{small}"), IDLE, small, None)?;
+        let idle_large = self.one(&format!("{round}-idle-{large}"), IDLE, large, None)?;
+        let further = f64::from(large - small);
+        let memory = number(&idle_large, "/generator/rss_peak_bytes")
+            - number(&idle_small, "/generator/rss_peak_bytes");
+        let opening = cpu_seconds(&idle_large) - cpu_seconds(&idle_small);
+        Ok(vec![
+            per_message(&small_short, &small_long),
+            per_message(&large_short, &large_long),
+            memory / 1_024.0 / further,
+            further / opening,
+            number(&large_long, "/lateness/p50_us"),
+            number(&large_long, "/lateness/p99_us"),
+        ])
+    }
+
+    fn one(
+        &self,
+        name: &str,
+        scenario: &str,
+        clients: u32,
+        duration: Option<&str>,
+    ) -> Result<Value, Failure> {
+        let out = self.folder.join(name);
+        if out.exists() {
+            std::fs::remove_dir_all(&out).map_err(|source| Failure::File {
+                path: out.clone(),
+                source,
+            })?;
+        }
+        let mut harness = Command::new(step::target("release").join("harness"));
+        harness
+            .args(["run", scenario, "--quiet", "--clients"])
+            .arg(clients.to_string());
+        if let Some(duration) = duration {
+            harness.args(["--duration", duration]);
+        }
+        harness
+            .arg("--out")
+            .arg(&out)
+            .env("REDIS_SERVER", &self.redis)
+            .current_dir(step::root());
+        let what = format!(
+            "{scenario}, {clients} clients, {}",
+            duration.unwrap_or("as written")
+        );
+        step::status(&what, &mut harness)?;
+        read(&out.join("result.json"))
+    }
+}
+
+fn read(path: &Path) -> Result<Value, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|source| Failure::File {
+        path: path.to_path_buf(),
+        source,
+    })?;
+    serde_json::from_str(&text).map_err(|error| Failure::Result {
+        path: path.to_path_buf(),
+        what: error.to_string(),
+    })
+}
+
+fn number(result: &Value, pointer: &str) -> f64 {
+    result
+        .pointer(pointer)
+        .and_then(Value::as_f64)
+        .unwrap_or(f64::NAN)
+}
+
+fn cpu_seconds(result: &Value) -> f64 {
+    number(result, "/generator/cpu_seconds")
+}
+
+fn completed(result: &Value) -> f64 {
+    number(result, "/delivery/completed")
+}

@@ -1,0 +1,36 @@
+//! This module is `cargo xtask test`: everything continuous integration runs.
+//!
+//! Slow tests are on (`HARNESS_SLOW_TESTS=1`) and are given the server binary by path, so that none
+//! is skipped for want of it. They use the release binaries, as users do.
+
+use std::process::ExitCode;
+
+use crate::failure::Failure;
+use crate::{demo, redis, step};
+
+pub(crate) fn run() -> Result<ExitCode, Failure> {
+    let redis = redis::ensure()?;
+    step::run("formatting", &mut step::cargo(&["fmt", "--all", "--check"]))?;
+    step::run("lints", &mut step::cargo(&["lint"]))?;
+    demo::build_release()?;
+    let release = step::target("release");
+    let mut tests = step::cargo(&["test", "--workspace"]);
+    tests
+        .env("HARNESS_SLOW_TESTS", "1")
+        .env("HARNESS_BINARY", release.join("harness"))
+        .env("HARNESS_SERVER", release.join("reference-server"))
+        .env("REDIS_SERVER", redis);
+    step::run("tests", &mut tests)?;
+    let mut documentation = step::cargo(&[
+        "doc",
+        "--workspace",
+        "--no-deps",
+        "--document-private-items",
+    ]);
+    step::run(
+        "documentation",
+        documentation.env("RUSTDOCFLAGS", "--deny warnings"),
+    )?;
+    println!("\nall of it passed");
+    Ok(ExitCode::SUCCESS)
+}
