@@ -6,10 +6,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use clap::Args;
-use clap::Parser;
-use clap::Subcommand;
-use clap::ValueEnum;
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Reference WebSocket chat server, with the failures of real ones as switches.
 #[derive(Debug, Parser)]

@@ -10,10 +10,8 @@ use std::sync::atomic::Ordering;
 use tokio::sync::mpsc;
 
 use crate::shared::Shared;
-use crate::socket::Conn;
-use crate::socket::code;
-use crate::store::LinkError;
-use crate::store::script;
+use crate::socket::{Conn, code};
+use crate::store::{LinkError, script};
 use crate::stream_id::StreamId;
 use crate::wire;
 

@@ -4,23 +4,15 @@
 //! and only then what was pushed meanwhile. An id that is not greater than the last is dropped by the room.
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use redis::AsyncConnectionConfig;
-use redis::PushInfo;
-use redis::PushKind;
-use redis::Value;
 use redis::aio::MultiplexedConnection;
-use tokio::sync::Notify;
-use tokio::sync::mpsc;
-use tokio::sync::oneshot;
+use redis::{AsyncConnectionConfig, PushInfo, PushKind, Value};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::key;
 use crate::room::RawEvent;

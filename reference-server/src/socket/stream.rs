@@ -4,18 +4,13 @@
 //! writes here) go through the outbox like every other frame.
 
 use std::io;
-use std::io::Read;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Context;
-use std::task::Poll;
-use std::task::Waker;
+use std::task::{Context, Poll, Waker};
 
-use bytes::Buf as _;
-use bytes::Bytes;
-use tokio::io::AsyncRead as _;
-use tokio::io::ReadBuf;
+use bytes::{Buf as _, Bytes};
+use tokio::io::{AsyncRead as _, ReadBuf};
 use tokio::net::tcp::OwnedReadHalf;
 
 use super::conn::Conn;

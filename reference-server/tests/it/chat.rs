@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::client::Client;
-use crate::support::Redis;
-use crate::support::Server;
+use crate::support::{Redis, Server};
 
 #[tokio::test]
 async fn a_message_is_acknowledged_streamed_and_completed() {

@@ -2,20 +2,15 @@
 
 use std::time::Duration;
 
-use futures_util::SinkExt as _;
-use futures_util::StreamExt as _;
-use serde_json::Value;
-use serde_json::json;
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::{Value, json};
 use tokio::net::TcpStream;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite;
+use tokio_tungstenite::{WebSocketStream, tungstenite};
 use tungstenite::Message;
 use tungstenite::client::IntoClientRequest as _;
 use tungstenite::handshake::client::Response;
 
-use crate::support::PASSWORD;
-use crate::support::PATIENCE;
-use crate::support::Server;
+use crate::support::{PASSWORD, PATIENCE, Server};
 
 /// Logs a user in; the access token.
 pub(crate) async fn login(server: &Server, user: u32) -> String {

@@ -3,8 +3,7 @@
 use std::process::Command;
 
 use crate::client::Client;
-use crate::support::Redis;
-use crate::support::Server;
+use crate::support::{Redis, Server};
 
 const MESSAGES: usize = 20;
 

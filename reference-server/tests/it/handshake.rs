@@ -1,10 +1,7 @@
 //! Who gets a socket, and how the others are told.
 
-use crate::client::Client;
-use crate::client::login;
-use crate::client::token;
-use crate::support::Redis;
-use crate::support::Server;
+use crate::client::{Client, login, token};
+use crate::support::{Redis, Server};
 
 async fn check_code(server: &Server, path: &str, headers: &[(&'static str, &str)], expected: u16) {
     let mut client = Client::open(server, path, headers).await.unwrap();

@@ -4,21 +4,14 @@ use std::time::Duration;
 
 use futures_util::SinkExt as _;
 use serde_json::json;
-use tokio::io::AsyncReadExt as _;
-use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpSocket;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::Data;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::OpCode;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use crate::client::Client;
-use crate::client::login;
-use crate::client::token;
-use crate::support::PATIENCE;
-use crate::support::Redis;
-use crate::support::Server;
+use crate::client::{Client, login, token};
+use crate::support::{PATIENCE, Redis, Server};
 
 #[tokio::test]
 async fn past_the_rate_a_message_is_refused_with_a_time_and_works_after_it() {
@@ -230,8 +223,6 @@ async fn a_reader_that_never_catches_up_is_dropped_from_and_then_closed() {
     let flags = [
         "--send-buffer",
         "4096",
-        "--outbox-messages",
-        "50",
         "--outbox-age",
         "1s",
         "--rate-limit",

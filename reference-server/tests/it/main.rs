@@ -1,6 +1,6 @@
 //! The server over real sockets, with a real Redis that belongs to the test.
 
-#![expect(clippy::unwrap_used, reason = "tests may panic")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests may panic")]
 
 mod chat;
 mod client;

@@ -1,10 +1,7 @@
 //! What the server counts agrees with what was done.
 
-use crate::client::Client;
-use crate::client::ask_token;
-use crate::client::login;
-use crate::support::Redis;
-use crate::support::Server;
+use crate::client::{Client, ask_token, login};
+use crate::support::{Redis, Server};
 
 async fn check(server: &Server, name: &str, expected: f64) {
     let value = server.metric(name).await;

@@ -1,18 +1,12 @@
 //! Redis goes away and comes back: nothing acknowledged is lost, and nobody hangs.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::client::Client;
-use crate::client::ask_token;
-use crate::client::login;
-use crate::support::PATIENCE;
-use crate::support::Redis;
-use crate::support::Server;
+use crate::client::{Client, ask_token, login};
+use crate::support::{PATIENCE, Redis, Server};
 
 /// What became of one message, as its sender saw it.
 #[derive(Debug, Default)]
@@ -89,7 +83,7 @@ impl Chatter {
                 self.next_seq.entry(task).or_default();
             }
             "processing_started" => {
-                assert!(self.next_seq.contains_key(&task), "task_queued comes first")
+                assert!(self.next_seq.contains_key(&task), "task_queued comes first");
             }
             "chunk" => {
                 let next = self.next_seq.get_mut(&task).unwrap();

@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::client::Client;
-use crate::client::login;
-use crate::support::Redis;
-use crate::support::Server;
+use crate::client::{Client, login};
+use crate::support::{Redis, Server};
 
 #[tokio::test]
 async fn a_message_sent_again_is_acknowledged_again_and_run_once() {

@@ -1,13 +1,11 @@
 //! SIGTERM: everybody is told, and the process ends with 0.
 
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
 
 use crate::client::Client;
-use crate::support::Redis;
-use crate::support::Server;
+use crate::support::{Redis, Server};
 
 #[tokio::test]
 async fn sigterm_says_1001_to_every_socket_and_exits_0() {

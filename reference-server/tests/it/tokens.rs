@@ -1,21 +1,13 @@
 //! Login, refresh and the connection token.
 
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use crate::client::Client;
-use crate::client::ask_token;
-use crate::client::login;
-use crate::client::token;
-use crate::support::PASSWORD;
-use crate::support::PATIENCE;
-use crate::support::Redis;
-use crate::support::Server;
+use crate::client::{Client, ask_token, login, token};
+use crate::support::{PASSWORD, PATIENCE, Redis, Server};
 
 /// The cookies a login sets.
 async fn cookies(server: &Server) -> Vec<(String, String)> {
