@@ -10,7 +10,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use super::error::EnvironmentError;
 use super::janitor::{LINE_BYTES_MAX, Reply, Request, SpawnSpec};
 use super::lease;
 use super::process::ProcessId;
+use super::sweep::sweep;
 
 /// This very program, also when its file has been replaced since it was started.
 pub(super) const OWN_PROGRAM: &str = "/proc/self/exe";
@@ -34,6 +35,8 @@ pub(crate) struct Keeper {
     line: Arc<Mutex<Line>>,
     /// Removed at the end of the run.
     pub(super) directory: PathBuf,
+    leases: PathBuf,
+    run_id: String,
 }
 
 #[derive(Debug)]
@@ -59,7 +62,7 @@ impl Keeper {
             .arg0("harness-janitor")
             .arg("janitor")
             .stdin(OwnedFd::from(theirs))
-            .stdout(Stdio::null())
+            .stdout(log.try_clone().map_err(failed)?)
             .stderr(log)
             .spawn()
             .map_err(failed)?;
@@ -79,6 +82,8 @@ impl Keeper {
                 janitor,
             })),
             directory: PathBuf::new(),
+            leases: leases.clone(),
+            run_id: run_id.to_owned(),
         };
         let harness = ProcessId::of_self().ok_or_else(|| EnvironmentError::Janitor {
             reason: "/proc does not show this process".to_owned(),
@@ -129,10 +134,20 @@ impl Keeper {
         let mut problems = match self.ask(Request::Clean, CLEAN_PATIENCE).await {
             Ok(Reply::Cleaned { problems }) => problems,
             Ok(other) => vec![unexpected(other).to_string()],
-            Err(error) => vec![error.to_string()],
+            Err(error) => self.clean_alone(error).await,
         };
         if let Err(reason) = self.wait_for_end().await {
             problems.push(reason);
+        }
+        problems
+    }
+
+    /// What the janitor would have done, had it not ended before the run.
+    async fn clean_alone(&self, error: EnvironmentError) -> Vec<String> {
+        let mut problems = vec![error.to_string()];
+        match lease::read(&lease::file(&self.leases, &self.run_id)) {
+            Ok(lease) => problems.extend(sweep(&lease, &self.leases).await.problems),
+            Err(error) => problems.push(error.to_string()),
         }
         problems
     }

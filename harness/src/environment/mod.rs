@@ -44,6 +44,7 @@ use crate::plan::{Link, Plan};
 
 pub(crate) use error::EnvironmentError;
 pub(crate) use link::single_links;
+pub(crate) use preflight::raise_file_limit;
 pub(crate) use probe::Answer;
 pub(crate) use process::ProcessUse;
 pub(crate) use proxy::{ProxyLink, link_name};

@@ -139,7 +139,7 @@ fn files(clients: u32, edge: bool) -> Result<String, EnvironmentError> {
 }
 
 /// Raises the soft limit to the hard one, for this process and its children; returns it.
-fn raise_file_limit() -> Result<u64, EnvironmentError> {
+pub(crate) fn raise_file_limit() -> Result<u64, EnvironmentError> {
     let failed = |error: nix::errno::Errno| EnvironmentError::SystemFile {
         path: PathBuf::from("RLIMIT_NOFILE"),
         source: error.into(),

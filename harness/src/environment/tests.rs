@@ -341,3 +341,123 @@ async fn a_killed_run_takes_its_own_proxies_from_a_shared_toxiproxy_and_no_other
     drop(host);
     stage.stop().await;
 }
+
+#[tokio::test]
+async fn a_run_whose_janitor_was_killed_cleans_up_by_itself() {
+    let leases = tempfile::tempdir().unwrap();
+    let run_id = format!("test-alone-{}", std::process::id());
+    let (ours, theirs) = StdUnixStream::pair().unwrap();
+    theirs.set_nonblocking(true).unwrap();
+    let theirs = tokio::net::UnixStream::from_std(theirs).unwrap();
+    let mut janitor = tokio::task::JoinSet::new();
+    janitor.spawn(janitor::serve(theirs));
+    let begun = Keeper::begin(&run_id, ours, None, leases.path().to_owned()).await;
+    let keeper = begun.unwrap();
+    // A janitor that vanishes between two lines, as by SIGKILL.
+    janitor.shutdown().await;
+    let problems = keeper.clean().await;
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(problems[0].contains("janitor"), "{problems:?}");
+    assert!(!keeper.directory.exists());
+    assert_eq!(lease::list(leases.path()).unwrap(), Vec::<PathBuf>::new());
+}
+
+/// Slow tests need `HARNESS_SERVER`, the path of the server program.
+fn slow_tests() -> bool {
+    std::env::var_os("HARNESS_SLOW_TESTS").is_some()
+}
+
+fn plan(text: &str) -> Plan {
+    crate::plan::compile("test.toml", text, &crate::scenario::Overrides::default()).unwrap()
+}
+
+fn settings(bench: &Bench) -> Settings {
+    Settings {
+        run_id: bench.run_id.clone(),
+        out: bench.logs.path().to_owned(),
+        server_binary: None,
+        allow_hosts: Vec::new(),
+        allow_faults: false,
+    }
+}
+
+const OUTAGE: &str = r#"# Does it start?
+title = "start"
+[load]
+clients = 10
+stages = [ { ramp = "1s", to = 10 }, { hold = "30s" } ]
+[[fault]]
+at = "10s"
+for = "5s"
+link = "redis"
+kind = "down"
+"#;
+
+#[tokio::test]
+async fn a_managed_environment_serves_through_its_proxies_and_leaves_nothing() {
+    if !slow_tests() {
+        return;
+    }
+    let bench = Bench::new("managed").await;
+    let (plan, settings) = (plan(OUTAGE), settings(&bench));
+    let (counted, found) = preflight::check(&plan, &settings).await.unwrap();
+    assert_eq!(counted.lines.len(), 3);
+    let keeper = bench.keeper.clone();
+    let cancel = CancellationToken::new();
+    let started = Environment::start_with(&plan, &settings, (found, keeper), &cancel);
+    let environment = started.await.unwrap();
+    assert_eq!(environment.links_text().len(), 4);
+    assert!(environment.redis_version().is_some());
+    assert!(environment.target_version().await.is_some());
+    assert!(!environment.server_metrics().await.unwrap().is_empty());
+    let sample = environment.sample().await;
+    assert!(sample.server.unwrap().rss_bytes > 0 && sample.redis.unwrap().rss_bytes > 0);
+    let probe = Probe::http(environment.target().address, "t".to_owned());
+    assert!(probe.ask(PATIENCE).await.is_good());
+    assert_eq!(environment.stop().await, Vec::<String>::new());
+    assert_eq!(probe.ask(PATIENCE).await, Answer::Refused);
+    assert!(!bench.lease_exists());
+}
+
+#[tokio::test]
+async fn a_cancelled_start_leaves_nothing() {
+    let bench = Bench::new("cancelled").await;
+    let (plan, mut settings) = (plan(OUTAGE), settings(&bench));
+    // Never gets ready, so the start is in the middle when it is cancelled.
+    settings.server_binary = Some(PathBuf::from("/bin/cat"));
+    let (_, found) = preflight::check(&plan, &settings).await.unwrap();
+    let directory = bench.keeper.directory.clone();
+    let cancel = CancellationToken::new();
+    let keeper = bench.keeper.clone();
+    let (started, ()) = tokio::join!(
+        Environment::start_with(&plan, &settings, (found, keeper), &cancel),
+        async {
+            while !directory
+                .read_dir()
+                .is_ok_and(|mut files| files.next().is_some())
+            {
+                tokio::task::yield_now().await;
+            }
+            cancel.cancel();
+        }
+    );
+    assert!(matches!(started, Err(EnvironmentError::Cancelled)));
+    assert!(!directory.exists() && !bench.lease_exists());
+}
+
+#[tokio::test]
+async fn a_server_that_ends_at_once_is_shown_with_its_last_words() {
+    let bench = Bench::new("ended").await;
+    let (plan, mut settings) = (plan(OUTAGE), settings(&bench));
+    settings.server_binary = Some(PathBuf::from("/bin/cat"));
+    let (_, found) = preflight::check(&plan, &settings).await.unwrap();
+    let keeper = bench.keeper.clone();
+    let cancel = CancellationToken::new();
+    let started = Environment::start_with(&plan, &settings, (found, keeper), &cancel);
+    let problem = started.await.unwrap_err();
+    assert!(
+        matches!(&problem, EnvironmentError::Ended { tail, .. } if tail.contains("cat")),
+        "{problem}"
+    );
+    assert!(!bench.lease_exists());
+}

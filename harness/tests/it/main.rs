@@ -7,6 +7,8 @@
 )]
 
 mod cli;
+mod end_to_end;
+mod environment;
 mod scenarios;
 mod support;
 mod tidy;
