@@ -7,6 +7,8 @@
 //! **Units:** percent exists here and nowhere else; everything that comes in is a ratio (0..=1),
 //! microseconds, bytes or a count.
 
+use std::fmt::Write as _;
+
 /// Joins a number and its unit.
 pub(crate) const NBSP: char = '\u{a0}';
 /// What is printed where there is no value.
@@ -198,6 +200,13 @@ pub(crate) fn harmless(text: &str) -> String {
         }
     };
     text.chars().map(safe).collect()
+}
+
+/// Adds to a text. Writing into a string does not fail; were it to, the text would say so.
+pub(crate) fn append(text: &mut String, more: std::fmt::Arguments<'_>) {
+    if text.write_fmt(more).is_err() {
+        text.push('\u{fffd}');
+    }
 }
 
 #[cfg(test)]

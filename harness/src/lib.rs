@@ -24,6 +24,7 @@ mod clock;
 mod environment;
 mod fault;
 mod format;
+mod live;
 mod load;
 mod monitor;
 mod plan;

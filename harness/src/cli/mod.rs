@@ -18,6 +18,7 @@ mod report;
 pub(crate) mod run;
 mod save;
 mod schema;
+mod screen;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

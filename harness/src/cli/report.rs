@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::failure::{Exit, Failure};
+use super::screen;
 use crate::render::{Format, RenderError, terminal};
 use crate::result::RunResult;
 use crate::result::store::{RunDir, StoreError};
@@ -34,7 +35,7 @@ pub(super) fn run(args: &ReportArgs, out: &mut impl Write) -> Result<Exit, Failu
     let page = formats.contains(&Format::Html);
     let style = terminal::Style {
         report: page.then(|| folder.file("report.html").display().to_string()),
-        ..terminal::Style::for_stdout()
+        color: screen::color(),
     };
     out.write_all(terminal::summary(&result, &style).as_bytes())?;
     Ok(Exit::Pass)

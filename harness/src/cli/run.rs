@@ -2,21 +2,30 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use tokio::runtime::Builder;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use super::failure::{Exit, Failure};
 use super::overrides::OverrideArgs;
-use super::{interrupt, read, save};
+use super::{interrupt, read, save, screen};
 use crate::environment::{Settings, preflight};
+use crate::live::exporter::{self, BindError};
+use crate::live::{Watched, watch};
 use crate::plan::{EnvironmentPlan, RedisPlan};
 use crate::render::terminal;
 use crate::result::store::RunDir;
-use crate::run::{Order, RunError, execute, identity};
+use crate::run::{Finished, Order, RunError, execute, identity};
 use crate::scenario::Overrides;
 use crate::scenario::address;
+
+/// How long the live view may take to end.
+const VIEW_GRACE: Duration = Duration::from_secs(3);
 
 #[derive(Args, Debug)]
 pub(crate) struct RunArgs {
@@ -76,22 +85,59 @@ pub(crate) fn run(args: &RunArgs, out: &mut impl Write) -> Result<Exit, Failure>
         .enable_all()
         .build();
     let runtime = runtime.map_err(|error| Failure::new(Exit::Bug, error.to_string()))?;
-    let finished = runtime.block_on(async {
-        preflight(&order.plan, &order.settings)
-            .await
-            .map_err(RunError::Environment)?;
-        execute(&order, &cancel, |_| ()).await
-    })?;
+    let finished = runtime.block_on(watched(&order, args, &cancel))?;
     save::all(&finished, &folder)?;
     for problem in &finished.problems {
         tracing::warn!("{problem}");
     }
     let style = terminal::Style {
         report: Some(folder.file("report.html").display().to_string()),
-        ..terminal::Style::for_stdout()
+        color: screen::color(),
     };
     out.write_all(terminal::summary(&finished.result, &style).as_bytes())?;
     Ok(Exit::of(finished.result.exit_code))
+}
+
+/// Does the run, shown as it goes.
+async fn watched(
+    order: &Order,
+    args: &RunArgs,
+    cancel: &CancellationToken,
+) -> Result<Finished, Failure> {
+    preflight(&order.plan, &order.settings)
+        .await
+        .map_err(RunError::Environment)?;
+    let exporter = match args.prometheus {
+        Some(address) => Some(exporter::bind(address).await?),
+        None => None,
+    };
+    let plan = Arc::new(order.plan.clone());
+    let mut live = JoinSet::new();
+    let finished = execute(order, cancel, |run| {
+        let watched = Watched {
+            plan,
+            run_id: order.settings.run_id.clone(),
+            clock: run.clock,
+            counters: run.counters,
+            view: screen::view(args.quiet),
+            exporter,
+        };
+        live.spawn(watch(watched, run.faults, run.over));
+    })
+    .await;
+    // The view ends with the load; where it does not, the result must not wait for it.
+    let ended = async { while live.join_next().await.is_some() {} };
+    if tokio::time::timeout(VIEW_GRACE, ended).await.is_err() {
+        live.abort_all();
+    }
+    Ok(finished?)
+}
+
+impl From<BindError> for Failure {
+    fn from(error: BindError) -> Self {
+        Self::new(Exit::Environment, error.to_string())
+            .hint("something listens there already: name another port")
+    }
 }
 
 /// What the harness and its libraries have to say goes to a file, never to the terminal.

@@ -14,6 +14,8 @@ mod hash;
 pub(crate) mod print;
 pub(crate) mod seed;
 mod shape;
+#[cfg(test)]
+mod tests;
 mod timeline;
 pub(crate) mod visit;
 

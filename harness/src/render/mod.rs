@@ -22,11 +22,9 @@ mod tests;
 pub(crate) mod view;
 pub(crate) mod words;
 
-use std::fmt::Write as _;
-
 use thiserror::Error;
 
-use crate::format;
+use crate::format::{self, append};
 use crate::result::RunResult;
 
 /// Why a report could not be drawn. All of these are faults of the harness, not of the run.
@@ -117,12 +115,5 @@ impl Format {
             Self::Events => &[&events::Events],
             Self::Json => &[&json::Json],
         }
-    }
-}
-
-/// Adds to a text. Writing into a string does not fail; were it to, the text would say so.
-fn append(text: &mut String, more: std::fmt::Arguments<'_>) {
-    if text.write_fmt(more).is_err() {
-        text.push('\u{fffd}');
     }
 }

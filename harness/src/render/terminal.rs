@@ -3,8 +3,6 @@
 //! **In:** the result, and where the report lies. **Out:** text of at most 80 columns.
 //! Colour only adds: every row says its word or mark.
 
-use std::io::IsTerminal as _;
-
 use super::{append, format, view, words};
 use crate::result::{
     CheckGroup, CheckStatus, ExpectationResult, FaultResult, RunResult, Status, Summary,
@@ -35,30 +33,6 @@ pub(crate) enum Color {
     Ansi,
     #[default]
     None,
-}
-
-impl Style {
-    /// For this process's stdout: colour only on a terminal, and only where `NO_COLOR` does not
-    /// refuse it.
-    pub(crate) fn for_stdout() -> Self {
-        Self {
-            color: Color::of(std::io::stdout().is_terminal()),
-            report: None,
-        }
-    }
-}
-
-impl Color {
-    /// Colour for a stream that is a terminal or not.
-    pub(crate) fn of(terminal: bool) -> Self {
-        let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-        if terminal && !dumb && !set("NO_COLOR") {
-            Self::Ansi
-        } else {
-            Self::None
-        }
-    }
 }
 
 /// The summary, ending in a line break.

@@ -8,7 +8,7 @@ use nix::sys::resource::{Resource, getrlimit};
 use sha2::{Digest, Sha256};
 
 use crate::clock::{monotonic_ns, wall_ns};
-use crate::plan::Plan;
+use crate::plan::{Plan, hash};
 use crate::result::{Host, Run};
 
 /// `r-` and eight hexadecimal digits, different for every run of this machine.
@@ -25,12 +25,6 @@ fn rfc3339(wall_ns: u64) -> String {
     humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_nanos(wall_ns)).to_string()
 }
 
-/// SHA-256 of the plan as compact JSON, which is the same for the same plan.
-pub(crate) fn plan_hash(plan: &Plan) -> String {
-    let text = serde_json::to_vec(plan).unwrap_or_default();
-    hexadecimal(&Sha256::digest(text))
-}
-
 fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -43,7 +37,7 @@ pub(super) fn run(plan: &Plan, id: &str, command: &str, started_ns: u64, host: H
         title: plan.title.clone(),
         question: plan.question.clone(),
         seed: plan.seed,
-        plan_hash: plan_hash(plan),
+        plan_hash: hash(plan),
         harness_version: env!("CARGO_PKG_VERSION").to_owned(),
         commit: option_env!("HARNESS_COMMIT")
             .filter(|commit| !commit.is_empty())

@@ -10,7 +10,6 @@ pub(crate) mod identity;
 mod sampler;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use thiserror::Error;
 use tokio::sync::mpsc;
@@ -29,9 +28,6 @@ use crate::result::verdict::judge;
 use crate::result::{Generator, GooseCounts, GooseRequest, Host, Pause, Run, RunResult};
 use sampler::{Samples, sample};
 
-/// Time between the order and load start: goose builds its users meanwhile.
-const LEAD: Duration = Duration::from_millis(300);
-const LEAD_PER_CLIENT: Duration = Duration::from_micros(30);
 /// Fault notes that a slow listener may leave unread.
 const EVENTS_MAX: usize = 256;
 
@@ -134,7 +130,7 @@ async fn load(
     let plan = &order.plan;
     let counters = Arc::new(Counters::new(usize::from(plan.load.lanes)));
     let board = Arc::new(FaultBoard::new(plan.faults.len()));
-    let lead = LEAD + LEAD_PER_CLIENT * plan.load.clients;
+    let lead = attack::head_start(plan.load.clients);
     let before = environment.server_metrics().await;
     let clock = RunClock::starting_in(lead);
     let lead_ns = u64::try_from(lead.as_nanos()).unwrap_or(u64::MAX);

@@ -11,6 +11,8 @@ use super::problem::{Complaint, Place, Problems};
 
 /// Most `--set` flags.
 const SETS_MAX: usize = 100;
+/// Most parts of a key such as `load.message.every`.
+const KEYS_MAX: usize = 16;
 
 /// What the command line changes about a scenario. Flags come before the environment, which comes
 /// before the file; both of the first two are in here.
@@ -138,6 +140,11 @@ fn put(table: &mut Table, keys: &[&str], node: Node) -> Result<(), Complaint> {
     let [key, rest @ ..] = keys else {
         return Ok(());
     };
+    if keys.len() > KEYS_MAX {
+        return Err(Complaint::new(format!(
+            "a key has at most {KEYS_MAX} parts"
+        )));
+    }
     if key.is_empty() {
         return Err(Complaint::new("a part of the key is empty"));
     }
@@ -167,7 +174,7 @@ fn put_below(parent: &mut Node, key: &str, rest: &[&str], node: Node) -> Result<
             let Some(item) = entry_of(items, position) else {
                 let complaint = Complaint::new(format!("`{key}` has no entry \"{position}\""));
                 return Err(complaint.hint(format!(
-                    "it has {count} entries, counted from 0; or use the `name` of one"
+                    "entries: {count}, counted from 0; or use the `name` of one"
                 )));
             };
             if below.is_empty() {

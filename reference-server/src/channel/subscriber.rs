@@ -270,9 +270,10 @@ impl Session<'_> {
     }
 
     fn event(&self, conversation: &str, id: StreamId, text: &str) {
-        match RawEvent::parse(text) {
-            Some(event) => self.shared.rooms.deliver(conversation, id, &event),
-            None => tracing::debug!(conversation, "an event of no known form"),
+        if let Some(event) = RawEvent::parse(text) {
+            self.shared.rooms.deliver(conversation, id, &event);
+        } else {
+            tracing::debug!(conversation, "an event of no known form");
         }
     }
 }

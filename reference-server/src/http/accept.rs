@@ -170,7 +170,8 @@ async fn serve(shared: &Arc<Shared>, stream: TcpStream, router: Router) -> Optio
         .take()?;
     Some(Upgraded {
         stream: parts.io.into_inner(),
-        early: parts.read_buf,
+        // A copy: even an empty rest would keep the whole read buffer of the request alive.
+        early: bytes::Bytes::copy_from_slice(&parts.read_buf),
         verdict: decided,
     })
 }

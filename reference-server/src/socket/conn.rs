@@ -142,7 +142,7 @@ impl Conn {
     pub(super) fn tidy(&self, now_ms: u64) {
         let (expired, stuck) = {
             let mut outbox = self.lock();
-            if outbox.closing.is_some() || outbox.is_empty() {
+            if outbox.closing.is_some() || outbox.is_calm() {
                 return;
             }
             (
@@ -163,7 +163,7 @@ impl Conn {
         let (mut rest, mut started) = (frame.clone(), false);
         if outbox.is_empty() {
             match self.write.try_write(frame.bytes()) {
-                Ok(written) if written == frame.bytes().len() => return,
+                Ok(written) if written == frame.bytes().len() => return outbox.caught_up(),
                 Ok(written) => (rest, started) = (frame.rest(written), written > 0),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(_) => outbox.gone = true,

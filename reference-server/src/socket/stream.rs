@@ -50,6 +50,9 @@ impl Read for Stream {
         if self.early.has_remaining() {
             let bytes = self.early.len().min(buffer.len());
             self.early.copy_to_slice(&mut buffer[..bytes]);
+            if self.early.is_empty() {
+                self.early = Bytes::new();
+            }
             return Ok(bytes);
         }
         let mut context = Context::from_waker(&self.waker);

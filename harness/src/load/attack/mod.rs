@@ -6,6 +6,8 @@
 //! The end of a run: users leave by the plan's clock, each when its last message has its end, at
 //! the latest when the drain is over. goose's plan is over by then and waits for them.
 
+mod hush;
+
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::atomic::AtomicBool;
@@ -21,6 +23,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use self::hush::Hush;
 use super::job::Job;
 use super::lane::{LaneError, LaneHandle};
 use super::life::{Society, live};
@@ -84,6 +87,8 @@ pub(crate) enum AttackError {
     Lane(#[from] LaneError),
     #[error("no timer for the start of clients: {0}")]
     Timer(#[source] std::io::Error),
+    #[error("stdout cannot be set aside: {0}")]
+    Stdout(#[source] std::io::Error),
     #[error("the load generator did not end within {} s after the drain", STUCK_AFTER.as_secs())]
     Stuck,
 }
@@ -191,7 +196,6 @@ fn attack(job: &Job, society: &Arc<Society>) -> Result<GooseAttack, AttackError>
     configuration.host = Some(job.target.http.clone());
     configuration.quiet = 1;
     configuration.no_telnet = true;
-    configuration.no_websocket = true;
     configuration.no_print_metrics = true;
     configuration.no_error_summary = true;
     configuration.no_transaction_metrics = true;
@@ -220,6 +224,7 @@ async fn execute(
     job: &Job,
     society: &Society,
 ) -> Result<GooseMetrics, AttackError> {
+    let _hush = Hush::new().map_err(AttackError::Stdout)?;
     let mut attack = pin!(attack.execute());
     let limit = job.clock.until(job.end_us()) + STUCK_AFTER;
     if let Ok(result) = tokio::time::timeout(limit, &mut attack).await {
