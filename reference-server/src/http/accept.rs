@@ -37,7 +37,7 @@ const HEADER_BYTES: usize = 16 * 1024;
 const NO_FILES_PAUSE: Duration = Duration::from_millis(50);
 /// How long a connection may idle between requests: longer than the usual clients keep one, so that it is the
 /// client that closes it and no request is lost to a close that crosses it.
-const KEEP_ALIVE: Duration = Duration::from_secs(120);
+const KEEP_ALIVE: Duration = Duration::from_mins(2);
 /// Addresses whose rate is remembered.
 const ADDRESSES: usize = 65_536;
 
