@@ -189,6 +189,43 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn fixtures(file: &str) -> Vec<serde_json::Value> {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../contract/frames/");
+        let text = std::fs::read_to_string(format!("{path}{file}")).unwrap();
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn a_client_agrees_with_every_server_fixture() {
+        for entry in fixtures("server.json") {
+            let text = match entry.get("raw") {
+                Some(raw) => raw.as_str().unwrap().to_owned(),
+                None => entry["frame"].to_string(),
+            };
+            let parsed = ServerFrame::parse(&text);
+            assert_eq!(
+                entry["valid"].as_bool(),
+                Some(parsed.is_ok()),
+                "{}",
+                entry["name"]
+            );
+        }
+    }
+
+    #[test]
+    fn what_a_client_sends_has_the_shape_of_the_fixtures() {
+        let keys = |value: &serde_json::Value| -> Vec<String> {
+            value.as_object().unwrap().keys().cloned().collect()
+        };
+        let sent = [chat_message(5, "c-1"), PING.to_owned()];
+        for (name, sent) in ["chat message with id", "heartbeat"].into_iter().zip(sent) {
+            let all = fixtures("client.json");
+            let entry = all.iter().find(|entry| entry["name"] == name).unwrap();
+            let sent: serde_json::Value = serde_json::from_str(&sent).unwrap();
+            assert_eq!(keys(&sent), keys(&entry["frame"]), "{name}");
+        }
+    }
+
     #[test]
     fn ids_with_escapes_are_the_same_ids() {
         let plain = ServerFrame::parse(r#"{"event":"processing_started","task_id":"a/b"}"#);

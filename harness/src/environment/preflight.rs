@@ -18,16 +18,8 @@ use super::port::ephemeral_range;
 use super::program;
 use super::redis::REDIS_PORT;
 use super::{Preflight, Settings};
-use crate::plan::{FaultKind, Plan, RedisPlan};
+use crate::plan::{FaultKind, Plan, RedisPlan, estimate};
 
-/// Beside the clients: runtime, logs, Redis connections, listeners.
-const FILES_BASE: u64 = 256;
-/// Token requests in flight hold a file each, and in a storm there are many; but not more.
-const TOKEN_FILES_MAX: u64 = 1_000;
-/// Harness, server and kernel, for one client with its socket pair.
-const KIB_PER_CLIENT: u64 = 16 + 12 + 11;
-/// Redis, server and harness with nobody connected.
-const MIB_BASE: u64 = 200;
 const KIB_PER_MIB: u64 = 1_024;
 pub(super) const TARGET_PORTS: &[(&str, u16)] =
     &[("ws", 80), ("wss", 443), ("http", 80), ("https", 443)];
@@ -132,10 +124,9 @@ fn writable(out: &Path) -> Result<(), EnvironmentError> {
 }
 
 fn files(clients: u32, edge: bool) -> Result<String, EnvironmentError> {
-    let count = u64::from(clients);
     // The edge proxy holds two sockets per client.
-    let sockets = if edge { 2 * count } else { count };
-    let needed = sockets + count.min(TOKEN_FILES_MAX) + FILES_BASE;
+    let edge_sockets = if edge { u64::from(clients) } else { 0 };
+    let needed = estimate::needs(clients).files + edge_sockets;
     let limit = raise_file_limit()?;
     if needed > limit {
         return Err(EnvironmentError::TooFewFiles {
@@ -163,7 +154,7 @@ pub(crate) fn raise_file_limit() -> Result<u64, EnvironmentError> {
 fn ports(clients: u32) -> Result<String, EnvironmentError> {
     let (low, high) = ephemeral_range()?;
     let available = u64::from(high.saturating_sub(low)) + 1;
-    let needed = u64::from(clients) + u64::from(clients).min(TOKEN_FILES_MAX);
+    let needed = estimate::needs(clients).ports;
     if needed > available {
         return Err(EnvironmentError::TooFewPorts {
             clients,
@@ -179,7 +170,7 @@ fn memory(clients: u32) -> Result<String, EnvironmentError> {
     let text = fs::read_to_string(&path)
         .map_err(|source| EnvironmentError::SystemFile { path, source })?;
     let available_mib = available_kib(&text).unwrap_or(u64::MAX) / KIB_PER_MIB;
-    let needed_mib = MIB_BASE + u64::from(clients) * KIB_PER_CLIENT / KIB_PER_MIB;
+    let needed_mib = estimate::needs(clients).memory_bytes >> 20;
     if needed_mib > available_mib {
         return Err(EnvironmentError::TooLittleMemory {
             clients,

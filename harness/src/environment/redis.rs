@@ -339,9 +339,10 @@ fn configure(directory: &Path, end: &RedisEnd, durable: bool) -> Result<PathBuf,
     let data = directory.join(format!("redis-{port}"));
     let password = end.password.as_ref().map_or("", Secret::expose);
     let append = if durable { "yes" } else { "no" };
+    // A title of its own would overwrite the run's mark, by which `harness recover` finds it.
     let text = format!(
         "bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir \"{}\"\ndaemonize no\n\
-         save \"\"\nappendonly {append}\nappendfsync everysec\n",
+         save \"\"\nappendonly {append}\nappendfsync everysec\nset-proc-title no\n",
         data.display()
     );
     let path = directory.join(format!("redis-{port}.conf"));

@@ -161,6 +161,11 @@ async fn a_private_redis_asks_for_its_password_and_leaves_nothing() {
     };
     assert!(text.starts_with("-NOAUTH"), "{text}");
     let (process, directory) = (redis.process(), bench.keeper.directory.clone());
+    let environ = std::fs::read_to_string(format!("/proc/{}/environ", process.pid)).unwrap();
+    assert!(
+        environ.contains(&format!("{MARK}={}", bench.run_id)),
+        "{environ}"
+    );
     assert!(directory.exists() && bench.lease_exists());
     redis.shut_down().await.unwrap();
     assert_eq!(bench.keeper.clean().await, Vec::<String>::new());

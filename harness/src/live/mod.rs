@@ -34,7 +34,7 @@ use self::screen::Screen;
 use crate::clock::RunClock;
 use crate::fault::FaultEvent;
 use crate::plan::Plan;
-use crate::record::counters::Counters;
+use crate::record::counters::{Counters, Reader};
 
 /// Time between two looks at the counters.
 const LOOK_EVERY_US: u64 = 250_000;
@@ -101,7 +101,7 @@ pub(crate) async fn watch(
             }
             shown.event(&watched.plan, &event);
         }
-        let recent = watched.counters.take_recent();
+        let recent = watched.counters.take_recent(Reader::View);
         metrics.add(&recent, &states);
         history.look(&watched.counters, recent);
         // A look that comes late stands for those it missed.

@@ -15,7 +15,7 @@
 //!
 //! **Units:** microseconds since load start.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -35,8 +35,6 @@ use crate::stage::Stage;
 const PARKED: Duration = Duration::from_millis(250);
 /// The same when the run is ending.
 const PARKED_AT_END: Duration = Duration::from_millis(20);
-/// How long after its deadline a lane may keep a user waiting before the user goes on alone.
-const LANE_LATE_US: u64 = 5_000_000;
 
 /// What all lives share.
 #[derive(Debug)]
@@ -51,6 +49,10 @@ pub(super) struct Society {
     pub started: watch::Receiver<u32>,
     /// No life goes on after this.
     pub over: CancellationToken,
+    /// Nor waits for a lane after this.
+    pub stuck: CancellationToken,
+    /// When the run was cancelled; `u64::MAX`: not.
+    pub cancelled_us: AtomicU64,
 }
 
 /// How an attempt at a session ended.
@@ -90,6 +92,9 @@ pub(super) async fn live(user: &mut GooseUser, society: &Society) {
     // Boxed: goose holds a user's future for its whole life.
     Box::pin(stay(user, society, visit)).await;
     society.leave(&visit).await;
+    // A client that gave up keeps its place until its stay is over: the run lasts as long as its
+    // plan, and goose's own plan may be over before.
+    society.sleep(society.job.clock.until(visit.end_us)).await;
 }
 
 /// Waits until goose may have something to say.
@@ -195,8 +200,11 @@ async fn attempt(
     if !society.tell(&life.visit, command).await {
         return Attempt::Ended(SessionEnd::Finished);
     }
-    // A lane that is gone has settled everything.
-    Attempt::Ended(answer.await.unwrap_or(SessionEnd::Finished))
+    tokio::select! {
+        // A lane that is gone says nothing.
+        end = answer => Attempt::Ended(end.unwrap_or(SessionEnd::Finished)),
+        () = society.stuck.cancelled() => Attempt::Ended(SessionEnd::Finished),
+    }
 }
 
 /// The secret that opens the next socket.
@@ -282,22 +290,21 @@ impl Society {
     fn token_answered(&self, intended_us: u64, asked_us: u64, result: &Result<Granted, Denied>) {
         let counters = &self.job.counters;
         let now_us = self.job.clock.now_us();
-        self.at_desk(|desk| match result {
-            Ok(granted) => {
-                desk.token_request(granted.asked_us, granted.given_us);
-                counters.tokens.fetch_add(1, Ordering::Relaxed);
-                desk.session(granted.given_us).tokens_ok += 1;
-                let span = Span {
-                    intended_us,
-                    begun_us: granted.asked_us,
-                    end_us: granted.given_us,
-                };
-                desk.session_stage(Stage::Token, span);
-            }
-            Err(_) => {
+        self.at_desk(|desk| {
+            let Ok(granted) = result else {
                 desk.token_request(asked_us, now_us);
                 desk.session(now_us).tokens_failed += 1;
-            }
+                return;
+            };
+            desk.token_request(granted.asked_us, granted.given_us);
+            counters.tokens.fetch_add(1, Ordering::Relaxed);
+            desk.session(granted.given_us).tokens_ok += 1;
+            let span = Span {
+                intended_us,
+                begun_us: granted.asked_us,
+                end_us: granted.given_us,
+            };
+            desk.session_stage(Stage::Token, span);
         });
     }
 

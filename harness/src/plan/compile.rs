@@ -59,7 +59,7 @@ fn resolve(file: &ScenarioFile, overrides: &Overrides, problems: &mut Problems) 
 
 fn environment(typed: &Environment, problems: &mut Problems) -> EnvironmentPlan {
     let redis = redis(typed, problems);
-    let proxies = proxies(typed, &redis, problems);
+    let proxies = proxies(typed, problems);
     if let (true, Some(at)) = (typed.attached, &typed.server_at) {
         let complaint = Complaint::new("no server is started: the run attaches to a target")
             .hint("leave out either `server` or `target`");
@@ -135,28 +135,27 @@ fn redis(typed: &Environment, problems: &mut Problems) -> RedisPlan {
     }
 }
 
-fn proxies(typed: &Environment, redis: &RedisPlan, problems: &mut Problems) -> Vec<Link> {
-    let attached = typed.attached;
-    let reachable =
-        !attached || (typed.toxiproxy.is_some() && matches!(redis, RedisPlan::Url { .. }));
+fn proxies(typed: &Environment, problems: &mut Problems) -> Vec<Link> {
+    if let (true, Some(toxiproxy)) = (typed.attached, &typed.toxiproxy) {
+        let complaint = Complaint::new("nothing of a target runs through it").hint(
+            "leave it out; faults on Redis need the server to be started here: leave `target` out",
+        );
+        problems.add(&toxiproxy.at, "environment.toxiproxy", complaint);
+    }
     let Some(written) = &typed.proxies else {
-        return if reachable {
-            vec![Link::Redis]
-        } else {
+        return if typed.attached {
             Vec::new()
+        } else {
+            vec![Link::Redis]
         };
     };
     let mut proxies = written.value.clone();
     proxies.sort_unstable();
     proxies.dedup();
-    if !reachable && !proxies.is_empty() {
-        let fact = "the links of a target cannot be put through a proxy from here";
-        let hint = "leave `proxies` out, or give both `redis` (its URL) and `toxiproxy` (the proxy the target already uses)";
-        problems.add(
-            &written.at,
-            "environment.proxies",
-            Complaint::new(fact).hint(hint),
-        );
+    if typed.attached && !proxies.is_empty() {
+        let complaint = Complaint::new("a target keeps its own way to Redis")
+            .hint("leave `proxies` out, or leave `target` out to start the server here");
+        problems.add(&written.at, "environment.proxies", complaint);
     }
     proxies
 }

@@ -43,6 +43,18 @@ pub(super) fn resolve(
         .collect()
 }
 
+/// Whether a quantity has no value while the run goes on.
+fn is_known_afterwards(what: Quantity) -> bool {
+    let service = matches!(
+        what,
+        Quantity::Latency {
+            time: TimeKind::Service,
+            ..
+        }
+    );
+    service || is_about_faults(what)
+}
+
 /// `[[abort_when]]`: the same, of what can be known while the run goes on.
 pub(super) fn resolve_aborts(
     criteria: &[Criterion],
@@ -50,7 +62,7 @@ pub(super) fn resolve_aborts(
     problems: &mut Problems,
 ) -> Vec<Expectation> {
     for criterion in criteria {
-        if !is_about_faults(criterion.expectation.what) {
+        if !is_known_afterwards(criterion.expectation.what) {
             check(criterion, view, problems);
             continue;
         }

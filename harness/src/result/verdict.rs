@@ -66,9 +66,14 @@ impl Findings {
         }
         let used = |expectation: &ExpectationResult| expectation.used_ratio.unwrap_or(0.0);
         breached.sort_by(|left, right| used(right).total_cmp(&used(left)));
+        let aborted = result
+            .run
+            .aborted
+            .iter()
+            .map(|rule| format!("ended early: {rule}"));
         Self {
             wrong,
-            slow: breached.into_iter().map(breach).collect(),
+            slow: aborted.chain(breached.into_iter().map(breach)).collect(),
             invalid: broken(CheckGroup::Validity).map(invalidity).collect(),
             open: with_status(result, CheckStatus::Inconclusive)
                 .map(unanswered)

@@ -17,16 +17,14 @@ pub(crate) fn run_id() -> String {
     hash.update(wall_ns().to_le_bytes());
     hash.update(monotonic_ns().to_le_bytes());
     hash.update(std::process::id().to_le_bytes());
-    format!("r-{}", hexadecimal(&hash.finalize()[..4]))
+    let digest = hash.finalize();
+    let number = u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]);
+    format!("r-{number:08x}")
 }
 
 /// A moment of the wall clock, RFC 3339, UTC, to the millisecond.
 fn rfc3339(wall_ns: u64) -> String {
     humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_nanos(wall_ns)).to_string()
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The run's identity; `started_ns` is the wall clock at load start.
@@ -45,6 +43,7 @@ pub(super) fn run(plan: &Plan, id: &str, command: &str, started_ns: u64, host: H
         started_at: rfc3339(started_ns),
         duration_us: 0,
         interrupted: false,
+        aborted: None,
         command: command.to_owned(),
         host,
     }

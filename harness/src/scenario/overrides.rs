@@ -64,7 +64,7 @@ pub(super) fn apply(overrides: &Overrides, document: &mut Table, problems: &mut 
         );
     }
     if let Some(target) = &overrides.target {
-        attach(document, overrides.redis_url.is_some());
+        attach(document);
         let value = Value::Text(target.clone());
         flag(
             document,
@@ -99,7 +99,7 @@ pub(super) fn apply(overrides: &Overrides, document: &mut Table, problems: &mut 
 
 /// `--target` means another environment: what the file says about the one it would have started no
 /// longer holds.
-fn attach(document: &mut Table, keeps_proxies: bool) {
+fn attach(document: &mut Table) {
     let entry = document.get_mut("environment");
     if let Some(Entry {
         node: Node {
@@ -111,9 +111,8 @@ fn attach(document: &mut Table, keeps_proxies: bool) {
     {
         environment.remove("server");
         environment.remove("redis");
-        if !keeps_proxies {
-            environment.remove("proxies");
-        }
+        environment.remove("proxies");
+        environment.remove("toxiproxy");
     }
 }
 

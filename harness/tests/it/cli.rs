@@ -38,7 +38,7 @@ fn help_names_every_exit_code() {
 
 #[test]
 fn every_subcommand_has_help() {
-    for subcommand in ["run", "plan", "check", "list", "schema"] {
+    for subcommand in ["run", "plan", "check", "list", "report", "schema"] {
         let help = check(&[subcommand, "--help"], 0).stdout;
         assert!(help.contains("Usage: harness"), "{help}");
     }
@@ -230,9 +230,7 @@ fn a_wrong_flag_is_named_instead_of_a_line() {
     error: --set clients: expected KEY=VALUE
      hint: write --set load.message.every=2s
     ");
-    insta::assert_snapshot!(stderr(&["--clients", "0"]), @r"
-    error: --clients 0: load.clients: must lie between 1 and 100000, found 0
-    ");
+    insta::assert_snapshot!(stderr(&["--clients", "0"]), @"error: --clients 0: load.clients: must lie between 1 and 100000, found 0");
     insta::assert_snapshot!(stderr(&["--duration", "8s"]), @r"
     error: --duration 8s: load.stages: the ramps alone last 10s, and they are not scaled
      hint: give more time, or shorten a ramp with --set load.stages.0.ramp=5s

@@ -3,7 +3,12 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "helpers of tests may panic"
+    clippy::disallowed_methods,
+    reason = "helpers of tests may panic, and deadlines of tests need no run clock"
+)]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests keep deadlines of their own"
 )]
 
 mod cli;

@@ -10,7 +10,7 @@ mod hush;
 
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -136,11 +136,13 @@ pub(crate) async fn run(
     let alarm = Alarm::new().map_err(AttackError::Timer)?;
     helpers.spawn(start_stays(Arc::clone(&job), starts, alarm));
     helpers.spawn(publish(Arc::clone(&society)));
-    helpers.spawn(stop_goose(signals.cancel.clone(), society.over.clone()));
+    helpers.spawn(stop_goose(Arc::clone(&society)));
     let metrics = Box::pin(execute(attack(&job, &society)?, &job, &society)).await;
     society.over.cancel();
     helpers.shutdown().await;
-    let end_us = job.clock.now_us().min(job.end_us());
+    // With every user gone nothing more can come: what is open stays open to the end of the drain.
+    let cancelled_us = society.cancelled_us.load(Ordering::Relaxed);
+    let end_us = cancelled_us.min(job.end_us());
     let mut recording = Recording::default();
     for lane in lanes {
         recording.merge(lane.finish(end_us).await?);
@@ -187,6 +189,8 @@ fn society(job: &Arc<Job>, lanes: &[LaneHandle], started: watch::Receiver<u32>) 
         begun: job.visits.iter().map(|_| AtomicBool::new(false)).collect(),
         started,
         over: job.cancel.child_token(),
+        stuck: CancellationToken::new(),
+        cancelled_us: AtomicU64::new(u64::MAX),
     }
 }
 
@@ -232,17 +236,19 @@ async fn execute(
     }
     goose::trigger_killswitch("the run is long over");
     society.over.cancel();
+    society.stuck.cancel();
     match tokio::time::timeout(STUCK_AFTER, attack).await {
         Ok(result) => Ok(result?),
         Err(_) => Err(AttackError::Stuck),
     }
 }
 
-/// Tells goose when the run is cancelled, and the run when goose was interrupted.
-async fn stop_goose(cancel: CancellationToken, over: CancellationToken) {
-    cancel.cancelled().await;
+/// Tells goose when the run is cancelled, and remembers the moment.
+async fn stop_goose(society: Arc<Society>) {
+    society.job.cancel.cancelled().await;
+    let now_us = society.job.clock.now_us();
+    society.cancelled_us.store(now_us, Ordering::Relaxed);
     goose::trigger_killswitch("cancelled");
-    over.cancel();
 }
 
 /// Announces the start of every stay at its exact moment.
@@ -295,3 +301,6 @@ fn counts(metrics: &GooseMetrics) -> UserCounts {
     }
     counts
 }
+
+#[cfg(test)]
+mod tests;

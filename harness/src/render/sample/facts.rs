@@ -119,6 +119,7 @@ pub(super) fn description(story: Story) -> Run {
         started_at: "2026-11-21T06:12:04Z".to_owned(),
         duration_us: story.end_us(),
         interrupted: story == Story::Interrupted,
+        aborted: None,
         command: format!("harness run scenarios/redis-outage.toml --seed 7{defects}"),
         host: Host {
             cores: 2,

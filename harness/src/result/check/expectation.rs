@@ -218,7 +218,7 @@ fn statistic_name(statistic: Statistic) -> &'static str {
 }
 
 /// The quantity, as scenarios and reports write it.
-pub(in super::super) fn quantity_name(quantity: Quantity) -> String {
+pub(crate) fn quantity_name(quantity: Quantity) -> String {
     match quantity {
         Quantity::Latency {
             stage,

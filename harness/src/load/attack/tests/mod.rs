@@ -1,0 +1,406 @@
+mod peer;
+
+use std::collections::BTreeMap;
+
+use tokio::sync::{Mutex, MutexGuard};
+
+use self::peer::{Fault, Peer};
+use super::*;
+use crate::plan::{
+    Arrival, Behavior, BehaviorShare, Conversation, Credential, EnvironmentPlan, Jitter, LoadPlan,
+    LoadStage, MessagePlan, ReconnectPlan, RedisPlan, ServerPlan, SessionPlan, UsersPlan,
+};
+use crate::record::histogram::SparseHistogram;
+use crate::record::recording::{CloseCause, DeliveryCounts};
+use crate::stage::Stage;
+
+/// goose's stop switch is one for the whole process.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+
+const RAMP_US: u64 = 200_000;
+
+/// 20 clients for a second, ten messages each and second.
+fn plan() -> Plan {
+    let clients = 20;
+    let stage = |start_us, length_us, from| LoadStage {
+        start_us,
+        length_us,
+        from,
+        to: clients,
+    };
+    Plan {
+        title: "test".to_owned(),
+        question: String::new(),
+        scenario: String::new(),
+        seed: 7,
+        interval_us: 250_000,
+        environment: EnvironmentPlan {
+            target: None,
+            server: ServerPlan {
+                instances: 1,
+                defects: Vec::new(),
+                settings: BTreeMap::new(),
+            },
+            redis: RedisPlan::None,
+            proxies: Vec::new(),
+            toxiproxy: None,
+            users: UsersPlan {
+                prefix: "user-".to_owned(),
+                password: None,
+            },
+        },
+        load: LoadPlan {
+            clients,
+            stages: vec![stage(0, RAMP_US, 0), stage(RAMP_US, 800_000, clients)],
+            mix: vec![BehaviorShare {
+                behavior: Behavior::Chatter,
+                clients,
+            }],
+            session: SessionPlan {
+                credential: Credential::ConnectionToken,
+                conversation: Conversation::Own,
+                connect_timeout_us: 2_000_000,
+            },
+            message: MessagePlan {
+                every_us: 100_000,
+                arrival: Arrival::Poisson,
+                chunks: 3,
+                length_min: 10,
+                length_max: 40,
+                retries: 5,
+            },
+            heartbeat_us: 300_000,
+            reconnect: ReconnectPlan {
+                first_us: 10_000,
+                factor: 1.5,
+                cap_us: 50_000,
+                jitter: Jitter::Full,
+                attempts: 5,
+            },
+            drain_us: 2_000_000,
+            lanes: 2,
+        },
+        faults: Vec::new(),
+        expect: Vec::new(),
+        abort_when: Vec::new(),
+    }
+}
+
+struct Run {
+    outcome: AttackOutcome,
+    signals: Signals,
+    delivery: DeliveryCounts,
+    complete: SparseHistogram,
+    _alone: MutexGuard<'static, ()>,
+}
+
+/// Runs the plan against a peer while `meanwhile` goes on.
+async fn run_beside(
+    plan: &Plan,
+    peer: Arc<Peer>,
+    meanwhile: impl AsyncFnOnce(&Peer, &Signals),
+) -> Run {
+    let alone = ONE_AT_A_TIME.lock().await;
+    let mut tasks = JoinSet::new();
+    let address = Arc::clone(&peer).serve(&mut tasks).await;
+    let target = Target {
+        http: format!("http://{address}"),
+        address,
+        host_header: address.to_string(),
+        tls: false,
+        users_prefix: "user-".to_owned(),
+        password: "secret".to_owned(),
+    };
+    let signals = Signals {
+        clock: RunClock::starting_in(head_start(plan.load.clients)),
+        counters: Arc::new(Counters::new(usize::from(plan.load.lanes))),
+        faults: Arc::new(FaultBoard::new(0)),
+        cancel: CancellationToken::new(),
+    };
+    let attack = run(plan, target, signals.clone());
+    let (outcome, ()) = tokio::join!(Box::pin(attack), meanwhile(&peer, &signals));
+    let outcome = outcome.unwrap();
+    let mut delivery = DeliveryCounts::default();
+    let mut complete = SparseHistogram::default();
+    for cell in outcome.recording.cells.values() {
+        delivery.merge(cell.delivery);
+        complete.merge(&cell.complete);
+    }
+    let run = Run {
+        outcome,
+        signals,
+        delivery,
+        complete,
+        _alone: alone,
+    };
+    run.check_sums();
+    run
+}
+
+async fn run_against(plan: &Plan, fault: Fault) -> Run {
+    let peer = Peer {
+        fault,
+        ..Peer::default()
+    };
+    run_beside(plan, Arc::new(peer), async |_, _| {}).await
+}
+
+impl Run {
+    /// What is true of every run, whatever the server did.
+    #[track_caller]
+    fn check_sums(&self) {
+        let delivery = self.delivery;
+        let ends = delivery.completed
+            + delivery.refused
+            + delivery.unanswered
+            + delivery.lost
+            + delivery.pending;
+        assert_eq!(delivery.sent, ends, "{delivery:?}");
+        assert_eq!(delivery.sent, self.outcome.recording.planned_sends);
+        assert_eq!(self.closes(None), self.session(|s| s.opened));
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let counters = &self.signals.counters;
+        assert_eq!(load(&counters.open), 0);
+        assert_eq!(load(&counters.reconnecting), 0);
+        assert_eq!(load(&counters.sent), delivery.sent);
+        assert_eq!(load(&counters.completed), delivery.completed);
+        assert_eq!(load(&counters.lost), delivery.lost);
+        assert_eq!(load(&counters.duplicated), delivery.duplicated);
+    }
+
+    fn session(&self, field: impl Fn(&crate::record::recording::SessionInterval) -> u64) -> u64 {
+        self.outcome.recording.sessions.values().map(field).sum()
+    }
+
+    fn closes(&self, wanted: Option<(u16, CloseCause)>) -> u64 {
+        self.session(|session| {
+            let closes = session.closes.iter();
+            closes
+                .filter(|(key, _)| wanted.is_none_or(|wanted| wanted == **key))
+                .map(|(_, count)| count)
+                .sum()
+        })
+    }
+
+    fn stage_count(&self, stage: Stage) -> u64 {
+        self.session(|session| session.response[stage.index()].count())
+    }
+
+    fn requests(&self, name: &str) -> RequestCounts {
+        let requests = &self.outcome.goose.requests;
+        requests.get(name).copied().unwrap_or_default()
+    }
+
+    fn error(&self, label: &str) -> u64 {
+        let errors = self.outcome.recording.errors.iter();
+        errors
+            .filter(|((_, known), _)| *known == label)
+            .map(|(_, count)| count)
+            .sum()
+    }
+}
+
+#[tokio::test]
+async fn a_good_server_answers_everything_and_goose_counts_the_same() {
+    let mut plan = plan();
+    plan.load.mix = vec![
+        BehaviorShare {
+            behavior: Behavior::Chatter,
+            clients: 12,
+        },
+        BehaviorShare {
+            behavior: Behavior::Lurker,
+            clients: 3,
+        },
+        BehaviorShare {
+            behavior: Behavior::Reconnector { every_us: 200_000 },
+            clients: 5,
+        },
+    ];
+    let run = run_against(&plan, Fault::None).await;
+    let delivery = run.delivery;
+    assert!(delivery.sent > 80, "{delivery:?}");
+    assert_eq!(delivery.completed, delivery.sent);
+    assert_eq!(delivery.attempts, delivery.sent);
+    assert_eq!((delivery.duplicated, delivery.unexpected), (0, 0));
+    assert_eq!(run.outcome.goose.users, 20);
+    assert_eq!(run.requests("login").ok, 20);
+    let tokens = run.session(|session| session.tokens_ok);
+    assert!(tokens > 25, "reconnectors fetch new tokens: {tokens}");
+    assert_eq!(
+        run.requests("token"),
+        RequestCounts {
+            ok: tokens,
+            failed: 0
+        }
+    );
+    assert_eq!(run.closes(Some((1000, CloseCause::Planned))), tokens);
+    assert_eq!(run.stage_count(Stage::SessionReady), tokens);
+    assert!(run.stage_count(Stage::Heartbeat) >= 20);
+    assert_eq!(run.outcome.recording.errors.len(), 0);
+    let ended_us = run.signals.clock.now_us();
+    assert!(ended_us < plan.load.load_us() + 1_000_000, "{ended_us}");
+}
+
+#[tokio::test]
+async fn the_same_plan_intends_the_same_sends_whatever_the_server_does() {
+    let plan = plan();
+    let intended = |run: &Run| -> Vec<(u32, u64)> {
+        let mut sent = BTreeMap::new();
+        for (key, cell) in &run.outcome.recording.cells {
+            *sent.entry(key.interval).or_insert(0) += cell.delivery.sent;
+        }
+        sent.into_iter().collect()
+    };
+    let good = run_against(&plan, Fault::None).await;
+    let of_good = intended(&good);
+    drop(good);
+    let bad = run_against(&plan, Fault::NoTokens).await;
+    assert_eq!(of_good, intended(&bad));
+    assert_eq!(bad.delivery.unanswered, bad.delivery.sent);
+    assert_eq!(bad.session(|session| session.clients_failed), 20);
+    assert_eq!(
+        bad.requests("token").failed,
+        bad.session(|s| s.tokens_failed)
+    );
+    assert_eq!(bad.error("token 503"), 20 * 6);
+}
+
+#[tokio::test]
+async fn a_refused_message_is_sent_again_with_its_id() {
+    let run = run_against(&plan(), Fault::RefusesOnce).await;
+    assert_eq!(run.delivery.completed, run.delivery.sent);
+    assert_eq!(run.delivery.attempts, 2 * run.delivery.sent);
+    assert_eq!(run.error("unavailable"), run.delivery.sent);
+    assert!(
+        run.complete.min_us() >= 20_000,
+        "counted from the first intent"
+    );
+}
+
+#[tokio::test]
+async fn a_client_that_is_cut_off_comes_back_and_gets_its_answer() {
+    let run = run_against(&plan(), Fault::CutsAnswers).await;
+    let cut = run.closes(Some((1006, CloseCause::Cut)));
+    assert!(cut > 10, "{cut}");
+    assert_eq!(run.stage_count(Stage::Reconnect), cut);
+    assert_eq!(
+        run.delivery.completed, run.delivery.sent,
+        "{:?}",
+        run.delivery
+    );
+    assert_eq!((run.delivery.duplicated, run.delivery.out_of_order), (0, 0));
+    // Every cut leaves at least the message whose answer it ended.
+    assert!(run.delivery.attempts >= run.delivery.sent + cut);
+}
+
+#[tokio::test]
+async fn a_burnt_token_is_replaced() {
+    let run = run_against(&plan(), Fault::BurntTokens).await;
+    let refused = run.error("refused 4001");
+    assert!(refused > 0);
+    assert_eq!(run.session(|session| session.connects_failed), refused);
+    assert_eq!(run.delivery.completed, run.delivery.sent);
+}
+
+#[tokio::test]
+async fn garbled_answers_are_found() {
+    let run = run_against(&plan(), Fault::Garbles).await;
+    let delivery = run.delivery;
+    assert_eq!(delivery.completed, delivery.sent);
+    assert_eq!(delivery.out_of_order, delivery.sent);
+    assert_eq!(delivery.duplicated, delivery.sent);
+    assert_eq!(delivery.unexpected, delivery.sent);
+    assert!(run.outcome.recording.examples_dropped > 0);
+}
+
+#[tokio::test]
+async fn what_never_completes_is_lost_after_the_drain() {
+    let mut plan = plan();
+    plan.load.drain_us = 500_000;
+    let run = run_against(&plan, Fault::NeverCompletes).await;
+    assert_eq!(run.delivery.lost, run.delivery.sent);
+    let ended_us = run.signals.clock.now_us();
+    assert!(ended_us >= 1_400_000, "{ended_us}");
+}
+
+#[tokio::test]
+async fn a_stall_is_not_hidden() {
+    let mut plan = plan();
+    plan.load.message.arrival = Arrival::Fixed;
+    plan.load.message.every_us = 20_000;
+    let run = run_beside(&plan, Arc::new(Peer::default()), async |peer, signals| {
+        for (at_us, stalled) in [(400_000, true), (800_000, false)] {
+            tokio::time::sleep(signals.clock.until(at_us)).await;
+            peer.stalled.store(stalled, Ordering::Relaxed);
+        }
+    })
+    .await;
+    // A fifth of all messages were meant within the stall's first 200 ms of 400, and so waited for
+    // 200 ms and more. A client that waits for answers would have sent one message into it.
+    let late = run.complete.count() - run.complete.count_at_or_below(200_000);
+    let share = late as f64 / run.complete.count() as f64;
+    assert!((0.15..0.3).contains(&share), "{share}");
+    assert_eq!(run.delivery.completed, run.delivery.sent);
+}
+
+#[tokio::test]
+async fn a_cancelled_run_returns_soon_with_what_it_has() {
+    let mut plan = plan();
+    plan.load.stages[1].length_us = 60_000_000;
+    let run = run_beside(&plan, Arc::new(Peer::default()), async |_, signals| {
+        tokio::time::sleep(signals.clock.until(500_000)).await;
+        signals.cancel.cancel();
+    })
+    .await;
+    let ended_us = run.signals.clock.now_us();
+    assert!(ended_us < 2_500_000, "{ended_us}");
+    assert!(run.delivery.completed > 40, "{:?}", run.delivery);
+    assert_eq!(run.delivery.lost + run.delivery.unanswered, 0);
+}
+
+#[tokio::test]
+async fn clients_come_and_go_with_the_stages() {
+    let mut plan = plan();
+    let stage = |start_us, length_us, from, to| LoadStage {
+        start_us,
+        length_us,
+        from,
+        to,
+    };
+    plan.load.stages = vec![
+        stage(0, 200_000, 0, 20),
+        stage(200_000, 300_000, 20, 5),
+        stage(500_000, 200_000, 5, 12),
+        stage(700_000, 300_000, 12, 12),
+    ];
+    let run = run_against(&plan, Fault::None).await;
+    assert_eq!(run.outcome.goose.users, 27);
+    assert_eq!(run.delivery.completed, run.delivery.sent);
+    assert_eq!(run.closes(Some((1000, CloseCause::Planned))), 27);
+}
+
+#[tokio::test]
+async fn a_tls_target_is_refused() {
+    let mut target = Target {
+        http: "https://127.0.0.1:1".to_owned(),
+        address: SocketAddr::from(([127, 0, 0, 1], 1)),
+        host_header: String::new(),
+        tls: true,
+        users_prefix: String::new(),
+        password: String::new(),
+    };
+    let signals = Signals {
+        clock: RunClock::starting_in(Duration::ZERO),
+        counters: Arc::new(Counters::new(1)),
+        faults: Arc::new(FaultBoard::new(0)),
+        cancel: CancellationToken::new(),
+    };
+    let refused = run(&plan(), target.clone(), signals.clone()).await;
+    assert!(matches!(refused, Err(AttackError::Tls)));
+    target.tls = false;
+    let mut nobody = plan();
+    nobody.load.stages.clear();
+    let nothing = run(&nobody, target, signals).await.unwrap();
+    assert_eq!(nothing.goose.users, 0);
+}
