@@ -1,7 +1,5 @@
 //! Tells the harness which commit it was built from, where git knows.
 
-#![expect(clippy::print_stdout, reason = "how a build script talks to cargo")]
-
 use std::process::Command;
 
 fn main() {

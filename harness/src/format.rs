@@ -7,8 +7,7 @@
 //! **Units:** percent exists here and nowhere else; everything that comes in is a ratio (0..=1),
 //! microseconds, bytes or a count.
 
-use crate::result::{ExpectationResult, Unit};
-use crate::scenario::expectation::{Bound, Comparison};
+use std::fmt::Write as _;
 
 /// Joins a number and its unit.
 pub(crate) const NBSP: char = '\u{a0}';
@@ -186,37 +185,6 @@ pub(crate) fn percentile(quantile_ratio: f64) -> String {
     format!("p{}", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
-/// What was observed, in the unit of its bound; `> …` when the event had not come.
-pub(crate) fn observed(expectation: &ExpectationResult) -> String {
-    match (expectation.beyond_us, expectation.observed) {
-        (Some(horizon_us), _) => beyond(horizon_us),
-        (None, Some(value)) => quantity(value, expectation.unit),
-        (None, None) => NONE.to_owned(),
-    }
-}
-
-fn quantity(value: f64, unit: Unit) -> String {
-    match unit {
-        Unit::Microseconds => duration_f64(value),
-        Unit::Messages | Unit::Sockets | Unit::Clients => count_f64(value),
-    }
-}
-
-/// A bound with its sign: `< 250 ms`, `= 0`, `≥ 1,990`.
-pub(crate) fn bound(bound: Bound, unit: Unit) -> String {
-    let sign = match bound.comparison {
-        Comparison::Under => "<",
-        Comparison::AtMost => "≤",
-        Comparison::Equals => "=",
-        Comparison::AtLeast => "≥",
-    };
-    let value = match unit {
-        Unit::Microseconds => round_duration(bound.value),
-        Unit::Messages | Unit::Sockets | Unit::Clients => count_f64(bound.value),
-    };
-    format!("{sign}{NBSP}{value}")
-}
-
 /// The text with ordinary spaces, for terminals and plain files.
 pub(crate) fn plain(text: &str) -> String {
     text.replace(NBSP, " ")
@@ -232,6 +200,13 @@ pub(crate) fn harmless(text: &str) -> String {
         }
     };
     text.chars().map(safe).collect()
+}
+
+/// Adds to a text. Writing into a string does not fail; were it to, the text would say so.
+pub(crate) fn append(text: &mut String, more: std::fmt::Arguments<'_>) {
+    if text.write_fmt(more).is_err() {
+        text.push('\u{fffd}');
+    }
 }
 
 #[cfg(test)]
@@ -264,19 +239,10 @@ mod tests {
 
     #[test]
     fn limits_are_written_as_the_scenario_wrote_them() {
-        let under = |value| Bound {
-            comparison: Comparison::Under,
-            value,
-        };
-        let text = |value| plain(&bound(under(value), Unit::Microseconds));
-        assert_eq!(text(250_000.0), "< 250 ms");
-        assert_eq!(text(5_000_000.0), "< 5 s");
-        assert_eq!(text(12_345.0), "< 12.345 ms");
-        let least = Bound {
-            comparison: Comparison::AtLeast,
-            value: 1990.0,
-        };
-        assert_eq!(plain(&bound(least, Unit::Clients)), "≥ 1,990");
+        let text = |us| plain(&round_duration(us));
+        assert_eq!(text(250_000.0), "250 ms");
+        assert_eq!(text(5_000_000.0), "5 s");
+        assert_eq!(text(12_345.0), "12.345 ms");
     }
 
     #[test]

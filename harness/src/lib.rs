@@ -21,13 +21,17 @@ compile_error!(
 mod cli;
 mod client;
 mod clock;
+mod environment;
+mod fault;
 mod format;
+mod live;
 mod load;
 mod monitor;
 mod plan;
 mod record;
 mod render;
 mod result;
+mod run;
 mod scenario;
 mod stage;
 mod units;

@@ -6,10 +6,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use clap::Args;
-use clap::Parser;
-use clap::Subcommand;
-use clap::ValueEnum;
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Reference WebSocket chat server, with the failures of real ones as switches.
 #[derive(Debug, Parser)]
@@ -244,7 +241,7 @@ pub(crate) struct SocketArgs {
     /// Bytes of a frame or message from a client.
     #[arg(long, env = "REFERENCE_SERVER_MAX_FRAME", default_value_t = 65_536)]
     pub(crate) max_frame: usize,
-    /// Time a client has to send its request headers.
+    /// Time a client has to send the headers of its first request.
     #[arg(long, env = "REFERENCE_SERVER_HEADER_TIMEOUT", default_value = "10s", value_parser = duration)]
     pub(crate) header_timeout: Duration,
     /// Time a request, or the opening of a socket, may take.

@@ -4,9 +4,7 @@
 //! `since_start_*` from the first use of the clock in this process and never go backwards.
 
 use std::sync::OnceLock;
-use std::time::Duration;
-use std::time::Instant;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 /// Milliseconds since the first use of the clock, starting at 1 so that 0 can mean "never".
 pub(crate) fn since_start_ms() -> u64 {

@@ -4,13 +4,8 @@
 
 use std::time::Duration;
 
-use crate::args::AuthArgs;
-use crate::args::ChatArgs;
-use crate::args::RedisArgs;
-use crate::args::ServeArgs;
-use crate::args::SocketArgs;
-use crate::defect::DefectError;
-use crate::defect::Defects;
+use crate::args::{AuthArgs, ChatArgs, RedisArgs, ServeArgs, SocketArgs};
+use crate::defect::{DefectError, Defects};
 use crate::secret;
 
 /// Why the flags do not make a server.

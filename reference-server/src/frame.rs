@@ -3,9 +3,7 @@
 //! A server frame is not masked, so its bytes are the same for every receiver: it is built once and
 //! written by whoever has it. **Source:** RFC 6455 §5.2, §5.5.
 
-use bytes::BufMut as _;
-use bytes::Bytes;
-use bytes::BytesMut;
+use bytes::{BufMut as _, Bytes, BytesMut};
 
 const TEXT: u8 = 0x81;
 const CLOSE: u8 = 0x88;

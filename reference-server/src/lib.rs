@@ -30,8 +30,7 @@ mod worker;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::CommandFactory as _;
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 
 /// Everything the binary does. Exit codes: 0 done, 2 wrong usage, 3 the server could not start.
 #[must_use]

@@ -2,13 +2,7 @@
 //!
 //! Labels come from fixed sets only: a label never holds a name, a token or an address.
 
-use prometheus::Histogram;
-use prometheus::HistogramOpts;
-use prometheus::IntCounter;
-use prometheus::IntCounterVec;
-use prometheus::IntGauge;
-use prometheus::Opts;
-use prometheus::Registry;
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 /// Everything the server counts.
 pub(crate) struct Metrics {

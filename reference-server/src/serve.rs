@@ -6,35 +6,22 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
-use tokio::signal::unix::SignalKind;
-use tokio::signal::unix::signal;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::args::ChannelKind;
-use crate::args::ServeArgs;
-use crate::channel;
-use crate::channel::Channel;
-use crate::channel::Pulse;
-use crate::complain;
-use crate::config::Config;
-use crate::config::ConfigError;
+use crate::args::{ChannelKind, ServeArgs};
+use crate::channel::{Channel, Pulse};
+use crate::config::{Config, ConfigError};
 use crate::directory::Directory;
-use crate::http;
-use crate::intake;
-use crate::metrics::Metrics;
-use crate::metrics::MetricsError;
+use crate::metrics::{Metrics, MetricsError};
 use crate::room::Rooms;
-use crate::secret;
-use crate::shared::Ears;
-use crate::shared::Links;
-use crate::shared::Shared;
-use crate::socket;
+use crate::shared::{Ears, Links, Shared};
 use crate::socket::Registry;
 use crate::store::Link;
-use crate::worker;
+use crate::{channel, complain, http, intake, secret, socket, worker};
 
 /// Replays waiting to be begun.
 const REPLAYS: usize = 1024;

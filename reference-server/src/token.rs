@@ -5,15 +5,12 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::clock;
 use crate::directory::User;
-use crate::secret;
 use crate::shared::Shared;
-use crate::store::LinkError;
-use crate::store::script;
+use crate::store::{LinkError, script};
+use crate::{clock, secret};
 
 /// What a token stands for.
 #[derive(Debug, Serialize, Deserialize)]

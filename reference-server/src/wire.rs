@@ -5,8 +5,7 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::frame::Frame;
 use crate::stream_id::StreamId;

@@ -73,3 +73,29 @@ impl Orders {
         self.0.send_replace(Order::Stop);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Order, Orders, TAKE_UP_MAX};
+    use std::{sync::Arc, time::Duration};
+    use tokio::time::timeout;
+
+    #[tokio::test]
+    async fn a_change_has_arrived_when_the_last_connection_lets_go_of_the_old_set() {
+        let orders = Orders::new(&[]);
+        let holders: Vec<_> = (0..3)
+            .map(|_| match &*orders.subscribe().borrow() {
+                Order::Apply(set) => Arc::clone(set),
+                Order::Stop => panic!("stopped"),
+            })
+            .collect();
+        let mut change = std::pin::pin!(orders.apply(&[]));
+        for holder in holders {
+            let early = timeout(Duration::from_millis(5), change.as_mut()).await;
+            assert!(early.is_err(), "answered before the change had arrived");
+            drop(holder);
+        }
+        let arrived = timeout(TAKE_UP_MAX, change).await;
+        assert!(arrived.is_ok_and(|applied| applied.is_ok()));
+    }
+}

@@ -1,6 +1,6 @@
 //! HTTP/1.1 in front of the routes: connections, limits, and the guards every route shares.
 //!
-//! **In:** the API's listener. **Out:** one answer per request, from [`handler`](super::handler).
+//! **In:** the API's listener. **Out:** one answer per request, from [`handler`].
 //!
 //! Requests with a browser's `User-Agent` are refused, as Toxiproxy does: a web page must not be
 //! able to reconfigure a proxy on the visitor's machine. Unknown paths and methods are answered

@@ -18,6 +18,8 @@ mod limit_data;
 mod reset_peer;
 mod slicer;
 mod slow_close;
+#[cfg(test)]
+mod tests;
 mod timeout;
 
 pub(crate) use active::{Active, Removal};

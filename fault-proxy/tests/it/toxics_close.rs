@@ -151,6 +151,11 @@ async fn limit_data_passes_exactly_its_bytes_and_closes_at_once() {
     assert_eq!(drain(&mut far).await, (b"def".to_vec(), End::Closed));
     drain(&mut near).await;
 
+    let mut near = connect(&listen).await;
+    let mut far = connections.recv().await.unwrap();
+    near.write_all(b"sixsix").await.unwrap();
+    assert_eq!(drain(&mut far).await, (b"sixsix".to_vec(), End::Closed));
+
     let zero = ToxicSpec::limit_data("l", Upstream, 0);
     world.client.update_toxic("a", &zero).await.unwrap();
     let mut near = connect(&listen).await;

@@ -5,6 +5,8 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use crate::environment::EnvironmentError;
+use crate::run::RunError;
 use crate::scenario::problem::Problems;
 
 /// Every way in which a command can end.
@@ -72,6 +74,12 @@ impl Exit {
             }
             Self::Interrupted => "interrupted; the partial result is saved",
         }
+    }
+
+    /// The end that has this code; a code that none has is a bug.
+    pub(crate) fn of(code: u8) -> Self {
+        let mut known = Self::ALL.into_iter();
+        known.find(|exit| exit.code() == code).unwrap_or(Self::Bug)
     }
 
     /// The table that `--help` shows.
@@ -159,5 +167,32 @@ impl From<io::Error> for Failure {
             return Self::new(Exit::Pass, "the reader of the output went away");
         }
         Self::new(Exit::Storage, format!("stdout: cannot be written: {error}"))
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        let mut fact = error.to_string();
+        let mut source = std::error::Error::source(&error);
+        while let Some(cause) = source {
+            let text = cause.to_string();
+            if !fact.contains(&text) {
+                fact = format!("{fact}: {text}");
+            }
+            source = cause.source();
+        }
+        match error {
+            RunError::Environment(EnvironmentError::Cancelled) => {
+                Self::new(Exit::Interrupted, "interrupted before the load started")
+            }
+            RunError::Environment(cause) => {
+                let failure = Self::new(Exit::Environment, fact);
+                match cause.hint() {
+                    Some(hint) => failure.hint(hint),
+                    None => failure,
+                }
+            }
+            RunError::Attack(_) | RunError::Monitor(_) => Self::new(Exit::Bug, fact),
+        }
     }
 }

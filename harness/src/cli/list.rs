@@ -24,7 +24,7 @@ pub(super) struct ListArgs {
 pub(super) fn run(args: &ListArgs, out: &mut impl Write) -> Result<Exit, Failure> {
     let shown = args.folder.display();
     let unreadable = |error: std::io::Error| {
-        let fact = format!("{shown}: cannot be listed: {error}");
+        let fact = format!("{shown}: cannot be listed: {}", read::reason(&error));
         Failure::new(Exit::Usage, fact)
             .hint("name the folder that holds the scenarios: harness list DIR")
     };

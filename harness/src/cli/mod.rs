@@ -6,12 +6,19 @@
 mod chart;
 mod check;
 pub(crate) mod failure;
+mod interrupt;
+mod janitor;
 mod list;
 mod overrides;
 mod plan;
+mod proxy;
 mod read;
+mod recover;
+mod report;
 pub(crate) mod run;
+mod save;
 mod schema;
+mod screen;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -39,6 +46,15 @@ enum Command {
     Check(check::CheckArgs),
     /// List the scenarios of a folder: their question and their length
     List(list::ListArgs),
+    /// Draw the reports of a saved run again
+    Report(report::ReportArgs),
+    /// Run the fault proxy on its own, with Toxiproxy's API
+    Proxy(proxy::ProxyArgs),
+    /// Clean up what killed runs left behind
+    Recover(recover::RecoverArgs),
+    /// Clean up after one run; started by the run itself
+    #[command(hide = true)]
+    Janitor,
     /// Print the JSON Schema of the scenario file, for editors
     Schema,
 }
@@ -85,10 +101,14 @@ pub fn main() -> ExitCode {
 
 fn dispatch(command: Command, out: &mut impl Write) -> Result<Exit, Failure> {
     match command {
-        Command::Run(args) => run::run(&args),
+        Command::Run(args) => run::run(&args, out),
         Command::Plan(args) => plan::run(&args, out),
         Command::Check(args) => check::run(&args, out),
         Command::List(args) => list::run(&args, out),
+        Command::Report(args) => report::run(&args, out),
+        Command::Proxy(args) => proxy::run(&args, out),
+        Command::Recover(args) => recover::run(&args, out),
+        Command::Janitor => janitor::run(out),
         Command::Schema => schema::run(out),
     }
 }

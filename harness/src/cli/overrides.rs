@@ -52,6 +52,35 @@ impl OverrideArgs {
             toxiproxy: self.toxiproxy.clone(),
         }
     }
+
+    /// The flags again, for the command that repeats a run; the seed is the run's own.
+    pub(crate) fn again(&self, seed: u64) -> String {
+        let text = |value: &Option<String>| value.as_deref().map(quoted);
+        let named = [
+            ("--target", text(&self.target)),
+            ("--redis-url", text(&self.redis_url)),
+            ("--toxiproxy", text(&self.toxiproxy)),
+            ("--clients", self.clients.map(|clients| clients.to_string())),
+            ("--duration", self.duration.map(units::print_duration)),
+            ("--seed", Some(seed.to_string())),
+        ];
+        let set = self
+            .set
+            .iter()
+            .map(|change| ("--set", Some(quoted(change))));
+        let given = named.into_iter().chain(set);
+        let words = given.filter_map(|(flag, value)| Some(format!(" {flag} {}", value?)));
+        words.collect()
+    }
+}
+
+/// Fit for a shell: in single quotes where it needs them.
+fn quoted(text: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:=@%+,".contains(letter);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -42,7 +42,7 @@ pub(super) fn run(args: &PlanArgs, out: &mut impl Write) -> Result<Exit, Failure
 
 /// What the run sends and needs, in a few lines.
 fn summary(plan: &Plan) -> Vec<String> {
-    let needs = estimate::needs(plan);
+    let needs = estimate::needs(plan.load.clients);
     let sends = estimate::sends(plan);
     let mut lines = vec![
         String::new(),
@@ -61,13 +61,9 @@ fn summary(plan: &Plan) -> Vec<String> {
             count(sends.total)
         ));
     }
-    let server = match needs.server_files {
-        0 => String::new(),
-        files => format!(" and {} in the server", count(files)),
-    };
     lines.push(format!(
-        "needs up to {} files in the harness{server}, {} ports, {} of memory",
-        count(needs.harness_files),
+        "needs up to {} files in a process, {} ports and {} of memory",
+        count(needs.files),
         count(needs.ports),
         units::print_bytes(needs.memory_bytes)
     ));

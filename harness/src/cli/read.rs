@@ -51,7 +51,7 @@ pub(crate) fn text(path: &Path) -> Result<String, Failure> {
 }
 
 /// The reason without the operating system's error number.
-fn reason(error: &io::Error) -> String {
+pub(super) fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut characters = text.chars();

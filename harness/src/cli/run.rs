@@ -1,16 +1,31 @@
 //! This module is `harness run`.
 
+use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
+use tokio::runtime::Builder;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
 
 use super::failure::{Exit, Failure};
 use super::overrides::OverrideArgs;
-use super::read;
-use crate::plan::EnvironmentPlan;
-use crate::plan::RedisPlan;
+use super::{interrupt, read, save, screen};
+use crate::environment::{Settings, preflight};
+use crate::live::exporter::{self, BindError};
+use crate::live::{Watched, watch};
+use crate::plan::{EnvironmentPlan, RedisPlan};
+use crate::render::terminal;
+use crate::result::store::RunDir;
+use crate::run::{Finished, Order, RunError, execute, identity};
 use crate::scenario::Overrides;
 use crate::scenario::address;
+
+/// How long the live view may take to end.
+const VIEW_GRACE: Duration = Duration::from_secs(3);
 
 #[derive(Args, Debug)]
 pub(crate) struct RunArgs {
@@ -42,10 +57,110 @@ pub(crate) fn overrides(args: &RunArgs) -> Overrides {
     args.changes.overrides()
 }
 
-pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &RunArgs, out: &mut impl Write) -> Result<Exit, Failure> {
     let plan = read::plan(&args.scenario, &overrides(args))?;
     check_hosts(args, &plan.environment, !plan.faults.is_empty())?;
-    Err(Failure::new(Exit::Bug, "this build cannot run a plan yet"))
+    let run_id = identity::run_id();
+    let default = || PathBuf::from("reports").join(&run_id);
+    let folder = RunDir::create(args.out.clone().unwrap_or_else(default))?;
+    let order = Order {
+        settings: Settings {
+            run_id,
+            out: folder.path().to_path_buf(),
+            server_binary: args.server.clone(),
+            allow_hosts: args.allow_host.clone(),
+            allow_faults: args.allow_faults,
+        },
+        command: format!(
+            "harness run {}{}",
+            args.scenario.display(),
+            args.changes.again(plan.seed)
+        ),
+        plan,
+    };
+    start_log(&folder)?;
+    let cancel = interrupt::token()?;
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(|error| Failure::new(Exit::Bug, error.to_string()))?;
+    let finished = runtime.block_on(watched(&order, args, &cancel))?;
+    save::all(&finished, &folder)?;
+    for problem in &finished.problems {
+        tracing::warn!("{problem}");
+    }
+    let style = terminal::Style {
+        report: Some(folder.file("report.html").display().to_string()),
+        color: screen::color(),
+    };
+    out.write_all(terminal::summary(&finished.result, &style).as_bytes())?;
+    Ok(Exit::of(finished.result.exit_code))
+}
+
+/// Does the run, shown as it goes.
+async fn watched(
+    order: &Order,
+    args: &RunArgs,
+    cancel: &CancellationToken,
+) -> Result<Finished, Failure> {
+    preflight(&order.plan, &order.settings)
+        .await
+        .map_err(RunError::Environment)?;
+    let exporter = match args.prometheus {
+        Some(address) => Some(exporter::bind(address).await?),
+        None => None,
+    };
+    let plan = Arc::new(order.plan.clone());
+    let mut live = JoinSet::new();
+    let finished = execute(order, cancel, |run| {
+        let watched = Watched {
+            plan,
+            run_id: order.settings.run_id.clone(),
+            clock: run.clock,
+            counters: run.counters,
+            view: screen::view(args.quiet),
+            exporter,
+        };
+        live.spawn(watch(watched, run.faults, run.over));
+    })
+    .await;
+    // The view ends with the load; where it does not, the result must not wait for it.
+    let ended = async { while live.join_next().await.is_some() {} };
+    if tokio::time::timeout(VIEW_GRACE, ended).await.is_err() {
+        live.abort_all();
+    }
+    Ok(finished?)
+}
+
+impl From<BindError> for Failure {
+    fn from(error: BindError) -> Self {
+        Self::new(Exit::Environment, error.to_string())
+            .hint("something listens there already: name another port")
+    }
+}
+
+/// What the harness and its libraries have to say goes to a file, never to the terminal.
+fn start_log(folder: &RunDir) -> Result<(), Failure> {
+    let path = folder.file("logs").join("harness.log");
+    let failed =
+        |error: std::io::Error| Failure::new(Exit::Storage, format!("{}: {error}", path.display()));
+    std::fs::create_dir_all(folder.file("logs")).map_err(failed)?;
+    let file = std::fs::File::create(&path).map_err(failed)?;
+    let filter = EnvFilter::try_from_env("HARNESS_LOG")
+        .unwrap_or_else(|_| EnvFilter::new("info,goose=error"));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(false);
+    // A second run in one process keeps the first one's log.
+    if log
+        .with_writer(std::sync::Mutex::new(file))
+        .try_init()
+        .is_err()
+    {
+        tracing::debug!("a log is kept already");
+    }
+    Ok(())
 }
 
 /// Refuses traffic to, and faults against, machines that were not allowed by name.

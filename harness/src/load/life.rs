@@ -229,8 +229,9 @@ async fn credential(
             return Ok(access.to_owned());
         }
         let connection_id = job.conversation(&life.visit);
+        let asked_us = job.clock.now_us();
         let result = token(user, job.clock, access, &connection_id).await;
-        society.token_answered(intended_us, &result);
+        society.token_answered(intended_us, asked_us, &result);
         match result {
             Ok(granted) => return Ok(granted.secret),
             // The access token has run out: log in again, once.
@@ -286,20 +287,24 @@ impl Society {
         }
     }
 
-    fn token_answered(&self, intended_us: u64, result: &Result<Granted, Denied>) {
+    fn token_answered(&self, intended_us: u64, asked_us: u64, result: &Result<Granted, Denied>) {
         let counters = &self.job.counters;
-        self.at_desk(|desk| match result {
-            Ok(granted) => {
-                counters.tokens.fetch_add(1, Ordering::Relaxed);
-                desk.session(granted.given_us).tokens_ok += 1;
-                let span = Span {
-                    intended_us,
-                    begun_us: granted.asked_us,
-                    end_us: granted.given_us,
-                };
-                desk.session_stage(Stage::Token, span);
-            }
-            Err(_) => desk.session(self.job.clock.now_us()).tokens_failed += 1,
+        let now_us = self.job.clock.now_us();
+        self.at_desk(|desk| {
+            let Ok(granted) = result else {
+                desk.token_request(asked_us, now_us);
+                desk.session(now_us).tokens_failed += 1;
+                return;
+            };
+            desk.token_request(granted.asked_us, granted.given_us);
+            counters.tokens.fetch_add(1, Ordering::Relaxed);
+            desk.session(granted.given_us).tokens_ok += 1;
+            let span = Span {
+                intended_us,
+                begun_us: granted.asked_us,
+                end_us: granted.given_us,
+            };
+            desk.session_stage(Stage::Token, span);
         });
     }
 

@@ -5,8 +5,8 @@
 //! Pure: whether a host answers or a port is free is not asked here.
 
 use crate::plan::{
-    Behavior, EnvironmentPlan, Link, LoadPlan, MessagePlan, Plan, ReconnectPlan, RedisPlan,
-    ServerPlan, SessionPlan, UsersPlan, criteria, shape, timeline,
+    EnvironmentPlan, Link, LoadPlan, MessagePlan, Plan, ReconnectPlan, RedisPlan, ServerPlan,
+    SessionPlan, UsersPlan, criteria, shape, timeline,
 };
 use crate::scenario::environment::{Environment, Redis};
 use crate::scenario::load::{Load, Reconnect};
@@ -36,7 +36,8 @@ fn resolve(file: &ScenarioFile, overrides: &Overrides, problems: &mut Problems) 
     timeline::check_reach(&file.faults, &environment, problems);
     let view = criteria::View {
         environment: &environment,
-        load: load.as_ref(),
+        load_us,
+        sends: file.load.mix.sends() || !file.load.mix.asks(),
         faults: &faults,
     };
     let expect = criteria::resolve(&file.expect, &view, problems);
@@ -58,11 +59,10 @@ fn resolve(file: &ScenarioFile, overrides: &Overrides, problems: &mut Problems) 
 
 fn environment(typed: &Environment, problems: &mut Problems) -> EnvironmentPlan {
     let redis = redis(typed, problems);
-    let proxies = proxies(typed, &redis, problems);
-    if let (Some(target), Some(at)) = (&typed.target, &typed.server_at) {
-        let complaint = Complaint::new("no server is started: the run attaches to a target").hint(
-            format!("leave out either `server` or target = \"{}\"", target.value),
-        );
+    let proxies = proxies(typed, problems);
+    if let (true, Some(at)) = (typed.attached, &typed.server_at) {
+        let complaint = Complaint::new("no server is started: the run attaches to a target")
+            .hint("leave out either `server` or `target`");
         problems.add(at, "environment.server", complaint);
     }
     if let (Some(target), None) = (&typed.target, &typed.password) {
@@ -71,7 +71,11 @@ fn environment(typed: &Environment, problems: &mut Problems) -> EnvironmentPlan 
         problems.add(&target.at, "environment.users.password", complaint);
     }
     EnvironmentPlan {
-        target: typed.target.as_ref().map(|target| target.value.clone()),
+        // One that could not be read is a problem already: no plan comes of it.
+        target: match &typed.target {
+            Some(target) => Some(target.value.clone()),
+            None => typed.attached.then(String::new),
+        },
         server: ServerPlan {
             instances: typed.instances,
             defects: typed.defects.clone(),
@@ -91,7 +95,7 @@ fn environment(typed: &Environment, problems: &mut Problems) -> EnvironmentPlan 
 }
 
 fn redis(typed: &Environment, problems: &mut Problems) -> RedisPlan {
-    let attached = typed.target.is_some();
+    let attached = typed.attached;
     let Some(redis) = &typed.redis else {
         return if attached {
             RedisPlan::None
@@ -131,28 +135,27 @@ fn redis(typed: &Environment, problems: &mut Problems) -> RedisPlan {
     }
 }
 
-fn proxies(typed: &Environment, redis: &RedisPlan, problems: &mut Problems) -> Vec<Link> {
-    let attached = typed.target.is_some();
-    let reachable =
-        !attached || (typed.toxiproxy.is_some() && matches!(redis, RedisPlan::Url { .. }));
+fn proxies(typed: &Environment, problems: &mut Problems) -> Vec<Link> {
+    if let (true, Some(toxiproxy)) = (typed.attached, &typed.toxiproxy) {
+        let complaint = Complaint::new("nothing of a target runs through it").hint(
+            "leave it out; faults on Redis need the server to be started here: leave `target` out",
+        );
+        problems.add(&toxiproxy.at, "environment.toxiproxy", complaint);
+    }
     let Some(written) = &typed.proxies else {
-        return if reachable {
-            vec![Link::Redis]
-        } else {
+        return if typed.attached {
             Vec::new()
+        } else {
+            vec![Link::Redis]
         };
     };
     let mut proxies = written.value.clone();
     proxies.sort_unstable();
     proxies.dedup();
-    if !reachable && !proxies.is_empty() {
-        let fact = "the links of a target cannot be put through a proxy from here";
-        let hint = "leave `proxies` out, or give both `redis` (its URL) and `toxiproxy` (the proxy the target already uses)";
-        problems.add(
-            &written.at,
-            "environment.proxies",
-            Complaint::new(fact).hint(hint),
-        );
+    if typed.attached && !proxies.is_empty() {
+        let complaint = Complaint::new("a target keeps its own way to Redis")
+            .hint("leave `proxies` out, or leave `target` out to start the server here");
+        problems.add(&written.at, "environment.proxies", complaint);
     }
     proxies
 }
@@ -164,8 +167,8 @@ fn load(typed: &Load, overrides: &Overrides, problems: &mut Problems) -> Option<
         .as_ref()
         .map(|stages| stages.iter().map(|stage| stage.to).max().unwrap_or(0));
     let mix = shape::mix(typed, clients, problems);
+    check_use(typed, problems);
     let (stages, clients, mix) = (stages?, clients?, mix?);
-    check_use(typed, &mix, problems);
     let senders = mix
         .iter()
         .filter(|share| share.behavior.sends())
@@ -231,17 +234,14 @@ fn reconnect(typed: &Reconnect, problems: &mut Problems) -> ReconnectPlan {
 }
 
 /// A setting that nothing reads is a slip: the mix was meant to be another.
-fn check_use(typed: &Load, mix: &[crate::plan::BehaviorShare], problems: &mut Problems) {
-    let reconnects = mix
-        .iter()
-        .any(|share| matches!(share.behavior, Behavior::Reconnector { .. }));
-    if let (Some(at), false) = (&typed.reconnector_at, reconnects) {
+fn check_use(typed: &Load, problems: &mut Problems) {
+    let asks = typed.mix.asks();
+    if let (Some(at), true) = (&typed.reconnector_at, asks && typed.mix.reconnector <= 0.0) {
         let complaint = Complaint::new("no client of the mix is a reconnector")
             .hint("write mix = { chatter = 95, reconnector = 5 }, or leave [load.reconnector] out");
         problems.add(at, "load.reconnector", complaint);
     }
-    let sends = mix.iter().any(|share| share.behavior.sends());
-    if let (Some(at), false) = (&typed.message.at, sends) {
+    if let (Some(at), true) = (&typed.message.at, asks && !typed.mix.sends()) {
         let complaint = Complaint::new("no client of the mix sends messages")
             .hint("add `chatter` to the mix, or leave `message` out");
         problems.add(at, "load.message", complaint);

@@ -4,8 +4,8 @@
 //! expectations; a problem for each that no run could answer: it names no fault, it watches a stage
 //! that never happens, it ends too soon to be seen.
 
+use crate::plan::EnvironmentPlan;
 use crate::plan::timeline::Placed;
-use crate::plan::{Behavior, EnvironmentPlan, LoadPlan};
 use crate::scenario::Criterion;
 use crate::scenario::address;
 use crate::scenario::expectation::{Comparison, Expectation, Quantity, TimeKind, When};
@@ -20,8 +20,10 @@ const RECOVERY_SPAN_US: u64 = 3_000_000;
 /// What the rest of the plan says.
 pub(super) struct View<'a> {
     pub environment: &'a EnvironmentPlan,
-    /// `None` where the load has problems of its own.
-    pub load: Option<&'a LoadPlan>,
+    /// Length of the load; `None` where it has problems of its own.
+    pub load_us: Option<u64>,
+    /// Whether any client sends messages.
+    pub sends: bool,
     pub faults: &'a [Placed],
 }
 
@@ -41,6 +43,18 @@ pub(super) fn resolve(
         .collect()
 }
 
+/// Whether a quantity has no value while the run goes on.
+fn is_known_afterwards(what: Quantity) -> bool {
+    let service = matches!(
+        what,
+        Quantity::Latency {
+            time: TimeKind::Service,
+            ..
+        }
+    );
+    service || is_about_faults(what)
+}
+
 /// `[[abort_when]]`: the same, of what can be known while the run goes on.
 pub(super) fn resolve_aborts(
     criteria: &[Criterion],
@@ -48,17 +62,18 @@ pub(super) fn resolve_aborts(
     problems: &mut Problems,
 ) -> Vec<Expectation> {
     for criterion in criteria {
-        check(criterion, view, problems);
-        if is_about_faults(criterion.expectation.what) {
-            let complaint = Complaint::new("is known only when the run is over").hint(
-                "use [[expect]] for it; abort on a latency, a count of messages, or failed clients",
-            );
-            problems.add(
-                &criterion.what_at,
-                format!("{}.what", criterion.field),
-                complaint,
-            );
+        if !is_known_afterwards(criterion.expectation.what) {
+            check(criterion, view, problems);
+            continue;
         }
+        let complaint = Complaint::new("is known only when the run is over").hint(
+            "use [[expect]] for it; abort on a latency, a count of messages, or failed clients",
+        );
+        problems.add(
+            &criterion.what_at,
+            format!("{}.what", criterion.field),
+            complaint,
+        );
     }
     criteria
         .iter()
@@ -138,7 +153,6 @@ fn check(criterion: &Criterion, view: &View<'_>, problems: &mut Problems) {
 fn silent(stage: Stage, view: &View<'_>) -> Option<Complaint> {
     let name = stage.name();
     let target = view.environment.target.as_deref();
-    let mix = view.load.map(|load| load.mix.as_slice());
     let (fact, hint) = match stage {
         Stage::Token
         | Stage::Tcp
@@ -172,7 +186,7 @@ fn silent(stage: Stage, view: &View<'_>) -> Option<Complaint> {
             )
         }
         Stage::TaskQueued | Stage::FirstChunk | Stage::Complete => {
-            if mix.is_none_or(|mix| mix.iter().any(|share| share.behavior.sends())) {
+            if view.sends {
                 return None;
             }
             (
@@ -193,17 +207,13 @@ fn check_horizon(criterion: &Criterion, view: &View<'_>, problems: &mut Problems
     let Expectation {
         what, when, bound, ..
     } = &criterion.expectation;
-    let Some(load) = view.load.filter(|_| *what == Quantity::Recovery) else {
+    let Some(load_us) = view.load_us.filter(|_| *what == Quantity::Recovery) else {
         return;
     };
     if !matches!(bound.comparison, Comparison::Under | Comparison::AtMost) {
         return;
     }
-    let sends = load
-        .mix
-        .iter()
-        .any(|share| !matches!(share.behavior, Behavior::Lurker));
-    if !sends {
+    if !view.sends {
         let complaint =
             Complaint::new("recovery shows in answers, and no client of the mix sends messages");
         problems.add(
@@ -220,9 +230,9 @@ fn check_horizon(criterion: &Criterion, view: &View<'_>, problems: &mut Problems
             When::WholeRun | When::OutsideFaults | When::Ramp => true,
         };
         let end_us = fault.planned.at_us + fault.planned.for_us;
-        let left_us = load.load_us().saturating_sub(end_us);
+        let left_us = load_us.saturating_sub(end_us);
         // A fault past the end of the load is a problem of its own.
-        if concerned && end_us <= load.load_us() && left_us < needed_us {
+        if concerned && end_us <= load_us && left_us < needed_us {
             let fact = format!(
                 "cannot be seen: the load ends {} after \"{}\", and {} are needed (the bound and 3s of good answers)",
                 units::print_us(left_us),

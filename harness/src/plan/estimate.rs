@@ -1,52 +1,41 @@
 //! This module estimates what a plan needs of the machine.
 //!
-//! **In:** a plan. **Out:** files, ports and memory at the peak, on the safe side.
-//! **Source:** measured on loopback: 10 KiB per further client in the harness, 7 KiB per connection
-//! in the reference server, 5.3 KB of kernel memory per socket; a socket is a file and, on the
-//! connecting side, a port.
+//! **In:** a plan. **Out:** files, ports and memory at the peak, on the safe side; what is sent.
+//! **Source:** measured on loopback: at most 16 KiB per further client in the harness, 12 KiB per
+//! connection in the reference server, 5.3 KB of kernel memory per socket; a socket is a file and, on
+//! the connecting side, a port.
 
 use crate::plan::Plan;
 use crate::units;
 
-/// Files a harness holds before its first client: runtime, logs, proxy, live page.
-const HARNESS_FILES: u64 = 256;
-/// Files of a server before its first client.
-const SERVER_FILES: u64 = 128;
-/// Share of the clients that hold a second socket, for a token request, in a storm of reconnects.
-const TOKEN_SOCKETS_DIVISOR: u64 = 8;
-const HARNESS_BYTES: u64 = 48 << 20;
-const HARNESS_BYTES_PER_CLIENT: u64 = 16 << 10;
-const SERVER_BYTES: u64 = 32 << 20;
-const SERVER_BYTES_PER_CLIENT: u64 = 12 << 10;
-const KERNEL_BYTES_PER_SOCKET: u64 = 5_300;
+/// Beside the clients: runtime, logs, Redis connections, listeners.
+const FILES_BASE: u64 = 256;
+/// Token requests in flight hold a socket each, and in a storm there are many; but not more.
+const TOKEN_SOCKETS_MAX: u64 = 1_000;
+/// Harness, server and kernel, for one client with its socket pair.
+const BYTES_PER_CLIENT: u64 = (16 + 12 + 11) << 10;
+/// Redis, server and harness with nobody connected.
+const BYTES_BASE: u64 = 200 << 20;
 
 /// What a run needs at its peak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Needs {
-    /// Open files of the harness.
-    pub harness_files: u64,
-    /// Open files of the server; 0 where the run attaches to one.
-    pub server_files: u64,
+    /// Open files of the harness, and as many of a server that it starts.
+    pub files: u64,
     /// Local ports towards the target.
     pub ports: u64,
     /// Memory of the harness, the server it starts, and the kernel's for their sockets.
     pub memory_bytes: u64,
 }
 
-/// An upper estimate of what `plan` needs.
-pub(crate) fn needs(plan: &Plan) -> Needs {
-    let clients = u64::from(plan.load.clients);
-    let sockets = clients + clients.div_ceil(TOKEN_SOCKETS_DIVISOR);
-    let managed = plan.environment.target.is_none();
-    let harness_bytes =
-        HARNESS_BYTES + clients * HARNESS_BYTES_PER_CLIENT + sockets * KERNEL_BYTES_PER_SOCKET;
-    let server_bytes =
-        SERVER_BYTES + clients * SERVER_BYTES_PER_CLIENT + sockets * KERNEL_BYTES_PER_SOCKET;
+/// An upper estimate for so many clients.
+pub(crate) fn needs(clients: u32) -> Needs {
+    let clients = u64::from(clients);
+    let sockets = clients + clients.min(TOKEN_SOCKETS_MAX);
     Needs {
-        harness_files: HARNESS_FILES + sockets,
-        server_files: if managed { SERVER_FILES + sockets } else { 0 },
+        files: FILES_BASE + sockets,
         ports: sockets,
-        memory_bytes: harness_bytes + if managed { server_bytes } else { 0 },
+        memory_bytes: BYTES_BASE + clients * BYTES_PER_CLIENT,
     }
 }
 

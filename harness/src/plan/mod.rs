@@ -11,9 +11,11 @@ mod compile;
 mod criteria;
 pub(crate) mod estimate;
 mod hash;
-mod print;
+pub(crate) mod print;
 pub(crate) mod seed;
 mod shape;
+#[cfg(test)]
+mod tests;
 mod timeline;
 pub(crate) mod visit;
 

@@ -112,7 +112,6 @@ fn legs(load: &Load, problems: &mut Problems) -> Option<Vec<Leg>> {
             clients.value
         );
         problems.add(&clients.at, "load.clients", Complaint::new(fact).hint(hint));
-        return None;
     }
     Some(legs)
 }

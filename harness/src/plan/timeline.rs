@@ -249,7 +249,7 @@ fn check_link(fault: &Fault, link: Link, environment: &EnvironmentPlan, problems
     let (fact, hint) = if environment.target.is_some() {
         (
             format!("the link \"{name}\" is the target's own: no proxy of this run lies on it"),
-            "take the fault out, or give `redis` (its URL) and `toxiproxy` (the proxy the target already uses)".to_owned(),
+            "take the fault out, or leave `target` out to start the server here".to_owned(),
         )
     } else {
         (

@@ -40,11 +40,20 @@ pub(crate) struct Counters {
     pub oldest_us: Vec<AtomicU64>,
     /// Busy share of each lane over the last second, in thousandths.
     pub lane_busy_permille: Vec<AtomicU64>,
-    /// Latencies by stage since the last look, by arrival: the live block takes them.
-    recent: Mutex<Recent>,
+    /// Latencies by stage since the last look, by arrival; one lot for each [`Reader`].
+    recent: Mutex<[Recent; 2]>,
 }
 
-/// Latencies that arrived since somebody last looked.
+/// Who looks at the latencies of the moment; each sees every one of them once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// The live view.
+    View,
+    /// The guard that ends a run early.
+    Guard,
+}
+
+/// Latencies that arrived since a reader last looked.
 #[derive(Debug, Default)]
 pub(crate) struct Recent {
     pub response: [SparseHistogram; Stage::COUNT],
@@ -83,17 +92,17 @@ impl Counters {
     }
 
     /// Adds a lane's latencies since it last did; lanes do this a few times a second.
-    pub(crate) fn add_recent(&self, add: impl FnOnce(&mut Recent)) {
+    pub(crate) fn add_recent(&self, add: impl Fn(&mut Recent)) {
         if let Ok(mut recent) = self.recent.lock() {
-            add(&mut recent);
+            recent.iter_mut().for_each(add);
         }
     }
 
-    /// Takes what arrived since the last call.
-    pub(crate) fn take_recent(&self) -> Recent {
-        self.recent
-            .lock()
-            .map(|mut recent| std::mem::take(&mut *recent))
-            .unwrap_or_default()
+    /// Takes what arrived since this reader's last call.
+    pub(crate) fn take_recent(&self, reader: Reader) -> Recent {
+        let taken = self.recent.lock().ok();
+        taken.map_or_else(Recent::default, |mut recent| {
+            std::mem::take(&mut recent[reader as usize])
+        })
     }
 }

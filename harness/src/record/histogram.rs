@@ -167,8 +167,8 @@ mod tests {
         #[test]
         fn merging_is_the_same_as_recording_both(left in prop::collection::vec(1..HIGHEST_US, 0..100), right in prop::collection::vec(1..HIGHEST_US, 0..100)) {
             let (mut a, mut b, mut both) = (SparseHistogram::default(), SparseHistogram::default(), SparseHistogram::default());
-            left.iter().for_each(|&v| { a.record(v); both.record(v); });
-            right.iter().for_each(|&v| { b.record(v); both.record(v); });
+            for &v in &left { a.record(v); both.record(v); }
+            for &v in &right { b.record(v); both.record(v); }
             a.merge(&b);
             prop_assert_eq!(a, both);
         }

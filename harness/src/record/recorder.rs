@@ -105,6 +105,25 @@ impl Recorder {
     pub(crate) fn error(&mut self, at_us: u64, label: &'static str) {
         let interval = self.interval(at_us);
         self.recording.error(interval, label);
+        self.trouble(at_us);
+    }
+
+    /// Something went wrong: if a fault is in force, it has reached a client.
+    fn trouble(&mut self, at_us: u64) {
+        if let Some(fault) = self.fault_of(at_us, at_us) {
+            self.recording.trouble(fault, at_us);
+        }
+    }
+
+    fn fault_of(&self, from_us: u64, to_us: u64) -> Option<u8> {
+        let fault = self.board.touched(from_us, to_us);
+        fault.and_then(|fault| u8::try_from(fault).ok())
+    }
+
+    /// A token request ended, one way or the other.
+    pub(crate) fn token_request(&mut self, asked_us: u64, ended_us: u64) {
+        let service_us = ended_us.saturating_sub(asked_us);
+        self.session(ended_us).token_service.record(service_us);
     }
 
     /// An open socket ended.
@@ -114,6 +133,7 @@ impl Recorder {
         self.counters.socket_ended();
         if cause == CloseCause::Cut {
             self.counters.socket_cut(code);
+            self.trouble(at_us);
         }
     }
 
@@ -132,11 +152,13 @@ impl Recorder {
 
     /// Records a message at its end.
     pub(crate) fn settle(&mut self, end: &Settled, author: impl Fn() -> Author) {
-        let fault = self.board.touched(end.intended_us, end.ended_us);
         let key = CellKey {
             interval: self.interval(end.intended_us),
-            fault: fault.and_then(|fault| u8::try_from(fault).ok()),
+            fault: self.fault_of(end.intended_us, end.ended_us),
         };
+        if let Some(fault) = key.fault {
+            self.recording.settled(fault, end.ended_us);
+        }
         self.count(end);
         self.example(end, key.fault, author);
         let cell = self.recording.cells.entry(key).or_default();
@@ -189,10 +211,9 @@ impl Recorder {
     }
 
     fn cell_at(&mut self, at_us: u64) -> &mut super::recording::Cell {
-        let fault = self.board.touched(at_us, at_us);
         let key = CellKey {
             interval: self.interval(at_us),
-            fault: fault.and_then(|fault| u8::try_from(fault).ok()),
+            fault: self.fault_of(at_us, at_us),
         };
         self.recording.cells.entry(key).or_default()
     }
@@ -256,7 +277,7 @@ impl Recorder {
 
     /// An example of a frame that belongs to no open message.
     fn stray(&mut self, what: &str, at_us: u64, author: impl Fn() -> Author) {
-        let fault = self.board.touched(at_us, at_us);
+        let fault = self.fault_of(at_us, at_us);
         let author = author();
         self.recording.example(MessageExample {
             client: author.client,
@@ -267,7 +288,7 @@ impl Recorder {
             sent_us: None,
             queued_us: None,
             ended_us: Some(at_us),
-            fault: fault.and_then(|fault| u8::try_from(fault).ok()),
+            fault,
         });
     }
 }

@@ -85,7 +85,9 @@ mod tests {
 
     fn histogram(values: &[u64]) -> SparseHistogram {
         let mut histogram = SparseHistogram::default();
-        values.iter().for_each(|&us| histogram.record(us));
+        for &us in values {
+            histogram.record(us);
+        }
         histogram
     }
 
@@ -127,7 +129,7 @@ mod tests {
                     ));
                 }
                 LogEntry::BaseTime(base) | LogEntry::StartTime(base) => {
-                    assert_eq!(base, wall_start)
+                    assert_eq!(base, wall_start);
                 }
             }
         }

@@ -3,7 +3,7 @@
 //! **In:** the result. **Out:** the XML that CI systems read. Broken is a failure; what could not be
 //! judged, and a run that cannot be trusted, are errors.
 //!
-//! **Source:** the JUnit schema of Apache Ant, as Jenkins and GitLab read it.
+//! **Source:** the `JUnit` schema of Apache Ant, as Jenkins and GitLab read it.
 
 use std::io::Cursor;
 
@@ -11,7 +11,7 @@ use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 
 use super::{RenderError, Renderer, format, view};
-use crate::result::{CheckGroup, CheckStatus, RunResult, Status};
+use crate::result::{CheckGroup, CheckStatus, RunResult, Status, bound_text, observed_text};
 
 /// `junit.xml`.
 pub(crate) struct Junit;
@@ -49,10 +49,10 @@ fn cases(result: &RunResult) -> Vec<Case> {
         outcome: verdict(result),
     }];
     cases.extend(view::expectations(result).into_iter().map(|row| {
-        let bound = format::bound(row.expectation.bound, row.unit);
+        let bound = bound_text(row);
         let message = format!(
             "observed {}, limit {bound}. {}",
-            format::observed(row),
+            observed_text(row),
             row.finding
         );
         Case {

@@ -4,7 +4,9 @@
 //! Text from outside is escaped, mentions and links included.
 
 use super::{RenderError, Renderer, format, terminal, view, words};
-use crate::result::{CheckStatus, Delivery, ExpectationResult, RunResult, Status, Window};
+use crate::result::{
+    CheckStatus, Delivery, ExpectationResult, RunResult, Status, Window, bound_text, observed_text,
+};
 
 /// `summary.md`.
 pub(crate) struct Summary;
@@ -82,8 +84,8 @@ fn headline(row: &ExpectationResult) -> String {
     format::plain(&format!(
         "{} {} (limit {})",
         escape(&row.name),
-        format::observed(row),
-        format::bound(row.expectation.bound, row.unit)
+        observed_text(row),
+        bound_text(row)
     ))
 }
 
@@ -94,7 +96,7 @@ fn table(rows: &[&ExpectationResult]) -> Vec<String> {
     ];
     for row in rows {
         let look = words::check(row.status);
-        let observed = format::plain(&format::observed(row));
+        let observed = format::plain(&observed_text(row));
         let observed = match row.status {
             CheckStatus::Broke => format!("**{observed}**"),
             CheckStatus::Held | CheckStatus::Inconclusive => observed,
@@ -107,7 +109,7 @@ fn table(rows: &[&ExpectationResult]) -> Vec<String> {
             look.mark,
             escape(&row.name),
             escape(&row.when),
-            escape(&format::bound(row.expectation.bound, row.unit)),
+            escape(&bound_text(row)),
         )));
     }
     lines

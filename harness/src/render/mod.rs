@@ -6,7 +6,6 @@
 //! Deliberately absent: reading and writing of files (`result::store`, `cli`), and any clock.
 
 pub(crate) mod events;
-pub(crate) mod format;
 pub(crate) mod hlog;
 pub(crate) mod html;
 pub(crate) mod json;
@@ -25,6 +24,7 @@ pub(crate) mod words;
 
 use thiserror::Error;
 
+use crate::format::{self, append};
 use crate::result::RunResult;
 
 /// Why a report could not be drawn. All of these are faults of the harness, not of the run.

@@ -3,11 +3,10 @@
 //! **In:** the result, and where the report lies. **Out:** text of at most 80 columns.
 //! Colour only adds: every row says its word or mark.
 
-use std::fmt::Write as _;
-
-use super::{format, view, words};
+use super::{append, format, view, words};
 use crate::result::{
     CheckGroup, CheckStatus, ExpectationResult, FaultResult, RunResult, Status, Summary,
+    bound_text, observed_text,
 };
 
 /// Columns of the summary.
@@ -117,8 +116,8 @@ fn expectation_row(out: &mut String, row_of: &ExpectationResult, color: Color) {
         CheckStatus::Inconclusive => format!(" {} ", paint("?", YELLOW, color)),
     };
     let used = row_of.used_ratio.map_or_else(String::new, format::percent);
-    let observed = format::plain(&format::observed(row_of));
-    let limit = format::plain(&format::bound(row_of.expectation.bound, row_of.unit));
+    let observed = format::plain(&observed_text(row_of));
+    let limit = format::plain(&bound_text(row_of));
     let name = format::harmless(&row_of.name);
     let when = format::harmless(&row_of.when);
     row(
@@ -167,7 +166,7 @@ fn complete(out: &mut String, result: &RunResult) {
         paragraph(out, "complete", "no message was completed", INDENT);
         return;
     };
-    paragraph(out, "complete", &percentiles(of), INDENT);
+    labelled(out, "complete", &percentiles(of));
     let from = format!("{place}; from the moment each message should have been sent");
     paragraph(out, "", &from, INDENT);
 }
@@ -223,7 +222,7 @@ pub(crate) fn fault_line(fault: &FaultResult) -> String {
         let drain = format::duration(drain_us);
         append(&mut text, format_args!(", backlog drained {drain}"));
     }
-    format::plain(&text)
+    text
 }
 
 /// Time to recover, or more than the time it was watched.
@@ -281,11 +280,11 @@ fn trust(result: &RunResult) -> String {
         .lateness
         .map_or_else(|| format::NONE.to_owned(), |of| format::duration(of.p99_us));
     let harness = &result.generator;
-    format::plain(&format!(
+    format!(
         "{word}: late p99 {late}, {} of the plan sent, lane {}",
         format::percent_of_plan(harness.actual_sends, harness.planned_sends),
         format::percent(harness.lane_busy_ratio_max)
-    ))
+    )
 }
 
 fn broken_checks(out: &mut String, result: &RunResult, color: Color) {
@@ -298,10 +297,10 @@ fn broken_checks(out: &mut String, result: &RunResult, color: Color) {
             CheckStatus::Inconclusive | CheckStatus::Held => paint("?", YELLOW, color),
         };
         let text = format!(
-            "{}: {}, must be {}. {}",
+            "{}: {}, must be {}; {}",
             check.name, check.observed, check.bound, check.finding
         );
-        let text = format::harmless(&format::plain(text.trim_end()));
+        let text = format::harmless(text.trim_end_matches([';', ' ']));
         for (place, part) in wrap(&text, WIDTH - INDENT - 2).into_iter().enumerate() {
             let lead = if place == 0 { mark.as_str() } else { " " };
             line(out, &format!("{:INDENT$}{lead} {part}", ""));
@@ -311,7 +310,7 @@ fn broken_checks(out: &mut String, result: &RunResult, color: Color) {
 
 /// A label and a text, wrapped under itself.
 fn paragraph(out: &mut String, label: &str, text: &str, indent: usize) {
-    let text = format::harmless(&format::plain(text));
+    let text = format::harmless(text);
     for (place, part) in wrap(&text, WIDTH - indent).into_iter().enumerate() {
         let label = if place == 0 { label } else { "" };
         line(out, format!("{label:<indent$}{part}").trim_end());
@@ -328,21 +327,15 @@ fn line(out: &mut String, text: &str) {
     out.push('\n');
 }
 
-fn append(out: &mut String, text: std::fmt::Arguments<'_>) {
-    // Writing into a string does not fail.
-    if out.write_fmt(text).is_err() {
-        out.push('…');
-    }
-}
-
 fn columns(text: &str) -> usize {
     text.chars().count()
 }
 
 /// Splits at spaces into lines of at most `width` columns; a longer word gets a line of its own.
+/// No-break spaces hold numbers and units together until the lines are made.
 pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
         let last = lines.last().map_or(0, |line| columns(line));
         if last > 0 && last + 1 + columns(word) > width {
             lines.push(String::new());
@@ -354,7 +347,7 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
             line.push_str(word);
         }
     }
-    lines
+    lines.into_iter().map(|line| format::plain(&line)).collect()
 }
 
 const RED: u8 = 31;

@@ -2,7 +2,8 @@
 //!
 //! **In:** enums and codes. **Out:** the one word each of them has, everywhere.
 
-use crate::result::{CheckStatus, Status, WindowKind};
+use crate::format;
+use crate::result::{CheckStatus, Status, Window, WindowKind};
 
 /// How a status looks: never by colour alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,15 +80,16 @@ pub(crate) const fn close_meaning(code: u16) -> &'static str {
     }
 }
 
-/// What a kind of window is called in a column head.
-pub(crate) const fn window(kind: WindowKind) -> &'static str {
-    match kind {
-        WindowKind::Ramp => "Ramp",
-        WindowKind::Baseline => "Baseline",
-        WindowKind::Fault => "Fault",
-        WindowKind::Recovery => "Recovery",
-        WindowKind::After => "After",
-        WindowKind::View => "View",
+/// A window's name as a heading; a fault keeps the name it was given.
+pub(crate) fn window(window: &Window) -> String {
+    let name = format::harmless(&window.name);
+    match window.kind {
+        WindowKind::Fault => name,
+        WindowKind::Ramp
+        | WindowKind::Baseline
+        | WindowKind::Recovery
+        | WindowKind::After
+        | WindowKind::View => capital(&name),
     }
 }
 

@@ -18,11 +18,18 @@ use crate::scenario::expectation::Expectation;
 mod check;
 mod recovery;
 mod series;
+pub(crate) mod store;
 pub(crate) mod summarize;
 #[cfg(test)]
 mod tests;
 pub(crate) mod verdict;
 mod windows;
+
+pub(crate) use check::expectation::{bound_text, observed_text};
+
+pub(crate) use check::expectation::quantity_name;
+#[cfg(test)]
+pub(crate) use tests::plan as example_plan;
 
 /// Version of the format. A change that an old reader would misread raises it.
 pub(crate) const SCHEMA: &str = "harness.run/1";
@@ -92,6 +99,9 @@ pub(crate) struct Run {
     /// Load and drain, microseconds.
     pub duration_us: u64,
     pub interrupted: bool,
+    /// The `[[abort_when]]` rule that ended it early, in words.
+    #[serde(default)]
+    pub aborted: Option<String>,
     /// The command that repeats this run.
     pub command: String,
     pub host: Host,

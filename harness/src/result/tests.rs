@@ -13,7 +13,7 @@ const INTERVAL_US: u64 = 250_000;
 const PER_INTERVAL: u64 = 10;
 const INTERVALS: u32 = 240;
 
-fn plan() -> Plan {
+pub(crate) fn plan() -> Plan {
     let latency =
         json!({"kind": "latency", "stage": "complete", "statistic": "p99", "time": "response"});
     let expect =
@@ -68,6 +68,7 @@ fn run() -> Run {
         started_at: String::new(),
         duration_us: 60_000_000,
         interrupted: false,
+        aborted: None,
         command: String::new(),
         host: Host {
             cores: 2,

@@ -23,6 +23,7 @@ const INCONCLUSIVE: u8 = 12;
 /// Judges a result by its own plan.
 pub(crate) fn judge(result: &mut RunResult) {
     result.expectations = expectation::results(result);
+    result.generator.lateness_limit_us = Some(validity::lateness_bound_us(result));
     result.checks = delivery::checks(result);
     result.checks.extend(validity::checks(result));
     let findings = Findings::of(result);
@@ -65,9 +66,14 @@ impl Findings {
         }
         let used = |expectation: &ExpectationResult| expectation.used_ratio.unwrap_or(0.0);
         breached.sort_by(|left, right| used(right).total_cmp(&used(left)));
+        let aborted = result
+            .run
+            .aborted
+            .iter()
+            .map(|rule| format!("ended early: {rule}"));
         Self {
             wrong,
-            slow: breached.into_iter().map(breach).collect(),
+            slow: aborted.chain(breached.into_iter().map(breach)).collect(),
             invalid: broken(CheckGroup::Validity).map(invalidity).collect(),
             open: with_status(result, CheckStatus::Inconclusive)
                 .map(unanswered)
@@ -190,7 +196,7 @@ fn promised_count(expectation: &ExpectationResult) -> String {
 }
 
 fn breach(expectation: &ExpectationResult) -> String {
-    let limit = expectation::bound_text(&expectation.expectation);
+    let limit = expectation::bound_text(expectation);
     let place = if expectation.unit == Unit::Microseconds {
         format!(" {}", expectation.when)
     } else {
@@ -221,7 +227,7 @@ fn unanswered(expectation: &ExpectationResult) -> String {
 fn held(result: &RunResult) -> Vec<String> {
     let expectations = with_status(result, CheckStatus::Held).map(|expectation| {
         let observed = expectation::observed_text(expectation);
-        let limit = expectation::bound_text(&expectation.expectation);
+        let limit = expectation::bound_text(expectation);
         format!(
             "{} {} {observed} (limit {limit})",
             expectation.name, expectation.when

@@ -8,7 +8,7 @@ use nix::sys::resource::{Resource, getrlimit};
 use sha2::{Digest, Sha256};
 
 use crate::clock::{monotonic_ns, wall_ns};
-use crate::plan::Plan;
+use crate::plan::{Plan, hash};
 use crate::result::{Host, Run};
 
 /// `r-` and eight hexadecimal digits, different for every run of this machine.
@@ -17,22 +17,14 @@ pub(crate) fn run_id() -> String {
     hash.update(wall_ns().to_le_bytes());
     hash.update(monotonic_ns().to_le_bytes());
     hash.update(std::process::id().to_le_bytes());
-    format!("r-{}", hexadecimal(&hash.finalize()[..4]))
+    let digest = hash.finalize();
+    let number = u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]);
+    format!("r-{number:08x}")
 }
 
 /// A moment of the wall clock, RFC 3339, UTC, to the millisecond.
 fn rfc3339(wall_ns: u64) -> String {
     humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_nanos(wall_ns)).to_string()
-}
-
-/// SHA-256 of the plan as compact JSON, which is the same for the same plan.
-pub(crate) fn plan_hash(plan: &Plan) -> String {
-    let text = serde_json::to_vec(plan).unwrap_or_default();
-    hexadecimal(&Sha256::digest(text))
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The run's identity; `started_ns` is the wall clock at load start.
@@ -43,12 +35,15 @@ pub(super) fn run(plan: &Plan, id: &str, command: &str, started_ns: u64, host: H
         title: plan.title.clone(),
         question: plan.question.clone(),
         seed: plan.seed,
-        plan_hash: plan_hash(plan),
+        plan_hash: hash(plan),
         harness_version: env!("CARGO_PKG_VERSION").to_owned(),
-        commit: option_env!("HARNESS_COMMIT").filter(|commit| !commit.is_empty()).map(str::to_owned),
+        commit: option_env!("HARNESS_COMMIT")
+            .filter(|commit| !commit.is_empty())
+            .map(str::to_owned),
         started_at: rfc3339(started_ns),
         duration_us: 0,
         interrupted: false,
+        aborted: None,
         command: command.to_owned(),
         host,
     }
@@ -63,7 +58,9 @@ pub(super) fn host() -> Host {
         .find_map(|line| line.strip_prefix("MemTotal:"))
         .and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
     let loads = read("/proc/loadavg");
-    let mut loads = loads.split_whitespace().map(|word| word.parse().unwrap_or(0.0));
+    let mut loads = loads
+        .split_whitespace()
+        .map(|word| word.parse().unwrap_or(0.0));
     Host {
         cores: std::thread::available_parallelism()
             .map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX)),
@@ -90,12 +87,18 @@ mod tests {
 
     #[test]
     fn moments_are_written_in_utc_to_the_millisecond() {
-        assert_eq!(rfc3339(1_800_000_000_123_456_789), "2027-01-15T08:00:00.123Z");
+        assert_eq!(
+            rfc3339(1_800_000_000_123_456_789),
+            "2027-01-15T08:00:00.123Z"
+        );
     }
 
     #[test]
     fn the_machine_has_cores_memory_and_a_file_limit() {
         let host = host();
-        assert!(host.cores >= 1 && host.memory_bytes > 0 && host.file_limit > 0, "{host:?}");
+        assert!(
+            host.cores >= 1 && host.memory_bytes > 0 && host.file_limit > 0,
+            "{host:?}"
+        );
     }
 }

@@ -6,11 +6,12 @@
 //! Whatever happens after the environment is up, it is stopped again before this returns. A cancelled
 //! run still has a result: what was seen until then.
 
+mod guard;
 pub(crate) mod identity;
 mod sampler;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::Ordering;
 
 use thiserror::Error;
 use tokio::sync::mpsc;
@@ -27,11 +28,9 @@ use crate::record::fault::{FaultBoard, FaultStamps};
 use crate::result::summarize::{Facts, summarize};
 use crate::result::verdict::judge;
 use crate::result::{Generator, GooseCounts, GooseRequest, Host, Pause, Run, RunResult};
-use sampler::{Samples, sample};
+use guard::Guard;
+use sampler::{Samples, Sampling, sample};
 
-/// Time between the order and load start: goose builds its users meanwhile.
-const LEAD: Duration = Duration::from_millis(300);
-const LEAD_PER_CLIENT: Duration = Duration::from_micros(30);
 /// Fault notes that a slow listener may leave unread.
 const EVENTS_MAX: usize = 256;
 
@@ -95,12 +94,24 @@ pub(crate) async fn execute(
     let run = Run {
         duration_us: seen.end_us,
         interrupted: cancel.is_cancelled(),
-        ..identity::run(&order.plan, &order.settings.run_id, &order.command, started_wall_ns, host)
+        aborted: seen.samples.aborted.clone(),
+        ..identity::run(
+            &order.plan,
+            &order.settings.run_id,
+            &order.command,
+            started_wall_ns,
+            host,
+        )
     };
     let facts = seen.facts(order.plan.clone(), run);
     let mut result = summarize(&facts);
     judge(&mut result);
-    Ok(Finished { facts, result, started_wall_ns, problems })
+    Ok(Finished {
+        facts,
+        result,
+        started_wall_ns,
+        problems,
+    })
 }
 
 /// Everything seen between load start and the end of the drain.
@@ -123,8 +134,8 @@ async fn load(
     let plan = &order.plan;
     let counters = Arc::new(Counters::new(usize::from(plan.load.lanes)));
     let board = Arc::new(FaultBoard::new(plan.faults.len()));
-    let lead = LEAD + LEAD_PER_CLIENT * plan.load.clients;
     let before = environment.server_metrics().await;
+    let lead = attack::head_start(plan.load.clients);
     let clock = RunClock::starting_in(lead);
     let lead_ns = u64::try_from(lead.as_nanos()).unwrap_or(u64::MAX);
     let started_wall_ns = wall_ns().saturating_add(lead_ns);
@@ -137,28 +148,27 @@ async fn load(
         faults,
         over: over.clone(),
     });
+    // Fires with `cancel`, and when the guard ends the run.
+    let stop = cancel.child_token();
     let signals = Signals {
         clock,
         counters: Arc::clone(&counters),
         faults: Arc::clone(&board),
-        cancel: cancel.clone(),
+        cancel: stop.clone(),
     };
-    // Faults stop with the run, and also when the load ends before them.
-    let faults_stop = cancel.child_token();
-    let attack = async {
-        let outcome = attack::run(plan, target(environment.target()), signals).await;
-        faults_stop.cancel();
-        outcome
-    };
-    let access = environment.fault_access();
-    let driver = drive(&plan.faults, access, clock, board, events, faults_stop.clone());
-    let load = async {
-        let both = tokio::join!(attack, driver);
+    let driven = async {
+        let both = drive_both(plan, environment, signals, events).await;
         over.cancel();
         both
     };
-    let sampling = sample(environment, &counters, clock, plan.interval_us, &over);
-    let ((attack, stamps), mut samples) = tokio::join!(load, sampling);
+    let sampling = Sampling {
+        environment,
+        plan,
+        counters: &counters,
+        clock,
+        guard: Guard::new(plan, &counters, &board),
+    };
+    let ((attack, stamps), mut samples) = tokio::join!(driven, sample(sampling, &stop, &over));
     let end_us = clock.now_us();
     let myself = monitor.finish();
     samples.add_counters(before, environment.server_metrics().await);
@@ -169,8 +179,32 @@ async fn load(
         stamps,
         samples,
         myself,
-        peak_open: counters.peak_open.load(std::sync::atomic::Ordering::Relaxed),
+        peak_open: counters.peak_open.load(Ordering::Relaxed),
     })
+}
+
+/// The load, and the faults beside it: they stop with the run, and when the load ends before them.
+async fn drive_both(
+    plan: &Plan,
+    environment: &Environment,
+    signals: Signals,
+    events: mpsc::Sender<FaultEvent>,
+) -> (Result<AttackOutcome, AttackError>, Vec<FaultStamps>) {
+    let faults_stop = signals.cancel.child_token();
+    let driver = drive(
+        &plan.faults,
+        environment.fault_access(),
+        signals.clock,
+        Arc::clone(&signals.faults),
+        events,
+        faults_stop.clone(),
+    );
+    let attack = async {
+        let outcome = attack::run(plan, target(environment.target()), signals).await;
+        faults_stop.cancel();
+        outcome
+    };
+    tokio::join!(attack, driver)
 }
 
 fn target(info: TargetInfo) -> Target {

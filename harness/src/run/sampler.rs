@@ -10,9 +10,11 @@ use std::sync::atomic::Ordering;
 
 use tokio_util::sync::CancellationToken;
 
+use super::guard::Guard;
 use crate::clock::RunClock;
 use crate::environment::Environment;
-use crate::record::counters::Counters;
+use crate::plan::Plan;
+use crate::record::counters::{Counters, Reader};
 use crate::result::ServerAccount;
 
 /// Time between two looks at the processes.
@@ -24,26 +26,43 @@ pub(super) struct Samples {
     /// Sockets open at the end of each interval.
     pub open_per_interval: Vec<u64>,
     pub account: Option<ServerAccount>,
+    /// The `[[abort_when]]` rule that ended the run, in words.
+    pub aborted: Option<String>,
 }
 
-/// Samples until `over` fires.
+/// What is sampled.
+pub(super) struct Sampling<'a> {
+    pub environment: &'a Environment,
+    pub plan: &'a Plan,
+    pub counters: &'a Counters,
+    pub clock: RunClock,
+    pub guard: Guard<'a>,
+}
+
+/// Samples until `over` fires; fires `stop` when the guard ends the run.
 pub(super) async fn sample(
-    environment: &Environment,
-    counters: &Counters,
-    clock: RunClock,
-    interval_us: u64,
+    mut sampling: Sampling<'_>,
+    stop: &CancellationToken,
     over: &CancellationToken,
 ) -> Samples {
     let mut samples = Samples::default();
+    let environment = sampling.environment;
     let first = environment.sample().await.server;
     let mut processes_due_us = 0;
     for interval in 1_u64.. {
-        let due_us = interval * interval_us;
+        let due_us = interval * sampling.plan.interval_us;
         tokio::select! {
-            () = tokio::time::sleep(clock.until(due_us)) => {}
+            () = tokio::time::sleep(sampling.clock.until(due_us)) => {}
             () = over.cancelled() => break,
         }
-        samples.open_per_interval.push(counters.open.load(Ordering::Relaxed));
+        let open = sampling.counters.open.load(Ordering::Relaxed);
+        samples.open_per_interval.push(open);
+        let recent = sampling.counters.take_recent(Reader::Guard);
+        let broken = sampling.guard.look(due_us, recent);
+        if broken.is_some() && samples.aborted.is_none() {
+            samples.aborted = broken;
+            stop.cancel();
+        }
         if due_us < processes_due_us {
             continue;
         }
@@ -67,10 +86,13 @@ impl Samples {
     ) {
         let Some(after) = after else { return };
         let before = before.unwrap_or_default();
-        let grown = after.into_iter().filter(|(name, _)| is_counter(name)).map(|(name, value)| {
-            let start = before.get(&name).copied().unwrap_or(0.0);
-            (name, value - start)
-        });
+        let grown = after
+            .into_iter()
+            .filter(|(name, _)| is_counter(name))
+            .map(|(name, value)| {
+                let start = before.get(&name).copied().unwrap_or(0.0);
+                (name, value - start)
+            });
         self.account.get_or_insert_default().counters = grown.collect();
     }
 }
@@ -78,5 +100,7 @@ impl Samples {
 /// Counters by Prometheus's naming rule: the sample's name, labels left out, ends in one of these.
 fn is_counter(sample: &str) -> bool {
     let name = sample.split('{').next().unwrap_or(sample);
-    ["_total", "_count", "_sum"].iter().any(|ending| name.ends_with(ending))
+    ["_total", "_count", "_sum"]
+        .iter()
+        .any(|ending| name.ends_with(ending))
 }

@@ -8,6 +8,8 @@ use super::document::shortened;
 use super::problem::Complaint;
 use super::value::SECRET_OPEN;
 
+const EXAMPLE: &str = "write it like \"ws://127.0.0.1:8000\"";
+
 /// Holds for `scheme://host[:port]` with one of `schemes`, nothing before and nothing behind.
 pub(super) fn check_base_url(text: &str, schemes: &[&str]) -> Result<(), Complaint> {
     let url = parse(text, schemes)?;
@@ -43,12 +45,12 @@ pub(super) fn check_redis_url(text: &str) -> Result<(), Complaint> {
             "write redis://:${env:REDIS_PASSWORD}@host:6379, or leave out what stands before @",
         ));
     }
-    check_secret(password)
+    check_secret(password, "REDIS_PASSWORD")
 }
 
 /// Holds for `${env:NAME}` with a name that the environment can have.
-pub(super) fn check_secret(text: &str) -> Result<(), Complaint> {
-    let hint = "write `${env:CHAT_PASSWORD}` and set that variable";
+pub(super) fn check_secret(text: &str, example: &str) -> Result<(), Complaint> {
+    let hint = &format!("write `${{env:{example}}}` and set that variable");
     let Some(inner) = text.strip_prefix(SECRET_OPEN) else {
         // What was typed is not quoted back: it may be the secret itself.
         return Err(Complaint::new("a password must not be written down here").hint(hint));
@@ -83,28 +85,21 @@ pub(crate) fn is_loopback(host: &str) -> bool {
 }
 
 fn parse(text: &str, schemes: &[&str]) -> Result<Url, Complaint> {
-    let known = schemes
-        .iter()
-        .map(|scheme| format!("{scheme}://"))
-        .collect::<Vec<_>>();
-    let example = format!(
-        "write \"{}127.0.0.1:8000\"",
-        known.first().map_or("", String::as_str)
-    );
-    let url = Url::parse(text).map_err(|error| {
-        let complaint = Complaint::new(format!("not a URL: {error}"));
-        complaint.hint(example.clone())
-    })?;
-    if !schemes.contains(&url.scheme()) {
+    let scheme = schemes.first().unwrap_or(&"http");
+    let (found, rest) = text.split_once("://").unwrap_or(("", text));
+    let hint = format!("write \"{scheme}://{}\"", shortened(rest));
+    if !schemes.contains(&found) {
+        let known = schemes.join("://, ");
         let fact = format!(
-            "expected {}, found \"{}://\"",
-            known.join(" or "),
-            shortened(url.scheme())
+            "expected a URL with {known}://, found \"{}\"",
+            shortened(text)
         );
-        return Err(Complaint::new(fact).hint(example));
+        return Err(Complaint::new(fact).hint(hint));
     }
+    let url = Url::parse(text)
+        .map_err(|error| Complaint::new(format!("not a URL: {error}")).hint(EXAMPLE))?;
     if url.host_str().is_none_or(str::is_empty) || url.port() == Some(0) {
-        return Err(Complaint::new("has no host and port to connect to").hint(example));
+        return Err(Complaint::new("has no host and port to connect to").hint(EXAMPLE));
     }
     Ok(url)
 }

@@ -7,7 +7,7 @@ use super::document::{Node, Value, shortened};
 use super::expectation::{
     Bound, Comparison, Expectation, Outcome, Quantity, Statistic, TimeKind, When,
 };
-use super::problem::{Complaint, Located, Place, Problems};
+use super::problem::{Cause, Complaint, Located, Place, Problems};
 use super::section::Section;
 use super::suggest;
 use super::value::{self, HOUR};
@@ -139,7 +139,13 @@ fn one(mut section: Section<'_>, problems: &mut Problems) -> Option<Criterion> {
     let bound = bound(&mut section, what.as_ref().map(|what| what.value), problems);
     let field = section.path().to_owned();
     section.finish(problems);
-    let (what, (bound, bound_text)) = (what?, bound?);
+    let what = what?;
+    // Without a bound no plan comes of it, but the rest can still be checked.
+    let nothing = Bound {
+        comparison: Comparison::AtLeast,
+        value: 0.0,
+    };
+    let (bound, bound_text) = bound.unwrap_or((nothing, String::new()));
     Some(Criterion {
         field,
         expectation: Expectation {
@@ -285,7 +291,7 @@ fn bound(
             section.node(key);
         }
     }
-    let complain = |problems: &mut Problems, fact: &str| {
+    let complain = |problems: &mut Problems, complaint: Complaint| {
         let hint = match what {
             Some(what) if what.is_time() => {
                 "write one of under, at_most, at_least, equals: under = \"500ms\""
@@ -293,7 +299,7 @@ fn bound(
             Some(_) => "write one of under, at_most, at_least, equals: equals = 0",
             None => "write one of under, at_most, at_least, equals",
         };
-        problems.add(&section.at, section.path(), Complaint::new(fact).hint(hint));
+        problems.add(&section.at, section.path(), complaint.hint(hint));
     };
     match written.as_slice() {
         [(comparison, read)] => {
@@ -310,11 +316,18 @@ fn bound(
             ))
         }
         [] => {
-            complain(problems, "the bound is missing");
+            let complaint = Complaint::new("the bound is missing");
+            complain(
+                problems,
+                Complaint {
+                    cause: Cause::Missing,
+                    ..complaint
+                },
+            );
             None
         }
         _ => {
-            complain(problems, "more than one bound");
+            complain(problems, Complaint::new("more than one bound"));
             None
         }
     }

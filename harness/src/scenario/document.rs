@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::problem::{Complaint, Place, Problems};
+use super::problem::{Cause, Complaint, Place, Problems};
 
 /// Largest scenario that is read.
 pub(crate) const FILE_BYTES_MAX: usize = 256 * 1024;
@@ -78,11 +78,18 @@ pub(super) fn parse(text: &str, problems: &mut Problems) -> Table {
     for error in errors {
         let offset = error.span().map_or(text.len(), |span| span.start);
         let at = Place::Line(lines.line(offset));
-        problems.add(
-            &at,
-            "",
-            Complaint::new(format!("not TOML: {}", error.message())),
-        );
+        let message = error.message();
+        let message = message
+            .strip_suffix(", expected nothing")
+            .unwrap_or(message);
+        let line = lines.text(offset, text);
+        let cause = if line.trim_start().starts_with('[') {
+            Cause::BrokenHeader
+        } else {
+            Cause::Syntax
+        };
+        let complaint = Complaint::new(format!("not TOML: {message}"));
+        problems.add(&at, "", Complaint { cause, ..complaint });
     }
     table(document.get_ref(), &|offset| {
         Place::Line(lines.line(offset))
@@ -149,6 +156,14 @@ impl Lines {
         Self {
             starts: starts.collect(),
         }
+    }
+
+    /// The text of the line that holds the byte at `offset`.
+    fn text<'t>(&self, offset: usize, text: &'t str) -> &'t str {
+        let index = self.starts.partition_point(|start| *start <= offset);
+        let start = self.starts.get(index.saturating_sub(1)).copied();
+        let rest = text.get(start.unwrap_or(0)..).unwrap_or_default();
+        rest.lines().next().unwrap_or_default()
     }
 
     /// The line, from 1, that holds the byte at `offset`.

@@ -20,6 +20,8 @@ const URL_CHARACTERS_MAX: usize = 2000;
 /// `[environment]`.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Environment {
+    /// Whether `target` was written, rightly or not.
+    pub attached: bool,
     pub target: Option<Located<String>>,
     /// Where `server` was written, if it was.
     pub server_at: Option<Place>,
@@ -67,6 +69,7 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Environme
     let password = users.read(problems, "password", secret);
     users.finish(problems);
     let environment = Environment {
+        attached: section.has("target"),
         target,
         server_at,
         instances,
@@ -174,7 +177,7 @@ fn redis(node: &Node) -> Result<Redis, Complaint> {
 /// `${env:NAME}` and nothing else: a password has no place in a file that is shown in reports.
 fn secret(node: &Node) -> Result<String, Complaint> {
     let text = value::any_text(200)(node)?;
-    address::check_secret(&text).map(|()| text.clone())
+    address::check_secret(&text, "CHAT_PASSWORD").map(|()| text.clone())
 }
 
 /// Whether a text names a secret.

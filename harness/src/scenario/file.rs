@@ -94,11 +94,9 @@ pub(crate) fn question(text: &str) -> String {
         .skip_while(|line| line.is_empty())
         .take_while(|line| !line.is_empty());
     let question = comment.collect::<Vec<_>>().join(" ");
-    question
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(QUESTION_CHARACTERS_MAX)
-        .collect()
+    let plain = question.chars().filter(|c| !c.is_control());
+    let question: String = plain.take(QUESTION_CHARACTERS_MAX).collect();
+    question.trim().to_owned()
 }
 
 /// The file's name without its ending, made of the characters a title may have.

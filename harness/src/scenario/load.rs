@@ -100,6 +100,18 @@ pub(crate) struct Mix {
     pub reconnector: f64,
 }
 
+impl Mix {
+    /// Whether any share was asked for.
+    pub(crate) fn asks(&self) -> bool {
+        self.chatter > 0.0 || self.lurker > 0.0 || self.reconnector > 0.0
+    }
+
+    /// Whether any client sends messages.
+    pub(crate) fn sends(&self) -> bool {
+        self.chatter > 0.0 || self.reconnector > 0.0
+    }
+}
+
 /// `[load] session`.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Session {
@@ -136,11 +148,7 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Load {
     let mut section = root.table(problems, "load");
     if !section.is_present() {
         let hint = "write [load] with clients = 50 and hold = \"15s\"";
-        problems.add(
-            &section.at,
-            "",
-            Complaint::new("`[load]` is missing").hint(hint),
-        );
+        problems.add(&section.at, "", Complaint::missing("[load]").hint(hint));
     }
     let clients = section.read(problems, "clients", value::integer(1..=CLIENTS_MAX));
     let stages = stages::read(&mut section, problems, clients.as_ref());

@@ -11,6 +11,8 @@ use super::problem::{Complaint, Place, Problems};
 
 /// Most `--set` flags.
 const SETS_MAX: usize = 100;
+/// Most parts of a key such as `load.message.every`.
+const KEYS_MAX: usize = 16;
 
 /// What the command line changes about a scenario. Flags come before the environment, which comes
 /// before the file; both of the first two are in here.
@@ -62,7 +64,7 @@ pub(super) fn apply(overrides: &Overrides, document: &mut Table, problems: &mut 
         );
     }
     if let Some(target) = &overrides.target {
-        attach(document, overrides.redis_url.is_some());
+        attach(document);
         let value = Value::Text(target.clone());
         flag(
             document,
@@ -97,7 +99,7 @@ pub(super) fn apply(overrides: &Overrides, document: &mut Table, problems: &mut 
 
 /// `--target` means another environment: what the file says about the one it would have started no
 /// longer holds.
-fn attach(document: &mut Table, keeps_proxies: bool) {
+fn attach(document: &mut Table) {
     let entry = document.get_mut("environment");
     if let Some(Entry {
         node: Node {
@@ -109,9 +111,8 @@ fn attach(document: &mut Table, keeps_proxies: bool) {
     {
         environment.remove("server");
         environment.remove("redis");
-        if !keeps_proxies {
-            environment.remove("proxies");
-        }
+        environment.remove("proxies");
+        environment.remove("toxiproxy");
     }
 }
 
@@ -138,6 +139,11 @@ fn put(table: &mut Table, keys: &[&str], node: Node) -> Result<(), Complaint> {
     let [key, rest @ ..] = keys else {
         return Ok(());
     };
+    if keys.len() > KEYS_MAX {
+        return Err(Complaint::new(format!(
+            "a key has at most {KEYS_MAX} parts"
+        )));
+    }
     if key.is_empty() {
         return Err(Complaint::new("a part of the key is empty"));
     }
@@ -167,7 +173,7 @@ fn put_below(parent: &mut Node, key: &str, rest: &[&str], node: Node) -> Result<
             let Some(item) = entry_of(items, position) else {
                 let complaint = Complaint::new(format!("`{key}` has no entry \"{position}\""));
                 return Err(complaint.hint(format!(
-                    "it has {count} entries, counted from 0; or use the `name` of one"
+                    "entries: {count}, counted from 0; or use the `name` of one"
                 )));
             };
             if below.is_empty() {

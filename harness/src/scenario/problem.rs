@@ -45,9 +45,23 @@ impl<T> Located<T> {
     }
 }
 
+/// What kind of complaint it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// The text is not TOML.
+    Syntax,
+    /// The text is not TOML where a table begins: which key belongs to which table is unknown.
+    BrokenHeader,
+    /// Something that has to be written was not found.
+    Missing,
+    /// What is there is wrong.
+    Wrong,
+}
+
 /// A fact and what to do about it, before it is known where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Complaint {
+    pub cause: Cause,
     pub fact: String,
     pub hint: Option<String>,
 }
@@ -55,8 +69,17 @@ pub(crate) struct Complaint {
 impl Complaint {
     pub(crate) fn new(fact: impl Into<String>) -> Self {
         Self {
+            cause: Cause::Wrong,
             fact: fact.into(),
             hint: None,
+        }
+    }
+
+    /// A key that has to be written was not found.
+    pub(crate) fn missing(key: &str) -> Self {
+        Self {
+            cause: Cause::Missing,
+            ..Self::new(format!("`{key}` is missing"))
         }
     }
 
@@ -74,6 +97,7 @@ pub(crate) struct Problem {
     pub at: Place,
     /// Path of the field, `load.message.every`; empty where the file as a whole is meant.
     pub field: String,
+    pub cause: Cause,
     pub fact: String,
     pub hint: Option<String>,
 }
@@ -101,6 +125,7 @@ impl Problems {
         let problem = Problem {
             at: at.clone(),
             field: field.into(),
+            cause: complaint.cause,
             fact: complaint.fact,
             hint: complaint.hint,
         };
@@ -132,10 +157,41 @@ impl Problems {
         match value {
             Some(value) if self.list.is_empty() => Ok(value),
             _ => {
+                self.drop_consequences();
                 self.list.sort_by(|left, right| left.at.cmp(&right.at));
                 Err(self)
             }
         }
+    }
+
+    /// Where the text is not TOML, other complaints may only follow from that: those on the same
+    /// line, those about something missing, and all where the tables themselves are broken.
+    fn drop_consequences(&mut self) {
+        let is_syntax =
+            |problem: &Problem| matches!(problem.cause, Cause::Syntax | Cause::BrokenHeader);
+        let broken: Vec<Place> = self
+            .list
+            .iter()
+            .filter(|problem| is_syntax(problem))
+            .map(|problem| problem.at.clone())
+            .collect();
+        if broken.is_empty() {
+            return;
+        }
+        let headers = self
+            .list
+            .iter()
+            .any(|problem| problem.cause == Cause::BrokenHeader);
+        let mut seen = Vec::new();
+        self.list.retain(|problem| {
+            if is_syntax(problem) {
+                // One line, one slip: the parser stumbles over the rest of the line as well.
+                let first = !seen.contains(&problem.at);
+                seen.push(problem.at.clone());
+                return first;
+            }
+            !headers && problem.cause == Cause::Wrong && !broken.contains(&problem.at)
+        });
     }
 }
 

@@ -110,7 +110,7 @@ impl<'d> Section<'d> {
             .entries
             .is_some_and(|entries| !entries.contains_key(key))
         {
-            let complaint = Complaint::new(format!("`{key}` is missing")).hint(hint);
+            let complaint = Complaint::missing(key).hint(hint);
             problems.add(&self.at, self.path.clone(), complaint);
         }
         self.read(problems, key, parse)

@@ -66,8 +66,7 @@ pub(super) fn read(
     let ramp = section.read(problems, "ramp", length());
     let hold = section.require(problems, "hold", STAGES_HINT, length())?;
     if clients.is_none() && !section.has("clients") {
-        let complaint =
-            Complaint::new("`clients` is missing").hint("write how many: clients = 200");
+        let complaint = Complaint::missing("clients").hint("write how many: clients = 200");
         problems.add(&section.at, "load", complaint);
         return None;
     }

@@ -3,23 +3,17 @@
 mod replayer;
 mod subscriber;
 
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::args::ChannelKind;
 use crate::clock;
-use crate::room::RawEvent;
-use crate::room::Rooms;
-use crate::store::Link;
-use crate::store::LinkError;
-use crate::store::script;
+use crate::room::{RawEvent, Rooms};
+use crate::store::{Link, LinkError, script};
 use crate::stream_id::StreamId;
 
 pub(crate) use replayer::replay;
-pub(crate) use subscriber::Pulse;
-pub(crate) use subscriber::subscribe;
+pub(crate) use subscriber::{Pulse, subscribe};
 
 /// The name of a conversation's history and of its pub/sub channel.
 pub(crate) fn key(conversation: &str) -> String {

@@ -8,8 +8,7 @@ use tokio::sync::mpsc;
 
 use super::key;
 use super::subscriber::Entry;
-use crate::room::Fetched;
-use crate::room::ReplayAsk;
+use crate::room::{Fetched, ReplayAsk};
 use crate::shared::Shared;
 use crate::store::LinkError;
 use crate::stream_id::StreamId;

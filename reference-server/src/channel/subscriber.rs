@@ -4,23 +4,15 @@
 //! and only then what was pushed meanwhile. An id that is not greater than the last is dropped by the room.
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use redis::AsyncConnectionConfig;
-use redis::PushInfo;
-use redis::PushKind;
-use redis::Value;
 use redis::aio::MultiplexedConnection;
-use tokio::sync::Notify;
-use tokio::sync::mpsc;
-use tokio::sync::oneshot;
+use redis::{AsyncConnectionConfig, PushInfo, PushKind, Value};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::key;
 use crate::room::RawEvent;
@@ -270,9 +262,10 @@ impl Session<'_> {
     }
 
     fn event(&self, conversation: &str, id: StreamId, text: &str) {
-        match RawEvent::parse(text) {
-            Some(event) => self.shared.rooms.deliver(conversation, id, &event),
-            None => tracing::debug!(conversation, "an event of no known form"),
+        if let Some(event) = RawEvent::parse(text) {
+            self.shared.rooms.deliver(conversation, id, &event);
+        } else {
+            tracing::debug!(conversation, "an event of no known form");
         }
     }
 }

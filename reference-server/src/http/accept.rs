@@ -4,34 +4,26 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
-use std::net::IpAddr;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::Request;
-use axum::http::StatusCode;
+use axum::http::{Request, StatusCode};
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use hyper_util::rt::TokioTimer;
-use socket2::Domain;
-use socket2::Protocol;
-use socket2::Socket;
-use socket2::Type;
-use tokio::net::TcpListener;
-use tokio::net::TcpStream;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use tower_service::Service as _;
 
-use super::error;
-use super::upgrade;
+use super::{error, upgrade};
 use crate::shared::Shared;
 use crate::socket;
 
@@ -43,6 +35,9 @@ const HTTP_CONNECTIONS: usize = 2048;
 const HEADER_BYTES: usize = 16 * 1024;
 /// Until accepting is tried again where the process has no file descriptor left.
 const NO_FILES_PAUSE: Duration = Duration::from_millis(50);
+/// How long a connection may idle between requests: longer than the usual clients keep one, so that it is the
+/// client that closes it and no request is lost to a close that crosses it.
+const KEEP_ALIVE: Duration = Duration::from_mins(2);
 /// Addresses whose rate is remembered.
 const ADDRESSES: usize = 65_536;
 
@@ -140,7 +135,9 @@ struct Upgraded {
 async fn serve(shared: &Arc<Shared>, stream: TcpStream, router: Router) -> Option<Upgraded> {
     let verdict: Arc<std::sync::Mutex<Cell<Option<upgrade::Verdict>>>> = Arc::default();
     let limit = shared.config.socket.handshake_timeout;
+    let asked = AtomicBool::new(false);
     let service = service_fn(|request: Request<Incoming>| {
+        asked.store(true, Ordering::Relaxed);
         let (shared, router, verdict) = (Arc::clone(shared), router.clone(), Arc::clone(&verdict));
         async move {
             let answered = tokio::time::timeout(limit, respond(&shared, request, router)).await;
@@ -155,12 +152,19 @@ async fn serve(shared: &Arc<Shared>, stream: TcpStream, router: Router) -> Optio
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(shared.config.socket.header_timeout)
+        .header_read_timeout(KEEP_ALIVE)
         .max_buf_size(HEADER_BYTES)
         .serve_connection(TokioIo::new(stream), service)
         .without_shutdown();
+    let dawdling = async {
+        tokio::time::sleep(shared.config.socket.header_timeout).await;
+        if asked.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+    };
     let parts = tokio::select! {
         parts = connection => parts.ok()?,
+        () = dawdling => return None,
         // An open keep-alive connection does not hold up the shutdown.
         () = shared.stopping.cancelled() => return None,
     };
@@ -170,7 +174,8 @@ async fn serve(shared: &Arc<Shared>, stream: TcpStream, router: Router) -> Optio
         .take()?;
     Some(Upgraded {
         stream: parts.io.into_inner(),
-        early: parts.read_buf,
+        // A copy: even an empty rest would keep the whole read buffer of the request alive.
+        early: bytes::Bytes::copy_from_slice(&parts.read_buf),
         verdict: decided,
     })
 }

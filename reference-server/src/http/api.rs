@@ -6,25 +6,17 @@ use std::time::Duration;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::HeaderMap;
-use axum::http::StatusCode;
-use axum::http::header;
-use axum::response::IntoResponse as _;
-use axum::response::Response;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::cookie;
-use super::error;
-use crate::clock;
+use super::{cookie, error};
 use crate::directory::User;
-use crate::jwt;
-use crate::jwt::Claims;
-use crate::jwt::Kind;
-use crate::secret;
+use crate::jwt::{Claims, Kind};
 use crate::shared::Shared;
-use crate::token;
 use crate::token::IssueError;
+use crate::{clock, jwt, secret, token};
 
 #[derive(Deserialize)]
 struct Login {

@@ -1,8 +1,7 @@
 //! Cookies, both ways. **Source:** RFC 6265.
 
-use axum::http::HeaderMap;
-use axum::http::HeaderValue;
 use axum::http::header::COOKIE;
+use axum::http::{HeaderMap, HeaderValue};
 
 /// The value of a request cookie.
 pub(super) fn get<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

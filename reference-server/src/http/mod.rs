@@ -6,8 +6,7 @@ mod cookie;
 mod operations;
 mod upgrade;
 
-pub(crate) use accept::accept;
-pub(crate) use accept::bind;
+pub(crate) use accept::{accept, bind};
 pub(crate) use operations::Health;
 
 use std::sync::Arc;
@@ -15,10 +14,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
-use axum::response::IntoResponse as _;
-use axum::response::Response;
-use axum::routing::get;
-use axum::routing::post;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
 
 use crate::shared::Shared;
 

@@ -6,28 +6,18 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::http::HeaderMap;
-use axum::http::HeaderValue;
-use axum::http::Method;
-use axum::http::Request;
-use axum::http::StatusCode;
-use axum::http::header;
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use axum::response::Response;
 use hyper::body::Incoming;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::cookie;
-use super::error;
+use super::{cookie, error};
 use crate::args::Refuse;
-use crate::clock;
-use crate::jwt;
 use crate::jwt::Kind;
 use crate::shared::Shared;
-use crate::socket::Opening;
-use crate::socket::Refused;
-use crate::socket::code;
-use crate::token;
+use crate::socket::{Opening, Refused, code};
 use crate::token::ConsumeError;
+use crate::{clock, jwt, token};
 
 /// What to do with the connection once the upgrade is answered.
 pub(super) type Verdict = Result<Opening, Refused>;

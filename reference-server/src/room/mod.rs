@@ -11,17 +11,11 @@ mod replay;
 mod state;
 mod task;
 
-use std::collections::BTreeSet;
-use std::collections::HashMap;
-use std::hash::BuildHasher as _;
-use std::hash::RandomState;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
+use std::collections::{BTreeSet, HashMap};
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::Notify;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use crate::defect::Defects;
 use crate::metrics::Metrics;
@@ -30,8 +24,7 @@ use crate::stream_id::StreamId;
 use crate::wire;
 
 pub(crate) use event::RawEvent;
-pub(crate) use replay::Fetched;
-pub(crate) use replay::ReplayAsk;
+pub(crate) use replay::{Fetched, ReplayAsk};
 pub(crate) use state::Room;
 pub(crate) use task::Silent;
 

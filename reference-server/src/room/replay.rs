@@ -8,8 +8,7 @@ use std::sync::Arc;
 
 use super::Rooms;
 use super::event::RawEvent;
-use super::state::Member;
-use super::state::Room;
+use super::state::{Member, Room};
 use crate::socket::Conn;
 use crate::stream_id::StreamId;
 

@@ -4,13 +4,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::event::RawEvent;
-use super::task::Stage;
-use super::task::Task;
+use super::task::{Stage, Task};
 use crate::clock;
 use crate::defect::Defects;
 use crate::frame::Frame;
-use crate::socket::Conn;
-use crate::socket::code;
+use crate::socket::{Conn, code};
 use crate::stream_id::StreamId;
 use crate::wire::Event;
 

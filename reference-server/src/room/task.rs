@@ -1,14 +1,12 @@
 //! What was asked in a room: from the question over the acknowledgement to the end of the answer.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::Rooms;
 use super::replay::What;
-use super::state::Room;
-use super::state::acknowledge;
+use super::state::{Room, acknowledge};
 use crate::clock;
 use crate::intake::Ask;
 use crate::socket::Conn;
@@ -135,6 +133,10 @@ impl Rooms {
         let same =
             |task: &&mut Task| id.is_some() && task.client_message_id == *id && task.user == user;
         if let Some(task) = room.tasks.iter_mut().find(same) {
+            // Whoever asks last hears of it first.
+            if task.stage == Stage::Asked {
+                task.owner = ask.conn.id;
+            }
             return task.id;
         }
         let task = Task {

@@ -5,23 +5,15 @@
 //! socket's own task writes it when the kernel has room.
 
 use std::io;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::AtomicU32;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
-use std::task::Context;
-use std::task::Poll;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 
 use futures_util::task::AtomicWaker;
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedWriteHalf;
 
-use super::outbox::Bounds;
-use super::outbox::Outbox;
+use super::outbox::{Bounds, Outbox};
 use super::session::Opening;
 use crate::clock;
 use crate::frame::Frame;
@@ -142,7 +134,7 @@ impl Conn {
     pub(super) fn tidy(&self, now_ms: u64) {
         let (expired, stuck) = {
             let mut outbox = self.lock();
-            if outbox.closing.is_some() || outbox.is_empty() {
+            if outbox.closing.is_some() || outbox.is_calm() {
                 return;
             }
             (
@@ -163,7 +155,7 @@ impl Conn {
         let (mut rest, mut started) = (frame.clone(), false);
         if outbox.is_empty() {
             match self.write.try_write(frame.bytes()) {
-                Ok(written) if written == frame.bytes().len() => return,
+                Ok(written) if written == frame.bytes().len() => return outbox.caught_up(),
                 Ok(written) => (rest, started) = (frame.rest(written), written > 0),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(_) => outbox.gone = true,

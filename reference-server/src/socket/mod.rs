@@ -9,11 +9,7 @@ mod sweeper;
 
 pub(crate) use conn::Conn;
 pub(crate) use registry::Registry;
-pub(crate) use session::Opening;
-pub(crate) use session::Refused;
-pub(crate) use session::pong;
-pub(crate) use session::refuse;
-pub(crate) use session::run;
+pub(crate) use session::{Opening, Refused, pong, refuse, run};
 pub(crate) use sweeper::sweep;
 
 /// The close codes this server sends or reports.

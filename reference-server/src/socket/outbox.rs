@@ -55,6 +55,7 @@ impl Outbox {
             self.started = true;
         }
         if self.is_empty() {
+            // The reader caught up; an outbox that is empty because everything expired is still full.
             self.full_since_ms = None;
             self.waiting.shrink_to(0);
         }
@@ -92,6 +93,16 @@ impl Outbox {
             dropped += 1;
             self.full_since_ms.get_or_insert(now_ms);
         }
+    }
+
+    /// Notes that the reader takes everything at once.
+    pub(super) fn caught_up(&mut self) {
+        self.full_since_ms = None;
+    }
+
+    /// Whether there is nothing to look after.
+    pub(super) fn is_calm(&self) -> bool {
+        self.is_empty() && self.full_since_ms.is_none()
     }
 
     /// Whether the reader has not caught up for as long as a frame may wait.

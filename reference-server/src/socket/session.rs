@@ -5,26 +5,22 @@ use std::io;
 use std::io::Read as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::Context;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite;
-use tungstenite::Message;
-use tungstenite::WebSocket;
-use tungstenite::protocol::Role;
-use tungstenite::protocol::WebSocketConfig;
+use tungstenite::protocol::{Role, WebSocketConfig};
+use tungstenite::{Message, WebSocket};
 
 use super::code;
 use super::conn::Conn;
 use super::outbox::Bounds;
 use super::stream::Stream;
 use crate::clock;
-use crate::intake::Ask;
+use crate::intake::{self, Ask};
 use crate::shared::Shared;
-use crate::wire::ClientFrame;
-use crate::wire::Event;
+use crate::wire::{ClientFrame, Event};
 
 /// Read at once; a chat message is a hundred bytes, and the buffer lives as long as the socket.
 const READ_BUFFER_BYTES: usize = 512;
@@ -258,11 +254,12 @@ fn take(shared: &Shared, conn: &Arc<Conn>, text: &str) {
             text,
             client_message_id,
         }) => {
-            shared.intake.offer(Ask {
+            let ask = Ask {
                 conn: Arc::clone(conn),
                 text,
                 client_message_id,
-            });
+            };
+            intake::take(shared, ask);
         }
         Err(refusal) => {
             shared.metrics.messages.refused.inc();

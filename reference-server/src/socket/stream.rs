@@ -4,18 +4,13 @@
 //! writes here) go through the outbox like every other frame.
 
 use std::io;
-use std::io::Read;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Context;
-use std::task::Poll;
-use std::task::Waker;
+use std::task::{Context, Poll, Waker};
 
-use bytes::Buf as _;
-use bytes::Bytes;
-use tokio::io::AsyncRead as _;
-use tokio::io::ReadBuf;
+use bytes::{Buf as _, Bytes};
+use tokio::io::{AsyncRead as _, ReadBuf};
 use tokio::net::tcp::OwnedReadHalf;
 
 use super::conn::Conn;
@@ -50,6 +45,9 @@ impl Read for Stream {
         if self.early.has_remaining() {
             let bytes = self.early.len().min(buffer.len());
             self.early.copy_to_slice(&mut buffer[..bytes]);
+            if self.early.is_empty() {
+                self.early = Bytes::new();
+            }
             return Ok(bytes);
         }
         let mut context = Context::from_waker(&self.waker);

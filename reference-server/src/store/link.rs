@@ -4,17 +4,13 @@
 //! otherwise within the response timeout. A watchdog PING notices what TCP does not (a black hole), so
 //! an outage is known after one ping interval and one timeout at the latest.
 
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus::IntCounter;
-use redis::AsyncConnectionConfig;
-use redis::FromRedisValue;
 use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, FromRedisValue};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 

@@ -3,8 +3,4 @@
 mod link;
 pub(crate) mod script;
 
-pub(crate) use link::CONNECT_TIMEOUT;
-pub(crate) use link::Link;
-pub(crate) use link::LinkError;
-pub(crate) use link::connect;
-pub(crate) use link::jittered;
+pub(crate) use link::{CONNECT_TIMEOUT, Link, LinkError, connect, jittered};

@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::Entry;
-use super::GROUP;
-use super::Job;
-use super::STREAM;
+use super::{Entry, GROUP, Job, STREAM};
 use crate::clock;
 use crate::shared::Shared;
 use crate::store::LinkError;

@@ -1,10 +1,8 @@
 //! The tasks a worker has in hand, by when each is due next. Pure: the time is told.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
-use std::collections::BinaryHeap;
-use std::time::Duration;
-use std::time::Instant;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::time::{Duration, Instant};
 
 use super::Job;
 use super::answer::Answer;

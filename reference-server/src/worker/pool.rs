@@ -1,21 +1,15 @@
 //! Answers thousands of tasks at once with one timer, and emits what is due together in one round trip.
 
 use std::sync::Arc;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use futures_util::FutureExt as _;
-use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::mpsc;
 
-use super::GROUP;
-use super::Job;
-use super::STREAM;
-use super::hand::Hand;
-use super::hand::Next;
-use super::hand::Pace;
+use super::hand::{Hand, Next, Pace};
+use super::{GROUP, Job, STREAM};
 use crate::shared::Shared;
 use crate::store::LinkError;
 use crate::stream_id::StreamId;

@@ -6,10 +6,7 @@ use redis::AsyncConnectionConfig;
 use redis::aio::MultiplexedConnection;
 use tokio::sync::mpsc;
 
-use super::Entry;
-use super::GROUP;
-use super::Job;
-use super::STREAM;
+use super::{Entry, GROUP, Job, STREAM};
 use crate::shared::Shared;
 use crate::store;
 

@@ -7,8 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::intake;
-use crate::intake::Answer;
-use crate::intake::NewTask;
+use crate::intake::{Answer, NewTask};
 use crate::room::Silent;
 use crate::shared::Shared;
 use crate::store::LinkError;

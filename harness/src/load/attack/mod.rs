@@ -6,6 +6,8 @@
 //! The end of a run: users leave by the plan's clock, each when its last message has its end, at
 //! the latest when the drain is over. goose's plan is over by then and waits for them.
 
+mod hush;
+
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -21,6 +23,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use self::hush::Hush;
 use super::job::Job;
 use super::lane::{LaneError, LaneHandle};
 use super::life::{Society, live};
@@ -84,6 +87,8 @@ pub(crate) enum AttackError {
     Lane(#[from] LaneError),
     #[error("no timer for the start of clients: {0}")]
     Timer(#[source] std::io::Error),
+    #[error("stdout cannot be set aside: {0}")]
+    Stdout(#[source] std::io::Error),
     #[error("the load generator did not end within {} s after the drain", STUCK_AFTER.as_secs())]
     Stuck,
 }
@@ -116,7 +121,6 @@ pub(crate) async fn run(
     if target.tls {
         return Err(AttackError::Tls);
     }
-    quiet_goose();
     let job = Arc::new(job(plan, target, &signals));
     if job.visits.is_empty() {
         return Ok(AttackOutcome {
@@ -148,33 +152,6 @@ pub(crate) async fn run(
         recording,
         goose: counts(&metrics?),
     })
-}
-
-/// Takes the interrupt signal before goose does, which would end the process with exit code 1 at
-/// the second one. To be called before any other handler of that signal is installed: those that
-/// come later are called, those that were there before are not.
-///
-/// # Errors
-///
-/// The system's, or that somebody has taken it already.
-pub(crate) fn claim_interrupts() -> Result<(), ctrlc::Error> {
-    ctrlc::set_handler(|| tracing::debug!("interrupted"))
-}
-
-/// Swallows what goose logs, if the program has no say about it: goose would install a logger of
-/// its own that writes to the terminal. What failed is in the result, by label.
-fn quiet_goose() {
-    struct Silence;
-    impl log::Log for Silence {
-        fn enabled(&self, _: &log::Metadata<'_>) -> bool {
-            false
-        }
-        fn log(&self, _: &log::Record<'_>) {}
-        fn flush(&self) {}
-    }
-    if log::set_logger(&Silence).is_err() {
-        tracing::trace!("the program has a logger of its own");
-    }
 }
 
 fn job(plan: &Plan, target: Target, signals: &Signals) -> Job {
@@ -251,6 +228,7 @@ async fn execute(
     job: &Job,
     society: &Society,
 ) -> Result<GooseMetrics, AttackError> {
+    let _hush = Hush::new().map_err(AttackError::Stdout)?;
     let mut attack = pin!(attack.execute());
     let limit = job.clock.until(job.end_us()) + STUCK_AFTER;
     if let Ok(result) = tokio::time::timeout(limit, &mut attack).await {

@@ -1,3 +1,5 @@
+//! When clients come and go, and what each of their visits sends.
+
 use super::*;
 use crate::plan::{
     Arrival, BehaviorShare, Conversation, Credential, Jitter, LoadStage, MessagePlan,

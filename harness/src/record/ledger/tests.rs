@@ -1,3 +1,5 @@
+//! What becomes of a message, case by case and at random.
+
 use super::*;
 use proptest::prelude::*;
 

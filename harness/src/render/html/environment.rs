@@ -89,7 +89,7 @@ pub(crate) fn again(result: &RunResult) -> Markup {
     let files = Format::DRAWN
         .into_iter()
         .filter(|&format| format != Format::Html)
-        .flat_map(|format| format.renderers())
+        .flat_map(Format::renderers)
         .map(|renderer| renderer.file());
     html! {
         div.card {

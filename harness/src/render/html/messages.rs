@@ -12,8 +12,19 @@ use crate::render::{format, words};
 use crate::result::{Delivery, Example, RunResult, Summary, Window};
 use crate::stage::Stage;
 
-/// Rows of the table of messages that went wrong.
+/// Messages that went wrong: shown at once, and in all.
+const EXAMPLES_FIRST: usize = 6;
 const EXAMPLES_MAX: usize = 50;
+const EXAMPLE_HEADS: [&str; 8] = [
+    "Message",
+    "What happened",
+    "Client",
+    "Intended",
+    "Sent",
+    "Acknowledged",
+    "Ended",
+    "Fault",
+];
 
 pub(crate) fn ledger(result: &RunResult) -> Markup {
     let mut rows: Vec<Vec<Cell>> = result.windows.iter().map(window).collect();
@@ -52,7 +63,7 @@ fn window(window: &Window) -> Vec<Cell> {
         format::rough_stamp(window.from_us),
         format::rough_stamp(window.to_us)
     );
-    let name = Cell::text(words::capital(&window.name)).note(html! { (span) });
+    let name = Cell::text(words::window(window)).note(html! { (span) });
     let complete = window.latency.get(Stage::Complete.name()).copied();
     row(name, window.delivery, complete)
 }
@@ -99,10 +110,18 @@ pub(crate) fn sessions(result: &RunResult) -> Markup {
                         ", p99 " (format::duration(reconnect.p99_us))
                     }
                 }
-                dt { "Connections failed" }
-                dd { (count(of.connects_failed)) " attempts did not reach " code { "connected" } }
-                dt { "Clients that gave up" }
-                dd { (count(of.failed)) ", " (count(of.failed_outside_faults)) " of them at a time no fault touched" }
+                @if of.connects_failed > 0 {
+                    dt { "Connections failed" }
+                    dd { (count(of.connects_failed)) " attempts did not reach " code { "connected" } }
+                }
+                dt { "Gave up" }
+                dd {
+                    @if of.failed == 0 {
+                        "no client"
+                    } @else {
+                        (count(of.failed)) " clients, " (count(of.failed_outside_faults)) " of them at a time no fault touched"
+                    }
+                }
                 @if !result.errors.is_empty() {
                     dt { "Errors" }
                     dd { (errors(result)) }
@@ -157,12 +176,7 @@ fn codes(result: &RunResult) -> Markup {
         }
     }
     let mut heads = vec!["Code".to_owned()];
-    heads.extend(
-        result
-            .windows
-            .iter()
-            .map(|window| words::capital(&format::harmless(&window.name))),
-    );
+    heads.extend(result.windows.iter().map(words::window));
     heads.push("All".to_owned());
     let absent: Vec<String> = words::CLOSE_CODES
         .into_iter()
@@ -181,36 +195,38 @@ fn codes(result: &RunResult) -> Markup {
     .markup()
 }
 
+/// The first few, and the others on demand.
 pub(crate) fn examples(result: &RunResult) -> Markup {
-    let all = result.examples.len();
-    let more = all.saturating_sub(EXAMPLES_MAX) as u64 + result.generator.examples_dropped;
-    Table {
-        caption: html! {
-            (words::plural(all.min(EXAMPLES_MAX), "message")) ", in the order of their intended send"
-            @if more > 0 { "; " (format::count(more)) " more are not shown" }
-            ". Times are seconds since load start."
-        },
-        class: "stack left",
-        heads: Table::heads(&[
-            "Message",
-            "What happened",
-            "Client",
-            "Intended",
-            "Sent",
-            "Acknowledged",
-            "Ended",
-            "Fault",
-        ]),
-        rows: result.examples.iter().take(EXAMPLES_MAX).map(example).collect(),
+    let all = &result.examples[..result.examples.len().min(EXAMPLES_MAX)];
+    let (first, others) = all.split_at(all.len().min(EXAMPLES_FIRST));
+    let dropped = (result.examples.len() - all.len()) as u64 + result.generator.examples_dropped;
+    let table = |caption: Markup, rows: &[Example]| {
+        Table {
+            caption,
+            class: "stack left",
+            heads: Table::heads(&EXAMPLE_HEADS),
+            rows: rows.iter().map(example).collect(),
+        }
+        .markup()
+    };
+    let caption = html! {
+        (words::plural(first.len(), "message")) " in the order of their intended send. Times are seconds since load start; the small figures count from the intended send."
+    };
+    html! {
+        (table(caption, first))
+        @if !others.is_empty() {
+            details {
+                summary { (others.len()) " more" @if dropped > 0 { ", and " (format::count(dropped)) " that were not kept" } }
+                (table(html! { "The next ones." }, others))
+            }
+        }
     }
-    .markup()
 }
 
 fn example(of: &Example) -> Vec<Cell> {
     let after = |us: Option<u64>| match us {
-        Some(us) => {
-            Cell::text(format::stamp(us)).note(html! { (format::delta(of.intended_us, us)) })
-        }
+        Some(us) => Cell::text(format::stamp(us))
+            .note(html! { "+" (format::duration(us.saturating_sub(of.intended_us))) }),
         None => Cell::text(format::NONE),
     };
     vec![

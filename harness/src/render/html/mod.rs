@@ -147,70 +147,71 @@ fn sections(result: &RunResult, charts: &Charts) -> Vec<Section> {
         short,
         body,
     };
+    let mut sections = run_sections(result, charts);
     let trust = one(
         "trust",
         "Can the numbers be trusted?",
         "Trust",
         trust::section(result, &charts.lateness),
     );
-    let mut sections = vec![one(
-        "expectations",
-        "Expectations",
-        "Expectations",
-        outcome::expectations(result),
-    )];
-    if !result.faults.is_empty() {
-        let body = outcome::faults(result);
-        sections.push(one("faults", "Faults", "Faults", body));
-    }
-    sections.push(one(
-        "time",
-        "Over time",
-        "Over time",
-        time::section(result, [&charts.response, &charts.open, &charts.closes]),
-    ));
-    sections.push(one(
-        "messages",
-        "What became of every message",
-        "Messages",
-        messages::ledger(result),
-    ));
-    sections.push(one(
-        "sessions",
-        "Sessions: how they ended and came back",
-        "Sessions",
-        messages::sessions(result),
-    ));
-    sections.push(one(
-        "distribution",
-        "Distribution",
-        "Distribution",
-        figure::pair(&charts.distribution, charts.stages.as_ref()),
-    ));
-    if !result.examples.is_empty() {
-        let body = messages::examples(result);
-        sections.push(one(
-            "examples",
-            "Messages that went wrong",
-            "Examples",
-            body,
-        ));
-    }
     let first = matches!(result.verdict.status, Status::Invalid);
     let place = if first { 0 } else { sections.len() };
     sections.insert(place, trust);
+    let environment = environment::section(result);
     sections.push(one(
         "environment",
         "Environment",
         "Environment",
-        environment::section(result),
+        environment,
     ));
-    sections.push(one(
-        "again",
-        "Run it again",
-        "Run it again",
-        environment::again(result),
-    ));
+    let again = environment::again(result);
+    sections.push(one("again", "Run it again", "Run it again", again));
+    sections
+}
+
+/// What the run showed.
+fn run_sections(result: &RunResult, charts: &Charts) -> Vec<Section> {
+    let time = [&charts.response, &charts.open, &charts.closes];
+    let mut sections = Vec::new();
+    let mut add = |id, title, short, body| {
+        sections.push(Section {
+            id,
+            title,
+            short,
+            body,
+        });
+    };
+    let expectations = outcome::expectations(result);
+    add("expectations", "Expectations", "Expectations", expectations);
+    if !result.faults.is_empty() {
+        add("faults", "Faults", "Faults", outcome::faults(result));
+    }
+    add(
+        "time",
+        "Over time",
+        "Over time",
+        time::section(result, time),
+    );
+    let ledger = messages::ledger(result);
+    add(
+        "messages",
+        "What became of every message",
+        "Messages",
+        ledger,
+    );
+    let ends = messages::sessions(result);
+    add(
+        "sessions",
+        "Sessions: how they ended and came back",
+        "Sessions",
+        ends,
+    );
+    let pair = figure::pair(&charts.distribution, charts.stages.as_ref());
+    add("distribution", "Distribution", "Distribution", pair);
+    if !result.examples.is_empty() {
+        let examples = messages::examples(result);
+        add("examples", "Messages that went wrong", "Examples", examples);
+    }
     sections
 }
 

@@ -6,8 +6,10 @@ use maud::{Markup, html};
 
 use super::prose::prose;
 use super::table::{Cell, Table};
-use crate::render::{format, terminal, view, words};
-use crate::result::{CheckStatus, ExpectationResult, FaultResult, RunResult};
+use crate::render::{append, format, terminal, view, words};
+use crate::result::{
+    CheckStatus, ExpectationResult, FaultResult, RunResult, bound_text, observed_text,
+};
 
 /// A bar ends at one and a half times the limit.
 const BAR_RATIO_MAX: f64 = 1.5;
@@ -24,7 +26,7 @@ pub(crate) fn expectations(result: &RunResult) -> Markup {
         words::plural(rows.len(), "expectation")
     );
     if open > 0 {
-        tally.push_str(&format!(", {open} could not be judged"));
+        append(&mut tally, format_args!(", {open} could not be judged"));
     }
     Table {
         caption: html! { (tally) ". The worst first." },
@@ -51,7 +53,7 @@ fn expectation(row: &ExpectationResult) -> Vec<Cell> {
     } else {
         what.note(prose(&row.finding))
     };
-    let observed = Cell::text(format::observed(row)).class(match row.status {
+    let observed = Cell::text(observed_text(row)).class(match row.status {
         CheckStatus::Broke => "bad",
         CheckStatus::Held | CheckStatus::Inconclusive => "",
     });
@@ -62,7 +64,7 @@ fn expectation(row: &ExpectationResult) -> Vec<Cell> {
         what,
         Cell::text(&row.when),
         observed,
-        Cell::text(format::bound(row.expectation.bound, row.unit)),
+        Cell::text(bound_text(row)),
         Cell::new(used(row)),
         Cell::new(if line == 0 {
             html! { (format::NONE) }
@@ -100,7 +102,7 @@ pub(crate) fn faults(result: &RunResult) -> Markup {
         caption: html! {
             (planned) " planned, " (confirmed) " confirmed by a probe. Times are seconds since load start; the small figures are the delay against the plan."
         },
-        class: "stack",
+        class: "stack faults",
         heads: Table::heads(&[
             "Fault",
             "Planned",

@@ -100,7 +100,7 @@ impl Table {
             @if place == 0 {
                 th role="rowheader" scope="row" class=[class] { (body) }
             } @else {
-                td role="cell" data-h=[self.heads.get(place)] class=[class] { (body) }
+                td role="cell" data-h=[self.heads.get(place)] class=[class] { div { (body) } }
             }
         }
     }

@@ -6,7 +6,10 @@ use maud::{Markup, html};
 
 use super::prose::{finding, prose};
 use crate::render::{format, words};
-use crate::result::RunResult;
+use crate::result::{RunResult, Status};
+
+/// Lines of a card.
+const LINES_MAX: usize = 6;
 
 /// The verdict in one sentence, then whether it can be trusted.
 pub(crate) fn banner(result: &RunResult) -> Markup {
@@ -23,7 +26,9 @@ pub(crate) fn banner(result: &RunResult) -> Markup {
             @if !verdict.also.is_empty() {
                 p { "Also: " (prose(&verdict.also.join("; "))) "." }
             }
-            p.trust { (finding(&verdict.trust)) }
+            @if verdict.status != Status::Invalid {
+                p.trust { (trust(&verdict.trust)) }
+            }
         }
     }
 }
@@ -34,7 +39,7 @@ pub(crate) fn facts(result: &RunResult) -> Markup {
     html! {
         ul.meta {
             li { b { (format::harmless(&run.title)) } }
-            li { (format::harmless(&run.started_at)) }
+            li { (started(&run.started_at)) }
             li { (format::duration(run.duration_us)) @if run.interrupted { ", interrupted" } }
             li { (format::count(result.clients.planned)) " clients" }
             li { "seed " (run.seed) }
@@ -67,6 +72,29 @@ pub(crate) fn cards(result: &RunResult) -> Markup {
     }
 }
 
+/// `2026-11-21 06:12:04 UTC`, as a person writes it.
+fn started(rfc3339: &str) -> String {
+    let text = format::harmless(rfc3339);
+    match text.strip_suffix('Z') {
+        Some(utc) => format!("{} UTC", utc.replacen('T', " ", 1)),
+        None => text,
+    }
+}
+
+/// The first word in bold: valid, or not.
+fn trust(text: &str) -> Markup {
+    match text.split_once(": ") {
+        Some((word, rest)) => html! { b { (prose(word)) ":" } " " (prose(rest)) },
+        None => prose(text),
+    }
+}
+
 fn list(lines: &[String]) -> Markup {
-    html! { ul { @for line in lines { li { (finding(line)) } } } }
+    let more = lines.len().saturating_sub(LINES_MAX);
+    html! {
+        ul {
+            @for line in lines.iter().take(LINES_MAX) { li { (finding(line)) } }
+            @if more > 0 { li.zero { "and " (more) " more, below" } }
+        }
+    }
 }

@@ -25,6 +25,10 @@ pub(crate) struct Axis {
 }
 
 const US_PER_S: f64 = 1e6;
+/// Ticks of any axis.
+const TICKS_MAX: u32 = 100;
+/// Ticks of a log axis of time.
+const LOG_TICKS_MAX: usize = 7;
 /// Steps between ticks of time, in seconds.
 const TIME_STEPS_S: [u32; 17] = [
     1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 43_200, 86_400,
@@ -43,7 +47,7 @@ impl Axis {
             .map_or(length_s / most, f64::from);
         let minutes = length_s >= MINUTES_FROM_S;
         let (unit_s, unit) = if minutes { (60.0, "min") } else { (1.0, "s") };
-        let places: Vec<f64> = (0..)
+        let places: Vec<f64> = (0..TICKS_MAX)
             .map(|place| f64::from(place) * step_s)
             .take_while(|&at| at <= length_s + 1e-9)
             .collect();
@@ -72,9 +76,13 @@ impl Axis {
         let high = LOG_STEPS_US.iter().find(|&&tick| tick >= most * 1.02);
         let low = low.copied().unwrap_or(1.0);
         let high = high.copied().unwrap_or(1e9).max(low * 9.0);
-        let ticks = LOG_STEPS_US
+        let shown = LOG_STEPS_US
             .into_iter()
-            .filter(|&us| us >= low && us <= high)
+            .filter(|&us| us >= low && us <= high);
+        // Over many decades the threes would crowd.
+        let sparse = shown.clone().count() > LOG_TICKS_MAX;
+        let ticks = shown
+            .filter(|us| !sparse || (us.log10().fract()).abs() < 1e-9)
             .map(|us| Tick {
                 at: us.log10(),
                 text: format::round_duration(us),
@@ -107,7 +115,7 @@ impl Axis {
 
     fn linear(step: f64, steps: f64, text: impl Fn(f64) -> String) -> Self {
         let high = step * steps;
-        let ticks = (0..)
+        let ticks = (0..TICKS_MAX)
             .map(|place| f64::from(place) * step)
             .take_while(|&at| at <= high + step / 2.0)
             .map(|at| Tick { at, text: text(at) });
@@ -238,7 +246,6 @@ mod tests {
         assert_eq!(
             texts(&Axis::time(60_000_000, 12)),
             "0 | 5 | 10 | 15 | 20 | 25 | 30 | 35 | 40 | 45 | 50 | 55 | 60 s"
-                .replace("5 | 10 | 15", "5 | 10 | 15")
         );
         assert_eq!(
             texts(&Axis::time(3_600_000_000, 6)),

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use plotters::style::RGBColor;
 
 use super::axis::{Axis, LOG_COUNT_FLOOR};
-use super::frame::{Drawn, Frame, Plot, bars, series};
+use super::draw::{Drawn, Plot, bars, series};
+use super::frame::Frame;
 use super::svg::Sheet;
 use super::{Chart, Key, Reading, ReadingUnit, Width, palette, response, spoken};
 use crate::render::{RenderError, format, words};

@@ -6,14 +6,16 @@
 use plotters::style::RGBColor;
 
 use super::axis::{Axis, rarity};
-use super::frame::{Frame, line, pen, series};
+use super::draw::{line, pen, series};
+use super::frame::Frame;
 use super::{Chart, Key, Reading, ReadingUnit, Width, palette, spoken};
-use crate::render::{RenderError, format, view};
+use crate::render::{RenderError, append, format, view};
 use crate::result::{Distribution, RunResult};
 
 const ID: &str = "distribution";
 /// Step of the cursor along the percentile axis.
 const READING_STEP: f64 = 0.05;
+const READINGS_MAX: u32 = 200;
 
 pub(crate) fn chart(result: &RunResult) -> Result<Chart, RenderError> {
     let curves = curves(result);
@@ -37,7 +39,7 @@ pub(crate) fn chart(result: &RunResult) -> Result<Chart, RenderError> {
             kind: "percentile",
             spoken: format!("Percentiles of complete. {}", spoken(&finding)),
             width: width.pick(540, 340),
-            height: width.pick(250, 210),
+            height: width.pick(330, 220),
             x: x.clone(),
             y: Axis::latency(least, most),
             x_name: "percentile (each step to the right is ten times rarer)",
@@ -125,7 +127,7 @@ fn reading(curve: &Curve<'_>, high: f64) -> Reading {
         let found = points.find(|point| rarity(point.quantile_ratio) >= x - 1e-9);
         found.map(|point| point.value_us)
     };
-    let places = (0..).map(|place| f64::from(place) * READING_STEP);
+    let places = (0..READINGS_MAX).map(|place| f64::from(place) * READING_STEP);
     Reading {
         name: curve.of.name.clone(),
         unit: ReadingUnit::Microseconds,
@@ -175,11 +177,14 @@ fn finding(result: &RunResult) -> String {
         .get("complete")
         .and_then(|stage| stage.response);
     if let Some(whole) = whole.filter(|_| place != "whole run") {
-        text.push_str(&format!(
-            " Over the whole run p99 {}, max {}.",
-            format::duration(whole.p99_us),
-            format::duration(whole.max_us)
-        ));
+        append(
+            &mut text,
+            format_args!(
+                " Over the whole run p99 {}, max {}.",
+                format::duration(whole.p99_us),
+                format::duration(whole.max_us)
+            ),
+        );
     }
     text
 }

@@ -4,7 +4,8 @@
 //! be invalid.
 
 use super::axis::Axis;
-use super::frame::{Frame, line, pen, series, steps};
+use super::draw::{line, pen, series, steps};
+use super::frame::Frame;
 use super::response::{fault_key, log};
 use super::{Chart, Key, Reading, ReadingUnit, Width, palette, spoken};
 use crate::render::{RenderError, format};

@@ -8,6 +8,7 @@
 mod axis;
 mod closes;
 mod distribution;
+mod draw;
 mod frame;
 mod label;
 mod lateness;

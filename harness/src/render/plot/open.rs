@@ -3,9 +3,10 @@
 //! **In:** `series.open`. **Out:** an area on a linear axis.
 
 use super::axis::Axis;
-use super::frame::{Frame, area, pen, series};
+use super::draw::{area, pen, series};
+use super::frame::Frame;
 use super::{Chart, Key, Reading, ReadingUnit, Width, palette, response, spoken};
-use crate::render::{RenderError, format, terminal};
+use crate::render::{RenderError, append, format, terminal};
 use crate::result::RunResult;
 
 const ID: &str = "open";
@@ -81,12 +82,18 @@ fn finding(result: &RunResult) -> String {
     } else {
         let codes = terminal::cut_codes(result);
         let cut = format::count(clients.cut);
-        text.push_str(&format!(" {cut} sessions were cut ({codes})."));
+        append(
+            &mut text,
+            format_args!(" {cut} sessions were cut ({codes})."),
+        );
     }
     match clients.failed {
         0 => {}
         1 => text.push_str(" One client gave up."),
-        failed => text.push_str(&format!(" {} clients gave up.", format::count(failed))),
+        failed => append(
+            &mut text,
+            format_args!(" {} clients gave up.", format::count(failed)),
+        ),
     }
     text
 }

@@ -3,7 +3,8 @@
 //! **In:** `series.complete_*`, the faults and the limits on `complete`. **Out:** the main chart.
 
 use super::axis::Axis;
-use super::frame::{Drawn, Frame, Mark, Plot, line, pen, series, steps};
+use super::draw::{Drawn, Plot, line, pen, series, steps};
+use super::frame::{Frame, Mark};
 use super::label::Side;
 use super::svg::Sheet;
 use super::{Chart, Key, Reading, ReadingUnit, Width, palette, spoken};

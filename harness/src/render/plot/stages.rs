@@ -10,10 +10,10 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, IntoFont, TRANSPARENT};
 
 use super::axis::Axis;
-use super::frame::{font, pen};
+use super::draw::{font, pen};
 use super::svg::{Sheet, Svg, UNITS_PER_PX, escape};
 use super::{Chart, Key, Width, palette};
-use crate::render::{RenderError, format, view, words};
+use crate::render::{RenderError, append, format, view};
 use crate::result::{RunResult, Summary, Window};
 use crate::stage::Stage;
 
@@ -60,7 +60,10 @@ pub(crate) fn chart(result: &RunResult) -> Result<Option<Chart>, RenderError> {
         for group in &groups {
             let picture = picture(group, width)
                 .map_err(|problem| RenderError::Chart { chart: ID, problem })?;
-            markup.push_str(&format!("<h4>{}</h4>\n{picture}", group.head));
+            append(
+                &mut markup,
+                format_args!("<h4>{}</h4>\n{picture}", group.head),
+            );
         }
         Ok(markup)
     };
@@ -73,8 +76,8 @@ pub(crate) fn chart(result: &RunResult) -> Result<Option<Chart>, RenderError> {
         id: ID,
         title: "Where the time goes".to_owned(),
         finding: format!(
-            "{}. The figures are p50 · p99 of the stage from the intended start; percentiles of stages do not add up to the percentile of the whole.",
-            words::capital(&window.name)
+            "In the window `{}`. The figures are p50 · p99 of the stage from the intended start; percentiles of stages do not add up to the percentile of the whole.",
+            format::harmless(&window.name)
         ),
         keys: vec![key("median step", "f-c1"), key("to p99", "k-c2")],
         readings: Vec::new(),
@@ -204,7 +207,7 @@ fn picture(group: &Group, width: Width) -> Result<String, String> {
 
 type PlotError = plotters::drawing::DrawingAreaErrorKind<palette::UnknownColor>;
 
-fn draw_row(plot: &mut super::frame::Plot<'_>, row: &Row, top: f64) -> Result<(), PlotError> {
+fn draw_row(plot: &mut super::draw::Plot<'_>, row: &Row, top: f64) -> Result<(), PlotError> {
     let (from, p50, p99) = (
         row.from_us as f64,
         row.of.p50_us as f64,

@@ -5,7 +5,7 @@
 
 use super::Chart;
 use super::svg::escape;
-use crate::render::format;
+use crate::render::{append, format};
 use crate::result::Run;
 
 const STYLE: &str = include_str!("standalone.css");
@@ -67,12 +67,15 @@ fn legend(chart: &Chart, width: i32) -> String {
         } else {
             "m0 -4h20"
         };
-        markup.push_str(&format!(
-            "<path class=\"{}\" stroke-width=\"2\" d=\"M{left:.1} 22{shape}\"/><text class=\"f-text\" x=\"{:.1}\" y=\"22\" font-size=\"11\">{}</text>\n",
-            key.class,
-            left + 25.0,
-            escape(&key.text)
-        ));
+        append(
+            &mut markup,
+            format_args!(
+                "<path class=\"{}\" stroke-width=\"2\" d=\"M{left:.1} 22{shape}\"/><text class=\"f-text\" x=\"{:.1}\" y=\"22\" font-size=\"11\">{}</text>\n",
+                key.class,
+                left + 25.0,
+                escape(&key.text)
+            ),
+        );
         right = left - 14.0;
     }
     markup

@@ -218,7 +218,7 @@ fn statistic_name(statistic: Statistic) -> &'static str {
 }
 
 /// The quantity, as scenarios and reports write it.
-pub(in super::super) fn quantity_name(quantity: Quantity) -> String {
+pub(crate) fn quantity_name(quantity: Quantity) -> String {
     match quantity {
         Quantity::Latency {
             stage,
@@ -263,7 +263,7 @@ fn when_text(result: &RunResult, expectation: &Expectation) -> String {
 }
 
 /// How an observation is written.
-pub(in super::super) fn observed_text(result: &ExpectationResult) -> String {
+pub(crate) fn observed_text(result: &ExpectationResult) -> String {
     let number = |value: f64| match result.unit {
         Unit::Microseconds => format::duration(crate::units::rounded(value)),
         Unit::Messages | Unit::Sockets | Unit::Clients => {
@@ -277,15 +277,20 @@ pub(in super::super) fn observed_text(result: &ExpectationResult) -> String {
     }
 }
 
-/// The limit with its comparison: `< 500ms`, `= 0`.
-pub(in super::super) fn bound_text(expectation: &Expectation) -> String {
-    let sign = match expectation.bound.comparison {
+/// The limit with its comparison: `< 500 ms`, `= 0`.
+pub(crate) fn bound_text(result: &ExpectationResult) -> String {
+    let bound = result.expectation.bound;
+    let sign = match bound.comparison {
         Comparison::Under => "<",
         Comparison::AtMost => "≤",
         Comparison::Equals => "=",
         Comparison::AtLeast => "≥",
     };
-    format!("{sign} {}", expectation.bound_text)
+    let value = match result.unit {
+        Unit::Microseconds => format::round_duration(bound.value),
+        Unit::Messages | Unit::Sockets | Unit::Clients => format::count_f64(bound.value),
+    };
+    format!("{sign}{}{value}", format::NBSP)
 }
 
 fn finding(expectation: &Expectation, seen: &Observation, status: CheckStatus) -> String {

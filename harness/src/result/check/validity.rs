@@ -62,7 +62,7 @@ fn planned_sends(result: &RunResult) -> CheckResult {
     let ratio = ratio(accounted, generator.planned_sends);
     valid(
         "planned messages sent",
-        ratio >= SENT_RATIO_MIN || result.run.interrupted,
+        ratio >= SENT_RATIO_MIN || ended_early(result),
         format!(
             "{} of {}",
             format::count(accounted),
@@ -71,6 +71,11 @@ fn planned_sends(result: &RunResult) -> CheckResult {
         "≥ 99.5 %".to_owned(),
         "the offered load was the planned load",
     )
+}
+
+/// Stopped before its plan was through, by whom ever.
+fn ended_early(result: &RunResult) -> bool {
+    result.run.interrupted || result.run.aborted.is_some()
 }
 
 fn ratio(part: u64, whole: u64) -> f64 {
@@ -82,7 +87,7 @@ fn ratio(part: u64, whole: u64) -> f64 {
 }
 
 /// A tenth of the tightest latency expected.
-fn lateness_bound_us(result: &RunResult) -> u64 {
+pub(in super::super) fn lateness_bound_us(result: &RunResult) -> u64 {
     let latencies = result
         .plan
         .expect
@@ -182,7 +187,7 @@ fn faults_confirmed(result: &RunResult) -> CheckResult {
     );
     valid(
         "faults confirmed",
-        missing.is_none() || result.run.interrupted,
+        missing.is_none() || ended_early(result),
         format!("{count} of {}", result.faults.len()),
         "all".to_owned(),
         &finding,

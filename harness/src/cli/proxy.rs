@@ -1,0 +1,59 @@
+//! This module is `harness proxy`: the fault proxy on its own, with Toxiproxy's API.
+
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener};
+
+use clap::Args;
+use fault_proxy::server::{ServerConfig, serve};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::failure::{Exit, Failure};
+use crate::environment::raise_file_limit;
+
+#[derive(Args, Debug)]
+pub(super) struct ProxyArgs {
+    /// Address of the API; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8474")]
+    listen: SocketAddr,
+    /// Decides jitter and which connections a toxic with a toxicity below 1 affects
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+}
+
+/// Serves until SIGINT or SIGTERM.
+pub(super) fn run(args: &ProxyArgs, out: &mut impl Write) -> Result<Exit, Failure> {
+    let environment = |fact: String| Failure::new(Exit::Environment, fact);
+    let listen = args.listen;
+    let bound = TcpListener::bind(listen)
+        .and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
+    let listener = bound.map_err(|error| {
+        environment(format!("--listen {listen}: {error}"))
+            .hint("is a Toxiproxy running there already? port 0 takes a free port")
+    })?;
+    raise_file_limit().map_err(|error| environment(error.to_string()))?;
+    let runtime = tokio::runtime::Runtime::new()
+        .map_err(|error| environment(format!("the runtime did not start: {error}")))?;
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::from_std(listener)
+            .map_err(|error| environment(error.to_string()))?;
+        let stop = CancellationToken::new();
+        let no_signals = |error| environment(format!("signals cannot be caught: {error}"));
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
+        let address = listener.local_addr()?;
+        writeln!(out, "listening on http://{address}")?;
+        out.flush()?;
+        let told = async {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            stop.cancel();
+        };
+        let config = ServerConfig { seed: args.seed };
+        let (served, ()) = tokio::join!(serve(listener, config, stop.clone()), told);
+        served.map_err(|error| environment(error.to_string()))?;
+        Ok(Exit::Pass)
+    })
+}

@@ -1,0 +1,68 @@
+//! This module writes what a run leaves behind.
+//!
+//! **In:** a finished run and its folder. **Out:** `result.json` first, then everything drawn from
+//! it, the latency log and the plan.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::failure::Failure;
+use super::report::draw;
+use crate::plan::print;
+use crate::record::histogram::SparseHistogram;
+use crate::record::recording::Recording;
+use crate::render::{Format, hlog};
+use crate::result::store::RunDir;
+use crate::run::Finished;
+use crate::stage::Stage;
+
+/// Writes every file of a run.
+pub(super) fn all(finished: &Finished, folder: &RunDir) -> Result<(), Failure> {
+    let result = &finished.result;
+    draw(result, folder, &[Format::Json])?;
+    draw(result, folder, &Format::DRAWN)?;
+    folder.write("plan.toml", print::to_toml(&result.plan).as_bytes())?;
+    let by_interval = by_interval(&finished.facts.recording);
+    let length_us = result.plan.interval_us;
+    let intervals = by_interval
+        .iter()
+        .map(|((interval, stage), histogram)| hlog::Interval {
+            start_us: u64::from(*interval) * length_us,
+            length_us,
+            stage: *stage,
+            histogram,
+        });
+    let mut log = Vec::new();
+    hlog::write(
+        intervals,
+        Duration::from_nanos(finished.started_wall_ns),
+        &mut log,
+    )?;
+    folder.write(hlog::FILE, &log)?;
+    Ok(())
+}
+
+/// Response times by interval of the intended start; messages of all faults together.
+fn by_interval(recording: &Recording) -> BTreeMap<(u32, Stage), SparseHistogram> {
+    let mut all: BTreeMap<(u32, Stage), SparseHistogram> = BTreeMap::new();
+    for (key, cell) in &recording.cells {
+        let stages = [
+            (Stage::TaskQueued, &cell.task_queued),
+            (Stage::FirstChunk, &cell.first_chunk),
+            (Stage::Complete, &cell.complete),
+            (Stage::Broadcast, &cell.broadcast),
+        ];
+        for (stage, histogram) in stages {
+            all.entry((key.interval, stage))
+                .or_default()
+                .merge(histogram);
+        }
+    }
+    for (&interval, sessions) in &recording.sessions {
+        for stage in Stage::ALL {
+            let histogram = &sessions.response[stage.index()];
+            all.entry((interval, stage)).or_default().merge(histogram);
+        }
+    }
+    all
+}

@@ -1,0 +1,50 @@
+//! This module decides how this process speaks to its terminal.
+//!
+//! **In:** the streams and the environment variables `NO_COLOR`, `TERM`, `LC_ALL`, `LC_CTYPE` and
+//! `LANG`. **Out:** whether to color, and which live view there is.
+
+use std::io::IsTerminal as _;
+
+use crate::live::{Glyphs, View};
+use crate::render::terminal::Color;
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// A terminal that understands nothing but text, or says so by leaving `TERM` out.
+fn dumb() -> bool {
+    variable("TERM").is_none_or(|term| term == "dumb")
+}
+
+/// Whether stdout takes color.
+pub(super) fn color() -> Color {
+    if std::io::stdout().is_terminal() && !dumb() && variable("NO_COLOR").is_none() {
+        Color::Ansi
+    } else {
+        Color::None
+    }
+}
+
+/// How a run under way is shown on stderr.
+pub(super) fn view(quiet: bool) -> View {
+    if quiet {
+        View::Quiet
+    } else if std::io::stderr().is_terminal() && !dumb() {
+        View::Block(glyphs())
+    } else {
+        View::Lines
+    }
+}
+
+/// The first of these that is set names the character set.
+fn glyphs() -> Glyphs {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .into_iter()
+        .find_map(variable);
+    let utf8 = locale.is_some_and(|locale| {
+        let locale = locale.to_ascii_lowercase();
+        locale.contains("utf-8") || locale.contains("utf8")
+    });
+    if utf8 { Glyphs::Blocks } else { Glyphs::Ascii }
+}

@@ -1,0 +1,245 @@
+//! This module names everything that can keep an environment from starting, with a hint each.
+
+use std::env::VarError;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use fault_proxy::client::ClientError;
+
+/// Why the environment did not start. The process exits with 3 for all of them except
+/// [`EnvironmentError::Cancelled`], which is an interruption (130).
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EnvironmentError {
+    /// The caller's cancellation arrived while something was being started.
+    #[error("interrupted while the environment was starting; what had been started is stopped")]
+    Cancelled,
+
+    // ---- what this machine has ----
+    #[error("the operating system's random source /dev/urandom cannot be read: {0}")]
+    Random(#[source] io::Error),
+    #[error("{}: cannot be read: {source}", path.display())]
+    SystemFile {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("--out {}: the directory cannot be written: {source}", path.display())]
+    OutNotWritable {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error(
+        "{clients} clients need {needed} open files per process; this process may open {limit}"
+    )]
+    TooFewFiles {
+        clients: u32,
+        needed: u64,
+        limit: u64,
+    },
+    #[error(
+        "{clients} clients need {needed} local ports to one address; this system has {available}"
+    )]
+    TooFewPorts {
+        clients: u32,
+        needed: u64,
+        available: u64,
+    },
+    #[error(
+        "{clients} clients need about {needed_mib} MiB of memory; {available_mib} MiB are free"
+    )]
+    TooLittleMemory {
+        clients: u32,
+        needed_mib: u64,
+        available_mib: u64,
+    },
+    #[error("no free port of 127.0.0.1 found in {tried} tries: {source}")]
+    NoFreePort {
+        tried: u32,
+        #[source]
+        source: io::Error,
+    },
+
+    // ---- binaries ----
+    #[error("Redis is not installed: neither `redis-server` nor `valkey-server` is in PATH")]
+    RedisMissing { install: String },
+    #[error("{origin}: {} is not a program that can be run", path.display())]
+    NotExecutable {
+        /// `REDIS_SERVER`, `--server` or `HARNESS_SERVER`.
+        origin: &'static str,
+        path: PathBuf,
+    },
+    #[error("the server program `reference-server` was not found; looked at {looked_at}")]
+    ServerMissing { looked_at: String },
+
+    // ---- the plan against this environment ----
+    #[error("{place}: `${{env:` is not closed by `}}`")]
+    SecretName { place: &'static str },
+    #[error("{place}: the environment variable {name} cannot be used: {source}")]
+    SecretMissing {
+        place: &'static str,
+        name: String,
+        #[source]
+        source: VarError,
+    },
+    #[error("{place}: `{url}` is not an address: {reason}")]
+    BadAddress {
+        place: &'static str,
+        url: String,
+        reason: String,
+    },
+    #[error("{place}: the name {host} cannot be resolved: {source}")]
+    Unresolved {
+        place: &'static str,
+        host: String,
+        #[source]
+        source: io::Error,
+    },
+    #[error("{place}: {host} is {address}, which is not this machine")]
+    NotLoopback {
+        place: &'static str,
+        host: String,
+        address: std::net::IpAddr,
+    },
+    #[error("fault {fault}: {place} {host} is not this machine, and faults there are not allowed")]
+    FaultsNotAllowed {
+        fault: String,
+        place: &'static str,
+        host: String,
+    },
+    #[error("fault {fault} (line {line}): {reason}")]
+    FaultImpossible {
+        fault: String,
+        line: u32,
+        reason: &'static str,
+    },
+    #[error("environment.server.instances: {instances} asked for; this version starts 1")]
+    Instances { instances: u16 },
+    #[error("environment.redis: the reference server needs a Redis, and the plan has none")]
+    ServerWithoutRedis,
+
+    // ---- starting and attaching ----
+    #[error("the janitor process did not start: {reason}")]
+    Janitor { reason: String },
+    #[error("{what} could not be started: {reason}")]
+    Spawn { what: &'static str, reason: String },
+    #[error("{}: {source}", path.display())]
+    PrivateFile {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("{what} ended before it was ready; its log {} ends: {tail}", log.display())]
+    Ended {
+        what: &'static str,
+        log: PathBuf,
+        tail: String,
+    },
+    #[error("{what} was not ready after {waited:?}; last answer: {last}")]
+    NotReady {
+        what: &'static str,
+        waited: Duration,
+        last: String,
+    },
+    #[error("{place}: {address} refuses connections")]
+    Refused {
+        place: &'static str,
+        address: String,
+    },
+    #[error("{place}: {address} cannot be reached: {reason}")]
+    Unreachable {
+        place: &'static str,
+        address: String,
+        reason: String,
+    },
+    #[error("{place}: Redis at {address} does not accept the password: {answer}")]
+    WrongPassword {
+        place: &'static str,
+        address: String,
+        answer: String,
+    },
+    #[error("{place}: {address} does not answer as Redis does: {answer}")]
+    NotRedis {
+        place: &'static str,
+        address: String,
+        answer: String,
+    },
+    #[error("{what} (pid {pid}): {reason}")]
+    Control {
+        what: &'static str,
+        pid: i32,
+        reason: String,
+    },
+    #[error("the fault proxy could not be set up: {0}")]
+    Proxy(#[from] ClientError),
+    #[error("the fault proxy could not listen on {address}: {source}")]
+    ProxyListen {
+        address: String,
+        #[source]
+        source: io::Error,
+    },
+    #[error("the HTTP client could not be set up: {0}")]
+    Http(#[source] reqwest::Error),
+    #[error("lease {}: {reason}", path.display())]
+    Lease { path: PathBuf, reason: String },
+}
+
+impl EnvironmentError {
+    /// What the user can do about it, in one line.
+    pub(crate) fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::OutNotWritable { .. } => "choose another directory with --out",
+            Self::TooFewFiles { .. } => {
+                "raise the limit (`ulimit -Hn`, or LimitNOFILE= of the service), or ask for fewer --clients"
+            }
+            Self::TooFewPorts { .. } => {
+                "widen /proc/sys/net/ipv4/ip_local_port_range, or ask for fewer --clients"
+            }
+            Self::TooLittleMemory { .. } => "ask for fewer --clients, or free memory",
+            Self::RedisMissing { install } => {
+                return Some(format!(
+                    "install it with `{install}`, or set REDIS_SERVER=/path/to/redis-server"
+                ));
+            }
+            Self::NotExecutable { .. } => "give the path of an executable file",
+            Self::ServerMissing { .. } => {
+                "build it with `cargo build -p reference-server`, or name it with --server PATH"
+            }
+            Self::SecretName { .. } => "write `${env:NAME}`",
+            Self::SecretMissing { .. } => "export the variable before starting the run",
+            Self::BadAddress { .. } => {
+                "write it like ws://127.0.0.1:8000 or redis://:PASSWORD@127.0.0.1:6379"
+            }
+            Self::NotLoopback { .. } => {
+                "a load test can bring a service down: name the host with --allow-host HOST if it is yours"
+            }
+            Self::FaultsNotAllowed { .. } => "add --allow-faults if you may break that system",
+            Self::ServerWithoutRedis => "leave `redis` at \"private\", or give a redis:// URL",
+            Self::Instances { .. } => "write `instances = 1`",
+            Self::Refused { .. } => "is it running, and is this the right port?",
+            Self::WrongPassword { .. } => {
+                "put the right password into the URL: redis://:PASSWORD@host:port"
+            }
+            Self::NotRedis { .. } => "is this the port of another service?",
+            Self::Lease { .. } => "`harness recover` cleans up after killed runs",
+            Self::FaultImpossible { .. }
+            | Self::Cancelled
+            | Self::Random(_)
+            | Self::SystemFile { .. }
+            | Self::NoFreePort { .. }
+            | Self::Unresolved { .. }
+            | Self::Janitor { .. }
+            | Self::Spawn { .. }
+            | Self::PrivateFile { .. }
+            | Self::Ended { .. }
+            | Self::Control { .. }
+            | Self::NotReady { .. }
+            | Self::Unreachable { .. }
+            | Self::Proxy(_)
+            | Self::ProxyListen { .. }
+            | Self::Http(_) => return None,
+        };
+        Some(hint.to_owned())
+    }
+}

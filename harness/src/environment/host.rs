@@ -1,0 +1,188 @@
+//! This module finds out whose machine an address is on, and keeps the load at home.
+//!
+//! **In:** addresses a user typed. **Out:** [`Place`]: the same, parsed and resolved, once every
+//! address behind the name is this machine or the host is allowed by name.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use reqwest::Url;
+
+use super::error::EnvironmentError;
+
+const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// An address as typed, taken apart and resolved.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    /// The plan's field or the flag, for messages: `--target`.
+    pub place: &'static str,
+    pub url: Url,
+    pub host: String,
+    pub port: u16,
+    pub addresses: Vec<SocketAddr>,
+}
+
+impl Place {
+    /// Parses and resolves; `ports` are the schemes accepted here with their usual ports.
+    pub(super) async fn find(
+        place: &'static str,
+        text: &str,
+        ports: &[(&str, u16)],
+    ) -> Result<Self, EnvironmentError> {
+        let (url, host, port) = parse(place, text, ports)?;
+        let name = host.clone();
+        let unresolved = |source| EnvironmentError::Unresolved {
+            place,
+            host: name.clone(),
+            source,
+        };
+        let lookup = tokio::net::lookup_host((host.as_str(), port));
+        let addresses: Vec<SocketAddr> = tokio::time::timeout(RESOLVE_TIMEOUT, lookup)
+            .await
+            .map_err(|elapsed| unresolved(elapsed.into()))?
+            .map_err(unresolved)?
+            .collect();
+        if addresses.is_empty() {
+            return Err(unresolved(std::io::ErrorKind::NotFound.into()));
+        }
+        Ok(Self {
+            place,
+            url,
+            host,
+            port,
+            addresses,
+        })
+    }
+
+    /// Every address behind the name is this machine's loopback.
+    pub(super) fn is_loopback(&self) -> bool {
+        self.foreign().is_none()
+    }
+
+    fn foreign(&self) -> Option<IpAddr> {
+        let mut addresses = self.addresses.iter().map(SocketAddr::ip);
+        addresses.find(|address| !address.to_canonical().is_loopback())
+    }
+
+    /// # Errors
+    ///
+    /// [`EnvironmentError::NotLoopback`] unless the host is this machine or in `allowed`.
+    pub(super) fn guard(&self, allowed: &[String]) -> Result<(), EnvironmentError> {
+        let with_port = self.host_and_port();
+        let named = allowed
+            .iter()
+            .any(|name| name.eq_ignore_ascii_case(&self.host) || *name == with_port);
+        match self.foreign() {
+            Some(address) if !named => Err(EnvironmentError::NotLoopback {
+                place: self.place,
+                host: self.host.clone(),
+                address,
+            }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// The first address, IPv4 before IPv6.
+    pub(super) fn address(&self) -> SocketAddr {
+        let v4 = self.addresses.iter().find(|address| address.is_ipv4());
+        // `find` made sure that there is one.
+        v4.or_else(|| self.addresses.first())
+            .copied()
+            .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], self.port)))
+    }
+
+    /// `host:port`, an IPv6 address in brackets.
+    pub(super) fn host_and_port(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+}
+
+fn parse(
+    place: &'static str,
+    text: &str,
+    ports: &[(&str, u16)],
+) -> Result<(Url, String, u16), EnvironmentError> {
+    // A URL may hold a password: the message shows it without.
+    let bad = |reason: String| EnvironmentError::BadAddress {
+        place,
+        url: redact(text),
+        reason,
+    };
+    let url = Url::parse(text).map_err(|error| bad(error.to_string()))?;
+    let Some((_, usual)) = ports.iter().find(|(scheme, _)| *scheme == url.scheme()) else {
+        let known: Vec<&str> = ports.iter().map(|(scheme, _)| *scheme).collect();
+        return Err(bad(format!(
+            "it must start with {}",
+            known.join(":// or ") + "://"
+        )));
+    };
+    let host = url
+        .host_str()
+        .ok_or_else(|| bad("it names no host".to_owned()))?
+        .trim_matches(['[', ']'])
+        .to_owned();
+    let port = url.port().unwrap_or(*usual);
+    Ok((url, host, port))
+}
+
+/// The address without what stands before an `@`.
+pub(super) fn redact(text: &str) -> String {
+    match (text.split_once("://"), text.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://***@{rest}"),
+        (None, Some((_, rest))) => format!("***@{rest}"),
+        (_, None) => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HTTP: &[(&str, u16)] = &[("ws", 80), ("http", 80)];
+
+    #[tokio::test]
+    async fn a_host_elsewhere_needs_to_be_allowed_by_name() {
+        let place = Place::find("--target", "ws://192.0.2.7:8000", HTTP)
+            .await
+            .unwrap();
+        let refusal = place.guard(&[]).unwrap_err();
+        assert!(refusal.hint().unwrap().contains("--allow-host"));
+        assert!(place.guard(&["192.0.2.8".to_owned()]).is_err());
+        assert!(place.guard(&["192.0.2.7".to_owned()]).is_ok());
+        assert!(place.guard(&["192.0.2.7:8000".to_owned()]).is_ok());
+    }
+
+    #[tokio::test]
+    async fn this_machine_needs_no_permission() {
+        for text in [
+            "ws://127.0.0.9:8000",
+            "http://[::1]",
+            "ws://[::ffff:127.0.0.1]:1",
+        ] {
+            let place = Place::find("--target", text, HTTP).await.unwrap();
+            assert!(place.guard(&[]).is_ok(), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_wrong_scheme_is_named_with_the_right_ones() {
+        let problem = Place::find("--target", "ftp://127.0.0.1", HTTP)
+            .await
+            .unwrap_err();
+        assert!(
+            problem.to_string().contains("ws:// or http://"),
+            "{problem}"
+        );
+    }
+
+    #[test]
+    fn a_password_in_an_address_is_not_shown() {
+        assert_eq!(redact("redis://:pw@h:1/2"), "redis://***@h:1/2");
+        assert_eq!(redact("redis://h:1"), "redis://h:1");
+    }
+}

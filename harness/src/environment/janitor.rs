@@ -1,0 +1,291 @@
+//! This module outlives a killed harness just long enough to clean up after it.
+//!
+//! **In:** requests of the harness over a socket (one JSON text per line). **Out:** children,
+//! replies, a lease; and once the socket closes, nothing at all is left.
+//!
+//! The janitor is a process of its own, started before anything else, and it is the *parent* of
+//! every process of a run: the harness asks, the janitor spawns. So there is no moment at which a
+//! process exists that the janitor does not know: it writes the process into the lease before it
+//! reads another line, and an end of the socket, however the harness ended, is only another line.
+//! A harness killed half-way through a request leaves half a line, which is ignored.
+//!
+//! It sits in a session of its own, so neither the terminal's Ctrl-C nor a signal to the harness's
+//! process group reaches it or its children, and it catches SIGINT, SIGTERM and SIGHUP (caught, not
+//! ignored or blocked: children start with all three at their default).
+//!
+//! Absent on purpose: a death signal from the kernel (`PR_SET_PDEATHSIG`), which follows the thread
+//! that spawned, not the process, and has a gap of its own before it is set.
+
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
+use tokio::net::unix::OwnedReadHalf;
+use tokio::process::Command;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::lease::{self, Lease, LeasedProcess, LeasedProxies};
+use super::process::ProcessId;
+use super::sweep::sweep;
+
+/// Longest request or reply: a spawn with its environment is a few kilobytes.
+pub(super) const LINE_BYTES_MAX: u64 = 1 << 20;
+/// Marks every process of a run, for `harness recover`.
+pub(super) const MARK: &str = "HARNESS_RUN";
+/// What a child sees of the harness's own environment: nothing else, secrets least of all.
+const PASSED_ON: [&str; 6] = [
+    "PATH",
+    "HOME",
+    "TMPDIR",
+    "LANG",
+    "LD_LIBRARY_PATH",
+    "RUST_BACKTRACE",
+];
+
+/// What the harness asks.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Request {
+    /// The first one: whose janitor this is.
+    Begin {
+        run_id: String,
+        harness: ProcessId,
+        leases: PathBuf,
+    },
+    Spawn(SpawnSpec),
+    /// About to create these on a Toxiproxy that is not ours.
+    Proxies {
+        url: String,
+        names: Vec<String>,
+    },
+    /// The orderly end: everything goes, then the janitor does.
+    Clean,
+}
+
+/// A process to start.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct SpawnSpec {
+    /// `redis`, `server`.
+    pub what: String,
+    pub program: PathBuf,
+    pub args: Vec<String>,
+    /// Where secrets go: an argument list can be read by every user of the machine.
+    pub env: Vec<(String, String)>,
+    /// Standard output and error are appended to it.
+    pub log: PathBuf,
+}
+
+/// What the janitor answers.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Reply {
+    Begun { directory: PathBuf },
+    Spawned(ProcessId),
+    Noted,
+    Cleaned { problems: Vec<String> },
+    Failed { reason: String },
+}
+
+/// What keeps a janitor from working.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum JanitorError {
+    #[error("standard input is not the harness's socket; `harness janitor` is started by a run")]
+    NoSocket(#[source] std::io::Error),
+    #[error("the janitor's runtime could not start: {0}")]
+    Runtime(#[source] std::io::Error),
+}
+
+/// The `janitor` subcommand: serves the harness at the other end of standard input until it goes.
+///
+/// Returns what could not be cleaned up, one sentence each.
+pub(crate) fn main() -> Result<Vec<String>, JanitorError> {
+    // A leader of a process group cannot leave its session; the harness does not make us one.
+    if let Err(error) = nix::unistd::setsid() {
+        tracing::warn!(%error, "the janitor stays in the session of the harness");
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(JanitorError::Runtime)?;
+    runtime.block_on(async {
+        let mut caught = Vec::new();
+        for kind in [
+            SignalKind::interrupt(),
+            SignalKind::terminate(),
+            SignalKind::hangup(),
+        ] {
+            caught.push(signal(kind).map_err(JanitorError::Runtime)?);
+        }
+        let stdin = nix::unistd::dup(std::io::stdin())
+            .map_err(|error| JanitorError::NoSocket(error.into()))?;
+        let problems = serve(socket(stdin)?).await;
+        drop(caught);
+        Ok(problems)
+    })
+}
+
+fn socket(stdin: OwnedFd) -> Result<UnixStream, JanitorError> {
+    let stream = StdUnixStream::from(stdin);
+    stream.local_addr().map_err(JanitorError::NoSocket)?;
+    stream
+        .set_nonblocking(true)
+        .map_err(JanitorError::NoSocket)?;
+    UnixStream::from_std(stream).map_err(JanitorError::NoSocket)
+}
+
+/// Serves one harness until it says `clean` or goes away; then gives everything back.
+pub(super) async fn serve(stream: UnixStream) -> Vec<String> {
+    let (read, mut write) = stream.into_split();
+    let mut read = BufReader::new(read);
+    let mut held: Option<Held> = None;
+    while let Some(request) = next(&mut read).await {
+        let reply = match (request, &mut held) {
+            (Request::Clean, _) => {
+                let problems = clean(held).await;
+                // The harness may be gone already; then nobody is left to tell.
+                if let Err(error) = send(
+                    &mut write,
+                    &Reply::Cleaned {
+                        problems: problems.clone(),
+                    },
+                )
+                .await
+                {
+                    tracing::debug!(%error, "nobody to tell that all is clean");
+                }
+                return problems;
+            }
+            (
+                Request::Begin {
+                    run_id,
+                    harness,
+                    leases,
+                },
+                none @ None,
+            ) => match Held::begin(&run_id, harness, leases) {
+                Ok(new) => {
+                    let directory = new.lease.directory.clone();
+                    *none = Some(new);
+                    Reply::Begun { directory }
+                }
+                Err(error) => Reply::Failed {
+                    reason: error.to_string(),
+                },
+            },
+            (Request::Spawn(spec), Some(held)) => held.spawn(&spec),
+            (Request::Proxies { url, names }, Some(held)) => held.proxies(url, names),
+            (Request::Begin { .. }, Some(_))
+            | (Request::Spawn(_) | Request::Proxies { .. }, None) => Reply::Failed {
+                reason: "out of order".to_owned(),
+            },
+        };
+        if send(&mut write, &reply).await.is_err() {
+            break;
+        }
+    }
+    clean(held).await
+}
+
+/// The next whole request; `None` once the harness is gone (or talks nonsense, which is the same).
+async fn next(read: &mut BufReader<OwnedReadHalf>) -> Option<Request> {
+    let mut line = String::new();
+    let length = read.take(LINE_BYTES_MAX).read_line(&mut line).await.ok()?;
+    if length == 0 || !line.ends_with('\n') {
+        return None;
+    }
+    serde_json::from_str(&line).ok()
+}
+
+async fn send(write: &mut tokio::net::unix::OwnedWriteHalf, reply: &Reply) -> std::io::Result<()> {
+    let mut line = serde_json::to_vec(reply)?;
+    line.push(b'\n');
+    write.write_all(&line).await
+}
+
+async fn clean(held: Option<Held>) -> Vec<String> {
+    let Some(held) = held else {
+        return Vec::new();
+    };
+    let swept = sweep(&held.lease, &held.leases).await;
+    swept.problems
+}
+
+/// What this janitor answers for.
+struct Held {
+    lease: Lease,
+    leases: PathBuf,
+}
+
+impl Held {
+    /// The lease is written first, then the directory it names is made.
+    fn begin(run_id: &str, harness: ProcessId, leases: PathBuf) -> std::io::Result<Self> {
+        let janitor = ProcessId::of_self().ok_or(std::io::ErrorKind::NotFound)?;
+        let lease = lease::new(run_id, harness, janitor);
+        if lease::file(&leases, run_id).exists() {
+            let reason = format!("a run named {run_id} already has a lease");
+            return Err(std::io::Error::other(reason));
+        }
+        lease::write(&leases, &lease)?;
+        lease::private_directory(&lease.directory)?;
+        Ok(Self { lease, leases })
+    }
+
+    fn spawn(&mut self, spec: &SpawnSpec) -> Reply {
+        match self.start(spec) {
+            Ok(process) => Reply::Spawned(process),
+            Err(error) => Reply::Failed {
+                reason: format!("{}: {error}", spec.program.display()),
+            },
+        }
+    }
+
+    /// Nothing is awaited between the spawn and the lease, so nothing can come in between.
+    fn start(&mut self, spec: &SpawnSpec) -> std::io::Result<ProcessId> {
+        let log = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&spec.log)?;
+        let passed_on = PASSED_ON
+            .iter()
+            .filter_map(|name| Some((*name, std::env::var_os(name)?)));
+        let child = Command::new(&spec.program)
+            .args(&spec.args)
+            .env_clear()
+            .envs(passed_on)
+            .envs(spec.env.iter().map(|(name, value)| (name, value)))
+            .env(MARK, &self.lease.run_id)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()?;
+        // Not reaped yet, so it can be found even if it has ended already.
+        let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
+        let process = pid
+            .and_then(ProcessId::of)
+            .ok_or(std::io::ErrorKind::NotFound)?;
+        self.lease.processes.retain(|held| held.process.is_alive());
+        self.lease.processes.push(LeasedProcess {
+            what: spec.what.clone(),
+            process,
+        });
+        lease::write(&self.leases, &self.lease)?;
+        // Dropping the handle leaves the process running; tokio reaps it when it ends.
+        drop(child);
+        Ok(process)
+    }
+
+    fn proxies(&mut self, url: String, names: Vec<String>) -> Reply {
+        self.lease.toxiproxy = Some(LeasedProxies { url, names });
+        match lease::write(&self.leases, &self.lease) {
+            Ok(()) => Reply::Noted,
+            Err(error) => Reply::Failed {
+                reason: error.to_string(),
+            },
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! This module finds out, before anything is started, whether the run can work here.
+//!
+//! **In:** the plan, the settings, this machine's limits. **Out:** what was counted, or the first
+//! thing that is missing.
+//!
+//! **Units:** files and ports in pieces, memory in MiB. The needs per client are the budget of the
+//! harness and the reference server, not what they happen to use.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+use super::error::EnvironmentError;
+use super::host::Place;
+use super::link::{self, Needs};
+use super::port::ephemeral_range;
+use super::program;
+use super::redis::REDIS_PORT;
+use super::{Preflight, Settings};
+use crate::plan::{FaultKind, Plan, RedisPlan, estimate};
+
+const KIB_PER_MIB: u64 = 1_024;
+pub(super) const TARGET_PORTS: &[(&str, u16)] =
+    &[("ws", 80), ("wss", 443), ("http", 80), ("https", 443)];
+pub(super) const REDIS_PORTS: &[(&str, u16)] = &[("redis", REDIS_PORT)];
+pub(super) const TOXIPROXY_PORTS: &[(&str, u16)] = &[("http", 8_474)];
+
+/// What was found: the addresses and programs that [`super::Environment::start`] goes on with.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    pub target: Option<Place>,
+    pub redis: Option<Place>,
+    pub toxiproxy: Option<Place>,
+    pub server_program: Option<PathBuf>,
+    pub needs: Needs,
+}
+
+/// Counts files, ports and memory, finds programs and addresses, tries `--out`. Raises this
+/// process's soft limit of open files to the hard one; starts nothing, connects to nothing.
+pub(super) async fn check(
+    plan: &Plan,
+    settings: &Settings,
+) -> Result<(Preflight, Found), EnvironmentError> {
+    writable(&settings.out)?;
+    let found = find(plan, settings).await?;
+    link::check(plan, &found, settings)?;
+    let clients = plan.load.clients;
+    let lines = vec![
+        files(clients, found.needs.edge)?,
+        ports(clients)?,
+        memory(clients)?,
+    ];
+    Ok((Preflight { lines }, found))
+}
+
+async fn find(plan: &Plan, settings: &Settings) -> Result<Found, EnvironmentError> {
+    let environment = &plan.environment;
+    let managed = environment.target.is_none();
+    let target = address("--target", environment.target.as_deref(), TARGET_PORTS).await?;
+    let redis = match &environment.redis {
+        RedisPlan::Url { url } => address("--redis-url", Some(url), REDIS_PORTS).await?,
+        RedisPlan::None if managed => return Err(EnvironmentError::ServerWithoutRedis),
+        RedisPlan::Private | RedisPlan::None => None,
+    };
+    let toxiproxy = address(
+        "--toxiproxy",
+        environment.toxiproxy.as_deref(),
+        TOXIPROXY_PORTS,
+    )
+    .await?;
+    for place in [&target, &redis, &toxiproxy].into_iter().flatten() {
+        place.guard(&settings.allow_hosts)?;
+    }
+    let instances = environment.server.instances;
+    if managed && instances != 1 {
+        return Err(EnvironmentError::Instances { instances });
+    }
+    if managed && environment.redis == RedisPlan::Private {
+        program::redis()?;
+    }
+    let server_program = managed
+        .then(|| program::server(settings.server_binary.as_deref()))
+        .transpose()?;
+    Ok(Found {
+        target,
+        redis,
+        toxiproxy,
+        server_program,
+        needs: link::needs(plan),
+    })
+}
+
+async fn address(
+    place: &'static str,
+    text: Option<&str>,
+    ports: &[(&str, u16)],
+) -> Result<Option<Place>, EnvironmentError> {
+    match text {
+        None => Ok(None),
+        Some(text) => {
+            let text = super::secret::resolve(place, text)?;
+            Place::find(place, &text, ports).await.map(Some)
+        }
+    }
+}
+
+/// A fault of the plan ends Redis: it must keep what it was given.
+pub(super) fn ends_redis(plan: &Plan) -> bool {
+    plan.faults
+        .iter()
+        .any(|fault| matches!(fault.kind, FaultKind::RedisKill | FaultKind::RedisRestart))
+}
+
+fn writable(out: &Path) -> Result<(), EnvironmentError> {
+    let trial = out.join(format!(".harness-{}", std::process::id()));
+    fs::create_dir_all(out.join("logs"))
+        .and_then(|()| fs::write(&trial, ""))
+        .and_then(|()| fs::remove_file(&trial))
+        .map_err(|source| EnvironmentError::OutNotWritable {
+            path: out.to_owned(),
+            source,
+        })
+}
+
+fn files(clients: u32, edge: bool) -> Result<String, EnvironmentError> {
+    // The edge proxy holds two sockets per client.
+    let edge_sockets = if edge { u64::from(clients) } else { 0 };
+    let needed = estimate::needs(clients).files + edge_sockets;
+    let limit = raise_file_limit()?;
+    if needed > limit {
+        return Err(EnvironmentError::TooFewFiles {
+            clients,
+            needed,
+            limit,
+        });
+    }
+    Ok(format!("files: {needed} needed, {limit} allowed"))
+}
+
+/// Raises the soft limit to the hard one, for this process and its children; returns it.
+pub(crate) fn raise_file_limit() -> Result<u64, EnvironmentError> {
+    let failed = |error: nix::errno::Errno| EnvironmentError::SystemFile {
+        path: PathBuf::from("RLIMIT_NOFILE"),
+        source: error.into(),
+    };
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(failed)?;
+    if soft < hard {
+        setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_err(failed)?;
+    }
+    Ok(hard)
+}
+
+fn ports(clients: u32) -> Result<String, EnvironmentError> {
+    let (low, high) = ephemeral_range()?;
+    let available = u64::from(high.saturating_sub(low)) + 1;
+    let needed = estimate::needs(clients).ports;
+    if needed > available {
+        return Err(EnvironmentError::TooFewPorts {
+            clients,
+            needed,
+            available,
+        });
+    }
+    Ok(format!("ports: {needed} needed, {available} there"))
+}
+
+fn memory(clients: u32) -> Result<String, EnvironmentError> {
+    let path = PathBuf::from("/proc/meminfo");
+    let text = fs::read_to_string(&path)
+        .map_err(|source| EnvironmentError::SystemFile { path, source })?;
+    let available_mib = available_kib(&text).unwrap_or(u64::MAX) / KIB_PER_MIB;
+    let needed_mib = estimate::needs(clients).memory_bytes >> 20;
+    if needed_mib > available_mib {
+        return Err(EnvironmentError::TooLittleMemory {
+            clients,
+            needed_mib,
+            available_mib,
+        });
+    }
+    Ok(format!(
+        "memory: about {needed_mib} MiB needed, {available_mib} MiB free"
+    ))
+}
+
+fn available_kib(meminfo: &str) -> Option<u64> {
+    let line = meminfo
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_many_clients_for_the_file_limit_are_refused_with_figures() {
+        let problem = files(3_000_000, false).unwrap_err();
+        assert!(matches!(
+            problem,
+            EnvironmentError::TooFewFiles {
+                needed: 3_001_256,
+                ..
+            }
+        ));
+    }
+
+    #[test]
+    fn an_edge_proxy_needs_two_files_for_each_client() {
+        assert!(files(100, true).unwrap().starts_with("files: 556 needed"));
+    }
+
+    #[test]
+    fn an_out_that_cannot_be_written_is_named() {
+        let problem = writable(Path::new("/proc/harness")).unwrap_err();
+        assert!(problem.to_string().contains("/proc/harness"), "{problem}");
+    }
+
+    #[test]
+    fn available_memory_is_read_from_meminfo() {
+        let text = "MemTotal: 9 kB\nMemAvailable:   2048 kB\n";
+        assert_eq!(available_kib(text), Some(2_048));
+    }
+}

@@ -1,0 +1,167 @@
+//! This module runs the reference server, or checks the target that is there.
+//!
+//! **In:** the plan, and the Redis URLs as the server is to see them (through the fault proxy where
+//! there is one). **Out:** a process that says it is ready, or an address that accepts connections.
+//!
+//! The server's flags are its public command line; nothing else of it is known here. Secrets go by
+//! environment variables, because an argument list can be read by every user of the machine.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use reqwest::Client as Http;
+use tokio::net::TcpStream;
+
+use super::error::EnvironmentError;
+use super::host::Place;
+use super::janitor::SpawnSpec;
+use super::keeper::Keeper;
+use super::process::ProcessId;
+use super::ready::{Wait, announced, log_end};
+use super::secret::Secret;
+use crate::plan::Plan;
+
+const WHAT: &str = "reference-server";
+const READY_PATIENCE: Duration = Duration::from_secs(20);
+const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+/// The server closes its sockets for up to 10 s.
+const STOP_PATIENCE: Duration = Duration::from_secs(12);
+const KILL_PATIENCE: Duration = Duration::from_secs(3);
+const ANNOUNCEMENT: &str = "listening on ";
+
+/// The Redis URLs of the server's three uses.
+#[derive(Clone, Debug)]
+pub(super) struct RedisUrls {
+    pub tasks: Secret,
+    pub tokens: Secret,
+    pub channel: Secret,
+}
+
+/// A server of our own.
+#[derive(Debug)]
+pub(super) struct Server {
+    pub process: ProcessId,
+    pub address: SocketAddr,
+}
+
+impl Server {
+    /// Starts it and waits until `/readyz` is green.
+    pub(super) async fn start(
+        keeper: &Keeper,
+        spec: SpawnSpec,
+        http: &Http,
+    ) -> Result<Self, EnvironmentError> {
+        let log = spec.log.clone();
+        let from = log_end(&log);
+        let process = keeper.spawn(WHAT, spec).await?;
+        let wait = Wait {
+            what: WHAT,
+            patience: READY_PATIENCE,
+            process,
+            log: log.clone(),
+        };
+        let address: SocketAddr = wait
+            .until(async || {
+                let text = announced(&log, from, ANNOUNCEMENT)
+                    .ok_or_else(|| "it has not said where it listens".to_owned())?;
+                let address = text.rsplit('/').next().unwrap_or(&text);
+                address
+                    .parse()
+                    .map_err(|error| format!("it listens on `{text}`: {error}"))
+            })
+            .await?;
+        let readyz = format!("http://{address}/readyz");
+        wait.until(async || match http.get(&readyz).send().await {
+            Ok(answer) if answer.status().is_success() => Ok(()),
+            Ok(answer) => Err(format!("/readyz answered {}", answer.status())),
+            Err(error) => Err(format!("/readyz: {error}")),
+        })
+        .await?;
+        Ok(Self { process, address })
+    }
+
+    /// SIGTERM, and SIGKILL where that does not help; returns what went wrong.
+    pub(super) async fn stop(&self) -> Option<String> {
+        let pid = self.process.pid;
+        if !self.process.signal(Signal::SIGTERM) {
+            return Some(format!(
+                "{WHAT} (pid {pid}) had ended before it was stopped"
+            ));
+        }
+        if self.process.ended_within(STOP_PATIENCE).await {
+            return None;
+        }
+        self.process.signal(Signal::SIGKILL);
+        self.process.ended_within(KILL_PATIENCE).await;
+        Some(format!(
+            "{WHAT} (pid {pid}) was killed: it had not ended {STOP_PATIENCE:?} after SIGTERM"
+        ))
+    }
+}
+
+/// The command that starts the plan's server.
+pub(super) fn command(
+    plan: &Plan,
+    program: PathBuf,
+    (urls, password): (&RedisUrls, &Secret),
+    logs: &Path,
+) -> SpawnSpec {
+    let mut args = vec!["serve", "--listen", "127.0.0.1:0"]
+        .into_iter()
+        .map(str::to_owned)
+        .collect::<Vec<_>>();
+    let mut flag = |name: &str, value: String| args.extend([format!("--{name}"), value]);
+    let server = &plan.environment.server;
+    if !server.settings.contains_key("chunks") {
+        flag("chunks", plan.load.message.chunks.to_string());
+    }
+    for (name, value) in &server.settings {
+        flag(name, value.clone());
+    }
+    for defect in &server.defects {
+        flag("defect", defect.clone());
+    }
+    let variable = |name: &str, value: &Secret| {
+        let name = format!("REFERENCE_SERVER_{name}");
+        (name, value.expose().to_owned())
+    };
+    SpawnSpec {
+        what: "server".to_owned(),
+        program,
+        args,
+        env: vec![
+            variable("REDIS_URL", &urls.tasks),
+            variable("REDIS_TASKS_URL", &urls.tasks),
+            variable("REDIS_TOKENS_URL", &urls.tokens),
+            variable("REDIS_CHANNEL_URL", &urls.channel),
+            variable("PASSWORD", password),
+        ],
+        log: logs.join("server.log"),
+    }
+}
+
+/// # Errors
+///
+/// Why nothing accepts connections at an address the user gave.
+pub(super) async fn check_target(place: &Place) -> Result<(), EnvironmentError> {
+    let address = place.host_and_port();
+    let unreachable = |reason: String| EnvironmentError::Unreachable {
+        place: place.place,
+        address: address.clone(),
+        reason,
+    };
+    let connecting = TcpStream::connect(place.address());
+    match tokio::time::timeout(CONNECT_PATIENCE, connecting).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+            Err(EnvironmentError::Refused {
+                place: place.place,
+                address,
+            })
+        }
+        Ok(Err(error)) => Err(unreachable(error.to_string())),
+        Err(_) => Err(unreachable(format!("no answer in {CONNECT_PATIENCE:?}"))),
+    }
+}

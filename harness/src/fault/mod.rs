@@ -1,0 +1,125 @@
+//! This module makes things go wrong, on time, and sees to it that they are right again.
+//!
+//! **In:** the plan's faults and the means to cause them
+//! ([`FaultAccess`](crate::environment::FaultAccess)). **Out:** the stamps of every fault, and a
+//! [`FaultEvent`] for each as it happens.
+//!
+//! Every fault is injected, confirmed by a probe through the faulted path, healed and confirmed
+//! healed; it is healed on every way out, cancellation included. A kind of fault is one
+//! implementation of [`Fault`], in a file of its own.
+//!
+//! **Units:** microseconds since load start.
+//!
+//! **Source:** the steps are those of Chaos Toolkit experiments, with a probe for each of them.
+
+mod down;
+mod driver;
+mod life;
+mod process;
+mod readiness;
+#[cfg(test)]
+mod tests;
+mod toxic;
+
+use std::time::Duration;
+
+use fault_proxy::client::{Client, ClientError};
+use tokio::task::JoinSet;
+
+use crate::environment::{Answer, EnvironmentError, ProxyLink};
+
+#[allow(unused_imports, reason = "the run is being joined up")]
+pub(crate) use driver::{FaultEvent, FaultMoment, drive};
+
+/// Why a fault could not be caused or ended.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FaultError {
+    #[error(transparent)]
+    Proxy(#[from] ClientError),
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
+    #[error("this environment has no proxy on the link {link}")]
+    NoProxy { link: &'static str },
+    #[error("this environment has no Redis of its own")]
+    NoRedis,
+    #[error("the task of one link failed: {0}")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+/// One fault that can be in force. `Err` of a probe is what it saw instead, in one clause.
+pub(super) trait Fault {
+    /// Gets everything ready, so that [`Fault::inject`] is one quick call.
+    async fn prepare(&self) -> Result<(), FaultError>;
+    /// Returns once the fault was acknowledged.
+    async fn inject(&self) -> Result<(), FaultError>;
+    /// A probe through the faulted path meets the fault.
+    async fn is_met(&self) -> Result<(), String>;
+    /// Ends the fault; harmless where it is not in force, so that it can be repeated.
+    async fn heal(&self) -> Result<(), FaultError>;
+    /// A probe through the path finds it working again.
+    async fn is_well(&self) -> Result<(), String>;
+}
+
+/// The links one fault acts on, and the clients of their proxies.
+#[derive(Clone, Debug)]
+pub(super) struct Links(Vec<(ProxyLink, Client)>);
+
+impl Links {
+    pub(super) fn new(links: Vec<ProxyLink>) -> Result<Self, FaultError> {
+        let with_client = |link: ProxyLink| Ok((link.clone(), Client::new(&link.api)?));
+        links
+            .into_iter()
+            .map(with_client)
+            .collect::<Result<_, FaultError>>()
+            .map(Self)
+    }
+
+    /// Does the same to every link, at the same time; the first error is reported, the rest is
+    /// done all the same.
+    pub(super) async fn each<Done, Problem>(
+        &self,
+        act: impl Fn(ProxyLink, Client) -> Done,
+    ) -> Result<(), Problem>
+    where
+        Done: Future<Output = Result<(), Problem>> + Send + 'static,
+        Problem: Send + From<tokio::task::JoinError> + 'static,
+    {
+        let mut acts = JoinSet::new();
+        for (link, client) in &self.0 {
+            acts.spawn(act(link.clone(), client.clone()));
+        }
+        let mut first = Ok(());
+        while let Some(done) = acts.join_next().await {
+            let done = done.map_err(Problem::from).and_then(|done| done);
+            first = first.and(done);
+        }
+        first
+    }
+
+    /// The proxies are there; opens the connections that the next calls use.
+    pub(super) async fn look(&self) -> Result<(), FaultError> {
+        self.each(|link, client| async move { Ok(client.proxy(&link.name).await.map(|_| ())?) })
+            .await
+    }
+
+    /// Asks through every link at the same time; `judge` says what is wrong with an answer.
+    pub(super) async fn ask(
+        &self,
+        patience: Duration,
+        judge: impl Fn(&Answer) -> bool,
+    ) -> Result<(), String> {
+        let mut asking = JoinSet::new();
+        for (link, _) in self.0.clone() {
+            asking.spawn(async move { (link.name, link.probe.ask(patience).await) });
+        }
+        let mut first = Ok(());
+        while let Some(asked) = asking.join_next().await {
+            match asked {
+                Ok((_, answer)) if judge(&answer) => {}
+                Ok((name, answer)) => first = Err(format!("{name}: {}", answer.describe())),
+                Err(error) => first = Err(error.to_string()),
+            }
+        }
+        first
+    }
+}

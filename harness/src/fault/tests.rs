@@ -1,0 +1,275 @@
+//! This module tests the faults on a real Redis behind the real proxy.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::{FaultEvent, FaultMoment, drive};
+use crate::clock::RunClock;
+use crate::environment::tests::Stage;
+use crate::plan::{FaultKind, Link, PlannedFault};
+use crate::record::fault::{FaultBoard, FaultStamps};
+
+const US_PER_MS: u64 = 1_000;
+const PATIENCE: Duration = Duration::from_secs(30);
+/// An address that refuses: nothing there to be ready.
+const NO_READYZ: &str = "http://127.0.0.1:1/readyz";
+
+fn planned(kind: FaultKind, at_ms: u64, for_ms: u64) -> PlannedFault {
+    PlannedFault {
+        name: "f".to_owned(),
+        at_us: at_ms * US_PER_MS,
+        for_us: for_ms * US_PER_MS,
+        kind,
+        line: 1,
+    }
+}
+
+/// Drives the faults over a fresh Redis with its three proxies.
+async fn driven(name: &str, durable: bool, faults: &[PlannedFault]) -> Vec<FaultStamps> {
+    let stage = Stage::new(name, durable).await;
+    let (events, mut heard) = mpsc::channel(1_000);
+    let board = Arc::new(FaultBoard::new(faults.len()));
+    let driving = drive(
+        faults,
+        stage.access(NO_READYZ),
+        RunClock::starting_in(Duration::ZERO),
+        Arc::clone(&board),
+        events,
+        CancellationToken::new(),
+    );
+    let stamps = tokio::time::timeout(PATIENCE, driving).await.unwrap();
+    heard.close();
+    while let Some(FaultEvent { moment, .. }) = heard.recv().await {
+        assert!(!matches!(moment, FaultMoment::Problem(_)), "{moment:?}");
+    }
+    for (index, stamps) in stamps.iter().enumerate() {
+        let [begin, end] = [stamps.injecting_us, stamps.heal_confirmed_us].map(Option::unwrap);
+        assert!(board.touched(begin, begin).is_some(), "{stamps:?}");
+        assert_ne!(board.touched(end + 1, end + 1), Some(index), "{stamps:?}");
+    }
+    stage.stop().await;
+    stamps
+}
+
+/// All six moments are there, in order, each not before its planned one.
+#[track_caller]
+fn check_order(fault: &PlannedFault, stamps: &FaultStamps) {
+    assert_eq!(stamps.problem, None);
+    let order = [
+        Some(fault.at_us),
+        stamps.injecting_us,
+        stamps.injected_us,
+        stamps.confirmed_us,
+        stamps.healing_us,
+        stamps.healed_us,
+        stamps.heal_confirmed_us,
+    ];
+    let order: Vec<u64> = order.into_iter().map(Option::unwrap).collect();
+    assert!(order.is_sorted(), "{stamps:?}");
+    assert!(stamps.healing_us.unwrap() >= fault.at_us + fault.for_us);
+    assert!(!stamps.readiness_watched);
+}
+
+async fn check(name: &str, kind: FaultKind) {
+    let fault = planned(kind, 200, 1_500);
+    let stamps = driven(name, true, std::slice::from_ref(&fault)).await;
+    check_order(&fault, &stamps[0]);
+}
+
+#[tokio::test]
+async fn a_link_that_is_down_refuses() {
+    check("down", FaultKind::Down { link: Link::Redis }).await;
+}
+
+#[tokio::test]
+async fn a_slow_link_is_measured_slow() {
+    let kind = FaultKind::Latency {
+        link: Link::RedisTokens,
+        latency_us: 150_000,
+        jitter_us: 20_000,
+    };
+    check("latency", kind).await;
+}
+
+#[tokio::test]
+async fn a_link_that_drops_everything_is_silent() {
+    let link = Link::RedisChannel;
+    check(
+        "timeout",
+        FaultKind::Timeout {
+            link,
+            timeout_us: 0,
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_link_that_resets_is_met_as_a_reset() {
+    let link = Link::RedisTasks;
+    check(
+        "reset",
+        FaultKind::ResetPeer {
+            link,
+            timeout_us: 0,
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_killed_redis_refuses_and_comes_back_on_its_port() {
+    check("kill", FaultKind::RedisKill).await;
+}
+
+#[tokio::test]
+async fn a_paused_redis_is_silent_and_goes_on() {
+    check("pause", FaultKind::RedisPause).await;
+}
+
+#[tokio::test]
+async fn a_redis_that_is_restarted_ends_orderly_and_comes_back() {
+    check("restart", FaultKind::RedisRestart).await;
+}
+
+#[tokio::test]
+async fn faults_that_overlap_do_not_wait_for_each_other() {
+    let down = FaultKind::Down {
+        link: Link::RedisTasks,
+    };
+    let timeout = FaultKind::Timeout {
+        link: Link::RedisTokens,
+        timeout_us: 0,
+    };
+    let faults = [planned(down, 200, 1_500), planned(timeout, 600, 1_500)];
+    let stamps = driven("overlap", false, &faults).await;
+    for (fault, stamps) in faults.iter().zip(&stamps) {
+        check_order(fault, stamps);
+    }
+    assert!(stamps[1].injecting_us < stamps[0].healing_us);
+}
+
+#[tokio::test]
+async fn a_cancelled_run_heals_at_once_and_injects_nothing_more() {
+    let stage = Stage::new("cancel", false).await;
+    let down = |at_ms| planned(FaultKind::Down { link: Link::Redis }, at_ms, 600_000);
+    let faults = [down(100), down(900_000)];
+    let (events, mut heard) = mpsc::channel(100);
+    let cancel = CancellationToken::new();
+    let driving = drive(
+        &faults,
+        stage.access(NO_READYZ),
+        RunClock::starting_in(Duration::ZERO),
+        Arc::new(FaultBoard::new(faults.len())),
+        events,
+        cancel.clone(),
+    );
+    let (stamps, ()) = tokio::join!(tokio::time::timeout(PATIENCE, driving), async {
+        while let Some(event) = heard.recv().await {
+            if event.moment == FaultMoment::Confirmed {
+                cancel.cancel();
+            }
+        }
+    });
+    let stamps = stamps.unwrap();
+    assert!(stamps[0].heal_confirmed_us.is_some(), "{stamps:?}");
+    assert_eq!(stamps[1].injecting_us, None);
+    assert!(
+        stamps[1]
+            .problem
+            .as_ref()
+            .unwrap()
+            .starts_with("not injected")
+    );
+    for link in stage.links.values() {
+        assert!(link.probe.ask(PATIENCE).await.is_good());
+    }
+    stage.stop().await;
+}
+
+#[tokio::test]
+async fn a_fault_that_does_not_take_has_a_problem_and_is_healed() {
+    let stage = Stage::new("problem", false).await;
+    // Answers take no second here, and the toxic that would delay them is refused as a duplicate.
+    let api = fault_proxy::client::Client::new(&stage.links[&Link::RedisTasks].api).unwrap();
+    let name = format!("harness-{}-f", stage.bench.run_id);
+    let toxic = fault_proxy::ToxicSpec::latency(&name, fault_proxy::Stream::Downstream, 0, 0);
+    let proxy = &stage.links[&Link::RedisTasks].name;
+    api.add_toxic(proxy, &toxic).await.unwrap();
+    let kind = FaultKind::Latency {
+        link: Link::RedisTasks,
+        latency_us: 1_000_000,
+        jitter_us: 0,
+    };
+    let (events, _heard) = mpsc::channel(100);
+    let faults = [planned(kind, 0, 300)];
+    let stamps = drive(
+        &faults,
+        stage.access(NO_READYZ),
+        RunClock::starting_in(Duration::ZERO),
+        Arc::new(FaultBoard::new(1)),
+        events,
+        CancellationToken::new(),
+    );
+    let stamps = tokio::time::timeout(PATIENCE, stamps).await.unwrap();
+    assert!(
+        stamps[0].problem.as_ref().unwrap().contains("409"),
+        "{stamps:?}"
+    );
+    assert_eq!(stamps[0].confirmed_us, None);
+    assert!(stamps[0].heal_confirmed_us.is_some());
+    stage.stop().await;
+}
+
+/// A target that is ready when a PING through one link is answered.
+async fn ready_target(stage: &Stage, tasks: &mut JoinSet<()>) -> String {
+    let probe = stage.links[&Link::RedisTasks].probe.clone();
+    let readyz = move || {
+        let probe = probe.clone();
+        async move {
+            if probe.ask(Duration::from_secs(1)).await.is_good() {
+                axum::http::StatusCode::OK
+            } else {
+                axum::http::StatusCode::SERVICE_UNAVAILABLE
+            }
+        }
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/readyz", listener.local_addr().unwrap());
+    let router = Router::new().route("/readyz", get(readyz));
+    tasks.spawn(async move { axum::serve(listener, router).await.unwrap() });
+    url
+}
+
+#[tokio::test]
+async fn readiness_turns_red_in_the_fault_and_green_after_it() {
+    let stage = Stage::new("ready", false).await;
+    let mut tasks = JoinSet::new();
+    let readyz = ready_target(&stage, &mut tasks).await;
+    let (events, _heard) = mpsc::channel(100);
+    let kind = FaultKind::Down {
+        link: Link::RedisTasks,
+    };
+    let faults = [planned(kind, 1_500, 1_000)];
+    let driving = drive(
+        &faults,
+        stage.access(&readyz),
+        RunClock::starting_in(Duration::ZERO),
+        Arc::new(FaultBoard::new(1)),
+        events,
+        CancellationToken::new(),
+    );
+    let stamps = tokio::time::timeout(PATIENCE, driving).await.unwrap();
+    let stamps = &stamps[0];
+    assert!(stamps.readiness_watched, "{stamps:?}");
+    assert!(stamps.injecting_us < stamps.readiness_red_us, "{stamps:?}");
+    assert!(stamps.healing_us < stamps.readiness_green_us, "{stamps:?}");
+    stage.stop().await;
+}

@@ -1,0 +1,93 @@
+//! This module tells a run in lines, for logs: one every 5 s and one per fault stamp.
+//!
+//! **In:** what is seen now, and fault events. **Out:** `key=value` without control characters.
+
+use super::now::{FaultNow, Now};
+use crate::fault::{FaultEvent, FaultMoment};
+use crate::format;
+use crate::plan::Plan;
+
+/// Time between two lines.
+const EVERY_US: u64 = 5_000_000;
+
+/// When the next line is due.
+#[derive(Debug)]
+pub(super) struct Lines {
+    due_us: u64,
+}
+
+impl Default for Lines {
+    fn default() -> Self {
+        Self { due_us: EVERY_US }
+    }
+}
+
+/// `1.61s`, `61ms`: in one piece, for whoever splits at spaces.
+fn short(us: Option<u64>) -> String {
+    us.map_or_else(
+        || "-".to_owned(),
+        |us| format::duration(us).replace(format::NBSP, ""),
+    )
+}
+
+impl Lines {
+    /// The line, when one is due.
+    pub(super) fn look(&mut self, now: &Now, faults: &[FaultNow]) -> Option<String> {
+        if now.at_us < self.due_us {
+            return None;
+        }
+        self.due_us = (now.at_us / EVERY_US + 1) * EVERY_US;
+        let in_force = faults.iter().filter(|fault| fault.in_force()).count();
+        let mut line = format!(
+            "{}s {} open={}/{} sent={}/s done={}/s p50={} p99={} wait={} oldest={} faults={in_force}",
+            format::rough_stamp(now.at_us),
+            now.phase.replace(' ', "-"),
+            now.open,
+            now.wanted,
+            now.sent_per_s,
+            now.completed_per_s,
+            short(now.p50_us),
+            short(now.p99_us),
+            now.waiting,
+            short(now.oldest_us),
+        );
+        for (label, count) in &now.errors {
+            format::append(
+                &mut line,
+                format_args!(" {}={count}", label.replace(' ', "-")),
+            );
+        }
+        for (code, count) in &now.cut {
+            format::append(&mut line, format_args!(" cut-{code}={count}"));
+        }
+        line.push('\n');
+        Some(line)
+    }
+}
+
+/// The line of a fault stamp; `None` for moments that are only steps to the next.
+pub(super) fn fault_line(plan: &Plan, event: &FaultEvent) -> Option<String> {
+    let fault = plan.faults.get(event.fault)?;
+    let (begins_us, ends_us) = (fault.at_us, fault.at_us + fault.for_us);
+    let (word, since) = match &event.moment {
+        FaultMoment::Injected => ("injected".to_owned(), Some(begins_us)),
+        FaultMoment::Confirmed => ("confirmed".to_owned(), Some(begins_us)),
+        FaultMoment::Healed => ("healed".to_owned(), Some(ends_us)),
+        FaultMoment::HealConfirmed => ("heal-confirmed".to_owned(), Some(ends_us)),
+        FaultMoment::ReadinessRed => ("readiness-red".to_owned(), Some(begins_us)),
+        FaultMoment::ReadinessGreen => ("readiness-green".to_owned(), Some(ends_us)),
+        FaultMoment::Problem(text) => (format!("problem=\"{}\"", format::harmless(text)), None),
+        FaultMoment::Injecting | FaultMoment::Healing => return None,
+    };
+    let delay = since.map_or_else(String::new, |since_us| {
+        format!(
+            " delay={}",
+            short(Some(event.at_us.saturating_sub(since_us)))
+        )
+    });
+    Some(format!(
+        "{}s fault={} {word}{delay}\n",
+        format::rough_stamp(event.at_us),
+        format::harmless(&fault.name)
+    ))
+}

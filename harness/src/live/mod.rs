@@ -1,0 +1,187 @@
+//! This module shows a run while it is under way: on the terminal, as lines, and as metrics.
+//!
+//! **In:** the shared counters and the fault driver's events. **Out:** stderr, and `/metrics`.
+//! Nothing here is kept and nothing here decides: the verdict comes from the saved result. Latency
+//! is told by *arrival* here, not by intended send, because what is not answered yet has none;
+//! `oldest` says how long the oldest unanswered message has been waiting.
+//!
+//! **Units:** a look every 250 ms; rates and percentiles are of the last four looks, about a second.
+
+mod block;
+pub(crate) mod exporter;
+mod history;
+mod lines;
+mod metrics;
+mod now;
+mod screen;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use self::block::Block;
+use self::history::History;
+use self::lines::Lines;
+use self::metrics::Metrics;
+use self::now::{FaultNow, Now};
+use self::screen::Screen;
+use crate::clock::RunClock;
+use crate::fault::FaultEvent;
+use crate::plan::Plan;
+use crate::record::counters::{Counters, Reader};
+
+/// Time between two looks at the counters.
+const LOOK_EVERY_US: u64 = 250_000;
+/// The block is redrawn every so many looks.
+const LOOKS_PER_BLOCK: u64 = 2;
+/// How long the metrics server may take to finish an answer once the load is over.
+const SERVER_GRACE: Duration = Duration::from_millis(500);
+
+/// What the person at the terminal sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum View {
+    /// A block that is redrawn in place.
+    Block(Glyphs),
+    /// A line every few seconds and one per fault stamp: for logs.
+    Lines,
+    Quiet,
+}
+
+/// What the lanes of the block are drawn with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Glyphs {
+    Blocks,
+    Ascii,
+}
+
+/// What is watched, and how it is shown.
+pub(crate) struct Watched {
+    pub plan: Arc<Plan>,
+    pub run_id: String,
+    pub clock: RunClock,
+    pub counters: Arc<Counters>,
+    pub view: View,
+    /// Bound before anything was started, so that a taken port is found in time.
+    pub exporter: Option<TcpListener>,
+}
+
+/// Watches until `over` fires.
+pub(crate) async fn watch(
+    watched: Watched,
+    mut faults: mpsc::Receiver<FaultEvent>,
+    over: CancellationToken,
+) {
+    let metrics = Arc::new(Metrics::new(&watched));
+    let mut servers = JoinSet::new();
+    if let Some(listener) = watched.exporter {
+        let server = exporter::serve(listener, Arc::clone(&metrics), over.clone());
+        servers.spawn(server);
+    }
+    let mut shown = Shown::new(watched.view, &watched.plan, &watched.run_id);
+    let mut history = History::new();
+    let mut states = vec![FaultNow::default(); watched.plan.faults.len()];
+    let mut look = watched.clock.now_us() / LOOK_EVERY_US;
+    loop {
+        look += 1;
+        let due = watched.clock.until(look * LOOK_EVERY_US);
+        tokio::select! {
+            () = tokio::time::sleep(due) => {}
+            () = over.cancelled() => break,
+        }
+        // The channel closes when the driver is done; what it said is kept.
+        while let Ok(event) = faults.try_recv() {
+            if let Some(state) = states.get_mut(event.fault) {
+                state.hear(&event);
+            }
+            shown.event(&watched.plan, &event);
+        }
+        let recent = watched.counters.take_recent(Reader::View);
+        metrics.add(&recent, &states);
+        history.look(&watched.counters, recent);
+        // A look that comes late stands for those it missed.
+        let at_us = watched.clock.now_us();
+        look = look.max(at_us / LOOK_EVERY_US);
+        let now = Now::take(&watched.plan, &watched.counters, &history, at_us);
+        shown.look(look, &now, &states);
+    }
+    shown.finish().await;
+    // Cancelled with the load: an answer that is still being written gets a moment.
+    let finished = async { while servers.join_next().await.is_some() {} };
+    if tokio::time::timeout(SERVER_GRACE, finished).await.is_err() {
+        servers.abort_all();
+    }
+}
+
+/// One of the views, with its stream.
+struct Shown {
+    kind: Kind,
+    screen: Option<Screen>,
+}
+
+enum Kind {
+    Block(Box<Block>),
+    Lines(Lines),
+    Quiet,
+}
+
+impl Shown {
+    fn new(view: View, plan: &Arc<Plan>, run_id: &str) -> Self {
+        let kind = match view {
+            View::Block(glyphs) => {
+                Kind::Block(Box::new(Block::new(Arc::clone(plan), run_id, glyphs)))
+            }
+            View::Lines => Kind::Lines(Lines::default()),
+            View::Quiet => Kind::Quiet,
+        };
+        // Without a thread for it there is no view; the run does not need one.
+        let screen = match kind {
+            Kind::Block(_) | Kind::Lines(_) => Screen::start(std::io::stderr()).ok(),
+            Kind::Quiet => None,
+        };
+        Self { kind, screen }
+    }
+
+    fn send(&self, text: String) {
+        if let Some(screen) = &self.screen {
+            screen.show(text);
+        }
+    }
+
+    fn event(&self, plan: &Plan, event: &FaultEvent) {
+        if let Kind::Lines(_) = self.kind
+            && let Some(line) = lines::fault_line(plan, event)
+        {
+            self.send(line);
+        }
+    }
+
+    fn look(&mut self, look: u64, now: &Now, faults: &[FaultNow]) {
+        let text = match &mut self.kind {
+            Kind::Block(block) => {
+                block.add(now);
+                look.is_multiple_of(LOOKS_PER_BLOCK)
+                    .then(|| block.draw(now, faults))
+            }
+            Kind::Lines(lines) => lines.look(now, faults),
+            Kind::Quiet => None,
+        };
+        if let Some(text) = text {
+            self.send(text);
+        }
+    }
+
+    async fn finish(self) {
+        if let Kind::Block(block) = &self.kind {
+            self.send(block.erase());
+        }
+        if let Some(screen) = self.screen {
+            screen.finish().await;
+        }
+    }
+}

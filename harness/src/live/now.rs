@@ -1,0 +1,182 @@
+//! This module takes a picture of the run as it is now.
+//!
+//! **In:** counters, the last second, fault events. **Out:** [`Now`] and [`FaultNow`].
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::history::History;
+use crate::fault::{FaultEvent, FaultMoment};
+use crate::plan::Plan;
+use crate::record::counters::{CUT_CODES, Counters};
+use crate::record::histogram::SparseHistogram;
+use crate::stage::Stage;
+
+/// The run, now.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Now {
+    pub at_us: u64,
+    pub phase: &'static str,
+    pub open: u64,
+    /// Clients the plan wants at this moment.
+    pub wanted: u64,
+    pub reconnecting: u64,
+    pub failed: u64,
+    pub sent_per_s: u64,
+    pub completed_per_s: u64,
+    /// Sent and without a final answer.
+    pub waiting: u64,
+    /// Age of the oldest of them.
+    pub oldest_us: Option<u64>,
+    pub p50_us: Option<u64>,
+    pub p99_us: Option<u64>,
+    /// `complete` of the latest look alone, for the time lane.
+    pub latest: SparseHistogram,
+    pub lateness_p99_us: Option<u64>,
+    /// Of the busiest lane, 0..=1.
+    pub busy_ratio: f64,
+    /// Sockets cut, by label, most first; nothing that did not occur.
+    pub cut: Vec<(String, u64)>,
+    /// Errors and broken promises, by label; nothing that did not occur.
+    pub errors: Vec<(&'static str, u64)>,
+}
+
+fn read(counter: &AtomicU64) -> u64 {
+    counter.load(Ordering::Relaxed)
+}
+
+impl Now {
+    pub(super) fn take(plan: &Plan, counters: &Counters, history: &History, at_us: u64) -> Self {
+        let complete = history.stage(Stage::Complete);
+        let lateness = history.lateness();
+        let some = |of: &SparseHistogram, quantile| (!of.is_empty()).then(|| of.value_at(quantile));
+        let (sent_per_s, completed_per_s) = history.rates();
+        let settled = [
+            &counters.completed,
+            &counters.refused,
+            &counters.unanswered,
+            &counters.lost,
+        ];
+        let settled: u64 = settled.into_iter().map(read).sum();
+        let oldest = counters.oldest_us.iter().map(read).min();
+        let busiest = counters.lane_busy_permille.iter().map(read).max();
+        Self {
+            at_us,
+            phase: phase(plan, at_us),
+            open: read(&counters.open),
+            wanted: wanted(plan, at_us),
+            reconnecting: read(&counters.reconnecting),
+            failed: read(&counters.clients_failed),
+            sent_per_s,
+            completed_per_s,
+            waiting: read(&counters.sent).saturating_sub(settled),
+            oldest_us: oldest
+                .filter(|&us| us != u64::MAX)
+                .map(|us| at_us.saturating_sub(us)),
+            p50_us: some(&complete, 0.5),
+            p99_us: some(&complete, 0.99),
+            latest: history.latest(Stage::Complete).cloned().unwrap_or_default(),
+            lateness_p99_us: some(&lateness, 0.99),
+            busy_ratio: busiest.unwrap_or(0) as f64 / 1000.0,
+            cut: cut(counters),
+            errors: errors(counters),
+        }
+    }
+}
+
+fn cut(counters: &Counters) -> Vec<(String, u64)> {
+    let labels = CUT_CODES
+        .iter()
+        .map(u16::to_string)
+        .chain(["other".to_owned()]);
+    let mut cut: Vec<(String, u64)> = labels.zip(counters.cut.iter().map(read)).collect();
+    cut.retain(|&(_, count)| count > 0);
+    cut.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
+    cut
+}
+
+fn errors(counters: &Counters) -> Vec<(&'static str, u64)> {
+    let all = [
+        ("lost", &counters.lost),
+        ("duplicated", &counters.duplicated),
+        ("out of order", &counters.out_of_order),
+        ("unexpected", &counters.unexpected),
+        ("refused", &counters.refused),
+        ("unanswered", &counters.unanswered),
+        ("unavailable", &counters.unavailable),
+    ];
+    let all = all
+        .into_iter()
+        .map(|(label, counter)| (label, read(counter)));
+    all.filter(|&(_, count)| count > 0).collect()
+}
+
+/// The word for what the load is doing.
+pub(super) fn phase(plan: &Plan, at_us: u64) -> &'static str {
+    let mut stages = plan.load.stages.iter();
+    let stage = stages.find(|stage| at_us < stage.start_us + stage.length_us);
+    match stage {
+        Some(stage) if stage.to > stage.from => "ramp",
+        Some(stage) if stage.to < stage.from => "ramp down",
+        Some(_) => "hold",
+        None => "drain",
+    }
+}
+
+fn wanted(plan: &Plan, at_us: u64) -> u64 {
+    let mut stages = plan.load.stages.iter();
+    let stage = stages.find(|stage| at_us < stage.start_us + stage.length_us);
+    stage.map_or(0, |stage| {
+        let inside = at_us.saturating_sub(stage.start_us);
+        let (from, to) = (u64::from(stage.from), u64::from(stage.to));
+        let part = |change: u64| change * inside / stage.length_us.max(1);
+        if to >= from {
+            from + part(to - from)
+        } else {
+            from - part(from - to)
+        }
+    })
+}
+
+/// One fault, as far as it got.
+#[derive(Clone, Debug, Default)]
+pub(super) struct FaultNow {
+    pub injected_us: Option<u64>,
+    pub confirmed_us: Option<u64>,
+    pub healed_us: Option<u64>,
+    pub heal_confirmed_us: Option<u64>,
+    pub problem: Option<String>,
+}
+
+impl FaultNow {
+    pub(super) fn hear(&mut self, event: &FaultEvent) {
+        let at_us = Some(event.at_us);
+        match &event.moment {
+            FaultMoment::Injected => self.injected_us = at_us,
+            FaultMoment::Confirmed => self.confirmed_us = at_us,
+            FaultMoment::Healed => self.healed_us = at_us,
+            FaultMoment::HealConfirmed => self.heal_confirmed_us = at_us,
+            FaultMoment::Problem(text) => self.problem = Some(text.clone()),
+            FaultMoment::Injecting
+            | FaultMoment::Healing
+            | FaultMoment::ReadinessRed
+            | FaultMoment::ReadinessGreen => {}
+        }
+    }
+
+    /// Injected and not yet known to be over.
+    pub(super) const fn in_force(&self) -> bool {
+        self.injected_us.is_some() && self.heal_confirmed_us.is_none()
+    }
+
+    /// The latest step with its moment: `confirmed`, `healed`, …
+    pub(super) fn latest(&self) -> Option<(&'static str, u64)> {
+        let steps = [
+            ("healed, confirmed", self.heal_confirmed_us),
+            ("healed", self.healed_us),
+            ("down, confirmed", self.confirmed_us),
+            ("injected", self.injected_us),
+        ];
+        let mut steps = steps.into_iter();
+        steps.find_map(|(word, at_us)| at_us.map(|at_us| (word, at_us)))
+    }
+}

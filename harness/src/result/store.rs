@@ -1,0 +1,264 @@
+//! This module keeps results on the disk.
+//!
+//! **In:** bytes and a run directory. **Out:** files that are whole or absent; a [`RunResult`] read
+//! back, or a clear reason why not.
+//!
+//! A file is written beside its place, flushed to the disk and renamed, so that a reader, or a run
+//! that is killed, never meets half a result.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use super::{RunResult, SCHEMA};
+
+/// Largest `result.json` that is read: a day-long run has a few megabytes.
+const RESULT_BYTES_MAX: u64 = 256 << 20;
+/// The file that holds the result.
+pub(crate) const RESULT_FILE: &str = "result.json";
+
+/// Why a result could not be read or written (exit 5).
+#[derive(Debug, Error)]
+pub(crate) enum StoreError {
+    #[error("{}: cannot be written: {source}", path.display())]
+    Write {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("{}: cannot be read: {source}", path.display())]
+    Read {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("{}: is larger than {RESULT_BYTES_MAX} bytes", path.display())]
+    TooLarge { path: PathBuf },
+    /// Not JSON, or JSON of something else.
+    #[error("{}:{line}:{column}: is not a run result: {problem}", path.display())]
+    NotAResult {
+        path: PathBuf,
+        line: usize,
+        column: usize,
+        problem: String,
+    },
+    #[error("{}: has the format \"{found}\", and this harness reads \"{SCHEMA}\"", path.display())]
+    OtherFormat { path: PathBuf, found: String },
+}
+
+impl StoreError {
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> &'static str {
+        match self {
+            Self::Write { .. } => "name a folder that can be written to, with --out",
+            Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                "name the folder of a run: the one that holds result.json"
+            }
+            Self::Read { .. } => "look at the folder's permissions",
+            Self::TooLarge { .. } | Self::NotAResult { .. } => {
+                "result.json is written by `harness run`; this one is damaged or something else"
+            }
+            Self::OtherFormat { .. } => {
+                "draw it with the version of the harness that wrote it (run.harness_version)"
+            }
+        }
+    }
+}
+
+/// The folder of one run.
+#[derive(Clone, Debug)]
+pub(crate) struct RunDir {
+    path: PathBuf,
+}
+
+impl RunDir {
+    /// An existing folder.
+    pub(crate) fn at(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// A folder that exists and can be written to, made if need be. Called before a run, so that
+    /// nobody waits for a result that cannot be kept.
+    pub(crate) fn create(path: impl Into<PathBuf>) -> Result<Self, StoreError> {
+        let folder = Self::at(path);
+        let failed = |source| StoreError::Write {
+            path: folder.path.clone(),
+            source,
+        };
+        fs::create_dir_all(&folder.path).map_err(failed)?;
+        let probe = folder.beside("probe");
+        File::create(&probe)
+            .and_then(|_| fs::remove_file(&probe))
+            .map_err(failed)?;
+        Ok(folder)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Writes a file, whole or not at all.
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        let (path, beside) = (self.file(name), self.beside(name));
+        self.replace(&path, &beside, bytes).map_err(|source| {
+            // What is left of it must not be taken for a file of the run; if even that fails, the
+            // first error is the one to tell.
+            drop(fs::remove_file(&beside));
+            StoreError::Write { path, source }
+        })
+    }
+
+    fn replace(&self, path: &Path, beside: &Path, bytes: &[u8]) -> io::Result<()> {
+        let mut file = File::create(beside)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(beside, path)?;
+        File::open(&self.path)?.sync_all()
+    }
+
+    /// Where a file lies until it is whole; two processes do not meet there.
+    fn beside(&self, name: &str) -> PathBuf {
+        self.path
+            .join(format!(".{name}.{}.tmp", std::process::id()))
+    }
+
+    /// Reads the result back.
+    pub(crate) fn read(&self) -> Result<RunResult, StoreError> {
+        read(&self.file(RESULT_FILE))
+    }
+}
+
+/// Just enough to tell the format.
+#[derive(Deserialize)]
+struct Head {
+    schema: String,
+}
+
+fn read(path: &Path) -> Result<RunResult, StoreError> {
+    let failed = |source| StoreError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(failed)?;
+    file.take(RESULT_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
+    if bytes.len() as u64 > RESULT_BYTES_MAX {
+        return Err(StoreError::TooLarge {
+            path: path.to_owned(),
+        });
+    }
+    let other = |error: serde_json::Error| StoreError::NotAResult {
+        path: path.to_owned(),
+        line: error.line(),
+        column: error.column(),
+        problem: message(&error),
+    };
+    let head: Head = serde_json::from_slice(&bytes).map_err(other)?;
+    if head.schema != SCHEMA {
+        return Err(StoreError::OtherFormat {
+            path: path.to_owned(),
+            found: head.schema,
+        });
+    }
+    serde_json::from_slice(&bytes).map_err(other)
+}
+
+/// What serde says, without the place, which stands before it.
+fn message(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    text.strip_suffix(&place).unwrap_or(&text).to_owned()
+}
+
+/// The JSON Schema of `result.json`, as it stands in `reports/result.schema.json`.
+pub(crate) fn schema_text() -> String {
+    let schema = schemars::schema_for!(RunResult);
+    format!("{:#}\n", schema.as_value())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> (tempfile::TempDir, RunDir) {
+        let temp = tempfile::tempdir().unwrap();
+        let folder = RunDir::create(temp.path().join("runs/one")).unwrap();
+        (temp, folder)
+    }
+
+    #[track_caller]
+    fn check(content: &str, expected: &str) {
+        let (_temp, folder) = folder();
+        folder.write(RESULT_FILE, content.as_bytes()).unwrap();
+        let error = folder.read().unwrap_err();
+        let text = error.to_string();
+        assert!(text.ends_with(expected), "{text}");
+        assert!(!error.hint().is_empty());
+    }
+
+    #[test]
+    fn a_file_that_is_no_result_says_where_it_goes_wrong() {
+        check(
+            "{\n \"schema\" 1}",
+            "result.json:2:11: is not a run result: expected `:`",
+        );
+        check("{}", "is not a run result: missing field `schema`");
+        check(
+            r#"{"schema": "harness.run/1"}"#,
+            "is not a run result: missing field `run`",
+        );
+    }
+
+    #[test]
+    fn a_result_of_another_version_is_refused_by_name() {
+        check(
+            r#"{"schema": "harness.run/9"}"#,
+            "has the format \"harness.run/9\", and this harness reads \"harness.run/1\"",
+        );
+    }
+
+    #[test]
+    fn a_missing_result_is_told_from_an_unreadable_one() {
+        let (_temp, folder) = folder();
+        let error = folder.read().unwrap_err();
+        assert!(error.hint().contains("name the folder of a run"), "{error}");
+    }
+
+    #[test]
+    fn a_write_leaves_one_whole_file_and_nothing_else() {
+        let (_temp, folder) = folder();
+        folder.write("a.txt", b"first").unwrap();
+        folder.write("a.txt", b"second").unwrap();
+        assert_eq!(fs::read(folder.file("a.txt")).unwrap(), b"second");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_is_found_before_the_run() {
+        let temp = tempfile::tempdir().unwrap();
+        let file = temp.path().join("file");
+        fs::write(&file, b"").unwrap();
+        let error = RunDir::create(file.join("run")).unwrap_err();
+        assert!(error.to_string().contains("cannot be written"), "{error}");
+    }
+
+    /// Written anew with `HARNESS_BLESS=1 cargo test -p harness`.
+    #[test]
+    fn the_schema_beside_the_reports_is_that_of_the_result() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../reports/result.schema.json");
+        if std::env::var_os("HARNESS_BLESS").is_some() {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, schema_text()).unwrap();
+        }
+        assert_eq!(fs::read_to_string(&path).unwrap(), schema_text());
+    }
+}

@@ -1,0 +1,318 @@
+//! Exit codes, messages, and which of flag, variable and file wins.
+
+use std::io::Read;
+use std::process::Stdio;
+
+use crate::support::{self, Done, command, finish, harness};
+
+#[track_caller]
+fn check(arguments: &[&str], code: i32) -> Done {
+    let done = harness(arguments);
+    assert_eq!(
+        done.code, code,
+        "{arguments:?}: {}{}",
+        done.stdout, done.stderr
+    );
+    done
+}
+
+/// A scenario that is written for one test; the folder goes with the value.
+fn written(text: &[u8]) -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("written.toml");
+    std::fs::write(&path, text).unwrap();
+    let path = path.to_str().unwrap().to_owned();
+    (folder, path)
+}
+
+#[test]
+fn help_names_every_exit_code() {
+    let help = check(&["--help"], 0).stdout;
+    for code in [0, 1, 2, 3, 5, 10, 11, 12, 13, 14, 130] {
+        assert!(
+            help.contains(&format!("\n  {code:>3}  ")),
+            "{code} is missing:\n{help}"
+        );
+    }
+}
+
+#[test]
+fn every_subcommand_has_help() {
+    for subcommand in ["run", "plan", "check", "list", "report", "schema"] {
+        let help = check(&[subcommand, "--help"], 0).stdout;
+        assert!(help.contains("Usage: harness"), "{help}");
+    }
+}
+
+#[test]
+fn the_readme_lists_the_exit_codes_of_the_help() {
+    let help = check(&["--help"], 0).stdout;
+    let readme = support::read("README.md");
+    let rows = readme
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split(' ').next());
+    let codes: Vec<&str> = rows.filter(|cell| cell.parse::<u8>().is_ok()).collect();
+    assert!(
+        codes.len() >= 10,
+        "README.md has no table of exit codes: {codes:?}"
+    );
+    for code in codes {
+        assert!(
+            help.contains(&format!("\n  {code:>3}  ")),
+            "{code} is not in --help"
+        );
+    }
+}
+
+#[test]
+fn a_wrong_command_line_is_exit_2() {
+    check(&[], 2);
+    check(&["fly"], 2);
+    check(&["plan"], 2);
+    check(&["check"], 2);
+    check(&["plan", "scenarios/smoke.toml", "--clients", "few"], 2);
+    let done = check(&["plan", "scenarios/smoke.toml", "--duration", "5"], 2);
+    assert!(
+        done.stderr.contains("expected a duration with a unit"),
+        "{}",
+        done.stderr
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_exit_2_with_the_reason() {
+    let reason = |arguments: &[&str]| check(arguments, 2).stderr;
+    insta::assert_snapshot!(reason(&["plan", "scenarios/no-such.toml"]), @r"
+    error: scenarios/no-such.toml: cannot be read: no such file or directory
+     hint: `harness list` shows the scenarios there are
+    ");
+    insta::assert_snapshot!(reason(&["check", "scenarios"]), @r"
+    error: scenarios: cannot be read: is a directory
+     hint: name a file; `harness list scenarios` shows which there are
+    ");
+    insta::assert_snapshot!(reason(&["list", "no-such-folder"]), @r"
+    error: no-such-folder: cannot be listed: no such file or directory
+     hint: name the folder that holds the scenarios: harness list DIR
+    ");
+}
+
+#[test]
+fn a_file_that_is_not_text_or_too_large_is_refused() {
+    let (_folder, binary) = written(&[0xff, 0xfe, 0x00]);
+    let done = check(&["check", &binary], 2);
+    assert!(
+        done.stderr.contains("a scenario is a TOML file in UTF-8"),
+        "{}",
+        done.stderr
+    );
+    let (_folder, large) = written(&vec![b'#'; 300_000]);
+    let done = check(&["check", &large], 2);
+    assert!(
+        done.stderr.contains("more than 262144 bytes"),
+        "{}",
+        done.stderr
+    );
+}
+
+#[test]
+fn check_goes_on_after_a_bad_file() {
+    let (_folder, bad) = written(b"[load]\nclients = 0\nhold = \"5s\"\n");
+    let done = check(&["check", &bad, "scenarios/smoke.toml", &bad], 2);
+    assert_eq!(
+        done.stderr
+            .matches("load.clients: must lie between")
+            .count(),
+        2,
+        "{}",
+        done.stderr
+    );
+    assert!(
+        done.stdout
+            .contains("scenarios/smoke.toml: ok (50 clients, 15s"),
+        "{}",
+        done.stdout
+    );
+    assert!(
+        done.stdout.contains("2 of 3 scenarios cannot be run"),
+        "{}",
+        done.stdout
+    );
+}
+
+#[test]
+fn flags_scale_clients_and_holds() {
+    let flags = [
+        "plan",
+        "scenarios/redis-outage.toml",
+        "--clients",
+        "9000",
+        "--duration",
+        "90s",
+    ];
+    let plan = check(&flags, 0).stdout;
+    assert!(plan.contains("clients = 9000\n"), "{plan}");
+    assert!(plan.contains("{ ramp = \"10s\", to = 9000 }"), "{plan}");
+    assert!(plan.contains("{ hold = \"1min 20s\" }"), "{plan}");
+    assert!(
+        plan.contains("mix = { chatter = 8550, reconnector = 450 }"),
+        "{plan}"
+    );
+}
+
+#[test]
+fn a_flag_comes_before_its_variable_and_that_before_the_file() {
+    let seed = |flag: &[&str], variable: Option<&str>| {
+        let mut command = command(&[&["plan", "scenarios/redis-outage.toml"], flag].concat());
+        command.envs(variable.map(|value| ("HARNESS_SEED", value)));
+        let plan = finish(command.spawn().unwrap()).stdout;
+        plan.lines()
+            .find(|line| line.starts_with("seed"))
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(seed(&[], None), "seed = 7");
+    assert_eq!(seed(&[], Some("8")), "seed = 8");
+    assert_eq!(seed(&["--seed", "9"], Some("8")), "seed = 9");
+    assert_eq!(seed(&["--set", "seed=10"], None), "seed = 10");
+    assert_eq!(seed(&["--set", "seed=10", "--seed", "9"], None), "seed = 9");
+}
+
+#[test]
+fn set_reaches_into_tables_and_lists() {
+    let plan = check(
+        &[
+            "plan",
+            "scenarios/redis-outage.toml",
+            "--set",
+            "load.message.every=2s",
+            "--set",
+            "fault.redis-down.for=\"3s\"",
+            "--set",
+            "expect.0.under=250ms",
+            "--set",
+            "environment.server.settings.ping-interval=5s",
+        ],
+        0,
+    )
+    .stdout;
+    for expected in [
+        "every = \"2s\"",
+        "for = \"3s\"",
+        "under = \"250ms\"",
+        "ping-interval = \"5s\"",
+    ] {
+        assert!(plan.contains(expected), "{expected} is missing:\n{plan}");
+    }
+}
+
+#[test]
+fn a_wrong_flag_is_named_instead_of_a_line() {
+    let stderr = |flags: &[&str]| {
+        check(
+            &[&["plan", "scenarios/redis-outage.toml"], flags].concat(),
+            2,
+        )
+        .stderr
+    };
+    insta::assert_snapshot!(stderr(&["--set", "load.mesage.every=2s"]), @r"
+    error: --set load.mesage.every=2s: load.mesage: unknown key
+     hint: did you mean `message`?
+    ");
+    insta::assert_snapshot!(stderr(&["--set", "load.message.every=soon"]), @r#"
+    error: --set load.message.every=soon: load.message.every: expected a number before the unit, found "soon"
+     hint: write "500ms", "5s", "2min" or "1h 30min"
+    "#);
+    insta::assert_snapshot!(stderr(&["--set", "fault.7.for=2s"]), @r#"
+    error: --set fault.7.for=2s: fault.7.for: `fault` has no entry "7"
+     hint: entries: 1, counted from 0; or use the `name` of one
+    "#);
+    insta::assert_snapshot!(stderr(&["--set", "clients"]), @r"
+    error: --set clients: expected KEY=VALUE
+     hint: write --set load.message.every=2s
+    ");
+    insta::assert_snapshot!(stderr(&["--clients", "0"]), @"error: --clients 0: load.clients: must lie between 1 and 100000, found 0");
+    insta::assert_snapshot!(stderr(&["--duration", "8s"]), @r"
+    error: --duration 8s: load.stages: the ramps alone last 10s, and they are not scaled
+     hint: give more time, or shorten a ramp with --set load.stages.0.ramp=5s
+    ");
+}
+
+#[test]
+fn a_run_too_short_for_its_fault_says_so() {
+    let done = check(
+        &["plan", "scenarios/redis-outage.toml", "--duration", "15s"],
+        2,
+    );
+    insta::assert_snapshot!(done.stderr, @r"
+    error: scenarios/redis-outage.toml:31: fault[0].at: starts at 20s, but the load ends at 15s
+     hint: start it earlier, or hold the load longer
+    ");
+}
+
+#[test]
+fn a_target_brings_its_own_redis_and_needs_a_password() {
+    let done = check(
+        &[
+            "plan",
+            "scenarios/redis-outage.toml",
+            "--target",
+            "ws://127.0.0.1:8000",
+        ],
+        2,
+    );
+    insta::assert_snapshot!(done.stderr);
+    let attached = [
+        "plan",
+        "scenarios/smoke.toml",
+        "--target",
+        "ws://127.0.0.1:8000",
+        "--set",
+        "environment.users.password=${env:CHAT_PASSWORD}",
+    ];
+    let plan = check(&attached, 0).stdout;
+    assert!(
+        plan.contains("password = \"${env:CHAT_PASSWORD}\""),
+        "{plan}"
+    );
+    assert!(plan.contains("redis = \"none\""), "{plan}");
+}
+
+#[test]
+fn a_password_in_a_url_is_refused_and_not_repeated() {
+    let url = "redis://:hunter2@127.0.0.1:6379";
+    let done = check(&["plan", "scenarios/smoke.toml", "--redis-url", url], 2);
+    assert!(
+        done.stderr
+            .contains("a password must not be written down here"),
+        "{}",
+        done.stderr
+    );
+    assert!(!format!("{done:?}").contains("hunter2"), "{done:?}");
+    let named = "redis://:${env:REDIS_PASSWORD}@127.0.0.1:6379/0";
+    check(&["plan", "scenarios/smoke.toml", "--redis-url", named], 0);
+}
+
+#[test]
+fn another_machine_must_be_allowed_by_name() {
+    let arguments = [
+        "run",
+        "scenarios/smoke.toml",
+        "--target",
+        "ws://chat.example.com",
+        "--set",
+        "environment.users.password=${env:CHAT_PASSWORD}",
+    ];
+    insta::assert_snapshot!(check(&arguments, 2).stderr, @r"
+    error: chat.example.com: is not this machine, and a load test can take it down
+     hint: if it is yours to test, add --allow-host chat.example.com
+    ");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let mut child = command(&["schema"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut first = [0];
+    child.stdout.take().unwrap().read_exact(&mut first).unwrap();
+    let done = finish(child);
+    assert_eq!((done.code, done.stderr.as_str()), (0, ""));
+}

@@ -1,0 +1,325 @@
+//! This module runs whole scenarios against the real server and a real Redis.
+//!
+//! Slow: returns early unless `HARNESS_SLOW_TESTS` is set, as `cargo xtask test` does; then a missing
+//! server binary is a failure, not a reason to skip.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+use crate::support::{Done, command, finish};
+
+/// How long a stopped run may take to end.
+const STOP_WITHIN: Duration = Duration::from_secs(10);
+
+fn slow_tests_are_on() -> bool {
+    std::env::var_os("HARNESS_SLOW_TESTS").is_some()
+}
+
+/// The server under test, given by path.
+fn server() -> PathBuf {
+    let given = std::env::var_os("HARNESS_SERVER");
+    let path = PathBuf::from(given.expect("HARNESS_SERVER must name the reference-server binary"));
+    assert!(path.is_file(), "{}: no such binary", path.display());
+    path
+}
+
+/// A run with a folder of its own.
+struct Case {
+    folder: tempfile::TempDir,
+}
+
+impl Case {
+    fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn out(&self) -> PathBuf {
+        self.folder.path().join("out")
+    }
+
+    fn command(&self, scenario: &str, more: &[&str]) -> Command {
+        let mut run = command(&["run", scenario, "--out"]);
+        run.arg(self.out()).arg("--server").arg(server()).args(more);
+        run
+    }
+
+    #[track_caller]
+    fn run(&self, scenario: &str, more: &[&str]) -> Done {
+        finish(self.command(scenario, more).spawn().unwrap())
+    }
+
+    #[track_caller]
+    fn result(&self) -> Value {
+        let path = self.out().join("result.json");
+        let text = fs::read_to_string(&path)
+            .unwrap_or_else(|error| panic!("{}: {error}\n{}", path.display(), self.logs()));
+        serde_json::from_str(&text).unwrap()
+    }
+
+    fn page(&self) -> String {
+        fs::read_to_string(self.out().join("report.html")).unwrap()
+    }
+
+    fn logs(&self) -> String {
+        let logs = fs::read_dir(self.out().join("logs"))
+            .into_iter()
+            .flatten()
+            .flatten();
+        let texts = logs.map(|log| fs::read_to_string(log.path()).unwrap_or_default());
+        texts.collect()
+    }
+}
+
+#[track_caller]
+fn number(result: &Value, pointer: &str) -> u64 {
+    let value = result
+        .pointer(pointer)
+        .unwrap_or_else(|| panic!("{pointer} is missing"));
+    value
+        .as_u64()
+        .unwrap_or_else(|| panic!("{pointer} is {value}"))
+}
+
+/// A counter of the server, over the run; its samples with other labels left out.
+#[track_caller]
+fn counted(result: &Value, sample: &str) -> u64 {
+    let counters = result
+        .pointer("/server/counters")
+        .and_then(Value::as_object)
+        .unwrap();
+    let value = counters
+        .get(sample)
+        .unwrap_or_else(|| panic!("no {sample} in {counters:?}"));
+    format!("{:.0}", value.as_f64().unwrap()).parse().unwrap()
+}
+
+#[test]
+fn harness_goose_and_server_count_the_same() {
+    if !slow_tests_are_on() {
+        return;
+    }
+    let case = Case::new();
+    let done = case.run("scenarios/smoke.toml", &[]);
+    let result = case.result();
+    assert_eq!(
+        done.code,
+        0,
+        "{}{}\n{}",
+        done.stdout,
+        done.stderr,
+        case.logs()
+    );
+    assert!(done.stdout.starts_with("PASS"), "{}", done.stdout);
+
+    let tokens = number(&result, "/clients/tokens_ok");
+    assert_eq!(tokens, number(&result, "/goose/requests/token/ok"));
+    assert_eq!(tokens, counted(&result, "chat_tokens_issued_total"));
+    assert!(tokens > 50, "reconnectors fetch more than one: {tokens}");
+
+    let opened = number(&result, "/clients/opened");
+    assert_eq!(opened, counted(&result, "chat_connections_opened_total"));
+    assert_eq!(opened, counted(&result, "chat_tokens_consumed_total"));
+    assert_eq!(opened, number(&result, "/closes/1000"));
+    assert_eq!(
+        opened,
+        counted(&result, "chat_connections_closed_total{code=\"1000\"}")
+    );
+
+    let completed = number(&result, "/delivery/completed");
+    assert_eq!(completed, number(&result, "/delivery/sent"));
+    assert_eq!(
+        completed,
+        counted(&result, "chat_messages_total{type=\"queued\"}")
+    );
+    assert_eq!(
+        completed,
+        counted(&result, "chat_messages_total{type=\"completed\"}")
+    );
+    assert_eq!(
+        completed,
+        number(&result, "/latency/complete/response/count")
+    );
+    assert_eq!(
+        number(&result, "/goose/requests/login/ok"),
+        number(&result, "/goose/users")
+    );
+}
+
+#[track_caller]
+fn a_defect_is_caught(defect: &str, count: &str, word: &str) {
+    if !slow_tests_are_on() {
+        return;
+    }
+    let case = Case::new();
+    let switch = format!("environment.server.defects=[\"{defect}\"]");
+    let done = case.run("scenarios/smoke.toml", &["--set", &switch]);
+    let result = case.result();
+    assert_eq!(
+        done.code,
+        14,
+        "{}{}\n{}",
+        done.stdout,
+        done.stderr,
+        case.logs()
+    );
+    assert!(number(&result, &format!("/delivery/{count}")) >= 1);
+    let sentence = result
+        .pointer("/verdict/sentence")
+        .and_then(Value::as_str)
+        .unwrap();
+    assert!(sentence.contains(word), "{sentence}");
+    assert!(case.page().contains(word), "the page does not say it");
+    assert!(done.stdout.contains(word), "{}", done.stdout);
+}
+
+#[test]
+fn an_answer_without_its_end_is_lost() {
+    a_defect_is_caught("complete-missing=0.02", "lost", "lost");
+}
+
+#[test]
+fn chunks_in_the_wrong_order_are_told() {
+    a_defect_is_caught("chunk-reorder=0.05", "out_of_order", "out of order");
+}
+
+#[test]
+fn an_outage_of_redis_is_survived_and_reported() {
+    if !slow_tests_are_on() {
+        return;
+    }
+    let case = Case::new();
+    let shorter = [
+        "--clients",
+        "200",
+        "--set",
+        "load.stages=[{ramp=\"3s\"},{hold=\"22s\"}]",
+    ];
+    let fault = [
+        "--set",
+        "fault.0.at=8s",
+        "--set",
+        "fault.0.for=4s",
+        "--set",
+        "load.message.every=1s",
+    ];
+    // The last expectation counts 1,990 sockets; a small run is held to its own size.
+    let peak = ["--set", "expect.9.at_least=190"];
+    let more: Vec<&str> = shorter.iter().chain(&fault).chain(&peak).copied().collect();
+    let done = case.run("scenarios/redis-outage.toml", &more);
+    let result = case.result();
+    assert_eq!(
+        done.code,
+        0,
+        "{}{}\n{}",
+        done.stdout,
+        done.stderr,
+        case.logs()
+    );
+    let stamps = result.pointer("/faults/0/stamps").unwrap();
+    let order = [
+        "injecting_us",
+        "injected_us",
+        "confirmed_us",
+        "healing_us",
+        "healed_us",
+        "heal_confirmed_us",
+    ];
+    let times: Vec<u64> = order
+        .iter()
+        .map(|name| stamps[name].as_u64().unwrap())
+        .collect();
+    assert!(times.is_sorted(), "{stamps}");
+    assert!(
+        number(&result, "/errors/unavailable") > 0,
+        "{}",
+        result["errors"]
+    );
+    assert!(number(&result, "/clients/tokens_failed") > 0);
+    for broken in ["lost", "duplicated", "out_of_order", "unexpected"] {
+        assert_eq!(
+            number(&result, &format!("/delivery/{broken}")),
+            0,
+            "{broken}"
+        );
+    }
+    assert_eq!(number(&result, "/clients/cut"), 0);
+}
+
+/// Waits until a condition holds.
+#[track_caller]
+fn eventually(what: &str, within: Duration, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + within;
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what}: not within {within:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Processes whose standard streams or logs lie in the folder: the children of a run.
+fn processes_of(folder: &Path) -> Vec<i32> {
+    let pids = fs::read_dir("/proc").unwrap().flatten();
+    let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let uses = |pid: &i32| {
+        let files = fs::read_dir(format!("/proc/{pid}/fd"))
+            .into_iter()
+            .flatten()
+            .flatten();
+        let mut targets = files.filter_map(|file| fs::read_link(file.path()).ok());
+        targets.any(|target| target.starts_with(folder))
+    };
+    pids.filter(uses).collect()
+}
+
+#[test]
+fn an_interrupted_run_saves_what_it_saw_and_leaves_nothing_running() {
+    if !slow_tests_are_on() {
+        return;
+    }
+    let case = Case::new();
+    let child = case.command("scenarios/smoke.toml", &[]).spawn().unwrap();
+    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
+    let log = case.out().join("logs/server.log");
+    eventually("the server is started", Duration::from_secs(20), || {
+        log.is_file()
+    });
+    // Some of the load, not only the start.
+    std::thread::sleep(Duration::from_secs(4));
+    let asked = Instant::now();
+    kill(pid, Signal::SIGINT).unwrap();
+    let done = finish(child);
+    assert!(asked.elapsed() < STOP_WITHIN, "took {:?}", asked.elapsed());
+    assert_eq!(done.code, 130, "{}{}", done.stdout, done.stderr);
+    assert!(done.stdout.starts_with("INTERRUPTED"), "{}", done.stdout);
+    let result = case.result();
+    assert_eq!(result.pointer("/run/interrupted"), Some(&Value::Bool(true)));
+    assert!(number(&result, "/delivery/sent") > 0);
+    eventually("every child is gone", Duration::from_secs(3), || {
+        processes_of(case.folder.path()).is_empty()
+    });
+}
+
+#[test]
+fn a_run_can_be_drawn_again() {
+    if !slow_tests_are_on() {
+        return;
+    }
+    let case = Case::new();
+    let done = case.run(
+        "scenarios/smoke.toml",
+        &["--duration", "6s", "--set", "expect.2.at_least=10"],
+    );
+    assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
+    let first = case.page();
+    fs::remove_file(case.out().join("report.html")).unwrap();
+    let again = finish(command(&["report"]).arg(case.out()).spawn().unwrap());
+    assert_eq!(again.code, 0, "{}", again.stderr);
+    assert_eq!(case.page(), first);
+}

@@ -1,0 +1,19 @@
+//! This binary drives the command line from outside, and holds the repository to its own rules.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "helpers of tests may panic, and deadlines of tests need no run clock"
+)]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests keep deadlines of their own"
+)]
+
+mod cli;
+mod end_to_end;
+mod environment;
+mod scenarios;
+mod support;
+mod tidy;

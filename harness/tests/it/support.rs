@@ -1,0 +1,93 @@
+//! This module runs the harness as a user does and waits for it no longer than a minute.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+/// Longest time one command may take.
+const COMMAND_DEADLINE: Duration = Duration::from_mins(1);
+
+/// The root of the repository.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .to_owned()
+}
+
+/// A file below the root of the repository, as text.
+pub(crate) fn read(path: &str) -> String {
+    let path = root().join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Every scenario of the repository, as `scenarios/NAME.toml`, in order.
+pub(crate) fn scenarios() -> Vec<String> {
+    let folder = root().join("scenarios");
+    let names = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name());
+    let names = names.map(|name| name.into_string().unwrap());
+    let mut paths: Vec<String> = names
+        .filter(|name| name.strip_suffix(".toml").is_some())
+        .map(|name| format!("scenarios/{name}"))
+        .collect();
+    paths.sort();
+    assert!(!paths.is_empty(), "no scenarios found");
+    paths
+}
+
+/// What a command left behind.
+#[derive(Debug)]
+pub(crate) struct Done {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// The command `harness`, in the root of the repository, with none of its variables set.
+pub(crate) fn command(arguments: &[&str]) -> Command {
+    let built = env!("CARGO_BIN_EXE_harness");
+    let binary = std::env::var_os("HARNESS_BINARY").map_or_else(|| built.into(), PathBuf::from);
+    let mut command = Command::new(binary);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("HARNESS_") {
+            command.env_remove(name);
+        }
+    }
+    command
+        .args(arguments)
+        .current_dir(root())
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// Runs `harness` to its end.
+#[track_caller]
+pub(crate) fn harness(arguments: &[&str]) -> Done {
+    finish(command(arguments).spawn().unwrap())
+}
+
+/// Waits for a child to end; ends it, and the test, when it takes too long.
+#[track_caller]
+pub(crate) fn finish(child: Child) -> Done {
+    let id = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
+    let (send, receive) = mpsc::channel();
+    let waiter = thread::spawn(move || send.send(child.wait_with_output()));
+    let Ok(output) = receive.recv_timeout(COMMAND_DEADLINE) else {
+        nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGKILL).unwrap();
+        panic!("did not end within {COMMAND_DEADLINE:?}");
+    };
+    waiter.join().unwrap().unwrap();
+    let output = output.unwrap();
+    Done {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}

@@ -1,0 +1,142 @@
+//! Who gets a socket, and how the others are told.
+
+use crate::client::{Client, login, token};
+use crate::support::{Redis, Server};
+
+async fn check_code(server: &Server, path: &str, headers: &[(&'static str, &str)], expected: u16) {
+    let mut client = Client::open(server, path, headers).await.unwrap();
+    assert_eq!(client.upgrade.status(), 101, "accept, then close");
+    assert_eq!(client.close_code().await, expected, "{path} {headers:?}");
+}
+
+async fn check_opens(server: &Server, path: &str, headers: &[(&'static str, &str)]) -> Client {
+    let mut client = Client::open(server, path, headers).await.unwrap();
+    let event = client.event().await;
+    assert_eq!(event["event"], "connected", "{path}: {event}");
+    client
+}
+
+#[tokio::test]
+async fn each_of_the_four_credentials_opens_a_socket() {
+    let redis = Redis::start().await;
+    let server = Server::start(&redis, &[]).await;
+    let access = login(&server, 1).await;
+    let token = token(&server, &access).await;
+    check_opens(
+        &server,
+        &format!("/ws/chat/c/?connection_token={token}"),
+        &[],
+    )
+    .await;
+    check_opens(
+        &server,
+        "/ws/chat/c/",
+        &[("cookie", &format!("access_token={access}"))],
+    )
+    .await;
+    check_opens(&server, &format!("/ws/chat/c/?token={access}"), &[]).await;
+    let protocols = format!("Bearer, {access}");
+    let client = check_opens(
+        &server,
+        "/ws/chat/c/",
+        &[("sec-websocket-protocol", &protocols)],
+    )
+    .await;
+    assert_eq!(client.upgrade.headers()["sec-websocket-protocol"], "Bearer");
+}
+
+#[tokio::test]
+async fn the_first_credential_decides_and_a_bad_one_is_not_made_good_by_a_later_one() {
+    let redis = Redis::start().await;
+    let server = Server::start(&redis, &[]).await;
+    let access = login(&server, 1).await;
+    let good = format!("access_token={access}");
+    check_code(
+        &server,
+        "/ws/chat/c/?connection_token=wrong",
+        &[("cookie", &good)],
+        4001,
+    )
+    .await;
+    let path = format!("/ws/chat/c/?token={access}");
+    check_code(&server, &path, &[("cookie", "access_token=wrong")], 4001).await;
+    let protocols = format!("Bearer, {access}");
+    check_code(
+        &server,
+        "/ws/chat/c/?token=wrong",
+        &[("sec-websocket-protocol", &protocols)],
+        4001,
+    )
+    .await;
+    check_code(&server, "/ws/chat/c/", &[], 4001).await;
+}
+
+#[tokio::test]
+async fn an_origin_must_be_this_host_or_configured() {
+    let redis = Redis::start().await;
+    let server = Server::start(&redis, &["--allowed-origin", "https://chat.example"]).await;
+    let cookie = format!("access_token={}", login(&server, 1).await);
+    let own = format!("http://{}", server.address());
+    for origin in [own.as_str(), "https://chat.example"] {
+        check_opens(
+            &server,
+            "/ws/chat/c/",
+            &[("cookie", &cookie), ("origin", origin)],
+        )
+        .await;
+    }
+    for origin in [
+        "https://evil.example",
+        "null",
+        "https://chat.example.evil.example",
+    ] {
+        check_code(
+            &server,
+            "/ws/chat/c/",
+            &[("cookie", &cookie), ("origin", origin)],
+            4003,
+        )
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn refusals_can_be_answered_in_the_handshake() {
+    use tokio_tungstenite::tungstenite::Error;
+    let redis = Redis::start().await;
+    let server = Server::start(&redis, &["--refuse", "handshake"]).await;
+    let cookie = format!("access_token={}", login(&server, 1).await);
+    let evil: &[(&'static str, &str)] = &[("cookie", &cookie), ("origin", "https://evil.example")];
+    for (headers, status) in [(&[][..], 401), (evil, 403)] {
+        match Client::open(&server, "/ws/chat/c/", headers).await {
+            Err(Error::Http(response)) => assert_eq!(response.status(), status),
+            Err(other) => panic!("{other}"),
+            Ok(_) => panic!("the upgrade was completed"),
+        }
+    }
+    assert!(
+        (server
+            .metric(r#"chat_connections_closed_total{code="4003"}"#)
+            .await
+            - 1.0)
+            .abs()
+            < 1e-9
+    );
+}
+
+#[tokio::test]
+async fn a_plain_request_on_a_socket_route_is_told_to_upgrade() {
+    let redis = Redis::start().await;
+    let server = Server::start(&redis, &[]).await;
+    for (path, status) in [
+        ("/ws/chat/c/", 426),
+        ("/ws/nowhere/", 404),
+        ("/ws/chat/a%20b/", 404),
+    ] {
+        assert_eq!(
+            reqwest::get(server.http(path)).await.unwrap().status(),
+            status,
+            "{path}"
+        );
+    }
+}

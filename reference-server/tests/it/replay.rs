@@ -1,0 +1,145 @@
+//! The same message again, and what was missed.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::client::{Client, login};
+use crate::support::{Redis, Server};
+
+#[tokio::test]
+async fn a_message_sent_again_is_acknowledged_again_and_run_once() {
+    let redis = Redis::start().await;
+    let server = Server::start(&redis, &[]).await;
+    let mut client = Client::enter(&server, 1, "conv-1").await;
+    client.say("hello", "m-1").await;
+    let answer = client.answer().await;
+    client.say("hello", "m-1").await;
+    let again = client.event().await;
+    assert_eq!(
+        again,
+        json!({ "event": "task_queued", "task_id": answer.task, "client_message_id": "m-1" })
+    );
+    client.say("hello", "m-2").await;
+    let other = client.answer().await;
+    assert_ne!(
+        other.task, answer.task,
+        "nothing of the first answer came again"
+    );
+    assert!(
+        (server
+            .metric(r#"chat_messages_total{type="repeated"}"#)
+            .await
+            - 1.0)
+            .abs()
+            < 1e-9
+    );
+}
+
+#[tokio::test]
+async fn the_same_id_of_another_user_is_another_message() {
+    let redis = Redis::start().await;
+    let server = Server::start(&redis, &[]).await;
+    let mut one = Client::enter(&server, 1, "a").await;
+    let mut two = Client::enter(&server, 2, "b").await;
+    one.say("hello", "m-1").await;
+    two.say("hello", "m-1").await;
+    assert_ne!(one.answer().await.task, two.answer().await.task);
+}
+
+#[tokio::test]
+async fn sent_again_on_a_new_socket_the_whole_answer_comes_once() {
+    let redis = Redis::start().await;
+    let server = Server::start(&redis, &["--chunks", "10", "--chunk-interval", "50ms"]).await;
+    let access = login(&server, 1).await;
+    let mut first = Client::enter_as(&server, &access, "conv-1").await;
+    first.say("hello", "m-1").await;
+    let task = first.event().await["task_id"].clone();
+    while first.event().await["event"] != "chunk" {}
+    drop(first);
+    let mut second = Client::enter_as(&server, &access, "conv-1").await;
+    second.say("hello", "m-1").await;
+    let queued = second.event().await;
+    assert_eq!(
+        (&queued["event"], &queued["task_id"]),
+        (&json!("task_queued"), &task)
+    );
+    second.rest_of_answer(&task).await;
+    assert_eq!(
+        second.event_within(Duration::from_millis(200)).await,
+        None,
+        "each event once"
+    );
+}
+
+#[tokio::test]
+async fn sent_again_after_the_answer_is_over_it_comes_from_history() {
+    let redis = Redis::start().await;
+    let server = Server::start(&redis, &[]).await;
+    let access = login(&server, 1).await;
+    let mut first = Client::enter_as(&server, &access, "conv-1").await;
+    first.say("hello", "m-1").await;
+    let answer = first.answer().await;
+    drop(first);
+    server.until_metric("active_conversations", 0.0).await;
+    let mut second = Client::enter_as(&server, &access, "conv-1").await;
+    second.say("hello", "m-1").await;
+    assert_eq!(second.answer().await, answer);
+}
+
+#[tokio::test]
+async fn resume_replays_what_came_after_once_and_in_order() {
+    let redis = Redis::start().await;
+    let server = Server::start(&redis, &[]).await;
+    let mut reader = Client::enter(&server, 1, "conv-1").await;
+    let mut asker = Client::enter(&server, 2, "conv-1").await;
+    asker.say("one", "m-1").await;
+    let seen = asker.answer().await;
+    assert_eq!(
+        reader.rest_of_answer(&json!(seen.task)).await,
+        seen.message_id
+    );
+    drop(reader);
+    let mut missed = Vec::new();
+    for n in 2..5 {
+        asker.say("more", &format!("m-{n}")).await;
+        missed.push(asker.answer().await);
+    }
+    let mut reader = Client::enter(&server, 1, "conv-1").await;
+    let resume = json!({ "type": "resume", "after": seen.message_id }).to_string();
+    reader.send(resume.clone()).await;
+    for answer in &missed {
+        assert_eq!(
+            reader.rest_of_answer(&json!(answer.task)).await,
+            answer.message_id
+        );
+    }
+    asker.say("live", "m-9").await;
+    let live = asker.answer().await;
+    assert_eq!(
+        reader.rest_of_answer(&json!(live.task)).await,
+        live.message_id,
+        "live again after the replay"
+    );
+    reader.send(resume).await;
+    assert_eq!(
+        reader.event_within(Duration::from_millis(300)).await,
+        None,
+        "asked twice, nothing comes twice"
+    );
+}
+
+#[tokio::test]
+async fn resume_in_the_middle_of_an_answer_joins_it_without_a_gap() {
+    let redis = Redis::start().await;
+    let server = Server::start(&redis, &["--chunks", "20", "--chunk-interval", "25ms"]).await;
+    let mut asker = Client::enter(&server, 1, "conv-1").await;
+    asker.say("hello", "m-1").await;
+    let task = asker.event().await["task_id"].clone();
+    while asker.event().await["event"] != "chunk" {}
+    let mut reader = Client::enter(&server, 2, "conv-1").await;
+    reader
+        .send(json!({ "type": "resume", "after": "0-0" }).to_string())
+        .await;
+    reader.rest_of_answer(&task).await;
+}
