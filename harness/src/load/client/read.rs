@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use super::{ABNORMAL, Client, End, Phase, Why};
 use crate::client::socket::Incoming;
 use crate::client::wire::{ErrorFrame, ServerFrame};
-use crate::load::job::backoff_us;
+use crate::load::job::retry_us;
 use crate::load::lane::Lane;
 use crate::record::ledger::{Finding, Refusal};
 use crate::record::recorder::Span;
@@ -234,7 +234,7 @@ impl Client {
                 let asked_us = error.retry_after_us.unwrap_or(0);
                 let jitter = &mut self.retry_jitter;
                 let plan = &job.load.reconnect;
-                let wait_us = |nth| backoff_us(plan, nth, asked_us, jitter);
+                let wait_us = |nth| retry_us(plan, nth, asked_us, jitter);
                 self.ledger.refused(number, at_us, wait_us)
             }
             None => self.ledger.refused_for_good(number, at_us),
