@@ -241,7 +241,7 @@ pub(crate) struct SocketArgs {
     /// Bytes of a frame or message from a client.
     #[arg(long, env = "REFERENCE_SERVER_MAX_FRAME", default_value_t = 65_536)]
     pub(crate) max_frame: usize,
-    /// Time a client has to send its request headers.
+    /// Time a client has to send the headers of its first request.
     #[arg(long, env = "REFERENCE_SERVER_HEADER_TIMEOUT", default_value = "10s", value_parser = duration)]
     pub(crate) header_timeout: Duration,
     /// Time a request, or the opening of a socket, may take.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 
 use crate::shared::Shared;
 use crate::socket::{Conn, code};
@@ -60,15 +61,16 @@ pub(crate) fn queue() -> (Intake, Offered) {
 }
 
 impl Intake {
-    /// Takes a message, or refuses it because too many are waiting.
-    pub(crate) fn offer(&self, ask: Ask) {
-        if let Err(error) = self.offered.try_send(ask) {
-            let ask = error.into_inner();
-            let id = ask.client_message_id.as_deref();
-            let error = "too many messages at once";
-            ask.conn
-                .send(&wire::refusal("busy", error, Some(RETRY_S), id));
-        }
+    /// Takes a message, or gives it back because too many are waiting.
+    fn offer(&self, ask: Ask) -> Result<(), Ask> {
+        self.offered.try_send(ask).map_err(TrySendError::into_inner)
+    }
+}
+
+/// Takes a message, or refuses it because too many are waiting.
+pub(crate) fn take(shared: &Shared, ask: Ask) {
+    if let Err(ask) = shared.intake.offer(ask) {
+        ask.refuse(shared, "busy", "too many messages at once", RETRY_S);
     }
 }
 

@@ -6,6 +6,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -34,6 +35,9 @@ const HTTP_CONNECTIONS: usize = 2048;
 const HEADER_BYTES: usize = 16 * 1024;
 /// Until accepting is tried again where the process has no file descriptor left.
 const NO_FILES_PAUSE: Duration = Duration::from_millis(50);
+/// How long a connection may idle between requests: longer than the usual clients keep one, so that it is the
+/// client that closes it and no request is lost to a close that crosses it.
+const KEEP_ALIVE: Duration = Duration::from_mins(2);
 /// Addresses whose rate is remembered.
 const ADDRESSES: usize = 65_536;
 
@@ -131,7 +135,9 @@ struct Upgraded {
 async fn serve(shared: &Arc<Shared>, stream: TcpStream, router: Router) -> Option<Upgraded> {
     let verdict: Arc<std::sync::Mutex<Cell<Option<upgrade::Verdict>>>> = Arc::default();
     let limit = shared.config.socket.handshake_timeout;
+    let asked = AtomicBool::new(false);
     let service = service_fn(|request: Request<Incoming>| {
+        asked.store(true, Ordering::Relaxed);
         let (shared, router, verdict) = (Arc::clone(shared), router.clone(), Arc::clone(&verdict));
         async move {
             let answered = tokio::time::timeout(limit, respond(&shared, request, router)).await;
@@ -146,12 +152,19 @@ async fn serve(shared: &Arc<Shared>, stream: TcpStream, router: Router) -> Optio
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(shared.config.socket.header_timeout)
+        .header_read_timeout(KEEP_ALIVE)
         .max_buf_size(HEADER_BYTES)
         .serve_connection(TokioIo::new(stream), service)
         .without_shutdown();
+    let dawdling = async {
+        tokio::time::sleep(shared.config.socket.header_timeout).await;
+        if asked.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+    };
     let parts = tokio::select! {
         parts = connection => parts.ok()?,
+        () = dawdling => return None,
         // An open keep-alive connection does not hold up the shutdown.
         () = shared.stopping.cancelled() => return None,
     };

@@ -133,6 +133,10 @@ impl Rooms {
         let same =
             |task: &&mut Task| id.is_some() && task.client_message_id == *id && task.user == user;
         if let Some(task) = room.tasks.iter_mut().find(same) {
+            // Whoever asks last hears of it first.
+            if task.stage == Stage::Asked {
+                task.owner = ask.conn.id;
+            }
             return task.id;
         }
         let task = Task {

@@ -18,7 +18,7 @@ use super::conn::Conn;
 use super::outbox::Bounds;
 use super::stream::Stream;
 use crate::clock;
-use crate::intake::Ask;
+use crate::intake::{self, Ask};
 use crate::shared::Shared;
 use crate::wire::{ClientFrame, Event};
 
@@ -254,11 +254,12 @@ fn take(shared: &Shared, conn: &Arc<Conn>, text: &str) {
             text,
             client_message_id,
         }) => {
-            shared.intake.offer(Ask {
+            let ask = Ask {
                 conn: Arc::clone(conn),
                 text,
                 client_message_id,
-            });
+            };
+            intake::take(shared, ask);
         }
         Err(refusal) => {
             shared.metrics.messages.refused.inc();

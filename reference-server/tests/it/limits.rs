@@ -270,3 +270,24 @@ async fn a_reader_that_never_catches_up_is_dropped_from_and_then_closed() {
         "the frame itself may not get through"
     );
 }
+
+#[tokio::test]
+async fn a_connection_that_idles_between_requests_is_left_open() {
+    let redis = Redis::start().await;
+    let server = Server::start(&redis, &["--header-timeout", "200ms"]).await;
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+    for _ in 0..2 {
+        let request = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+        stream.write_all(request).await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(br#"{"status":"ok"}"#) {
+            let read = stream.read_buf(&mut answer).await.unwrap();
+            assert!(
+                read > 0,
+                "closed after {:?}",
+                String::from_utf8_lossy(&answer)
+            );
+        }
+        tokio::time::sleep(Duration::from_millis(600)).await;
+    }
+}
