@@ -6,10 +6,6 @@
     clippy::disallowed_methods,
     reason = "helpers of tests may panic, and deadlines of tests need no run clock"
 )]
-#![expect(
-    clippy::disallowed_methods,
-    reason = "tests keep deadlines of their own"
-)]
 
 mod cli;
 mod end_to_end;
