@@ -9,6 +9,7 @@
 //!
 //! **Units:** stamps are nanoseconds on `CLOCK_REALTIME`, as the kernel gives them; 0: none.
 
+use std::cell::RefCell;
 use std::io::{self, IoSliceMut, Read, Write};
 use std::os::fd::AsRawFd;
 use std::task::{Context, Poll};
@@ -177,21 +178,27 @@ impl Write for StampedStream {
     }
 }
 
+thread_local! {
+    /// Where the kernel puts a stamp: one for all sockets of a thread.
+    static CONTROL: RefCell<Vec<u8>> = RefCell::new(nix::cmsg_space!(TimeSpec));
+}
+
 /// One `recvmsg`; the stamp is left as it was where the kernel gives none.
 fn receive(
     fd: std::os::fd::RawFd,
     buffer: &mut [u8],
     stamp_ns: &mut u64,
 ) -> Result<usize, io::Error> {
-    let mut control = nix::cmsg_space!(TimeSpec);
-    let mut slices = [IoSliceMut::new(buffer)];
-    let message = recvmsg::<()>(fd, &mut slices, Some(&mut control), MsgFlags::empty())?;
-    for part in message.cmsgs()? {
-        if let ControlMessageOwned::ScmTimestampns(time) = part {
-            let seconds = u64::try_from(time.tv_sec()).unwrap_or(0);
-            let nanoseconds = u64::try_from(time.tv_nsec()).unwrap_or(0);
-            *stamp_ns = seconds * NS_PER_S + nanoseconds;
+    CONTROL.with_borrow_mut(|control| {
+        let mut slices = [IoSliceMut::new(buffer)];
+        let message = recvmsg::<()>(fd, &mut slices, Some(control), MsgFlags::empty())?;
+        for part in message.cmsgs()? {
+            if let ControlMessageOwned::ScmTimestampns(time) = part {
+                let seconds = u64::try_from(time.tv_sec()).unwrap_or(0);
+                let nanoseconds = u64::try_from(time.tv_nsec()).unwrap_or(0);
+                *stamp_ns = seconds * NS_PER_S + nanoseconds;
+            }
         }
-    }
-    Ok(message.bytes)
+        Ok(message.bytes)
+    })
 }

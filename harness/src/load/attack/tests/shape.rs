@@ -1,0 +1,75 @@
+use std::collections::BTreeMap;
+
+use crate::plan::{
+    Arrival, Behavior, BehaviorShare, Conversation, Credential, EnvironmentPlan, Jitter, LoadPlan,
+    LoadStage, MessagePlan, Plan, ReconnectPlan, RedisPlan, ServerPlan, SessionPlan, UsersPlan,
+};
+
+const RAMP_US: u64 = 200_000;
+
+/// 20 clients for a second, ten messages each and second.
+pub(super) fn plan() -> Plan {
+    let clients = 20;
+    let stage = |start_us, length_us, from| LoadStage {
+        start_us,
+        length_us,
+        from,
+        to: clients,
+    };
+    Plan {
+        title: "test".to_owned(),
+        question: String::new(),
+        scenario: String::new(),
+        seed: 7,
+        interval_us: 250_000,
+        environment: EnvironmentPlan {
+            target: None,
+            server: ServerPlan {
+                instances: 1,
+                defects: Vec::new(),
+                settings: BTreeMap::new(),
+            },
+            redis: RedisPlan::None,
+            proxies: Vec::new(),
+            toxiproxy: None,
+            users: UsersPlan {
+                prefix: "user-".to_owned(),
+                password: None,
+            },
+        },
+        load: LoadPlan {
+            clients,
+            stages: vec![stage(0, RAMP_US, 0), stage(RAMP_US, 800_000, clients)],
+            mix: vec![BehaviorShare {
+                behavior: Behavior::Chatter,
+                clients,
+            }],
+            session: SessionPlan {
+                credential: Credential::ConnectionToken,
+                conversation: Conversation::Own,
+                connect_timeout_us: 2_000_000,
+            },
+            message: MessagePlan {
+                every_us: 100_000,
+                arrival: Arrival::Poisson,
+                chunks: 3,
+                length_min: 10,
+                length_max: 40,
+                retries: 5,
+            },
+            heartbeat_us: 300_000,
+            reconnect: ReconnectPlan {
+                first_us: 10_000,
+                factor: 1.5,
+                cap_us: 50_000,
+                jitter: Jitter::Full,
+                attempts: 5,
+            },
+            drain_us: 2_000_000,
+            lanes: 2,
+        },
+        faults: Vec::new(),
+        expect: Vec::new(),
+        abort_when: Vec::new(),
+    }
+}
