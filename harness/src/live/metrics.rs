@@ -97,6 +97,8 @@ impl Metrics {
             families.extend(self.latencies(&seen));
             families.push(self.faults(&seen));
         }
+        // The text format has no word for a family without samples.
+        families.retain(|family| !family.get_metric().is_empty());
         families
     }
 
