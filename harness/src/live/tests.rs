@@ -89,8 +89,10 @@ fn now(at_us: u64) -> Now {
 fn block(glyphs: Glyphs) -> String {
     let mut block = Block::new(plan(), "r-7f3a91c2", glyphs);
     for second in 1..27 {
-        let mut now = Now::default();
-        now.at_us = second * 1_000_000;
+        let mut now = Now {
+            at_us: second * 1_000_000,
+            ..Now::default()
+        };
         if !(20..25).contains(&second) {
             now.latest.record(45_000 + 20_000 * second);
         }

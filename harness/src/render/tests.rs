@@ -207,7 +207,7 @@ fn names_from_outside_stay_text_in_every_artefact() {
             assert!(!markup || !without_fence(&text).contains(never), "{file}");
         }
     }
-    let md = all(&result, &[Format::Md]).remove(0).1;
+    let md = without_fence(&all(&result, &[Format::Md])[0].1);
     assert!(!md.contains("@all") && !md.contains("[a](http"), "{md}");
     assert!(!summary(&result, &Style::default()).contains('\u{1b}'));
 }
