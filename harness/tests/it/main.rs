@@ -10,6 +10,7 @@
 mod cli;
 mod end_to_end;
 mod environment;
+mod renderers;
 mod scenarios;
 mod support;
 mod tidy;
