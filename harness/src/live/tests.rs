@@ -15,7 +15,7 @@ use super::{Glyphs, View, Watched, exporter, watch};
 use crate::clock::RunClock;
 use crate::fault::{FaultEvent, FaultMoment};
 use crate::plan::{self, Plan};
-use crate::record::counters::Counters;
+use crate::record::counters::{Counters, Reader};
 use crate::scenario::Overrides;
 use crate::stage::Stage;
 
@@ -82,7 +82,7 @@ fn healed() -> FaultNow {
 fn now(at_us: u64) -> Now {
     let (plan, counters) = (plan(), counters());
     let mut history = History::new();
-    history.look(&counters, counters.take_recent());
+    history.look(&counters, counters.take_recent(Reader::View));
     Now::take(&plan, &counters, &history, at_us)
 }
 
@@ -181,7 +181,7 @@ fn histogram_bounds_include_the_expected_latency_exactly() {
     assert!(!bounds_us(&plan(), Stage::Token).contains(&173_000));
     let watched = watched(None);
     let metrics = Metrics::new(&watched);
-    metrics.add(&watched.counters.take_recent(), &[healed()]);
+    metrics.add(&watched.counters.take_recent(Reader::View), &[healed()]);
     let text = prometheus::TextEncoder::new()
         .encode_to_string(&metrics.families())
         .unwrap();
