@@ -179,12 +179,6 @@ pub(crate) fn delta(from_us: u64, to_us: u64) -> String {
     }
 }
 
-/// A share of a distribution as a percentile: `p50`, `p99`, `p99.9`.
-pub(crate) fn percentile(quantile_ratio: f64) -> String {
-    let text = format!("{:.3}", quantile_ratio * 100.0);
-    format!("p{}", text.trim_end_matches('0').trim_end_matches('.'))
-}
-
 /// The text with ordinary spaces, for terminals and plain files.
 pub(crate) fn plain(text: &str) -> String {
     text.replace(NBSP, " ")
@@ -261,8 +255,6 @@ mod tests {
         assert_eq!(plain(&bytes(10_000_000)), "9.5 MiB");
         assert_eq!(plain(&bytes(12)), "12 B");
         assert_eq!(plain(&beyond(29_900_000)), "> 29.9 s");
-        assert_eq!(percentile(0.999), "p99.9");
-        assert_eq!(percentile(0.5), "p50");
     }
 
     #[test]

@@ -7,12 +7,6 @@
 //! One direction: nothing looks back. The middle is pure; only the rooms at the edges touch the
 //! world. Layers are listed in `ARCHITECTURE.md` and checked by `tests/it/tidy.rs`.
 
-#![allow(
-    dead_code,
-    clippy::allow_attributes,
-    reason = "the rooms below are being joined up"
-)]
-
 #[cfg(not(target_os = "linux"))]
 compile_error!(
     "harness runs on Linux only: it stands on timerfd, epoll and the kernel's receive stamps"

@@ -46,8 +46,6 @@ pub(crate) enum UnitError {
     TooLong(String),
     #[error("whole microseconds, found \"{0}\"")]
     TooFine(String),
-    #[error("a share such as 0.05 or \"5%\", found \"{0}\"")]
-    NotAShare(String),
 }
 
 /// Reads `500ms`, `5s`, `1.5 s`, `2min`, `1h 30min`: parts add up.
@@ -156,25 +154,6 @@ fn decimal(value: u64, unit: u64, name: &str) -> String {
     let digits = unit.ilog10() as usize;
     let fraction = format!("{rest:0digits$}");
     format!("{whole}.{}{name}", fraction.trim_end_matches('0'))
-}
-
-/// Reads a share of 1: `0.05` or `5%`.
-pub(crate) fn parse_ratio(text: &str) -> Result<f64, UnitError> {
-    let trimmed = text.trim();
-    let wrong = || UnitError::NotAShare(text.to_owned());
-    let (number, scale) = match trimmed.strip_suffix('%') {
-        Some(number) => (number.trim_end(), 100.0),
-        None => (trimmed, 1.0),
-    };
-    let value: f64 = number
-        .parse()
-        .map_err(|_error: std::num::ParseFloatError| wrong())?;
-    let ratio = value / scale;
-    if (0.0..=1.0).contains(&ratio) {
-        Ok(ratio)
-    } else {
-        Err(wrong())
-    }
 }
 
 /// Writes a number of bytes in binary units with one decimal: `2.0 KiB`, `148.4 MiB`.
@@ -289,14 +268,6 @@ mod tests {
     }
 
     #[test]
-    fn shares_are_read_as_numbers_and_percent() {
-        assert_eq!(parse_ratio("5%"), Ok(0.05));
-        assert_eq!(parse_ratio("0.05"), Ok(0.05));
-        assert!(parse_ratio("105%").is_err());
-        assert!(parse_ratio("nan").is_err());
-    }
-
-    #[test]
     fn durations_are_written_in_the_largest_units_that_are_exact() {
         let text = |us| print_us(us);
         assert_eq!(text(0), "0s");
@@ -328,8 +299,6 @@ mod tests {
         fn no_text_makes_the_reader_panic(text in ".*") {
             let read = parse_duration(&text);
             prop_assert!(read.is_err() || text.chars().any(|c| c.is_ascii_digit()));
-            let share = parse_ratio(&text);
-            prop_assert!(share.is_err() || text.bytes().any(|byte| byte.is_ascii_digit()));
         }
     }
 }

@@ -49,8 +49,6 @@ pub(crate) use probe::Answer;
 pub(crate) use process::ProcessUse;
 pub(crate) use proxy::{ProxyLink, link_name};
 pub(crate) use redis::RedisServer;
-#[allow(unused_imports, reason = "the run is being joined up")]
-pub(crate) use secret::Secret;
 pub(crate) use target::TargetInfo;
 
 /// For one page of the target.
@@ -126,7 +124,10 @@ impl Environment {
         settings: &Settings,
         cancel: &CancellationToken,
     ) -> Result<Self, EnvironmentError> {
-        let (_, found) = preflight::check(plan, settings).await?;
+        let (counted, found) = preflight::check(plan, settings).await?;
+        for line in &counted.lines {
+            tracing::info!("preflight: {line}");
+        }
         let logs = part::logs(settings)?;
         let keeper = keeper::Keeper::launch(&settings.run_id, &logs).await?;
         Self::start_with(plan, settings, (found, keeper), cancel).await

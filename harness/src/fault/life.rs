@@ -89,12 +89,14 @@ impl Wait {
 impl Life {
     async fn lead(&self, fault: &impl Fault, readiness: &Readiness, stamps: &mut FaultStamps) {
         let prepared = fault.prepare().await;
+        let due_us = self.at_us.max(self.clock.now_us());
         if self.sleep_precisely_until(self.at_us).await.is_cancelled() {
             stamps.problem = Some("not injected: the run was ended before its time".to_owned());
             return;
         }
-        // Nothing was done between the planned moment and here but waking up.
-        stamps.machine_pause_us = self.clock.now_us().saturating_sub(self.at_us);
+        // Nothing is done from here to the injection but sleeping and waking up; a slow proxy API
+        // is not the machine's doing.
+        stamps.machine_pause_us = self.clock.now_us().saturating_sub(due_us);
         if let Err(error) = prepared {
             self.complain(stamps, format!("not injected: {error}"));
             return;

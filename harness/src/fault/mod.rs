@@ -28,7 +28,6 @@ use tokio::task::JoinSet;
 
 use crate::environment::{Answer, EnvironmentError, ProxyLink};
 
-#[allow(unused_imports, reason = "the run is being joined up")]
 pub(crate) use driver::{FaultEvent, FaultMoment, drive};
 
 /// Why a fault could not be caused or ended.

@@ -97,6 +97,8 @@ impl Metrics {
             families.extend(self.latencies(&seen));
             families.push(self.faults(&seen));
         }
+        // The text format has no word for a family without samples.
+        families.retain(|family| !family.get_metric().is_empty());
         families
     }
 
@@ -326,7 +328,7 @@ fn labelled(labels: &[(&str, &str)]) -> Metric {
     let pair = |&(name, value): &(&str, &str)| {
         let mut pair = LabelPair::default();
         pair.set_name(name.to_owned());
-        pair.set_value(value.to_owned());
+        pair.set_value(crate::format::harmless(value));
         pair
     };
     Metric::from_label(labels.iter().map(pair).collect())

@@ -59,6 +59,7 @@ impl Now {
         let settled: u64 = settled.into_iter().map(read).sum();
         let oldest = counters.oldest_us.iter().map(read).min();
         let busiest = counters.lane_busy_permille.iter().map(read).max();
+        let waiting = read(&counters.sent).saturating_sub(settled);
         Self {
             at_us,
             phase: phase(plan, at_us),
@@ -68,9 +69,10 @@ impl Now {
             failed: read(&counters.clients_failed),
             sent_per_s,
             completed_per_s,
-            waiting: read(&counters.sent).saturating_sub(settled),
+            waiting,
             oldest_us: oldest
-                .filter(|&us| us != u64::MAX)
+                // Lanes refresh it a little later than the counts.
+                .filter(|&us| us != u64::MAX && waiting > 0)
                 .map(|us| at_us.saturating_sub(us)),
             p50_us: some(&complete, 0.5),
             p99_us: some(&complete, 0.99),

@@ -1,1 +1,228 @@
+//! The live views of a made-up moment, and of a run that is over before it began.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::block::Block;
+use super::history::History;
+use super::lines::{Lines, fault_line};
+use super::metrics::{Metrics, bounds_us};
+use super::now::{FaultNow, Now};
+use super::{Glyphs, View, Watched, exporter, watch};
+use crate::clock::RunClock;
+use crate::fault::{FaultEvent, FaultMoment};
+use crate::plan::{self, Plan};
+use crate::record::counters::{Counters, Reader};
+use crate::scenario::Overrides;
+use crate::stage::Stage;
+
+const SCENARIO: &str = r#"
+# Does it come back?
+title = "redis-outage"
+seed = 7
+
+[load]
+clients = 2000
+stages = [{ ramp = "10s", to = 2000 }, { hold = "50s" }]
+
+[[fault]]
+at = "20s"
+for = "5s"
+link = "redis"
+kind = "down"
+
+[[expect]]
+what = "complete p99"
+under = "173ms"
+when = "outside faults"
+"#;
+
+fn plan() -> Arc<Plan> {
+    Arc::new(plan::compile("x.toml", SCENARIO, &Overrides::default()).unwrap())
+}
+
+/// 27 s into the outage's recovery.
+fn counters() -> Arc<Counters> {
+    let counters = Counters::new(1);
+    for (counter, value) in [
+        (&counters.open, 1_959),
+        (&counters.reconnecting, 41),
+        (&counters.sent, 52_000),
+        (&counters.completed, 42_796),
+        (&counters.unavailable, 21_377),
+        (&counters.oldest_us[0], 20_060_000),
+        (&counters.lane_busy_permille[0], 310),
+    ] {
+        counter.store(value, Ordering::Relaxed);
+    }
+    (0..598).for_each(|_| counters.socket_cut(1_011));
+    (0..8).for_each(|_| counters.socket_cut(1_006));
+    counters.add_recent(|recent| {
+        recent.lateness.record(400);
+        for us in [2_440_000, 2_440_000, 3_100_000] {
+            recent.response[Stage::Complete.index()].record(us);
+        }
+    });
+    Arc::new(counters)
+}
+
+fn healed() -> FaultNow {
+    FaultNow {
+        injected_us: Some(20_004_000),
+        confirmed_us: Some(20_061_000),
+        healed_us: Some(25_006_000),
+        heal_confirmed_us: Some(25_118_000),
+        problem: None,
+    }
+}
+
+fn now(at_us: u64) -> Now {
+    let (plan, counters) = (plan(), counters());
+    let mut history = History::new();
+    history.look(&counters, counters.take_recent(Reader::View));
+    Now::take(&plan, &counters, &history, at_us)
+}
+
+fn block(glyphs: Glyphs) -> String {
+    let mut block = Block::new(plan(), "r-7f3a91c2", glyphs);
+    for second in 1..27 {
+        let mut now = Now {
+            at_us: second * 1_000_000,
+            ..Now::default()
+        };
+        if !(20..25).contains(&second) {
+            now.latest.record(45_000 + 20_000 * second);
+        }
+        block.add(&now);
+    }
+    let now = now(27_000_000);
+    block.add(&now);
+    block.lines(&now, &[healed()]).join("\n")
+}
+
+#[test]
+fn the_block_lines_up_phase_fault_and_p99() {
+    insta::assert_snapshot!("block", block(Glyphs::Blocks));
+}
+
+#[test]
+fn the_block_has_an_ascii_form_of_the_same_shape() {
+    let (blocks, ascii) = (block(Glyphs::Blocks), block(Glyphs::Ascii));
+    let lanes =
+        |text: &str| -> Vec<String> { text.lines().skip(1).take(3).map(str::to_owned).collect() };
+    assert!(lanes(&ascii).concat().is_ascii(), "{ascii}");
+    let widths =
+        |text: &str| -> Vec<usize> { text.lines().map(|line| line.chars().count()).collect() };
+    assert_eq!(widths(&blocks), widths(&ascii));
+    assert!(widths(&blocks).iter().all(|&width| width <= 80), "{blocks}");
+}
+
+#[test]
+fn a_second_drawing_begins_where_the_first_began() {
+    let mut block = Block::new(plan(), "r-7f3a91c2", Glyphs::Blocks);
+    let now = now(27_000_000);
+    let first = block.draw(&now, &[FaultNow::default()]);
+    let lines = first.matches('\n').count();
+    let second = block.draw(&now, &[FaultNow::default()]);
+    assert!(second.contains(&format!("\u{1b}[{lines}A\r")), "{second:?}");
+    assert_eq!(block.erase(), format!("\u{1b}[{lines}A\r\u{1b}[J"));
+}
+
+#[test]
+fn lines_are_due_every_five_seconds_and_hold_no_control_characters() {
+    let mut lines = Lines::default();
+    assert_eq!(lines.look(&now(4_900_000), &[healed()]), None);
+    let line = lines.look(&now(27_000_000), &[healed()]).unwrap();
+    assert_eq!(
+        line,
+        "27.0s hold open=1959/2000 sent=52000/s done=42796/s p50=2.44s p99=3.10s wait=9204 \
+         oldest=6.94s faults=0 unavailable=21377 cut-1011=598 cut-1006=8\n"
+    );
+    assert_eq!(lines.look(&now(29_900_000), &[]), None);
+}
+
+#[test]
+fn a_fault_stamp_is_a_line_with_its_delay() {
+    let line = |moment| {
+        let event = FaultEvent {
+            fault: 0,
+            at_us: 20_061_000,
+            moment,
+        };
+        fault_line(&plan(), &event)
+    };
+    let confirmed = line(FaultMoment::Confirmed).unwrap();
+    assert_eq!(confirmed, "20.1s fault=redis-down confirmed delay=61.0ms\n");
+    assert_eq!(line(FaultMoment::Injecting), None);
+    let problem = line(FaultMoment::Problem("no\u{1b}[2J".to_owned())).unwrap();
+    assert!(
+        !problem.trim_end().contains(char::is_control),
+        "{problem:?}"
+    );
+}
+
+fn watched(exporter: Option<tokio::net::TcpListener>) -> Watched {
+    Watched {
+        plan: plan(),
+        run_id: "r-7f3a91c2".to_owned(),
+        clock: RunClock::starting_in(std::time::Duration::ZERO),
+        counters: counters(),
+        view: View::Quiet,
+        exporter,
+    }
+}
+
+#[test]
+fn histogram_bounds_include_the_expected_latency_exactly() {
+    assert!(bounds_us(&plan(), Stage::Complete).contains(&173_000));
+    assert!(!bounds_us(&plan(), Stage::Token).contains(&173_000));
+    let watched = watched(None);
+    let metrics = Metrics::new(&watched);
+    metrics.add(&watched.counters.take_recent(Reader::View), &[healed()]);
+    let text = prometheus::TextEncoder::new()
+        .encode_to_string(&metrics.families())
+        .unwrap();
+    for sample in [
+        "harness_latency_seconds_bucket{stage=\"complete\",le=\"0.173\"} 0\n",
+        "harness_latency_seconds_bucket{stage=\"complete\",le=\"2.5\"} 2\n",
+        "harness_latency_seconds_count{stage=\"complete\"} 3\n",
+        "harness_sessions_cut_total{code=\"1011\"} 598\n",
+        "harness_messages_total{outcome=\"completed\"} 42796\n",
+        "harness_fault_in_force{fault=\"redis-down\"} 0\n",
+    ] {
+        assert!(text.contains(sample), "{sample} is not in\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn metrics_are_served_until_the_load_is_over() {
+    let listener = exporter::bind("127.0.0.1:0".parse().unwrap())
+        .await
+        .unwrap();
+    let address = listener.local_addr().unwrap();
+    let taken = exporter::bind(address).await.unwrap_err();
+    assert!(taken.to_string().contains(&address.to_string()), "{taken}");
+    let (_events, faults) = mpsc::channel(4);
+    let over = CancellationToken::new();
+    let mut live = tokio::task::JoinSet::new();
+    live.spawn(watch(watched(Some(listener)), faults, over.clone()));
+    let answer = reqwest::get(format!("http://{address}/metrics"))
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 200);
+    let text = answer.text().await.unwrap();
+    assert!(
+        text.contains("harness_run_info{run=\"r-7f3a91c2\""),
+        "{text}"
+    );
+    over.cancel();
+    live.join_next().await.unwrap().unwrap();
+    assert!(
+        reqwest::get(format!("http://{address}/metrics"))
+            .await
+            .is_err()
+    );
+}

@@ -22,6 +22,8 @@ use crate::record::recorder::Author;
 const PORTS_PER_SOURCE: u32 = 10_000;
 /// Sockets per client that count towards it: a reconnecting client may hold two for a moment.
 const SOCKETS_PER_CLIENT: u32 = 2;
+/// Longest backoff between two attempts at a message, beside what the server asks for.
+const RETRY_SPAN_US_MAX: u64 = 2_000_000;
 
 /// A run, as the load sees it.
 #[derive(Debug)]
@@ -165,18 +167,11 @@ pub(super) fn backoff_us(
     asked_us.saturating_add(spread_us(plan, span_us(plan, nth), jitter))
 }
 
-/// How long to wait before further attempt number `nth` (from 1) at a message.
-///
-/// The same, except that a server which says when to come back also sets the scale: the jitter
-/// does not grow past twice its wait. A message has until the end of its drain; with waits that
-/// grow to 16 s it would miss a server that is back after five.
+/// How long to wait before further attempt number `nth` (from 1) at a message: the same with a low
+/// cap. Its answer is owed within the drain, so a wait that doubles on and on would end in a refusal
+/// that the service did not cause.
 pub(super) fn retry_us(plan: &ReconnectPlan, nth: u16, asked_us: u64, jitter: &mut Stream) -> u64 {
-    let grown_us = span_us(plan, nth);
-    let span_us = if asked_us == 0 {
-        grown_us
-    } else {
-        grown_us.min(asked_us.saturating_mul(2))
-    };
+    let span_us = span_us(plan, nth).min(RETRY_SPAN_US_MAX);
     asked_us.saturating_add(spread_us(plan, span_us, jitter))
 }
 

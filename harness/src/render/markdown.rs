@@ -54,30 +54,34 @@ fn text(result: &RunResult) -> String {
 fn heading(result: &RunResult) -> String {
     let look = words::status(result.verdict.status);
     let title = escape(&result.run.title);
-    let mut said: Vec<String> = result
-        .expectations
-        .iter()
-        .filter(|row| row.status == CheckStatus::Broke)
-        .map(headline)
-        .chain(result.verdict.also.iter().map(|also| escape(also)))
-        .collect();
-    said.truncate(HEADLINES_MAX);
-    let said = if said.is_empty() {
-        let (_, _, held) = view::tally(result);
-        match result.verdict.status {
-            Status::Pass => format!("{} held", words::plural(held, "expectation")),
-            Status::Fail | Status::Invalid | Status::Inconclusive | Status::Interrupted => {
-                escape(&result.verdict.sentence)
-            }
+    let (word, said) = match result.verdict.status {
+        Status::Pass => {
+            let (_, _, held) = view::tally(result);
+            (
+                String::new(),
+                format!("{} held", words::plural(held, "expectation")),
+            )
         }
-    } else {
-        said.join(", ")
-    };
-    let word = match result.verdict.status {
-        Status::Pass | Status::Fail => String::new(),
-        Status::Invalid | Status::Inconclusive | Status::Interrupted => format!("{} ", look.word),
+        Status::Fail => (String::new(), broken(result)),
+        Status::Invalid | Status::Inconclusive | Status::Interrupted => {
+            (format!("{} ", look.word), escape(&result.verdict.sentence))
+        }
     };
     format!("### {} {word}{title}: {said}", look.mark)
+}
+
+/// The broken expectations, worst first; what broke without one is in the sentence.
+fn broken(result: &RunResult) -> String {
+    let rows = view::expectations(result);
+    let rows = rows
+        .into_iter()
+        .filter(|row| row.status == CheckStatus::Broke);
+    let said: Vec<String> = rows.take(HEADLINES_MAX).map(headline).collect();
+    if said.is_empty() {
+        escape(&result.verdict.sentence)
+    } else {
+        said.join(", ")
+    }
 }
 
 fn headline(row: &ExpectationResult) -> String {
@@ -115,12 +119,17 @@ fn table(rows: &[&ExpectationResult]) -> Vec<String> {
     lines
 }
 
+/// Whether it can be trusted; where that is the heading already, what else there is.
 fn trust(result: &RunResult) -> String {
-    format!(
-        "{} Exit {}.",
-        escape(result.verdict.trust.trim()),
-        result.exit_code
-    )
+    let verdict = &result.verdict;
+    let said = match verdict.status {
+        Status::Invalid if verdict.also.is_empty() => String::new(),
+        Status::Invalid => format!("Also: {}. ", escape(&verdict.also.join("; "))),
+        Status::Pass | Status::Fail | Status::Inconclusive | Status::Interrupted => {
+            format!("{} ", escape(verdict.trust.trim()))
+        }
+    };
+    format!("{said}Exit {}.", result.exit_code)
 }
 
 fn details(result: &RunResult, rest: &[&ExpectationResult]) -> Vec<String> {
@@ -213,7 +222,7 @@ fn environment(result: &RunResult) -> Vec<String> {
     let target = host.target_version.as_deref().unwrap_or("version unknown");
     vec![
         format!(
-            "Run {} of {}, seed {}, harness {} ({}); target {} ({}); {} cores, Linux {}.",
+            "Run {} of {}, seed {}, {} ({}); target {} ({}); {} cores, Linux {}.",
             escape(&run.id),
             escape(&run.started_at),
             run.seed,
@@ -235,11 +244,13 @@ fn environment(result: &RunResult) -> Vec<String> {
 /// Text from outside: no markup, no link, no mention, no line break.
 fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
-    for letter in format::plain(&format::harmless(text)).chars() {
+    let text = format::plain(&format::harmless(text));
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
         match letter {
             '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
+            // `< 5 s` cannot begin a tag, and reads better as it is.
+            '<' if letters.peek() != Some(&' ') => safe.push_str("&lt;"),
             '@' => safe.push_str("&#64;"),
             '|' | '[' | ']' | '*' | '#' | '\\' => {
                 safe.push('\\');

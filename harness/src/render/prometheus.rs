@@ -5,7 +5,7 @@
 
 use ::prometheus::{Encoder as _, GaugeVec, Opts, Registry, TextEncoder};
 
-use super::{RenderError, Renderer, words};
+use super::{RenderError, Renderer, format, words};
 use crate::result::{CheckStatus, ExpectationResult, RunResult, Summary, Unit};
 
 /// `metrics.prom`.
@@ -46,7 +46,8 @@ fn family(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Set<G
 }
 
 fn set(gauges: &GaugeVec, labels: &[&str], value: f64) -> Set<()> {
-    gauges.get_metric_with_label_values(labels)?.set(value);
+    let labels: Vec<String> = labels.iter().map(|label| format::harmless(label)).collect();
+    gauges.get_metric_with_label_values(&labels)?.set(value);
     Ok(())
 }
 

@@ -64,7 +64,11 @@ impl Renderer for Series {
             .map(|&name| name.to_owned())
             .chain(cut.iter().map(|code| format!("cut_{code}")))
             .chain(planned.iter().map(|code| format!("closed_{code}")))
-            .chain(errors.iter().map(|label| format!("error_{label}")));
+            .chain(
+                errors
+                    .iter()
+                    .map(|label| format!("error_{}", format::harmless(label))),
+            );
         table.write_record(head).map_err(RenderError::Csv)?;
         for row in rows {
             let mut cells = fixed(row);

@@ -1,21 +1,52 @@
-//! Renderers against made-up runs: what every artefact must be, whatever the run.
+//! Renderers against saved runs: what every artefact must be, whatever the run.
+//!
+//! The runs were made by `sample` and saved; `HARNESS_BLESS=1 cargo test -p harness --lib -- --test-threads=1` makes
+//! them, and the example beside the reports, anew.
 
-use super::sample::{Story, result};
-use super::terminal::{Color, Style, summary};
+use std::path::PathBuf;
+
+use quick_xml::events::Event;
+
+use super::sample::{self, Story};
+use super::terminal::{Style, summary};
 use super::{Format, RenderError};
 use crate::result::RunResult;
+use crate::result::store::{RESULT_FILE, RunDir};
+use crate::result::verdict::judge;
 
-const STORIES: [Story; 5] = [
-    Story::Pass,
-    Story::Fail,
-    Story::Invalid,
-    Story::Interrupted,
-    Story::Inconclusive,
+const STORIES: [(Story, &str); 5] = [
+    (Story::Fail, "../reports/example"),
+    (Story::Pass, "tests/it/fixtures/runs/pass"),
+    (Story::Invalid, "tests/it/fixtures/runs/invalid"),
+    (Story::Interrupted, "tests/it/fixtures/runs/interrupted"),
+    (Story::Inconclusive, "tests/it/fixtures/runs/inconclusive"),
 ];
+/// Most that a page may weigh.
+const PAGE_BYTES_MAX: usize = 1_500_000;
+/// What a hostile server or scenario could call something.
+const HOSTILE: &str =
+    "\"'><script>alert(1)</script><img src=http://evil.example/x>&\u{1b}[2J|`@all`[a](http://b)";
 
-fn all(result: &RunResult) -> Vec<(&'static str, String)> {
-    let formats = Format::DRAWN.into_iter().chain([Format::Json]);
-    let renderers = formats.flat_map(Format::renderers);
+fn folder(path: &str) -> RunDir {
+    RunDir::at(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path))
+}
+
+fn blessing() -> bool {
+    std::env::var_os("HARNESS_BLESS").is_some()
+}
+
+/// The saved run of that story.
+fn saved(story: Story, path: &str) -> RunResult {
+    if blessing() {
+        let bytes = serde_json::to_vec(&sample::result(story)).unwrap();
+        let folder = RunDir::create(folder(path).path()).unwrap();
+        folder.write(RESULT_FILE, &bytes).unwrap();
+    }
+    folder(path).read().unwrap()
+}
+
+fn all(result: &RunResult, formats: &[Format]) -> Vec<(&'static str, String)> {
+    let renderers = formats.iter().flat_map(|format| format.renderers());
     let drawn: Result<Vec<_>, RenderError> = renderers
         .map(|renderer| Ok((renderer.file(), renderer.render(result)?)))
         .collect();
@@ -23,25 +54,215 @@ fn all(result: &RunResult) -> Vec<(&'static str, String)> {
     drawn.unwrap().into_iter().map(text).collect()
 }
 
+fn page(result: &RunResult) -> String {
+    all(result, &[Format::Html]).remove(0).1
+}
+
 #[test]
-fn dev() {
-    for story in STORIES {
-        let dir = std::path::Path::new("/tmp/render-dev").join(format!("{story:?}").to_lowercase());
-        std::fs::create_dir_all(&dir).unwrap();
-        let result = result(story);
-        for (file, text) in all(&result) {
-            std::fs::write(dir.join(file), text).unwrap();
+fn a_saved_run_is_read_back_and_judged_the_same_again() {
+    for (story, path) in STORIES {
+        let result = saved(story, path);
+        let mut again = result.clone();
+        judge(&mut again);
+        assert_eq!(again.verdict, result.verdict, "{path}");
+        assert_eq!(again.exit_code, result.exit_code, "{path}");
+    }
+}
+
+#[test]
+fn the_example_is_what_these_renderers_draw() {
+    let (story, path) = STORIES[0];
+    let result = saved(story, path);
+    let folder = folder(path);
+    for (file, text) in all(&result, &Format::DRAWN) {
+        if blessing() {
+            folder.write(file, text.as_bytes()).unwrap();
         }
-        std::fs::write(
-            dir.join("summary.txt"),
-            summary(
-                &result,
-                &Style {
-                    color: Color::None,
-                    report: Some("reports/r-7f3a91c2/report.html".to_owned()),
-                },
-            ),
-        )
-        .unwrap();
+        let kept = std::fs::read_to_string(folder.file(file)).unwrap();
+        assert!(
+            kept == text,
+            "{file} is not what is drawn now: HARNESS_BLESS=1 draws it anew"
+        );
+    }
+}
+
+/// Reads the whole document; an error names what is wrong.
+#[track_caller]
+fn well_formed(name: &str, xml: &str) {
+    let mut reader = quick_xml::Reader::from_str(xml);
+    let mut depth = 0_i32;
+    loop {
+        match reader
+            .read_event()
+            .unwrap_or_else(|error| panic!("{name}: {error}\n{xml}"))
+        {
+            Event::Start(_) => depth += 1,
+            Event::End(_) => depth -= 1,
+            Event::Eof => break,
+            _ => {}
+        }
+    }
+    assert_eq!(depth, 0, "{name}");
+}
+
+#[track_caller]
+fn sound(result: &RunResult) {
+    for (file, text) in all(result, &Format::DRAWN) {
+        assert!(!text.is_empty(), "{file}");
+        for never in ["NaN", "inf\"", "Infinity"] {
+            assert!(!text.contains(never), "{file} holds {never}");
+        }
+        match file.rsplit('.').next() {
+            Some("svg" | "xml") => well_formed(file, &text),
+            Some("jsonl") => {
+                for line in text.lines() {
+                    let _: serde_json::Value = serde_json::from_str(line).unwrap();
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn every_artefact_of_every_story_is_sound() {
+    for (story, path) in STORIES {
+        sound(&saved(story, path));
+    }
+}
+
+#[test]
+fn a_run_in_which_nothing_happened_is_drawn_all_the_same() {
+    let mut result = saved(STORIES[1].0, STORIES[1].1);
+    let step_us = result.series.step_us;
+    result.series = crate::result::Series {
+        step_us,
+        second_us: step_us,
+        ..Default::default()
+    };
+    result.latency.clear();
+    result.windows.clear();
+    result.views.clear();
+    result.distributions.clear();
+    result.faults.clear();
+    result.expectations.clear();
+    result.checks.clear();
+    result.closes.clear();
+    result.lateness = None;
+    result.run.duration_us = 0;
+    sound(&result);
+    assert!(page(&result).contains("No message was completed."));
+    assert!(summary(&result, &Style::default()).contains("no message was completed"));
+}
+
+#[test]
+fn a_page_loads_nothing_and_runs_only_its_own_script() {
+    for (story, path) in STORIES {
+        let page = page(&saved(story, path));
+        assert!(page.len() < PAGE_BYTES_MAX, "{} bytes", page.len());
+        assert!(page.contains("default-src 'none'; style-src 'sha256-"));
+        for never in [
+            "src=",
+            "@import",
+            "url(",
+            "unsafe-inline",
+            "href=\"http",
+            "//cdn",
+        ] {
+            assert!(!page.contains(never), "{path}: {never}");
+        }
+        assert_eq!(page.matches("<script").count(), 2, "{path}");
+    }
+}
+
+/// Without the fenced block of Markdown, in which everything is text.
+fn without_fence(text: &str) -> String {
+    let parts = text.split("```");
+    parts.step_by(2).collect()
+}
+
+#[test]
+fn names_from_outside_stay_text_in_every_artefact() {
+    let mut result = saved(STORIES[0].0, STORIES[0].1);
+    let hostile = || HOSTILE.to_owned();
+    result.run.title = hostile();
+    result.run.question = hostile();
+    result.run.command = hostile();
+    result.run.host.target = hostile();
+    result.faults[0].name = hostile();
+    result.faults[0].what = hostile();
+    result.windows[2].name = hostile();
+    result.expectations[0].name = hostile();
+    result.expectations[0].when = hostile();
+    result.examples[0].client_message_id = hostile();
+    result.examples[0].what = hostile();
+    result.checks[0].finding = hostile();
+    result.verdict.sentence = hostile();
+    result.errors.insert(hostile(), 1);
+    sound(&result);
+    for (file, text) in all(&result, &Format::DRAWN) {
+        assert!(!text.contains('\u{1b}'), "{file} holds an escape code");
+        let markup = ["html", "svg", "md"].iter().any(|end| file.ends_with(end));
+        for never in ["<script>alert", "<img"] {
+            assert!(!markup || !without_fence(&text).contains(never), "{file}");
+        }
+    }
+    let md = without_fence(&all(&result, &[Format::Md])[0].1);
+    assert!(!md.contains("@all") && !md.contains("[a](http"), "{md}");
+    assert!(!summary(&result, &Style::default()).contains('\u{1b}'));
+}
+
+#[test]
+fn a_run_of_twenty_minutes_fits_into_one_page() {
+    fn tile<T: Clone>(values: &mut Vec<T>) {
+        *values = values
+            .iter()
+            .cycle()
+            .take(values.len() * 20)
+            .cloned()
+            .collect();
+    }
+    let mut result = saved(STORIES[0].0, STORIES[0].1);
+    let series = &mut result.series;
+    for values in [
+        &mut series.complete_p50_us,
+        &mut series.complete_p99_us,
+        &mut series.complete_max_us,
+        &mut series.complete_p999_us,
+        &mut series.lateness_p50_us,
+        &mut series.lateness_p99_us,
+        &mut series.lateness_max_us,
+    ] {
+        tile(values);
+    }
+    tile(&mut series.open);
+    tile(&mut series.per_second);
+    result.run.duration_us *= 20;
+    let page = page(&result);
+    assert!(page.len() < PAGE_BYTES_MAX, "{} bytes", page.len());
+    assert!(
+        page.contains("the first 600 rows, 600 more are in"),
+        "the table stops at 600 rows"
+    );
+}
+
+#[test]
+fn the_summary_keeps_to_eighty_columns() {
+    for (story, path) in STORIES {
+        let text = summary(&saved(story, path), &Style::default());
+        for line in text.lines().filter(|line| !line.starts_with("again")) {
+            assert!(line.chars().count() <= 80, "{path}: {line}");
+            assert_eq!(line, line.trim_end(), "{path}");
+        }
+    }
+}
+
+#[test]
+fn a_pull_request_summary_has_twenty_lines_before_the_details() {
+    for (story, path) in STORIES {
+        let text = all(&saved(story, path), &[Format::Md]).remove(0).1;
+        let (head, details) = text.split_once("<details>").unwrap();
+        assert!(head.lines().count() <= 20, "{path}:\n{head}");
+        assert!(details.contains("</details>"), "{path}");
     }
 }

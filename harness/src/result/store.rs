@@ -180,6 +180,7 @@ fn message(error: &serde_json::Error) -> String {
 }
 
 /// The JSON Schema of `result.json`, as it stands in `reports/result.schema.json`.
+#[cfg(test)]
 pub(crate) fn schema_text() -> String {
     let schema = schemars::schema_for!(RunResult);
     format!("{:#}\n", schema.as_value())

@@ -10,7 +10,7 @@ use super::document::Node;
 use super::fault::{LINKS, Link};
 use super::problem::{Complaint, Located, Place, Problems};
 use super::section::Section;
-use super::value::{self, SECRET_OPEN};
+use super::value::{self};
 
 /// Most settings and defects handed to the server.
 const SETTINGS_MAX: usize = 64;
@@ -178,9 +178,4 @@ fn redis(node: &Node) -> Result<Redis, Complaint> {
 fn secret(node: &Node) -> Result<String, Complaint> {
     let text = value::any_text(200)(node)?;
     address::check_secret(&text, "CHAT_PASSWORD").map(|()| text.clone())
-}
-
-/// Whether a text names a secret.
-pub(crate) fn names_secret(text: &str) -> bool {
-    text.contains(SECRET_OPEN)
 }

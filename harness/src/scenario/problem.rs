@@ -139,6 +139,7 @@ impl Problems {
         }
     }
 
+    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
@@ -148,6 +149,7 @@ impl Problems {
     }
 
     /// The problems found so far, in the order in which they were found.
+    #[cfg(test)]
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.list.iter()
     }

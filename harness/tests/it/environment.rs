@@ -1,11 +1,6 @@
 //! This module tests what only the binary can show: the janitor as a process of its own, and runs
 //! that are killed.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "a test stands outside the crate and cannot reach its clock"
-)]
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};

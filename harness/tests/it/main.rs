@@ -6,14 +6,11 @@
     clippy::disallowed_methods,
     reason = "helpers of tests may panic, and deadlines of tests need no run clock"
 )]
-#![expect(
-    clippy::disallowed_methods,
-    reason = "tests keep deadlines of their own"
-)]
 
 mod cli;
 mod end_to_end;
 mod environment;
+mod renderers;
 mod scenarios;
 mod support;
 mod tidy;

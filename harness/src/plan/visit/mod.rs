@@ -65,13 +65,6 @@ pub(crate) fn visits(load: &LoadPlan) -> Vec<Visit> {
     out
 }
 
-/// When client *i* should begin its first session; `None` for a client that never comes.
-pub(crate) fn client_start_us(load: &LoadPlan, client: u32) -> Option<u64> {
-    let stays = visits(load);
-    let first = stays.iter().find(|visit| visit.client == client)?;
-    Some(first.start_us)
-}
-
 /// The behaviour of each client: every share spread evenly over the client numbers.
 fn behaviors(load: &LoadPlan) -> Vec<Behavior> {
     let total: u64 = load.mix.iter().map(|share| u64::from(share.clients)).sum();

@@ -254,9 +254,11 @@ impl Message {
         }
     }
 
-    pub(super) const fn settle_at(self, end_us: u64, drain_us: u64) -> Settled {
+    /// Nothing more was heard of it: it ended with its deadline, or with the run.
+    pub(super) fn settle_at(self, end_us: u64, drain_us: u64) -> Settled {
         let fate = self.fate_at(end_us, drain_us);
-        self.settle(end_us, fate, drain_us)
+        let deadline_us = self.intended_us.saturating_add(drain_us);
+        self.settle(end_us.min(deadline_us), fate, drain_us)
     }
 
     pub(super) const fn settle(self, at_us: u64, fate: Fate, drain_us: u64) -> Settled {

@@ -98,6 +98,7 @@ pub(crate) fn again(result: &RunResult) -> Markup {
             h3.gap { "Beside this page" }
             p.files {
                 a href="result.json" { "result.json" }
+                " " a href="plan.toml" { "plan.toml" }
                 " " a href=(hlog::FILE) { (hlog::FILE) }
                 @for file in files { " " a href=(file) { (file) } }
             }

@@ -9,8 +9,9 @@ use crate::render::{append, format};
 use crate::result::Run;
 
 const STYLE: &str = include_str!("standalone.css");
-/// Height of the title above the chart, in pixels.
-const HEAD: i32 = 34;
+/// Height of the title and legend above the chart, and where they begin, in pixels.
+const HEAD: i32 = 54;
+const LEFT: i32 = 12;
 
 /// The document: title, chart, and which run it shows.
 pub(crate) fn document(chart: &Chart, run: &Run) -> String {
@@ -30,7 +31,7 @@ pub(crate) fn document(chart: &Chart, run: &Run) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {total}\" width=\"{width}\" height=\"{total}\" role=\"img\">\n\
          <title>{title}</title>\n<desc>{desc}</desc>\n<style>{STYLE}</style>\n\
          <rect class=\"f-card\" width=\"{width}\" height=\"{total}\"/>\n\
-         <text class=\"f-ink\" x=\"12\" y=\"22\" font-size=\"14\" font-weight=\"600\">{title}</text>\n\
+         <text class=\"f-ink\" x=\"{LEFT}\" y=\"22\" font-size=\"14\" font-weight=\"600\">{title}</text>\n\
          {legend}{inner}</svg>\n",
         title = escape(&title),
         desc = escape(&super::spoken(&chart.finding)),
@@ -51,15 +52,13 @@ fn size(picture: &str) -> (i32, i32) {
     )
 }
 
-/// The legend, right aligned in the row of the title, as far as there is room.
+/// The legend in a row of its own under the title, as far as there is room.
 fn legend(chart: &Chart, width: i32) -> String {
-    let mut right = f64::from(width) - 12.0;
-    let least = 24.0 + super::label::text_width(&super::spoken(&chart.title), 14.0) * 1.5;
+    let mut left = f64::from(LEFT);
     let mut markup = String::new();
-    for key in chart.keys.iter().rev() {
-        let length = super::label::text_width(&key.text, super::label::FONT_PX);
-        let left = right - length - 28.0;
-        if left < least {
+    for key in &chart.keys {
+        let next = left + 27.0 + super::label::text_width(&key.text, super::label::FONT_PX) + 16.0;
+        if next > f64::from(width) {
             break;
         }
         let shape = if key.class.starts_with("f-") {
@@ -70,13 +69,13 @@ fn legend(chart: &Chart, width: i32) -> String {
         append(
             &mut markup,
             format_args!(
-                "<path class=\"{}\" stroke-width=\"2\" d=\"M{left:.1} 22{shape}\"/><text class=\"f-text\" x=\"{:.1}\" y=\"22\" font-size=\"11\">{}</text>\n",
+                "<path class=\"{}\" stroke-width=\"2\" d=\"M{left:.1} 42{shape}\"/><text class=\"f-text\" x=\"{:.1}\" y=\"42\" font-size=\"11\">{}</text>\n",
                 key.class,
-                left + 25.0,
+                left + 27.0,
                 escape(&key.text)
             ),
         );
-        right = left - 14.0;
+        left = next;
     }
     markup
 }
