@@ -183,7 +183,7 @@ thread_local! {
     static CONTROL: RefCell<Vec<u8>> = RefCell::new(nix::cmsg_space!(TimeSpec));
 }
 
-/// One `recvmsg`; the stamp is left as it was where the kernel gives none.
+/// One `recvmsg`; the stamp is 0 where the kernel gives none.
 fn receive(
     fd: std::os::fd::RawFd,
     buffer: &mut [u8],
@@ -192,6 +192,7 @@ fn receive(
     CONTROL.with_borrow_mut(|control| {
         let mut slices = [IoSliceMut::new(buffer)];
         let message = recvmsg::<()>(fd, &mut slices, Some(control), MsgFlags::empty())?;
+        *stamp_ns = 0;
         for part in message.cmsgs()? {
             if let ControlMessageOwned::ScmTimestampns(time) = part {
                 let seconds = u64::try_from(time.tv_sec()).unwrap_or(0);

@@ -22,6 +22,8 @@ use crate::record::recorder::Author;
 const PORTS_PER_SOURCE: u32 = 10_000;
 /// Sockets per client that count towards it: a reconnecting client may hold two for a moment.
 const SOCKETS_PER_CLIENT: u32 = 2;
+/// Longest backoff between two attempts at a message, beside what the server asks for.
+const RETRY_SPAN_US_MAX: u64 = 2_000_000;
 
 /// A run, as the load sees it.
 #[derive(Debug)]
@@ -151,27 +153,89 @@ impl Job {
     }
 }
 
-/// How long to wait before try number `nth` (from 1): exponential, capped, with jitter, and on top
-/// of what the server asked for.
+/// How long to wait before attempt number `nth` (from 1) at a session: exponential, capped, with
+/// jitter, and on top of what the server asked for.
 ///
 /// The server's wait is added rather than taken as a lower bound: with full jitter, five draws may
-/// all be near zero, and a client must not use up its tries in an outage it was told to sit out.
+/// all be near zero, and a client must not use up its attempts in an outage it was told to sit out.
 pub(super) fn backoff_us(
     plan: &ReconnectPlan,
     nth: u16,
     asked_us: u64,
     jitter: &mut Stream,
 ) -> u64 {
+    asked_us.saturating_add(spread_us(plan, span_us(plan, nth), jitter))
+}
+
+/// How long to wait before further attempt number `nth` (from 1) at a message: the same with a low
+/// cap. Its answer is owed within the drain, so a wait that doubles on and on would end in a refusal
+/// that the service did not cause.
+pub(super) fn retry_us(plan: &ReconnectPlan, nth: u16, asked_us: u64, jitter: &mut Stream) -> u64 {
+    let span_us = span_us(plan, nth).min(RETRY_SPAN_US_MAX);
+    asked_us.saturating_add(spread_us(plan, span_us, jitter))
+}
+
+fn span_us(plan: &ReconnectPlan, nth: u16) -> u64 {
     let grown = plan.first_us as f64 * plan.factor.powi(i32::from(nth.max(1)) - 1);
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "capped just below, and a plan's factor is not negative"
+        reason = "capped, and a plan's factor is not negative"
     )]
     let span_us = grown.min(plan.cap_us as f64) as u64;
-    let draw_us = match plan.jitter {
+    span_us
+}
+
+fn spread_us(plan: &ReconnectPlan, span_us: u64, jitter: &mut Stream) -> u64 {
+    match plan.jitter {
         Jitter::Full => jitter.below(span_us + 1),
         Jitter::None => span_us,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::seed::Purpose;
+    use proptest::prelude::*;
+
+    const PLAN: ReconnectPlan = ReconnectPlan {
+        first_us: 1_000_000,
+        factor: 2.0,
+        cap_us: 30_000_000,
+        jitter: Jitter::Full,
+        attempts: 5,
     };
-    asked_us.saturating_add(draw_us)
+    /// What the server says while its store is away.
+    const ASKED_US: u64 = 1_000_000;
+
+    #[test]
+    fn the_backoff_doubles_up_to_its_cap() {
+        let plan = ReconnectPlan {
+            jitter: Jitter::None,
+            ..PLAN
+        };
+        let mut jitter = Stream::new(1, Purpose::Backoff, 1);
+        let waits: Vec<u64> = (1..=6)
+            .map(|nth| backoff_us(&plan, nth, 0, &mut jitter) / 1_000_000)
+            .collect();
+        assert_eq!(waits, [1, 2, 4, 8, 16, 30]);
+    }
+
+    proptest! {
+        #[test]
+        fn five_attempts_outlast_an_outage_of_five_seconds_that_was_announced(seed: u64) {
+            let mut jitter = Stream::new(seed, Purpose::Backoff, 1);
+            let waited: u64 = (1..=5).map(|nth| backoff_us(&PLAN, nth, ASKED_US, &mut jitter)).sum();
+            prop_assert!(waited >= 5 * ASKED_US);
+        }
+
+        #[test]
+        fn a_message_refused_late_in_an_outage_is_tried_again_before_its_drain_is_over(seed: u64, refused_us in 0_u64..5_200_000) {
+            let mut jitter = Stream::new(seed, Purpose::Retry, 1);
+            let wait_us = retry_us(&PLAN, 4, ASKED_US, &mut jitter);
+            prop_assert!(wait_us >= ASKED_US);
+            prop_assert!(refused_us + wait_us < 10_000_000);
+        }
+    }
 }

@@ -7,16 +7,12 @@ use std::task::{Context, Poll};
 use super::{ABNORMAL, Client, End, Phase, Why};
 use crate::client::socket::Incoming;
 use crate::client::wire::{ErrorFrame, ServerFrame};
-use crate::load::job::backoff_us;
+use crate::load::job::retry_us;
 use crate::load::lane::Lane;
-use crate::plan::ReconnectPlan;
 use crate::record::ledger::{Finding, Refusal};
 use crate::record::recorder::Span;
 use crate::stage::Stage;
 
-/// Longest backoff between two attempts at a message: its answer is owed within the drain, so a wait
-/// that doubles on and on would end in a refusal that the service did not cause.
-const RETRY_CAP_US: u64 = 2_000_000;
 /// Frames of one client before others have their turn.
 const FRAMES_PER_TURN: usize = 64;
 
@@ -237,12 +233,8 @@ impl Client {
             None if passing => {
                 let asked_us = error.retry_after_us.unwrap_or(0);
                 let jitter = &mut self.retry_jitter;
-                let reconnect = &job.load.reconnect;
-                let plan = ReconnectPlan {
-                    cap_us: reconnect.cap_us.min(RETRY_CAP_US),
-                    ..*reconnect
-                };
-                let wait_us = |nth| backoff_us(&plan, nth, asked_us, jitter);
+                let plan = &job.load.reconnect;
+                let wait_us = |nth| retry_us(plan, nth, asked_us, jitter);
                 self.ledger.refused(number, at_us, wait_us)
             }
             None => self.ledger.refused_for_good(number, at_us),
