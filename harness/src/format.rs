@@ -219,7 +219,7 @@ mod tests {
         check(125, "125 µs");
         check(999, "999 µs");
         check(1_000, "1.00 ms");
-        check(9_995, "9.99 ms");
+        check(9_995, "10.0 ms");
         check(46_300, "46.3 ms");
         check(99_960, "100 ms");
         check(999_499, "999 ms");

@@ -40,8 +40,15 @@ fn resolve(file: &ScenarioFile, overrides: &Overrides, problems: &mut Problems) 
         sends: file.load.mix.sends() || !file.load.mix.asks(),
         faults: &faults,
     };
-    let expect = criteria::resolve(&file.expect, &view, problems);
-    let abort_when = criteria::resolve_aborts(&file.abort_when, &view, problems);
+    let mut expect = criteria::resolve(&file.expect, &view, problems);
+    let mut abort_when = criteria::resolve_aborts(&file.abort_when, &view, problems);
+    if let (Some(written), Some(wanted)) = (&file.load.clients, overrides.clients) {
+        criteria::scale(
+            expect.iter_mut().chain(&mut abort_when),
+            written.value,
+            wanted,
+        );
+    }
     let load_us = load_us?;
     Some(Plan {
         title: file.title.clone(),

@@ -43,6 +43,20 @@ pub(super) fn resolve(
         .collect()
 }
 
+/// `--clients N`: a bound on open sockets keeps its proportion to the clients, rounded down.
+pub(super) fn scale<'a>(
+    criteria: impl Iterator<Item = &'a mut Expectation>,
+    written: u32,
+    wanted: u32,
+) {
+    for expectation in criteria.filter(|expectation| expectation.what == Quantity::PeakOpen) {
+        let share = expectation.bound.value / f64::from(written.max(1));
+        let scaled = units::rounded((share * f64::from(wanted)).floor());
+        expectation.bound.value = scaled as f64;
+        expectation.bound_text = scaled.to_string();
+    }
+}
+
 /// Whether a quantity has no value while the run goes on.
 fn is_known_afterwards(what: Quantity) -> bool {
     let service = matches!(

@@ -268,6 +268,24 @@ fn clients_scale_every_stage_in_proportion() {
 }
 
 #[test]
+fn a_bound_on_open_sockets_scales_with_the_clients() {
+    let text = "[load]\nclients = 2000\nstages = [{ ramp = '1s' }, { hold = '9s' }]\n\
+                [[expect]]\nwhat = 'peak open'\nat_least = 1990";
+    let bound = |clients| {
+        let overrides = Overrides {
+            clients,
+            ..Overrides::default()
+        };
+        let plan =
+            compile("test.toml", text, &overrides).unwrap_or_else(|problems| panic!("{problems}"));
+        plan.expect[0].bound_text.clone()
+    };
+    assert_eq!(bound(None), "1990");
+    assert_eq!(bound(Some(200)), "199");
+    assert_eq!(bound(Some(9000)), "8955");
+}
+
+#[test]
 fn duration_scales_the_holds_and_leaves_the_ramps() {
     assert_eq!(
         scaled(None, Some(80)),

@@ -222,7 +222,7 @@ fn environment(result: &RunResult) -> Vec<String> {
     let target = host.target_version.as_deref().unwrap_or("version unknown");
     vec![
         format!(
-            "Run {} of {}, seed {}, {} ({}); target {} ({}); {} cores, Linux {}.",
+            "Run {} of {}, seed {}, harness {} ({}); target {} ({}); {} cores, {}.",
             escape(&run.id),
             escape(&run.started_at),
             run.seed,

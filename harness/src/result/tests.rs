@@ -267,7 +267,10 @@ fn a_lost_message_is_a_broken_promise_and_the_sentence_says_so() {
     assert_eq!(result.exit_code, 14);
     assert_eq!(result.verdict.status, Status::Fail);
     assert!(
-        result.verdict.sentence.contains("2 lost"),
+        result
+            .verdict
+            .sentence
+            .contains("2 acknowledged messages were lost"),
         "{}",
         result.verdict.sentence
     );
@@ -325,7 +328,7 @@ fn an_invalid_run_that_also_lost_messages_exits_14_and_names_both() {
     let result = result_of(recording);
     assert_eq!(result.verdict.status, Status::Invalid);
     assert_eq!(result.exit_code, 14);
-    assert_eq!(result.verdict.also, ["2 lost"]);
+    assert_eq!(result.verdict.also, ["2 acknowledged messages were lost"]);
 }
 
 #[test]

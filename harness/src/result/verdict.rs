@@ -11,7 +11,7 @@ use super::{
     CheckGroup, CheckResult, CheckStatus, ExpectationResult, RunResult, Status, Unit, Verdict,
 };
 use crate::format;
-use crate::scenario::expectation::Quantity;
+use crate::scenario::expectation::{Outcome, Quantity};
 
 /// Exit code per outcome, in the order in which they are looked for.
 const INTERRUPTED: u8 = 130;
@@ -52,18 +52,22 @@ impl Findings {
                 .filter(move |check| check.group == group);
             mine.filter(|check| check.status == CheckStatus::Broke)
         };
-        let mut wrong: Vec<String> = broken(CheckGroup::Correctness)
-            .map(broken_promise)
-            .collect();
+        let checked = broken(CheckGroup::Correctness).filter_map(delivery::outcome_of);
+        let mut broken_promises: Vec<Outcome> = checked.collect();
         let mut breached: Vec<&ExpectationResult> = Vec::new();
         for expectation in with_status(result, CheckStatus::Broke) {
             match expectation.expectation.what {
                 Quantity::Delivery { outcome } if delivery::is_promise(outcome) => {
-                    wrong.push(promised_count(expectation));
+                    broken_promises.push(outcome);
                 }
                 _ => breached.push(expectation),
             }
         }
+        let count = |outcome: Outcome| delivery::count_of(&result.delivery, outcome);
+        let wrong = broken_promises
+            .into_iter()
+            .map(|outcome| broken_promise(outcome, count(outcome)))
+            .collect();
         let used = |expectation: &ExpectationResult| expectation.used_ratio.unwrap_or(0.0);
         breached.sort_by(|left, right| used(right).total_cmp(&used(left)));
         let aborted = result
@@ -185,14 +189,21 @@ fn with_status(
         .filter(move |expectation| expectation.status == status)
 }
 
-fn broken_promise(check: &CheckResult) -> String {
-    let what = check.name.strip_prefix("nothing ").unwrap_or(&check.name);
-    format!("{} {}", check.observed, what)
-}
-
-fn promised_count(expectation: &ExpectationResult) -> String {
-    let what = expectation.name.replace('_', " ");
-    format!("{} {what}", expectation::observed_text(expectation))
+/// A broken promise, in words that can be repeated.
+fn broken_promise(outcome: Outcome, count: u64) -> String {
+    let (one, many, what) = match outcome {
+        Outcome::Lost => (
+            "acknowledged message was",
+            "acknowledged messages were",
+            "lost",
+        ),
+        Outcome::Duplicated => ("event was", "events were", "duplicated"),
+        Outcome::OutOfOrder => ("answer came", "answers came", "out of order"),
+        Outcome::Unexpected => ("unexpected frame", "unexpected frames", "arrived"),
+        _ => ("message was", "messages were", delivery::name_of(outcome)),
+    };
+    let subject = if count == 1 { one } else { many };
+    format!("{} {subject} {what}", format::count(count))
 }
 
 fn breach(expectation: &ExpectationResult) -> String {
@@ -208,7 +219,7 @@ fn breach(expectation: &ExpectationResult) -> String {
 
 fn invalidity(check: &CheckResult) -> String {
     if check.name == "faults confirmed" {
-        return format!("{} were confirmed ({})", check.observed, check.finding);
+        return format!("{} faults confirmed ({})", check.observed, check.finding);
     }
     format!(
         "{} was {} (must be {})",
@@ -229,7 +240,7 @@ fn held(result: &RunResult) -> Vec<String> {
         let observed = expectation::observed_text(expectation);
         let limit = expectation::bound_text(expectation);
         format!(
-            "{} {} {observed} (limit {limit})",
+            "{} {}: {observed} (limit {limit})",
             expectation.name, expectation.when
         )
     });
@@ -254,12 +265,12 @@ fn pass_sentence(result: &RunResult) -> String {
                 .recovery_us
                 .map_or("did not come back in time".to_owned(), |us| {
                     format!(
-                        "came back {} after the {} ended",
+                        "came back {} after {} ended",
                         format::duration(us),
                         fault.name
                     )
                 });
-            format!("Chat {back}, {clients} clients stayed with it, and {kept}.")
+            format!("Chat {back}; {clients} clients stayed with it, and {kept}.")
         }
         faults => format!(
             "Chat came back after each of {} faults, {clients} clients stayed with it, and {kept}.",

@@ -22,12 +22,12 @@ pub(crate) fn section(result: &RunResult) -> Markup {
                 dt { "Host" }
                 dd {
                     (words::plural(host.cores as usize, "core")) ", " (format::bytes(host.memory_bytes))
-                    ", Linux " (format::harmless(&host.kernel)) "; load before the run " (load)
+                    ", " (format::harmless(&host.kernel)) "; load before the run " (load)
                     "; " (format::count(host.file_limit)) " files per process"
                 }
                 dt { "Harness" }
                 dd {
-                    (format::harmless(&run.harness_version))
+                    "harness " (format::harmless(&run.harness_version))
                     @if let Some(commit) = &run.commit { " (" (format::harmless(commit)) ")" }
                     "; CPU " (format::seconds(of.cpu_seconds)) ", memory peak " (format::bytes(of.rss_peak_bytes))
                     ", " (format::count(of.fds_peak)) " files"

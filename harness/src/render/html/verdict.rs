@@ -40,7 +40,7 @@ pub(crate) fn facts(result: &RunResult) -> Markup {
         ul.meta {
             li { b { (format::harmless(&run.title)) } }
             li { (started(&run.started_at)) }
-            li { (format::duration(run.duration_us)) @if run.interrupted { ", interrupted" } }
+            li { (format::duration(run.duration_us)) @if run.interrupted { ", interrupted" } @if let Some(rule) = &run.aborted { ", ended early: " (format::harmless(rule)) } }
             li { (format::count(result.clients.planned)) " clients" }
             li { "seed " (run.seed) }
             li { "run " code { (format::harmless(&run.id)) } }
@@ -76,7 +76,10 @@ pub(crate) fn cards(result: &RunResult) -> Markup {
 fn started(rfc3339: &str) -> String {
     let text = format::harmless(rfc3339);
     match text.strip_suffix('Z') {
-        Some(utc) => format!("{} UTC", utc.replacen('T', " ", 1)),
+        Some(utc) => {
+            let whole = utc.split('.').next().unwrap_or(utc);
+            format!("{} UTC", whole.replacen('T', " ", 1))
+        }
         None => text,
     }
 }

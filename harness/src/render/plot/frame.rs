@@ -87,7 +87,7 @@ impl Frame {
             spoken: String::new(),
             width: width.pick(1040, 340),
             height: width.pick(200, 180),
-            x: Axis::time(result.run.duration_us, width.pick(13, 7)),
+            x: Axis::time(end_us(result), width.pick(13, 7)),
             y: Axis::count(1),
             x_name: "",
             bands: bands.collect(),
@@ -289,6 +289,12 @@ impl Frame {
         markup.push_str("</g>\n");
         markup
     }
+}
+
+/// End of the last whole bin: what ended a moment after the load is still seen.
+fn end_us(result: &RunResult) -> u64 {
+    let bin_us = result.series.second_us.max(1);
+    result.run.duration_us.div_ceil(bin_us) * bin_us
 }
 
 fn top_px(rows: usize) -> i32 {

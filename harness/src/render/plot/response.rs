@@ -185,12 +185,18 @@ fn keys(result: &RunResult) -> Vec<Key> {
         class,
         series: Some(name),
     };
-    let mut keys = vec![
-        line("p50", "k-c1"),
-        line("p99", "k-c2"),
-        line("p99.9", "k-c3"),
-        line("max", "k-most"),
+    let of = &result.series;
+    let lines = [
+        ("p50", "k-c1", &of.complete_p50_us),
+        ("p99", "k-c2", &of.complete_p99_us),
+        ("p99.9", "k-c3", &of.complete_p999_us),
+        ("max", "k-most", &of.complete_max_us),
     ];
+    // A percentile that nothing supports has no line.
+    let drawn = lines
+        .into_iter()
+        .filter(|(_, _, values)| values.iter().any(Option::is_some));
+    let mut keys: Vec<Key> = drawn.map(|(name, class, _)| line(name, class)).collect();
     let limits: Vec<String> = view::complete_limits(result)
         .iter()
         .map(|&(us, _)| format::round_duration(us))

@@ -60,6 +60,14 @@ pub(in super::super) fn checks(result: &RunResult) -> Vec<CheckResult> {
     checks.collect()
 }
 
+/// The promise that a check of this module is about.
+pub(in super::super) fn outcome_of(check: &CheckResult) -> Option<Outcome> {
+    let mut promises = PROMISES.iter();
+    promises
+        .find(|(_, name, _)| *name == check.name)
+        .map(|(outcome, ..)| *outcome)
+}
+
 /// A column of the ledger.
 pub(in super::super) fn count_of(delivery: &Delivery, outcome: Outcome) -> u64 {
     match outcome {
