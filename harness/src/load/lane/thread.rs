@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 
 use super::Lane;
 use super::housekeeping::{EVERY, Housekeeping};
@@ -112,12 +113,14 @@ async fn run(
     let mut housekeeping = Housekeeping::default();
     let mut ticks = tokio::time::interval(EVERY);
     let cancel = lane.job.cancel.clone();
+    // A task of its own: its sleep must come once per turn of the scheduler, not once per command.
+    let mut pace = JoinSet::new();
     let pacer = Rc::clone(lane);
-    let mut pace = std::pin::pin!(pacer.pace());
+    pace.spawn_local(async move { pacer.pace().await });
     let mut inbox_open = true;
     loop {
         tokio::select! {
-            result = &mut pace => result?,
+            Some(ended) = pace.join_next() => ended.map_err(io::Error::other)??,
             command = inbox.recv(), if inbox_open => match command {
                 Some(command) => lane.command(command),
                 None => inbox_open = false,
