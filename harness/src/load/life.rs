@@ -84,17 +84,17 @@ pub(super) async fn live(user: &mut GooseUser, society: &Society) {
         .get(place)
         .is_some_and(|begun| !begun.swap(true, Ordering::Relaxed));
     let Some(visit) = visit.filter(|_| first_time) else {
-        return park(society, visit).await;
+        return Box::pin(park(society, visit)).await;
     };
-    if !society.wait_for_start(&visit).await {
+    // Boxed, here and below: goose holds a user's future, as large as its largest wait, for life.
+    if !Box::pin(society.wait_for_start(&visit)).await {
         return;
     }
-    // Boxed: goose holds a user's future for its whole life.
     Box::pin(stay(user, society, visit)).await;
-    society.leave(&visit).await;
+    Box::pin(society.leave(&visit)).await;
     // A client that gave up keeps its place until its stay is over: the run lasts as long as its
     // plan, and goose's own plan may be over before.
-    society.sleep(society.job.clock.until(visit.end_us)).await;
+    Box::pin(society.sleep(society.job.clock.until(visit.end_us))).await;
 }
 
 /// Waits until goose may have something to say.
@@ -163,7 +163,10 @@ async fn stay(user: &mut GooseUser, society: &Society, visit: Visit) {
         } else {
             job.stay_end_us(&visit)
         };
-        if intended_us >= last_us || !society.sleep(job.clock.until(intended_us)).await {
+        if intended_us >= last_us {
+            return;
+        }
+        if !Box::pin(society.sleep(job.clock.until(intended_us))).await {
             return;
         }
     }
@@ -182,7 +185,6 @@ async fn attempt(
     }
     let begun_us = job.clock.now_us();
     let deadline_us = begun_us.saturating_add(job.load.session.connect_timeout_us);
-    // Boxed, so that the requests' state is not part of a life that mostly waits.
     let secret = match Box::pin(credential(user, society, life, intended_us)).await {
         Ok(secret) => secret,
         Err(denied) => return Attempt::Denied(denied),
@@ -197,7 +199,7 @@ async fn attempt(
         reply,
     };
     let command = Command::Open(Box::new(request));
-    if !society.tell(&life.visit, command).await {
+    if !Box::pin(society.tell(&life.visit, command)).await {
         return Attempt::Ended(SessionEnd::Finished);
     }
     tokio::select! {

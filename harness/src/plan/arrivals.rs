@@ -58,11 +58,13 @@ impl Arrivals {
     }
 
     /// Closed model: the last message has its answer, or never will; the next is due `every` later.
-    /// No effect in the open models.
-    pub(crate) fn answered(&mut self, at_us: u64) {
-        if self.law == Arrival::Closed && self.next_us.is_none() {
-            self.next_us = Some(at_us + self.every_us).filter(|&next| next < self.end_us);
+    /// No effect in the open models. Whether there is a next one because of it.
+    pub(crate) fn answered(&mut self, at_us: u64) -> bool {
+        if self.law != Arrival::Closed || self.next_us.is_some() {
+            return false;
         }
+        self.next_us = Some(at_us + self.every_us).filter(|&next| next < self.end_us);
+        self.next_us.is_some()
     }
 }
 

@@ -9,8 +9,6 @@
 //! **Units:** microseconds; a larger value than 10 min counts as 10 min and in `saturated`.
 //! **Source:** Gil Tene's `HdrHistogram` (bucket layout, percentile as the highest equivalent value).
 
-use std::collections::BTreeMap;
-
 /// Largest value told apart: 10 minutes.
 pub(crate) const HIGHEST_US: u64 = 600_000_000;
 /// `HdrHistogram` keeps 2048 sub-buckets for three digits.
@@ -19,8 +17,9 @@ const SUB_BUCKET_BITS: u32 = 11;
 /// Counts of microsecond values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct SparseHistogram {
-    /// Lowest value of the bucket → count.
-    counts: BTreeMap<u32, u32>,
+    /// Lowest value of the bucket and its count, ascending. A plain vector: latencies fall into few
+    /// buckets, so they are found more often than added.
+    counts: Vec<(u32, u32)>,
     total: u64,
     sum_us: u64,
     min_us: u64,
@@ -40,7 +39,7 @@ impl SparseHistogram {
         self.saturated += u64::from(us > HIGHEST_US);
         let shift = bucket_shift(value);
         let low = u32::try_from((value >> shift) << shift).unwrap_or(u32::MAX);
-        *self.counts.entry(low).or_insert(0) += 1;
+        self.add(low, 1);
         self.min_us = if self.total == 0 {
             value
         } else {
@@ -56,8 +55,8 @@ impl SparseHistogram {
         if other.total == 0 {
             return;
         }
-        for (&low, &count) in &other.counts {
-            *self.counts.entry(low).or_insert(0) += count;
+        for &(low, count) in &other.counts {
+            self.add(low, count);
         }
         self.min_us = if self.total == 0 {
             other.min_us
@@ -115,7 +114,7 @@ impl SparseHistogram {
         )]
         let rank = ((quantile.clamp(0.0, 1.0) * self.total as f64).ceil() as u64).max(1);
         let mut seen = 0;
-        for (&low, &count) in &self.counts {
+        for &(low, count) in &self.counts {
             seen += u64::from(count);
             if seen >= rank {
                 let low = u64::from(low);
@@ -129,8 +128,9 @@ impl SparseHistogram {
     pub(crate) fn count_at_or_below(&self, us: u64) -> u64 {
         let limit = u32::try_from(us.min(HIGHEST_US)).unwrap_or(u32::MAX);
         self.counts
-            .range(..=limit)
-            .map(|(_, &count)| u64::from(count))
+            .iter()
+            .take_while(|&&(low, _)| low <= limit)
+            .map(|&(_, count)| u64::from(count))
             .sum()
     }
 
@@ -138,7 +138,14 @@ impl SparseHistogram {
     pub(crate) fn buckets(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
         self.counts
             .iter()
-            .map(|(&low, &count)| (u64::from(low), u64::from(count)))
+            .map(|&(low, count)| (u64::from(low), u64::from(count)))
+    }
+
+    fn add(&mut self, low: u32, count: u32) {
+        match self.counts.binary_search_by_key(&low, |&(low, _)| low) {
+            Ok(place) => self.counts[place].1 += count,
+            Err(place) => self.counts.insert(place, (low, count)),
+        }
     }
 }
 

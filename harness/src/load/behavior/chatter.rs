@@ -25,7 +25,7 @@ impl Chatter {
         self.arrivals.take_due(now_us)
     }
 
-    pub(super) fn answered(&mut self, at_us: u64) {
-        self.arrivals.answered(at_us);
+    pub(super) fn answered(&mut self, at_us: u64) -> bool {
+        self.arrivals.answered(at_us)
     }
 }

@@ -53,11 +53,12 @@ impl Conduct {
         }
     }
 
-    /// The last message has its end (or its deadline passed): the closed model goes on.
-    pub(super) fn answered(&mut self, at_us: u64) {
+    /// The last message has its end (or its deadline passed): the closed model goes on. Whether
+    /// that changed when the next one is due.
+    pub(super) fn answered(&mut self, at_us: u64) -> bool {
         match self {
             Self::Chatter(chatter) => chatter.answered(at_us),
-            Self::Lurker(_) => {}
+            Self::Lurker(_) => false,
             Self::Reconnector(reconnector) => reconnector.chatter.answered(at_us),
         }
     }

@@ -47,6 +47,8 @@ pub(super) struct Client {
     cut_us: Option<u64>,
     /// From when a session is missing by plan: start of the stay, or the last planned close.
     missing_us: u64,
+    /// A frame has changed what is to be done next.
+    stirred: bool,
     /// Every message has its end.
     settled: bool,
 }
@@ -104,6 +106,7 @@ impl Client {
             armed_ns: u64::MAX,
             cut_us: None,
             missing_us: visit.start_us,
+            stirred: false,
             settled: false,
         }
     }

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use super::{ABNORMAL, Client, End, Phase, Why};
 use crate::client::socket::Incoming;
 use crate::client::wire::{ErrorFrame, ServerFrame};
+use crate::clock::monotonic_ns;
 use crate::load::job::retry_us;
 use crate::load::lane::Lane;
 use crate::record::ledger::{Finding, Refusal};
@@ -24,6 +25,9 @@ impl Client {
         generation: u32,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
+        // One look at the clock serves all frames of a batch; what they are timed by is their stamp.
+        let now_ns = monotonic_ns();
+        let now_us = lane.job().clock.at_us(now_ns);
         for frames in 0.. {
             let Some(link) = self.link.as_mut() else {
                 return Poll::Ready(());
@@ -43,7 +47,7 @@ impl Client {
                     Poll::Pending => {}
                     Poll::Ready(Ok(())) => link.unflushed = false,
                     Poll::Ready(Err(_)) => {
-                        self.cut_off(lane, lane.job().clock.now_us());
+                        self.cut_off(lane, now_us);
                         return Poll::Ready(());
                     }
                 }
@@ -54,11 +58,12 @@ impl Client {
             }
             match link.socket.poll_next(cx) {
                 Poll::Pending => break,
-                Poll::Ready(incoming) => self.incoming(lane, incoming),
+                Poll::Ready(incoming) => self.incoming(lane, incoming, now_ns),
             }
         }
-        let now_us = lane.job().clock.now_us();
-        self.turn(lane, now_us);
+        if std::mem::take(&mut self.stirred) || self.departing(now_us) {
+            self.turn(lane, now_us);
+        }
         if self.link.is_some() {
             Poll::Pending
         } else {
@@ -84,11 +89,11 @@ impl Client {
         }
     }
 
-    fn incoming(&mut self, lane: &Lane, incoming: Incoming) {
-        let now_us = lane.job().clock.now_us();
+    fn incoming(&mut self, lane: &Lane, incoming: Incoming, now_ns: u64) {
+        let now_us = lane.job().clock.at_us(now_ns);
         match incoming {
             Incoming::Text(text, stamp_ns) => {
-                let at_us = lane.received(stamp_ns);
+                let at_us = lane.received(stamp_ns, now_ns);
                 self.frame(lane, &text, at_us);
             }
             Incoming::Other => lane.received_other(),
@@ -132,6 +137,7 @@ impl Client {
             Ok(ServerFrame::TokenExpiringSoon) => {
                 if let Some(link) = self.link.as_mut() {
                     link.renew_us = link.renew_us.min(at_us);
+                    self.stirred = true;
                 }
                 Finding::Fine
             }
@@ -158,7 +164,7 @@ impl Client {
             } => {
                 recorder.service(Stage::Complete, service_us);
                 recorder.settle(&settled, || job.author(&visit, Some(settled.number)));
-                self.conduct.answered(at_us);
+                self.stirred |= self.conduct.answered(at_us);
             }
             Finding::Duplicated { number } => {
                 recorder.repeated(at_us, || job.author(&visit, Some(number)));
@@ -199,6 +205,7 @@ impl Client {
         drop(recorder);
         self.conduct.opened(now_us);
         self.ledger.new_socket();
+        self.stirred = true;
         Finding::Fine
     }
 
@@ -240,11 +247,14 @@ impl Client {
             None => self.ledger.refused_for_good(number, at_us),
         };
         match refusal {
-            Refusal::Again { .. } => lane.unavailable(),
+            Refusal::Again { .. } => {
+                self.stirred = true;
+                lane.unavailable();
+            }
             Refusal::Ended(end) => {
                 let mut recorder = lane.recorder().borrow_mut();
                 recorder.settle(&end, || job.author(&visit, Some(end.number)));
-                self.conduct.answered(at_us);
+                self.stirred |= self.conduct.answered(at_us);
             }
             Refusal::Moot => {}
             Refusal::Unexpected => return Finding::Unexpected,

@@ -74,6 +74,12 @@ impl Client {
         }
     }
 
+    /// Waits for its last answers, so that every frame may be the one to go on.
+    pub(super) fn departing(&self, now_us: u64) -> bool {
+        let open = self.link.as_ref().is_some_and(|l| l.phase == Phase::Open);
+        open && (now_us >= self.visit.end_us || self.wish_us(now_us).is_some())
+    }
+
     /// Since when the client wants to leave its session.
     fn wish_us(&self, now_us: u64) -> Option<u64> {
         let renew_us = self.link.as_ref().map_or(u64::MAX, |link| link.renew_us);
@@ -153,6 +159,7 @@ impl Client {
         let Some(link) = self.link.as_mut() else {
             return;
         };
+        self.stirred = true;
         link.phase = Phase::Closing(why);
         link.deadline_us = now_us + CLOSING_US;
         match link.socket.close() {

@@ -213,8 +213,7 @@ impl Lane {
     }
 
     /// A text frame was read: when its bytes came, on the run's clock.
-    pub(super) fn received(&self, stamp_ns: u64) -> u64 {
-        let now_ns = monotonic_ns();
+    pub(super) fn received(&self, stamp_ns: u64, now_ns: u64) -> u64 {
         let mut recorder = self.recorder.borrow_mut();
         let recording = recorder.recording_mut();
         recording.frames_received += 1;
