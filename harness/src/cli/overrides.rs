@@ -35,6 +35,9 @@ pub(crate) struct OverrideArgs {
     /// Seed of everything random
     #[arg(long, value_name = "N", env = "HARNESS_SEED")]
     seed: Option<u64>,
+    /// Switch a defect of the reference server on, such as complete-missing=0.01; repeatable
+    #[arg(long, value_name = "NAME[=RATE]")]
+    defect: Vec<String>,
     /// Change one key of the scenario, such as load.message.every=2s or fault.0.for=3s
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -46,11 +49,21 @@ impl OverrideArgs {
             clients: self.clients,
             duration: self.duration,
             seed: self.seed,
-            set: self.set.clone(),
+            set: self.changes(),
             target: self.target.clone(),
             redis_url: self.redis_url.clone(),
             toxiproxy: self.toxiproxy.clone(),
         }
+    }
+
+    /// Every `--set`, and what `--defect` stands for.
+    fn changes(&self) -> Vec<String> {
+        let mut changes = self.set.clone();
+        if !self.defect.is_empty() {
+            let names: Vec<String> = self.defect.iter().map(|name| format!("{name:?}")).collect();
+            changes.push(format!("environment.server.defects=[{}]", names.join(",")));
+        }
+        changes
     }
 
     /// The flags again, for the command that repeats a run; the seed is the run's own.
@@ -68,7 +81,11 @@ impl OverrideArgs {
             .set
             .iter()
             .map(|change| ("--set", Some(quoted(change))));
-        let given = named.into_iter().chain(set);
+        let defects = self
+            .defect
+            .iter()
+            .map(|name| ("--defect", Some(quoted(name))));
+        let given = named.into_iter().chain(defects).chain(set);
         let words = given.filter_map(|(flag, value)| Some(format!(" {flag} {}", value?)));
         words.collect()
     }

@@ -159,8 +159,7 @@ fn a_defect_is_caught(defect: &str, count: &str, word: &str) {
         return;
     }
     let case = Case::new();
-    let switch = format!("environment.server.defects=[\"{defect}\"]");
-    let done = case.run("scenarios/smoke.toml", &["--set", &switch]);
+    let done = case.run("scenarios/smoke.toml", &["--defect", defect]);
     let result = case.result();
     assert_eq!(
         done.code,

@@ -1,3 +1,5 @@
+//! These tests hold the engine to a server that is good, bad, stalled or gone.
+
 mod peer;
 mod shape;
 

@@ -1,3 +1,5 @@
+//! This module describes loads for the tests of the engine: plans, targets, signals.
+
 use std::collections::BTreeMap;
 
 use crate::plan::{
