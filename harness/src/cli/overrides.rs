@@ -92,7 +92,7 @@ impl OverrideArgs {
 }
 
 /// Fit for a shell: in single quotes where it needs them.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:=@%+,".contains(letter);
     if !text.is_empty() && text.chars().all(plain) {
         return text.to_owned();

@@ -1,7 +1,7 @@
 //! This module is `harness run`.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use super::failure::{Exit, Failure};
-use super::overrides::OverrideArgs;
+use super::overrides::{OverrideArgs, quoted};
 use super::{interrupt, read, save, screen};
 use crate::environment::{Settings, preflight};
 use crate::live::exporter::{self, BindError};
@@ -71,13 +71,10 @@ pub(crate) fn run(args: &RunArgs, out: &mut impl Write) -> Result<Exit, Failure>
             allow_hosts: args.allow_host.clone(),
             allow_faults: args.allow_faults,
         },
-        command: format!(
-            "harness run {}{}",
-            args.scenario.display(),
-            args.changes.again(plan.seed)
-        ),
+        command: again(args, plan.seed),
         plan,
     };
+    save::forget(&folder)?;
     start_log(&folder)?;
     let cancel = interrupt::token()?;
     let runtime = Builder::new_multi_thread()
@@ -96,6 +93,26 @@ pub(crate) fn run(args: &RunArgs, out: &mut impl Write) -> Result<Exit, Failure>
     };
     out.write_all(terminal::summary(&finished.result, &style).as_bytes())?;
     Ok(Exit::of(finished.result.exit_code))
+}
+
+/// The command that repeats the run, fit for a shell.
+fn again(args: &RunArgs, seed: u64) -> String {
+    let path = |path: &Path| quoted(&path.display().to_string());
+    let server = args
+        .server
+        .iter()
+        .map(|server| format!(" --server {}", path(server)));
+    let hosts = args
+        .allow_host
+        .iter()
+        .map(|host| format!(" --allow-host {}", quoted(host)));
+    let more: String = server.chain(hosts).collect();
+    let scenario = path(&args.scenario);
+    let mut command = format!("harness run {scenario}{}{more}", args.changes.again(seed));
+    if args.allow_faults {
+        command.push_str(" --allow-faults");
+    }
+    command
 }
 
 /// Does the run, shown as it goes.
@@ -135,8 +152,12 @@ async fn watched(
 
 impl From<BindError> for Failure {
     fn from(error: BindError) -> Self {
-        Self::new(Exit::Environment, error.to_string())
-            .hint("something listens there already: name another port")
+        let hint = if error.is_taken() {
+            "something listens there already: name another port"
+        } else {
+            "name an address of this machine, such as 127.0.0.1:9464"
+        };
+        Self::new(Exit::Environment, error.to_string()).hint(hint)
     }
 }
 

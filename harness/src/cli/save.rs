@@ -4,9 +4,11 @@
 //! it, the latency log and the plan.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
+use std::{fs, io};
 
-use super::failure::Failure;
+use super::failure::{Exit, Failure};
 use super::report::draw;
 use crate::plan::print;
 use crate::record::histogram::SparseHistogram;
@@ -16,12 +18,43 @@ use crate::result::store::RunDir;
 use crate::run::Finished;
 use crate::stage::Stage;
 
+/// The resolved plan, as a scenario.
+const PLAN_FILE: &str = "plan.toml";
+
+/// Removes what an earlier run left in the folder: a run that fails must not stand beside the
+/// verdict of another.
+pub(super) fn forget(folder: &RunDir) -> Result<(), Failure> {
+    let drawn = Format::DRAWN
+        .iter()
+        .chain(&[Format::Json])
+        .flat_map(|format| format.renderers());
+    let names = drawn
+        .map(|renderer| renderer.file())
+        .chain([hlog::FILE, PLAN_FILE]);
+    let failed = |path: &Path, error: io::Error| {
+        Failure::new(Exit::Storage, format!("{}: {error}", path.display()))
+    };
+    for path in names.map(|name| folder.file(name)) {
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(failed(&path, error));
+            }
+            _ => {}
+        }
+    }
+    let logs = folder.file("logs");
+    match fs::remove_dir_all(&logs) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(&logs, error)),
+        _ => Ok(()),
+    }
+}
+
 /// Writes every file of a run.
 pub(super) fn all(finished: &Finished, folder: &RunDir) -> Result<(), Failure> {
     let result = &finished.result;
     draw(result, folder, &[Format::Json])?;
     draw(result, folder, &Format::DRAWN)?;
-    folder.write("plan.toml", print::to_toml(&result.plan).as_bytes())?;
+    folder.write(PLAN_FILE, print::to_toml(&result.plan).as_bytes())?;
     let by_interval = by_interval(&finished.facts.recording);
     let length_us = result.plan.interval_us;
     let intervals = by_interval

@@ -219,7 +219,7 @@ impl EnvironmentError {
             Self::Instances { .. } => "write `instances = 1`",
             Self::Refused { .. } => "is it running, and is this the right port?",
             Self::WrongPassword { .. } => {
-                "put the right password into the URL: redis://:PASSWORD@host:port"
+                "write the URL as redis://:${env:REDIS_PASSWORD}@host:port and set that variable"
             }
             Self::NotRedis { .. } => "is this the port of another service?",
             Self::Lease { .. } => "`harness recover` cleans up after killed runs",

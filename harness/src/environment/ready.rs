@@ -63,6 +63,10 @@ fn tail(log: &Path) -> String {
     let text = String::from_utf8_lossy(&text);
     let mut lines: Vec<&str> = text.lines().rev().take(TAIL_LINES).collect();
     lines.reverse();
+    let wrong = text.lines().rev().find(|line| line.starts_with("error"));
+    if let Some(wrong) = wrong.filter(|line| !lines.contains(line)) {
+        lines.insert(0, wrong);
+    }
     let joined = lines.join(" | ");
     let surplus = joined.chars().count().saturating_sub(TAIL_CHARS_MAX);
     joined.chars().skip(surplus).collect()

@@ -126,7 +126,14 @@ impl Life {
 
     async fn confirm(&self, fault: &impl Fault, stamps: &mut FaultStamps, end_us: u64) {
         loop {
-            let saw = match fault.is_met().await {
+            let probe = async {
+                tokio::select! {
+                    met = fault.is_met() => met,
+                    () = tokio::time::sleep(self.clock.until(end_us)) => Err("no word before its end".to_owned()),
+                    () = self.cancel.cancelled() => Err("the run was ended".to_owned()),
+                }
+            };
+            let saw = match probe.await {
                 Ok(()) => {
                     self.stamp(&mut stamps.confirmed_us, FaultMoment::Confirmed);
                     return;

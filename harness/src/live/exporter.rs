@@ -26,6 +26,13 @@ pub(crate) struct BindError {
     source: std::io::Error,
 }
 
+impl BindError {
+    /// Something else listens there.
+    pub(crate) fn is_taken(&self) -> bool {
+        self.source.kind() == std::io::ErrorKind::AddrInUse
+    }
+}
+
 /// Listens there, before anything else is started.
 pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
     let failed = |source| BindError { address, source };

@@ -13,8 +13,9 @@ use crate::client::connector::{ConnectError, Destination, Opened, open};
 use crate::record::recorder::Span;
 use crate::stage::Stage;
 
-/// Connects under way at once, per lane.
-pub(super) const CONNECTORS_MAX: usize = 64;
+/// Connects under way at once, per lane: enough that a target which hangs does not make those who
+/// come after it wait for the harness.
+pub(super) const CONNECTORS_MAX: usize = 1_024;
 
 /// Takes requests until there are none.
 pub(super) async fn connector(lane: Rc<Lane>) {

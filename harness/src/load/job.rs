@@ -97,14 +97,19 @@ pub(super) fn answer(reply: oneshot::Sender<SessionEnd>, end: SessionEnd) {
 }
 
 impl Job {
-    /// When the last answer may arrive.
+    /// When the last answer may arrive: one drain for the last message to be acknowledged, one for
+    /// its answer. A run in which nothing is owed ends long before.
     pub(super) fn end_us(&self) -> u64 {
-        self.load.load_us().saturating_add(self.load.drain_us)
+        self.load.load_us().saturating_add(self.patience_us())
     }
 
     /// When the last answer of a stay may arrive.
     pub(super) fn stay_end_us(&self, visit: &Visit) -> u64 {
-        visit.end_us.saturating_add(self.load.drain_us)
+        visit.end_us.saturating_add(self.patience_us())
+    }
+
+    fn patience_us(&self) -> u64 {
+        self.load.drain_us.saturating_mul(2)
     }
 
     /// The account of a stay's client.

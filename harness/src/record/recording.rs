@@ -30,6 +30,8 @@ pub(crate) struct Recording {
     pub receive_lag: SparseHistogram,
     /// Sends that the plan intended for this thread's clients so far, due or done.
     pub planned_sends: u64,
+    /// Of those, never sent because their client had no socket when its stay ended.
+    pub unsent_without_socket: u64,
     /// Frames received, of any kind.
     pub frames_received: u64,
     /// Frames that had no kernel stamp (they came with the `101`), so user time was taken.
@@ -160,6 +162,7 @@ impl Recording {
         self.dispatch_delay.merge(&other.dispatch_delay);
         self.receive_lag.merge(&other.receive_lag);
         self.planned_sends += other.planned_sends;
+        self.unsent_without_socket += other.unsent_without_socket;
         self.frames_received += other.frames_received;
         self.frames_unstamped += other.frames_unstamped;
         for (key, count) in other.errors {

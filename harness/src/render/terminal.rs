@@ -53,6 +53,9 @@ pub(crate) fn summary(result: &RunResult, style: &Style) -> String {
         paragraph(&mut out, "fault", &fault_line(fault), INDENT);
     }
     paragraph(&mut out, "sessions", &sessions(result), INDENT);
+    if !result.errors.is_empty() {
+        paragraph(&mut out, "errors", &errors(result), INDENT);
+    }
     paragraph(&mut out, "harness", &trust(result), INDENT);
     broken_checks(&mut out, result, style.color);
     out.push('\n');
@@ -249,11 +252,24 @@ fn sessions(result: &RunResult) -> String {
     }
     if clients.failed > 0 {
         let failed = format::count(clients.failed);
-        append(&mut text, format_args!(", {failed} clients gave up"));
-    } else if clients.cut > 0 {
-        text.push_str(", all came back");
+        let noun = if clients.failed == 1 {
+            "client"
+        } else {
+            "clients"
+        };
+        append(&mut text, format_args!(", {failed} {noun} gave up"));
     }
     text
+}
+
+/// `unavailable 4,566, token 503 156`, most first.
+fn errors(result: &RunResult) -> String {
+    let mut errors: Vec<(&String, &u64)> = result.errors.iter().collect();
+    errors.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    let texts = errors
+        .iter()
+        .map(|(label, count)| format!("{}: {}", format::harmless(label), format::count(**count)));
+    texts.collect::<Vec<_>>().join(", ")
 }
 
 /// `1011: 598, 1006: 8`, most first.

@@ -356,6 +356,9 @@ pub(crate) struct Generator {
     pub rss_peak_bytes: u64,
     pub fds_peak: u64,
     pub planned_sends: u64,
+    /// Planned sends never made because their client had no socket.
+    #[serde(default)]
+    pub unsent_without_socket: u64,
     /// Sends put on a socket at least once.
     pub actual_sends: u64,
     /// Lateness without the intervals in which the machine itself paused.

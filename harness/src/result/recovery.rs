@@ -106,9 +106,14 @@ struct Answers {
 }
 
 impl Answers {
-    fn new(recording: &Recording, interval_us: u64) -> Self {
+    /// Of all messages but those the fault at `place` of the plan touched.
+    fn new(recording: &Recording, interval_us: u64, place: usize) -> Self {
+        let others = recording
+            .cells
+            .iter()
+            .filter(|(key, _)| key.fault.is_none_or(|fault| usize::from(fault) != place));
         let mut by_interval: BTreeMap<u32, (SparseHistogram, DeliveryCounts)> = BTreeMap::new();
-        for (key, cell) in &recording.cells {
+        for (key, cell) in others {
             let (complete, counts) = by_interval.entry(key.interval).or_default();
             complete.merge(&cell.complete);
             counts.merge(cell.delivery);
@@ -135,27 +140,22 @@ impl Answers {
 }
 
 /// When answers were in tolerance again, from load start; `None` when not by the end.
+///
+/// Only messages that the fault itself did not touch count: those in flight are its backlog.
 pub(super) fn recovered_at_us(
     plan: &Plan,
     recording: &Recording,
     stamps: &FaultStamps,
     tolerance_us: u64,
+    place: usize,
 ) -> Option<u64> {
     let healed_us = stamps.heal_confirmed_us?;
-    let answers = Answers::new(recording, plan.interval_us);
+    let answers = Answers::new(recording, plan.interval_us, place);
     let last_us = plan.load.load_us().checked_sub(CALM_US)?;
-    // The interval of the heal itself also holds messages of the fault: start with the next one.
-    let first = units::saturating_u32(healed_us.div_ceil(plan.interval_us));
+    let first = units::saturating_u32(healed_us / plan.interval_us);
     let last = units::saturating_u32(last_us / plan.interval_us);
     let calm = (first..=last).find(|&interval| answers.calm_from(interval, tolerance_us));
-    // Calm from the first whole interval on: recovered with the heal itself.
-    calm.map(|interval| {
-        if interval == first {
-            healed_us
-        } else {
-            u64::from(interval) * plan.interval_us
-        }
-    })
+    calm.map(|interval| healed_us.max(u64::from(interval) * plan.interval_us))
 }
 
 /// What a fault is held against.
@@ -164,6 +164,8 @@ pub(super) struct Watched<'a> {
     pub plan: &'a Plan,
     pub recording: &'a Recording,
     pub tolerance_us: u64,
+    /// End of the drain, or of an interrupted run.
+    pub end_us: u64,
 }
 
 /// Everything known of one fault.
@@ -178,6 +180,7 @@ pub(super) fn fault_result(
         plan,
         recording,
         tolerance_us,
+        end_us,
     } = watched;
     let fault = &plan.faults[place];
     let from_us = stamps.injecting_us;
@@ -199,18 +202,27 @@ pub(super) fn fault_result(
         detect_us: since(from_us, stamps.readiness_red_us),
         recovery_us: since(stamps.heal_confirmed_us, recovered_at_us),
         recovered_at_us,
-        horizon_us: stamps
-            .heal_confirmed_us
-            .map_or(0, |healed| plan.load.load_us().saturating_sub(healed)),
-        backlog_drain_us: since(
-            stamps.heal_confirmed_us,
-            impact.and_then(|impact| impact.settled_us),
-        ),
+        horizon_us: horizon_us(plan, stamps, end_us),
+        backlog_drain_us: if touched.sent == 0 {
+            Some(0)
+        } else {
+            since(
+                stamps.heal_confirmed_us,
+                impact.and_then(|impact| impact.settled_us),
+            )
+        },
         tolerance_us,
         delivery: touched,
         budget_burned_ratio: budget_burned(plan, bad),
         cut: reach.map_or(0, |reach| cut_within(plan, recording, reach)),
     }
+}
+
+/// How long after the confirmed heal a recovery could have been seen to begin.
+fn horizon_us(plan: &Plan, stamps: &FaultStamps, end_us: u64) -> u64 {
+    let watched_us = plan.load.load_us().min(end_us).saturating_sub(CALM_US);
+    let healed_us = stamps.heal_confirmed_us.unwrap_or(watched_us);
+    watched_us.saturating_sub(healed_us)
 }
 
 fn touched_by(recording: &Recording, place: usize) -> Delivery {

@@ -143,6 +143,7 @@ fn generator(facts: &Facts, whole: &Tally) -> Generator {
     } = facts;
     Generator {
         planned_sends: recording.planned_sends,
+        unsent_without_socket: recording.unsent_without_socket,
         actual_sends: recording.dispatch_delay.count(),
         lateness_net: summary(&net_lateness(plan, recording, generator)),
         frames_received: recording.frames_received,
@@ -198,7 +199,7 @@ fn faults_of(facts: &Facts) -> (Vec<FaultResult>, Vec<Reach>) {
     let mut reaches = Vec::new();
     let mut results = Vec::new();
     for (place, stamp) in stamps.iter().enumerate() {
-        let recovered = recovered_at_us(plan, recording, stamp, tolerance);
+        let recovered = recovered_at_us(plan, recording, stamp, tolerance, place);
         let reached = reach(place, stamp, recovered, *end_us);
         reaches.extend(reached);
         results.push(fault_result(
@@ -206,6 +207,7 @@ fn faults_of(facts: &Facts) -> (Vec<FaultResult>, Vec<Reach>) {
                 plan,
                 recording,
                 tolerance_us: tolerance,
+                end_us: *end_us,
             },
             place,
             stamp,

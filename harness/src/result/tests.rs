@@ -239,7 +239,7 @@ fn a_service_that_never_comes_back_is_beyond_the_horizon() {
     let result = result_of(stuck);
     assert_eq!(result.faults[0].recovery_us, None);
     assert_eq!(result.expectations[1].status, CheckStatus::Broke);
-    assert_eq!(result.expectations[1].beyond_us, Some(35_000_000));
+    assert_eq!(result.expectations[1].beyond_us, Some(32_000_000));
     assert_eq!(result.verdict.status, Status::Fail);
     assert_eq!(result.exit_code, 10);
 }
@@ -414,4 +414,67 @@ fn a_result_survives_being_written_and_read() {
     let text = serde_json::to_string(&result).unwrap();
     let read: RunResult = serde_json::from_str(&text).unwrap();
     assert!(read == result, "something is not read as it was written");
+}
+
+#[test]
+fn a_plan_that_was_not_offered_makes_the_run_invalid() {
+    let mut short = recording();
+    short.dispatch_delay = crate::record::histogram::SparseHistogram::default();
+    for _ in 0..2_000 {
+        short.dispatch_delay.record(20);
+    }
+    let result = result_of(short.clone());
+    assert_eq!(result.verdict.status, Status::Invalid);
+    assert!(result.verdict.sentence.contains("planned messages sent"));
+    // Clients that had no socket could not send: the service's doing.
+    short.unsent_without_socket = 401;
+    assert_eq!(result_of(short).verdict.status, Status::Pass);
+}
+
+#[test]
+fn a_percentile_without_support_decides_nothing() {
+    let mut few = recording();
+    for cell in few.cells.values_mut() {
+        let mut one = crate::record::histogram::SparseHistogram::default();
+        one.record(45_000);
+        cell.complete = one;
+    }
+    few.cells.retain(|key, _| key.interval < 90);
+    let expectation = &result_of(few).expectations[0];
+    assert_eq!(
+        (expectation.status, expectation.observed),
+        (CheckStatus::Inconclusive, None)
+    );
+}
+
+#[test]
+fn a_long_pause_of_the_machine_makes_the_run_invalid() {
+    let mut facts = facts(recording());
+    facts.generator.pause_max_us = 2_900_000;
+    let mut result = summarize(&facts);
+    judge(&mut result);
+    assert_eq!(result.verdict.status, Status::Invalid);
+}
+
+#[test]
+fn frames_without_kernel_stamps_make_the_run_invalid() {
+    let mut unstamped = recording();
+    unstamped.frames_unstamped = unstamped.frames_received;
+    assert_eq!(result_of(unstamped).verdict.status, Status::Invalid);
+}
+
+#[test]
+fn a_fault_that_came_late_makes_the_run_invalid() {
+    let mut facts = facts(recording());
+    facts.stamps[0].injected_us = Some(20_200_000);
+    let mut result = summarize(&facts);
+    judge(&mut result);
+    assert_eq!(result.verdict.status, Status::Invalid);
+    facts.generator.pauses = vec![super::Pause {
+        at_us: 20_000_000,
+        length_us: 180_000,
+    }];
+    let mut result = summarize(&facts);
+    judge(&mut result);
+    assert_eq!(result.verdict.status, Status::Pass, "{:#?}", result.verdict);
 }

@@ -8,10 +8,11 @@
 
 use super::check::{delivery, expectation, validity};
 use super::{
-    CheckGroup, CheckResult, CheckStatus, ExpectationResult, RunResult, Status, Unit, Verdict,
+    CheckGroup, CheckResult, CheckStatus, ExpectationResult, FaultResult, RunResult, Status, Unit,
+    Verdict,
 };
 use crate::format;
-use crate::scenario::expectation::{Outcome, Quantity};
+use crate::scenario::expectation::{Outcome, Quantity, When};
 
 /// Exit code per outcome, in the order in which they are looked for.
 const INTERRUPTED: u8 = 130;
@@ -152,10 +153,10 @@ impl Findings {
         if !self.slow.is_empty() {
             parts.push(format!("{}.", capitalized(&list(&self.slow))));
         }
-        let others = result.expectations.iter().all(|expectation| {
-            expectation.status != CheckStatus::Broke || !expectation.when.contains("outside")
+        let only_faults = with_status(result, CheckStatus::Broke).all(|expectation| {
+            matches!(expectation.expectation.when, When::During { .. }) || about_faults(expectation)
         });
-        if others && !result.faults.is_empty() && self.wrong.is_empty() {
+        if only_faults && !result.faults.is_empty() && self.wrong.is_empty() {
             parts.push("Outside the faults everything held.".to_owned());
         }
         parts.join(" ")
@@ -252,29 +253,46 @@ fn held(result: &RunResult) -> Vec<String> {
         .collect()
 }
 
+/// Whether an expectation is about a fault by its nature.
+fn about_faults(expectation: &ExpectationResult) -> bool {
+    matches!(
+        expectation.expectation.what,
+        Quantity::Impact | Quantity::Detect | Quantity::Recovery | Quantity::BacklogDrain
+    )
+}
+
+/// What a pass means, from the numbers.
 fn pass_sentence(result: &RunResult) -> String {
     let clients = format::count(result.clients.peak_open);
     let answers = format::count(result.delivery.completed);
-    let kept = "nothing was lost, repeated or out of order";
-    match &result.faults[..] {
-        [] => format!(
+    let delivery = &result.delivery;
+    let kept = if delivery.lost + delivery.duplicated + delivery.out_of_order == 0 {
+        "nothing was lost, repeated or out of order"
+    } else {
+        "delivery stayed within the limits of the scenario"
+    };
+    let back = |fault: &FaultResult| Some((fault.recovery_us?, fault.name.clone()));
+    let recoveries: Vec<(u64, String)> = result.faults.iter().filter_map(back).collect();
+    let slowest = recoveries.iter().max();
+    match (result.faults.len(), slowest) {
+        (0, _) => format!(
             "{answers} messages of {clients} clients were answered as expected, and {kept}."
         ),
-        [fault] => {
-            let back = fault
-                .recovery_us
-                .map_or("did not come back in time".to_owned(), |us| {
-                    format!(
-                        "came back {} after {} ended",
-                        format::duration(us),
-                        fault.name
-                    )
-                });
-            format!("Chat {back}; {clients} clients stayed with it, and {kept}.")
+        (faults, Some((us, name))) if recoveries.len() == faults => {
+            let of = if faults == 1 {
+                String::new()
+            } else {
+                format!(", the slowest of {faults} faults")
+            };
+            format!(
+                "Chat came back {} after {name} ended{of}; {clients} clients took part, and {kept}.",
+                format::duration(*us)
+            )
         }
-        faults => format!(
-            "Chat came back after each of {} faults, {clients} clients stayed with it, and {kept}.",
-            faults.len()
+        (faults, _) => format!(
+            "What the scenario expects held, yet chat was not seen to recover from {} of {faults} \
+             faults; {kept}.",
+            faults - recoveries.len()
         ),
     }
 }

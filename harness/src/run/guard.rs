@@ -128,7 +128,10 @@ fn words(rule: &Expectation, seen: f64) -> String {
         Quantity::Latency { .. } => format::duration_f64(seen),
         _ => format::count_f64(seen),
     };
-    format!("{name} was {observed} (line {} of the scenario)", rule.line)
+    match rule.line {
+        0 => format!("{name} was {observed}"),
+        line => format!("{name} was {observed} (line {line} of the scenario)"),
+    }
 }
 
 #[cfg(test)]

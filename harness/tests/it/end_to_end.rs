@@ -209,7 +209,14 @@ fn an_outage_of_redis_is_survived_and_reported() {
         "--set",
         "load.message.every=1s",
     ];
-    let more: Vec<&str> = shorter.iter().chain(&fault).copied().collect();
+    // Ten reconnectors do not ask often enough in four seconds to support a p99.
+    let tokens = ["--set", "expect.1.what=token p50 service"];
+    let more: Vec<&str> = shorter
+        .iter()
+        .chain(&fault)
+        .chain(&tokens)
+        .copied()
+        .collect();
     let done = case.run("scenarios/redis-outage.toml", &more);
     let result = case.result();
     assert_eq!(

@@ -56,7 +56,7 @@ impl Defect {
     /// Share of the answers that show it, where no rate is given.
     pub(crate) fn default_rate(self) -> f64 {
         match self {
-            Self::ChunkReorder | Self::CompleteMissing => 1.0 / 500.0,
+            Self::ChunkReorder | Self::CompleteMissing => 1.0 / 100.0,
         }
     }
 }

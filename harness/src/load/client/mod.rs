@@ -187,8 +187,14 @@ impl Client {
         }
         let job = lane.job();
         let visit = self.visit;
+        let connected = self
+            .link
+            .as_ref()
+            .is_some_and(|link| link.phase == Phase::Open);
         let mut recorder = lane.recorder().borrow_mut();
         for end in self.ledger.settle_all(end_us) {
+            let cut_off = end.sent_us.is_none() && !connected;
+            recorder.recording_mut().unsent_without_socket += u64::from(cut_off);
             recorder.settle(&end, || job.author(&visit, Some(end.number)));
         }
     }

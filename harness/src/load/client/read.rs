@@ -180,7 +180,8 @@ impl Client {
             return Finding::Unexpected;
         };
         link.phase = Phase::Open;
-        link.ready_us = now_us;
+        // Not when the lane got round to reading it: that would be lateness of ours.
+        link.ready_us = at_us;
         if heartbeat_us > 0 {
             link.next_ping_us = now_us + heartbeat_us;
         }

@@ -141,8 +141,19 @@ impl Message {
         }
     }
 
+    /// Until when it may be answered: the drain counts from its intended send, and again from its
+    /// acknowledgement, so that an answer is not called lost because the harness would not wait.
+    const fn deadline_us(&self, drain_us: u64) -> u64 {
+        let acknowledged = self.task != 0 && self.queued_us != NEVER;
+        if acknowledged && self.queued_us > self.intended_us {
+            self.queued_us.saturating_add(drain_us)
+        } else {
+            self.intended_us.saturating_add(drain_us)
+        }
+    }
+
     pub(super) const fn expired(&self, now_us: u64, drain_us: u64) -> bool {
-        self.intended_us.saturating_add(drain_us) <= now_us
+        self.deadline_us(drain_us) <= now_us
     }
 
     pub(super) const fn sent(&mut self, socket: u32, at_us: u64) {
@@ -257,8 +268,8 @@ impl Message {
     /// Nothing more was heard of it: it ended with its deadline, or with the run.
     pub(super) fn settle_at(self, end_us: u64, drain_us: u64) -> Settled {
         let fate = self.fate_at(end_us, drain_us);
-        let deadline_us = self.intended_us.saturating_add(drain_us);
-        self.settle(end_us.min(deadline_us), fate, drain_us)
+        let ended_us = end_us.min(self.deadline_us(drain_us));
+        self.settle(ended_us, fate, drain_us)
     }
 
     pub(super) const fn settle(self, at_us: u64, fate: Fate, drain_us: u64) -> Settled {
@@ -276,7 +287,8 @@ impl Message {
             attempts: self.attempts,
             duplicated: self.duplicated,
             out_of_order: self.out_of_order,
-            late: matches!(fate, Fate::Completed) && self.expired(at_us, drain_us),
+            late: matches!(fate, Fate::Completed)
+                && self.intended_us.saturating_add(drain_us) <= at_us,
             expired_as: self.expired_as,
         }
     }

@@ -74,15 +74,15 @@ fn a_missing_chunk_makes_the_message_lost() {
     ledger.chunk(77, 2, 21);
     assert_eq!(ledger.complete(77, 3, 30), Finding::Fine);
     assert_eq!(
-        ledger.expire(DRAIN_US),
+        ledger.expire(15 + DRAIN_US),
         [Fate::Lost(LostReason::Incomplete { missing_seq: 1 })]
     );
     assert_eq!(
-        ledger.expire(DRAIN_US + 1),
+        ledger.expire(15 + DRAIN_US + 1),
         [],
         "a deadline passes only once"
     );
-    let end: Vec<_> = ledger.settle_all(DRAIN_US).collect();
+    let end: Vec<_> = ledger.settle_all(15 + DRAIN_US).collect();
     assert_eq!(
         end[0].fate,
         Fate::Lost(LostReason::Incomplete { missing_seq: 1 })
@@ -283,4 +283,26 @@ proptest! {
         prop_assert_eq!(done.duplicated, 1);
         prop_assert_eq!(done.out_of_order.is_some(), !order.is_sorted());
     }
+}
+
+#[test]
+fn a_message_acknowledged_late_is_given_a_drain_of_its_own() {
+    let mut ledger = one_sent();
+    ledger.queued(Some(0), 77, DRAIN_US - 10);
+    assert_eq!(ledger.waiting(DRAIN_US + 10), 1);
+    ledger.chunk(77, 0, DRAIN_US + 20);
+    let done = settled(ledger.complete(77, 1, DRAIN_US + 30));
+    assert_eq!(done.fate, Fate::Completed);
+    assert!(done.late);
+}
+
+#[test]
+fn a_message_acknowledged_at_the_end_of_the_run_is_pending_not_lost() {
+    let mut ledger = one_sent();
+    ledger.queued(Some(0), 77, DRAIN_US - 10);
+    let fates: Vec<Fate> = ledger
+        .settle_all(DRAIN_US + 100)
+        .map(|end| end.fate)
+        .collect();
+    assert_eq!(fates, [Fate::Pending]);
 }

@@ -59,6 +59,8 @@ fn judge(result: &RunResult, expectation: &Expectation) -> ExpectationResult {
     let seen = observe(result, expectation);
     let bound = expectation.bound;
     let status = match (seen.value, seen.beyond_us) {
+        // One fault broke the limit, whatever became of the others.
+        (Some(value), Some(_)) if !bound.holds(value) => CheckStatus::Broke,
         (_, Some(horizon_us)) => beyond(expectation, horizon_us),
         (Some(value), None) if bound.holds(value) => CheckStatus::Held,
         (Some(_), None) => CheckStatus::Broke,
@@ -105,7 +107,8 @@ fn observe(result: &RunResult, expectation: &Expectation) -> Observation {
             time,
         } => {
             let window = window_of(result, &expectation.when);
-            latency(window, stage, time).map_or(
+            let supported = |numbers: &Summary| supports(numbers.count, statistic);
+            latency(window, stage, time).filter(supported).map_or(
                 Observation::nothing(Unit::Microseconds),
                 |numbers| Observation {
                     value: Some(statistic_of(&numbers, statistic)),
@@ -164,6 +167,19 @@ fn latency(window: Option<&Window>, stage: Stage, time: TimeKind) -> Option<Summ
         TimeKind::Service => &window.service,
     };
     by_stage.get(stage.name()).copied()
+}
+
+/// Whether that many samples carry the statistic: 1/(1−p) for a percentile.
+const fn supports(samples: u64, statistic: Statistic) -> bool {
+    let needed = match statistic {
+        Statistic::Mean | Statistic::Max => 1,
+        Statistic::P50 => 2,
+        Statistic::P90 => 10,
+        Statistic::P95 => 20,
+        Statistic::P99 => 100,
+        Statistic::P999 => 1_000,
+    };
+    samples >= needed
 }
 
 fn statistic_of(numbers: &Summary, statistic: Statistic) -> f64 {
@@ -300,7 +316,7 @@ fn finding(expectation: &Expectation, seen: &Observation, status: CheckStatus) -
                 "the run ended {} after the heal, too early to tell",
                 format::duration(us)
             ),
-            None => "no samples in this part of the run".to_owned(),
+            None => "too few samples in this part of the run for this statistic".to_owned(),
         };
     }
     match expectation.what {
