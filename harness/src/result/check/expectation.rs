@@ -312,8 +312,9 @@ pub(crate) fn bound_text(result: &ExpectationResult) -> String {
 fn finding(expectation: &Expectation, seen: &Observation, status: CheckStatus) -> String {
     if status == CheckStatus::Inconclusive {
         return match seen.beyond_us {
+            Some(0) => "the run ended too soon after the heal to tell".to_owned(),
             Some(us) => format!(
-                "the run ended {} after the heal, too early to tell",
+                "not within {}, and the run ended too soon to tell more",
                 format::duration(us)
             ),
             None => "too few samples in this part of the run for this statistic".to_owned(),
