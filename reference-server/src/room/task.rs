@@ -5,11 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::Rooms;
-use super::replay::What;
+use super::replay::{ReplayAsk, What};
 use super::state::{Room, acknowledge};
 use crate::clock;
 use crate::intake::Ask;
-use crate::socket::Conn;
 use crate::stream_id::StreamId;
 
 /// Times a task is queued again before it is given up.
@@ -199,7 +198,12 @@ impl Rooms {
             .find(|member| member.conn.id == ask.conn.id);
         let has = member.is_none_or(|member| member.has(earlier, first));
         if begun && !has {
-            self.replay(room, &ask.conn, What::Task(earlier));
+            let ask = ReplayAsk {
+                conn: Arc::clone(&ask.conn),
+                what: What::Task(earlier),
+                client_message_id: ask.client_message_id.clone(),
+            };
+            self.replay(room, ask);
         }
     }
 
@@ -277,22 +281,20 @@ impl Rooms {
     }
 
     /// Asks for a replay; says so where that is not possible.
-    pub(super) fn replay(&self, room: &mut Room, conn: &Arc<Conn>, what: What) {
+    pub(super) fn replay(&self, room: &mut Room, ask: ReplayAsk) {
+        let conn = ask.conn.id;
         if let Some(member) = room
             .members
             .iter_mut()
-            .find(|member| member.conn.id == conn.id)
+            .find(|member| member.conn.id == conn)
         {
-            member.paused |= matches!(what, What::After(_));
+            member.paused |= matches!(ask.what, What::After(_));
         }
-        let ask = super::ReplayAsk {
-            conn: Arc::clone(conn),
-            what,
-        };
-        if self.replays.try_send(ask).is_err() {
-            self.unpause(room, conn.id);
-            let error = "too many replays at once";
-            conn.send(&crate::wire::refusal("busy", error, Some(1.0), None));
+        if let Err(refused) = self.replays.try_send(ask) {
+            self.unpause(room, conn);
+            refused
+                .into_inner()
+                .refuse("busy", "too many replays at once");
         }
     }
 }
