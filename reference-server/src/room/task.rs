@@ -40,7 +40,10 @@ pub(crate) struct Task {
     /// The ordinal that comes next.
     pub(super) next: u32,
     pub(super) silent_since_ms: u64,
-    user: u64,
+    /// Who asked.
+    pub(super) user: u64,
+    /// Sockets `task_queued` was said to.
+    pub(super) told: Vec<u64>,
     text: Option<Kept>,
     entry: Option<StreamId>,
     born_ms: u64,
@@ -59,6 +62,7 @@ impl Task {
             next,
             silent_since_ms: now_ms,
             user: 0,
+            told: Vec::new(),
             text: None,
             entry: None,
             born_ms: now_ms,
@@ -167,7 +171,7 @@ impl Rooms {
         let said = task.stage == Stage::Acked && task.owner == ask.conn.id;
         (task.stage, task.owner) = (Stage::Acked, ask.conn.id);
         if !said {
-            room.acknowledge(&room.tasks[at], ask.conn.id);
+            room.acknowledge(at, ask.conn.id);
         }
     }
 
@@ -175,8 +179,9 @@ impl Rooms {
     /// socket has not had of its answer.
     pub(crate) fn repeated(&self, ask: &Ask, number: u64, (earlier, entry): (u64, StreamId)) {
         self.metrics.messages.repeated.inc();
-        acknowledge(&ask.conn, earlier, ask.client_message_id.as_deref());
+        // Under the lock: an event must not come between this and the note of it.
         let mut shard = self.shard(&ask.conn.conversation);
+        acknowledge(&ask.conn, earlier, ask.client_message_id.as_deref());
         let Some(room) = shard.get_mut(&ask.conn.conversation) else {
             return;
         };
@@ -187,6 +192,7 @@ impl Rooms {
         let (begun, first) = if let Some(task) = known {
             (task.stage, task.owner) = (Stage::Acked, ask.conn.id);
             task.entry.get_or_insert(entry);
+            task.note_told(ask.conn.id);
             (task.next > 0, task.first)
         } else {
             let done = room.done.iter().find(|(task, _)| *task == earlier);
@@ -300,6 +306,13 @@ impl Rooms {
 }
 
 impl Task {
+    /// `task_queued` was said to a socket.
+    pub(super) fn note_told(&mut self, conn: u64) {
+        if !self.told.contains(&conn) {
+            self.told.push(conn);
+        }
+    }
+
     /// What is needed to look for it in the queue, once it is acknowledged.
     fn silent(&self, conversation: &Arc<str>) -> Option<Silent> {
         let (Stage::Acked, Some(entry)) = (self.stage, self.entry) else {
