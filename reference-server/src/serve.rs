@@ -104,13 +104,13 @@ async fn serve(listener: TcpListener, config: Config) -> Result<(), StartError> 
     let shared = Arc::clone(&parts.shared);
     let mut background = JoinSet::new();
     let address = listener.local_addr()?;
-    let tasks = parts.spawn(listener, &mut background);
+    let foreground = parts.spawn(listener, &mut background);
     announce(address)?;
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
-    drain(&shared, &tasks, &mut background).await;
+    drain(&shared, foreground, &mut background).await;
     Ok(())
 }
 
@@ -166,8 +166,8 @@ impl Parts {
         })
     }
 
-    /// Starts everything. Connections belong to the returned tracker.
-    fn spawn(self, listener: TcpListener, background: &mut JoinSet<()>) -> TaskTracker {
+    /// Starts everything.
+    fn spawn(self, listener: TcpListener, background: &mut JoinSet<()>) -> Foreground {
         let Self {
             shared,
             offered,
@@ -198,19 +198,34 @@ impl Parts {
         }
         background.spawn(channel::replay(Arc::clone(&shared), replays));
         background.spawn(intake::run(Arc::clone(&shared), offered));
-        background.spawn(worker::work(Arc::clone(&shared), instance));
+        let mut worker = JoinSet::new();
+        worker.spawn(worker::work(Arc::clone(&shared), instance));
         background.spawn(worker::redrive(Arc::clone(&shared)));
         background.spawn(socket::sweep(Arc::clone(&shared)));
-        let tasks = TaskTracker::new();
+        let connections = TaskTracker::new();
         let health = Arc::new(http::Health::new(Arc::clone(&shared), pulse));
         let router = http::router(Arc::clone(&shared), health);
-        background.spawn(http::accept(shared, listener, router, tasks.clone()));
-        tasks
+        background.spawn(http::accept(shared, listener, router, connections.clone()));
+        Foreground {
+            connections,
+            worker,
+        }
     }
 }
 
+/// What the end of the server waits for.
+struct Foreground {
+    connections: TaskTracker,
+    /// Ends by itself once it has answered what it had in hand at the shutdown.
+    worker: JoinSet<()>,
+}
+
 /// Says goodbye to every socket and waits for them and for the answers in hand, as long as allowed.
-async fn drain(shared: &Shared, tasks: &TaskTracker, background: &mut JoinSet<()>) {
+async fn drain(shared: &Shared, foreground: Foreground, background: &mut JoinSet<()>) {
+    let Foreground {
+        connections,
+        mut worker,
+    } = foreground;
     tracing::info!("shutting down");
     shared.stopping.cancel();
     let mut open = Vec::new();
@@ -220,17 +235,20 @@ async fn drain(shared: &Shared, tasks: &TaskTracker, background: &mut JoinSet<()
     }
     let sockets = open.len();
     drop(open);
-    tasks.close();
-    if tokio::time::timeout(shared.config.drain, tasks.wait())
+    connections.close();
+    let in_hand = async { tokio::join!(connections.wait(), worker.join_next()) };
+    if tokio::time::timeout(shared.config.drain, in_hand)
         .await
         .is_err()
     {
         tracing::warn!(
-            left = tasks.len(),
-            "connections cut at the end of the drain"
+            connections = connections.len(),
+            answers = !worker.is_empty(),
+            "cut at the end of the drain"
         );
     }
     shared.ended.cancel();
+    worker.shutdown().await;
     background.abort_all();
     while background.join_next().await.is_some() {}
     tracing::info!(sockets, "ended");

@@ -27,6 +27,8 @@ pub(crate) struct ReplayAsk {
     pub(crate) conn: Arc<Conn>,
     /// What.
     pub(crate) what: What,
+    /// The message whose answer it is: a refusal must name it, or the client takes it for another one's.
+    pub(crate) client_message_id: Option<Box<str>>,
 }
 
 /// A part of the history: entries and their texts, in order.
@@ -55,12 +57,26 @@ impl What {
     }
 }
 
+impl ReplayAsk {
+    /// Says that the replay cannot be had now.
+    pub(super) fn refuse(&self, code: &str, error: &str) {
+        let id = self.client_message_id.as_deref();
+        self.conn
+            .send(&crate::wire::refusal(code, error, Some(1.0), id));
+    }
+}
+
 impl Rooms {
     /// Starts the replay a client asked for.
     pub(crate) fn resume(&self, conn: &Arc<Conn>, after: StreamId) {
         let mut shard = self.shard(&conn.conversation);
         if let Some(room) = shard.get_mut(&conn.conversation) {
-            self.replay(room, conn, What::After(after));
+            let ask = ReplayAsk {
+                conn: Arc::clone(conn),
+                what: What::After(after),
+                client_message_id: None,
+            };
+            self.replay(room, ask);
         }
     }
 
@@ -114,9 +130,7 @@ impl Rooms {
         if let Some(room) = shard.get_mut(&ask.conn.conversation) {
             self.unpause(room, ask.conn.id);
         }
-        let error = "the history cannot be read";
-        ask.conn
-            .send(&crate::wire::refusal("unavailable", error, Some(1.0), None));
+        ask.refuse("unavailable", "the history cannot be read");
     }
 
     #[expect(clippy::unused_self, reason = "one of the operations on rooms")]

@@ -133,8 +133,11 @@ impl Room {
         task.silent_since_ms = clock::since_start_ms();
         if task.stage == Stage::Asked {
             task.stage = Stage::Acked;
-            let task = &self.tasks[at];
-            self.acknowledge(task, task.owner);
+            let owner = task.owner;
+            self.acknowledge(at, owner);
+        }
+        if event.ordinal == 0 {
+            self.acknowledge_elsewhere(at);
         }
         let frame = event.frame(id, defects);
         let sent = frame.is_some_and(|frame| self.send(&self.tasks[at], &frame));
@@ -174,13 +177,35 @@ impl Room {
         self.done.push_back((task, first));
     }
 
-    /// Says `task_queued` to the socket `conn`.
-    pub(super) fn acknowledge(&self, task: &Task, conn: u64) {
+    /// Says `task_queued` of the task at `at` to the socket `conn`.
+    pub(super) fn acknowledge(&mut self, at: usize, conn: u64) {
         let Some(member) = self.members.iter().find(|member| member.conn.id == conn) else {
             return;
         };
-        let id = task.client_message_id.as_deref();
-        acknowledge(&member.conn, task.id, id);
+        let task = &mut self.tasks[at];
+        acknowledge(&member.conn, task.id, task.client_message_id.as_deref());
+        task.note_told(conn);
+    }
+
+    /// Says `task_queued` to those sockets of the asker that are to get the answer and were not told: the socket that
+    /// asked may be gone, and its user here again on another. Whoever is paused is told too, for the answer follows.
+    ///
+    /// Nobody else could make anything of it, nor could the asker without the message's id.
+    fn acknowledge_elsewhere(&mut self, at: usize) {
+        let task = &mut self.tasks[at];
+        if task.stage != Stage::Acked || task.client_message_id.is_none() {
+            return;
+        }
+        for member in &self.members {
+            let conn = &member.conn;
+            if conn.user == task.user
+                && member.has(task.id, task.first)
+                && !task.told.contains(&conn.id)
+            {
+                acknowledge(conn, task.id, task.client_message_id.as_deref());
+                task.note_told(conn.id);
+            }
+        }
     }
 }
 

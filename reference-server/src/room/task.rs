@@ -5,11 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::Rooms;
-use super::replay::What;
+use super::replay::{ReplayAsk, What};
 use super::state::{Room, acknowledge};
 use crate::clock;
 use crate::intake::Ask;
-use crate::socket::Conn;
 use crate::stream_id::StreamId;
 
 /// Times a task is queued again before it is given up.
@@ -41,7 +40,10 @@ pub(crate) struct Task {
     /// The ordinal that comes next.
     pub(super) next: u32,
     pub(super) silent_since_ms: u64,
-    user: u64,
+    /// Who asked.
+    pub(super) user: u64,
+    /// Sockets `task_queued` was said to.
+    pub(super) told: Vec<u64>,
     text: Option<Kept>,
     entry: Option<StreamId>,
     born_ms: u64,
@@ -60,6 +62,7 @@ impl Task {
             next,
             silent_since_ms: now_ms,
             user: 0,
+            told: Vec::new(),
             text: None,
             entry: None,
             born_ms: now_ms,
@@ -168,7 +171,7 @@ impl Rooms {
         let said = task.stage == Stage::Acked && task.owner == ask.conn.id;
         (task.stage, task.owner) = (Stage::Acked, ask.conn.id);
         if !said {
-            room.acknowledge(&room.tasks[at], ask.conn.id);
+            room.acknowledge(at, ask.conn.id);
         }
     }
 
@@ -176,8 +179,9 @@ impl Rooms {
     /// socket has not had of its answer.
     pub(crate) fn repeated(&self, ask: &Ask, number: u64, (earlier, entry): (u64, StreamId)) {
         self.metrics.messages.repeated.inc();
-        acknowledge(&ask.conn, earlier, ask.client_message_id.as_deref());
+        // Under the lock: an event must not come between this and the note of it.
         let mut shard = self.shard(&ask.conn.conversation);
+        acknowledge(&ask.conn, earlier, ask.client_message_id.as_deref());
         let Some(room) = shard.get_mut(&ask.conn.conversation) else {
             return;
         };
@@ -188,6 +192,7 @@ impl Rooms {
         let (begun, first) = if let Some(task) = known {
             (task.stage, task.owner) = (Stage::Acked, ask.conn.id);
             task.entry.get_or_insert(entry);
+            task.note_told(ask.conn.id);
             (task.next > 0, task.first)
         } else {
             let done = room.done.iter().find(|(task, _)| *task == earlier);
@@ -199,7 +204,12 @@ impl Rooms {
             .find(|member| member.conn.id == ask.conn.id);
         let has = member.is_none_or(|member| member.has(earlier, first));
         if begun && !has {
-            self.replay(room, &ask.conn, What::Task(earlier));
+            let ask = ReplayAsk {
+                conn: Arc::clone(&ask.conn),
+                what: What::Task(earlier),
+                client_message_id: ask.client_message_id.clone(),
+            };
+            self.replay(room, ask);
         }
     }
 
@@ -277,27 +287,32 @@ impl Rooms {
     }
 
     /// Asks for a replay; says so where that is not possible.
-    pub(super) fn replay(&self, room: &mut Room, conn: &Arc<Conn>, what: What) {
+    pub(super) fn replay(&self, room: &mut Room, ask: ReplayAsk) {
+        let conn = ask.conn.id;
         if let Some(member) = room
             .members
             .iter_mut()
-            .find(|member| member.conn.id == conn.id)
+            .find(|member| member.conn.id == conn)
         {
-            member.paused |= matches!(what, What::After(_));
+            member.paused |= matches!(ask.what, What::After(_));
         }
-        let ask = super::ReplayAsk {
-            conn: Arc::clone(conn),
-            what,
-        };
-        if self.replays.try_send(ask).is_err() {
-            self.unpause(room, conn.id);
-            let error = "too many replays at once";
-            conn.send(&crate::wire::refusal("busy", error, Some(1.0), None));
+        if let Err(refused) = self.replays.try_send(ask) {
+            self.unpause(room, conn);
+            refused
+                .into_inner()
+                .refuse("busy", "too many replays at once");
         }
     }
 }
 
 impl Task {
+    /// `task_queued` was said to a socket.
+    pub(super) fn note_told(&mut self, conn: u64) {
+        if !self.told.contains(&conn) {
+            self.told.push(conn);
+        }
+    }
+
     /// What is needed to look for it in the queue, once it is acknowledged.
     fn silent(&self, conversation: &Arc<str>) -> Option<Silent> {
         let (Stage::Acked, Some(entry)) = (self.stage, self.entry) else {

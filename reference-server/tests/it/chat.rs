@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::client::Client;
+use crate::client::{Client, login};
 use crate::support::{Redis, Server};
 
 #[tokio::test]
@@ -139,6 +139,19 @@ async fn both_sockets_of_a_conversation_get_the_answer_and_only_the_asker_the_ac
         "pong",
         "nothing else came before"
     );
+}
+
+#[tokio::test]
+async fn another_socket_of_the_asker_is_told_before_the_first_event() {
+    let redis = Redis::start().await;
+    let server = Server::start(&redis, &[]).await;
+    let access = login(&server, 1).await;
+    let mut asker = Client::enter_as(&server, &access, "shared").await;
+    let mut again = Client::enter_as(&server, &access, "shared").await;
+    for n in 0..20 {
+        asker.say("hello", &format!("m-{n}")).await;
+        assert_eq!(asker.answer().await, again.answer().await);
+    }
 }
 
 #[tokio::test]

@@ -143,3 +143,28 @@ async fn resume_in_the_middle_of_an_answer_joins_it_without_a_gap() {
         .await;
     reader.rest_of_answer(&task).await;
 }
+
+#[tokio::test]
+async fn a_replay_that_cannot_be_had_is_refused_by_the_message_it_was_for() {
+    let redis = Redis::start().await;
+    let server = Server::start(&redis, &[]).await;
+    let access = login(&server, 1).await;
+    let mut first = Client::enter_as(&server, &access, "conv-1").await;
+    first.say("hello", "m-1").await;
+    first.answer().await;
+    let mut second = Client::enter_as(&server, &access, "conv-1").await;
+    let mut history = redis.connect(3).await.unwrap();
+    let spoilt: redis::RedisResult<()> = redis::cmd("SET")
+        .arg(&["conv:conv-1", "no stream"])
+        .query_async(&mut history)
+        .await;
+    spoilt.unwrap();
+    second.say("hello", "m-1").await;
+    assert_eq!(second.event().await["event"], "task_queued");
+    let refused = second.event().await;
+    assert_eq!(
+        (&refused["code"], &refused["client_message_id"]),
+        (&json!("unavailable"), &json!("m-1")),
+        "{refused}"
+    );
+}

@@ -51,3 +51,31 @@ async fn it_ends_while_redis_is_away_too() {
     server.terminate();
     assert_eq!(server.exit_code().await, Some(0));
 }
+
+#[tokio::test]
+async fn answers_in_hand_are_finished_though_every_socket_is_gone() {
+    let redis = Redis::start().await;
+    let mut server = Server::start(&redis, &["--first-after", "1s"]).await;
+    let mut client = Client::enter(&server, 1, "conv-1").await;
+    client.say("hello", "m-1").await;
+    while client.event().await["event"] != "processing_started" {}
+    server.terminate();
+    assert_eq!(client.close_code().await, 1001);
+    drop(client);
+    assert_eq!(server.exit_code().await, Some(0));
+    let mut history = redis.connect(3).await.unwrap();
+    let emitted: redis::Value = redis::cmd("XRANGE")
+        .arg(&["conv:conv-1", "-", "+"])
+        .query_async(&mut history)
+        .await
+        .unwrap();
+    let emitted = format!("{emitted:?}");
+    assert!(emitted.contains("complete"), "{emitted}");
+    let mut queue = redis.connect(0).await.unwrap();
+    let left: u64 = redis::cmd("XLEN")
+        .arg("chat:tasks")
+        .query_async(&mut queue)
+        .await
+        .unwrap();
+    assert_eq!(left, 0, "acknowledged too");
+}
