@@ -153,6 +153,10 @@ pub(crate) enum EnvironmentError {
         address: String,
         reason: String,
     },
+    #[error("environment.target: {address} does not let {account} log in")]
+    WrongLogin { address: String, account: String },
+    #[error("environment.target: {address} does not log clients in: {answer}")]
+    NoLogin { address: String, answer: String },
     #[error("{place}: Redis at {address} does not accept the password: {answer}")]
     WrongPassword {
         place: &'static str,
@@ -221,6 +225,10 @@ impl EnvironmentError {
             Self::WrongPassword { .. } => {
                 "write the URL as redis://:${env:REDIS_PASSWORD}@host:port and set that variable"
             }
+            Self::WrongLogin { .. } => {
+                "set environment.users.password (and prefix) to those of the target"
+            }
+            Self::NoLogin { .. } => "is this the port of a chat server that speaks the contract?",
             Self::NotRedis { .. } => "is this the port of another service?",
             Self::Lease { .. } => "`harness recover` cleans up after killed runs",
             Self::FaultImpossible { .. }

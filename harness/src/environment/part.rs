@@ -131,7 +131,7 @@ impl Parts {
             None => BTreeMap::new(),
         };
         let reached = match (&found.target, &redis) {
-            (Some(place), _) => attach_target(plan, place).await?,
+            (Some(place), _) => attach_target(plan, place, http).await?,
             (None, Some(redis)) => {
                 let command = server_command(plan, &found, (redis, &links), &logs)?;
                 self.start_server(command, http).await?
@@ -307,7 +307,11 @@ fn server_command(
     Ok((command, password))
 }
 
-async fn attach_target(plan: &Plan, place: &Place) -> Result<Reached, EnvironmentError> {
+async fn attach_target(
+    plan: &Plan,
+    place: &Place,
+    http: &Http,
+) -> Result<Reached, EnvironmentError> {
     server::check_target(place).await?;
     let password = plan.environment.users.password.as_deref();
     let password = secret::resolve(
@@ -315,8 +319,11 @@ async fn attach_target(plan: &Plan, place: &Place) -> Result<Reached, Environmen
         password.unwrap_or(NO_PASSWORD),
     )?;
     let scheme = if is_tls(place) { "https" } else { "http" };
+    let http_base = format!("{scheme}://{}", place.host_and_port());
+    let account = format!("{}000001", plan.environment.users.prefix);
+    server::check_login(http, &http_base, (&account, &password)).await?;
     Ok(Reached {
-        http_base: format!("{scheme}://{}", place.host_and_port()),
+        http_base,
         place: Some(place.clone()),
         address: place.address(),
         password: Secret::new(password),

@@ -30,6 +30,7 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 const STOP_PATIENCE: Duration = Duration::from_secs(12);
 const KILL_PATIENCE: Duration = Duration::from_secs(3);
 const ANNOUNCEMENT: &str = "listening on ";
+const LOGIN_PATH: &str = "/api/auth/login/";
 
 /// The Redis URLs of the server's three uses.
 #[derive(Clone, Debug)]
@@ -163,5 +164,38 @@ pub(super) async fn check_target(place: &Place) -> Result<(), EnvironmentError> 
         }
         Ok(Err(error)) => Err(unreachable(error.to_string())),
         Err(_) => Err(unreachable(format!("no answer in {CONNECT_PATIENCE:?}"))),
+    }
+}
+
+/// Logs one account in, so that a wrong password is found before thousands of clients try it.
+///
+/// # Errors
+///
+/// The target does not know the account, or does not answer a login at all.
+pub(super) async fn check_login(
+    http: &Http,
+    base: &str,
+    (account, password): (&str, &str),
+) -> Result<(), EnvironmentError> {
+    let no_login = |answer: String| EnvironmentError::NoLogin {
+        address: base.to_owned(),
+        answer,
+    };
+    let body = serde_json::json!({ "email": account, "password": password });
+    let asking = http.post(format!("{base}{LOGIN_PATH}")).json(&body).send();
+    match tokio::time::timeout(CONNECT_PATIENCE, asking).await {
+        Ok(Ok(answer)) if answer.status().is_success() => Ok(()),
+        Ok(Ok(answer)) if answer.status() == reqwest::StatusCode::UNAUTHORIZED => {
+            Err(EnvironmentError::WrongLogin {
+                address: base.to_owned(),
+                account: account.to_owned(),
+            })
+        }
+        Ok(Ok(answer)) => Err(no_login(format!(
+            "{LOGIN_PATH} answers {}",
+            answer.status()
+        ))),
+        Ok(Err(_)) => Err(no_login("it does not answer HTTP".to_owned())),
+        Err(_) => Err(no_login(format!("no answer in {CONNECT_PATIENCE:?}"))),
     }
 }

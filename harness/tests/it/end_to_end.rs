@@ -327,3 +327,42 @@ fn a_run_can_be_drawn_again() {
     assert_eq!(again.code, 0, "{}", again.stderr);
     assert_eq!(case.page(), first);
 }
+
+#[test]
+fn a_wrong_password_of_a_target_is_said_before_the_load() {
+    if !slow_tests_are_on() {
+        return;
+    }
+    // Any HTTP server that refuses a login will do: no client may start.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let refuser = std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        // The first connection only tries whether somebody listens.
+        for _ in 0..2 {
+            let (mut client, _) = listener.accept().unwrap();
+            let mut request = [0; 4096];
+            if client.read(&mut request).unwrap_or(0) > 0 {
+                let answer =
+                    "HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+                client.write_all(answer.as_bytes()).unwrap();
+            }
+        }
+    });
+    let case = Case::new();
+    let target = format!("ws://{address}");
+    let password = "environment.users.password=${env:CHAT_PASSWORD}";
+    let mut run = case.command(
+        "scenarios/smoke.toml",
+        &["--target", &target, "--set", password],
+    );
+    let done = finish(run.env("CHAT_PASSWORD", "wrong").spawn().unwrap());
+    assert_eq!(done.code, 3, "{}{}", done.stdout, done.stderr);
+    assert!(
+        done.stderr.contains("does not let user-000001 log in"),
+        "{}",
+        done.stderr
+    );
+    assert!(done.stderr.contains("hint:"), "{}", done.stderr);
+    refuser.join().unwrap();
+}
