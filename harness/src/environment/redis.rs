@@ -1,6 +1,6 @@
 //! This module runs a Redis of our own, or checks one that is there.
 //!
-//! **In:** the plan's [`RedisPlan`]. **Out:** [`RedisEnd`] (where it is and how to log in) and, for
+//! **In:** the plan's `RedisPlan`. **Out:** [`RedisEnd`] (where it is and how to log in) and, for
 //! a private one, [`RedisServer`]: the handle by which it is killed, stopped and started again on
 //! the same port.
 //!

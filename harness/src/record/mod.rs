@@ -1,7 +1,7 @@
 //! This module holds the facts of a run, in bounded memory.
 //!
 //! **In:** stamps from the session lanes, the token requests and the fault driver. **Out:** one
-//! [`Recording`], merged over all threads; judged afterwards, elsewhere.
+//! [`recording::Recording`], merged over all threads; judged afterwards, elsewhere.
 //!
 //! A message is recorded once, when its fate is known, in the *cell* of the interval in which it
 //! should have been sent and of the fault that any part of its life touched. So latencies can be
