@@ -48,6 +48,11 @@ impl<'a> Fields<'a> {
         found.filter(|value| !value.is_null())
     }
 
+    /// The field as it is; `null` is as good as absent.
+    pub(crate) fn value(self, name: &str) -> Option<&'a Value> {
+        self.get(name)
+    }
+
     pub(crate) fn text(self, name: &str) -> Result<Option<String>, Refusal> {
         match self.get(name) {
             None => Ok(None),

@@ -30,4 +30,7 @@ mod refusal;
 pub mod server;
 mod toxic;
 
-pub use model::{ProxySpec, ProxyView, Stream, ToxicSpec, ToxicView, UnknownStream};
+pub use model::{
+    ByteStatistics, ConnectionStatistics, Extensions, FlowStatistics, ProxySpec, ProxyView,
+    Statistics, Stream, ToxicSpec, ToxicStatistics, ToxicView, UnknownStream,
+};

@@ -1,15 +1,18 @@
 //! The things the API talks about: proxies, toxics, directions.
 //!
 //! **In:** what a caller wants ([`ProxySpec`], [`ToxicSpec`]). **Out:** what a server says it has
-//! ([`ProxyView`], [`ToxicView`]).
+//! ([`ProxyView`], [`ToxicView`]); and what only a server with extensions says ([`Extensions`],
+//! [`Statistics`]).
 //!
 //! **Units:** attribute values are in the unit of Toxiproxy's attribute of that name: `latency`,
 //! `jitter`, `timeout` and `slow_close`'s `delay` in milliseconds, `rate` in KB/s (1 KB = 1000
-//! bytes), `bytes`, `average_size` and `size_variation` in bytes, `slicer`'s `delay` in µs.
+//! bytes), `bytes`, `average_size` and `size_variation` in bytes, `slicer`'s `delay` in µs. Those of
+//! the extensions are in milliseconds: `idle_timeout`'s `timeout`, `limit_time`'s `time`,
+//! `slow_connect`'s `delay`.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 /// One direction through a proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -188,6 +191,96 @@ impl ToxicSpec {
             .with("size_variation", 0)
             .with("delay", delay_us)
     }
+}
+
+/// The toxics that only this crate's server has. They act on whole connections, whatever direction
+/// they are created on.
+impl ToxicSpec {
+    /// Closes a connection after `timeout_ms` without a byte in either direction; 0 never does.
+    pub fn idle_timeout(name: &str, timeout_ms: u64) -> Self {
+        Self::new(name, "idle_timeout", Stream::Downstream).with("timeout", timeout_ms)
+    }
+
+    /// Closes a connection `time_ms` after the toxic met it, busy or not; 0 never does.
+    pub fn limit_time(name: &str, time_ms: u64) -> Self {
+        Self::new(name, "limit_time", Stream::Downstream).with("time", time_ms)
+    }
+
+    /// Drops everything in both directions and keeps the sockets.
+    pub fn blackhole(name: &str) -> Self {
+        Self::new(name, "blackhole", Stream::Downstream)
+    }
+
+    /// Connects a client to the upstream only `delay_ms` after it was accepted.
+    pub fn slow_connect(name: &str, delay_ms: u64) -> Self {
+        Self::new(name, "slow_connect", Stream::Downstream).with("delay", delay_ms)
+    }
+
+    /// Resets the next `connections` connections as they come; 0 means every one.
+    pub fn refuse(name: &str, connections: u64) -> Self {
+        Self::new(name, "refuse", Stream::Downstream).with("connections", connections)
+    }
+
+    /// Accepts connections and does nothing with them until it is removed.
+    pub fn no_answer(name: &str) -> Self {
+        Self::new(name, "no_answer", Stream::Downstream)
+    }
+}
+
+/// What a server can do beyond Toxiproxy.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Extensions {
+    pub name: String,
+    pub version: String,
+    /// Types of toxics that Toxiproxy does not have.
+    pub toxics: Vec<String>,
+}
+
+/// What a proxy has carried since it was created, and what is open now.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Statistics {
+    pub name: String,
+    pub enabled: bool,
+    pub connections: ConnectionStatistics,
+    pub bytes: ByteStatistics,
+    pub toxics: Vec<ToxicStatistics>,
+}
+
+/// Connections of one proxy.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ConnectionStatistics {
+    pub open: u64,
+    pub accepted: u64,
+    /// By what ended them: `client`, `upstream`, `unreached` (the upstream), `toxic`, `reset_now`,
+    /// `down`.
+    pub closed: BTreeMap<String, u64>,
+}
+
+/// Bytes of one proxy, by direction.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ByteStatistics {
+    pub upstream: FlowStatistics,
+    pub downstream: FlowStatistics,
+}
+
+/// Bytes of one direction.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct FlowStatistics {
+    /// Read from its source.
+    pub received: u64,
+    /// Written to its destination.
+    pub sent: u64,
+}
+
+/// One toxic in force.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct ToxicStatistics {
+    pub name: String,
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub toxicity: f32,
+    /// Connections it has affected since it was created.
+    pub affected: u64,
 }
 
 /// Go writes an empty list or map as `null` in some places; both mean the same here.

@@ -48,6 +48,9 @@ pub(crate) enum Refusal {
     /// The listen address is not an address.
     #[error("listen tcp: {problem}")]
     Address { problem: String },
+    /// As many event streams are open as the server serves.
+    #[error("there are {streams_max} event streams already")]
+    TooManyStreams { streams_max: usize },
     /// Live connections did not take the change up in time; it is in force for new ones.
     #[error("the change is stored, but some live connections have not taken it up yet")]
     Slow,
@@ -68,6 +71,7 @@ impl Refusal {
             Self::ProxyNotFound | Self::ToxicNotFound => 404,
             Self::ProxyExists | Self::ToxicExists => 409,
             Self::TooLong { .. } => 413,
+            Self::TooManyStreams { .. } => 429,
             Self::Listen { .. } | Self::Address { .. } | Self::Slow | Self::Internal(_) => 500,
         }
     }

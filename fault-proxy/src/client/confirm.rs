@@ -28,6 +28,17 @@ pub(super) fn created(
     ))
 }
 
+pub(super) fn equipped(found: &ProxyView, toxics: &[ToxicSpec]) -> Result<(), ClientError> {
+    for spec in toxics {
+        let Some(is) = found.toxic(&spec.name) else {
+            let change = format!("creating {} with the toxic {}", found.name, spec.name);
+            return Err(unconfirmed(change, "without it"));
+        };
+        toxic(is.clone(), spec)?;
+    }
+    Ok(())
+}
+
 pub(super) fn populated(
     specs: &[ProxySpec],
     created: &[ProxyView],

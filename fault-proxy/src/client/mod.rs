@@ -11,6 +11,7 @@
 mod call;
 mod confirm;
 mod error;
+mod extension;
 
 pub use error::ClientError;
 

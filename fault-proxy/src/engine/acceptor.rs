@@ -3,16 +3,16 @@
 //! **In:** a bound listener. **Out:** nothing; when the task ends, the listener was closed first
 //! and then every connection, so that nobody is accepted by a proxy that is going down.
 
-use super::{connection, orders::Orders, stage::Identity};
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
+use super::{
+    connection::{self, Accepted},
+    events::{Event, Events},
+    orders::{Order, Orders},
+    stage::Identity,
+    traffic::Traffic,
 };
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     task::JoinSet,
     time::{sleep, timeout},
 };
@@ -30,8 +30,8 @@ pub(super) struct Acceptor {
     pub(super) upstream: Arc<str>,
     pub(super) proxy: Arc<str>,
     pub(super) seed: u64,
-    /// Connections accepted so far, over all the times this proxy was up.
-    pub(super) accepted: Arc<AtomicU64>,
+    pub(super) traffic: Arc<Traffic>,
+    pub(super) events: Events,
     pub(super) orders: Arc<Orders>,
     pub(super) stop: CancellationToken,
 }
@@ -50,14 +50,7 @@ impl Acceptor {
                 }
                 accepted = self.listener.accept(), if connections.len() < CONNECTIONS_MAX => {
                     match accepted {
-                        Ok((client, _peer)) => {
-                            connections.spawn(connection::run(
-                                client,
-                                Arc::clone(&self.upstream),
-                                self.identity(),
-                                self.orders.subscribe(),
-                            ));
-                        }
+                        Ok((client, peer)) => self.carry(client, peer, &mut connections),
                         Err(error) => {
                             tracing::warn!(proxy = %self.proxy, %error, "cannot accept");
                             sleep(ACCEPT_PAUSE).await;
@@ -77,11 +70,39 @@ impl Acceptor {
         }
     }
 
-    fn identity(&self) -> Identity {
-        Identity {
-            seed: self.seed,
-            proxy: Arc::clone(&self.proxy),
-            connection: self.accepted.fetch_add(1, Ordering::Relaxed),
-        }
+    fn carry(&self, client: TcpStream, peer: SocketAddr, connections: &mut JoinSet<()>) {
+        let orders = self.orders.subscribe();
+        let resets = match &*orders.borrow() {
+            Order::Carry { resets, .. } => Arc::clone(resets),
+            Order::Stop => return,
+        };
+        let (number, open) = self.traffic.accept();
+        self.events.tell(&self.proxy, || Event::ConnectionOpened {
+            connection: number,
+            client: peer,
+        });
+        let accepted = Accepted {
+            client,
+            upstream: Arc::clone(&self.upstream),
+            identity: Identity {
+                seed: self.seed,
+                proxy: Arc::clone(&self.proxy),
+                connection: number,
+            },
+            traffic: Arc::clone(&self.traffic),
+            orders,
+            resets,
+        };
+        let (traffic, events) = (Arc::clone(&self.traffic), self.events.clone());
+        let proxy = Arc::clone(&self.proxy);
+        connections.spawn(async move {
+            let reason = connection::run(accepted).await;
+            drop(open);
+            traffic.close(reason);
+            events.tell(&proxy, || Event::ConnectionClosed {
+                connection: number,
+                reason,
+            });
+        });
     }
 }

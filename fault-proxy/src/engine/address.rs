@@ -52,30 +52,32 @@ pub(super) async fn resolve(listen: &str) -> Result<SocketAddr, Refusal> {
     }
 }
 
-/// A listener on `address`, which a proxy that just stopped may have used a moment ago.
-pub(super) fn bind(address: SocketAddr) -> Result<TcpListener, Refusal> {
+/// A listener on `address`, which a proxy that just stopped may have used a moment ago, and which
+/// other processes may bind too if it is `shared`.
+pub(super) fn bind(address: SocketAddr, shared: bool) -> Result<TcpListener, Refusal> {
     let refuse = |source: io::Error| Refusal::Listen {
         address: address.to_string(),
         source,
     };
-    match listener(address) {
+    match listener(address, shared) {
         Ok(listener) => Ok(listener),
         // A machine without IPv6: "every address" is every IPv4 address there.
         Err(error) if address.ip() == ANY.ip() && error.kind() != io::ErrorKind::AddrInUse => {
             let ipv4 = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), address.port());
-            listener(ipv4).map_err(refuse)
+            listener(ipv4, shared).map_err(refuse)
         }
         Err(error) => Err(refuse(error)),
     }
 }
 
-fn listener(address: SocketAddr) -> io::Result<TcpListener> {
+fn listener(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM.nonblocking(),
         Some(Protocol::TCP),
     )?;
     socket.set_reuse_address(true)?;
+    socket.set_reuse_port(shared)?;
     if address.ip() == ANY.ip() {
         socket.set_only_v6(false)?;
     }

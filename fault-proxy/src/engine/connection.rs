@@ -1,23 +1,23 @@
 //! One connection: two sockets, a link in each direction, and one task that owns them all.
 //!
-//! **In:** an accepted client, the upstream's address, orders. **Out:** nothing; when the task ends
-//! both sockets are closed.
+//! **In:** an accepted client, the upstream's address, orders. **Out:** why it ended; by then both
+//! sockets are closed.
 //!
 //! When one direction ends, its destination is closed altogether, and the other direction ends
 //! once what it holds is written: a half-closed connection does not exist here, as in Toxiproxy.
 //! A reset closes both sockets at once, with `SO_LINGER` 0 set just before.
 
 use super::{
-    link::{Ends, Link},
-    orders::{Order, ToxicSet},
+    limits::Limits,
+    link::{Cause, Ends, Link},
+    opening,
+    orders::{Order, Resets, ToxicSet},
     stage::Identity,
+    traffic::{Reason, Traffic},
 };
-use crate::Stream;
 use socket2::SockRef;
 use std::{
     future::{Future, poll_fn},
-    io,
-    net::SocketAddr,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -26,66 +26,110 @@ use std::{
 use tokio::{
     net::TcpStream,
     sync::watch,
-    time::{Instant, Sleep, sleep_until, timeout},
+    time::{Instant, Sleep, sleep_until},
 };
 
-/// An upstream that does not answer: the kernel's own limit is about as long.
-const DIAL_MAX: Duration = Duration::from_mins(2);
+/// Everything a connection is born with.
+pub(super) struct Accepted {
+    pub(super) client: TcpStream,
+    pub(super) upstream: Arc<str>,
+    pub(super) identity: Identity,
+    pub(super) traffic: Arc<Traffic>,
+    pub(super) orders: watch::Receiver<Order>,
+    /// The last reset before this connection.
+    pub(super) resets: Arc<Resets>,
+}
 
-/// Connects `client` to `upstream` and carries bytes until either ends or the proxy stops.
-pub(super) async fn run(
-    client: TcpStream,
-    upstream: Arc<str>,
-    identity: Identity,
-    mut orders: watch::Receiver<Order>,
-) {
-    let dialled = tokio::select! {
+/// Connects the client to its upstream and carries bytes until something ends it.
+pub(super) async fn run(accepted: Accepted) -> Reason {
+    let Accepted {
+        client,
+        upstream,
+        identity,
+        traffic,
+        mut orders,
+        resets,
+    } = accepted;
+    let mut client = Some(client);
+    let mut ordered = orders.clone();
+    // Dropping what is half open loses nothing: no byte has been read.
+    let server = tokio::select! {
         biased;
-        _stopped = orders.wait_for(|order| matches!(order, Order::Stop)) => return,
-        dialled = dial(&upstream) => dialled,
-    };
-    let server = match dialled.and_then(|server| {
-        server.set_nodelay(true)?;
-        client.set_nodelay(true)?;
-        Ok(server)
-    }) {
-        Ok(server) => server,
-        Err(error) => {
-            tracing::debug!(proxy = %identity.proxy, %upstream, %error, "upstream not reached");
-            return;
+        reason = interrupted(&mut ordered, &resets) => {
+            if let (Reason::ResetNow, Some(client)) = (reason, client.take()) {
+                reset(client);
+            }
+            return reason;
         }
+        opened = opening::open(&mut client, &upstream, &identity, &mut orders) => match opened {
+            Ok(server) => server,
+            Err(reason) => return reason,
+        },
     };
-    let mut connection = Connection::new(client, server, identity);
+    drop(ordered);
+    let sockets = client
+        .ok_or(Reason::Client)
+        .and_then(|client| undelayed(client, server));
+    let (client, server) = match sockets {
+        Ok(sockets) => sockets,
+        Err(reason) => return reason,
+    };
+    let mut connection = Connection::new((client, server), identity, traffic);
     let mut in_force: Option<Arc<ToxicSet>> = None;
     loop {
         let set = match &*orders.borrow_and_update() {
-            Order::Stop => return,
-            Order::Apply(set) => Arc::clone(set),
+            Order::Stop => return Reason::Down,
+            Order::Carry { resets: now, .. } if now.hits(&resets) => {
+                connection.reset();
+                return Reason::ResetNow;
+            }
+            Order::Carry { toxics, .. } => Arc::clone(toxics),
         };
         connection.apply(&set);
         // The old set is let go of only after a poll: by then what it held back is on its way.
         let mut replaced = in_force.replace(set);
         let ended = tokio::select! {
             biased;
-            changed = orders.changed() => changed.is_err(),
-            () = poll_fn(|cx| {
+            changed = orders.changed() => changed.is_err().then_some(Reason::Down),
+            reason = poll_fn(|cx| {
                 let ended = connection.poll(cx);
                 replaced = None;
                 ended
-            }) => true,
+            }) => Some(reason),
         };
-        if ended {
-            return;
+        if let Some(reason) = ended {
+            return reason;
         }
     }
 }
 
-async fn dial(upstream: &str) -> io::Result<TcpStream> {
-    let dialled = match upstream.parse::<SocketAddr>() {
-        Ok(address) => timeout(DIAL_MAX, TcpStream::connect(address)).await,
-        Err(_) => timeout(DIAL_MAX, TcpStream::connect(upstream)).await,
+/// Returns when the proxy stops or all live connections are reset.
+async fn interrupted(orders: &mut watch::Receiver<Order>, resets: &Resets) -> Reason {
+    let over = |order: &Order| match order {
+        Order::Stop => true,
+        Order::Carry { resets: now, .. } => now.hits(resets),
     };
-    dialled.unwrap_or_else(|_elapsed| Err(io::ErrorKind::TimedOut.into()))
+    match orders.wait_for(over).await.as_deref() {
+        Ok(Order::Carry { .. }) => Reason::ResetNow,
+        Ok(Order::Stop) | Err(_) => Reason::Down,
+    }
+}
+
+fn undelayed(client: TcpStream, server: TcpStream) -> Result<(TcpStream, TcpStream), Reason> {
+    for (socket, reason) in [(&client, Reason::Client), (&server, Reason::Upstream)] {
+        if let Err(error) = socket.set_nodelay(true) {
+            tracing::debug!(%error, "a socket was gone as soon as it was connected");
+            return Err(reason);
+        }
+    }
+    Ok((client, server))
+}
+
+/// Closes a socket so that its peer sees a reset.
+pub(super) fn reset(socket: TcpStream) {
+    if let Err(error) = SockRef::from(&socket).set_linger(Some(Duration::ZERO)) {
+        tracing::debug!(%error, "a socket was gone before it could be reset");
+    }
 }
 
 struct Connection {
@@ -95,19 +139,33 @@ struct Connection {
     up: Link,
     /// From the server to the client.
     down: Link,
+    limits: Limits,
+    /// When a byte last came from either peer, as far as a limit wants to know.
+    last_byte: Instant,
     identity: Identity,
+    traffic: Arc<Traffic>,
+    /// What ended the first of the two links.
+    reason: Option<Reason>,
     /// Made when a toxic first waits for a time.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl Connection {
-    fn new(client: TcpStream, server: TcpStream, identity: Identity) -> Self {
+    fn new(
+        (client, server): (TcpStream, TcpStream),
+        identity: Identity,
+        traffic: Arc<Traffic>,
+    ) -> Self {
         Self {
             client: Some(client),
             server: Some(server),
-            up: Link::new(Stream::Upstream),
-            down: Link::new(Stream::Downstream),
+            up: Link::new(),
+            down: Link::new(),
+            limits: Limits::default(),
+            last_byte: Instant::now(),
             identity,
+            traffic,
+            reason: None,
             timer: None,
         }
     }
@@ -115,47 +173,72 @@ impl Connection {
     fn apply(&mut self, set: &ToxicSet) {
         self.up.apply(&set.upstream, &self.identity);
         self.down.apply(&set.downstream, &self.identity);
+        self.limits.apply(&set.connection, &self.identity);
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Reason> {
         loop {
-            self.up.poll(
-                cx,
-                Ends {
-                    source: self.client.as_mut(),
-                    destination: self.server.as_mut(),
-                },
-            );
-            if self.up.is_finished() && !self.up.resets() && self.server.take().is_some() {
-                self.down.abandon();
-            }
-            self.down.poll(
-                cx,
-                Ends {
-                    source: self.server.as_mut(),
-                    destination: self.client.as_mut(),
-                },
-            );
+            let again = self.poll_links(cx);
             if self.up.resets() || self.down.resets() {
                 self.reset();
-                return Poll::Ready(());
-            }
-            if self.down.is_finished() && self.client.take().is_some() {
-                self.up.abandon();
-                continue;
+                return Poll::Ready(Reason::Toxic);
             }
             if self.client.is_none() && self.server.is_none() {
-                return Poll::Ready(());
+                return Poll::Ready(self.reason.unwrap_or(Reason::Down));
             }
-            let due = match (self.up.due(), self.down.due()) {
-                (Some(up), Some(down)) => up.min(down),
-                (Some(due), None) | (None, Some(due)) => due,
-                (None, None) => return Poll::Pending,
+            if again {
+                continue;
+            }
+            let limit = self.limits.closes_at(self.last_byte);
+            if limit.is_some_and(|at| at <= Instant::now()) {
+                (self.client, self.server) = (None, None);
+                return Poll::Ready(Reason::Toxic);
+            }
+            let dues = [self.up.due(), self.down.due(), limit];
+            let Some(due) = dues.into_iter().flatten().min() else {
+                return Poll::Pending;
             };
             if self.poll_timer(cx, due).is_pending() {
                 return Poll::Pending;
             }
         }
+    }
+
+    /// Polls both links and closes what they have ended; answers whether to poll them again.
+    fn poll_links(&mut self, cx: &mut Context<'_>) -> bool {
+        let ends = Ends {
+            source: self.client.as_mut(),
+            destination: self.server.as_mut(),
+            flow: &self.traffic.upstream,
+        };
+        let mut received = self.up.poll(cx, ends);
+        if self.up.is_finished() && !self.up.resets() && self.server.take().is_some() {
+            self.end(self.up.cause(), (Reason::Client, Reason::Upstream));
+            self.down.abandon();
+        }
+        let ends = Ends {
+            source: self.server.as_mut(),
+            destination: self.client.as_mut(),
+            flow: &self.traffic.downstream,
+        };
+        received |= self.down.poll(cx, ends);
+        if received && !self.limits.is_empty() {
+            self.last_byte = Instant::now();
+        }
+        if self.down.is_finished() && !self.down.resets() && self.client.take().is_some() {
+            self.end(self.down.cause(), (Reason::Upstream, Reason::Client));
+            return self.up.abandon();
+        }
+        // With both peers gone, what swallows the data of either has nobody left to hide from.
+        self.up.is_over() && self.down.is_over() && (self.up.abandon() | self.down.abandon())
+    }
+
+    fn end(&mut self, cause: Option<Cause>, (source, destination): (Reason, Reason)) {
+        self.reason.get_or_insert(match cause {
+            Some(Cause::Source) => source,
+            Some(Cause::Destination) => destination,
+            Some(Cause::Toxic) | None => Reason::Toxic,
+        });
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>, due: Instant) -> Poll<()> {
@@ -168,13 +251,7 @@ impl Connection {
 
     /// Closes both sockets so that both peers see a reset.
     fn reset(&mut self) {
-        for socket in [self.client.take(), self.server.take()]
-            .into_iter()
-            .flatten()
-        {
-            if let Err(error) = SockRef::from(&socket).set_linger(Some(Duration::ZERO)) {
-                tracing::debug!(%error, "a socket was gone before it could be reset");
-            }
-        }
+        let sockets = [self.client.take(), self.server.take()];
+        sockets.into_iter().flatten().for_each(reset);
     }
 }

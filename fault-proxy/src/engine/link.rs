@@ -10,11 +10,9 @@
 use super::{
     scratch,
     stage::{Identity, Stage},
+    traffic::Flow,
 };
-use crate::{
-    Stream,
-    toxic::{Chunk, Removal, Step, Toxic},
-};
+use crate::toxic::{Chunk, Removal, Step, Toxic};
 use bytes::{Buf, Bytes};
 use std::{
     collections::VecDeque,
@@ -36,16 +34,25 @@ const OUTPUT_BYTES_MAX: usize = 64 << 10;
 pub(super) struct Ends<'a> {
     pub(super) source: Option<&'a mut TcpStream>,
     pub(super) destination: Destination<'a>,
+    pub(super) flow: &'a Flow,
 }
 
 type Destination<'a> = Option<&'a mut TcpStream>;
+
+/// What ended a link first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    Source,
+    Destination,
+    Toxic,
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Input {
     Open,
     /// The source has ended, or a toxic has ended the stream.
     Over,
-    /// This proxy has closed the source.
+    /// Nobody is left at the source.
     Abandoned,
 }
 
@@ -60,7 +67,6 @@ enum Output {
 
 #[derive(Debug)]
 pub(super) struct Link {
-    stream: Stream,
     stages: Vec<Stage>,
     /// The newest toxic this link has met; a stage that has ended must not come back.
     newest_toxic: u64,
@@ -68,20 +74,21 @@ pub(super) struct Link {
     pending_bytes: usize,
     input: Input,
     output: Output,
+    cause: Option<Cause>,
     resets: bool,
     due: Option<Instant>,
 }
 
 impl Link {
-    pub(super) fn new(stream: Stream) -> Self {
+    pub(super) fn new() -> Self {
         Self {
-            stream,
             stages: Vec::new(),
             newest_toxic: 0,
             pending: VecDeque::new(),
             pending_bytes: 0,
             input: Input::Open,
             output: Output::Open,
+            cause: None,
             resets: false,
             due: None,
         }
@@ -90,6 +97,16 @@ impl Link {
     /// Everything that will reach the destination has reached it.
     pub(super) fn is_finished(&self) -> bool {
         self.output == Output::Finished
+    }
+
+    /// What ended this link, once something has.
+    pub(super) fn cause(&self) -> Option<Cause> {
+        self.cause
+    }
+
+    /// Nothing more comes in, though what is held may still go out.
+    pub(super) fn is_over(&self) -> bool {
+        self.input != Input::Open
     }
 
     /// A toxic asked for a reset rather than a clean close.
@@ -102,10 +119,11 @@ impl Link {
         self.due
     }
 
-    /// The source was closed by this proxy: what is held still goes out, nothing more is read.
-    pub(super) fn abandon(&mut self) {
+    /// The source was closed by this proxy, or both peers have ended: what is held still goes out,
+    /// nothing more is read. Answers whether that is news.
+    pub(super) fn abandon(&mut self) -> bool {
         self.end_input();
-        self.input = Input::Abandoned;
+        std::mem::replace(&mut self.input, Input::Abandoned) != Input::Abandoned
     }
 
     /// Brings the stages in line with the toxics now in force. Nothing held is lost.
@@ -137,25 +155,28 @@ impl Link {
         }
         for toxic in toxics.iter().filter(|toxic| toxic.id > self.newest_toxic) {
             if self.output == Output::Open {
-                let stage = Stage::new(toxic, identity, self.stream, now);
-                self.stages.push(stage);
+                self.stages.push(Stage::new(toxic, identity, now));
             }
         }
         let newest = toxics.iter().map(|toxic| toxic.id).max().unwrap_or(0);
         self.newest_toxic = self.newest_toxic.max(newest);
     }
 
-    /// Reads, moves and writes whatever can be, and arranges to be woken for the rest.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, mut ends: Ends<'_>) {
+    /// Reads, moves and writes whatever can be, and arranges to be woken for the rest. Answers
+    /// whether anything came from the source.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, mut ends: Ends<'_>) -> bool {
         self.due = None;
+        let mut received = false;
         while !self.is_finished() {
             self.write(cx, &mut ends);
             let moved = !self.stages.is_empty() && self.move_chunks(Instant::now());
             let read = self.read(cx, &mut ends);
+            received |= read;
             if !moved && !read {
-                return;
+                break;
             }
         }
+        received
     }
 
     fn read(&mut self, cx: &mut Context<'_>, ends: &mut Ends<'_>) -> bool {
@@ -169,6 +190,7 @@ impl Link {
         let Ends {
             source: Some(source),
             destination,
+            flow,
         } = ends
         else {
             return false;
@@ -178,16 +200,25 @@ impl Link {
             match Pin::new(&mut **source).poll_read(cx, &mut space) {
                 Poll::Pending => return false,
                 Poll::Ready(Ok(())) if !space.filled().is_empty() => {
-                    self.receive(cx, space.filled(), destination);
+                    flow.receive(space.filled().len());
+                    self.receive(cx, space.filled(), (destination, flow));
                 }
                 // A broken source ends the stream like a closed one.
-                Poll::Ready(Ok(()) | Err(_)) => self.end_input(),
+                Poll::Ready(Ok(()) | Err(_)) => {
+                    self.cause.get_or_insert(Cause::Source);
+                    self.end_input();
+                }
             }
             true
         })
     }
 
-    fn receive(&mut self, cx: &mut Context<'_>, bytes: &[u8], to: &mut Destination<'_>) {
+    fn receive(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+        (to, flow): (&mut Destination<'_>, &Flow),
+    ) {
         if let Some(first) = self.stages.first_mut() {
             first.inbox.push(Chunk {
                 bytes: Bytes::copy_from_slice(bytes),
@@ -198,8 +229,11 @@ impl Link {
         let mut rest = bytes;
         while !rest.is_empty() {
             match write_some(cx, to, rest) {
-                Poll::Ready(Ok(written)) => rest = &rest[written..],
-                Poll::Ready(Err(_)) => return self.finish(),
+                Poll::Ready(Ok(written)) => {
+                    flow.send(written);
+                    rest = &rest[written..];
+                }
+                Poll::Ready(Err(_)) => return self.break_off(),
                 Poll::Pending => return self.queue_output(Bytes::copy_from_slice(rest)),
             }
         }
@@ -209,13 +243,14 @@ impl Link {
         while let Some(front) = self.pending.front_mut() {
             match write_some(cx, &mut ends.destination, front) {
                 Poll::Ready(Ok(written)) => {
+                    ends.flow.send(written);
                     self.pending_bytes -= written;
                     front.advance(written);
                     if front.is_empty() {
                         self.pending.pop_front();
                     }
                 }
-                Poll::Ready(Err(_)) => return self.finish(),
+                Poll::Ready(Err(_)) => return self.break_off(),
                 Poll::Pending => return,
             }
         }
@@ -318,6 +353,7 @@ impl Link {
 
     /// The stream ends at this stage: it and those before it are gone with what they held.
     fn end_stage(&mut self, index: usize) {
+        self.cause.get_or_insert(Cause::Toxic);
         self.stages.drain(..=index);
         self.end_input();
     }
@@ -337,6 +373,12 @@ impl Link {
                 None => self.end_output(),
             }
         }
+    }
+
+    /// The destination takes no more.
+    fn break_off(&mut self) {
+        self.cause.get_or_insert(Cause::Destination);
+        self.finish();
     }
 
     fn finish(&mut self) {

@@ -17,13 +17,18 @@
 mod acceptor;
 mod address;
 mod connection;
+mod events;
+mod limits;
 mod link;
+mod opening;
 mod orders;
 mod proxy;
 mod registry;
 mod scratch;
 mod stage;
 mod toxics;
+mod traffic;
 
-pub(crate) use proxy::{Changes, Description, ToxicChange};
+pub(crate) use events::Subscription;
+pub(crate) use proxy::{Changes, Description, Statistics, ToxicChange};
 pub(crate) use registry::{Registry, Wanted};

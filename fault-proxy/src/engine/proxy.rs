@@ -5,11 +5,18 @@
 //! Changes wait for each other; looking does not wait for anything. Whoever asks sees the state
 //! after the last finished change.
 
-use super::{acceptor::Acceptor, address, orders::Orders, toxics::Toxics};
+use super::{
+    acceptor::Acceptor,
+    address,
+    events::{Event, Events},
+    orders::Orders,
+    toxics::Toxics,
+    traffic::{Count, Traffic},
+};
 use crate::{refusal::Refusal, toxic::Toxic};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
-use std::sync::{Arc, Mutex as Brief, PoisonError, atomic::AtomicU64};
+use std::sync::{Arc, Mutex as Brief, PoisonError};
 use tokio::{
     sync::{Mutex, MutexGuard},
     task::JoinSet,
@@ -27,6 +34,13 @@ pub(crate) struct Description {
     pub(crate) toxics: Vec<Arc<Toxic>>,
 }
 
+/// A proxy as the extensions show it: what it is and what it does right now.
+#[derive(Debug)]
+pub(crate) struct Statistics {
+    pub(crate) proxy: Description,
+    pub(crate) count: Count,
+}
+
 /// New values for some of a proxy's fields.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
@@ -42,11 +56,20 @@ pub(crate) enum ToxicChange<'a> {
     Update(&'a str, &'a Value),
 }
 
+/// What every proxy of one server shares.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Common {
+    pub(crate) seed: u64,
+    /// Listeners can be bound by several processes at once.
+    pub(crate) share_ports: bool,
+    pub(crate) events: Events,
+}
+
 #[derive(Debug)]
 pub(crate) struct Proxy {
     name: Arc<str>,
-    seed: u64,
-    accepted: Arc<AtomicU64>,
+    common: Common,
+    traffic: Arc<Traffic>,
     control: Mutex<Control>,
     shown: Brief<Description>,
 }
@@ -70,11 +93,11 @@ struct Running {
 
 impl Proxy {
     /// A proxy that does not run yet.
-    pub(super) fn new(seed: u64, name: &str, listen: &str, upstream: &str) -> Self {
+    pub(super) fn new(common: Common, name: &str, listen: &str, upstream: &str) -> Self {
         Self {
             name: name.into(),
-            seed,
-            accepted: Arc::new(AtomicU64::new(0)),
+            common,
+            traffic: Arc::default(),
             shown: Brief::new(Description {
                 name: name.to_owned(),
                 listen: listen.to_owned(),
@@ -98,6 +121,26 @@ impl Proxy {
         shown.clone()
     }
 
+    /// The same, with what has gone through it so far.
+    pub(crate) fn statistics(&self) -> Statistics {
+        Statistics {
+            proxy: self.describe(),
+            count: self.traffic.count(),
+        }
+    }
+
+    /// Gives a proxy that does not run yet its toxics, all of them or none.
+    pub(super) async fn equip(&self, toxics: &[Value]) -> Result<(), Refusal> {
+        let mut control = self.control().await?;
+        let mut equipped = control.toxics.clone();
+        for toxic in toxics {
+            equipped.add(toxic)?;
+        }
+        control.toxics = equipped;
+        self.show(&control);
+        Ok(())
+    }
+
     /// Listens, unless it already does.
     pub(super) async fn start(&self) -> Result<Description, Refusal> {
         let mut control = self.control().await?;
@@ -110,8 +153,9 @@ impl Proxy {
     pub(super) async fn end(&self) -> Result<(), Refusal> {
         let mut control = self.control().await?;
         control.gone = true;
-        bring_down(&mut control).await;
+        self.bring_down(&mut control).await;
         self.show(&control);
+        self.tell(|| Event::ProxyDeleted);
         Ok(())
     }
 
@@ -129,14 +173,14 @@ impl Proxy {
         let listen = changes.listen.unwrap_or_else(|| control.listen.clone());
         let upstream = changes.upstream.unwrap_or_else(|| control.upstream.clone());
         if !is_at(&control, &listen, &upstream).await? {
-            bring_down(&mut control).await;
+            self.bring_down(&mut control).await;
             control.listen = listen;
             control.upstream = upstream;
         }
         let changed = if changes.enabled.unwrap_or(was_enabled) {
             self.bring_up(&mut control).await
         } else {
-            bring_down(&mut control).await;
+            self.bring_down(&mut control).await;
             Ok(())
         };
         let shown = self.show(&control);
@@ -150,11 +194,15 @@ impl Proxy {
     ) -> Result<Arc<Toxic>, Refusal> {
         let mut control = self.control().await?;
         let mut toxics = control.toxics.clone();
-        let toxic = match change {
+        let toxic = match &change {
             ToxicChange::Add(body) => toxics.add(body)?,
             ToxicChange::Update(name, body) => toxics.update(name, body)?,
         };
         self.put_in_force(&mut control, toxics).await?;
+        self.tell(|| match change {
+            ToxicChange::Add(_) => Event::ToxicAdded { toxic: &toxic },
+            ToxicChange::Update(..) => Event::ToxicUpdated { toxic: &toxic },
+        });
         Ok(toxic)
     }
 
@@ -162,7 +210,20 @@ impl Proxy {
         let mut control = self.control().await?;
         let mut toxics = control.toxics.clone();
         toxics.remove(name)?;
-        self.put_in_force(&mut control, toxics).await
+        self.put_in_force(&mut control, toxics).await?;
+        self.tell(|| Event::ToxicRemoved { toxic: name });
+        Ok(())
+    }
+
+    /// Resets every live connection, and answers how many there were.
+    pub(crate) async fn reset_now(&self) -> Result<u64, Refusal> {
+        let control = self.control().await?;
+        let connections = match &control.running {
+            Some(running) => running.orders.reset().await?,
+            None => 0,
+        };
+        self.tell(|| Event::ConnectionsReset { connections });
+        Ok(connections)
     }
 
     /// Enabled and without toxics.
@@ -171,7 +232,13 @@ impl Proxy {
         self.bring_up(&mut control).await?;
         let mut toxics = control.toxics.clone();
         toxics.clear();
-        self.put_in_force(&mut control, toxics).await
+        self.put_in_force(&mut control, toxics).await?;
+        self.tell(|| Event::ProxyReset);
+        Ok(())
+    }
+
+    fn tell<'a>(&self, event: impl FnOnce() -> Event<'a>) {
+        self.common.events.tell(&self.name, event);
     }
 
     async fn control(&self) -> Result<MutexGuard<'_, Control>, Refusal> {
@@ -197,7 +264,7 @@ impl Proxy {
             return Ok(());
         }
         let address = address::resolve(&control.listen).await?;
-        let listener = address::bind(address)?;
+        let listener = address::bind(address, self.common.share_ports)?;
         let bound = listener.local_addr().map_err(|source| Refusal::Listen {
             address: address.to_string(),
             source,
@@ -211,8 +278,9 @@ impl Proxy {
                 listener,
                 upstream: control.upstream.as_str().into(),
                 proxy: Arc::clone(&self.name),
-                seed: self.seed,
-                accepted: Arc::clone(&self.accepted),
+                seed: self.common.seed,
+                traffic: Arc::clone(&self.traffic),
+                events: self.common.events.clone(),
                 orders: Arc::clone(&orders),
                 stop: stop.clone(),
             }
@@ -224,7 +292,25 @@ impl Proxy {
             acceptor,
         });
         tracing::info!(proxy = %self.name, listen = %bound, upstream = %control.upstream, "up");
+        self.tell(|| Event::ProxyUp {
+            listen: &control.listen,
+            upstream: &control.upstream,
+            toxics: control.toxics.list().iter().map(AsRef::as_ref).collect(),
+        });
         Ok(())
+    }
+
+    async fn bring_down(&self, control: &mut Control) {
+        let Some(mut running) = control.running.take() else {
+            return;
+        };
+        running.stop.cancel();
+        while let Some(ended) = running.acceptor.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a proxy's task failed");
+            }
+        }
+        self.tell(|| Event::ProxyDown);
     }
 
     fn show(&self, control: &Control) -> Description {
@@ -244,17 +330,6 @@ impl Proxy {
 async fn is_at(control: &Control, listen: &str, upstream: &str) -> Result<bool, Refusal> {
     let address = address::resolve(listen).await?;
     Ok(control.listen == address.to_string() && control.upstream == upstream)
-}
-
-async fn bring_down(control: &mut Control) {
-    if let Some(mut running) = control.running.take() {
-        running.stop.cancel();
-        while let Some(ended) = running.acceptor.join_next().await {
-            if let Err(error) = ended {
-                tracing::error!(%error, "a proxy's task failed");
-            }
-        }
-    }
 }
 
 fn each<S: Serializer>(toxics: &[Arc<Toxic>], serializer: S) -> Result<S::Ok, S::Error> {

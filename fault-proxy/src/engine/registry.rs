@@ -3,8 +3,12 @@
 //! Creating, replacing and deleting wait for each other, so that a name is never bound twice.
 //! Looking takes a short lock that no waiting change holds.
 
-use super::proxy::{Description, Proxy};
+use super::{
+    events::Events,
+    proxy::{Common, Description, Proxy, Statistics},
+};
 use crate::refusal::Refusal;
+use serde_json::Value;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex as Brief, MutexGuard, PoisonError},
@@ -22,15 +26,19 @@ pub(crate) struct Wanted {
 
 #[derive(Debug)]
 pub(crate) struct Registry {
-    seed: u64,
+    common: Common,
     proxies: Brief<BTreeMap<String, Arc<Proxy>>>,
     changing: Mutex<()>,
 }
 
 impl Registry {
-    pub(crate) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64, share_ports: bool) -> Self {
         Self {
-            seed,
+            common: Common {
+                seed,
+                share_ports,
+                events: Events::default(),
+            },
             proxies: Brief::default(),
             changing: Mutex::default(),
         }
@@ -44,18 +52,35 @@ impl Registry {
             .collect()
     }
 
+    pub(crate) fn statistics(&self) -> BTreeMap<String, Statistics> {
+        let proxies = self.all();
+        proxies
+            .into_iter()
+            .map(|(name, proxy)| (name, proxy.statistics()))
+            .collect()
+    }
+
+    pub(crate) fn events(&self) -> &Events {
+        &self.common.events
+    }
+
     pub(crate) fn find(&self, name: &str) -> Result<Arc<Proxy>, Refusal> {
         let found = self.map().get(name).map(Arc::clone);
         found.ok_or(Refusal::ProxyNotFound)
     }
 
-    /// Creates a proxy; one that cannot listen is not kept.
-    pub(crate) async fn create(&self, wanted: &Wanted) -> Result<Description, Refusal> {
+    /// Creates a proxy with these toxics, which its first connection meets already; one that cannot
+    /// listen, or a toxic of which is refused, is not kept.
+    pub(crate) async fn create(
+        &self,
+        wanted: &Wanted,
+        toxics: &[Value],
+    ) -> Result<Description, Refusal> {
         let _turn = self.changing.lock().await;
         if self.find(&wanted.name).is_ok() {
             return Err(Refusal::ProxyExists);
         }
-        self.add(wanted).await
+        self.add(wanted, toxics).await
     }
 
     /// Creates what does not exist, replaces what is elsewhere, leaves alone what is the same.
@@ -108,11 +133,13 @@ impl Registry {
             present.end().await?;
             self.map().remove(&wanted.name);
         }
-        self.add(wanted).await
+        self.add(wanted, &[]).await
     }
 
-    async fn add(&self, wanted: &Wanted) -> Result<Description, Refusal> {
-        let proxy = Proxy::new(self.seed, &wanted.name, &wanted.listen, &wanted.upstream);
+    async fn add(&self, wanted: &Wanted, toxics: &[Value]) -> Result<Description, Refusal> {
+        let (listen, upstream) = (&wanted.listen, &wanted.upstream);
+        let proxy = Proxy::new(self.common.clone(), &wanted.name, listen, upstream);
+        proxy.equip(toxics).await?;
         let description = if wanted.enabled {
             proxy.start().await?
         } else {

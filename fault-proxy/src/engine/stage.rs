@@ -1,7 +1,6 @@
 //! One toxic's place in a link: its settings, its luck, and the data in front of it.
 
 use crate::{
-    Stream,
     chance::{Purpose, generator, ratio},
     toxic::{Active, Chunk, Inbox, Moment, Removal, Step, Toxic},
 };
@@ -15,6 +14,21 @@ pub(super) struct Identity {
     pub(super) seed: u64,
     pub(super) proxy: Arc<str>,
     pub(super) connection: u64,
+}
+
+impl Identity {
+    /// The connection's draw for this toxic, and its random numbers from there on. A toxic on both
+    /// directions draws once, in the name of the direction it was created on.
+    pub(super) fn luck(&self, toxic: &Toxic) -> (f32, Xoshiro256PlusPlus) {
+        let purpose = Purpose {
+            proxy: &self.proxy,
+            connection: self.connection,
+            stream: toxic.stream,
+            toxic: &toxic.name,
+        };
+        let mut chance = generator(self.seed, &purpose);
+        (ratio(&mut chance), chance)
+    }
 }
 
 #[derive(Debug)]
@@ -31,32 +45,25 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    pub(super) fn new(
-        toxic: &Arc<Toxic>,
-        identity: &Identity,
-        stream: Stream,
-        now: Instant,
-    ) -> Self {
-        let purpose = Purpose {
-            proxy: &identity.proxy,
-            connection: identity.connection,
-            stream,
-            toxic: &toxic.name,
-        };
-        let mut chance = generator(identity.seed, &purpose);
-        let draw = ratio(&mut chance);
-        Self {
-            active: if draw < toxic.toxicity {
-                Active::start(&toxic.attributes, now)
-            } else {
-                Active::Noop
-            },
+    pub(super) fn new(toxic: &Arc<Toxic>, identity: &Identity, now: Instant) -> Self {
+        let (draw, chance) = identity.luck(toxic);
+        let mut stage = Self {
+            active: Active::Noop,
             toxic: Arc::clone(toxic),
             draw,
             chance,
             inbox: Inbox::default(),
             passed: None,
+        };
+        if draw < toxic.toxicity {
+            stage.start(now);
         }
+        stage
+    }
+
+    fn start(&mut self, now: Instant) {
+        self.active = Active::start(&self.toxic.attributes, now);
+        self.toxic.tally.count();
     }
 
     pub(super) fn id(&self) -> u64 {
@@ -75,7 +82,7 @@ impl Stage {
         if is_affected && was_affected {
             self.active.change(&toxic.attributes, now);
         } else if is_affected {
-            self.active = Active::start(&toxic.attributes, now);
+            self.start(now);
         } else if was_affected {
             let removal = self.active.removal();
             self.active = Active::Noop;

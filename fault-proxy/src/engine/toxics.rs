@@ -59,6 +59,7 @@ impl Toxics {
             toxicity,
             stream,
             id: self.created,
+            tally: Arc::default(),
         });
         self.list.push(Arc::clone(&toxic));
         self.list.sort_by_key(|toxic| toxic.stream);
@@ -73,6 +74,7 @@ impl Toxics {
         let mut toxic = Toxic::clone(slot);
         toxic.attributes = toxic.attributes.merged(fields.object("attributes")?)?;
         toxic.toxicity = fields.float("toxicity")?.unwrap_or(toxic.toxicity);
+        toxic.tally.restart();
         *slot = Arc::new(toxic);
         Ok(Arc::clone(slot))
     }

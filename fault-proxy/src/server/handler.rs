@@ -3,7 +3,7 @@
 //! **In:** route, method, body. **Out:** a [`Reply`] with Toxiproxy's status, or a [`Refusal`].
 
 use super::{
-    COMPATIBLE_VERSION,
+    COMPATIBLE_VERSION, extension, metrics,
     reply::{ErrorBody, Reply},
     route::Route,
 };
@@ -29,7 +29,7 @@ pub(super) async fn handle(
         Route::Proxies => {
             let wanted = wanted(&parse(body)?)?;
             require(&wanted, "")?;
-            Ok(Reply::json(201, &registry.create(&wanted).await?))
+            Ok(Reply::json(201, &registry.create(&wanted, &[]).await?))
         }
         Route::Proxy(name) => proxy(registry, &name, method, body).await,
         Route::Toxics(name) => {
@@ -49,6 +49,8 @@ pub(super) async fn handle(
             registry.reset().await?;
             Ok(Reply::empty(204))
         }
+        Route::Metrics => metrics::handle(registry),
+        Route::Extension(extension) => extension::handle(registry, extension, method, body).await,
     }
 }
 
@@ -132,7 +134,7 @@ async fn populate(registry: &Registry, body: &[u8]) -> Reply {
     }
 }
 
-fn wanted_list(body: &[u8]) -> Result<Vec<Wanted>, Refusal> {
+pub(super) fn wanted_list(body: &[u8]) -> Result<Vec<Wanted>, Refusal> {
     let body = parse(body)?;
     let entries = match &body {
         Value::Array(entries) => entries.as_slice(),
@@ -146,7 +148,7 @@ fn wanted_list(body: &[u8]) -> Result<Vec<Wanted>, Refusal> {
     Ok(all)
 }
 
-fn wanted(body: &Value) -> Result<Wanted, Refusal> {
+pub(super) fn wanted(body: &Value) -> Result<Wanted, Refusal> {
     let fields = Fields::of(body, "the proxy")?;
     Ok(Wanted {
         name: fields.text("name")?.unwrap_or_default(),
@@ -156,7 +158,7 @@ fn wanted(body: &Value) -> Result<Wanted, Refusal> {
     })
 }
 
-fn require(wanted: &Wanted, place: &str) -> Result<(), Refusal> {
+pub(super) fn require(wanted: &Wanted, place: &str) -> Result<(), Refusal> {
     for (field, value) in [("name", &wanted.name), ("upstream", &wanted.upstream)] {
         if value.is_empty() {
             return Err(Refusal::MissingField(format!("{field}{place}")));

@@ -8,12 +8,12 @@
 
 use super::{
     Server, handler,
-    reply::Reply,
+    reply::{Body, Numbered, Reply},
     route::{Match, Route},
 };
 use crate::{engine::Registry, refusal::Refusal};
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::{Method, Request, Response, body::Incoming, header, server::conn::http1};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{
@@ -49,7 +49,9 @@ const DRAIN_MAX: Duration = Duration::from_secs(2);
 struct Shared {
     registry: Arc<Registry>,
     changes: TaskTracker,
+    proxy_metrics: bool,
     requests: AtomicU64,
+    shutdown: CancellationToken,
 }
 
 /// Accepts API connections until `shutdown`, then lets the answers in progress finish.
@@ -61,7 +63,9 @@ pub(super) async fn accept_until(
     let shared = Arc::new(Shared {
         registry: Arc::clone(&server.registry),
         changes: server.changes.clone(),
+        proxy_metrics: server.proxy_metrics,
         requests: AtomicU64::new(0),
+        shutdown: shutdown.clone(),
     });
     let mut connections = JoinSet::new();
     loop {
@@ -116,12 +120,13 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>, shutdown: Cancellati
 async fn answer(
     shared: Arc<Shared>,
     request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+) -> Result<Response<Body>, Infallible> {
     let method = request.method().clone();
     let route = match Route::find(request.uri().path(), &method) {
+        Match::Route(Route::Metrics) if !shared.proxy_metrics => return Ok(nothing_there()),
         Match::Route(route) => route,
-        Match::NoPath => return Ok(Reply::plain(404, "404 page not found\n").into_response()),
-        Match::NoMethod => return Ok(Reply::empty(405).into_response()),
+        Match::NoPath => return Ok(nothing_there()),
+        Match::NoMethod => return Ok(Reply::empty(405).into_response(None)),
     };
     let number = shared.requests.fetch_add(1, Ordering::Relaxed);
     let reply = if from_browser(&request) {
@@ -133,7 +138,14 @@ async fn answer(
             Err(_elapsed) => Reply::timeout(),
         }
     };
-    Ok(reply.into_response_numbered(number))
+    Ok(reply.into_response(Some(Numbered {
+        number,
+        shutdown: &shared.shutdown,
+    })))
+}
+
+fn nothing_there() -> Response<Body> {
+    Reply::plain(404, "404 page not found\n").into_response(None)
 }
 
 /// Reads the body and hands over to the handler, in a task of its own: once a change has begun it

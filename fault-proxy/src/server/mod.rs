@@ -7,8 +7,10 @@
 //! take no lock that a change holds while it waits, and a change that was begun is finished even
 //! if its requester has gone.
 
+mod extension;
 mod handler;
 mod http;
+mod metrics;
 mod reply;
 mod route;
 
@@ -26,6 +28,11 @@ pub struct ServerConfig {
     /// Decides every random draw: the same seed, proxy, toxic and connection number give the same
     /// jitter and the same choice of affected connections.
     pub seed: u64,
+    /// Answers `GET /metrics`; without it that route is not there, as in Toxiproxy.
+    pub proxy_metrics: bool,
+    /// Binds proxies so that other servers with this setting can listen on the same ports
+    /// (`SO_REUSEPORT`): the kernel then spreads the connections over them.
+    pub share_ports: bool,
 }
 
 /// Why the server could not run, or not end cleanly.
@@ -39,19 +46,56 @@ pub enum ServeError {
     StillBusy { waited: Duration },
 }
 
+/// A configuration that could not be put in force.
+#[derive(Debug, thiserror::Error)]
+#[error("{problem}{}", after(.created))]
+pub struct PopulateError {
+    /// What is wrong with it, in the words of the API.
+    pub problem: String,
+    /// The proxies that had been created before.
+    pub created: Vec<String>,
+}
+
+fn after(created: &[String]) -> String {
+    match created {
+        [] => String::new(),
+        created => format!(" (after creating {})", created.join(", ")),
+    }
+}
+
 /// The API with the proxies behind it; [`serve`] makes one and runs it.
 #[derive(Debug)]
 pub struct Server {
     registry: Arc<Registry>,
     changes: TaskTracker,
+    proxy_metrics: bool,
 }
 
 impl Server {
     /// A server without proxies.
     pub fn new(config: &ServerConfig) -> Self {
         Self {
-            registry: Arc::new(Registry::new(config.seed)),
+            registry: Arc::new(Registry::new(config.seed, config.share_ports)),
             changes: TaskTracker::new(),
+            proxy_metrics: config.proxy_metrics,
+        }
+    }
+
+    /// Creates the proxies of a configuration file in Toxiproxy's format, which is the body of
+    /// `POST /populate`; answers their names.
+    pub async fn populate(&self, config: &[u8]) -> Result<Vec<String>, PopulateError> {
+        let wanted = handler::wanted_list(config).map_err(|refusal| PopulateError {
+            problem: refusal.to_string(),
+            created: Vec::new(),
+        })?;
+        let (created, outcome) = self.registry.populate(&wanted).await;
+        let created: Vec<String> = created.into_iter().map(|proxy| proxy.name).collect();
+        match outcome {
+            Ok(()) => Ok(created),
+            Err(refusal) => Err(PopulateError {
+                problem: refusal.to_string(),
+                created,
+            }),
         }
     }
 

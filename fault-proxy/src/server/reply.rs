@@ -3,20 +3,33 @@
 //! Its errors are JSON under the content type `text/plain`; clients in the field depend on neither
 //! or both, so that is kept. **Source:** Toxiproxy 2.12, measured.
 
-use crate::refusal::Refusal;
+use crate::{engine::Subscription, refusal::Refusal};
 use bytes::Bytes;
-use http_body_util::Full;
+use futures_util::stream::{Stream, unfold};
+use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper::{
     Response, StatusCode,
+    body::Frame,
     header::{CONTENT_TYPE, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS},
 };
 use serde::Serialize;
+use std::{convert::Infallible, time::Duration};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+/// The body of every answer.
+pub(super) type Body = UnsyncBoxBody<Bytes, Infallible>;
+
+/// An event stream without events says so this often, so that a vanished reader is noticed.
+const ALIVE_EVERY: Duration = Duration::from_secs(15);
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-toxiproxy-request-id");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const JSON_UTF8: HeaderValue = HeaderValue::from_static("application/json;charset=utf-8");
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
+const METRICS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
 #[derive(Serialize)]
@@ -38,19 +51,23 @@ impl From<&Refusal> for ErrorBody {
 pub(super) struct Reply {
     status: u16,
     body: Vec<u8>,
+    /// Follows the body for as long as it lasts.
+    events: Option<Subscription>,
     kind: Option<HeaderValue>,
     nosniff: bool,
+}
+
+/// What an answer on a matched route gets from its request and its server.
+pub(super) struct Numbered<'a> {
+    pub(super) number: u64,
+    /// Ends an event stream.
+    pub(super) shutdown: &'a CancellationToken,
 }
 
 impl Reply {
     pub(super) fn json(status: u16, body: &impl Serialize) -> Self {
         match serde_json::to_vec(body) {
-            Ok(body) => Self {
-                status,
-                body,
-                kind: Some(JSON),
-                nosniff: false,
-            },
+            Ok(body) => Self::new(status, body, JSON),
             Err(error) => Self::plain(500, &format!("{error}\n")),
         }
     }
@@ -64,44 +81,62 @@ impl Reply {
     }
 
     pub(super) fn version(version: &str) -> Self {
-        Self {
-            status: 200,
-            body: format!("{{\"version\": \"{version}\"}}\n").into_bytes(),
-            kind: Some(JSON_UTF8),
-            nosniff: false,
-        }
+        let body = format!("{{\"version\": \"{version}\"}}\n");
+        Self::new(200, body.into_bytes(), JSON_UTF8)
     }
 
     pub(super) fn plain(status: u16, text: &str) -> Self {
         Self {
-            status,
-            body: text.as_bytes().to_vec(),
-            kind: Some(PLAIN),
             nosniff: true,
+            ..Self::new(status, text.as_bytes().to_vec(), PLAIN)
         }
     }
 
     pub(super) fn empty(status: u16) -> Self {
         Self {
-            status,
-            body: Vec::new(),
             kind: None,
-            nosniff: false,
+            ..Self::new(status, Vec::new(), PLAIN)
         }
     }
 
     pub(super) fn timeout() -> Self {
         let page = "<html><head><title>Timeout</title></head><body><h1>Timeout</h1></body></html>";
+        Self::new(503, page.as_bytes().to_vec(), HTML)
+    }
+
+    /// Prometheus text.
+    pub(super) fn metrics(text: Vec<u8>) -> Self {
+        Self::new(200, text, METRICS)
+    }
+
+    /// Events for as long as the requester listens.
+    pub(super) fn events(subscription: Subscription) -> Self {
         Self {
-            status: 503,
-            body: page.as_bytes().to_vec(),
-            kind: Some(HTML),
+            events: Some(subscription),
+            ..Self::new(200, b": listening\n\n".to_vec(), EVENT_STREAM)
+        }
+    }
+
+    fn new(status: u16, body: Vec<u8>, kind: HeaderValue) -> Self {
+        Self {
+            status,
+            body,
+            events: None,
+            kind: Some(kind),
             nosniff: false,
         }
     }
 
-    pub(super) fn into_response(self) -> Response<Full<Bytes>> {
-        let mut response = Response::new(Full::new(Bytes::from(self.body)));
+    /// The answer as HTTP; every matched route has a number.
+    pub(super) fn into_response(self, numbered: Option<Numbered<'_>>) -> Response<Body> {
+        let body = Bytes::from(self.body);
+        let body = match (self.events, &numbered) {
+            (Some(events), Some(Numbered { shutdown, .. })) => {
+                StreamBody::new(lasting(body, events, (*shutdown).clone())).boxed_unsync()
+            }
+            _ => Full::new(body).boxed_unsync(),
+        };
+        let mut response = Response::new(body);
         *response.status_mut() =
             StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
@@ -111,15 +146,37 @@ impl Reply {
         if self.nosniff {
             headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
         }
-        response
-    }
-
-    /// The same with the request's number, as every matched route answers.
-    pub(super) fn into_response_numbered(self, number: u64) -> Response<Full<Bytes>> {
-        let mut response = self.into_response();
-        if let Ok(id) = HeaderValue::from_str(&format!("{number:020x}")) {
-            response.headers_mut().insert(REQUEST_ID, id);
+        if let Some(numbered) = numbered
+            && let Ok(id) = HeaderValue::from_str(&format!("{:020x}", numbered.number))
+        {
+            headers.insert(REQUEST_ID, id);
         }
         response
+    }
+}
+
+/// `first`, then every event until the server stops.
+fn lasting(
+    first: Bytes,
+    events: Subscription,
+    shutdown: CancellationToken,
+) -> impl Stream<Item = Result<Frame<Bytes>, Infallible>> + Send {
+    let state = (Some(first), events, shutdown);
+    unfold(state, async |(first, mut events, shutdown)| {
+        let text = match first {
+            Some(first) => first,
+            None => following(&mut events, &shutdown).await?,
+        };
+        Some((Ok(Frame::data(text)), (None, events, shutdown)))
+    })
+}
+
+async fn following(events: &mut Subscription, shutdown: &CancellationToken) -> Option<Bytes> {
+    tokio::select! {
+        () = shutdown.cancelled() => None,
+        next = timeout(ALIVE_EVERY, events.next()) => match next {
+            Ok(text) => text,
+            Err(_elapsed) => Some(Bytes::from_static(b": nothing new\n\n")),
+        },
     }
 }

@@ -17,6 +17,19 @@ pub(super) enum Route {
     Toxic { proxy: String, toxic: String },
     Populate,
     Reset,
+    Metrics,
+    Extension(Extension),
+}
+
+/// The routes Toxiproxy does not have, all below `/extensions`.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Extension {
+    About,
+    Proxies,
+    Proxy(String),
+    ResetNow(String),
+    /// Of one proxy, or of all.
+    Events(Option<String>),
 }
 
 pub(super) enum Match {
@@ -50,6 +63,8 @@ impl Route {
             ["version"] => Some(Self::Version),
             ["populate"] => Some(Self::Populate),
             ["reset"] => Some(Self::Reset),
+            ["metrics"] => Some(Self::Metrics),
+            ["extensions", ref rest @ ..] => Extension::find(rest).map(Self::Extension),
             ["proxies"] => Some(Self::Proxies),
             ["proxies", proxy] => Some(Self::Proxy(proxy.to_owned())),
             ["proxies", proxy, "toxics"] => Some(Self::Toxics(proxy.to_owned())),
@@ -63,7 +78,8 @@ impl Route {
 
     fn allows(&self, method: &Method) -> bool {
         let allowed: &[Method] = match self {
-            Self::Version => &[Method::GET],
+            Self::Version | Self::Metrics => &[Method::GET],
+            Self::Extension(extension) => extension.methods(),
             Self::Proxies | Self::Toxics(_) => &[Method::GET, Method::POST],
             Self::Proxy(_) | Self::Toxic { .. } => {
                 &[Method::GET, Method::POST, Method::PATCH, Method::DELETE]
@@ -71,6 +87,28 @@ impl Route {
             Self::Populate | Self::Reset => &[Method::POST],
         };
         allowed.contains(method)
+    }
+}
+
+impl Extension {
+    fn find(rest: &[&str]) -> Option<Self> {
+        Some(match *rest {
+            [] => Self::About,
+            ["events"] => Self::Events(None),
+            ["proxies"] => Self::Proxies,
+            ["proxies", proxy] => Self::Proxy(proxy.to_owned()),
+            ["proxies", proxy, "events"] => Self::Events(Some(proxy.to_owned())),
+            ["proxies", proxy, "reset_now"] => Self::ResetNow(proxy.to_owned()),
+            _ => return None,
+        })
+    }
+
+    fn methods(&self) -> &'static [Method] {
+        match self {
+            Self::About | Self::Proxy(_) | Self::Events(_) => &[Method::GET],
+            Self::Proxies => &[Method::GET, Method::POST],
+            Self::ResetNow(_) => &[Method::POST],
+        }
     }
 }
 

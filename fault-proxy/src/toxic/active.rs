@@ -1,8 +1,8 @@
 //! The state of one toxic on one link, whatever its kind.
 
 use super::{
-    Inbox, Kind, Moment, Step, bandwidth, latency, limit_data, reset_peer, slicer, slow_close,
-    timeout,
+    Inbox, Kind, Moment, Step, bandwidth, blackhole, latency, limit_data, reset_peer, slicer,
+    slow_close, timeout,
 };
 use tokio::time::Instant;
 
@@ -12,7 +12,7 @@ const DELAYED_BYTES_MAX: usize = 32 << 20;
 /// Elsewhere one chunk waits at a time, so that the sender feels a throttle at once.
 const WAITING_BYTES_MAX: usize = 1;
 
-/// A toxic at work on one connection; `Noop` also stands in for one that spares the connection.
+/// A toxic at work on one stream; `Noop` also stands in for one that spares the connection.
 #[derive(Debug)]
 pub(crate) enum Active {
     Noop,
@@ -23,6 +23,7 @@ pub(crate) enum Active {
     ResetPeer(reset_peer::Active),
     Slicer(slicer::Active),
     LimitData(limit_data::Active),
+    Blackhole(blackhole::Active),
 }
 
 /// What taking a toxic away does to the connection.
@@ -39,7 +40,12 @@ pub(crate) enum Removal {
 impl Active {
     pub(crate) fn start(kind: &Kind, now: Instant) -> Self {
         match kind {
-            Kind::Noop => Self::Noop,
+            Kind::Noop(_)
+            | Kind::IdleTimeout(_)
+            | Kind::LimitTime(_)
+            | Kind::SlowConnect(_)
+            | Kind::Refuse(_)
+            | Kind::NoAnswer(_) => Self::Noop,
             Kind::Latency(settings) => Self::Latency(latency::Active::start(*settings)),
             Kind::Bandwidth(settings) => Self::Bandwidth(bandwidth::Active::start(*settings)),
             Kind::SlowClose(settings) => Self::SlowClose(slow_close::Active::start(*settings)),
@@ -47,6 +53,7 @@ impl Active {
             Kind::ResetPeer(settings) => Self::ResetPeer(reset_peer::Active::start(*settings)),
             Kind::Slicer(settings) => Self::Slicer(slicer::Active::start(*settings)),
             Kind::LimitData(settings) => Self::LimitData(limit_data::Active::start(*settings)),
+            Kind::Blackhole(_) => Self::Blackhole(blackhole::Active::default()),
         }
     }
 
@@ -60,6 +67,7 @@ impl Active {
             (Self::ResetPeer(active), Kind::ResetPeer(settings)) => active.change(*settings),
             (Self::Slicer(active), Kind::Slicer(settings)) => active.change(*settings),
             (Self::LimitData(active), Kind::LimitData(settings)) => active.change(*settings),
+            (Self::Blackhole(_), Kind::Blackhole(_)) => {}
             (_, kind) => *self = Self::start(kind, now),
         }
     }
@@ -74,12 +82,14 @@ impl Active {
             Self::ResetPeer(active) => active.step(inbox, moment.now),
             Self::Slicer(active) => active.step(inbox, moment),
             Self::LimitData(active) => active.step(inbox),
+            Self::Blackhole(active) => active.step(inbox, moment),
         }
     }
 
     pub(crate) fn removal(&self) -> Removal {
         match self {
             Self::Timeout(_) => Removal::Close,
+            Self::Blackhole(active) => active.removal(),
             Self::ResetPeer(active) if active.is_armed() => Removal::Reset,
             Self::Noop
             | Self::Latency(_)
@@ -101,7 +111,8 @@ impl Active {
             | Self::Timeout(_)
             | Self::ResetPeer(_)
             | Self::Slicer(_)
-            | Self::LimitData(_) => WAITING_BYTES_MAX,
+            | Self::LimitData(_)
+            | Self::Blackhole(_) => WAITING_BYTES_MAX,
         }
     }
 }

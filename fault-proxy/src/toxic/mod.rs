@@ -7,17 +7,26 @@
 //! that removing the toxic loses nothing. Each file has the settings (what the API stores, zeros
 //! where nothing was given) and the `Active` state (what one connection remembers).
 //!
+//! Extensions (types Toxiproxy does not know) may act on the whole connection instead, or before it
+//! has an upstream; [`Reach`] says which. Those have settings only, and the engine asks them when.
+//!
 //! **Source:** semantics measured on Toxiproxy 2.12. Attributes that would crash it (a negative
 //! rate, slices of zero bytes, sums that overflow) are refused when they are set.
 
 mod active;
 mod bandwidth;
+mod bare;
+mod blackhole;
+mod idle_timeout;
 mod inbox;
 mod latency;
 mod limit_data;
+mod limit_time;
+mod refuse;
 mod reset_peer;
 mod slicer;
 mod slow_close;
+mod slow_connect;
 #[cfg(test)]
 mod tests;
 mod timeout;
@@ -28,7 +37,14 @@ pub(crate) use inbox::{Chunk, Inbox, Moment, Step};
 use crate::{Stream, json::Fields, refusal::Refusal};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::time::Instant;
 
 /// The longest time in milliseconds that Go's 64-bit nanoseconds can hold.
 const MS_MAX: i64 = i64::MAX / 1_000_000;
@@ -49,76 +65,173 @@ pub(crate) struct Toxic {
     pub(crate) toxicity: f32,
     #[serde(skip)]
     pub(crate) stream: Stream,
-    /// Grows with every toxic created in this process.
+    /// Grows with every toxic of the proxy.
     #[serde(skip)]
     pub(crate) id: u64,
+    #[serde(skip)]
+    pub(crate) tally: Arc<Tally>,
 }
 
-/// The settings of one toxic.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Kind {
-    Noop,
-    Latency(latency::Latency),
-    Bandwidth(bandwidth::Bandwidth),
-    SlowClose(slow_close::SlowClose),
-    Timeout(timeout::Timeout),
-    ResetPeer(reset_peer::ResetPeer),
-    Slicer(slicer::Slicer),
-    LimitData(limit_data::LimitData),
+/// How many connections a toxic has affected, over all its updates.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    affected: AtomicU64,
+    /// What `affected` was when the attributes were last set.
+    since_set: AtomicU64,
+}
+
+impl Tally {
+    pub(crate) fn affected(&self) -> u64 {
+        self.affected.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count(&self) {
+        self.affected.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The attributes were set anew.
+    pub(crate) fn restart(&self) {
+        self.since_set.store(self.affected(), Ordering::Relaxed);
+    }
+}
+
+impl Toxic {
+    /// Counts one more connection as refused, if this toxic still refuses any.
+    pub(crate) fn refuses_one_more(&self) -> bool {
+        let Kind::Refuse(settings) = self.attributes else {
+            return false;
+        };
+        let since_set = self.tally.since_set.load(Ordering::Relaxed);
+        let counted =
+            self.tally
+                .affected
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |affected| {
+                    let earlier = affected.saturating_sub(since_set);
+                    settings.applies_after(earlier).then_some(affected + 1)
+                });
+        counted.is_ok()
+    }
+}
+
+/// Declares every kind once: its name in the API, its variant, its settings.
+macro_rules! kinds {
+    ($($name:literal => $variant:ident($settings:ty),)*) => {
+        /// The settings of one toxic.
+        #[derive(Debug, Clone, Copy)]
+        pub(crate) enum Kind {
+            $($variant($settings),)*
+        }
+
+        impl Kind {
+            /// The toxic of that type with every attribute zero, and the name of the type.
+            pub(crate) fn named(name: &str) -> Option<(Self, &'static str)> {
+                match name {
+                    $($name => Some((Self::$variant(<$settings>::default()), $name)),)*
+                    _ => None,
+                }
+            }
+
+            /// These settings with the given attributes in place of the old ones.
+            pub(crate) fn merged(self, fields: Fields<'_>) -> Result<Self, Refusal> {
+                match self {
+                    $(Self::$variant(settings) => settings.merged(fields).map(Self::$variant),)*
+                }
+            }
+
+            fn attributes(&self) -> Vec<(&'static str, i64)> {
+                match self {
+                    $(Self::$variant(settings) => settings.attributes(),)*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    "noop" => Noop(bare::Bare),
+    "latency" => Latency(latency::Latency),
+    "bandwidth" => Bandwidth(bandwidth::Bandwidth),
+    "slow_close" => SlowClose(slow_close::SlowClose),
+    "timeout" => Timeout(timeout::Timeout),
+    "reset_peer" => ResetPeer(reset_peer::ResetPeer),
+    "slicer" => Slicer(slicer::Slicer),
+    "limit_data" => LimitData(limit_data::LimitData),
+    "blackhole" => Blackhole(bare::Bare),
+    "idle_timeout" => IdleTimeout(idle_timeout::IdleTimeout),
+    "limit_time" => LimitTime(limit_time::LimitTime),
+    "slow_connect" => SlowConnect(slow_connect::SlowConnect),
+    "refuse" => Refuse(refuse::Refuse),
+    "no_answer" => NoAnswer(bare::Bare),
+}
+
+/// The types that Toxiproxy does not have.
+pub(crate) const EXTENSIONS: [&str; 6] = [
+    "blackhole",
+    "idle_timeout",
+    "limit_time",
+    "slow_connect",
+    "refuse",
+    "no_answer",
+];
+
+/// What of a connection a toxic acts on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// The bytes of its own direction.
+    Stream,
+    /// The bytes of both directions.
+    Both,
+    /// The open connection, from outside its streams.
+    Connection,
+    /// The time between the accept and the upstream.
+    Opening,
+}
+
+/// What an [`Reach::Opening`] toxic does to a new connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Opening {
+    /// Carries it on this long after the accept.
+    After(Duration),
+    /// Carries it on only when the toxic is gone.
+    Never,
+    /// Resets it, if the toxic's count is not used up.
+    Refused,
 }
 
 impl Kind {
-    /// The toxic of that type with every attribute zero, and the name of the type.
-    pub(crate) fn named(name: &str) -> Option<(Self, &'static str)> {
-        Some(match name {
-            "noop" => (Self::Noop, "noop"),
-            "latency" => (Self::Latency(latency::Latency::default()), "latency"),
-            "bandwidth" => (
-                Self::Bandwidth(bandwidth::Bandwidth::default()),
-                "bandwidth",
-            ),
-            "slow_close" => (
-                Self::SlowClose(slow_close::SlowClose::default()),
-                "slow_close",
-            ),
-            "timeout" => (Self::Timeout(timeout::Timeout::default()), "timeout"),
-            "reset_peer" => (
-                Self::ResetPeer(reset_peer::ResetPeer::default()),
-                "reset_peer",
-            ),
-            "slicer" => (Self::Slicer(slicer::Slicer::default()), "slicer"),
-            "limit_data" => (
-                Self::LimitData(limit_data::LimitData::default()),
-                "limit_data",
-            ),
-            _ => return None,
-        })
-    }
-
-    /// These settings with the given attributes in place of the old ones.
-    pub(crate) fn merged(self, fields: Fields<'_>) -> Result<Self, Refusal> {
-        Ok(match self {
-            Self::Noop => Self::Noop,
-            Self::Latency(settings) => Self::Latency(settings.merged(fields)?),
-            Self::Bandwidth(settings) => Self::Bandwidth(settings.merged(fields)?),
-            Self::SlowClose(settings) => Self::SlowClose(settings.merged(fields)?),
-            Self::Timeout(settings) => Self::Timeout(settings.merged(fields)?),
-            Self::ResetPeer(settings) => Self::ResetPeer(settings.merged(fields)?),
-            Self::Slicer(settings) => Self::Slicer(settings.merged(fields)?),
-            Self::LimitData(settings) => Self::LimitData(settings.merged(fields)?),
-        })
-    }
-
-    fn attributes(&self) -> Vec<(&'static str, i64)> {
+    pub(crate) fn reach(&self) -> Reach {
         match self {
-            Self::Noop => Vec::new(),
-            Self::Latency(settings) => settings.attributes(),
-            Self::Bandwidth(settings) => settings.attributes(),
-            Self::SlowClose(settings) => settings.attributes(),
-            Self::Timeout(settings) => settings.attributes(),
-            Self::ResetPeer(settings) => settings.attributes(),
-            Self::Slicer(settings) => settings.attributes(),
-            Self::LimitData(settings) => settings.attributes(),
+            Self::Noop(_)
+            | Self::Latency(_)
+            | Self::Bandwidth(_)
+            | Self::SlowClose(_)
+            | Self::Timeout(_)
+            | Self::ResetPeer(_)
+            | Self::Slicer(_)
+            | Self::LimitData(_) => Reach::Stream,
+            Self::Blackhole(_) => Reach::Both,
+            Self::IdleTimeout(_) | Self::LimitTime(_) => Reach::Connection,
+            Self::SlowConnect(_) | Self::Refuse(_) | Self::NoAnswer(_) => Reach::Opening,
+        }
+    }
+
+    /// When an [`Reach::Connection`] toxic closes a connection it met at `since`; `None` for never,
+    /// and for all others.
+    pub(crate) fn closes_at(&self, since: Instant, last_byte: Instant) -> Option<Instant> {
+        match self {
+            Self::IdleTimeout(settings) => settings.closes_at(since, last_byte),
+            Self::LimitTime(settings) => settings.closes_at(since),
+            _ => None,
+        }
+    }
+
+    /// What an [`Reach::Opening`] toxic does; `None` for all others.
+    pub(crate) fn opening(&self) -> Option<Opening> {
+        match self {
+            Self::SlowConnect(settings) => Some(Opening::After(settings.delay())),
+            Self::NoAnswer(_) => Some(Opening::Never),
+            Self::Refuse(_) => Some(Opening::Refused),
+            _ => None,
         }
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use std::time::Duration;
 use tokio::time::Instant;
 
-const KINDS: [&str; 8] = [
+const KINDS: [&str; 9] = [
     "noop",
     "latency",
     "bandwidth",
@@ -18,6 +18,7 @@ const KINDS: [&str; 8] = [
     "reset_peer",
     "slicer",
     "limit_data",
+    "blackhole",
 ];
 const ATTRIBUTES: [&str; 8] = [
     "latency",

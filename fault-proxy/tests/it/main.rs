@@ -8,6 +8,8 @@ mod api_toxics;
 mod client;
 mod control;
 mod down;
+mod extension_routes;
+mod extension_toxics;
 mod hostile;
 mod support;
 mod toxics_close;

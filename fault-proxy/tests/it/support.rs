@@ -42,11 +42,18 @@ impl World {
     }
 
     pub(crate) async fn seeded(seed: u64) -> Self {
+        Self::with(ServerConfig {
+            seed,
+            ..ServerConfig::default()
+        })
+        .await
+    }
+
+    pub(crate) async fn with(config: ServerConfig) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let api = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
         let mut server = JoinSet::new();
-        let config = ServerConfig { seed };
         server.spawn(serve(listener, config, shutdown.clone()));
         Self {
             api,

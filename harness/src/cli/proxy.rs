@@ -2,9 +2,10 @@
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use fault_proxy::server::{ServerConfig, serve};
+use fault_proxy::server::{Server, ServerConfig};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +20,16 @@ pub(super) struct ProxyArgs {
     /// Decides jitter and which connections a toxic with a toxicity below 1 affects
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// Proxies to create at once: a JSON file in Toxiproxy's format, `[{"name","listen","upstream"}]`
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Serve GET /metrics: connections, bytes and toxics of every proxy, for Prometheus
+    #[arg(long)]
+    proxy_metrics: bool,
+    /// Let other `harness proxy --share-ports` processes listen on the same ports; the kernel
+    /// spreads the connections over them
+    #[arg(long)]
+    share_ports: bool,
 }
 
 /// Serves until SIGINT or SIGTERM.
@@ -42,6 +53,14 @@ pub(super) fn run(args: &ProxyArgs, out: &mut impl Write) -> Result<Exit, Failur
         let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
         let address = listener.local_addr()?;
+        let server = Server::new(&ServerConfig {
+            seed: args.seed,
+            proxy_metrics: args.proxy_metrics,
+            share_ports: args.share_ports,
+        });
+        if let Some(file) = &args.config {
+            configure(&server, file).await?;
+        }
         writeln!(out, "listening on http://{address}")?;
         out.flush()?;
         let told = async {
@@ -51,9 +70,21 @@ pub(super) fn run(args: &ProxyArgs, out: &mut impl Write) -> Result<Exit, Failur
             }
             stop.cancel();
         };
-        let config = ServerConfig { seed: args.seed };
-        let (served, ()) = tokio::join!(serve(listener, config, stop.clone()), told);
+        let (served, ()) = tokio::join!(server.run(listener, stop.clone()), told);
         served.map_err(|error| environment(error.to_string()))?;
         Ok(Exit::Pass)
+    })
+}
+
+async fn configure(server: &Server, file: &Path) -> Result<(), Failure> {
+    let place = file.display();
+    let usage = |fact: String| Failure::new(Exit::Usage, format!("--config {place}: {fact}"));
+    let config = std::fs::read(file).map_err(|error| usage(error.to_string()))?;
+    let created = server.populate(&config).await;
+    created.map(drop).map_err(|error| {
+        usage(error.to_string()).hint(
+            "write it as Toxiproxy does: [{\"name\": \"redis\", \"listen\": \"127.0.0.1:26379\", \
+             \"upstream\": \"127.0.0.1:6379\"}]",
+        )
     })
 }

@@ -266,7 +266,11 @@ fn run_embedded(
     runtime.block_on(async {
         let listener =
             tokio::net::TcpListener::from_std(listener).map_err(|error| error.to_string())?;
-        serve(listener, ServerConfig { seed }, shutdown)
+        let config = ServerConfig {
+            seed,
+            ..ServerConfig::default()
+        };
+        serve(listener, config, shutdown)
             .await
             .map_err(|error| error.to_string())
     })

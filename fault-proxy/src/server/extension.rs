@@ -1,0 +1,118 @@
+//! The routes Toxiproxy does not have.
+//!
+//! **In:** an extension, its method and body. **Out:** a [`Reply`], or a [`Refusal`].
+//!
+//! They live below `/extensions`, where a Toxiproxy answers 404: that is how a client tells the two
+//! apart, and nothing here can be met by a client that does not look for it.
+
+use super::{
+    handler::{require, wanted},
+    reply::Reply,
+    route::Extension,
+};
+use crate::{
+    engine::{Registry, Statistics},
+    json::{Fields, mismatch, parse},
+    refusal::Refusal,
+    toxic::EXTENSIONS,
+};
+use hyper::Method;
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// Readers of the event stream at one time; each keeps a connection of the API.
+const STREAMS_MAX: usize = 64;
+/// Toxics of one proxy to be created with it.
+const TOXICS_MAX: usize = 1_024;
+
+pub(super) async fn handle(
+    registry: &Registry,
+    extension: Extension,
+    method: Method,
+    body: &[u8],
+) -> Result<Reply, Refusal> {
+    match extension {
+        Extension::About => Ok(about()),
+        Extension::Proxies if method == Method::GET => {
+            let all = registry.statistics();
+            let shown: BTreeMap<_, _> = all.iter().map(|(name, one)| (name, show(one))).collect();
+            Ok(Reply::json(200, &shown))
+        }
+        Extension::Proxies => create(registry, body).await,
+        Extension::Proxy(name) => {
+            let statistics = registry.find(&name)?.statistics();
+            Ok(Reply::json(200, &show(&statistics)))
+        }
+        Extension::ResetNow(name) => {
+            let connections = registry.find(&name)?.reset_now().await?;
+            Ok(Reply::json(200, &json!({ "connections": connections })))
+        }
+        Extension::Events(proxy) => {
+            if let Some(name) = &proxy {
+                registry.find(name)?;
+            }
+            if registry.events().subscribers() >= STREAMS_MAX {
+                return Err(Refusal::TooManyStreams {
+                    streams_max: STREAMS_MAX,
+                });
+            }
+            Ok(Reply::events(registry.events().subscribe(proxy)))
+        }
+    }
+}
+
+fn about() -> Reply {
+    let about = json!({
+        "name": env!("CARGO_PKG_NAME"),
+        "version": env!("CARGO_PKG_VERSION"),
+        "toxics": EXTENSIONS,
+    });
+    Reply::json(200, &about)
+}
+
+/// A proxy with its toxics: none of its connections is ever without them.
+async fn create(registry: &Registry, body: &[u8]) -> Result<Reply, Refusal> {
+    let body = parse(body)?;
+    let wanted = wanted(&body)?;
+    require(&wanted, "")?;
+    let toxics = match Fields::of(&body, "the proxy")?.value("toxics") {
+        None => &[],
+        Some(Value::Array(toxics)) if toxics.len() <= TOXICS_MAX => toxics.as_slice(),
+        Some(other) => {
+            let wanted = format!("an array of at most {TOXICS_MAX} toxics");
+            return Err(mismatch("toxics", &wanted, other));
+        }
+    };
+    Ok(Reply::json(201, &registry.create(&wanted, toxics).await?))
+}
+
+/// A toxic with the number of connections it has affected.
+#[derive(Serialize)]
+struct ShownToxic<'a> {
+    name: &'a str,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    toxicity: f32,
+    affected: u64,
+}
+
+/// Counters as JSON; `bytes` are of both ends of each direction.
+fn show(statistics: &Statistics) -> Value {
+    let Statistics { proxy, count } = statistics;
+    let toxics = proxy.toxics.iter().map(|toxic| ShownToxic {
+        name: &toxic.name,
+        kind: toxic.type_name,
+        toxicity: toxic.toxicity,
+        affected: toxic.tally.affected(),
+    });
+    json!({
+        "name": proxy.name,
+        "listen": proxy.listen,
+        "upstream": proxy.upstream,
+        "enabled": proxy.enabled,
+        "connections": count.connections,
+        "bytes": count.bytes,
+        "toxics": toxics.collect::<Vec<_>>(),
+    })
+}

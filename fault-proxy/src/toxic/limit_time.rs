@@ -1,0 +1,33 @@
+//! `limit_time`: a connection is closed when its time is up, however busy it is.
+//!
+//! **Units:** `time` in ms since the toxic met the connection: its beginning, or the toxic's for one
+//! that was open already; 0 never closes. Both sides are closed cleanly, and what was still held in
+//! the proxy is dropped.
+//!
+//! An extension: Toxiproxy has a limit on data only.
+
+use super::{MS_MAX, attribute, millis};
+use crate::{json::Fields, refusal::Refusal};
+use tokio::time::Instant;
+
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct LimitTime {
+    time_ms: i64,
+}
+
+impl LimitTime {
+    pub(super) fn merged(self, fields: Fields<'_>) -> Result<Self, Refusal> {
+        Ok(Self {
+            time_ms: attribute(fields, "time", self.time_ms, (0, MS_MAX))?,
+        })
+    }
+
+    pub(super) fn attributes(self) -> Vec<(&'static str, i64)> {
+        vec![("time", self.time_ms)]
+    }
+
+    /// When a connection that was met at `since` is closed.
+    pub(super) fn closes_at(self, since: Instant) -> Option<Instant> {
+        (self.time_ms > 0).then(|| since + millis(self.time_ms))
+    }
+}
