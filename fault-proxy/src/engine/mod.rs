@@ -1,9 +1,10 @@
 //! The proxies and the bytes that go through them.
 //!
 //! ```text
-//! Registry -> Proxy -> acceptor task -> one task per connection -> two Links -> Stages -> sockets
-//!               |                            ^
-//!               +---- Orders (watch) --------+   toxics in force, stop
+//! Registry -> Proxy -> acceptor task -> one task per connection: opening, then
+//!               |                            ^   two Links -> Stages -> sockets, and Limits beside them
+//!               +---- Orders (watch) --------+   toxics in force, resets, stop
+//!               +---- Traffic, Events <------+   counters and news, as it happens
 //! ```
 //!
 //! **In:** changes from the API. **Out:** their outcome, after live connections have taken them up.

@@ -11,6 +11,7 @@ mod down;
 mod extension_routes;
 mod extension_toxics;
 mod hostile;
+mod readme;
 mod support;
 mod toxics_close;
 mod toxics_flow;
