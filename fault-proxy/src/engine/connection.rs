@@ -8,8 +8,9 @@
 //! A reset closes both sockets at once, with `SO_LINGER` 0 set just before.
 
 use super::{
+    ends::{Destination, Ends},
     limits::Limits,
-    link::{Cause, Ends, Link},
+    link::{Cause, Link},
     opening,
     orders::{Order, Resets, ToxicSet},
     stage::Identity,
@@ -208,7 +209,7 @@ impl Connection {
     fn poll_links(&mut self, cx: &mut Context<'_>) -> bool {
         let ends = Ends {
             source: self.client.as_mut(),
-            destination: self.server.as_mut(),
+            destination: Destination(self.server.as_mut()),
             flow: &self.traffic.upstream,
         };
         let mut received = self.up.poll(cx, ends);
@@ -218,7 +219,7 @@ impl Connection {
         }
         let ends = Ends {
             source: self.server.as_mut(),
-            destination: self.client.as_mut(),
+            destination: Destination(self.client.as_mut()),
             flow: &self.traffic.downstream,
         };
         received |= self.down.poll(cx, ends);

@@ -8,6 +8,7 @@
 //! a bounded inbox, and the source is read while the first one has room.
 
 use super::{
+    ends::{Destination, Ends},
     scratch,
     stage::{Identity, Stage},
     traffic::Flow,
@@ -16,28 +17,17 @@ use crate::toxic::{Chunk, Removal, Step, Toxic};
 use bytes::{Buf, Bytes};
 use std::{
     collections::VecDeque,
-    io,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
+    io::{AsyncRead, ReadBuf},
     time::Instant,
 };
 
 /// Output waiting for the destination beyond which the last stage is not asked for more.
 const OUTPUT_BYTES_MAX: usize = 64 << 10;
-
-/// The ends of a link, as far as they are still open.
-pub(super) struct Ends<'a> {
-    pub(super) source: Option<&'a mut TcpStream>,
-    pub(super) destination: Destination<'a>,
-    pub(super) flow: &'a Flow,
-}
-
-type Destination<'a> = Option<&'a mut TcpStream>;
 
 /// What ended a link first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -228,7 +218,7 @@ impl Link {
         }
         let mut rest = bytes;
         while !rest.is_empty() {
-            match write_some(cx, to, rest) {
+            match to.write_some(cx, rest) {
                 Poll::Ready(Ok(written)) => {
                     flow.send(written);
                     rest = &rest[written..];
@@ -241,7 +231,7 @@ impl Link {
 
     fn write(&mut self, cx: &mut Context<'_>, ends: &mut Ends<'_>) {
         while let Some(front) = self.pending.front_mut() {
-            match write_some(cx, &mut ends.destination, front) {
+            match ends.destination.write_some(cx, front) {
                 Poll::Ready(Ok(written)) => {
                     ends.flow.send(written);
                     self.pending_bytes -= written;
@@ -387,19 +377,5 @@ impl Link {
         self.pending.clear();
         self.pending_bytes = 0;
         self.due = None;
-    }
-}
-
-fn write_some(
-    cx: &mut Context<'_>,
-    destination: &mut Destination<'_>,
-    bytes: &[u8],
-) -> Poll<io::Result<usize>> {
-    let Some(destination) = destination else {
-        return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
-    };
-    match Pin::new(&mut **destination).poll_write(cx, bytes) {
-        Poll::Ready(Ok(0)) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-        written => written,
     }
 }

@@ -18,6 +18,7 @@
 mod acceptor;
 mod address;
 mod connection;
+mod ends;
 mod events;
 mod limits;
 mod link;

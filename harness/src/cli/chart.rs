@@ -4,7 +4,7 @@
 //! per fault.
 
 use crate::format::count;
-use crate::plan::{FaultKind, LoadPlan, Plan, PlannedFault};
+use crate::plan::{Link, LoadPlan, Plan, PlannedFault};
 use crate::units::print_us;
 
 const COLUMNS: u64 = 60;
@@ -130,25 +130,17 @@ fn bar(fault: &PlannedFault, load_us: u64, label_columns: usize) -> String {
             }
         })
         .collect();
-    let (at, length) = (print_us(fault.at_us), print_us(fault.for_us));
-    format!(
-        "{name:>label_columns$} |{bar}| {} at {at} for {length}",
-        kind(fault.kind)
-    )
-}
-
-fn kind(kind: FaultKind) -> String {
-    match kind {
-        FaultKind::Down { link } => format!("{} down", link.name()),
-        FaultKind::Latency {
-            link, latency_us, ..
-        } => format!("{} +{}", link.name(), print_us(latency_us)),
-        FaultKind::Timeout { link, .. } => format!("{} silent", link.name()),
-        FaultKind::ResetPeer { link, .. } => format!("{} reset", link.name()),
-        FaultKind::RedisKill => "Redis killed".to_owned(),
-        FaultKind::RedisPause => "Redis stopped".to_owned(),
-        FaultKind::RedisRestart => "Redis restarted".to_owned(),
-    }
+    let at = print_us(fault.at_us);
+    let part = fault.kind.link().map_or("Redis", Link::name);
+    let effect = fault.kind.effect();
+    let length = if fault.kind.is_moment() {
+        String::new()
+    } else if fault.condition {
+        " to the end".to_owned()
+    } else {
+        format!(" for {}", print_us(fault.for_us))
+    };
+    format!("{name:>label_columns$} |{bar}| {part} {effect} at {at}{length}")
 }
 
 fn place(column: u64) -> usize {

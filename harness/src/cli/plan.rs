@@ -42,7 +42,7 @@ pub(super) fn run(args: &PlanArgs, out: &mut impl Write) -> Result<Exit, Failure
 
 /// What the run sends and needs, in a few lines.
 fn summary(plan: &Plan) -> Vec<String> {
-    let needs = estimate::needs(plan.load.clients);
+    let needs = estimate::needs(plan);
     let sends = estimate::sends(plan);
     let mut lines = vec![
         String::new(),

@@ -114,6 +114,28 @@ pub(crate) enum EnvironmentError {
         line: u32,
         reason: &'static str,
     },
+    #[error(
+        "fault {fault} (line {line}): `{kind}` needs the harness's own fault proxy, and {carrier} has no such thing"
+    )]
+    NeedsOwnProxy {
+        fault: String,
+        line: u32,
+        kind: &'static str,
+        carrier: String,
+    },
+    #[error("environment.links.{link}: {carrier} has no proxy called {name}; it has {known}")]
+    NoSuchProxy {
+        link: &'static str,
+        carrier: String,
+        name: String,
+        known: String,
+    },
+    #[error("environment.links.{link}: the proxy {name} of {carrier} is disabled")]
+    ProxyDisabled {
+        link: &'static str,
+        carrier: String,
+        name: String,
+    },
     #[error("environment.server.instances: {instances} asked for; this version starts 1")]
     Instances { instances: u16 },
     #[error("environment.redis: the reference server needs a Redis, and the plan has none")]
@@ -221,6 +243,9 @@ impl EnvironmentError {
             Self::FaultsNotAllowed { .. } => "add --allow-faults if you may break that system",
             Self::ServerWithoutRedis => "leave `redis` at \"private\", or give a redis:// URL",
             Self::Instances { .. } => "write `instances = 1`",
+            Self::NeedsOwnProxy { .. } => "leave --toxiproxy out: the embedded proxy can do it",
+            Self::NoSuchProxy { .. } => "name one that exists, or leave the link out of `links`",
+            Self::ProxyDisabled { .. } => "enable it first: the run puts it back as it found it",
             Self::Refused { .. } => "is it running, and is this the right port?",
             Self::WrongPassword { .. } => {
                 "write the URL as redis://:${env:REDIS_PASSWORD}@host:port and set that variable"

@@ -58,11 +58,8 @@ pub(super) enum Request {
         leases: PathBuf,
     },
     Spawn(SpawnSpec),
-    /// About to create these on a Toxiproxy that is not ours.
-    Proxies {
-        url: String,
-        names: Vec<String>,
-    },
+    /// About to create and use proxies on a Toxiproxy that is not ours.
+    Proxies(LeasedProxies),
     /// The orderly end: everything goes, then the janitor does.
     Clean,
 }
@@ -178,11 +175,12 @@ pub(super) async fn serve(stream: UnixStream) -> Vec<String> {
                 },
             },
             (Request::Spawn(spec), Some(held)) => held.spawn(&spec),
-            (Request::Proxies { url, names }, Some(held)) => held.proxies(url, names),
-            (Request::Begin { .. }, Some(_))
-            | (Request::Spawn(_) | Request::Proxies { .. }, None) => Reply::Failed {
-                reason: "out of order".to_owned(),
-            },
+            (Request::Proxies(proxies), Some(held)) => held.proxies(proxies),
+            (Request::Begin { .. }, Some(_)) | (Request::Spawn(_) | Request::Proxies(_), None) => {
+                Reply::Failed {
+                    reason: "out of order".to_owned(),
+                }
+            }
         };
         if send(&mut write, &reply).await.is_err() {
             break;
@@ -279,8 +277,8 @@ impl Held {
         Ok(process)
     }
 
-    fn proxies(&mut self, url: String, names: Vec<String>) -> Reply {
-        self.lease.toxiproxy = Some(LeasedProxies { url, names });
+    fn proxies(&mut self, proxies: LeasedProxies) -> Reply {
+        self.lease.toxiproxy = Some(proxies);
         match lease::write(&self.leases, &self.lease) {
             Ok(()) => Reply::Noted,
             Err(error) => Reply::Failed {

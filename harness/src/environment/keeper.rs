@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use super::error::EnvironmentError;
 use super::janitor::{LINE_BYTES_MAX, Reply, Request, SpawnSpec};
-use super::lease;
+use super::lease::{self, LeasedProxies};
 use super::process::ProcessId;
 use super::sweep::sweep;
 
@@ -113,15 +113,10 @@ impl Keeper {
         }
     }
 
-    /// Says which proxies are about to be created on a Toxiproxy that is not ours.
-    pub(super) async fn proxies(
-        &self,
-        url: &str,
-        names: Vec<String>,
-    ) -> Result<(), EnvironmentError> {
-        let url = url.to_owned();
+    /// Says which proxies are about to be created or used on a Toxiproxy that is not ours.
+    pub(super) async fn proxies(&self, proxies: LeasedProxies) -> Result<(), EnvironmentError> {
         match self
-            .ask(Request::Proxies { url, names }, REQUEST_PATIENCE)
+            .ask(Request::Proxies(proxies), REQUEST_PATIENCE)
             .await?
         {
             Reply::Noted => Ok(()),

@@ -53,7 +53,16 @@ pub(super) struct LeasedProcess {
 #[serde(deny_unknown_fields)]
 pub(super) struct LeasedProxies {
     pub url: String,
+    /// Created by this run: removed.
     pub names: Vec<String>,
+    /// Somebody else's, and enabled when the run began: freed of this run's toxics, and enabled.
+    #[serde(default)]
+    pub existing: Vec<String>,
+}
+
+/// What the names of everything start with that a run creates on a fault proxy.
+pub(super) fn own_prefix(run_id: &str) -> String {
+    format!("harness-{run_id}-")
 }
 
 /// A new run's lease, holding nothing yet but a directory that is still to be made.

@@ -9,13 +9,14 @@ use super::Settings;
 use super::error::EnvironmentError;
 use super::host::Place;
 use super::preflight::Found;
-use crate::plan::{FaultKind, Link, Plan, PlannedFault, RedisPlan};
+use crate::plan::{Link, Plan, PlannedFault, RedisPlan};
 
 /// The links that need a proxy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Needs {
-    /// Single databases, [`Link::Redis`] spelt out.
+    /// Single databases, [`Link::Redis`] spelt out, that a proxy of this run carries.
     pub redis: BTreeSet<Link>,
+    /// Clients go through proxies of this run.
     pub edge: bool,
 }
 
@@ -39,28 +40,21 @@ pub(super) const fn database(link: Link) -> u8 {
     }
 }
 
-/// The link a fault acts on; `None` for a fault of a process.
-const fn link_of(kind: FaultKind) -> Option<Link> {
-    match kind {
-        FaultKind::Down { link }
-        | FaultKind::Latency { link, .. }
-        | FaultKind::Timeout { link, .. }
-        | FaultKind::ResetPeer { link, .. } => Some(link),
-        FaultKind::RedisKill | FaultKind::RedisPause | FaultKind::RedisRestart => None,
-    }
-}
-
-/// The links the plan names, by itself or through its faults. A target that was not started by
-/// this run keeps its own way to Redis.
+/// The links the plan names, by itself or through its faults, and that no proxy carries yet. A
+/// target that was not started by this run keeps its own way to Redis.
 pub(super) fn needs(plan: &Plan) -> Needs {
-    let named = plan.environment.proxies.iter().copied();
-    let faulted = plan.faults.iter().filter_map(|fault| link_of(fault.kind));
+    let environment = &plan.environment;
+    let named = environment.proxies.iter().copied();
+    let faulted = plan.faults.iter().filter_map(|fault| fault.kind.link());
     let mut needs = Needs::default();
     for single in named.chain(faulted).flat_map(single_links) {
+        if environment.links.keys().any(|link| link.covers(*single)) {
+            continue;
+        }
         match single {
             Link::Edge => needs.edge = true,
             Link::Redis | Link::RedisTokens | Link::RedisTasks | Link::RedisChannel => {
-                if plan.environment.target.is_none() {
+                if environment.target.is_none() {
                     needs.redis.insert(*single);
                 }
             }
@@ -84,7 +78,12 @@ pub(super) fn check(
             line: fault.line,
             reason,
         };
-        match (link_of(fault.kind), &found.target) {
+        let linked = |link: Link| {
+            let mut links = plan.environment.links.keys();
+            links.any(|named| named.covers(link) || link.covers(*named))
+        };
+        match (fault.kind.link(), &found.target) {
+            (Some(link), target) if linked(link) => allowed(fault, target.as_ref(), settings)?,
             (None, Some(_)) => {
                 return Err(impossible(
                     "only a Redis that this run started can be killed or paused, and the target was not started by this run",

@@ -10,6 +10,7 @@
 //!
 //! **Units:** seconds of processor time, bytes of memory.
 
+mod edge;
 mod error;
 mod host;
 pub(crate) mod janitor;
@@ -45,9 +46,9 @@ use crate::plan::{Link, Plan};
 pub(crate) use error::EnvironmentError;
 pub(crate) use link::single_links;
 pub(crate) use preflight::raise_file_limit;
-pub(crate) use probe::Answer;
+pub(crate) use probe::{Answer, Probe};
 pub(crate) use process::ProcessUse;
-pub(crate) use proxy::{ProxyLink, link_name};
+pub(crate) use proxy::{Carriers, ProxyLink, link_name};
 pub(crate) use redis::RedisServer;
 pub(crate) use target::TargetInfo;
 
@@ -89,8 +90,8 @@ pub(crate) struct Environment {
 #[derive(Clone, Debug)]
 pub(crate) struct FaultAccess {
     pub run_id: String,
-    /// Single links only; see [`single_links`].
-    pub links: BTreeMap<Link, ProxyLink>,
+    /// Single links only; see [`single_links`]. Several proxies may carry one.
+    pub links: Carriers,
     /// A Redis that this run started.
     pub redis: Option<RedisServer>,
     pub readyz_url: String,
@@ -102,7 +103,7 @@ pub(crate) struct ProcessSample {
     /// `None` for a target that was not started by this run, or has ended.
     pub server: Option<ProcessUse>,
     pub redis: Option<ProcessUse>,
-    /// The fault proxy of the edge link.
+    /// The fault proxies of the edge link together.
     pub edge: Option<ProcessUse>,
 }
 
@@ -174,21 +175,25 @@ impl Environment {
 
     /// How each link runs: `redis-tokens: 127.0.0.1:20011 -> 127.0.0.1:20010, embedded fault proxy`.
     pub(crate) fn links_text(&self) -> Vec<String> {
-        let links = self.brought_up.links.iter().map(|(link, proxy)| {
-            let (
-                name,
-                ProxyLink {
-                    listen,
-                    upstream,
-                    carrier,
-                    ..
-                },
-            ) = (link_name(*link), proxy);
+        let proxies = self.brought_up.links.iter();
+        let proxies =
+            proxies.flat_map(|(link, proxies)| proxies.iter().map(|proxy| (*link, proxy)));
+        let links = proxies.map(|(link, proxy)| {
+            let name = link_name(link);
+            let ProxyLink {
+                listen,
+                upstream,
+                carrier,
+                ..
+            } = proxy;
             format!("{name}: {listen} -> {upstream}, {carrier}")
         });
         let mut lines: Vec<String> = links.collect();
         if !self.brought_up.links.contains_key(&Link::Edge) {
-            lines.push(format!("edge: {}, direct", self.brought_up.target.address));
+            lines.push(format!(
+                "edge: {}, direct",
+                self.brought_up.target.host_header
+            ));
         }
         lines
     }

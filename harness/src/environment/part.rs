@@ -5,31 +5,29 @@
 //! Each part is put into [`Parts`] as soon as it runs, so that stopping knows it however far the
 //! start came; what a dropped start could not put there, the janitor still knows.
 
-use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::Arc;
 
 use reqwest::Client as Http;
 
+use super::edge::{self, Edge};
 use super::error::EnvironmentError;
 use super::host::Place;
 use super::janitor::SpawnSpec;
-use super::keeper::{Keeper, OWN_PROGRAM};
-use super::link::database;
-use super::preflight::{Found, ends_redis};
+use super::keeper::Keeper;
+use super::link::{database, single_links};
+use super::preflight::{Found, ends_redis, raise_file_limit};
 use super::probe::Probe;
-use super::process::ProcessId;
-use super::proxy::{Behind, ProxyHost, ProxyLink, proxy_name};
-use super::ready::{Wait, announced, log_end};
+use super::process::{ProcessId, ProcessUse};
+use super::proxy::{Behind, Carriers, ProxyHost, ProxyLink, proxy_name};
 use super::redis::{RedisEnd, RedisServer};
 use super::secret::{self, Secret};
 use super::server::{self, RedisUrls, Server};
 use super::target::TargetInfo;
 use super::{ProcessSample, Settings};
-use crate::plan::{Link, Plan};
+use crate::plan::{Link, Plan, estimate};
 
-const EDGE_READY_PATIENCE: Duration = Duration::from_secs(10);
-const EDGE_ANNOUNCEMENT: &str = "listening on ";
 /// The password of a target that is not ours, where the plan names none.
 const NO_PASSWORD: &str = "";
 
@@ -40,15 +38,15 @@ pub(super) struct Parts {
     redis: Option<RedisServer>,
     proxy: Option<ProxyHost>,
     server: Option<Server>,
-    edge: Option<(ProcessId, ProxyHost)>,
+    edge: Vec<Edge>,
 }
 
 /// The processes of the run, as they are now.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Processes {
     server: Option<ProcessId>,
     redis: Option<ProcessId>,
-    edge: Option<ProcessId>,
+    edge: Vec<ProcessId>,
 }
 
 impl Processes {
@@ -56,7 +54,11 @@ impl Processes {
         ProcessSample {
             server: self.server.and_then(ProcessId::usage),
             redis: self.redis.and_then(ProcessId::usage),
-            edge: self.edge.and_then(ProcessId::usage),
+            edge: self
+                .edge
+                .into_iter()
+                .filter_map(ProcessId::usage)
+                .reduce(ProcessUse::plus),
         }
     }
 }
@@ -66,7 +68,7 @@ impl Processes {
 pub(super) struct BroughtUp {
     pub target: TargetInfo,
     pub health_url: String,
-    pub links: BTreeMap<Link, ProxyLink>,
+    pub links: Carriers,
     pub redis_version: Option<String>,
 }
 
@@ -74,7 +76,7 @@ pub(super) struct BroughtUp {
 struct Reached {
     http_base: String,
     place: Option<Place>,
-    address: std::net::SocketAddr,
+    address: SocketAddr,
     password: Secret,
 }
 
@@ -95,7 +97,7 @@ impl Parts {
             redis: None,
             proxy: None,
             server: None,
-            edge: None,
+            edge: Vec::new(),
         }
     }
 
@@ -107,7 +109,7 @@ impl Parts {
         Processes {
             server: self.server.as_ref().map(|server| server.process),
             redis: self.redis.as_ref().map(RedisServer::process),
-            edge: self.edge.as_ref().map(|(process, _)| *process),
+            edge: self.edge.iter().map(|edge| edge.process).collect(),
         }
     }
 
@@ -125,11 +127,11 @@ impl Parts {
             Some(redis) => redis.version().await,
             None => None,
         };
-        self.attach_toxiproxy(settings, &found).await?;
-        let mut links = match &redis {
-            Some(redis) => self.carry_redis(plan, settings, (redis, &found)).await?,
-            None => BTreeMap::new(),
-        };
+        self.attach_toxiproxy(plan, settings, &found).await?;
+        let mut links = self.adopt_links(plan, redis.as_ref()).await?;
+        if let Some(redis) = &redis {
+            links.extend(self.carry_redis(plan, settings, (redis, &found)).await?);
+        }
         let reached = match (&found.target, &redis) {
             (Some(place), _) => attach_target(plan, place, http).await?,
             (None, Some(redis)) => {
@@ -139,11 +141,12 @@ impl Parts {
             (None, None) => return Err(EnvironmentError::ServerWithoutRedis),
         };
         if found.needs.edge {
-            let edge = self.carry_edge(settings, &reached, &logs).await?;
+            let edge = self.carry_edge(plan, settings, (&reached, &logs)).await?;
             links.insert(Link::Edge, edge);
         }
+        let edge = links.get(&Link::Edge).filter(|_| found.needs.edge);
         Ok(BroughtUp {
-            target: target(plan, &reached, links.get(&Link::Edge)),
+            target: target(plan, &reached, edge.map_or(&[], Vec::as_slice)),
             health_url: format!("{}/health/ws/", reached.http_base),
             links,
             redis_version,
@@ -172,6 +175,7 @@ impl Parts {
 
     async fn attach_toxiproxy(
         &mut self,
+        plan: &Plan,
         settings: &Settings,
         found: &Found,
     ) -> Result<(), EnvironmentError> {
@@ -181,9 +185,37 @@ impl Parts {
             let names = links
                 .map(|link| proxy_name(&settings.run_id, link))
                 .collect();
-            self.proxy = Some(ProxyHost::attach(place.clone(), &self.keeper, names).await?);
+            let wanted = (names, &plan.environment.links);
+            let (place, run_id) = (place.clone(), &settings.run_id);
+            let host = ProxyHost::attach(place, run_id, &self.keeper, wanted).await?;
+            self.proxy.insert(host).check_kinds(&plan.faults).await?;
         }
         Ok(())
+    }
+
+    /// The links that proxies of others carry already.
+    async fn adopt_links(
+        &mut self,
+        plan: &Plan,
+        redis: Option<&RedisEnd>,
+    ) -> Result<Carriers, EnvironmentError> {
+        let mut links = Carriers::new();
+        let Some(host) = &mut self.proxy else {
+            return Ok(links);
+        };
+        for (link, name) in &plan.environment.links {
+            let proxy = host
+                .adopt((*link, name), |listen| match (link, redis) {
+                    (Link::Edge, _) => Probe::http(listen, listen.to_string()),
+                    (_, Some(redis)) => redis.probe().at(listen),
+                    (_, None) => Probe::any_redis(listen),
+                })
+                .await?;
+            for single in single_links(*link) {
+                links.insert(*single, vec![proxy.clone()]);
+            }
+        }
+        Ok(links)
     }
 
     async fn carry_redis(
@@ -191,9 +223,9 @@ impl Parts {
         plan: &Plan,
         settings: &Settings,
         (redis, found): (&RedisEnd, &Found),
-    ) -> Result<BTreeMap<Link, ProxyLink>, EnvironmentError> {
+    ) -> Result<Carriers, EnvironmentError> {
         if found.needs.redis.is_empty() {
-            return Ok(BTreeMap::new());
+            return Ok(Carriers::new());
         }
         let host = match &mut self.proxy {
             Some(host) => host,
@@ -224,13 +256,13 @@ impl Parts {
         })
     }
 
-    /// The edge link: on the user's Toxiproxy where there is one, else in a process of its own.
+    /// The edge link: on the user's Toxiproxy where there is one, else in processes of its own.
     async fn carry_edge(
         &mut self,
+        plan: &Plan,
         settings: &Settings,
-        reached: &Reached,
-        logs: &Path,
-    ) -> Result<ProxyLink, EnvironmentError> {
+        (reached, logs): (&Reached, &Path),
+    ) -> Result<Vec<ProxyLink>, EnvironmentError> {
         let upstream = match &reached.place {
             Some(place) => place.host_and_port(),
             None => reached.address.to_string(),
@@ -240,25 +272,28 @@ impl Parts {
             probe: Probe::http(reached.address, upstream.clone()),
             upstream,
         };
-        let host = match &mut self.proxy {
-            Some(host) if host.is_attached() => host,
-            _ => {
-                let started = start_edge_process(&self.keeper, logs).await?;
-                &mut self.edge.insert(started).1
+        if let Some(host) = &mut self.proxy
+            && host.is_attached()
+        {
+            return Ok(vec![host.create(&settings.run_id, &behind).await?]);
+        }
+        let processes = estimate::edge_processes(plan, raise_file_limit()?);
+        let mut links = Vec::new();
+        for number in (0..u8::MAX).take(usize::from(processes)) {
+            let started = edge::start(&self.keeper, logs, number, plan.seed).await?;
+            self.edge.push(started);
+            if let Some(Edge { host, .. }) = self.edge.last_mut() {
+                links.push(host.create(&settings.run_id, &behind).await?);
             }
-        };
-        let mut links = host.carry(&settings.run_id, &[behind]).await?;
-        links.remove(&Link::Edge).ok_or(EnvironmentError::Spawn {
-            what: "the edge proxy",
-            reason: "it was not created".to_owned(),
-        })
+        }
+        Ok(links)
     }
 
     /// In reverse; returns what went wrong, one sentence each.
     pub(super) async fn stop(self) -> Vec<String> {
         let mut problems = Vec::new();
-        if let Some((_, host)) = self.edge {
-            problems.extend(host.stop().await);
+        for edge in self.edge {
+            problems.extend(edge.host.stop().await);
         }
         if let Some(server) = self.server {
             problems.extend(server.stop().await);
@@ -280,11 +315,12 @@ impl Parts {
 fn server_command(
     plan: &Plan,
     found: &Found,
-    (redis, links): (&RedisEnd, &BTreeMap<Link, ProxyLink>),
+    (redis, links): (&RedisEnd, &Carriers),
     logs: &Path,
 ) -> Result<(SpawnSpec, Secret), EnvironmentError> {
     let url = |link: Link| {
-        let proxied = links.get(&link).map(|proxy| proxy.listen.to_string());
+        let proxied = links.get(&link).and_then(|proxies| proxies.first());
+        let proxied = proxied.map(|proxy| proxy.listen.to_string());
         let address = proxied.unwrap_or_else(|| redis.upstream.clone());
         Secret::new(redis.url(&address, database(link)))
     };
@@ -334,54 +370,24 @@ fn is_tls(place: &Place) -> bool {
     matches!(place.url.scheme(), "wss" | "https")
 }
 
-/// Starts `harness proxy` on a free port and waits until it says where it listens.
-async fn start_edge_process(
-    keeper: &Keeper,
-    logs: &Path,
-) -> Result<(ProcessId, ProxyHost), EnvironmentError> {
-    let what = "the edge proxy";
-    let log = logs.join("edge.log");
-    let from = log_end(&log);
-    let spec = SpawnSpec {
-        what: "edge proxy".to_owned(),
-        program: PathBuf::from(OWN_PROGRAM),
-        args: vec![
-            "proxy".to_owned(),
-            "--listen".to_owned(),
-            "127.0.0.1:0".to_owned(),
-        ],
-        env: Vec::new(),
-        log: log.clone(),
-    };
-    let process = keeper.spawn(what, spec).await?;
-    let wait = Wait {
-        what,
-        patience: EDGE_READY_PATIENCE,
-        process,
-        log: log.clone(),
-    };
-    let address = wait
-        .until(async || {
-            announced(&log, from, EDGE_ANNOUNCEMENT)
-                .and_then(|text| text.rsplit('/').next()?.parse().ok())
-                .ok_or_else(|| "it has not said where it listens".to_owned())
-        })
-        .await?;
-    Ok((process, ProxyHost::child(address)?))
-}
-
-/// The target as clients see it: through the edge proxy where there is one.
-fn target(plan: &Plan, reached: &Reached, edge: Option<&ProxyLink>) -> TargetInfo {
+/// The target as clients see it: through the edge proxies where there are some.
+fn target(plan: &Plan, reached: &Reached, edge: &[ProxyLink]) -> TargetInfo {
     let direct = &reached.http_base;
-    let address = edge.map_or(reached.address, |edge| edge.listen);
-    let http_base = edge.map_or_else(|| direct.clone(), |edge| format!("http://{}", edge.listen));
-    let host_header = match (&reached.place, edge) {
+    let (addresses, http_base): (Arc<[SocketAddr]>, String) = match edge.first() {
+        Some(first) => (
+            edge.iter().map(|proxy| proxy.listen).collect(),
+            format!("http://{}", first.listen),
+        ),
+        None => ([reached.address].into(), direct.clone()),
+    };
+    let host_header = match (&reached.place, edge.first()) {
         (Some(place), None) => place.host_and_port(),
-        (_, Some(_)) | (None, None) => address.to_string(),
+        (_, Some(first)) => first.listen.to_string(),
+        (None, None) => reached.address.to_string(),
     };
     TargetInfo {
         http_base,
-        address,
+        addresses,
         host_header,
         tls: reached.place.as_ref().is_some_and(is_tls),
         users_prefix: plan.environment.users.prefix.clone(),

@@ -45,12 +45,16 @@ pub(super) async fn check(
     writable(&settings.out)?;
     let found = find(plan, settings).await?;
     link::check(plan, &found, settings)?;
-    let clients = plan.load.clients;
-    let lines = vec![
-        files(clients, found.needs.edge)?,
-        ports(clients)?,
-        memory(clients)?,
+    let limit = raise_file_limit()?;
+    let needs = estimate::needs(plan);
+    let mut lines = vec![
+        files(plan.load.clients, needs.files, limit)?,
+        ports(plan.load.clients, needs.ports)?,
+        memory(plan.load.clients, needs.memory_bytes)?,
     ];
+    if found.needs.edge {
+        lines.push(edge(plan, &found, limit)?);
+    }
     Ok((Preflight { lines }, found))
 }
 
@@ -123,11 +127,7 @@ fn writable(out: &Path) -> Result<(), EnvironmentError> {
         })
 }
 
-fn files(clients: u32, edge: bool) -> Result<String, EnvironmentError> {
-    // The edge proxy holds two sockets per client.
-    let edge_sockets = if edge { u64::from(clients) } else { 0 };
-    let needed = estimate::needs(clients).files + edge_sockets;
-    let limit = raise_file_limit()?;
+fn files(clients: u32, needed: u64, limit: u64) -> Result<String, EnvironmentError> {
     if needed > limit {
         return Err(EnvironmentError::TooFewFiles {
             clients,
@@ -136,6 +136,17 @@ fn files(clients: u32, edge: bool) -> Result<String, EnvironmentError> {
         });
     }
     Ok(format!("files: {needed} needed, {limit} allowed"))
+}
+
+/// The processes of the edge link share its connections; a Toxiproxy elsewhere has limits of its own.
+fn edge(plan: &Plan, found: &Found, limit: u64) -> Result<String, EnvironmentError> {
+    if found.toxiproxy.is_some() {
+        return Ok("edge: on the Toxiproxy".to_owned());
+    }
+    let processes = estimate::edge_processes(plan, limit);
+    let each = estimate::edge_files(plan, processes);
+    let line = files(plan.load.clients, each, limit)?;
+    Ok(format!("edge: {processes} processes, each {line}"))
 }
 
 /// Raises the soft limit to the hard one, for this process and its children; returns it.
@@ -151,10 +162,9 @@ pub(crate) fn raise_file_limit() -> Result<u64, EnvironmentError> {
     Ok(hard)
 }
 
-fn ports(clients: u32) -> Result<String, EnvironmentError> {
+fn ports(clients: u32, needed: u64) -> Result<String, EnvironmentError> {
     let (low, high) = ephemeral_range()?;
     let available = u64::from(high.saturating_sub(low)) + 1;
-    let needed = estimate::needs(clients).ports;
     if needed > available {
         return Err(EnvironmentError::TooFewPorts {
             clients,
@@ -165,12 +175,12 @@ fn ports(clients: u32) -> Result<String, EnvironmentError> {
     Ok(format!("ports: {needed} needed, {available} there"))
 }
 
-fn memory(clients: u32) -> Result<String, EnvironmentError> {
+fn memory(clients: u32, needed_bytes: u64) -> Result<String, EnvironmentError> {
     let path = PathBuf::from("/proc/meminfo");
     let text = fs::read_to_string(&path)
         .map_err(|source| EnvironmentError::SystemFile { path, source })?;
     let available_mib = available_kib(&text).unwrap_or(u64::MAX) / KIB_PER_MIB;
-    let needed_mib = estimate::needs(clients).memory_bytes >> 20;
+    let needed_mib = needed_bytes >> 20;
     if needed_mib > available_mib {
         return Err(EnvironmentError::TooLittleMemory {
             clients,
@@ -194,9 +204,17 @@ fn available_kib(meminfo: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
+    fn plan(clients: u32, edge: &str) -> Plan {
+        let text = format!(
+            "# ?\ntitle = \"t\"\n[environment]\nproxies = [\"edge\"]\n{edge}\n[load]\nclients = {clients}\n\
+             stages = [{{ ramp = \"10s\", to = {clients} }}, {{ hold = \"10s\" }}]\n"
+        );
+        crate::plan::compile("t.toml", &text, &crate::scenario::Overrides::default()).unwrap()
+    }
+
     #[test]
     fn too_many_clients_for_the_file_limit_are_refused_with_figures() {
-        let problem = files(3_000_000, false).unwrap_err();
+        let problem = files(3_000_000, 3_001_256, 20_000).unwrap_err();
         assert!(matches!(
             problem,
             EnvironmentError::TooFewFiles {
@@ -207,8 +225,15 @@ mod tests {
     }
 
     #[test]
-    fn an_edge_proxy_needs_two_files_for_each_client() {
-        assert!(files(100, true).unwrap().starts_with("files: 556 needed"));
+    fn the_edge_link_takes_as_many_processes_as_the_file_limit_asks_for() {
+        let processes = |clients, limit| estimate::edge_processes(&plan(clients, ""), limit);
+        assert_eq!(processes(100, 20_000), 1);
+        assert_eq!(processes(9_000, 20_000), 2);
+        assert_eq!(processes(100, 356), 4);
+        let wanted = plan(100, "edge_processes = 3");
+        assert_eq!(estimate::edge_processes(&wanted, 20_000), 3);
+        assert_eq!(estimate::edge_files(&plan(100, ""), 1), 656);
+        assert_eq!(estimate::edge_files(&plan(100, ""), 4), 356);
     }
 
     #[test]

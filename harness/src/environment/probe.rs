@@ -33,6 +33,8 @@ enum Question {
         user: Option<String>,
         password: Option<Secret>,
     },
+    /// PING to a Redis whose password is not known: that it asks for one is an answer too.
+    AnyRedis,
     /// `GET /healthz`.
     Http { host: String },
 }
@@ -88,6 +90,14 @@ impl Probe {
         }
     }
 
+    /// PING to a Redis, where every answer of its protocol is a good one.
+    pub(crate) const fn any_redis(address: SocketAddr) -> Self {
+        Self {
+            address,
+            question: Question::AnyRedis,
+        }
+    }
+
     /// `GET /healthz`, without TLS.
     pub(crate) const fn http(address: SocketAddr, host: String) -> Self {
         Self {
@@ -111,6 +121,29 @@ impl Probe {
             Ok(Err(error)) => from_error(&error),
             Err(_) => Answer::Silent,
         }
+    }
+
+    /// Connects, says nothing and waits at most `patience` for the other end to close; answers how it
+    /// did, and how long that took.
+    pub(crate) async fn stay_silent(&self, patience: Duration) -> (Answer, Duration) {
+        let begun_ns = monotonic_ns();
+        let silent = async {
+            let mut stream = TcpStream::connect(self.address).await?;
+            let mut text = Vec::new();
+            let read = stream.read_buf(&mut text).await?;
+            Ok(match read {
+                0 => Answer::Closed,
+                _ => Answer::Other {
+                    text: String::from_utf8_lossy(&text).into_owned(),
+                },
+            })
+        };
+        let answer = match tokio::time::timeout(patience, silent).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => from_error(&error),
+            Err(_) => Answer::Silent,
+        };
+        (answer, Duration::from_nanos(monotonic_ns() - begun_ns))
     }
 
     async fn exchange(&self) -> std::io::Result<Answer> {
@@ -146,6 +179,7 @@ impl Question {
                 ),
                 (_, None) => (command(&["PING"]), 1),
             },
+            Self::AnyRedis => (command(&["PING"]), 1),
             Self::Http { host } => (
                 format!("GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"),
                 1,
@@ -160,6 +194,7 @@ impl Question {
                 let accepted = password.is_none() || lines.next() == Some("+OK");
                 accepted && lines.next() == Some("+PONG")
             }
+            Self::AnyRedis => text.starts_with(['+', '-']),
             Self::Http { .. } => text.starts_with("HTTP/1."),
         };
         if good {

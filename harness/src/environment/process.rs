@@ -37,6 +37,16 @@ pub(crate) struct ProcessUse {
     pub rss_bytes: u64,
 }
 
+impl ProcessUse {
+    /// Both together.
+    pub(super) fn plus(self, other: Self) -> Self {
+        Self {
+            cpu_seconds: self.cpu_seconds + other.cpu_seconds,
+            rss_bytes: self.rss_bytes + other.rss_bytes,
+        }
+    }
+}
+
 /// What `/proc/pid/stat` says.
 struct Stat {
     state: char,

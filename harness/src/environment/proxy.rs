@@ -7,13 +7,15 @@
 //! that neither delays the other by more than the machine's cores do. The edge link, which carries
 //! every client's socket, is a child process: its files and processor time are not the harness's.
 //! On a Toxiproxy the user named, only proxies called after this run are created, and only those
-//! are ever touched.
+//! are ever touched, beside the existing ones that the user named too: on those this run's toxics
+//! come and go, they are enabled again after a fault, and nothing of them is deleted.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use fault_proxy::ProxyView;
 use fault_proxy::client::{Client, ClientError};
 use fault_proxy::server::{ServerConfig, serve};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -21,14 +23,18 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::error::EnvironmentError;
 use super::host::Place;
 use super::keeper::Keeper;
+use super::lease::{LeasedProxies, own_prefix};
 use super::port::free_port;
 use super::probe::Probe;
-use super::sweep::remove_proxy;
-use crate::plan::Link;
+use super::sweep::{remove_proxy, restore_proxy};
+use crate::plan::{Link, PlannedFault};
 
 /// A port found free may be taken before the proxy binds it: then another one.
 const PORT_TRIES: u32 = 5;
 const STOP_PATIENCE: Duration = Duration::from_secs(6);
+
+/// The proxies that carry each link: one, or several processes that share it.
+pub(crate) type Carriers = BTreeMap<Link, Vec<ProxyLink>>;
 
 /// One link through one proxy.
 #[derive(Clone, Debug)]
@@ -60,11 +66,17 @@ pub(super) struct ProxyHost {
     client: Client,
     api: String,
     carrier: String,
-    /// Where its proxies listen: loopback, or every address of a Toxiproxy elsewhere.
+    /// Where its proxies listen, unless it is elsewhere.
+    loopback: Ipv4Addr,
+    /// A Toxiproxy elsewhere listens on every address it has.
     elsewhere: Option<Place>,
     embedded: Option<Embedded>,
     attached: bool,
     created: Vec<String>,
+    /// Proxies of others that this run uses.
+    adopted: Vec<String>,
+    /// What this run's toxics are called after.
+    prefix: String,
 }
 
 /// The proxy inside this process.
@@ -104,35 +116,44 @@ impl ProxyHost {
             .spawn(move || run_embedded(listener, seed, shutdown))
             .map_err(failed)?;
         Ok(Self {
-            client: Client::new(&api)?,
-            api,
-            carrier: "embedded fault proxy".to_owned(),
-            elsewhere: None,
             embedded: Some(Embedded { thread, stop }),
-            attached: false,
-            created: Vec::new(),
+            ..Self::bare(&api, "embedded fault proxy".to_owned())?
         })
     }
 
-    /// Uses one that runs as a child of this run.
-    pub(super) fn child(address: SocketAddr) -> Result<Self, EnvironmentError> {
-        let api = format!("http://{address}");
+    /// Uses one that runs as a child of this run; its proxies listen on `listen`.
+    pub(super) fn child(address: SocketAddr, listen: Ipv4Addr) -> Result<Self, EnvironmentError> {
         Ok(Self {
-            client: Client::new(&api)?,
-            api,
-            carrier: "fault proxy process".to_owned(),
+            loopback: listen,
+            ..Self::bare(
+                &format!("http://{address}"),
+                "fault proxy process".to_owned(),
+            )?
+        })
+    }
+
+    fn bare(api: &str, carrier: String) -> Result<Self, EnvironmentError> {
+        Ok(Self {
+            client: Client::new(api)?,
+            api: api.to_owned(),
+            carrier,
+            loopback: Ipv4Addr::LOCALHOST,
             elsewhere: None,
             embedded: None,
             attached: false,
             created: Vec::new(),
+            adopted: Vec::new(),
+            prefix: String::new(),
         })
     }
 
-    /// Attaches to a Toxiproxy; `names` are those this run is going to use.
+    /// Attaches to a Toxiproxy; `names` are the proxies this run is going to create there, `existing`
+    /// those of others that it is going to use.
     pub(super) async fn attach(
         place: Place,
+        run_id: &str,
         keeper: &Keeper,
-        names: Vec<String>,
+        (names, existing): (Vec<String>, &BTreeMap<Link, String>),
     ) -> Result<Self, EnvironmentError> {
         let api = place.url.origin().ascii_serialization();
         let client = Client::new(&api)?;
@@ -145,15 +166,91 @@ impl ProxyHost {
             }
             other => EnvironmentError::Proxy(other),
         })?;
-        keeper.proxies(&api, names).await?;
-        Ok(Self {
-            client,
-            carrier: format!("Toxiproxy {version} at {api}"),
-            api,
+        let host = Self {
             elsewhere: (!place.is_loopback()).then_some(place),
-            embedded: None,
             attached: true,
-            created: Vec::new(),
+            prefix: own_prefix(run_id),
+            ..Self::bare(&api, format!("Toxiproxy {version} at {api}"))?
+        };
+        // Checked before the lease says that they were enabled.
+        for (link, name) in existing {
+            host.existing(*link, name).await?;
+        }
+        let leased = LeasedProxies {
+            url: api,
+            names,
+            existing: existing.values().cloned().collect(),
+        };
+        keeper.proxies(leased).await?;
+        Ok(host)
+    }
+
+    async fn existing(&self, link: Link, name: &str) -> Result<ProxyView, EnvironmentError> {
+        let all = self.client.proxies().await?;
+        let carrier = self.carrier.clone();
+        let (link, name) = (link.name(), name.to_owned());
+        match all.get(&name) {
+            Some(found) if found.enabled => Ok(found.clone()),
+            Some(_) => Err(EnvironmentError::ProxyDisabled {
+                link,
+                carrier,
+                name,
+            }),
+            None => {
+                let known: Vec<&str> = all.keys().map(String::as_str).collect();
+                let known = if known.is_empty() {
+                    "none".to_owned()
+                } else {
+                    known.join(", ")
+                };
+                Err(EnvironmentError::NoSuchProxy {
+                    link,
+                    carrier,
+                    name,
+                    known,
+                })
+            }
+        }
+    }
+
+    /// Uses a proxy that exists there; `probe` asks whatever lies behind it.
+    pub(super) async fn adopt(
+        &mut self,
+        (link, name): (Link, &str),
+        probe: impl FnOnce(SocketAddr) -> Probe,
+    ) -> Result<ProxyLink, EnvironmentError> {
+        let view = self.existing(link, name).await?;
+        self.adopted.push(name.to_owned());
+        let listen = self.reached_at(&view.listen)?;
+        Ok(ProxyLink {
+            api: self.api.clone(),
+            name: name.to_owned(),
+            listen,
+            upstream: view.upstream,
+            probe: probe(listen),
+            carrier: self.carrier.clone(),
+        })
+    }
+
+    /// # Errors
+    ///
+    /// The first fault that only this crate's own fault proxy can cause, where this is another.
+    pub(super) async fn check_kinds(
+        &self,
+        faults: &[PlannedFault],
+    ) -> Result<(), EnvironmentError> {
+        let mut own = faults.iter().filter(|fault| fault.kind.needs_own_proxy());
+        let Some(fault) = own.next() else {
+            return Ok(());
+        };
+        if self.client.extensions().await?.is_some() {
+            return Ok(());
+        }
+        Err(EnvironmentError::NeedsOwnProxy {
+            fault: fault.name.clone(),
+            line: fault.line,
+            kind: fault.kind.name(),
+            carrier: self.carrier.clone(),
         })
     }
 
@@ -167,15 +264,15 @@ impl ProxyHost {
         &mut self,
         run_id: &str,
         behind: &[Behind],
-    ) -> Result<BTreeMap<Link, ProxyLink>, EnvironmentError> {
-        let mut links = BTreeMap::new();
+    ) -> Result<Carriers, EnvironmentError> {
+        let mut links = Carriers::new();
         for one in behind {
-            links.insert(one.link, self.create(run_id, one).await?);
+            links.insert(one.link, vec![self.create(run_id, one).await?]);
         }
         Ok(links)
     }
 
-    async fn create(
+    pub(super) async fn create(
         &mut self,
         run_id: &str,
         behind: &Behind,
@@ -185,7 +282,7 @@ impl ProxyHost {
         let mut tried = 1;
         let view = loop {
             let listen = match &self.elsewhere {
-                None => format!("127.0.0.1:{}", free_port()?),
+                None => format!("{}:{}", self.loopback, free_port()?),
                 Some(_) => "0.0.0.0:0".to_owned(),
             };
             match self.client.create(&name, &listen, &behind.upstream).await {
@@ -229,6 +326,11 @@ impl ProxyHost {
         let mut problems = Vec::new();
         for name in &self.created {
             if let Err(error) = remove_proxy(&self.client, name).await {
+                problems.push(format!("proxy {name}: {error}"));
+            }
+        }
+        for name in &self.adopted {
+            if let Err(error) = restore_proxy(&self.client, name, &self.prefix).await {
                 problems.push(format!("proxy {name}: {error}"));
             }
         }

@@ -42,7 +42,8 @@ pub(super) async fn sweep(lease: &Lease, leases: &Path) -> Swept {
         end_processes(lease, &mut swept).await;
     }
     if let Some(proxies) = &lease.toxiproxy {
-        let cleaning = clean_toxiproxy(proxies, &mut swept);
+        let prefix = lease::own_prefix(&lease.run_id);
+        let cleaning = clean_toxiproxy(proxies, &prefix, &mut swept);
         if tokio::time::timeout(PROXIES_PATIENCE, cleaning)
             .await
             .is_err()
@@ -107,7 +108,7 @@ async fn all_ended_within(processes: &[(&str, ProcessId)], patience: Duration) {
     }
 }
 
-async fn clean_toxiproxy(proxies: &LeasedProxies, swept: &mut Swept) {
+async fn clean_toxiproxy(proxies: &LeasedProxies, prefix: &str, swept: &mut Swept) {
     let client = match Client::new(&proxies.url) {
         Ok(client) => client,
         Err(error) => {
@@ -128,6 +129,47 @@ async fn clean_toxiproxy(proxies: &LeasedProxies, swept: &mut Swept) {
                 .push(format!("proxy {name} is left at {}: {error}", proxies.url)),
         }
     }
+    for name in &proxies.existing {
+        match restore_proxy(&client, name, prefix).await {
+            Ok(true) => swept
+                .done
+                .push(format!("put proxy {name} of {} back", proxies.url)),
+            Ok(false) => {}
+            Err(ClientError::Unreachable { source, .. }) if source.is_connect() => return,
+            Err(error) => swept.problems.push(format!(
+                "proxy {name} of {} is not as it was: {error}",
+                proxies.url
+            )),
+        }
+    }
+}
+
+/// Takes this run's toxics off somebody else's proxy and enables it; `false` where nothing was to
+/// be done. Nothing else of it is touched.
+pub(super) async fn restore_proxy(
+    client: &Client,
+    name: &str,
+    prefix: &str,
+) -> Result<bool, ClientError> {
+    let found = match client.proxy(name).await {
+        Ok(found) => found,
+        Err(error) if error.status() == Some(NOT_FOUND) => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    let ours = found
+        .toxics
+        .iter()
+        .filter(|toxic| toxic.name.starts_with(prefix));
+    let mut changed = false;
+    for toxic in ours {
+        client.remove_toxic(name, &toxic.name).await?;
+        changed = true;
+    }
+    if !found.enabled {
+        client.set_enabled(name, true).await?;
+        changed = true;
+    }
+    Ok(changed)
 }
 
 /// Empties, disables and deletes one proxy of ours; `false` when there was none.

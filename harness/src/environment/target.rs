@@ -3,6 +3,7 @@
 //! **In:** a started or attached server. **Out:** [`TargetInfo`].
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use super::secret::Secret;
 
@@ -12,8 +13,9 @@ pub(crate) struct TargetInfo {
     /// `http://127.0.0.1:41234`, without a slash at the end: where clients send requests, through
     /// the edge proxy where there is one.
     pub http_base: String,
-    /// The address behind `http_base`, resolved once.
-    pub address: SocketAddr,
+    /// Where sockets are opened, resolved once: the address behind `http_base`, and those of the
+    /// other processes that carry the edge link, if several do. Never empty.
+    pub addresses: Arc<[SocketAddr]>,
     /// Host header and TLS server name: `127.0.0.1:41234`.
     pub host_header: String,
     /// Connections speak TLS.

@@ -38,7 +38,7 @@ pub(crate) struct Stage {
     pub bench: Bench,
     pub redis: RedisServer,
     host: ProxyHost,
-    pub links: BTreeMap<Link, ProxyLink>,
+    pub links: Carriers,
 }
 
 impl Bench {
@@ -309,7 +309,7 @@ async fn recover_ends_what_a_killed_run_and_janitor_left_and_nothing_else() {
 
 /// A Toxiproxy that others use too, with a proxy of somebody else's.
 async fn shared_toxiproxy(stage: &Stage) -> (Place, fault_proxy::client::Client) {
-    let api = stage.links[&Link::RedisTasks].api.clone();
+    let api = stage.links[&Link::RedisTasks][0].api.clone();
     let client = fault_proxy::client::Client::new(&api).unwrap();
     let upstream = &stage.redis.end.upstream;
     client
@@ -328,12 +328,23 @@ async fn a_killed_run_takes_its_own_proxies_from_a_shared_toxiproxy_and_no_other
     let (place, client) = shared_toxiproxy(&stage).await;
     let guest = Bench::new("guest").await;
     let name = proxy_name(&guest.run_id, Link::RedisTasks);
-    let mut host = ProxyHost::attach(place, &guest.keeper, vec![name.clone()])
-        .await
-        .unwrap();
+    let mut host = ProxyHost::attach(
+        place,
+        &guest.run_id,
+        &guest.keeper,
+        (vec![name.clone()], &BTreeMap::new()),
+    )
+    .await
+    .unwrap();
     let tasks = [behind(Link::RedisTasks, &stage.redis.end)];
     let links = host.carry(&guest.run_id, &tasks).await.unwrap();
-    assert!(links[&Link::RedisTasks].probe.ask(PATIENCE).await.is_good());
+    assert!(
+        links[&Link::RedisTasks][0]
+            .probe
+            .ask(PATIENCE)
+            .await
+            .is_good()
+    );
     let before = client.proxies().await.unwrap();
     assert!(before.contains_key(&name));
 
@@ -417,7 +428,7 @@ async fn a_managed_environment_serves_through_its_proxies_and_leaves_nothing() {
     assert!(!environment.server_metrics().await.unwrap().is_empty());
     let sample = environment.sample().await;
     assert!(sample.server.unwrap().rss_bytes > 0 && sample.redis.unwrap().rss_bytes > 0);
-    let probe = Probe::http(environment.target().address, "t".to_owned());
+    let probe = Probe::http(environment.target().addresses[0], "t".to_owned());
     assert!(probe.ask(PATIENCE).await.is_good());
     assert_eq!(environment.stop().await, Vec::<String>::new());
     assert_eq!(probe.ask(PATIENCE).await, Answer::Refused);

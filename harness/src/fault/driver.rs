@@ -13,8 +13,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::down::Down;
-use super::life::{Life, live};
+use super::life::{Lasts, Life, live};
 use super::process::{Blow, Process};
+use super::reset_now::ResetNow;
 use super::toxic::Toxic;
 use super::{FaultError, Links};
 use crate::clock::RunClock;
@@ -135,6 +136,11 @@ async fn one(index: usize, planned: PlannedFault, common: Common) -> FaultStamps
         index,
         at_us: planned.at_us,
         for_us: planned.for_us,
+        lasts: match planned.kind.is_moment() {
+            true => Lasts::Moment,
+            false if planned.condition => Lasts::Whole,
+            false => Lasts::Window,
+        },
         readyz_url: access.readyz_url.clone(),
         clock: common.clock,
         board: Arc::clone(&common.board),
@@ -143,35 +149,26 @@ async fn one(index: usize, planned: PlannedFault, common: Common) -> FaultStamps
     };
     let silence = SILENCE.min(Duration::from_micros(planned.for_us / SILENCES_PER_FAULT));
     let lived = match planned.kind {
+        FaultKind::RedisKill => process(access, Blow::Kill, life).await,
+        FaultKind::RedisPause => process(access, Blow::Pause { silence }, life).await,
+        FaultKind::RedisRestart => process(access, Blow::Restart, life).await,
         FaultKind::Down { link } => match links(access, link) {
             Ok(links) => Ok(live(&Down { links }, life).await),
             Err(error) => Err(error),
         },
-        FaultKind::Latency {
-            link,
-            latency_us,
-            jitter_us,
-        } => match links(access, link) {
-            Ok(links) => {
-                let toxic = Toxic::latency(links, &name, latency_us, jitter_us);
-                Ok(live(&toxic, life).await)
+        FaultKind::ResetNow { link } => match links(access, link) {
+            Ok(links) => Ok(live(&ResetNow::new(links), life).await),
+            Err(error) => Err(error),
+        },
+        kind => {
+            let links = kind.link().map(|link| links(access, link)).transpose();
+            let toxic = |links| Toxic::of(links, &name, &planned, silence);
+            match links.map(|links| links.and_then(toxic)) {
+                Ok(Some(toxic)) => Ok(live(&toxic, life).await),
+                Ok(None) => Err(FaultError::NoSuchKind { kind: kind.name() }),
+                Err(error) => Err(error),
             }
-            Err(error) => Err(error),
-        },
-        FaultKind::Timeout { link, timeout_us } => match links(access, link) {
-            Ok(links) => {
-                let toxic = Toxic::timeout(links, &name, timeout_us, silence);
-                Ok(live(&toxic, life).await)
-            }
-            Err(error) => Err(error),
-        },
-        FaultKind::ResetPeer { link, timeout_us } => match links(access, link) {
-            Ok(links) => Ok(live(&Toxic::reset_peer(links, &name, timeout_us), life).await),
-            Err(error) => Err(error),
-        },
-        FaultKind::RedisKill => process(access, Blow::Kill, life).await,
-        FaultKind::RedisPause => process(access, Blow::Pause { silence }, life).await,
-        FaultKind::RedisRestart => process(access, Blow::Restart, life).await,
+        }
     };
     lived.unwrap_or_else(|error| unusable(&error.to_string()))
 }
@@ -182,12 +179,13 @@ async fn process(access: &FaultAccess, blow: Blow, life: Life) -> Result<FaultSt
 }
 
 fn links(access: &FaultAccess, link: Link) -> Result<Links, FaultError> {
-    let found = single_links(link).iter().map(|single| {
+    let mut found = Vec::new();
+    for single in single_links(link) {
         let link = link_name(*single);
-        let found = access.links.get(single).cloned();
-        found.ok_or(FaultError::NoProxy { link })
-    });
-    Links::new(found.collect::<Result<_, _>>()?)
+        let proxies = access.links.get(single);
+        found.extend_from_slice(proxies.ok_or(FaultError::NoProxy { link })?);
+    }
+    Links::new(found)
 }
 
 fn unusable(reason: &str) -> FaultStamps {

@@ -33,11 +33,26 @@ const WELL_PATIENCE_US: u64 = 20_000_000;
 const GREEN_PATIENCE_US: u64 = 30_000_000;
 const HEAL_PAUSE: Duration = Duration::from_millis(100);
 
+/// A fault that is over as soon as it is done is confirmed within this long.
+const MOMENT_PATIENCE_US: u64 = 2_000_000;
+
+/// What a fault is to the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lasts {
+    /// An event with a beginning and an end.
+    Window,
+    /// Over as soon as it is done.
+    Moment,
+    /// A condition of the whole load: no message is counted as touched by it.
+    Whole,
+}
+
 /// The times and the surroundings of one fault.
 pub(super) struct Life {
     pub index: usize,
     pub at_us: u64,
     pub for_us: u64,
+    pub lasts: Lasts,
     pub readyz_url: String,
     pub clock: RunClock,
     pub board: Arc<FaultBoard>,
@@ -103,7 +118,10 @@ impl Life {
         }
         self.inject(fault, stamps).await;
         let end_us = self.at_us.saturating_add(self.for_us);
-        if stamps.injected_us.is_some() {
+        if stamps.injected_us.is_some() && self.lasts == Lasts::Moment {
+            let patience_us = self.clock.now_us().saturating_add(MOMENT_PATIENCE_US);
+            self.confirm(fault, stamps, patience_us).await;
+        } else if stamps.injected_us.is_some() {
             self.confirm(fault, stamps, end_us).await;
             // Cancelled or over: either way it is healed now.
             self.sleep_precisely_until(end_us).await;
@@ -115,7 +133,9 @@ impl Life {
 
     async fn inject(&self, fault: &impl Fault, stamps: &mut FaultStamps) {
         let begin_us = self.stamp(&mut stamps.injecting_us, FaultMoment::Injecting);
-        self.board.begin(self.index, begin_us);
+        if self.lasts != Lasts::Whole {
+            self.board.begin(self.index, begin_us);
+        }
         match fault.inject().await {
             Ok(()) => {
                 self.stamp(&mut stamps.injected_us, FaultMoment::Injected);

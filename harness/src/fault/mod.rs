@@ -17,6 +17,7 @@ mod driver;
 mod life;
 mod process;
 mod readiness;
+mod reset_now;
 #[cfg(test)]
 mod tests;
 mod toxic;
@@ -26,7 +27,7 @@ use std::time::Duration;
 use fault_proxy::client::{Client, ClientError};
 use tokio::task::JoinSet;
 
-use crate::environment::{Answer, EnvironmentError, ProxyLink};
+use crate::environment::{Answer, EnvironmentError, Probe, ProxyLink};
 
 pub(crate) use driver::{FaultEvent, FaultMoment, drive};
 
@@ -39,6 +40,8 @@ pub(crate) enum FaultError {
     Environment(#[from] EnvironmentError),
     #[error("this environment has no proxy on the link {link}")]
     NoProxy { link: &'static str },
+    #[error("nothing here can cause `{kind}`")]
+    NoSuchKind { kind: &'static str },
     #[error("this environment has no Redis of its own")]
     NoRedis,
     #[error("the task of one link failed: {0}")]
@@ -59,12 +62,33 @@ pub(super) trait Fault {
     async fn is_well(&self) -> Result<(), String>;
 }
 
+/// What becomes of an act whose task was lost.
+pub(super) trait FromLost {
+    fn from_lost(error: tokio::task::JoinError) -> Self;
+}
+
+impl FromLost for FaultError {
+    fn from_lost(error: tokio::task::JoinError) -> Self {
+        Self::Task(error)
+    }
+}
+
+impl FromLost for String {
+    fn from_lost(error: tokio::task::JoinError) -> Self {
+        error.to_string()
+    }
+}
+
 /// The links one fault acts on, and the clients of their proxies.
 #[derive(Clone, Debug)]
 pub(super) struct Links(Vec<(ProxyLink, Client)>);
 
 impl Links {
-    pub(super) fn new(links: Vec<ProxyLink>) -> Result<Self, FaultError> {
+    /// Several links may run through one proxy: it is named once.
+    pub(super) fn new(mut links: Vec<ProxyLink>) -> Result<Self, FaultError> {
+        let place = |link: &ProxyLink| (link.api.clone(), link.name.clone());
+        links.sort_by_key(place);
+        links.dedup_by_key(|link| place(link));
         let with_client = |link: ProxyLink| Ok((link.clone(), Client::new(&link.api)?));
         links
             .into_iter()
@@ -81,7 +105,7 @@ impl Links {
     ) -> Result<(), Problem>
     where
         Done: Future<Output = Result<(), Problem>> + Send + 'static,
-        Problem: Send + From<tokio::task::JoinError> + 'static,
+        Problem: Send + FromLost + 'static,
     {
         let mut acts = JoinSet::new();
         for (link, client) in &self.0 {
@@ -89,10 +113,15 @@ impl Links {
         }
         let mut first = Ok(());
         while let Some(done) = acts.join_next().await {
-            let done = done.map_err(Problem::from).and_then(|done| done);
+            let done = done.map_err(Problem::from_lost).and_then(|done| done);
             first = first.and(done);
         }
         first
+    }
+
+    /// One through each proxy.
+    pub(super) fn probes(&self) -> impl Iterator<Item = &Probe> {
+        self.0.iter().map(|(link, _)| &link.probe)
     }
 
     /// The proxies are there; opens the connections that the next calls use.

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::{FaultEvent, FaultMoment, drive};
 use crate::clock::RunClock;
 use crate::environment::tests::Stage;
-use crate::plan::{FaultKind, Link, PlannedFault};
+use crate::plan::{FaultKind, Link, PlannedFault, Streams};
 use crate::record::fault::{FaultBoard, FaultStamps};
 
 const US_PER_MS: u64 = 1_000;
@@ -27,6 +27,12 @@ fn planned(kind: FaultKind, at_ms: u64, for_ms: u64) -> PlannedFault {
         at_us: at_ms * US_PER_MS,
         for_us: for_ms * US_PER_MS,
         kind,
+        streams: match kind {
+            FaultKind::Timeout { .. } => Streams::Both,
+            _ => Streams::Downstream,
+        },
+        toxicity_ratio: 1.0,
+        condition: false,
         line: 1,
     }
 }
@@ -189,7 +195,7 @@ async fn a_cancelled_run_heals_at_once_and_injects_nothing_more() {
             .starts_with("not injected")
     );
     for link in stage.links.values() {
-        assert!(link.probe.ask(PATIENCE).await.is_good());
+        assert!(link[0].probe.ask(PATIENCE).await.is_good());
     }
     stage.stop().await;
 }
@@ -198,10 +204,10 @@ async fn a_cancelled_run_heals_at_once_and_injects_nothing_more() {
 async fn a_fault_that_does_not_take_has_a_problem_and_is_healed() {
     let stage = Stage::new("problem", false).await;
     // Answers take no second here, and the toxic that would delay them is refused as a duplicate.
-    let api = fault_proxy::client::Client::new(&stage.links[&Link::RedisTasks].api).unwrap();
+    let api = fault_proxy::client::Client::new(&stage.links[&Link::RedisTasks][0].api).unwrap();
     let name = format!("harness-{}-f", stage.bench.run_id);
     let toxic = fault_proxy::ToxicSpec::latency(&name, fault_proxy::Stream::Downstream, 0, 0);
-    let proxy = &stage.links[&Link::RedisTasks].name;
+    let proxy = &stage.links[&Link::RedisTasks][0].name;
     api.add_toxic(proxy, &toxic).await.unwrap();
     let kind = FaultKind::Latency {
         link: Link::RedisTasks,
@@ -230,7 +236,7 @@ async fn a_fault_that_does_not_take_has_a_problem_and_is_healed() {
 
 /// A target that is ready when a PING through one link is answered.
 async fn ready_target(stage: &Stage, tasks: &mut JoinSet<()>) -> String {
-    let probe = stage.links[&Link::RedisTasks].probe.clone();
+    let probe = stage.links[&Link::RedisTasks][0].probe.clone();
     let readyz = move || {
         let probe = probe.clone();
         async move {

@@ -1,18 +1,21 @@
-//! This module spoils a link: later data, no data, reset connections.
+//! This module spoils a link with toxics: slower, cut off, cut up, silent.
 //!
-//! **In:** the link's proxies and what to do to them. **Out:** toxics called after the run and the
+//! **In:** the link's proxies and the planned fault. **Out:** toxics called after the run and the
 //! fault, later removed by those names.
 //!
-//! **Units:** the plan's times are microseconds, Toxiproxy's are milliseconds: rounded up.
+//! **Units:** the plan's times are microseconds, Toxiproxy's are milliseconds (`slicer`'s delay:
+//! microseconds): rounded up.
 //!
-//! **Source:** Toxiproxy's `latency`, `timeout` and `reset_peer`.
+//! **Source:** Toxiproxy's toxics, and those that the embedded fault proxy has beside them.
 
 use std::time::Duration;
 
+use fault_proxy::client::{Client, ClientError};
 use fault_proxy::{Stream, ToxicSpec};
 
 use super::{Fault, FaultError, Links};
-use crate::environment::Answer;
+use crate::environment::{Answer, ProxyLink};
+use crate::plan::{FaultKind, PlannedFault, Streams};
 
 const US_PER_MS: u64 = 1_000;
 const NOT_FOUND: u16 = 404;
@@ -20,8 +23,11 @@ const NOT_FOUND: u16 = 404;
 const PATIENCE: Duration = Duration::from_secs(1);
 /// The proxy may round a delay down to its timer's millisecond.
 const ROUNDING: Duration = Duration::from_millis(1);
+/// A probe waits in silence up to this long to be cut off; what takes longer, the server itself may
+/// cut off, and the proxy's counters tell.
+const SILENCE_MAX: Duration = Duration::from_secs(5);
 
-/// What the toxic does, by which a probe knows it.
+/// How a probe knows the toxic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mark {
     /// Answers take at least this long (latency − jitter).
@@ -30,60 +36,192 @@ pub(super) enum Mark {
     Silent { patience: Duration },
     /// The connection is reset.
     Reset { patience: Duration },
+    /// A connection that says nothing is closed after this long, and not before.
+    Cut { after: Duration },
+    /// No probe can tell it, because it spares some connections or shows only in what clients do: it
+    /// is read back, and the proxy counts a connection that it affected.
+    Counted,
 }
 
 /// Toxics on a link.
 pub(super) struct Toxic {
-    pub links: Links,
-    pub toxics: Vec<ToxicSpec>,
-    pub mark: Mark,
+    links: Links,
+    toxics: Vec<ToxicSpec>,
+    mark: Mark,
 }
 
 impl Toxic {
-    /// Every answer later by `latency_us`, give or take `jitter_us`.
-    pub(super) fn latency(links: Links, name: &str, latency_us: u64, jitter_us: u64) -> Self {
-        let latency_ms = latency_us.div_ceil(US_PER_MS);
-        let jitter_ms = jitter_us.div_ceil(US_PER_MS);
-        let most = Duration::from_millis(latency_ms.saturating_add(jitter_ms));
-        Self {
-            links,
-            toxics: vec![ToxicSpec::latency(
-                name,
-                Stream::Downstream,
-                latency_ms,
-                jitter_ms,
-            )],
-            mark: Mark::Late {
-                least: Duration::from_millis(latency_ms.saturating_sub(jitter_ms)),
-                patience: most.saturating_add(PATIENCE),
-            },
-        }
-    }
-
-    /// Nothing passes in either direction; connections close after `timeout_us` (0: never).
-    pub(super) fn timeout(links: Links, name: &str, timeout_us: u64, silence: Duration) -> Self {
-        let timeout_ms = timeout_us.div_ceil(US_PER_MS);
-        let one = |stream: Stream| {
-            ToxicSpec::timeout(&format!("{name}-{}", stream.name()), stream, timeout_ms)
+    /// The toxics of `planned`, called `name`; `silence` is how long no answer is silence. `None` for
+    /// faults that are not toxics.
+    pub(super) fn of(
+        links: Links,
+        name: &str,
+        planned: &PlannedFault,
+        silence: Duration,
+    ) -> Option<Self> {
+        let model = model(planned.kind)?;
+        let share = planned.toxicity_ratio;
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a share of 0..=1, as precise as Toxiproxy's"
+        )]
+        let share_of_connections = share as f32;
+        let toxic = |stream: Stream, name: String| ToxicSpec {
+            name,
+            stream,
+            toxicity: share_of_connections,
+            ..model.clone()
         };
-        Self {
+        let both = planned.kind.acts_on_bytes() && planned.streams == Streams::Both;
+        let toxics = match planned.streams {
+            Streams::Upstream => vec![toxic(Stream::Upstream, name.to_owned())],
+            Streams::Both if both => [Stream::Upstream, Stream::Downstream]
+                .map(|stream| toxic(stream, format!("{name}-{}", stream.name())))
+                .into(),
+            Streams::Both | Streams::Downstream => {
+                vec![toxic(Stream::Downstream, name.to_owned())]
+            }
+        };
+        let mark = if share < 1.0 {
+            Mark::Counted
+        } else {
+            mark(planned.kind, silence)
+        };
+        Some(Self {
             links,
-            toxics: vec![one(Stream::Upstream), one(Stream::Downstream)],
-            mark: Mark::Silent { patience: silence },
-        }
+            toxics,
+            mark,
+        })
     }
 
-    /// Connections are reset `timeout_us` after the first answer on them.
-    pub(super) fn reset_peer(links: Links, name: &str, timeout_us: u64) -> Self {
-        let timeout_ms = timeout_us.div_ceil(US_PER_MS);
-        Self {
-            links,
-            toxics: vec![ToxicSpec::reset_peer(name, Stream::Downstream, timeout_ms)],
-            mark: Mark::Reset {
-                patience: Duration::from_millis(timeout_ms).saturating_add(PATIENCE),
-            },
+    /// Every toxic has affected a connection, or is in force where the proxy does not count.
+    async fn is_counted(&self) -> Result<(), String> {
+        // Whoever knocks is affected, if anybody is.
+        for probe in self.links.probes() {
+            probe.ask(PATIENCE).await;
+        }
+        let names: Vec<String> = self.toxics.iter().map(|toxic| toxic.name.clone()).collect();
+        self.links
+            .each(|link, client| counted(link, client, names.clone()))
+            .await
+    }
+
+    /// A connection that says nothing is cut, on every proxy of the link.
+    async fn is_cut(&self, after: Duration) -> Result<(), String> {
+        for probe in self.links.probes() {
+            let (answer, waited) = probe.stay_silent(after.saturating_add(PATIENCE)).await;
+            let cut = matches!(answer, Answer::Closed | Answer::Reset);
+            if !cut || waited.saturating_add(ROUNDING) < after {
+                let (ms, how) = (waited.as_millis(), answer.describe());
+                return Err(format!("after {ms} ms of silence {how}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The toxic without its name; `None` for faults that are not toxics.
+fn model(kind: FaultKind) -> Option<ToxicSpec> {
+    let stream = Stream::Downstream;
+    Some(match kind {
+        FaultKind::Latency {
+            latency_us,
+            jitter_us,
+            ..
+        } => ToxicSpec::latency("", stream, ms(latency_us), ms(jitter_us)),
+        FaultKind::Timeout { timeout_us, .. } => ToxicSpec::timeout("", stream, ms(timeout_us)),
+        FaultKind::ResetPeer { timeout_us, .. } => {
+            ToxicSpec::reset_peer("", stream, ms(timeout_us))
+        }
+        FaultKind::Bandwidth { kb_per_s, .. } => ToxicSpec::bandwidth("", stream, kb_per_s),
+        FaultKind::SlowClose { delay_us, .. } => ToxicSpec::slow_close("", stream, ms(delay_us)),
+        FaultKind::Slicer {
+            piece_bytes,
+            delay_us,
+            ..
+        } => ToxicSpec::slicer("", stream, piece_bytes, delay_us),
+        FaultKind::LimitData { bytes, .. } => ToxicSpec::limit_data("", stream, bytes),
+        FaultKind::IdleTimeout { timeout_us, .. } => ToxicSpec::idle_timeout("", ms(timeout_us)),
+        FaultKind::LimitTime { time_us, .. } => ToxicSpec::limit_time("", ms(time_us)),
+        FaultKind::Blackhole { .. } => ToxicSpec::blackhole(""),
+        FaultKind::SlowConnect { delay_us, .. } => ToxicSpec::slow_connect("", ms(delay_us)),
+        FaultKind::Refuse { connections, .. } => ToxicSpec::refuse("", connections),
+        FaultKind::NoAnswer { .. } => ToxicSpec::no_answer(""),
+        FaultKind::Down { .. }
+        | FaultKind::ResetNow { .. }
+        | FaultKind::RedisKill
+        | FaultKind::RedisPause
+        | FaultKind::RedisRestart => return None,
+    })
+}
+
+/// How a toxic shows that affects every connection.
+fn mark(kind: FaultKind, silence: Duration) -> Mark {
+    match kind {
+        FaultKind::Latency {
+            latency_us,
+            jitter_us,
+            ..
+        } => Mark::Late {
+            least: Duration::from_millis(ms(latency_us).saturating_sub(ms(jitter_us))),
+            patience: Duration::from_millis(ms(latency_us).saturating_add(ms(jitter_us)))
+                .saturating_add(PATIENCE),
+        },
+        FaultKind::SlowConnect { delay_us, .. } => {
+            let least = Duration::from_millis(ms(delay_us));
+            Mark::Late {
+                least,
+                patience: least.saturating_add(PATIENCE),
+            }
+        }
+        FaultKind::ResetPeer { timeout_us, .. } => Mark::Reset {
+            patience: Duration::from_millis(ms(timeout_us)).saturating_add(PATIENCE),
+        },
+        FaultKind::Refuse { connections: 0, .. } => Mark::Reset { patience: PATIENCE },
+        FaultKind::IdleTimeout { timeout_us, .. } => cut(ms(timeout_us)),
+        FaultKind::LimitTime { time_us, .. } => cut(ms(time_us)),
+        FaultKind::Timeout { .. }
+        | FaultKind::Bandwidth { kb_per_s: 0, .. }
+        | FaultKind::Blackhole { .. }
+        | FaultKind::NoAnswer { .. } => Mark::Silent { patience: silence },
+        // A probe would use up one of the connections that `refuse` counts.
+        _ => Mark::Counted,
+    }
+}
+
+const fn ms(us: u64) -> u64 {
+    us.div_ceil(US_PER_MS)
+}
+
+fn cut(after_ms: u64) -> Mark {
+    match Duration::from_millis(after_ms) {
+        after if after <= SILENCE_MAX => Mark::Cut { after },
+        _ => Mark::Counted,
+    }
+}
+
+async fn counted(link: ProxyLink, client: Client, names: Vec<String>) -> Result<(), String> {
+    let said = |error: ClientError| error.to_string();
+    let statistics = match client.statistics(&link.name).await {
+        Ok(statistics) => statistics,
+        // A Toxiproxy counts nothing: that it has the toxic must do.
+        Err(error) if error.status() == Some(NOT_FOUND) => {
+            for name in &names {
+                client.toxic(&link.name, name).await.map_err(said)?;
+            }
+            return Ok(());
+        }
+        Err(error) => return Err(said(error)),
+    };
+    for name in &names {
+        let toxic = statistics.toxics.iter().find(|toxic| toxic.name == *name);
+        match toxic {
+            Some(toxic) if toxic.affected > 0 => {}
+            Some(_) => return Err(format!("{}: it has affected no connection", link.name)),
+            None => return Err(format!("{}: the toxic is not there", link.name)),
         }
     }
+    Ok(())
 }
 
 impl Fault for Toxic {
@@ -120,6 +258,8 @@ impl Fault for Toxic {
                     .ask(patience, |answer| *answer == Answer::Reset)
                     .await
             }
+            Mark::Cut { after } => self.is_cut(after).await,
+            Mark::Counted => self.is_counted().await,
         }
     }
 
@@ -144,7 +284,7 @@ impl Fault for Toxic {
     async fn is_well(&self) -> Result<(), String> {
         let least = match self.mark {
             Mark::Late { least, .. } if least > ROUNDING => least,
-            Mark::Late { .. } | Mark::Silent { .. } | Mark::Reset { .. } => Duration::MAX,
+            _ => Duration::MAX,
         };
         let prompt =
             move |answer: &Answer| matches!(answer, Answer::Good { waited } if *waited < least);

@@ -194,7 +194,8 @@ impl Block {
     fn fault_lane(&self, faults: &[FaultNow]) -> String {
         let lanes = self.lanes();
         let mut lane = vec![' '; LANE];
-        for (planned, state) in self.plan.faults.iter().zip(faults) {
+        let events = self.plan.faults.iter().zip(faults);
+        for (planned, state) in events.filter(|(planned, _)| !planned.condition) {
             let planned_to_us = planned.at_us + planned.for_us;
             let (glyph, from_us, to_us) = match state.injected_us {
                 Some(from_us) => (

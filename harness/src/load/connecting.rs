@@ -43,7 +43,7 @@ async fn connect(lane: &Lane, request: &OpenRequest) -> Result<Opened, ConnectEr
     let visit = &job.visits[request.number as usize];
     let conversation = job.conversation(visit);
     open(Destination {
-        address: job.target.address,
+        address: job.address(visit),
         host_header: &job.target.host_header,
         conversation: &conversation,
         credential: job.load.session.credential,

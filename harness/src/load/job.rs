@@ -143,9 +143,15 @@ impl Job {
         }
     }
 
+    /// Address a stay connects to: clients are spread evenly over those the target has.
+    pub(super) fn address(&self, visit: &Visit) -> SocketAddr {
+        let addresses = &self.target.addresses;
+        addresses[visit.client as usize % addresses.len()]
+    }
+
     /// Address a stay connects from: on loopback, spread so that no source runs out of ports.
     pub(super) fn source(&self, visit: &Visit) -> Option<SocketAddr> {
-        let IpAddr::V4(address) = self.target.address.ip() else {
+        let IpAddr::V4(address) = self.target.addresses.first()?.ip() else {
             return None;
         };
         if !address.is_loopback() {

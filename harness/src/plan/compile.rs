@@ -90,6 +90,12 @@ fn environment(typed: &Environment, problems: &mut Problems) -> EnvironmentPlan 
         },
         redis,
         proxies,
+        links: typed
+            .links
+            .iter()
+            .map(|(link, name)| (link.value, name.clone()))
+            .collect(),
+        edge_processes: typed.edge_processes,
         toxiproxy: typed.toxiproxy.as_ref().map(|url| url.value.clone()),
         users: UsersPlan {
             prefix: typed.user_prefix.clone(),
@@ -142,29 +148,80 @@ fn redis(typed: &Environment, problems: &mut Problems) -> RedisPlan {
     }
 }
 
+/// The links that run through a proxy: as written, and those that a proxy of a Toxiproxy carries
+/// already.
 fn proxies(typed: &Environment, problems: &mut Problems) -> Vec<Link> {
-    if let (true, Some(toxiproxy)) = (typed.attached, &typed.toxiproxy) {
+    let linked = typed.links.iter().map(|(link, _)| link.value);
+    let mut proxies: Vec<Link> = linked.collect();
+    check_toxiproxy(typed, problems);
+    match &typed.proxies {
+        Some(written) => {
+            let own = |link: &&Link| !proxies.iter().any(|linked| linked.covers(**link));
+            let own: Vec<Link> = written.value.iter().filter(own).copied().collect();
+            if typed.attached && own.iter().any(|link| *link != Link::Edge) {
+                let complaint = Complaint::new("a target keeps its own way to Redis").hint(
+                    "write proxies = [\"edge\"] or leave it out, name the target's own proxies in `links`, or leave `target` out to start the server here",
+                );
+                problems.add(&written.at, "environment.proxies", complaint);
+            }
+            proxies.extend(own);
+        }
+        None if typed.attached || !proxies.is_empty() => {}
+        None => proxies.push(Link::Redis),
+    }
+    proxies.sort_unstable();
+    proxies.dedup();
+    proxies
+}
+
+/// A Toxiproxy has something to do, and what lies on it can be reached.
+fn check_toxiproxy(typed: &Environment, problems: &mut Problems) {
+    let edge = typed
+        .proxies
+        .as_ref()
+        .is_some_and(|written| written.value.contains(&Link::Edge));
+    if let (true, Some(toxiproxy), true, false) = (
+        typed.attached,
+        &typed.toxiproxy,
+        typed.links.is_empty(),
+        edge,
+    ) {
         let complaint = Complaint::new("nothing of a target runs through it").hint(
-            "leave it out; faults on Redis need the server to be started here: leave `target` out",
+            "leave it out, write proxies = [\"edge\"], or name the target's own proxies there: links = { redis = \"name\" }",
         );
         problems.add(&toxiproxy.at, "environment.toxiproxy", complaint);
     }
-    let Some(written) = &typed.proxies else {
-        return if typed.attached {
-            Vec::new()
-        } else {
-            vec![Link::Redis]
-        };
+    let Some((first, _)) = typed.links.first() else {
+        return;
     };
-    let mut proxies = written.value.clone();
-    proxies.sort_unstable();
-    proxies.dedup();
-    if typed.attached && !proxies.is_empty() {
-        let complaint = Complaint::new("a target keeps its own way to Redis")
-            .hint("leave `proxies` out, or leave `target` out to start the server here");
-        problems.add(&written.at, "environment.proxies", complaint);
+    if typed.toxiproxy.is_none() {
+        let complaint = Complaint::new("names proxies, but not where they are")
+            .hint("write toxiproxy = \"http://127.0.0.1:8474\", or run with --toxiproxy");
+        problems.add(&first.at, "environment.links", complaint);
     }
-    proxies
+    let started_here = !typed.attached
+        && !matches!(&typed.redis, Some(redis) if matches!(redis.value, Redis::Url(_)));
+    let to_redis = typed
+        .links
+        .iter()
+        .find(|(link, _)| link.value != Link::Edge);
+    if let (true, Some((link, _))) = (started_here, to_redis) {
+        let complaint =
+            Complaint::new("a proxy that exists cannot lead to a Redis that is started here")
+                .hint("write the URL of its Redis: redis = \"redis://…\", or attach to a `target`");
+        problems.add(&link.at, "environment.links", complaint);
+    }
+    let edge = typed
+        .links
+        .iter()
+        .find(|(link, _)| link.value == Link::Edge);
+    if let (false, Some((link, _))) = (typed.attached, edge) {
+        let complaint = Complaint::new(
+            "a proxy that exists cannot lead to a server that is started here",
+        )
+        .hint("attach to the server behind it: target = \"ws://…\" with the proxy's own address");
+        problems.add(&link.at, "environment.links", complaint);
+    }
 }
 
 fn load(typed: &Load, overrides: &Overrides, problems: &mut Problems) -> Option<LoadPlan> {

@@ -102,30 +102,30 @@ const fn is_about_faults(what: Quantity) -> bool {
     )
 }
 
+impl<'a> View<'a> {
+    /// The faults that begin and end within the run.
+    fn events(&self) -> impl Iterator<Item = &'a Placed> + use<'a> {
+        self.faults.iter().filter(|fault| !fault.planned.condition)
+    }
+}
+
 fn check(criterion: &Criterion, view: &View<'_>, problems: &mut Problems) {
     let Expectation { what, when, .. } = &criterion.expectation;
-    if let When::During { fault } = when {
-        let names: Vec<&str> = view
-            .faults
-            .iter()
-            .map(|fault| fault.planned.name.as_str())
-            .collect();
-        if !names.contains(&fault.as_str()) {
-            let complaint = Complaint::new(format!("no fault is called \"{fault}\""));
-            let hint = unknown_name_hint(fault, &names);
-            problems.add(
-                &criterion.when_at,
-                format!("{}.when", criterion.field),
-                complaint.hint(hint),
-            );
-        }
+    if let When::During { fault } = when
+        && let Some(complaint) = no_window(fault, view)
+    {
+        problems.add(
+            &criterion.when_at,
+            format!("{}.when", criterion.field),
+            complaint,
+        );
     }
     let at = &criterion.what_at;
     let field = || format!("{}.what", criterion.field);
     if is_about_faults(*what) {
-        if view.faults.is_empty() {
-            let complaint = Complaint::new("there is no fault in this scenario")
-                .hint("add a [[fault]], or take the entry out");
+        if view.events().next().is_none() {
+            let complaint = Complaint::new("there is no fault in this scenario that ends")
+                .hint("add a [[fault]] with `for`, or take the entry out");
             problems.add(at, field(), complaint);
         }
         if matches!(when, When::OutsideFaults | When::Ramp) {
@@ -159,6 +159,28 @@ fn check(criterion: &Criterion, view: &View<'_>, problems: &mut Problems) {
             ))
             .hint("leave `when` out, or `service`: response times are kept for every part");
             problems.add(at, field(), complaint);
+        }
+    }
+}
+
+/// Why a part of the run cannot be named after this fault, if it cannot.
+fn no_window(fault: &str, view: &View<'_>) -> Option<Complaint> {
+    let mut placed = view.faults.iter();
+    match placed.find(|placed| placed.planned.name == fault) {
+        Some(placed) if placed.planned.condition => {
+            let fact =
+                format!("\"{fault}\" lasts to the end of the load and has no part of its own");
+            let hint = "write when = \"whole run\", or give the fault a `for`";
+            Some(Complaint::new(fact).hint(hint))
+        }
+        Some(_) => None,
+        None => {
+            let names = view
+                .faults
+                .iter()
+                .map(|placed| placed.planned.name.as_str());
+            let hint = unknown_name_hint(fault, &names.collect::<Vec<_>>());
+            Some(Complaint::new(format!("no fault is called \"{fault}\"")).hint(hint))
         }
     }
 }
@@ -238,7 +260,7 @@ fn check_horizon(criterion: &Criterion, view: &View<'_>, problems: &mut Problems
         return;
     }
     let needed_us = units::rounded(bound.value).saturating_add(RECOVERY_SPAN_US);
-    for fault in view.faults.iter().filter(|fault| fault.timed) {
+    for fault in view.events().filter(|fault| fault.timed) {
         let concerned = match when {
             When::During { fault: name } => *name == fault.planned.name,
             When::WholeRun | When::OutsideFaults | When::Ramp => true,

@@ -1,11 +1,12 @@
 //! This module estimates what a plan needs of the machine.
 //!
-//! **In:** a plan. **Out:** files, ports and memory at the peak, on the safe side; what is sent.
+//! **In:** a plan. **Out:** files, ports and memory at the peak, on the safe side; what is sent; how many
+//! processes carry the edge link.
 //! **Source:** measured on loopback: at most 16 KiB per further client in the harness, 12 KiB per
 //! connection in the reference server, 5.3 KB of kernel memory per socket; a socket is a file and, on
 //! the connecting side, a port.
 
-use crate::plan::Plan;
+use crate::plan::{Link, Plan};
 use crate::units;
 
 /// Beside the clients: runtime, logs, Redis connections, listeners.
@@ -16,6 +17,10 @@ const TOKEN_SOCKETS_MAX: u64 = 1_000;
 const BYTES_PER_CLIENT: u64 = (16 + 12 + 11) << 10;
 /// Redis, server and harness with nobody connected.
 const BYTES_BASE: u64 = 200 << 20;
+/// The edge proxy with its two sockets, for one client.
+const EDGE_BYTES_PER_CLIENT: u64 = (8 + 11) << 10;
+/// A proxied connection is two sockets of the process that carries it.
+const EDGE_FILES_PER_SOCKET: u64 = 2;
 
 /// What a run needs at its peak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,15 +33,47 @@ pub(crate) struct Needs {
     pub memory_bytes: u64,
 }
 
-/// An upper estimate for so many clients.
-pub(crate) fn needs(clients: u32) -> Needs {
-    let clients = u64::from(clients);
-    let sockets = clients + clients.min(TOKEN_SOCKETS_MAX);
+/// An upper estimate for a plan.
+pub(crate) fn needs(plan: &Plan) -> Needs {
+    let clients = u64::from(plan.load.clients);
+    let sockets = sockets(plan);
+    let edge_bytes = if has_own_edge(plan) {
+        EDGE_BYTES_PER_CLIENT
+    } else {
+        0
+    };
     Needs {
         files: FILES_BASE + sockets,
         ports: sockets,
-        memory_bytes: BYTES_BASE + clients * BYTES_PER_CLIENT,
+        memory_bytes: BYTES_BASE + clients * (BYTES_PER_CLIENT + edge_bytes),
     }
+}
+
+/// Whether the run puts a proxy of its own between clients and server.
+pub(crate) fn has_own_edge(plan: &Plan) -> bool {
+    let environment = &plan.environment;
+    environment.proxies.contains(&Link::Edge) && !environment.links.contains_key(&Link::Edge)
+}
+
+/// Processes that carry the edge link where each may open `files` files; at least 1.
+pub(crate) fn edge_processes(plan: &Plan, files: u64) -> u16 {
+    if let Some(wanted) = plan.environment.edge_processes {
+        return wanted;
+    }
+    let each = (files.saturating_sub(FILES_BASE) / EDGE_FILES_PER_SOCKET).max(1);
+    u16::try_from(sockets(plan).div_ceil(each))
+        .unwrap_or(u16::MAX)
+        .max(1)
+}
+
+/// Open files of one of so many edge processes.
+pub(crate) fn edge_files(plan: &Plan, processes: u16) -> u64 {
+    FILES_BASE + EDGE_FILES_PER_SOCKET * sockets(plan).div_ceil(u64::from(processes.max(1)))
+}
+
+fn sockets(plan: &Plan) -> u64 {
+    let clients = u64::from(plan.load.clients);
+    clients + clients.min(TOKEN_SOCKETS_MAX)
 }
 
 /// How much a run sends.

@@ -10,6 +10,7 @@ pub(crate) mod arrivals;
 mod compile;
 mod criteria;
 pub(crate) mod estimate;
+mod fault;
 mod hash;
 pub(crate) mod print;
 pub(crate) mod seed;
@@ -25,11 +26,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use compile::compile;
+pub(crate) use fault::{Amount, FaultKind, PlannedFault};
 pub(crate) use hash::hash;
 pub(crate) use print::to_toml;
 
 use crate::scenario::expectation::Expectation;
-pub(crate) use crate::scenario::fault::Link;
+pub(crate) use crate::scenario::fault::{Link, STREAMS, Streams};
 pub(crate) use crate::scenario::load::{Arrival, Conversation, Credential, Jitter};
 
 /// A run, before it happens.
@@ -46,6 +48,7 @@ pub(crate) struct Plan {
     pub interval_us: u64,
     pub environment: EnvironmentPlan,
     pub load: LoadPlan,
+    /// Events in order of time, then conditions.
     pub faults: Vec<PlannedFault>,
     pub expect: Vec<Expectation>,
     pub abort_when: Vec<Expectation>,
@@ -61,6 +64,12 @@ pub(crate) struct EnvironmentPlan {
     pub redis: RedisPlan,
     /// The links that run through the fault proxy.
     pub proxies: Vec<Link>,
+    /// Links that a proxy of the Toxiproxy carries already, with its name there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub links: BTreeMap<Link, String>,
+    /// Processes that carry the edge link; `None` for as many as the file limit asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edge_processes: Option<u16>,
     /// Base URL of a Toxiproxy to use in place of the embedded fault proxy.
     pub toxiproxy: Option<String>,
     /// How clients log in.
@@ -191,42 +200,6 @@ pub(crate) struct ReconnectPlan {
     pub jitter: Jitter,
     /// Attempts after one close before the client gives up and counts as failed.
     pub attempts: u16,
-}
-
-/// One fault of the timeline.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct PlannedFault {
-    /// Unique in the plan: given, or `<link or part>-<kind>`, numbered where that repeats.
-    pub name: String,
-    pub at_us: u64,
-    pub for_us: u64,
-    pub kind: FaultKind,
-    /// Line of the scenario file, from 1.
-    pub line: u32,
-}
-
-/// What goes wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", tag = "kind")]
-pub(crate) enum FaultKind {
-    /// The link's proxy is disabled: connections closed, new ones refused.
-    Down { link: Link },
-    /// Every chunk later by `latency_us` ± `jitter_us`, downstream.
-    Latency {
-        link: Link,
-        latency_us: u64,
-        jitter_us: u64,
-    },
-    /// Data dropped both ways, connections closed after `timeout_us` (0: never).
-    Timeout { link: Link, timeout_us: u64 },
-    /// Connections reset after `timeout_us`.
-    ResetPeer { link: Link, timeout_us: u64 },
-    /// SIGKILL; started again at the end of the fault.
-    RedisKill,
-    /// SIGSTOP; SIGCONT at the end of the fault.
-    RedisPause,
-    /// Orderly shutdown, started again at the end of the fault.
-    RedisRestart,
 }
 
 impl LoadPlan {

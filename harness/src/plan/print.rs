@@ -5,7 +5,7 @@
 
 use toml::{Table, Value};
 
-use crate::plan::{Behavior, FaultKind, LoadPlan, Plan, PlannedFault, RedisPlan, ServerPlan};
+use crate::plan::{Amount, Behavior, LoadPlan, Plan, PlannedFault, RedisPlan, STREAMS, ServerPlan};
 use crate::scenario::expectation::Expectation;
 use crate::scenario::load::{ARRIVALS, CONVERSATIONS, CREDENTIALS, JITTERS};
 use crate::scenario::name_of;
@@ -75,8 +75,18 @@ fn environment(text: &mut String, plan: &Plan) {
     );
     let proxies: Vec<&str> = environment.proxies.iter().map(|link| link.name()).collect();
     pair(text, "proxies", proxies);
+    if let Some(processes) = environment.edge_processes {
+        pair(text, "edge_processes", i64::from(processes));
+    }
     if let Some(url) = &environment.toxiproxy {
         pair(text, "toxiproxy", url.as_str());
+    }
+    if !environment.links.is_empty() {
+        let links = environment.links.iter();
+        let links: Table = links
+            .map(|(link, name)| (link.name().to_owned(), name.as_str().into()))
+            .collect();
+        pair(text, "links", Value::Table(links));
     }
     let mut users = Table::new();
     users.insert(
@@ -191,32 +201,24 @@ fn message(text: &mut String, load: &LoadPlan) {
 fn fault(text: &mut String, fault: &PlannedFault) {
     pair(text, "name", fault.name.as_str());
     pair(text, "at", print_us(fault.at_us));
-    pair(text, "for", print_us(fault.for_us));
+    if !fault.kind.is_moment() && !fault.condition {
+        pair(text, "for", print_us(fault.for_us));
+    }
     if let Some(link) = fault.kind.link() {
         pair(text, "link", link.name());
     }
-    match fault.kind {
-        FaultKind::Down { .. } => pair(text, "kind", "down"),
-        FaultKind::Latency {
-            latency_us,
-            jitter_us,
-            ..
-        } => {
-            pair(text, "kind", "latency");
-            pair(text, "latency", print_us(latency_us));
-            pair(text, "jitter", print_us(jitter_us));
+    pair(text, "kind", fault.kind.name());
+    for (key, amount) in fault.kind.amounts() {
+        match amount {
+            Amount::TimeUs(us) => pair(text, key, print_us(us)),
+            Amount::Count(count) => pair(text, key, i64::try_from(count).unwrap_or(i64::MAX)),
         }
-        FaultKind::Timeout { timeout_us, .. } => {
-            pair(text, "kind", "timeout");
-            pair(text, "timeout", print_us(timeout_us));
-        }
-        FaultKind::ResetPeer { timeout_us, .. } => {
-            pair(text, "kind", "reset_peer");
-            pair(text, "timeout", print_us(timeout_us));
-        }
-        FaultKind::RedisKill => pair(text, "kind", "redis-kill"),
-        FaultKind::RedisPause => pair(text, "kind", "redis-pause"),
-        FaultKind::RedisRestart => pair(text, "kind", "redis-restart"),
+    }
+    if fault.kind.acts_on_bytes() {
+        pair(text, "stream", name_of(&STREAMS, fault.streams));
+    }
+    if fault.toxicity_ratio < 1.0 {
+        pair(text, "toxicity", fault.toxicity_ratio);
     }
 }
 

@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 
 use crate::plan::{EnvironmentPlan, FaultKind, PlannedFault, RedisPlan};
-use crate::scenario::fault::{Action, Fault, Link};
+use crate::scenario::fault::{Action, Fault, Length, Link};
 use crate::scenario::problem::{Complaint, Place, Problems};
 use crate::units;
 
@@ -33,24 +33,30 @@ pub(super) fn resolve(
     let mut placed = Vec::with_capacity(faults.len());
     for (fault, name) in faults.iter().zip(names) {
         let kind = kind(fault);
-        let (start, length) = (fault.start.as_ref(), fault.length.as_ref());
-        let timed = start.is_some() && length.is_some() && kind.is_some();
-        if let (Some(start), Some(length), Some(load_us)) = (start, length, load_us) {
-            check_end(
-                fault,
-                units::us(start.value),
-                units::us(length.value),
-                load_us,
-                problems,
-            );
+        let start = fault.start.as_ref();
+        let at_us = start.map_or(0, |start| units::us(start.value));
+        if let (Some(start), Some(load_us)) = (start, load_us) {
+            check_span(fault, &start.at, at_us, load_us, problems);
         }
+        if let (Some(kind), Length::For(length)) = (kind, &fault.length) {
+            check_effect(fault, kind, units::us(length.value), problems);
+        }
+        let for_us = match &fault.length {
+            Length::For(length) => units::us(length.value),
+            Length::Condition => load_us.unwrap_or(0).saturating_sub(at_us),
+            Length::Moment | Length::Unknown => 0,
+        };
+        let timed = start.is_some() && fault.length != Length::Unknown && kind.is_some();
         placed.push(Placed {
             planned: PlannedFault {
                 name,
-                at_us: start.map_or(0, |start| units::us(start.value)),
-                for_us: length.map_or(0, |length| units::us(length.value)),
+                at_us,
+                for_us,
                 // A fault without a kind is a problem already: no plan comes of it.
                 kind: kind.unwrap_or(FaultKind::RedisPause),
+                streams: fault.streams,
+                toxicity_ratio: fault.toxicity_ratio,
+                condition: fault.length == Length::Condition,
                 line: fault.at.line(),
             },
             timed,
@@ -58,7 +64,8 @@ pub(super) fn resolve(
             field: fault.field.clone(),
         });
     }
-    placed.sort_by_key(|fault| fault.planned.at_us);
+    // Conditions come last: what happens in the run is counted by its place among the events.
+    placed.sort_by_key(|fault| (fault.planned.condition, fault.planned.at_us));
     check_overlaps(&placed, problems);
     placed
 }
@@ -80,6 +87,39 @@ fn kind(fault: &Fault) -> Option<FaultKind> {
             link: link?,
             timeout_us: units::us(timeout),
         },
+        Action::Bandwidth { kb_per_s } => FaultKind::Bandwidth {
+            link: link?,
+            kb_per_s,
+        },
+        Action::SlowClose { delay } => FaultKind::SlowClose {
+            link: link?,
+            delay_us: units::us(delay),
+        },
+        Action::Slicer { piece_bytes, delay } => FaultKind::Slicer {
+            link: link?,
+            piece_bytes,
+            delay_us: units::us(delay),
+        },
+        Action::LimitData { bytes } => FaultKind::LimitData { link: link?, bytes },
+        Action::IdleTimeout { timeout } => FaultKind::IdleTimeout {
+            link: link?,
+            timeout_us: units::us(timeout),
+        },
+        Action::LimitTime { time } => FaultKind::LimitTime {
+            link: link?,
+            time_us: units::us(time),
+        },
+        Action::Blackhole => FaultKind::Blackhole { link: link? },
+        Action::ResetNow => FaultKind::ResetNow { link: link? },
+        Action::SlowConnect { delay } => FaultKind::SlowConnect {
+            link: link?,
+            delay_us: units::us(delay),
+        },
+        Action::Refuse { connections } => FaultKind::Refuse {
+            link: link?,
+            connections,
+        },
+        Action::NoAnswer => FaultKind::NoAnswer { link: link? },
         Action::RedisKill => FaultKind::RedisKill,
         Action::RedisPause => FaultKind::RedisPause,
         Action::RedisRestart => FaultKind::RedisRestart,
@@ -122,7 +162,7 @@ fn names(faults: &[Fault], problems: &mut Problems) -> Vec<String> {
 
 /// `redis-down`, `redis-tokens-latency`, `redis-kill`.
 fn default_name(fault: &Fault) -> String {
-    let kind = fault.action.map_or("fault", Action::name);
+    let kind = fault.kind.unwrap_or("fault");
     let name = match &fault.link {
         Some(link) => format!("{}-{kind}", link.value.name()),
         None => kind.to_owned(),
@@ -130,31 +170,51 @@ fn default_name(fault: &Fault) -> String {
     name.replace(['.', '_'], "-")
 }
 
-fn check_end(fault: &Fault, at_us: u64, for_us: u64, load_us: u64, problems: &mut Problems) {
+/// A fault lies within the load.
+fn check_span(fault: &Fault, at: &Place, at_us: u64, load_us: u64, problems: &mut Problems) {
     let load_end = units::print_us(load_us);
     if at_us >= load_us {
         let fact = format!(
             "starts at {}, but the load ends at {load_end}",
             units::print_us(at_us)
         );
-        let at = fault.start.as_ref().map_or(&fault.at, |start| &start.at);
         problems.add(
             at,
             format!("{}.at", fault.field),
             Complaint::new(fact).hint("start it earlier, or hold the load longer"),
         );
-    } else if at_us + for_us > load_us {
+    } else if let Length::For(length) = &fault.length
+        && at_us + units::us(length.value) > load_us
+    {
         let fact = format!(
             "ends at {}, past the end of the load at {load_end}",
-            units::print_us(at_us + for_us)
+            units::print_us(at_us + units::us(length.value))
         );
-        let at = fault.length.as_ref().map_or(&fault.at, |length| &length.at);
         problems.add(
-            at,
+            &length.at,
             format!("{}.for", fault.field),
             Complaint::new(fact).hint("shorten it, or hold the load longer"),
         );
     }
+}
+
+/// A fault lasts long enough to do anything.
+fn check_effect(fault: &Fault, kind: FaultKind, for_us: u64, problems: &mut Problems) {
+    let after_us = kind.acts_after_us();
+    if for_us > after_us {
+        return;
+    }
+    let fact = format!(
+        "is over after {}, before it has cut any connection: that takes {}",
+        units::print_us(for_us),
+        units::print_us(after_us)
+    );
+    let hint = "let it last longer, or leave `for` out: then it lasts to the end of the load";
+    problems.add(
+        &fault.at,
+        format!("{}.for", fault.field),
+        Complaint::new(fact).hint(hint),
+    );
 }
 
 /// Two faults that each start and stop the same thing must not overlap: the first to end would heal
@@ -190,19 +250,6 @@ fn excludes(one: FaultKind, other: FaultKind) -> bool {
             one.covers(other) || other.covers(one)
         }
         (one, other) => one.link().is_none() && other.link().is_none(),
-    }
-}
-
-impl FaultKind {
-    /// The link a fault acts on; `None` for faults of the Redis process.
-    pub(crate) const fn link(self) -> Option<Link> {
-        match self {
-            Self::Down { link }
-            | Self::Latency { link, .. }
-            | Self::Timeout { link, .. }
-            | Self::ResetPeer { link, .. } => Some(link),
-            Self::RedisKill | Self::RedisPause | Self::RedisRestart => None,
-        }
     }
 }
 

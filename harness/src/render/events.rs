@@ -76,6 +76,14 @@ fn events(result: &RunResult) -> Vec<Event<'_>> {
     for fault in &result.faults {
         events.extend(stamps(fault));
     }
+    for condition in &result.conditions {
+        events.push(Event {
+            detail: Some(&condition.what),
+            ..Event::named(condition.planned_us, "condition_planned", &condition.name)
+        });
+        let confirmed = condition.stamps.confirmed_us;
+        events.extend(confirmed.map(|us| Event::named(us, "condition_confirmed", &condition.name)));
+    }
     for pause in &result.generator.pauses {
         events.push(Event {
             length_us: Some(pause.length_us),

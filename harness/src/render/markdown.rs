@@ -3,7 +3,7 @@
 //! **In:** the result. **Out:** Markdown as GitHub reads it: at most 20 lines before the details.
 //! Text from outside is escaped, mentions and links included.
 
-use super::{RenderError, Renderer, format, terminal, view, words};
+use super::{RenderError, Renderer, format, view, words};
 use crate::result::{
     CheckStatus, Delivery, ExpectationResult, RunResult, Status, Window, bound_text, observed_text,
 };
@@ -151,9 +151,12 @@ fn details(result: &RunResult, rest: &[&ExpectationResult]) -> Vec<String> {
     lines.extend(checks(result));
     lines.extend(ledger(result));
     for fault in &result.faults {
-        lines.push(format!("- {}", escape(&terminal::fault_line(fault))));
+        lines.push(format!("- {}", escape(&words::fault(fault))));
     }
-    if !result.faults.is_empty() {
+    for condition in &result.conditions {
+        lines.push(format!("- {}", escape(&words::condition(condition))));
+    }
+    if !result.faults.is_empty() || !result.conditions.is_empty() {
         lines.push(String::new());
     }
     lines.extend(environment(result));

@@ -5,8 +5,8 @@
 
 use super::{append, format, view, words};
 use crate::result::{
-    CheckGroup, CheckStatus, ExpectationResult, FaultResult, RunResult, Status, Summary,
-    bound_text, observed_text,
+    CheckGroup, CheckStatus, ExpectationResult, RunResult, Status, Summary, bound_text,
+    observed_text,
 };
 
 /// Columns of the summary.
@@ -50,7 +50,10 @@ pub(crate) fn summary(result: &RunResult, style: &Style) -> String {
     messages(&mut out, result);
     complete(&mut out, result);
     for fault in &result.faults {
-        paragraph(&mut out, "fault", &fault_line(fault), INDENT);
+        paragraph(&mut out, "fault", &words::fault(fault), INDENT);
+    }
+    for condition in &result.conditions {
+        paragraph(&mut out, "condition", &words::condition(condition), INDENT);
     }
     paragraph(&mut out, "sessions", &sessions(result), INDENT);
     if !result.errors.is_empty() {
@@ -184,55 +187,6 @@ fn percentiles(of: Summary) -> String {
         one("max", of.max_us),
     ]
     .join("  ")
-}
-
-/// What a fault did, in one sentence; also used by other plain reports.
-pub(crate) fn fault_line(fault: &FaultResult) -> String {
-    let stamps = &fault.stamps;
-    let mut text = match (fault.confirmed, stamps.confirmed_us) {
-        (true, Some(from_us)) => {
-            let to = stamps.heal_confirmed_us.map_or_else(
-                || "the end, not confirmed healed".to_owned(),
-                |us| format!("{} s", format::stamp(us)),
-            );
-            format!(
-                "{}, confirmed {} to {to}",
-                fault.name,
-                format::stamp(from_us)
-            )
-        }
-        _ => format!(
-            "{}, planned at {} s, NOT CONFIRMED",
-            fault.name,
-            format::stamp(fault.planned_us)
-        ),
-    };
-    if let Some(problem) = &stamps.problem {
-        append(&mut text, format_args!(" ({problem})"));
-    }
-    let none = || "none".to_owned();
-    let impact = fault.impact_us.map_or_else(none, format::duration);
-    append(&mut text, format_args!(": impact {impact}"));
-    if stamps.readiness_watched {
-        let never = || "never detected".to_owned();
-        let detected = fault
-            .detect_us
-            .map_or_else(never, |us| format!("detected {}", format::duration(us)));
-        append(&mut text, format_args!(", {detected}"));
-    }
-    append(&mut text, format_args!(", recovered {}", recovery(fault)));
-    if let Some(drain_us) = fault.backlog_drain_us {
-        let drain = format::duration(drain_us);
-        append(&mut text, format_args!(", backlog drained {drain}"));
-    }
-    text
-}
-
-/// Time to recover, or more than the time it was watched.
-pub(crate) fn recovery(fault: &FaultResult) -> String {
-    fault
-        .recovery_us
-        .map_or_else(|| format::beyond(fault.horizon_us), format::duration)
 }
 
 fn sessions(result: &RunResult) -> String {

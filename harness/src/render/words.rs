@@ -1,9 +1,10 @@
-//! This module holds the words of the reports: verdicts, marks, codes and their meanings.
+//! This module holds the words of the reports: verdicts, marks, codes, and what a fault did.
 //!
-//! **In:** enums and codes. **Out:** the one word each of them has, everywhere.
+//! **In:** enums, codes, faults. **Out:** the one word or sentence each of them has, everywhere.
 
+use super::append;
 use crate::format;
-use crate::result::{CheckStatus, Status, Window, WindowKind};
+use crate::result::{CheckStatus, ConditionResult, FaultResult, Status, Window, WindowKind};
 
 /// How a status looks: never by colour alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,4 +109,67 @@ pub(crate) fn capital(name: &str) -> String {
     letters.next().map_or_else(String::new, |first| {
         first.to_uppercase().chain(letters).collect()
     })
+}
+
+/// What a fault did, in one sentence.
+pub(crate) fn fault(fault: &FaultResult) -> String {
+    let stamps = &fault.stamps;
+    let mut text = match (fault.confirmed, stamps.confirmed_us) {
+        (true, Some(from_us)) => {
+            let to = stamps.heal_confirmed_us.map_or_else(
+                || "the end, not confirmed healed".to_owned(),
+                |us| format!("{} s", format::stamp(us)),
+            );
+            format!(
+                "{}, confirmed {} to {to}",
+                fault.name,
+                format::stamp(from_us)
+            )
+        }
+        _ => format!(
+            "{}, planned at {} s, NOT CONFIRMED",
+            fault.name,
+            format::stamp(fault.planned_us)
+        ),
+    };
+    if let Some(problem) = &stamps.problem {
+        append(&mut text, format_args!(" ({problem})"));
+    }
+    let none = || "none".to_owned();
+    let impact = fault.impact_us.map_or_else(none, format::duration);
+    append(&mut text, format_args!(": impact {impact}"));
+    if stamps.readiness_watched {
+        let never = || "never detected".to_owned();
+        let detected = fault
+            .detect_us
+            .map_or_else(never, |us| format!("detected {}", format::duration(us)));
+        append(&mut text, format_args!(", {detected}"));
+    }
+    append(&mut text, format_args!(", recovered {}", recovery(fault)));
+    if let Some(drain_us) = fault.backlog_drain_us {
+        let drain = format::duration(drain_us);
+        append(&mut text, format_args!(", backlog drained {drain}"));
+    }
+    text
+}
+
+/// What was so all the time, in one sentence.
+pub(crate) fn condition(condition: &ConditionResult) -> String {
+    let ConditionResult {
+        name, what, stamps, ..
+    } = condition;
+    let confirmed = match stamps.confirmed_us {
+        Some(us) => format!("confirmed at {} s", format::stamp(us)),
+        None => "NOT CONFIRMED".to_owned(),
+    };
+    let problem = stamps.problem.as_ref();
+    let problem = problem.map_or_else(String::new, |problem| format!(" ({problem})"));
+    format!("{name}: {what}, {confirmed}{problem}")
+}
+
+/// Time to recover, or more than the time it was watched.
+pub(crate) fn recovery(fault: &FaultResult) -> String {
+    fault
+        .recovery_us
+        .map_or_else(|| format::beyond(fault.horizon_us), format::duration)
 }

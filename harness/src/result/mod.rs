@@ -60,6 +60,9 @@ pub(crate) struct RunResult {
     /// By label, whole run.
     pub errors: BTreeMap<String, u64>,
     pub faults: Vec<FaultResult>,
+    /// Faults that were in force all the time, without a window of their own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<ConditionResult>,
     pub expectations: Vec<ExpectationResult>,
     /// What every run is held to, expected or not.
     pub checks: Vec<CheckResult>,
@@ -250,6 +253,17 @@ pub(crate) struct FaultResult {
     pub budget_burned_ratio: f64,
     /// Sockets cut between injection and recovery.
     pub cut: u64,
+}
+
+/// A fault that lasted to the end of the load: a property of the network the run took place in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct ConditionResult {
+    pub name: String,
+    /// What was done, in words.
+    pub what: String,
+    pub planned_us: u64,
+    pub stamps: FaultStamps,
+    pub confirmed: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

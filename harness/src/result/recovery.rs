@@ -14,7 +14,8 @@ use std::collections::BTreeMap;
 use super::summarize::short;
 use super::windows::{Reach, delivery};
 use super::{Delivery, FaultResult};
-use crate::plan::{FaultKind, Link, Plan, PlannedFault};
+use crate::format::percent;
+use crate::plan::{Link, Plan, PlannedFault};
 use crate::record::fault::FaultStamps;
 use crate::record::histogram::SparseHistogram;
 use crate::record::recording::{CloseCause, DeliveryCounts, Recording};
@@ -289,30 +290,19 @@ fn link_words(link: Link) -> &'static str {
 }
 
 /// What was done, in words.
-fn describe(fault: &PlannedFault) -> String {
-    let time = |us: u64| units::print_us(us);
-    let what = match fault.kind {
-        FaultKind::Down { link } => format!("{} down", link_words(link)),
-        FaultKind::Latency {
-            link,
-            latency_us,
-            jitter_us: 0,
-        } => {
-            format!("{} slower by {}", link_words(link), time(latency_us))
-        }
-        FaultKind::Latency {
-            link,
-            latency_us,
-            jitter_us,
-        } => {
-            let (by, about) = (time(latency_us), time(jitter_us));
-            format!("{} slower by {by} ± {about}", link_words(link))
-        }
-        FaultKind::Timeout { link, .. } => format!("{} a black hole", link_words(link)),
-        FaultKind::ResetPeer { link, .. } => format!("{} reset", link_words(link)),
-        FaultKind::RedisKill => "Redis killed".to_owned(),
-        FaultKind::RedisPause => "Redis stopped".to_owned(),
-        FaultKind::RedisRestart => "Redis restarted".to_owned(),
+pub(super) fn describe(fault: &PlannedFault) -> String {
+    let part = fault.kind.link().map_or("Redis", link_words);
+    let effect = fault.kind.effect();
+    let share = match fault.toxicity_ratio {
+        share if share < 1.0 => format!(" for {} of the connections", percent(share)),
+        _ => String::new(),
     };
-    format!("{what} for {}", time(fault.for_us))
+    let time = if fault.condition {
+        " all the time".to_owned()
+    } else if fault.kind.is_moment() {
+        String::new()
+    } else {
+        format!(" for {}", units::print_us(fault.for_us))
+    };
+    format!("{part} {effect}{share}{time}")
 }

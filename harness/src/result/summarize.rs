@@ -7,12 +7,13 @@
 
 use std::collections::BTreeMap;
 
-use super::recovery::{Watched, fault_result, reach, recovered_at_us, tolerance_us};
+use super::recovery::{Watched, describe, fault_result, reach, recovered_at_us, tolerance_us};
 use super::series::series;
 use super::windows::{Reach, Span, Tally, partition, summary, tallies, together, window};
 use super::{
-    Clients, Distribution, DistributionPoint, Example, FaultResult, Generator, GooseCounts, Run,
-    RunResult, SCHEMA, ServerAccount, StageLatency, Status, Verdict, Window, WindowKind,
+    Clients, ConditionResult, Distribution, DistributionPoint, Example, FaultResult, Generator,
+    GooseCounts, Run, RunResult, SCHEMA, ServerAccount, StageLatency, Status, Verdict, Window,
+    WindowKind,
 };
 use crate::plan::Plan;
 use crate::record::fault::FaultStamps;
@@ -86,6 +87,7 @@ pub(crate) fn summarize(facts: &Facts) -> RunResult {
         distributions: overlapping.distributions,
         examples: examples(facts),
         faults,
+        conditions: conditions_of(facts),
         expectations: Vec::new(),
         checks: Vec::new(),
         plan: facts.plan.clone(),
@@ -195,6 +197,8 @@ fn faults_of(facts: &Facts) -> (Vec<FaultResult>, Vec<Reach>) {
         end_us,
         ..
     } = facts;
+    let events = plan.faults.iter().filter(|fault| !fault.condition).count();
+    let stamps = &stamps[..events.min(stamps.len())];
     let tolerance = tolerance_us(plan, recording, stamps);
     let mut reaches = Vec::new();
     let mut results = Vec::new();
@@ -217,6 +221,20 @@ fn faults_of(facts: &Facts) -> (Vec<FaultResult>, Vec<Reach>) {
     }
     reaches.sort_by_key(|reach| reach.from_us);
     (results, reaches)
+}
+
+fn conditions_of(facts: &Facts) -> Vec<ConditionResult> {
+    let planned = facts.plan.faults.iter().zip(&facts.stamps);
+    let conditions = planned.filter(|(fault, _)| fault.condition);
+    conditions
+        .map(|(fault, stamps)| ConditionResult {
+            name: fault.name.clone(),
+            what: describe(fault),
+            planned_us: fault.at_us,
+            stamps: stamps.clone(),
+            confirmed: stamps.confirmed_us.is_some(),
+        })
+        .collect()
 }
 
 fn is_faulty(span: &Span) -> bool {

@@ -284,9 +284,12 @@ fn pass_sentence(result: &RunResult) -> String {
             } else {
                 format!(", the slowest of {faults} faults")
             };
+            let after = match us {
+                0 => "as soon as".to_owned(),
+                us => format!("{} after", format::duration(*us)),
+            };
             format!(
-                "Chat came back {} after {name} ended{of}; {clients} clients took part, and {kept}.",
-                format::duration(*us)
+                "Chat came back {after} {name} ended{of}; {clients} clients took part, and {kept}."
             )
         }
         (faults, _) => format!(

@@ -210,7 +210,7 @@ async fn drive_both(
 fn target(info: TargetInfo) -> Target {
     Target {
         http: info.http_base,
-        address: info.address,
+        addresses: info.addresses,
         host_header: info.host_header,
         tls: info.tls,
         users_prefix: info.users_prefix,

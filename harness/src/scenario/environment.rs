@@ -14,6 +14,10 @@ use super::value::{self};
 
 /// Most settings and defects handed to the server.
 const SETTINGS_MAX: usize = 64;
+/// Most processes that carry the edge link: each takes some ten thousand connections.
+const EDGE_PROCESSES_MAX: u16 = 32;
+/// Longest name of a proxy.
+const PROXY_NAME_CHARACTERS_MAX: usize = 200;
 /// Longest URL.
 const URL_CHARACTERS_MAX: usize = 2000;
 
@@ -30,6 +34,9 @@ pub(crate) struct Environment {
     pub settings: BTreeMap<String, String>,
     pub redis: Option<Located<Redis>>,
     pub proxies: Option<Located<Vec<Link>>>,
+    /// Proxies that exist already, by the link they carry.
+    pub links: Vec<(Located<Link>, String)>,
+    pub edge_processes: Option<u16>,
     pub toxiproxy: Option<Located<String>>,
     pub user_prefix: String,
     pub password: Option<Located<String>>,
@@ -82,6 +89,14 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Environme
             "proxies",
             value::list(LINKS.len(), value::choice(&LINKS)),
         ),
+        links: links(&mut section, problems),
+        edge_processes: section
+            .read(
+                problems,
+                "edge_processes",
+                value::integer(1..=EDGE_PROCESSES_MAX),
+            )
+            .map(|processes| processes.value),
         toxiproxy: section.read(problems, "toxiproxy", |node| url(node, &["http"])),
         user_prefix,
         password,
@@ -114,6 +129,42 @@ fn is_flag_name(name: &str) -> bool {
     let mut characters = name.chars();
     characters.next().is_some_and(|c| c.is_ascii_lowercase())
         && characters.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+}
+
+/// `links = { redis = "redis-master" }`.
+fn links(section: &mut Section<'_>, problems: &mut Problems) -> Vec<(Located<Link>, String)> {
+    let table = section.table(problems, "links");
+    let mut links: Vec<(Located<Link>, String)> = Vec::new();
+    for (key, node) in table.pairs() {
+        let field = table.field(key);
+        let Some((_, link)) = LINKS.iter().find(|(name, _)| *name == key) else {
+            let known: Vec<&str> = LINKS.iter().map(|(name, _)| *name).collect();
+            let complaint = Complaint::new(format!("\"{key}\" is no link"));
+            let hint = format!(
+                "known: {}; one with a dot is written in quotes",
+                known.join(", ")
+            );
+            problems.add(&node.at, field, complaint.hint(hint));
+            continue;
+        };
+        if let Some((other, _)) = links
+            .iter()
+            .find(|(other, _)| other.value.covers(*link) || link.covers(other.value))
+        {
+            let fact = format!("\"{}\" carries it already", other.value.name());
+            problems.add(
+                &node.at,
+                field,
+                Complaint::new(fact).hint("name each link once"),
+            );
+            continue;
+        }
+        match value::text(PROXY_NAME_CHARACTERS_MAX)(node) {
+            Ok(name) => links.push((Located::new(*link, node.at.clone()), name)),
+            Err(complaint) => problems.add(&node.at, field, complaint),
+        }
+    }
+    links
 }
 
 fn settings(server: &mut Section<'_>, problems: &mut Problems) -> BTreeMap<String, String> {

@@ -6,7 +6,7 @@
 use schemars::{Schema, json_schema};
 use serde_json::{Map, Value, json};
 
-use super::fault::{KIND_NAMES, LINKS};
+use super::fault::{KIND_NAMES, LINKS, STREAMS};
 use super::load::{ARRIVALS, CLIENTS_MAX, CONVERSATIONS, CREDENTIALS, JITTERS};
 
 /// The schema as it stands in `scenarios/schema.json`.
@@ -53,6 +53,11 @@ fn environment() -> Value {
             "redis": text_of("\"private\" (default), \"none\", or a URL; its password only as ${env:NAME}."),
             "proxies": list(choice(&names(&LINKS), "A link."), "Links that run through the fault proxy; default [\"redis\"]."),
             "toxiproxy": text_of("Use this Toxiproxy instead of the embedded fault proxy: http://host:port."),
+            "links": table("Proxies that exist on that Toxiproxy already, by the link they carry: faults act on them, nothing of them is deleted.", &[], {
+                let named = LINKS.iter().map(|(name, _)| ((*name).to_owned(), text_of("Name of the proxy.")));
+                Value::Object(named.collect())
+            }),
+            "edge_processes": integer(1, 32, "Processes that carry the edge link; default as many as the file limit asks for."),
             "users": table("How clients log in.", &[], json!({
                 "prefix": text_of("Clients are PREFIX000001 and so on; default user-."),
                 "password": text_of("Their password, only as ${env:NAME}."),
@@ -122,16 +127,24 @@ fn load() -> Value {
 fn fault() -> Value {
     table(
         "Something that goes wrong on purpose.",
-        &["at", "for", "kind"],
+        &["at", "kind"],
         json!({
             "name": text_of("For `when = \"during NAME\"`; default: where and what, as in redis-down."),
             "at": duration("Start, counted from the start of the load."),
-            "for": duration("Length."),
+            "for": duration("Length. Without it a toxic lasts to the end of the load and is a condition of the run; reset_now takes none; all other kinds need it."),
             "link": choice(&names(&LINKS), "Where a network fault acts; redis-kill and the like take none."),
             "kind": choice(&KIND_NAMES, "What goes wrong."),
             "latency": duration("kind = latency: everything arrives this much later."),
             "jitter": duration("kind = latency: more or less by up to this; default 0s."),
-            "timeout": duration("kind = timeout, reset_peer: connections end after this; default 0s (timeout: never)."),
+            "timeout": duration("kind = timeout, reset_peer: connections end after this; default 0s (timeout: never). kind = idle_timeout: after this much silence."),
+            "kb_per_s": integer(0, 1 << 40, "kind = bandwidth: what passes of each connection, 1 KB = 1000 bytes; 0 stops it."),
+            "delay": duration("kind = slow_close: the end arrives this much later; slicer: between two pieces; slow_connect: before a new connection goes on."),
+            "piece_bytes": integer(1, 1 << 40, "kind = slicer: length of a piece."),
+            "bytes": integer(0, 1 << 40, "kind = limit_data: a connection ends after so many."),
+            "time": duration("kind = limit_time: how long a connection lasts."),
+            "connections": integer(0, 1 << 40, "kind = refuse: the next so many; default 0, all."),
+            "stream": choice(&names(&STREAMS), "What of a connection a toxic on bytes acts on; default downstream, for timeout both."),
+            "toxicity": { "type": "number", "exclusiveMinimum": 0, "maximum": 1, "description": "Share of the connections a toxic affects; default 1." },
         }),
     )
 }

@@ -49,7 +49,7 @@ pub(crate) struct Target {
     /// Base URL for HTTP: `http://host:port`.
     pub http: String,
     /// Address for sockets.
-    pub address: SocketAddr,
+    pub addresses: Arc<[SocketAddr]>,
     /// `Host` header of the upgrade.
     pub host_header: String,
     pub tls: bool,

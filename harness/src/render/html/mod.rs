@@ -183,7 +183,7 @@ fn run_sections(result: &RunResult, charts: &Charts) -> Vec<Section> {
     };
     let expectations = outcome::expectations(result);
     add("expectations", "Expectations", "Expectations", expectations);
-    if !result.faults.is_empty() {
+    if !result.faults.is_empty() || !result.conditions.is_empty() {
         add("faults", "Faults", "Faults", outcome::faults(result));
     }
     add(

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use super::prose::prose;
 use super::table::{Cell, Table};
-use crate::render::{append, format, terminal, view, words};
+use crate::render::{append, format, view, words};
 use crate::result::{
     CheckStatus, ExpectationResult, FaultResult, RunResult, bound_text, observed_text,
 };
@@ -95,7 +95,40 @@ fn used(row: &ExpectationResult) -> Markup {
     }
 }
 
+/// The faults of the timeline, then what was so all the time.
 pub(crate) fn faults(result: &RunResult) -> Markup {
+    html! {
+        @if !result.faults.is_empty() { (events(result)) }
+        @if !result.conditions.is_empty() { (conditions(result)) }
+    }
+}
+
+fn conditions(result: &RunResult) -> Markup {
+    let rows = result.conditions.iter().map(|condition| {
+        let confirmed = match condition.stamps.confirmed_us {
+            Some(us) => Cell::text(format::stamp(us)),
+            None => Cell::text("not confirmed").class("bad"),
+        };
+        let note = match &condition.stamps.problem {
+            Some(problem) => html! { (prose(&condition.what)) "; " (prose(problem)) },
+            None => prose(&condition.what),
+        };
+        vec![
+            Cell::text(&condition.name).note(note),
+            Cell::text(format::stamp(condition.planned_us)),
+            confirmed,
+        ]
+    });
+    Table {
+        caption: html! { "In force to the end of the load: no event, but the network the run took place in." },
+        class: "stack faults",
+        heads: Table::heads(&["Condition", "From", "Confirmed"]),
+        rows: rows.collect(),
+    }
+    .markup()
+}
+
+fn events(result: &RunResult) -> Markup {
     let confirmed = result.faults.iter().filter(|fault| fault.confirmed).count();
     let planned = words::plural(result.faults.len(), "fault");
     Table {
@@ -182,7 +215,7 @@ fn recovered(result: &RunResult, fault: &FaultResult) -> Cell {
     } else {
         ""
     };
-    Cell::text(terminal::recovery(fault))
+    Cell::text(words::recovery(fault))
         .class(class)
         .note(html! { "after heal" })
 }

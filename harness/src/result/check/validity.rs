@@ -8,7 +8,7 @@
 //! Pauses of the whole machine are told apart and left out of lateness: bins in which a thread that
 //! only sleeps woke late as well.
 
-use super::super::{CheckGroup, CheckResult, FaultResult, Pause, RunResult};
+use super::super::{CheckGroup, CheckResult, FaultResult, FaultStamps, Pause, RunResult};
 use super::{Texts, check};
 use crate::format;
 use crate::scenario::expectation::Quantity;
@@ -41,7 +41,7 @@ pub(in super::super) fn checks(result: &RunResult) -> Vec<CheckResult> {
         clock_step(result),
         ledger_adds_up(result),
     ];
-    if !result.faults.is_empty() {
+    if !result.faults.is_empty() || !result.conditions.is_empty() {
         checks.push(faults_confirmed(result));
         checks.push(faults_on_time(result));
     }
@@ -174,29 +174,26 @@ fn ledger_adds_up(result: &RunResult) -> CheckResult {
 }
 
 fn faults_confirmed(result: &RunResult) -> CheckResult {
+    let events = result.faults.iter();
+    let events = events.map(|fault| (&fault.name, &fault.stamps));
+    let conditions = result.conditions.iter();
+    let conditions = conditions.map(|condition| (&condition.name, &condition.stamps));
+    let all: Vec<(&String, &FaultStamps)> = events.chain(conditions).collect();
     let confirmed =
-        |fault: &FaultResult| fault.confirmed && fault.stamps.heal_confirmed_us.is_some();
-    let count = result
-        .faults
-        .iter()
-        .filter(|fault| confirmed(fault))
-        .count();
-    let missing = result.faults.iter().find(|fault| !confirmed(fault));
+        |stamps: &FaultStamps| stamps.confirmed_us.is_some() && stamps.heal_confirmed_us.is_some();
+    let missing = all.iter().find(|(_, stamps)| !confirmed(stamps));
     let finding = missing.map_or(
         "each fault was met, and its end, by a probe".to_owned(),
-        |fault| {
-            let problem = fault
-                .stamps
-                .problem
-                .as_deref()
-                .unwrap_or("the run ended first");
-            format!("{}: {problem}", fault.name)
+        |(name, stamps)| {
+            let problem = stamps.problem.as_deref().unwrap_or("the run ended first");
+            format!("{name}: {problem}")
         },
     );
+    let count = all.iter().filter(|(_, stamps)| confirmed(stamps)).count();
     valid(
         "faults confirmed",
         missing.is_none() || ended_early(result),
-        format!("{count} of {}", result.faults.len()),
+        format!("{count} of {}", all.len()),
         "all".to_owned(),
         &finding,
     )

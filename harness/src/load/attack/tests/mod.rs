@@ -37,7 +37,7 @@ async fn run_beside(
     let address = Arc::clone(&peer).serve(&mut tasks).await;
     let target = Target {
         http: format!("http://{address}"),
-        address,
+        addresses: [address].into(),
         host_header: address.to_string(),
         tls: false,
         users_prefix: "user-".to_owned(),
@@ -322,7 +322,7 @@ async fn clients_come_and_go_with_the_stages() {
 async fn a_tls_target_is_refused() {
     let mut target = Target {
         http: "https://127.0.0.1:1".to_owned(),
-        address: SocketAddr::from(([127, 0, 0, 1], 1)),
+        addresses: [SocketAddr::from(([127, 0, 0, 1], 1))].into(),
         host_header: String::new(),
         tls: true,
         users_prefix: String::new(),

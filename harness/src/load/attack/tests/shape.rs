@@ -32,6 +32,8 @@ pub(super) fn plan() -> Plan {
                 settings: BTreeMap::new(),
             },
             redis: RedisPlan::None,
+            links: BTreeMap::new(),
+            edge_processes: None,
             proxies: Vec::new(),
             toxiproxy: None,
             users: UsersPlan {

@@ -1,7 +1,7 @@
 //! This module holds the `[[fault]]` entries as typed.
 //!
-//! **In:** a section of the document. **Out:** [`Fault`]: where it acts, what it does, when. Whether
-//! it fits the load and the environment is for the plan to say.
+//! **In:** a section of the document. **Out:** [`Fault`]: where it acts, what it does, when, on how
+//! much. Whether it fits the load and the environment is for the plan to say.
 
 use std::time::Duration;
 
@@ -12,7 +12,12 @@ use super::document::Node;
 use super::problem::{Complaint, Located, Place, Problems};
 use super::section::Section;
 use super::suggest;
-use super::value::{self, HOUR, MINUTE, MS};
+use super::value::{self, HOUR, MS};
+
+mod action;
+
+pub(crate) use action::Action;
+use action::{KINDS, Kind, Reach};
 
 /// Most faults of one scenario.
 const FAULTS_MAX: usize = 64;
@@ -35,11 +40,12 @@ pub(crate) enum Link {
 }
 
 /// The links a scenario can name, as it writes them.
-pub(crate) const LINKS: [(&str, Link); 4] = [
+pub(crate) const LINKS: [(&str, Link); 5] = [
     ("redis", Link::Redis),
     ("redis.tokens", Link::RedisTokens),
     ("redis.tasks", Link::RedisTasks),
     ("redis.channel", Link::RedisChannel),
+    ("edge", Link::Edge),
 ];
 
 impl Link {
@@ -60,37 +66,22 @@ impl Link {
     }
 }
 
-/// What a fault does, as typed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Action {
-    Down,
-    Latency { latency: Duration, jitter: Duration },
-    Timeout { timeout: Duration },
-    ResetPeer { timeout: Duration },
-    RedisKill,
-    RedisPause,
-    RedisRestart,
+/// The bytes a fault acts on, seen from the client of the link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Streams {
+    /// What the client of the link sends.
+    Upstream,
+    /// What it receives.
+    Downstream,
+    Both,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Down,
-    Latency,
-    Timeout,
-    ResetPeer,
-    RedisKill,
-    RedisPause,
-    RedisRestart,
-}
-
-const KINDS: [(&str, Kind); 7] = [
-    ("down", Kind::Down),
-    ("latency", Kind::Latency),
-    ("timeout", Kind::Timeout),
-    ("reset_peer", Kind::ResetPeer),
-    ("redis-kill", Kind::RedisKill),
-    ("redis-pause", Kind::RedisPause),
-    ("redis-restart", Kind::RedisRestart),
+/// The directions, as a scenario writes them.
+pub(crate) const STREAMS: [(&str, Streams); 3] = [
+    ("upstream", Streams::Upstream),
+    ("downstream", Streams::Downstream),
+    ("both", Streams::Both),
 ];
 
 /// The kinds of fault, as a scenario writes them.
@@ -104,21 +95,6 @@ pub(super) const KIND_NAMES: [&str; KINDS.len()] = {
     names
 };
 
-impl Action {
-    /// As a scenario writes the kind.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Down => "down",
-            Self::Latency { .. } => "latency",
-            Self::Timeout { .. } => "timeout",
-            Self::ResetPeer { .. } => "reset_peer",
-            Self::RedisKill => "redis-kill",
-            Self::RedisPause => "redis-pause",
-            Self::RedisRestart => "redis-restart",
-        }
-    }
-}
-
 /// One `[[fault]]`. A part is `None` where it was missing or wrong, which is a problem already.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Fault {
@@ -127,10 +103,27 @@ pub(crate) struct Fault {
     pub at: Place,
     pub name: Option<Located<String>>,
     pub start: Option<Located<Duration>>,
-    pub length: Option<Located<Duration>>,
+    pub length: Length,
     /// `None` for faults of a process.
     pub link: Option<Located<Link>>,
+    /// As a scenario writes the kind.
+    pub kind: Option<&'static str>,
     pub action: Option<Action>,
+    pub streams: Streams,
+    /// Share of the connections that are affected: above 0, at most 1.
+    pub toxicity_ratio: f64,
+}
+
+/// How long a fault lasts.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Length {
+    For(Located<Duration>),
+    /// It acts at one moment.
+    Moment,
+    /// To the end of the load: a condition of the run, not an event in it.
+    Condition,
+    /// Missing or wrong, which is a problem already.
+    Unknown,
 }
 
 /// Reads all `[[fault]]` entries.
@@ -144,7 +137,6 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Vec<Fault
 
 fn one(mut section: Section<'_>, problems: &mut Problems) -> Fault {
     let fault_hint = "write when it starts, counted from the start of the load: at = \"20s\"";
-    let for_hint = "write how long it lasts: for = \"5s\"";
     let name = section.read(problems, "name", name);
     let start = section.require(
         problems,
@@ -152,21 +144,17 @@ fn one(mut section: Section<'_>, problems: &mut Problems) -> Fault {
         fault_hint,
         value::duration(Duration::ZERO..=24 * HOUR),
     );
-    let length = section.require(
-        problems,
-        "for",
-        for_hint,
-        value::duration(100 * MS..=24 * HOUR),
-    );
     let kind_hint = format!(
         "write what goes wrong: kind = \"down\"; known: {}",
         KIND_NAMES.join(", ")
     );
     let kind = section.require(problems, "kind", &kind_hint, value::choice(&KINDS));
-    let action = kind
-        .as_ref()
-        .and_then(|kind| action(&mut section, kind.value, problems));
-    let link = link(&mut section, kind.as_ref(), problems);
+    let kind = kind.map(|kind| kind.value);
+    let length = length(&mut section, kind, problems);
+    let action = kind.and_then(|kind| action::read(&mut section, kind, problems));
+    let streams = streams(&mut section, kind, problems);
+    let toxicity_ratio = toxicity(&mut section, kind, problems);
+    let link = link(&mut section, kind, problems);
     let fault = Fault {
         field: section.path().to_owned(),
         at: section.at.clone(),
@@ -174,7 +162,10 @@ fn one(mut section: Section<'_>, problems: &mut Problems) -> Fault {
         start,
         length,
         link,
+        kind: kind.map(|kind| value::name_of(&KINDS, kind)),
         action,
+        streams,
+        toxicity_ratio,
     };
     // Which keys belong here depends on the kind: without one, nothing can be called unknown.
     if kind.is_some() {
@@ -183,58 +174,62 @@ fn one(mut section: Section<'_>, problems: &mut Problems) -> Fault {
     fault
 }
 
-fn action(section: &mut Section<'_>, kind: Kind, problems: &mut Problems) -> Option<Action> {
-    let delay = || value::duration(MS..=10 * MINUTE);
-    let delay_or_none = || value::duration(Duration::ZERO..=10 * MINUTE);
-    Some(match kind {
-        Kind::Down => Action::Down,
-        Kind::Latency => {
-            let hint = "write how much later everything arrives: latency = \"800ms\"";
-            let latency = section.require(problems, "latency", hint, delay());
-            let jitter = section.read_or(problems, "jitter", Duration::ZERO, delay_or_none());
-            let latency = latency?.value;
-            if jitter.value > latency {
-                let complaint = Complaint::new("larger than the latency it varies")
-                    .hint("nothing can arrive before it was sent: keep jitter at or below latency");
-                problems.add(&jitter.at, section.field("jitter"), complaint);
-                return None;
-            }
-            Action::Latency {
-                latency,
-                jitter: jitter.value,
-            }
+fn length(section: &mut Section<'_>, kind: Option<Kind>, problems: &mut Problems) -> Length {
+    let read = value::duration(100 * MS..=24 * HOUR);
+    if kind.is_some_and(Kind::is_moment) {
+        if let Some(node) = section.node("for") {
+            let complaint = Complaint::new("this kind acts at one moment and lasts no time")
+                .hint("leave `for` out");
+            problems.add(&node.at, section.field("for"), complaint);
         }
-        Kind::Timeout => {
-            let timeout = section.read_or(problems, "timeout", Duration::ZERO, delay_or_none());
-            Action::Timeout {
-                timeout: timeout.value,
-            }
+        return Length::Moment;
+    }
+    if kind.is_some_and(Kind::may_last) && !section.has("for") {
+        return Length::Condition;
+    }
+    let hint = "write how long it lasts: for = \"5s\"";
+    match section.require(problems, "for", hint, read) {
+        Some(length) => Length::For(length),
+        None => Length::Unknown,
+    }
+}
+
+fn streams(section: &mut Section<'_>, kind: Option<Kind>, problems: &mut Problems) -> Streams {
+    let usual = if kind == Some(Kind::Timeout) {
+        Streams::Both
+    } else {
+        Streams::Downstream
+    };
+    // Elsewhere the key is unknown, and is called so.
+    if kind.is_none_or(|kind| kind.reach() == Reach::Bytes) {
+        let read = value::choice(&STREAMS);
+        return section.read_or(problems, "stream", usual, read).value;
+    }
+    usual
+}
+
+fn toxicity(section: &mut Section<'_>, kind: Option<Kind>, problems: &mut Problems) -> f64 {
+    let read = |node: &Node| {
+        let share = value::number(0.0..=1.0)(node)?;
+        if share > 0.0 {
+            return Ok(share);
         }
-        Kind::ResetPeer => {
-            let timeout = section.read_or(problems, "timeout", Duration::ZERO, delay_or_none());
-            Action::ResetPeer {
-                timeout: timeout.value,
-            }
-        }
-        Kind::RedisKill => Action::RedisKill,
-        Kind::RedisPause => Action::RedisPause,
-        Kind::RedisRestart => Action::RedisRestart,
-    })
+        Err(Complaint::new("a fault that affects no connection is none")
+            .hint("write the share of the connections it affects, such as toxicity = 0.1"))
+    };
+    if kind.is_none_or(|kind| matches!(kind.reach(), Reach::Bytes | Reach::Connections)) {
+        return section.read_or(problems, "toxicity", 1.0, read).value;
+    }
+    1.0
 }
 
 fn link(
     section: &mut Section<'_>,
-    kind: Option<&Located<Kind>>,
+    kind: Option<Kind>,
     problems: &mut Problems,
 ) -> Option<Located<Link>> {
     let names: Vec<&str> = LINKS.iter().map(|(name, _)| *name).collect();
-    let on_process = kind.is_some_and(|kind| {
-        matches!(
-            kind.value,
-            Kind::RedisKill | Kind::RedisPause | Kind::RedisRestart
-        )
-    });
-    if on_process {
+    if kind.is_some_and(|kind| kind.reach() == Reach::Process) {
         if let Some(node) = section.node("link") {
             let complaint = Complaint::new("this kind acts on the Redis process, not on a link")
                 .hint("leave `link` out");
