@@ -358,6 +358,131 @@ async fn a_killed_run_takes_its_own_proxies_from_a_shared_toxiproxy_and_no_other
     stage.stop().await;
 }
 
+/// Uses the proxy of somebody else, with a toxic of its owner on it.
+async fn adopted(
+    stage: &Stage,
+    guest: &Bench,
+) -> (ProxyHost, ProxyLink, fault_proxy::client::Client) {
+    let (place, client) = shared_toxiproxy(stage).await;
+    let theirs = fault_proxy::ToxicSpec::latency("theirs", fault_proxy::Stream::Upstream, 1, 0);
+    client.add_toxic("somebody-elses", &theirs).await.unwrap();
+    let existing = BTreeMap::from([(Link::Redis, "somebody-elses".to_owned())]);
+    let wanted = (Vec::new(), &existing);
+    let mut host = ProxyHost::attach(place, &guest.run_id, &guest.keeper, wanted)
+        .await
+        .unwrap();
+    let link = (Link::Redis, "somebody-elses");
+    let link = host.adopt(link, Probe::any_redis).await.unwrap();
+    (host, link, client)
+}
+
+/// What a fault of the run may have left there: a toxic, and the proxy disabled.
+async fn spoil(client: &fault_proxy::client::Client, run_id: &str) {
+    let name = format!("{}fault", lease::own_prefix(run_id));
+    let ours = fault_proxy::ToxicSpec::latency(&name, fault_proxy::Stream::Downstream, 500, 0);
+    client.add_toxic("somebody-elses", &ours).await.unwrap();
+    client.set_enabled("somebody-elses", false).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_proxy_of_others_is_put_back_and_kept_when_the_run_is_killed() {
+    let stage = Stage::new("adopt-kill", false).await;
+    let guest = Bench::new("adopt-guest").await;
+    let (host, link, client) = adopted(&stage, &guest).await;
+    assert!(link.probe.ask(PATIENCE).await.is_good());
+    let before = client.proxies().await.unwrap();
+    spoil(&client, &guest.run_id).await;
+
+    assert_eq!(guest.harness_dies().await, Vec::<String>::new());
+
+    assert_eq!(client.proxies().await.unwrap(), before);
+    assert!(before["somebody-elses"].toxic("theirs").is_some());
+    client.delete("somebody-elses").await.unwrap();
+    drop(host);
+    stage.stop().await;
+}
+
+#[tokio::test]
+async fn a_proxy_of_others_is_put_back_and_kept_at_the_end_of_a_run() {
+    let stage = Stage::new("adopt-end", false).await;
+    let guest = Bench::new("adopt-end-guest").await;
+    let (host, _link, client) = adopted(&stage, &guest).await;
+    let before = client.proxies().await.unwrap();
+    spoil(&client, &guest.run_id).await;
+    assert_eq!(host.stop().await, Vec::<String>::new());
+    assert_eq!(client.proxies().await.unwrap(), before);
+    assert_eq!(guest.harness_dies().await, Vec::<String>::new());
+    assert_eq!(client.proxies().await.unwrap(), before);
+    client.delete("somebody-elses").await.unwrap();
+    stage.stop().await;
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_not_there_or_not_enabled_is_named_before_anything_is_touched() {
+    let stage = Stage::new("adopt-none", false).await;
+    let guest = Bench::new("adopt-none-guest").await;
+    let (place, client) = shared_toxiproxy(&stage).await;
+    client.set_enabled("somebody-elses", false).await.unwrap();
+    let before = client.proxies().await.unwrap();
+    for (name, word) in [
+        ("nobodys", "somebody-elses"),
+        ("somebody-elses", "disabled"),
+    ] {
+        let existing = BTreeMap::from([(Link::RedisTasks, name.to_owned())]);
+        let wanted = (Vec::new(), &existing);
+        let refused = ProxyHost::attach(place.clone(), &guest.run_id, &guest.keeper, wanted).await;
+        let problem = refused.unwrap_err().to_string();
+        assert!(problem.contains("links.redis.tasks"), "{problem}");
+        assert!(problem.contains(word), "{problem}");
+    }
+    assert_eq!(guest.harness_dies().await, Vec::<String>::new());
+    assert_eq!(client.proxies().await.unwrap(), before);
+    client.delete("somebody-elses").await.unwrap();
+    stage.stop().await;
+}
+
+/// A server that answers as a Toxiproxy without proxies does, and 404 to what it does not know.
+async fn plain_toxiproxy(tasks: &mut tokio::task::JoinSet<()>) -> Place {
+    use axum::routing::get;
+    let version = get(async || axum::Json(serde_json::json!({ "version": "2.12.0" })));
+    let proxies = get(async || axum::Json(serde_json::json!({})));
+    let routes = axum::Router::new()
+        .route("/version", version)
+        .route("/proxies", proxies);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let api = format!("http://{}", listener.local_addr().unwrap());
+    tasks.spawn(async move { axum::serve(listener, routes).await.unwrap() });
+    Place::find("--toxiproxy", &api, &[("http", 8_474)])
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn what_a_real_toxiproxy_cannot_do_is_refused_before_the_load() {
+    let mut tasks = tokio::task::JoinSet::new();
+    let guest = Bench::new("plain").await;
+    let place = plain_toxiproxy(&mut tasks).await;
+    let wanted = (Vec::new(), &BTreeMap::new());
+    let host = ProxyHost::attach(place, &guest.run_id, &guest.keeper, wanted);
+    let host = host.await.unwrap();
+    let faults = |kind: &str| {
+        let text = OUTAGE.replace("kind = \"down\"", kind);
+        plan(&text).faults
+    };
+    host.check_kinds(&faults("kind = \"timeout\""))
+        .await
+        .unwrap();
+    let refused = host.check_kinds(&faults("kind = \"blackhole\"")).await;
+    let problem = refused.unwrap_err();
+    let EnvironmentError::NeedsOwnProxy { line, kind, .. } = &problem else {
+        unreachable!("{problem}");
+    };
+    assert_eq!((*line, *kind), (6, "blackhole"));
+    assert!(problem.hint().unwrap().contains("--toxiproxy"));
+    assert_eq!(guest.harness_dies().await, Vec::<String>::new());
+    tasks.shutdown().await;
+}
+
 #[tokio::test]
 async fn a_run_whose_janitor_was_killed_cleans_up_by_itself() {
     let leases = tempfile::tempdir().unwrap();

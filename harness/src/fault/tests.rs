@@ -130,6 +130,143 @@ async fn a_link_that_resets_is_met_as_a_reset() {
     .await;
 }
 
+/// Every toxic is met by its probe, one after the other on each of the three links.
+#[tokio::test]
+async fn every_kind_of_toxic_is_confirmed_and_healed() {
+    let (tokens, tasks, channel) = (Link::RedisTokens, Link::RedisTasks, Link::RedisChannel);
+    let (delay_us, timeout_us, time_us) = (150_000, 200_000, 200_000);
+    let kinds = |link: Link| match link {
+        Link::RedisTokens => vec![
+            FaultKind::Bandwidth { link, kb_per_s: 0 },
+            FaultKind::Bandwidth { link, kb_per_s: 9 },
+            FaultKind::SlowClose { link, delay_us },
+            FaultKind::Blackhole { link },
+        ],
+        Link::RedisTasks => vec![
+            FaultKind::Slicer {
+                link,
+                piece_bytes: 2,
+                delay_us: 10,
+            },
+            FaultKind::LimitData { link, bytes: 3 },
+            FaultKind::IdleTimeout { link, timeout_us },
+            FaultKind::LimitTime { link, time_us },
+        ],
+        _ => vec![
+            FaultKind::SlowConnect { link, delay_us },
+            FaultKind::Refuse {
+                link,
+                connections: 0,
+            },
+            FaultKind::NoAnswer { link },
+            FaultKind::Latency {
+                link,
+                latency_us: 100_000,
+                jitter_us: 0,
+            },
+        ],
+    };
+    let mut faults = Vec::new();
+    for link in [tokens, tasks, channel] {
+        for (place, kind) in (0_u64..).zip(kinds(link)) {
+            let mut fault = planned(kind, 200 + place * 1_100, 700);
+            fault.name = format!("{}-{place}", link.name());
+            if place == 3 && link == channel {
+                fault.toxicity_ratio = 0.5;
+                fault.streams = Streams::Both;
+            }
+            faults.push(fault);
+        }
+    }
+    let stamps = driven("toxics", false, &faults).await;
+    for (fault, stamps) in faults.iter().zip(&stamps) {
+        check_order(fault, stamps);
+    }
+}
+
+/// Stamps of one fault on a link nobody uses.
+async fn alone(name: &str, fault: PlannedFault) -> FaultStamps {
+    let stage = Stage::new(name, false).await;
+    let (events, _heard) = mpsc::channel(1_000);
+    let faults = [fault];
+    let driving = drive(
+        &faults,
+        stage.access(NO_READYZ),
+        RunClock::starting_in(Duration::ZERO),
+        Arc::new(FaultBoard::new(1)),
+        events,
+        CancellationToken::new(),
+    );
+    let stamps = tokio::time::timeout(PATIENCE, driving).await.unwrap();
+    stage.stop().await;
+    stamps[0].clone()
+}
+
+#[tokio::test]
+async fn a_fault_that_met_nobody_is_not_confirmed() {
+    let link = Link::RedisTasks;
+    let stamps = alone("nobody", planned(FaultKind::ResetNow { link }, 200, 0)).await;
+    let problem = stamps.problem.unwrap();
+    assert!(problem.contains("no connection was open"), "{problem}");
+    assert!(stamps.confirmed_us.is_none() && stamps.heal_confirmed_us.is_some());
+
+    let kind = FaultKind::Refuse {
+        link,
+        connections: 3,
+    };
+    let stamps = alone("unrefused", planned(kind, 200, 600)).await;
+    assert!(stamps.confirmed_us.is_none() && stamps.heal_confirmed_us.is_some());
+}
+
+#[tokio::test]
+async fn every_open_connection_is_reset_at_once_and_later_ones_live() {
+    let stage = Stage::new("reset-now", false).await;
+    let listen = stage.links[&Link::RedisTasks][0].listen;
+    let mut open = tokio::net::TcpStream::connect(listen).await.unwrap();
+    let (events, _heard) = mpsc::channel(1_000);
+    let link = Link::RedisTasks;
+    let fault = planned(FaultKind::ResetNow { link }, 300, 0);
+    let driving = drive(
+        std::slice::from_ref(&fault),
+        stage.access(NO_READYZ),
+        RunClock::starting_in(Duration::ZERO),
+        Arc::new(FaultBoard::new(1)),
+        events,
+        CancellationToken::new(),
+    );
+    let stamps = tokio::time::timeout(PATIENCE, driving).await.unwrap();
+    check_order(&fault, &stamps[0]);
+    let read = tokio::io::AsyncReadExt::read(&mut open, &mut [0_u8; 8]).await;
+    assert_eq!(
+        read.unwrap_err().kind(),
+        std::io::ErrorKind::ConnectionReset
+    );
+    stage.stop().await;
+}
+
+#[tokio::test]
+async fn a_condition_touches_no_message() {
+    let stage = Stage::new("condition", false).await;
+    let (events, _heard) = mpsc::channel(1_000);
+    let link = Link::RedisTasks;
+    let timeout_us = 200_000;
+    let mut fault = planned(FaultKind::IdleTimeout { link, timeout_us }, 0, 900);
+    fault.condition = true;
+    let board = Arc::new(FaultBoard::new(1));
+    let driving = drive(
+        std::slice::from_ref(&fault),
+        stage.access(NO_READYZ),
+        RunClock::starting_in(Duration::ZERO),
+        Arc::clone(&board),
+        events,
+        CancellationToken::new(),
+    );
+    let stamps = tokio::time::timeout(PATIENCE, driving).await.unwrap();
+    check_order(&fault, &stamps[0]);
+    assert_eq!(board.touched(0, u64::MAX - 1), None);
+    stage.stop().await;
+}
+
 #[tokio::test]
 async fn a_killed_redis_refuses_and_comes_back_on_its_port() {
     check("kill", FaultKind::RedisKill).await;

@@ -39,8 +39,9 @@ pub(super) enum Mark {
     /// A connection that says nothing is closed after this long, and not before.
     Cut { after: Duration },
     /// No probe can tell it, because it spares some connections or shows only in what clients do: it
-    /// is read back, and the proxy counts a connection that it affected.
-    Counted,
+    /// is read back, and the proxy counts a connection that it affected. Whether a probe may be one
+    /// of those: not where they are numbered.
+    Counted { probes: bool },
 }
 
 /// Toxics on a link.
@@ -83,7 +84,7 @@ impl Toxic {
             }
         };
         let mark = if share < 1.0 {
-            Mark::Counted
+            Mark::Counted { probes: true }
         } else {
             mark(planned.kind, silence)
         };
@@ -95,10 +96,10 @@ impl Toxic {
     }
 
     /// Every toxic has affected a connection, or is in force where the proxy does not count.
-    async fn is_counted(&self) -> Result<(), String> {
-        // Whoever knocks is affected, if anybody is.
-        for probe in self.links.probes() {
-            probe.ask(PATIENCE).await;
+    async fn is_counted(&self, probes: bool) -> Result<(), String> {
+        if probes {
+            // A probe may be affected as any client may; what it sees says nothing.
+            self.links.ask(PATIENCE, |_| true).await?;
         }
         let names: Vec<String> = self.toxics.iter().map(|toxic| toxic.name.clone()).collect();
         self.links
@@ -184,8 +185,8 @@ fn mark(kind: FaultKind, silence: Duration) -> Mark {
         | FaultKind::Bandwidth { kb_per_s: 0, .. }
         | FaultKind::Blackhole { .. }
         | FaultKind::NoAnswer { .. } => Mark::Silent { patience: silence },
-        // A probe would use up one of the connections that `refuse` counts.
-        _ => Mark::Counted,
+        FaultKind::Refuse { .. } => Mark::Counted { probes: false },
+        _ => Mark::Counted { probes: true },
     }
 }
 
@@ -196,7 +197,7 @@ const fn ms(us: u64) -> u64 {
 fn cut(after_ms: u64) -> Mark {
     match Duration::from_millis(after_ms) {
         after if after <= SILENCE_MAX => Mark::Cut { after },
-        _ => Mark::Counted,
+        _ => Mark::Counted { probes: true },
     }
 }
 
@@ -259,7 +260,7 @@ impl Fault for Toxic {
                     .await
             }
             Mark::Cut { after } => self.is_cut(after).await,
-            Mark::Counted => self.is_counted().await,
+            Mark::Counted { probes } => self.is_counted(probes).await,
         }
     }
 

@@ -88,6 +88,42 @@ fn number(result: &Value, pointer: &str) -> u64 {
         .unwrap_or_else(|| panic!("{pointer} is {value}"))
 }
 
+#[test]
+fn edge_faults_reach_every_client_through_a_pair_of_processes() {
+    if !slow_tests_are_on() {
+        return;
+    }
+    let case = Case::new();
+    let done = case.run(
+        "scenarios/edge-faults.toml",
+        &["--clients", "80", "--set", "environment.edge_processes=2"],
+    );
+    let result = case.result();
+    assert_eq!(
+        done.code,
+        0,
+        "{}{}\n{}",
+        done.stdout,
+        done.stderr,
+        case.logs()
+    );
+    let opened = number(&result, "/clients/opened");
+    // Reset once, and cut once more where the black hole swallowed something.
+    assert!(opened >= 80 * 2, "{opened} sockets");
+    assert!(number(&result, "/clients/cut") >= 80);
+    for (place, name) in ["slow-edge", "reset-all", "swallowed"].iter().enumerate() {
+        let fault = &result["faults"][place];
+        assert_eq!(fault["name"], *name);
+        assert_eq!(fault["confirmed"], true, "{fault}");
+    }
+    assert_eq!(result["conditions"][0]["confirmed"], true);
+    assert_eq!(number(&result, "/delivery/lost"), 0);
+    let links = result["run"]["host"]["links"].to_string();
+    for address in ["127.0.0.1", "127.0.0.2"] {
+        assert!(links.contains(&format!("edge: {address}:")), "{links}");
+    }
+}
+
 /// A counter of the server, over the run; its samples with other labels left out.
 #[track_caller]
 fn counted(result: &Value, sample: &str) -> u64 {
