@@ -11,6 +11,8 @@ use std::sync::Arc;
 
 use reqwest::Client as Http;
 
+use super::Settings;
+use super::children::Children;
 use super::edge::{self, Edge};
 use super::error::EnvironmentError;
 use super::host::Place;
@@ -19,13 +21,11 @@ use super::keeper::Keeper;
 use super::link::{database, single_links};
 use super::preflight::{Found, ends_redis, raise_file_limit};
 use super::probe::Probe;
-use super::process::{ProcessId, ProcessUse};
 use super::proxy::{Behind, Carriers, ProxyHost, ProxyLink, proxy_name};
 use super::redis::{RedisEnd, RedisServer};
 use super::secret::{self, Secret};
 use super::server::{self, RedisUrls, Server};
 use super::target::TargetInfo;
-use super::{ProcessSample, Settings};
 use crate::plan::{Link, Plan, estimate};
 
 /// The password of a target that is not ours, where the plan names none.
@@ -39,28 +39,6 @@ pub(super) struct Parts {
     proxy: Option<ProxyHost>,
     server: Option<Server>,
     edge: Vec<Edge>,
-}
-
-/// The processes of the run, as they are now.
-#[derive(Clone, Debug)]
-pub(super) struct Processes {
-    server: Option<ProcessId>,
-    redis: Option<ProcessId>,
-    edge: Vec<ProcessId>,
-}
-
-impl Processes {
-    pub(super) fn sample(self) -> ProcessSample {
-        ProcessSample {
-            server: self.server.and_then(ProcessId::usage),
-            redis: self.redis.and_then(ProcessId::usage),
-            edge: self
-                .edge
-                .into_iter()
-                .filter_map(ProcessId::usage)
-                .reduce(ProcessUse::plus),
-        }
-    }
 }
 
 /// Where everything is.
@@ -105,10 +83,10 @@ impl Parts {
         self.redis.as_ref()
     }
 
-    pub(super) fn processes(&self) -> Processes {
-        Processes {
+    pub(super) fn children(&self) -> Children {
+        Children {
             server: self.server.as_ref().map(|server| server.process),
-            redis: self.redis.as_ref().map(RedisServer::process),
+            redis: self.redis.clone(),
             edge: self.edge.iter().map(|edge| edge.process).collect(),
         }
     }

@@ -150,6 +150,7 @@ fn facts(recording: Recording) -> Facts {
         stamps: vec![stamps],
         generator: Generator::default(),
         server: None,
+        ended_processes: Vec::new(),
         open_per_interval: vec![200; 240],
         end_us: 60_000_000,
     }
@@ -477,4 +478,43 @@ fn a_fault_that_came_late_makes_the_run_invalid() {
     let mut result = summarize(&facts);
     judge(&mut result);
     assert_eq!(result.verdict.status, Status::Pass, "{:#?}", result.verdict);
+}
+
+#[test]
+fn a_process_that_died_makes_the_run_invalid_and_is_named_first() {
+    let mut facts = facts(recording());
+    let judged = |facts: &Facts| {
+        let mut result = summarize(facts);
+        judge(&mut result);
+        result
+    };
+    let whole = judged(&facts);
+    let check = |result: &RunResult| {
+        let mut checks = result.checks.iter();
+        let found = checks.find(|check| check.name == "processes of the run");
+        found.unwrap().status
+    };
+    assert_eq!(check(&whole), CheckStatus::Held);
+    assert_ne!(whole.verdict.status, Status::Invalid);
+
+    facts.ended_processes.push(super::EndedProcess {
+        what: "the reference server".to_owned(),
+        seen_us: 31_000_000,
+    });
+    let result = judged(&facts);
+    assert_eq!(check(&result), CheckStatus::Broke);
+    assert_eq!(result.verdict.status, Status::Invalid);
+    let sentence = crate::format::plain(&result.verdict.sentence);
+    assert!(
+        sentence.starts_with(
+            "These numbers cannot be trusted: the reference server ended by itself, seen at 31.0 s"
+        ),
+        "{sentence}"
+    );
+    // Saved runs of targets that nobody started here have no such check.
+    facts.ended_processes.clear();
+    facts.plan.environment.target = Some("ws://127.0.0.1:1".to_owned());
+    let attached = judged(&facts);
+    let names = attached.checks.iter().map(|check| check.name.as_str());
+    assert!(!names.collect::<Vec<_>>().contains(&"processes of the run"));
 }
