@@ -101,6 +101,8 @@ pub(crate) struct FaultAccess {
     /// A Redis that this run started.
     pub redis: Option<RedisServer>,
     pub readyz_url: String,
+    /// `/readyz` is reached through the proxy of the edge link, and cannot be told from its faults.
+    pub readyz_on_edge: bool,
 }
 
 /// How the children of the run are.
@@ -223,6 +225,7 @@ impl Environment {
             links: self.brought_up.links.clone(),
             redis: self.parts.redis().cloned(),
             readyz_url: self.brought_up.target.readyz_url.clone(),
+            readyz_on_edge: self.brought_up.edge_is_adopted,
         }
     }
 

@@ -47,6 +47,8 @@ pub(super) struct BroughtUp {
     pub target: TargetInfo,
     pub health_url: String,
     pub links: Carriers,
+    /// The edge link runs through somebody else's proxy, and the target's address is that proxy's.
+    pub edge_is_adopted: bool,
     pub redis_version: Option<String>,
 }
 
@@ -106,7 +108,7 @@ impl Parts {
             None => None,
         };
         self.attach_toxiproxy(plan, settings, &found).await?;
-        let mut links = self.adopt_links(plan, redis.as_ref()).await?;
+        let mut links = self.adopt_links(plan, &found, redis.as_ref()).await?;
         if let Some(redis) = &redis {
             links.extend(self.carry_redis(plan, settings, (redis, &found)).await?);
         }
@@ -127,6 +129,7 @@ impl Parts {
             target: target(plan, &reached, edge.map_or(&[], Vec::as_slice)),
             health_url: format!("{}/health/ws/", reached.http_base),
             links,
+            edge_is_adopted: plan.environment.links.contains_key(&Link::Edge),
             redis_version,
         })
     }
@@ -171,10 +174,12 @@ impl Parts {
         Ok(())
     }
 
-    /// The links that proxies of others carry already.
+    /// The links that proxies of others carry already. Clients are probed for where they go: a
+    /// target that is not behind the proxy named for it then shows no fault.
     async fn adopt_links(
         &mut self,
         plan: &Plan,
+        found: &Found,
         redis: Option<&RedisEnd>,
     ) -> Result<Carriers, EnvironmentError> {
         let mut links = Carriers::new();
@@ -183,10 +188,13 @@ impl Parts {
         };
         for (link, name) in &plan.environment.links {
             let proxy = host
-                .adopt((*link, name), |listen| match (link, redis) {
-                    (Link::Edge, _) => Probe::http(listen, listen.to_string()),
-                    (_, Some(redis)) => redis.probe().at(listen),
-                    (_, None) => Probe::any_redis(listen),
+                .adopt((*link, name), |listen| match (link, &found.target, redis) {
+                    (Link::Edge, Some(target), _) => {
+                        Probe::http(target.address(), target.host_and_port())
+                    }
+                    (Link::Edge, None, _) => Probe::http(listen, listen.to_string()),
+                    (_, _, Some(redis)) => redis.probe().at(listen),
+                    (_, _, None) => Probe::any_redis(listen),
                 })
                 .await?;
             for single in single_links(*link) {

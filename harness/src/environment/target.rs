@@ -25,7 +25,7 @@ pub(crate) struct TargetInfo {
     pub users_prefix: String,
     /// The one password of all accounts.
     pub password: Secret,
-    /// Readiness, asked directly and never through the edge proxy.
+    /// Readiness, asked directly and never through an edge proxy of this run.
     pub readyz_url: String,
     /// The target's own counters, asked directly.
     pub metrics_url: String,
