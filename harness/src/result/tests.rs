@@ -481,6 +481,42 @@ fn a_fault_that_came_late_makes_the_run_invalid() {
 }
 
 #[test]
+fn a_condition_stands_beside_the_faults_and_opens_no_window() {
+    let events_only = summarize(&facts(recording()));
+    for (at_us, time) in [(0, "all the time"), (9_000_000, "from 9s to the end")] {
+        let mut facts = facts(recording());
+        let idle = json!({"kind": "idle_timeout", "link": "edge", "timeout_us": 4_000_000});
+        let condition = json!({
+            "name": "middlebox", "at_us": at_us, "for_us": 60_000_000 - at_us, "kind": idle,
+            "condition": true, "line": 25,
+        });
+        let condition = serde_json::from_value(condition).unwrap();
+        facts.plan.faults.push(condition);
+        facts.stamps.push(FaultStamps {
+            confirmed_us: Some(at_us + 4_000_000),
+            heal_confirmed_us: Some(60_000_000),
+            ..FaultStamps::default()
+        });
+        let mut result = summarize(&facts);
+        judge(&mut result);
+        assert_eq!(result.windows, events_only.windows);
+        assert_eq!(result.faults, events_only.faults);
+        let condition = &result.conditions[0];
+        assert!(condition.confirmed);
+        assert_eq!(
+            condition.what,
+            format!("link from clients to server cut after 4s of silence, {time}")
+        );
+        assert_ne!(result.verdict.status, Status::Invalid);
+
+        facts.stamps[1].confirmed_us = None;
+        let mut unmet = summarize(&facts);
+        judge(&mut unmet);
+        assert_eq!(unmet.verdict.status, Status::Invalid);
+    }
+}
+
+#[test]
 fn a_process_that_died_makes_the_run_invalid_and_is_named_first() {
     let mut facts = facts(recording());
     let judged = |facts: &Facts| {
