@@ -11,6 +11,7 @@ use super::chart;
 use super::failure::{Exit, Failure};
 use super::overrides::OverrideArgs;
 use super::read;
+use crate::environment::file_limit;
 use crate::format::count;
 use crate::plan::{self, Plan, estimate};
 use crate::units;
@@ -67,6 +68,24 @@ fn summary(plan: &Plan) -> Vec<String> {
         count(needs.ports),
         units::print_bytes(needs.memory_bytes)
     ));
+    lines.extend(edge(plan));
     lines.push(String::new());
     lines
+}
+
+/// How the edge link will be carried here, where this run's own processes carry it.
+fn edge(plan: &Plan) -> Option<String> {
+    if plan.environment.toxiproxy.is_some() || !estimate::has_own_edge(plan) {
+        return None;
+    }
+    // Without a limit to go by, the run will say what is wrong; a plan starts nothing.
+    let limit = file_limit().ok()?;
+    let processes = estimate::edge_processes(plan, limit);
+    let files = count(estimate::edge_files(plan, processes));
+    let carry = match processes {
+        1 => "1 fault proxy carries the edge link: up to".to_owned(),
+        several => format!("{several} fault proxies carry the edge link, each with up to"),
+    };
+    let limit = count(limit);
+    Some(format!("{carry} {files} files, of {limit} allowed here"))
 }

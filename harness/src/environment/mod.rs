@@ -10,6 +10,7 @@
 //!
 //! **Units:** seconds of processor time, bytes of memory.
 
+mod children;
 mod edge;
 mod error;
 mod host;
@@ -45,12 +46,17 @@ use crate::plan::{Link, Plan};
 
 pub(crate) use error::EnvironmentError;
 pub(crate) use link::single_links;
-pub(crate) use preflight::raise_file_limit;
+pub(crate) use preflight::{file_limit, raise_file_limit};
 pub(crate) use probe::{Answer, Probe};
 pub(crate) use process::ProcessUse;
 pub(crate) use proxy::{Carriers, ProxyLink, link_name};
 pub(crate) use redis::RedisServer;
 pub(crate) use target::TargetInfo;
+
+/// What the processes of a run are called in reports.
+const REDIS: &str = "Redis";
+const SERVER: &str = "the reference server";
+const EDGE_PROXY: &str = "a fault proxy of the edge link";
 
 /// For one page of the target.
 const HTTP_PATIENCE: Duration = Duration::from_secs(2);
@@ -95,11 +101,15 @@ pub(crate) struct FaultAccess {
     /// A Redis that this run started.
     pub redis: Option<RedisServer>,
     pub readyz_url: String,
+    /// `/readyz` is reached through the proxy of the edge link, and cannot be told from its faults.
+    pub readyz_on_edge: bool,
 }
 
-/// What the children of the run use.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+/// How the children of the run are.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct ProcessSample {
+    /// Those that have ended although no fault of the run ended them.
+    pub ended: Vec<&'static str>,
     /// `None` for a target that was not started by this run, or has ended.
     pub server: Option<ProcessUse>,
     pub redis: Option<ProcessUse>,
@@ -215,12 +225,13 @@ impl Environment {
             links: self.brought_up.links.clone(),
             redis: self.parts.redis().cloned(),
             readyz_url: self.brought_up.target.readyz_url.clone(),
+            readyz_on_edge: self.brought_up.edge_is_adopted,
         }
     }
 
-    /// Processor time and memory of what was started.
+    /// Processor time and memory of what was started, and whether it still runs.
     pub(crate) async fn sample(&self) -> ProcessSample {
-        let processes = self.parts.processes();
+        let processes = self.parts.children();
         // Files of `/proc` are read on a thread that may wait: a busy kernel makes them slow.
         let sampled = tokio::task::spawn_blocking(move || processes.sample());
         sampled.await.unwrap_or_default()

@@ -11,6 +11,8 @@ use std::sync::Arc;
 
 use reqwest::Client as Http;
 
+use super::Settings;
+use super::children::Children;
 use super::edge::{self, Edge};
 use super::error::EnvironmentError;
 use super::host::Place;
@@ -19,13 +21,11 @@ use super::keeper::Keeper;
 use super::link::{database, single_links};
 use super::preflight::{Found, ends_redis, raise_file_limit};
 use super::probe::Probe;
-use super::process::{ProcessId, ProcessUse};
 use super::proxy::{Behind, Carriers, ProxyHost, ProxyLink, proxy_name};
 use super::redis::{RedisEnd, RedisServer};
 use super::secret::{self, Secret};
 use super::server::{self, RedisUrls, Server};
 use super::target::TargetInfo;
-use super::{ProcessSample, Settings};
 use crate::plan::{Link, Plan, estimate};
 
 /// The password of a target that is not ours, where the plan names none.
@@ -41,34 +41,14 @@ pub(super) struct Parts {
     edge: Vec<Edge>,
 }
 
-/// The processes of the run, as they are now.
-#[derive(Clone, Debug)]
-pub(super) struct Processes {
-    server: Option<ProcessId>,
-    redis: Option<ProcessId>,
-    edge: Vec<ProcessId>,
-}
-
-impl Processes {
-    pub(super) fn sample(self) -> ProcessSample {
-        ProcessSample {
-            server: self.server.and_then(ProcessId::usage),
-            redis: self.redis.and_then(ProcessId::usage),
-            edge: self
-                .edge
-                .into_iter()
-                .filter_map(ProcessId::usage)
-                .reduce(ProcessUse::plus),
-        }
-    }
-}
-
 /// Where everything is.
 #[derive(Clone, Debug)]
 pub(super) struct BroughtUp {
     pub target: TargetInfo,
     pub health_url: String,
     pub links: Carriers,
+    /// The edge link runs through somebody else's proxy, and the target's address is that proxy's.
+    pub edge_is_adopted: bool,
     pub redis_version: Option<String>,
 }
 
@@ -105,10 +85,10 @@ impl Parts {
         self.redis.as_ref()
     }
 
-    pub(super) fn processes(&self) -> Processes {
-        Processes {
+    pub(super) fn children(&self) -> Children {
+        Children {
             server: self.server.as_ref().map(|server| server.process),
-            redis: self.redis.as_ref().map(RedisServer::process),
+            redis: self.redis.clone(),
             edge: self.edge.iter().map(|edge| edge.process).collect(),
         }
     }
@@ -128,7 +108,7 @@ impl Parts {
             None => None,
         };
         self.attach_toxiproxy(plan, settings, &found).await?;
-        let mut links = self.adopt_links(plan, redis.as_ref()).await?;
+        let mut links = self.adopt_links(plan, &found, redis.as_ref()).await?;
         if let Some(redis) = &redis {
             links.extend(self.carry_redis(plan, settings, (redis, &found)).await?);
         }
@@ -149,6 +129,7 @@ impl Parts {
             target: target(plan, &reached, edge.map_or(&[], Vec::as_slice)),
             health_url: format!("{}/health/ws/", reached.http_base),
             links,
+            edge_is_adopted: plan.environment.links.contains_key(&Link::Edge),
             redis_version,
         })
     }
@@ -193,10 +174,12 @@ impl Parts {
         Ok(())
     }
 
-    /// The links that proxies of others carry already.
+    /// The links that proxies of others carry already. Clients are probed for where they go: a
+    /// target that is not behind the proxy named for it then shows no fault.
     async fn adopt_links(
         &mut self,
         plan: &Plan,
+        found: &Found,
         redis: Option<&RedisEnd>,
     ) -> Result<Carriers, EnvironmentError> {
         let mut links = Carriers::new();
@@ -205,10 +188,13 @@ impl Parts {
         };
         for (link, name) in &plan.environment.links {
             let proxy = host
-                .adopt((*link, name), |listen| match (link, redis) {
-                    (Link::Edge, _) => Probe::http(listen, listen.to_string()),
-                    (_, Some(redis)) => redis.probe().at(listen),
-                    (_, None) => Probe::any_redis(listen),
+                .adopt((*link, name), |listen| match (link, &found.target, redis) {
+                    (Link::Edge, Some(target), _) => {
+                        Probe::http(target.address(), target.host_and_port())
+                    }
+                    (Link::Edge, None, _) => Probe::http(listen, listen.to_string()),
+                    (_, _, Some(redis)) => redis.probe().at(listen),
+                    (_, _, None) => Probe::any_redis(listen),
                 })
                 .await?;
             for single in single_links(*link) {

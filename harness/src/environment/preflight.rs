@@ -151,15 +151,22 @@ fn edge(plan: &Plan, found: &Found, limit: u64) -> Result<String, EnvironmentErr
 
 /// Raises the soft limit to the hard one, for this process and its children; returns it.
 pub(crate) fn raise_file_limit() -> Result<u64, EnvironmentError> {
-    let failed = |error: nix::errno::Errno| EnvironmentError::SystemFile {
+    let hard = file_limit()?;
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_err(no_limit)?;
+    Ok(hard)
+}
+
+/// The files each process of a run may open.
+pub(crate) fn file_limit() -> Result<u64, EnvironmentError> {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(no_limit)?;
+    Ok(hard)
+}
+
+fn no_limit(error: nix::errno::Errno) -> EnvironmentError {
+    EnvironmentError::SystemFile {
         path: PathBuf::from("RLIMIT_NOFILE"),
         source: error.into(),
-    };
-    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(failed)?;
-    if soft < hard {
-        setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_err(failed)?;
     }
-    Ok(hard)
 }
 
 fn ports(clients: u32, needed: u64) -> Result<String, EnvironmentError> {

@@ -12,6 +12,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -175,6 +176,8 @@ pub(crate) struct RedisServer {
     spec: SpawnSpec,
     pub(super) end: RedisEnd,
     process: Arc<Mutex<ProcessId>>,
+    /// Told to end, and not found well again since.
+    away: Arc<AtomicBool>,
 }
 
 impl RedisServer {
@@ -206,6 +209,7 @@ impl RedisServer {
                 spec,
                 end,
                 process: Arc::new(Mutex::new(process)),
+                away: Arc::default(),
             };
             match server.wait_ready().await {
                 Ok(()) => return Ok(server),
@@ -254,9 +258,22 @@ impl RedisServer {
         self.end_by(Signal::SIGTERM, STOP_PATIENCE).await
     }
 
+    /// It runs no more, and nobody told it to end.
+    pub(super) fn has_ended_by_itself(&self) -> bool {
+        // In this order: it is `away` before it ends.
+        !self.process().is_alive() && !self.away.load(Ordering::SeqCst)
+    }
+
+    /// It was found well: from here on it is expected to run.
+    pub(crate) fn is_back(&self) {
+        self.away.store(false, Ordering::SeqCst);
+    }
+
     async fn end_by(&self, signal: Signal, patience: Duration) -> Result<(), EnvironmentError> {
         let process = self.process();
+        let was_away = self.away.swap(true, Ordering::SeqCst);
         if !process.signal(signal) {
+            self.away.store(was_away, Ordering::SeqCst);
             return Err(control(
                 process,
                 "it had ended before it was told to".to_owned(),

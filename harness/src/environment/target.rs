@@ -14,7 +14,8 @@ pub(crate) struct TargetInfo {
     /// the edge proxy where there is one.
     pub http_base: String,
     /// Where sockets are opened, resolved once: the address behind `http_base`, and those of the
-    /// other processes that carry the edge link, if several do. Never empty.
+    /// other processes that carry the edge link, if several do. Then clients are spread over them,
+    /// with their HTTP requests. Never empty.
     pub addresses: Arc<[SocketAddr]>,
     /// Host header and TLS server name: `127.0.0.1:41234`.
     pub host_header: String,
@@ -24,7 +25,7 @@ pub(crate) struct TargetInfo {
     pub users_prefix: String,
     /// The one password of all accounts.
     pub password: Secret,
-    /// Readiness, asked directly and never through the edge proxy.
+    /// Readiness, asked directly and never through an edge proxy of this run.
     pub readyz_url: String,
     /// The target's own counters, asked directly.
     pub metrics_url: String,

@@ -123,6 +123,7 @@ impl Stage {
             links: self.links.clone(),
             redis: Some(self.redis.clone()),
             readyz_url: readyz_url.to_owned(),
+            readyz_on_edge: false,
         }
     }
 

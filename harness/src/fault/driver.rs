@@ -141,7 +141,10 @@ async fn one(index: usize, planned: PlannedFault, common: Common) -> FaultStamps
             false if planned.condition => Lasts::Whole,
             false => Lasts::Window,
         },
-        readyz_url: access.readyz_url.clone(),
+        readyz_url: match planned.kind.link() {
+            Some(Link::Edge) if access.readyz_on_edge => None,
+            _ => Some(access.readyz_url.clone()),
+        },
         clock: common.clock,
         board: Arc::clone(&common.board),
         events: common.events.clone(),

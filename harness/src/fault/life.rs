@@ -53,7 +53,8 @@ pub(super) struct Life {
     pub at_us: u64,
     pub for_us: u64,
     pub lasts: Lasts,
-    pub readyz_url: String,
+    /// `None` where the fault lies on the way there.
+    pub readyz_url: Option<String>,
     pub clock: RunClock,
     pub board: Arc<FaultBoard>,
     pub events: mpsc::Sender<FaultEvent>,
@@ -234,9 +235,12 @@ impl Life {
             };
             tell(&events, fault, change.at_us, moment);
         };
-        readiness
-            .clone()
-            .watch(self.readyz_url.clone(), self.clock, stop, tell)
+        let (readiness, url, clock) = (readiness.clone(), self.readyz_url.clone(), self.clock);
+        async move {
+            if let Some(url) = url {
+                readiness.watch(url, clock, stop, tell).await;
+            }
+        }
     }
 
     /// Writes the moment down, unless an earlier one stands there, and tells it.

@@ -69,6 +69,7 @@ impl Fault for Process {
         }
         let answer = self.redis.probe().ask(PATIENCE).await;
         if answer.is_good() {
+            self.redis.is_back();
             Ok(())
         } else {
             Err(format!("redis-server: {}", answer.describe()))

@@ -416,3 +416,31 @@ async fn readiness_turns_red_in_the_fault_and_green_after_it() {
     assert!(stamps.healing_us < stamps.readiness_green_us, "{stamps:?}");
     stage.stop().await;
 }
+
+#[tokio::test]
+async fn a_link_that_is_slow_both_ways_is_waited_for_twice() {
+    let kind = FaultKind::Latency {
+        link: Link::RedisTasks,
+        // Twice this is more than once this and the patience for an answer.
+        latency_us: 1_100_000,
+        jitter_us: 0,
+    };
+    let mut fault = planned(kind, 200, 4_000);
+    fault.streams = Streams::Both;
+    let stamps = driven("slow-both", false, std::slice::from_ref(&fault)).await;
+    check_order(&fault, &stamps[0]);
+    let waited_us = stamps[0].confirmed_us.unwrap() - stamps[0].injected_us.unwrap();
+    assert!(waited_us >= 2_100_000, "{waited_us}");
+}
+
+#[tokio::test]
+async fn an_idle_timeout_is_seen_on_all_links_at_once() {
+    let kind = FaultKind::IdleTimeout {
+        link: Link::Redis,
+        timeout_us: 500_000,
+    };
+    // One probe after the other would take longer than it lasts.
+    let fault = planned(kind, 200, 1_300);
+    let stamps = driven("idle-all", false, std::slice::from_ref(&fault)).await;
+    check_order(&fault, &stamps[0]);
+}

@@ -30,7 +30,7 @@ const SILENCE_MAX: Duration = Duration::from_secs(5);
 /// How a probe knows the toxic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mark {
-    /// Answers take at least this long (latency − jitter).
+    /// Answers take at least this long (latency − jitter) for each toxic on their way.
     Late { least: Duration, patience: Duration },
     /// No answer for this long, or the connection is closed without one.
     Silent { patience: Duration },
@@ -95,6 +95,12 @@ impl Toxic {
         })
     }
 
+    /// A delay of one toxic, as often as a question and its answer meet it.
+    fn together(&self, delay: Duration) -> Duration {
+        let toxics = u32::try_from(self.toxics.len()).unwrap_or(u32::MAX);
+        delay.saturating_mul(toxics)
+    }
+
     /// Every toxic has affected a connection, or is in force where the proxy does not count.
     async fn is_counted(&self, probes: bool) -> Result<(), String> {
         if probes {
@@ -109,15 +115,18 @@ impl Toxic {
 
     /// A connection that says nothing is cut, on every proxy of the link.
     async fn is_cut(&self, after: Duration) -> Result<(), String> {
-        for probe in self.links.probes() {
-            let (answer, waited) = probe.stay_silent(after.saturating_add(PATIENCE)).await;
-            let cut = matches!(answer, Answer::Closed | Answer::Reset);
-            if !cut || waited.saturating_add(ROUNDING) < after {
+        let patience = after.saturating_add(PATIENCE);
+        self.links
+            .each(|link, _| async move {
+                let (answer, waited) = link.probe.stay_silent(patience).await;
+                let cut = matches!(answer, Answer::Closed | Answer::Reset);
+                if cut && waited.saturating_add(ROUNDING) >= after {
+                    return Ok(());
+                }
                 let (ms, how) = (waited.as_millis(), answer.describe());
-                return Err(format!("after {ms} ms of silence {how}"));
-            }
-        }
-        Ok(())
+                Err(format!("{}: after {ms} ms of silence {how}", link.name))
+            })
+            .await
     }
 }
 
@@ -247,6 +256,7 @@ impl Fault for Toxic {
     async fn is_met(&self) -> Result<(), String> {
         match self.mark {
             Mark::Late { least, patience } => {
+                let (least, patience) = (self.together(least), self.together(patience));
                 let late = move |answer: &Answer| matches!(answer, Answer::Good { waited } if *waited + ROUNDING >= least);
                 self.links.ask(patience, late).await
             }

@@ -149,6 +149,13 @@ impl Job {
         addresses[visit.client as usize % addresses.len()]
     }
 
+    /// Base URL of a stay's HTTP requests, where the target has several addresses: a client's tokens
+    /// take the way of its sockets. `None`: that of everybody.
+    pub(super) fn http_base(&self, visit: &Visit) -> Option<String> {
+        let several = self.target.addresses.len() > 1;
+        several.then(|| format!("http://{}", self.address(visit)))
+    }
+
     /// Address a stay connects from: on loopback, spread so that no source runs out of ports.
     pub(super) fn source(&self, visit: &Visit) -> Option<SocketAddr> {
         let IpAddr::V4(address) = self.target.addresses.first()?.ip() else {

@@ -113,6 +113,14 @@ async fn park(society: &Society, visit: Option<Visit>) {
 
 async fn stay(user: &mut GooseUser, society: &Society, visit: Visit) {
     let job = &society.job;
+    if let Some(base) = job.http_base(&visit)
+        && user.set_base_url(&base).is_err()
+    {
+        tracing::error!(
+            base,
+            "is no URL: this client's HTTP goes where the first one's does"
+        );
+    }
     let mut life = Life {
         visit,
         account: job.account(&visit),

@@ -1,6 +1,7 @@
 //! This module writes `events.jsonl`: what happened, one line each, in order of time.
 //!
-//! **In:** windows, fault stamps, machine pauses and example messages of the result.
+//! **In:** windows, fault stamps, processes that died, machine pauses and example messages of the
+//! result.
 //! **Out:** JSON lines. **Units:** `at_us` counts from load start.
 
 use serde::Serialize;
@@ -83,6 +84,9 @@ fn events(result: &RunResult) -> Vec<Event<'_>> {
         });
         let confirmed = condition.stamps.confirmed_us;
         events.extend(confirmed.map(|us| Event::named(us, "condition_confirmed", &condition.name)));
+    }
+    for process in &result.ended_processes {
+        events.push(Event::named(process.seen_us, "process_gone", &process.what));
     }
     for pause in &result.generator.pauses {
         events.push(Event {

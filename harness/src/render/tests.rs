@@ -10,9 +10,10 @@ use quick_xml::events::Event;
 use super::sample::{self, Story};
 use super::terminal::{Style, summary};
 use super::{Format, RenderError};
-use crate::result::RunResult;
+use crate::record::fault::FaultStamps;
 use crate::result::store::{RESULT_FILE, RunDir};
 use crate::result::verdict::judge;
+use crate::result::{ConditionResult, EndedProcess, RunResult};
 
 const STORIES: [(Story, &str); 5] = [
     (Story::Fail, "../reports/example"),
@@ -198,6 +199,20 @@ fn names_from_outside_stay_text_in_every_artefact() {
     result.examples[0].what = hostile();
     result.checks[0].finding = hostile();
     result.verdict.sentence = hostile();
+    result.conditions.push(ConditionResult {
+        name: hostile(),
+        what: hostile(),
+        planned_us: 0,
+        stamps: FaultStamps {
+            problem: Some(hostile()),
+            ..FaultStamps::default()
+        },
+        confirmed: false,
+    });
+    result.ended_processes.push(EndedProcess {
+        what: hostile(),
+        seen_us: 1,
+    });
     result.errors.insert(hostile(), 1);
     sound(&result);
     for (file, text) in all(&result, &Format::DRAWN) {
@@ -210,6 +225,45 @@ fn names_from_outside_stay_text_in_every_artefact() {
     let md = without_fence(&all(&result, &[Format::Md])[0].1);
     assert!(!md.contains("@all") && !md.contains("[a](http"), "{md}");
     assert!(!summary(&result, &Style::default()).contains('\u{1b}'));
+}
+
+#[test]
+fn a_condition_and_a_death_are_told_wherever_a_person_or_a_machine_looks() {
+    let mut result = saved(STORIES[1].0, STORIES[1].1);
+    result.conditions.push(ConditionResult {
+        name: "middlebox".to_owned(),
+        what: "link from clients to server cut after 4s of silence, all the time".to_owned(),
+        planned_us: 0,
+        stamps: FaultStamps {
+            confirmed_us: Some(4_011_000),
+            heal_confirmed_us: Some(30_000_000),
+            ..FaultStamps::default()
+        },
+        confirmed: true,
+    });
+    result.ended_processes.push(EndedProcess {
+        what: "the reference server".to_owned(),
+        seen_us: 9_250_000,
+    });
+    judge(&mut result);
+    sound(&result);
+    let text = |format| crate::format::plain(&all(&result, &[format]).remove(0).1);
+    let terminal = crate::format::plain(&summary(&result, &Style::default()));
+    for told in [terminal, text(Format::Html), text(Format::Md)] {
+        let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(told.contains("middlebox"), "{told}");
+        assert!(told.contains("cut after 4s of silence"), "{told}");
+        assert!(told.contains("4.011"), "{told}");
+        assert!(
+            told.contains("the reference server ended by itself"),
+            "{told}"
+        );
+    }
+    assert!(text(Format::Junit).contains("the reference server ended by itself"));
+    let events = text(Format::Events);
+    for event in ["condition_planned", "condition_confirmed", "process_gone"] {
+        assert!(events.contains(event), "{event}");
+    }
 }
 
 #[test]

@@ -75,6 +75,9 @@ pub(crate) struct RunResult {
     pub generator: Generator,
     /// The target's own account, where it can be read.
     pub server: Option<ServerAccount>,
+    /// Processes that were started for the run and ended before it, although no fault ended them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ended_processes: Vec<EndedProcess>,
     pub series: Series,
     /// Percentile curves of `complete`.
     pub distributions: Vec<Distribution>,
@@ -411,6 +414,15 @@ pub(crate) struct ServerAccount {
     pub rss_peak_bytes: Option<u64>,
     /// Its Prometheus counters at the end minus the start: sample name with labels → value.
     pub counters: BTreeMap<String, f64>,
+}
+
+/// A process that ended by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct EndedProcess {
+    /// In words: `the reference server`, `Redis`.
+    pub what: String,
+    /// When it was first seen to be gone: up to a second after it went.
+    pub seen_us: u64,
 }
 
 /// The run over time. All vectors of one step have the same length; bin *i* covers

@@ -297,8 +297,10 @@ pub(super) fn describe(fault: &PlannedFault) -> String {
         share if share < 1.0 => format!(" for {} of the connections", percent(share)),
         _ => String::new(),
     };
-    let time = if fault.condition {
-        " all the time".to_owned()
+    let time = if fault.condition && fault.at_us == 0 {
+        ", all the time".to_owned()
+    } else if fault.condition {
+        format!(", from {} to the end", units::print_us(fault.at_us))
     } else if fault.kind.is_moment() {
         String::new()
     } else {

@@ -11,9 +11,9 @@ use super::recovery::{Watched, describe, fault_result, reach, recovered_at_us, t
 use super::series::series;
 use super::windows::{Reach, Span, Tally, partition, summary, tallies, together, window};
 use super::{
-    Clients, ConditionResult, Distribution, DistributionPoint, Example, FaultResult, Generator,
-    GooseCounts, Run, RunResult, SCHEMA, ServerAccount, StageLatency, Status, Verdict, Window,
-    WindowKind,
+    Clients, ConditionResult, Distribution, DistributionPoint, EndedProcess, Example, FaultResult,
+    Generator, GooseCounts, Run, RunResult, SCHEMA, ServerAccount, StageLatency, Status, Verdict,
+    Window, WindowKind,
 };
 use crate::plan::Plan;
 use crate::record::fault::FaultStamps;
@@ -37,6 +37,7 @@ pub(crate) struct Facts {
     pub stamps: Vec<FaultStamps>,
     pub generator: Generator,
     pub server: Option<ServerAccount>,
+    pub ended_processes: Vec<EndedProcess>,
     /// Sockets open at the end of each interval.
     pub open_per_interval: Vec<u64>,
     /// End of the drain, microseconds since load start.
@@ -83,6 +84,7 @@ pub(crate) fn summarize(facts: &Facts) -> RunResult {
         views: overlapping.views,
         generator: generator(facts, &whole),
         server: facts.server.clone(),
+        ended_processes: facts.ended_processes.clone(),
         series: series(plan, recording, &facts.open_per_interval, facts.end_us),
         distributions: overlapping.distributions,
         examples: examples(facts),

@@ -150,6 +150,7 @@ fn facts(recording: Recording) -> Facts {
         stamps: vec![stamps],
         generator: Generator::default(),
         server: None,
+        ended_processes: Vec::new(),
         open_per_interval: vec![200; 240],
         end_us: 60_000_000,
     }
@@ -477,4 +478,79 @@ fn a_fault_that_came_late_makes_the_run_invalid() {
     let mut result = summarize(&facts);
     judge(&mut result);
     assert_eq!(result.verdict.status, Status::Pass, "{:#?}", result.verdict);
+}
+
+#[test]
+fn a_condition_stands_beside_the_faults_and_opens_no_window() {
+    let events_only = summarize(&facts(recording()));
+    for (at_us, time) in [(0, "all the time"), (9_000_000, "from 9s to the end")] {
+        let mut facts = facts(recording());
+        let idle = json!({"kind": "idle_timeout", "link": "edge", "timeout_us": 4_000_000});
+        let condition = json!({
+            "name": "middlebox", "at_us": at_us, "for_us": 60_000_000 - at_us, "kind": idle,
+            "condition": true, "line": 25,
+        });
+        let condition = serde_json::from_value(condition).unwrap();
+        facts.plan.faults.push(condition);
+        facts.stamps.push(FaultStamps {
+            confirmed_us: Some(at_us + 4_000_000),
+            heal_confirmed_us: Some(60_000_000),
+            ..FaultStamps::default()
+        });
+        let mut result = summarize(&facts);
+        judge(&mut result);
+        assert_eq!(result.windows, events_only.windows);
+        assert_eq!(result.faults, events_only.faults);
+        let condition = &result.conditions[0];
+        assert!(condition.confirmed);
+        assert_eq!(
+            condition.what,
+            format!("link from clients to server cut after 4s of silence, {time}")
+        );
+        assert_ne!(result.verdict.status, Status::Invalid);
+
+        facts.stamps[1].confirmed_us = None;
+        let mut unmet = summarize(&facts);
+        judge(&mut unmet);
+        assert_eq!(unmet.verdict.status, Status::Invalid);
+    }
+}
+
+#[test]
+fn a_process_that_died_makes_the_run_invalid_and_is_named_first() {
+    let mut facts = facts(recording());
+    let judged = |facts: &Facts| {
+        let mut result = summarize(facts);
+        judge(&mut result);
+        result
+    };
+    let whole = judged(&facts);
+    let check = |result: &RunResult| {
+        let mut checks = result.checks.iter();
+        let found = checks.find(|check| check.name == "processes of the run");
+        found.unwrap().status
+    };
+    assert_eq!(check(&whole), CheckStatus::Held);
+    assert_ne!(whole.verdict.status, Status::Invalid);
+
+    facts.ended_processes.push(super::EndedProcess {
+        what: "the reference server".to_owned(),
+        seen_us: 31_000_000,
+    });
+    let result = judged(&facts);
+    assert_eq!(check(&result), CheckStatus::Broke);
+    assert_eq!(result.verdict.status, Status::Invalid);
+    let sentence = crate::format::plain(&result.verdict.sentence);
+    assert!(
+        sentence.starts_with(
+            "These numbers cannot be trusted: the reference server ended by itself, seen at 31.0 s"
+        ),
+        "{sentence}"
+    );
+    // Saved runs of targets that nobody started here have no such check.
+    facts.ended_processes.clear();
+    facts.plan.environment.target = Some("ws://127.0.0.1:1".to_owned());
+    let attached = judged(&facts);
+    let names = attached.checks.iter().map(|check| check.name.as_str());
+    assert!(!names.collect::<Vec<_>>().contains(&"processes of the run"));
 }

@@ -219,6 +219,9 @@ fn breach(expectation: &ExpectationResult) -> String {
 }
 
 fn invalidity(check: &CheckResult) -> String {
+    if check.name == validity::PROCESSES {
+        return check.finding.clone();
+    }
     if check.name == "faults confirmed" {
         return format!("{} faults confirmed ({})", check.observed, check.finding);
     }

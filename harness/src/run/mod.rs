@@ -239,6 +239,7 @@ impl Seen {
             stamps: self.stamps,
             generator: generator(self.myself, lanes),
             server: self.samples.account,
+            ended_processes: self.samples.ended,
             open_per_interval: self.samples.open_per_interval,
             end_us: self.end_us,
         }

@@ -1,7 +1,7 @@
 //! This module samples, while the load runs, what nobody reports by event.
 //!
-//! **In:** the counters and the environment. **Out:** [`Samples`]: open sockets per interval, and
-//! what the server used.
+//! **In:** the counters and the environment. **Out:** [`Samples`]: open sockets per interval, what
+//! the server used, which processes ended before their time.
 //!
 //! **Units:** one sample per recorder interval; processes once a second.
 
@@ -12,10 +12,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::guard::Guard;
 use crate::clock::RunClock;
-use crate::environment::Environment;
+use crate::environment::{Environment, ProcessSample};
 use crate::plan::Plan;
 use crate::record::counters::{Counters, Reader};
-use crate::result::ServerAccount;
+use crate::result::{EndedProcess, ServerAccount};
 
 /// Time between two looks at the processes.
 const PROCESSES_EVERY_US: u64 = 1_000_000;
@@ -28,6 +28,8 @@ pub(super) struct Samples {
     pub account: Option<ServerAccount>,
     /// The `[[abort_when]]` rule that ended the run, in words.
     pub aborted: Option<String>,
+    /// Processes of the run that ended although no fault ended them.
+    pub ended: Vec<EndedProcess>,
 }
 
 /// What is sampled.
@@ -67,17 +69,34 @@ pub(super) async fn sample(
             continue;
         }
         processes_due_us = due_us + PROCESSES_EVERY_US;
-        if let Some(now) = environment.sample().await.server {
+        let now = environment.sample().await;
+        samples.add_ended(&now, sampling.clock.now_us());
+        if let Some(now) = now.server {
             let account = samples.account.get_or_insert_default();
             let start = first.map_or(0.0, |first| first.cpu_seconds);
             account.cpu_seconds = Some((now.cpu_seconds - start).max(0.0));
             account.rss_peak_bytes = account.rss_peak_bytes.max(Some(now.rss_bytes));
         }
     }
+    // What ended since the last look, while everything should still be there.
+    let last = environment.sample().await;
+    samples.add_ended(&last, sampling.clock.now_us());
     samples
 }
 
 impl Samples {
+    fn add_ended(&mut self, now: &ProcessSample, seen_us: u64) {
+        for what in &now.ended {
+            if self.ended.iter().all(|known| known.what != *what) {
+                tracing::error!(what, "ended before the run did");
+                self.ended.push(EndedProcess {
+                    what: (*what).to_owned(),
+                    seen_us,
+                });
+            }
+        }
+    }
+
     /// The target's own counters: how much each grew over the run.
     pub(super) fn add_counters(
         &mut self,

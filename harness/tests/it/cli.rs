@@ -316,3 +316,23 @@ fn a_reader_that_goes_away_is_no_failure() {
     let done = finish(child);
     assert_eq!((done.code, done.stderr.as_str()), (0, ""));
 }
+
+#[test]
+fn a_plan_says_how_many_processes_carry_the_edge_link_here() {
+    let plan = |files: u32| {
+        let mut shell = std::process::Command::new("sh");
+        let limited = format!("ulimit -n {files} && exec \"$0\" plan scenarios/edge-faults.toml");
+        let binary = command(&[]).get_program().to_owned();
+        shell.args(["-c", &limited]).arg(binary);
+        shell.current_dir(support::root()).stdin(Stdio::null());
+        let piped = shell.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let done = finish(piped.spawn().unwrap());
+        assert_eq!(done.code, 0, "{}", done.stderr);
+        let mut lines = done.stdout.lines();
+        lines
+            .find(|line| line.contains("edge link"))
+            .map(str::to_owned)
+    };
+    insta::assert_snapshot!(plan(4_000).unwrap(), @"# 1 fault proxy carries the edge link: up to 1,456 files, of 4,000 allowed here");
+    insta::assert_snapshot!(plan(900).unwrap(), @"# 2 fault proxies carry the edge link, each with up to 856 files, of 900 allowed here");
+}

@@ -402,3 +402,62 @@ fn a_wrong_password_of_a_target_is_said_before_the_load() {
     assert!(done.stderr.contains("hint:"), "{}", done.stderr);
     refuser.join().unwrap();
 }
+
+/// The process of the run whose command line holds these words.
+fn child_of(case: &Case, words: &str) -> Option<Pid> {
+    let runs = |pid: &i32| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line)
+            .replace('\0', " ")
+            .contains(words)
+    };
+    let found = processes_of(case.folder.path()).into_iter().find(runs);
+    found.map(Pid::from_raw)
+}
+
+#[test]
+fn a_child_that_dies_makes_the_run_invalid_and_stands_in_the_verdict() {
+    if !slow_tests_are_on() {
+        return;
+    }
+    for (words, name) in [
+        ("reference-server serve", "the reference server"),
+        ("redis-server", "Redis"),
+        ("proxy --listen", "a fault proxy of the edge link"),
+    ] {
+        let case = Case::new();
+        let more = [
+            "--duration",
+            "6s",
+            "--set",
+            "environment.proxies=[\"edge\"]",
+            "--set",
+            "load.drain=1s",
+        ];
+        let child = case.command("scenarios/smoke.toml", &more).spawn().unwrap();
+        // The edge proxy is the last to be started, and by then the load is near.
+        eventually("all are started", Duration::from_secs(20), || {
+            child_of(&case, "proxy --listen").is_some()
+        });
+        // Some of the load, not only the start.
+        std::thread::sleep(Duration::from_secs(2));
+        kill(child_of(&case, words).unwrap(), Signal::SIGKILL).unwrap();
+        let done = finish(child);
+        assert!(
+            [13, 14].contains(&done.code),
+            "{}{}",
+            done.stdout,
+            done.stderr
+        );
+        let result = case.result();
+        let sentence = result.pointer("/verdict/sentence").unwrap().to_string();
+        assert!(
+            sentence.contains(&format!("{name} ended by itself")),
+            "{sentence}"
+        );
+        assert_eq!(result.pointer("/verdict/status").unwrap(), "invalid");
+        eventually("every child is gone", Duration::from_secs(3), || {
+            processes_of(case.folder.path()).is_empty()
+        });
+    }
+}

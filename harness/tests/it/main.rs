@@ -10,6 +10,7 @@
 mod cli;
 mod end_to_end;
 mod environment;
+mod links;
 mod renderers;
 mod scenarios;
 mod support;

@@ -48,7 +48,7 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(250);
 pub(crate) struct Target {
     /// Base URL for HTTP: `http://host:port`.
     pub http: String,
-    /// Address for sockets.
+    /// Addresses for sockets; where there are several, for HTTP too.
     pub addresses: Arc<[SocketAddr]>,
     /// `Host` header of the upgrade.
     pub host_header: String,

@@ -143,6 +143,7 @@ fn facts(story: Story) -> Facts {
         },
         stamps: vec![stamps(story)],
         generator: generator(story, sent),
+        ended_processes: Vec::new(),
         server: Some(ServerAccount {
             cpu_seconds: Some(31.7),
             rss_peak_bytes: Some(50_331_648),

@@ -11,7 +11,11 @@
 use super::super::{CheckGroup, CheckResult, FaultResult, FaultStamps, Pause, RunResult};
 use super::{Texts, check};
 use crate::format;
+use crate::plan::Link;
 use crate::scenario::expectation::Quantity;
+
+/// Name of the check that names what crashed.
+pub(in super::super) const PROCESSES: &str = "processes of the run";
 
 /// Bound on lateness p99 where the scenario expects no latency.
 const LATENESS_FALLBACK_US: u64 = 5_000;
@@ -32,7 +36,11 @@ const UNSTAMPED_RATIO_MAX: f64 = 0.05;
 
 /// All validity checks.
 pub(in super::super) fn checks(result: &RunResult) -> Vec<CheckResult> {
-    let mut checks = vec![
+    let mut checks = Vec::new();
+    if has_processes(result) {
+        checks.push(processes(result));
+    }
+    checks.extend([
         planned_sends(result),
         lateness(result),
         lane_busy(result),
@@ -40,12 +48,43 @@ pub(in super::super) fn checks(result: &RunResult) -> Vec<CheckResult> {
         receive_stamps(result),
         clock_step(result),
         ledger_adds_up(result),
-    ];
+    ]);
     if !result.faults.is_empty() || !result.conditions.is_empty() {
         checks.push(faults_confirmed(result));
         checks.push(faults_on_time(result));
     }
     checks
+}
+
+/// Something was started for the run.
+fn has_processes(result: &RunResult) -> bool {
+    let environment = &result.plan.environment;
+    let edge = environment.toxiproxy.is_none() && environment.proxies.contains(&Link::Edge);
+    environment.target.is_none() || edge
+}
+
+/// First of all, because it explains what else broke.
+fn processes(result: &RunResult) -> CheckResult {
+    let ended: Vec<String> = result
+        .ended_processes
+        .iter()
+        .map(|process| {
+            let seen = format::duration(process.seen_us);
+            format!("{} ended by itself, seen at {seen}", process.what)
+        })
+        .collect();
+    let finding = if ended.is_empty() {
+        "what was started for the run was there to its end".to_owned()
+    } else {
+        ended.join("; ")
+    };
+    valid(
+        PROCESSES,
+        ended.is_empty(),
+        format!("{} gone", ended.len()),
+        "none".to_owned(),
+        &finding,
+    )
 }
 
 fn valid(name: &str, held: bool, observed: String, bound: String, finding: &str) -> CheckResult {

@@ -32,13 +32,25 @@ async fn run_beside(
     peer: Arc<Peer>,
     meanwhile: impl AsyncFnOnce(&Peer, &Signals),
 ) -> Run {
+    run_over(plan, &[peer], meanwhile).await
+}
+
+/// The same against several addresses; `meanwhile` sees the first peer.
+async fn run_over(
+    plan: &Plan,
+    peers: &[Arc<Peer>],
+    meanwhile: impl AsyncFnOnce(&Peer, &Signals),
+) -> Run {
     let alone = ONE_AT_A_TIME.lock().await;
     let mut tasks = JoinSet::new();
-    let address = Arc::clone(&peer).serve(&mut tasks).await;
+    let mut addresses = Vec::new();
+    for peer in peers {
+        addresses.push(Arc::clone(peer).serve(&mut tasks).await);
+    }
     let target = Target {
-        http: format!("http://{address}"),
-        addresses: [address].into(),
-        host_header: address.to_string(),
+        http: format!("http://{}", addresses[0]),
+        host_header: addresses[0].to_string(),
+        addresses: addresses.into(),
         tls: false,
         users_prefix: "user-".to_owned(),
         password: "secret".to_owned(),
@@ -50,7 +62,7 @@ async fn run_beside(
         cancel: CancellationToken::new(),
     };
     let attack = run(plan, target, signals.clone());
-    let (outcome, ()) = tokio::join!(Box::pin(attack), meanwhile(&peer, &signals));
+    let (outcome, ()) = tokio::join!(Box::pin(attack), meanwhile(&peers[0], &signals));
     let outcome = outcome.unwrap();
     let mut delivery = DeliveryCounts::default();
     let mut complete = SparseHistogram::default();
@@ -130,6 +142,20 @@ impl Run {
             .map(|(_, count)| count)
             .sum()
     }
+}
+
+#[tokio::test]
+async fn clients_are_spread_over_all_addresses_tokens_and_sockets_alike() {
+    let plan = plan();
+    let peers: [Arc<Peer>; 2] = Default::default();
+    let run = run_over(&plan, &peers, async |_, _| {}).await;
+    assert_eq!(run.delivery.completed, run.delivery.sent);
+    for peer in &peers {
+        assert_eq!(peer.tokens.load(Ordering::Relaxed), plan.load.clients / 2);
+        assert!(peer.messages.load(Ordering::Relaxed) > 0);
+    }
+    let tokens = run.requests("token");
+    assert_eq!((tokens.ok, tokens.failed), (20, 0));
 }
 
 #[tokio::test]

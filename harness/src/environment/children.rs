@@ -1,0 +1,106 @@
+//! This module knows the processes of a run: what they use, and which of them ended by themselves.
+//!
+//! **In:** the processes that were started. **Out:** a [`ProcessSample`].
+//!
+//! A run stands on its processes. One that ends without a fault having ended it (a crash, the
+//! kernel's out-of-memory killer, somebody's hand) makes the numbers those of something else.
+
+use super::process::{ProcessId, ProcessUse};
+use super::redis::RedisServer;
+use super::{EDGE_PROXY, ProcessSample, REDIS, SERVER};
+
+/// The processes of the run, as they are now.
+#[derive(Clone, Debug)]
+pub(super) struct Children {
+    pub server: Option<ProcessId>,
+    pub redis: Option<RedisServer>,
+    pub edge: Vec<ProcessId>,
+}
+
+impl Children {
+    pub(super) fn sample(self) -> ProcessSample {
+        ProcessSample {
+            ended: self.ended(),
+            server: self.server.and_then(ProcessId::usage),
+            redis: self.redis.and_then(|redis| redis.process().usage()),
+            edge: self
+                .edge
+                .into_iter()
+                .filter_map(ProcessId::usage)
+                .reduce(ProcessUse::plus),
+        }
+    }
+
+    fn ended(&self) -> Vec<&'static str> {
+        let has_ended = |process: &ProcessId| !process.is_alive();
+        let server = self.server.iter().any(has_ended).then_some(SERVER);
+        let redis = self.redis.iter().any(RedisServer::has_ended_by_itself);
+        let edge = self.edge.iter().any(has_ended).then_some(EDGE_PROXY);
+        [redis.then_some(REDIS), server, edge]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use nix::sys::signal::Signal;
+
+    use super::super::tests::Stage;
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    #[tokio::test]
+    async fn a_redis_that_a_fault_ended_is_not_missed_and_one_that_died_is() {
+        let stage = Stage::new("children", false).await;
+        let redis = stage.redis.clone();
+        let children = Children {
+            server: None,
+            redis: Some(redis.clone()),
+            edge: Vec::new(),
+        };
+        let ended = || children.clone().sample().ended;
+        assert!(ended().is_empty());
+
+        redis.kill().await.unwrap();
+        assert!(!redis.process().is_alive() && ended().is_empty());
+        redis.start_again().await.unwrap();
+        let answers = async {
+            while !redis.probe().ask(PATIENCE).await.is_good() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, answers).await.unwrap();
+        redis.is_back();
+        assert!(ended().is_empty());
+
+        assert!(redis.process().signal(Signal::SIGKILL));
+        assert!(redis.process().ended_within(PATIENCE).await);
+        assert_eq!(ended(), [REDIS]);
+        // It is not there to be shut down, but what is left is still given back.
+        redis.start_again().await.unwrap();
+        stage.stop().await;
+    }
+
+    #[tokio::test]
+    async fn a_server_or_edge_proxy_that_died_is_named_once() {
+        let stage = Stage::new("children-gone", false).await;
+        let gone = ProcessId {
+            started: 1,
+            ..ProcessId::of_self().unwrap()
+        };
+        let children = Children {
+            server: Some(gone),
+            redis: Some(stage.redis.clone()),
+            edge: vec![ProcessId::of_self().unwrap(), gone, gone],
+        };
+        let sample = children.sample();
+        assert_eq!(sample.ended, [SERVER, EDGE_PROXY]);
+        assert!(sample.server.is_none() && sample.edge.is_some());
+        stage.stop().await;
+    }
+}
