@@ -139,6 +139,12 @@ pub(crate) struct RedisArgs {
     /// How long a conversation's history outlives its last event; at least twice the grace.
     #[arg(long, env = "REFERENCE_SERVER_HISTORY_EXPIRY", default_value = "30s", value_parser = duration)]
     pub(crate) history_expiry: Duration,
+    /// Messages kept per people chat.
+    #[arg(long, env = "REFERENCE_SERVER_CHATS_ENTRIES", default_value_t = 1000)]
+    pub(crate) chats_entries: u32,
+    /// How long a people chat's history outlives its last message.
+    #[arg(long, env = "REFERENCE_SERVER_CHATS_EXPIRY", default_value = "24h", value_parser = duration)]
+    pub(crate) chats_expiry: Duration,
 }
 
 /// Flags about users, tokens and origins.
@@ -150,6 +156,12 @@ pub(crate) struct AuthArgs {
     /// Users that exist: user-000001 and so on.
     #[arg(long, env = "REFERENCE_SERVER_USERS", default_value_t = 1_000_000)]
     pub(crate) users: u64,
+    /// Admins that exist: admin-000001 and so on.
+    #[arg(long, env = "REFERENCE_SERVER_ADMINS", default_value_t = 100)]
+    pub(crate) admins: u64,
+    /// Participants of a people chat: chat n is of the users nK+1 to nK+K.
+    #[arg(long, env = "REFERENCE_SERVER_PARTICIPANTS", default_value_t = 10)]
+    pub(crate) participants: u64,
     /// Key that signs access and refresh tokens; random if absent.
     #[arg(long, env = "REFERENCE_SERVER_JWT_SECRET", hide_env_values = true)]
     pub(crate) jwt_secret: Option<String>,

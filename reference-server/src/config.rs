@@ -8,6 +8,9 @@ use crate::args::{AuthArgs, ChatArgs, RedisArgs, ServeArgs, SocketArgs};
 use crate::defect::{DefectError, Defects};
 use crate::secret;
 
+/// Most users and most admins: their numbers must not meet.
+const USERS_MAX: u64 = crate::directory::ADMINS_AFTER;
+
 /// Why the flags do not make a server.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
@@ -16,6 +19,14 @@ pub(crate) enum ConfigError {
     Zero {
         /// The flag's name.
         flag: &'static str,
+    },
+    /// More than the server can tell apart.
+    #[error("{flag}: must be at most {most}")]
+    TooMany {
+        /// The flag's name.
+        flag: &'static str,
+        /// The bound.
+        most: u64,
     },
     /// A rate is not a positive number.
     #[error("{flag}: {value} is not a rate; write a number over 0 and up to 1000000")]
@@ -149,12 +160,15 @@ fn check_counts(args: &ServeArgs) -> Result<(), ConfigError> {
     let counts = [
         ("--chunks", u64::from(args.chat.chunks)),
         ("--users", args.auth.users),
+        ("--admins", args.auth.admins),
+        ("--participants", args.auth.participants),
         ("--token-burst", u64::from(args.auth.token_burst)),
         ("--rate-burst", u64::from(args.chat.rate_burst)),
         ("--flood-strikes", u64::from(args.chat.flood_strikes)),
         ("--max-message", args.chat.max_message as u64),
         ("--queue-limit", u64::from(args.chat.queue_limit)),
         ("--history-entries", u64::from(args.redis.history_entries)),
+        ("--chats-entries", u64::from(args.redis.chats_entries)),
         ("--max-connections", args.socket.max_connections as u64),
         ("--max-frame", args.socket.max_frame as u64),
         ("--outbox-messages", args.socket.outbox_messages as u64),
@@ -163,6 +177,13 @@ fn check_counts(args: &ServeArgs) -> Result<(), ConfigError> {
     ];
     if let Some((flag, _)) = counts.iter().find(|(_, count)| *count == 0) {
         return Err(ConfigError::Zero { flag });
+    }
+    let people = [("--users", args.auth.users), ("--admins", args.auth.admins)];
+    if let Some((flag, _)) = people.iter().find(|(_, count)| *count > USERS_MAX) {
+        return Err(ConfigError::TooMany {
+            flag,
+            most: USERS_MAX,
+        });
     }
     let rates = [
         ("--rate-limit", args.chat.rate_limit),
@@ -198,6 +219,7 @@ fn check_durations(args: &ServeArgs) -> Result<(), ConfigError> {
         ("--header-timeout", args.socket.header_timeout, ms, "one millisecond"),
         ("--handshake-timeout", args.socket.handshake_timeout, args.redis.redis_timeout, "the Redis timeout"),
         ("--outbox-age", args.socket.outbox_age, 10 * ms, "ten milliseconds"),
+        ("--chats-expiry", args.redis.chats_expiry, s, "one second"),
         ("--history-expiry", args.redis.history_expiry, 2 * args.redis.redis_grace, "twice the grace"),
     ];
     match bounds.iter().find(|(_, value, least, _)| value < least) {

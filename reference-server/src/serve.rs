@@ -147,7 +147,7 @@ impl Parts {
             channel: Channel::new(kind, &links.channel, &rooms, history),
             ears: Arc::new(Ears::new(kind)),
             registry: Registry::new(config.socket.max_connections),
-            directory: Directory::new(config.auth.users, config.password.clone()),
+            directory: Directory::new(&config.auth, config.password.clone()),
             pong: socket::pong(),
             stopping: CancellationToken::new(),
             ended: CancellationToken::new(),

@@ -6,8 +6,8 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc;
 
-use super::key;
 use super::subscriber::Entry;
+use crate::args::ChannelKind;
 use crate::room::{Fetched, ReplayAsk};
 use crate::shared::Shared;
 use crate::store::LinkError;
@@ -33,11 +33,8 @@ pub(crate) async fn replay(shared: Arc<Shared>, mut asks: mpsc::Receiver<ReplayA
 async fn one(shared: &Shared, ask: ReplayAsk) {
     let mut progress = ask.what.start();
     for _ in 0..ROUNDS {
-        let target = shared
-            .rooms
-            .delivered(&ask.conn.conversation)
-            .unwrap_or_default();
-        let part = match fetch(shared, &ask.conn.conversation, progress.read).await {
+        let target = shared.rooms.delivered(&ask.conn.room).unwrap_or_default();
+        let part = match fetch(shared, &ask.conn.room, progress.read).await {
             Ok(part) => part,
             Err(error) => {
                 tracing::debug!(%error, "history not read");
@@ -51,15 +48,12 @@ async fn one(shared: &Shared, ask: ReplayAsk) {
     shared.rooms.abandon(&ask);
 }
 
-async fn fetch(shared: &Shared, conversation: &str, after: StreamId) -> Result<Fetched, LinkError> {
-    if shared.config.redis.channel_layer == crate::args::ChannelKind::Memory {
+async fn fetch(shared: &Shared, room: &str, after: StreamId) -> Result<Fetched, LinkError> {
+    if shared.config.redis.channel_layer == ChannelKind::Memory {
         return Ok(Vec::new());
     }
     let mut command = redis::cmd("XRANGE");
-    command
-        .arg(key(conversation))
-        .arg(format!("({after}"))
-        .arg("+");
+    command.arg(room).arg(format!("({after}")).arg("+");
     let entries: Vec<Entry> = shared.links.channel.run(&command).await?;
     let entry = |(id, mut fields): Entry| {
         let id = id.parse().ok()?;

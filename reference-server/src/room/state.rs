@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::event::RawEvent;
+use super::member::Member;
 use super::task::{Stage, Task};
 use crate::clock;
 use crate::defect::Defects;
@@ -14,17 +15,6 @@ use crate::wire::Event;
 
 /// Finished tasks remembered, so that a repeat of their events is known as one.
 const REMEMBERED: usize = 32;
-
-/// A socket in the room.
-pub(super) struct Member {
-    pub(super) conn: Arc<Conn>,
-    /// Tasks that began later are delivered to it; `None` until the room is subscribed.
-    pub(super) joined: Option<StreamId>,
-    /// Earlier tasks it asked for.
-    pub(super) adopted: Vec<u64>,
-    /// A replay is under way: live events wait in the stream.
-    pub(super) paused: bool,
-}
 
 /// What became of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,12 +41,7 @@ pub(crate) struct Room {
 impl Room {
     /// Adds a socket. `true` where the subscription stands already.
     pub(super) fn join(&mut self, conn: &Arc<Conn>) -> bool {
-        self.members.push(Member {
-            conn: Arc::clone(conn),
-            joined: self.last,
-            adopted: Vec::new(),
-            paused: false,
-        });
+        self.members.push(Member::new(conn, self.last));
         self.last.is_some()
     }
 
@@ -139,8 +124,9 @@ impl Room {
         if event.ordinal == 0 {
             self.acknowledge_elsewhere(at);
         }
+        let of = (self.tasks[at].id, self.tasks[at].first);
         let frame = event.frame(id, defects);
-        let sent = frame.is_some_and(|frame| self.send(&self.tasks[at], &frame));
+        let sent = frame.is_some_and(|frame| self.send(of, event.ordinal, &frame));
         if event.is_end() {
             let task = self.tasks.swap_remove(at);
             self.remember(task.id, task.first);
@@ -159,10 +145,10 @@ impl Room {
         })
     }
 
-    fn send(&self, task: &Task, frame: &Frame) -> bool {
+    fn send(&mut self, task: (u64, Option<StreamId>), ordinal: u32, frame: &Frame) -> bool {
         let mut sent = false;
-        for member in &self.members {
-            if !member.paused && member.has(task.id, task.first) {
+        for member in &mut self.members {
+            if member.takes(task, ordinal) {
                 member.conn.send(frame);
                 sent = true;
             }
@@ -219,15 +205,4 @@ pub(super) fn acknowledge(conn: &Conn, task: u64, client_message_id: Option<&str
         }
         .frame(),
     );
-}
-
-impl Member {
-    /// Whether a task that began at `first` is delivered to this socket.
-    pub(super) fn has(&self, task: u64, first: Option<StreamId>) -> bool {
-        let whole = match (first, self.joined) {
-            (Some(first), Some(joined)) => first > joined,
-            _ => false,
-        };
-        whole || self.adopted.contains(&task)
-    }
 }

@@ -18,14 +18,18 @@ use super::session::Opening;
 use crate::clock;
 use crate::frame::Frame;
 use crate::metrics::Metrics;
+use crate::route;
+use crate::route::Kind;
 use crate::wire::Event;
 
 /// One accepted socket.
 pub(crate) struct Conn {
     /// Number, unique in this process.
     pub(crate) id: u64,
-    /// The conversation of the URL.
-    pub(crate) conversation: Arc<str>,
+    /// What it is for.
+    pub(crate) kind: Kind,
+    /// The room it is in.
+    pub(crate) room: Arc<str>,
     /// The user's number.
     pub(crate) user: u64,
     /// When the access token behind the socket ends, seconds since 1970.
@@ -58,7 +62,8 @@ impl Conn {
         let now_ms = clock::since_start_ms();
         Self {
             id,
-            conversation: opening.conversation,
+            kind: opening.route.kind,
+            room: opening.route.room,
             user: opening.user,
             jwt_expires_s: opening.jwt_expires_s,
             warned: AtomicBool::new(false),
@@ -81,7 +86,7 @@ impl Conn {
             self.metrics.connections_opened.inc();
             self.send(
                 &Event::Connected {
-                    conversation_id: &self.conversation,
+                    conversation_id: route::id(&self.room),
                 }
                 .frame(),
             );

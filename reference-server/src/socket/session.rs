@@ -19,6 +19,7 @@ use super::outbox::Bounds;
 use super::stream::Stream;
 use crate::clock;
 use crate::intake::{self, Ask};
+use crate::route::{Kind, Route};
 use crate::shared::Shared;
 use crate::wire::{ClientFrame, Event};
 
@@ -28,8 +29,8 @@ const READ_BUFFER_BYTES: usize = 512;
 /// An upgrade that was granted.
 #[derive(Debug)]
 pub(crate) struct Opening {
-    /// The conversation of the URL.
-    pub(crate) conversation: Arc<str>,
+    /// Where to.
+    pub(crate) route: Route,
     /// The user's number.
     pub(crate) user: u64,
     /// When the access token behind it ends, seconds since 1970.
@@ -43,6 +44,18 @@ pub(crate) struct Refused {
     pub(crate) code: u16,
     /// For people.
     pub(crate) reason: &'static str,
+}
+
+impl Refused {
+    /// As it is said on that kind of socket: the admin feed has codes of its own.
+    pub(crate) fn on(self, kind: Kind) -> Self {
+        let code = match (kind, self.code) {
+            (Kind::Admin, code::UNAUTHENTICATED) => code::ADMIN_UNAUTHENTICATED,
+            (Kind::Admin, code::FORBIDDEN) => code::ADMIN_FORBIDDEN,
+            (_, code) => code,
+        };
+        Self { code, ..self }
+    }
 }
 
 enum Step {
@@ -92,7 +105,10 @@ pub(crate) async fn run(shared: Arc<Shared>, stream: TcpStream, early: Bytes, op
 pub(crate) async fn refuse(shared: Arc<Shared>, stream: TcpStream, early: Bytes, refused: Refused) {
     let (read, write) = stream.into_split();
     let opening = Opening {
-        conversation: "".into(),
+        route: Route {
+            kind: Kind::Assistant,
+            room: "".into(),
+        },
         user: 0,
         jwt_expires_s: 0,
     };
@@ -241,7 +257,7 @@ fn failed(error: &tungstenite::Error) -> Step {
 }
 
 fn take(shared: &Shared, conn: &Arc<Conn>, text: &str) {
-    match ClientFrame::parse(text, shared.config.chat.max_message) {
+    match ClientFrame::parse(conn.kind, text, shared.config.chat.max_message) {
         Ok(ClientFrame::Ping) => {
             shared.metrics.messages.ping.inc();
             conn.send(&shared.pong);

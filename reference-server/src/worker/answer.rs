@@ -93,7 +93,7 @@ mod tests {
             .collect();
         let events: Vec<_> = all
             .iter()
-            .map(|text| event::RawEvent::parse(text).unwrap())
+            .map(|text| event::RawEvent::parse("conv:c", text).unwrap())
             .collect();
         assert_eq!(
             events.iter().map(|event| event.ordinal).collect::<Vec<_>>(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::client::{Client, login};
+use crate::client::{Client, login, login_as};
 use crate::support::{Redis, Server};
 
 #[tokio::test]
@@ -41,26 +41,32 @@ async fn a_message_is_acknowledged_streamed_and_completed() {
 async fn invalid_frames_are_answered_and_the_socket_stays_open() {
     let redis = Redis::start().await;
     let server = Server::start(&redis, &[]).await;
-    let mut client = Client::enter(&server, 1, "conv-1").await;
     let text = include_str!("../../../contract/frames/client.json");
     let all: Vec<Value> = serde_json::from_str(text).unwrap();
-    for fixture in all
-        .iter()
-        .filter(|fixture| fixture["valid"] == false && fixture["route"] != "chats")
-    {
-        let raw = fixture
-            .get("raw")
-            .map(|raw| raw.as_str().unwrap().to_owned());
-        client
-            .send(raw.unwrap_or_else(|| fixture["frame"].to_string()))
-            .await;
-        let event = client.event().await;
-        assert_eq!(
-            (&event["event"], &event["code"]),
-            (&json!("error"), &fixture["code"]),
-            "{fixture}"
-        );
+    for (route, path, user) in [
+        ("chat", "/ws/chat/conv-1/", "user-000001"),
+        ("chats", "/ws/chats/0/", "user-000001"),
+        ("admin", "/ws/admin/", "admin-000001"),
+    ] {
+        let mut client = Client::join(&server, &login_as(&server, user).await, path).await;
+        let here = |fixture: &&Value| [route, "any"].contains(&fixture["route"].as_str().unwrap());
+        for fixture in all.iter().filter(here).filter(|one| one["valid"] == false) {
+            let raw = fixture
+                .get("raw")
+                .map(|raw| raw.as_str().unwrap().to_owned());
+            client
+                .send(raw.unwrap_or_else(|| fixture["frame"].to_string()))
+                .await;
+            let event = client.event().await;
+            assert_eq!(
+                (&event["event"], &event["code"]),
+                (&json!("error"), &fixture["code"]),
+                "{fixture}"
+            );
+        }
+        client.is_quiet().await;
     }
+    let mut client = Client::enter(&server, 1, "conv-1").await;
     client.say(&"x".repeat(10_001), "long").await;
     let event = client.event().await;
     assert_eq!(

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests may panic")]
 
+mod admin;
 mod chat;
 mod client;
 mod configuration;
@@ -9,6 +10,7 @@ mod defects;
 mod handshake;
 mod limits;
 mod metrics;
+mod people;
 mod redis_loss;
 mod replay;
 mod shutdown;

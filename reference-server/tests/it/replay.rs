@@ -168,3 +168,62 @@ async fn a_replay_that_cannot_be_had_is_refused_by_the_message_it_was_for() {
         "{refused}"
     );
 }
+
+#[tokio::test]
+async fn an_answer_begun_again_after_a_killed_server_is_not_repeated_to_who_had_its_beginning() {
+    for by_resume in [false, true] {
+        let redis = Redis::start().await;
+        let pace = ["--chunks", "12", "--chunk-interval", "100ms"];
+        let flags = [&pace[..], &["--take-over-after", "2s"]].concat();
+        let killed = Server::start(&redis, &flags).await;
+        let mut client = Client::enter(&killed, 1, "conv-1").await;
+        client.say("hello", "m-1").await;
+        let task = client.event().await["task_id"].clone();
+        while client.event().await["seq"] != 3 {}
+        drop(killed);
+        let server = Server::start(&redis, &flags).await;
+        let mut client = Client::enter(&server, 1, "conv-1").await;
+        if by_resume {
+            client.resume("0-0").await;
+        } else {
+            client.say("hello", "m-1").await;
+            assert_eq!(client.event().await["task_id"], task);
+        }
+        client.rest_of_answer(&task).await;
+        assert!(
+            server.metric("chat_tasks_taken_over_total").await >= 1.0,
+            "the rest came from the beginning again"
+        );
+        client.is_quiet().await;
+    }
+}
+
+#[tokio::test]
+async fn resume_during_an_answer_one_gets_already_leaves_no_gap() {
+    let redis = Redis::start().await;
+    let pace = ["--chunks", "20", "--chunk-interval", "1ms"];
+    let flags = [&pace[..], &["--first-after", "0ms", "--rate-burst", "100"]].concat();
+    let server = Server::start(&redis, &flags).await;
+    let mut client = Client::enter(&server, 1, "conv-1").await;
+    for n in 0..40 {
+        client.say("hello", &format!("m-{n}")).await;
+        let mut next = 0;
+        loop {
+            let event = client.event().await;
+            match event["event"].as_str().unwrap() {
+                "task_queued" => {}
+                // The first chunk follows while the history is read.
+                "processing_started" => client.resume("0-0").await,
+                "chunk" => {
+                    assert_eq!(event["seq"], next, "{event}");
+                    next += 1;
+                }
+                other => {
+                    assert_eq!(other, "complete", "{event}");
+                    break;
+                }
+            }
+        }
+        assert_eq!(next, 20);
+    }
+}
