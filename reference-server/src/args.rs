@@ -4,6 +4,7 @@
 //! because the command line of a process can be read by every user of the machine.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -75,6 +76,12 @@ pub(crate) struct ServeArgs {
     /// Time the sockets have to end after SIGTERM.
     #[arg(long, env = "REFERENCE_SERVER_DRAIN", default_value = "10s", value_parser = duration)]
     pub(crate) drain: Duration,
+    /// Certificate chain in PEM, the server's own first: speak TLS.
+    #[arg(long, env = "REFERENCE_SERVER_TLS_CERT", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// Private key of the certificate, in PEM.
+    #[arg(long, env = "REFERENCE_SERVER_TLS_KEY", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) redis: RedisArgs,
     #[command(flatten)]

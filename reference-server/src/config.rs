@@ -2,11 +2,15 @@
 //!
 //! **In:** [`ServeArgs`]. **Out:** [`Config`], which cannot hold a value the server could not use.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use tokio_rustls::rustls::ServerConfig;
 
 use crate::args::{AuthArgs, ChatArgs, RedisArgs, ServeArgs, SocketArgs};
 use crate::defect::{DefectError, Defects};
-use crate::secret;
+use crate::tls::TlsError;
+use crate::{secret, tls};
 
 /// Most users and most admins: their numbers must not meet.
 const USERS_MAX: u64 = crate::directory::ADMINS_AFTER;
@@ -60,6 +64,9 @@ pub(crate) enum ConfigError {
         /// What the parser says.
         problem: &'static str,
     },
+    /// Certificate or key are of no use.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// A defect is unknown or its rate is wrong.
     #[error("--defect: {0}")]
     Defect(#[from] DefectError),
@@ -99,6 +106,8 @@ pub(crate) struct Config {
     pub(crate) password: String,
     /// Whether the password was made up at start.
     pub(crate) password_is_random: bool,
+    /// Certificate and key, where the server speaks TLS.
+    pub(crate) tls: Option<Arc<ServerConfig>>,
     /// What is wrong on purpose.
     pub(crate) defects: Defects,
 }
@@ -109,6 +118,10 @@ impl Config {
         check_counts(&args)?;
         check_durations(&args)?;
         let defects = Defects::parse(&args.defect)?;
+        let tls = match (&args.tls_cert, &args.tls_key) {
+            (Some(cert), Some(key)) => Some(tls::load(cert, key)?),
+            _ => None,
+        };
         let tasks = database(
             0,
             "--redis-tasks-url",
@@ -151,6 +164,7 @@ impl Config {
             jwt_key,
             password,
             password_is_random,
+            tls,
             defects,
         })
     }

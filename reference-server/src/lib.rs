@@ -25,6 +25,7 @@ mod shared;
 mod socket;
 mod store;
 mod stream_id;
+mod tls;
 mod token;
 mod wire;
 mod worker;

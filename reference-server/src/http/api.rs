@@ -12,6 +12,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::cookie::Scope;
 use super::{cookie, error, retry_later};
 use crate::directory::User;
 use crate::jwt::{Claims, Kind};
@@ -57,19 +58,25 @@ pub(super) async fn login(
     });
     let auth = &shared.config.auth;
     let (short, long) = (auth.jwt_ttl.as_secs(), auth.refresh_ttl.as_secs());
+    let secure = shared.config.tls.is_some();
+    let scope = |life_s, readable| Scope {
+        life_s,
+        readable,
+        secure,
+    };
     let mut response = Json(body).into_response();
     let headers = response.headers_mut();
     headers.append(
         header::SET_COOKIE,
-        cookie::set("access_token", &access, (short, false)),
+        cookie::set("access_token", &access, scope(short, false)),
     );
     headers.append(
         header::SET_COOKIE,
-        cookie::set("refresh_token", &refresh, (long, false)),
+        cookie::set("refresh_token", &refresh, scope(long, false)),
     );
     headers.append(
         header::SET_COOKIE,
-        cookie::set("csrftoken", &csrf, (long, true)),
+        cookie::set("csrftoken", &csrf, scope(long, true)),
     );
     response
 }
@@ -85,8 +92,12 @@ pub(super) async fn refresh(State(shared): State<Arc<Shared>>, headers: HeaderMa
         name: claims.username,
     };
     let (access, expires_s) = issue(&shared, &user, Kind::Access);
-    let life_s = shared.config.auth.jwt_ttl.as_secs();
-    let set = cookie::set("access_token", &access, (life_s, false));
+    let scope = Scope {
+        life_s: shared.config.auth.jwt_ttl.as_secs(),
+        readable: false,
+        secure: shared.config.tls.is_some(),
+    };
+    let set = cookie::set("access_token", &access, scope);
     let body = json!({ "token": access, "expires_at": clock::rfc3339(expires_s) });
     ([(header::SET_COOKIE, set)], Json(body)).into_response()
 }

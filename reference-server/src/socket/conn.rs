@@ -10,11 +10,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use futures_util::task::AtomicWaker;
-use tokio::net::TcpStream;
-use tokio::net::tcp::OwnedWriteHalf;
 
 use super::outbox::{Bounds, Outbox};
 use super::session::Opening;
+use super::transport::Transport;
 use crate::clock;
 use crate::frame::Frame;
 use crate::metrics::Metrics;
@@ -46,7 +45,7 @@ pub(crate) struct Conn {
     pub(super) born_ms: u64,
     pub(super) waker: AtomicWaker,
     open: AtomicBool,
-    write: OwnedWriteHalf,
+    pub(super) transport: Transport,
     outbox: Mutex<Outbox>,
     bounds: Bounds,
     metrics: Arc<Metrics>,
@@ -56,7 +55,7 @@ impl Conn {
     pub(super) fn new(
         id: u64,
         opening: Opening,
-        write: OwnedWriteHalf,
+        transport: Transport,
         (bounds, metrics): (Bounds, Arc<Metrics>),
     ) -> Self {
         let now_ms = clock::since_start_ms();
@@ -73,7 +72,7 @@ impl Conn {
             born_ms: now_ms,
             waker: AtomicWaker::new(),
             open: AtomicBool::new(false),
-            write,
+            transport,
             outbox: Mutex::default(),
             bounds,
             metrics,
@@ -159,8 +158,13 @@ impl Conn {
         }
         let (mut rest, mut started) = (frame.clone(), false);
         if outbox.is_empty() {
-            match self.write.try_write(frame.bytes()) {
-                Ok(written) if written == frame.bytes().len() => return outbox.caught_up(),
+            match self.transport.try_write(frame.bytes()) {
+                Ok(written) if written == frame.bytes().len() => {
+                    if !self.transport.flush().unwrap_or(false) {
+                        self.waker.wake();
+                    }
+                    return outbox.caught_up();
+                }
                 Ok(written) => (rest, started) = (frame.rest(written), written > 0),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(_) => outbox.gone = true,
@@ -188,17 +192,22 @@ impl Conn {
                 while !outbox.gone
                     && let Some(frame) = outbox.front()
                 {
-                    match self.write.try_write(frame.bytes()) {
+                    match self.transport.try_write(frame.bytes()) {
                         Ok(written) => outbox.advance(written),
                         Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                         Err(_) => outbox.gone = true,
                     }
                 }
-                if outbox.gone || outbox.is_empty() {
-                    return Poll::Ready(!outbox.gone);
+                match self.transport.flush() {
+                    Ok(true) if outbox.is_empty() => return Poll::Ready(!outbox.gone),
+                    Ok(_) => {}
+                    Err(_) => outbox.gone = true,
+                }
+                if outbox.gone {
+                    return Poll::Ready(false);
                 }
             }
-            match self.stream().poll_write_ready(context) {
+            match self.transport.poll_write_ready(context) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(_)) => return Poll::Ready(false),
                 Poll::Pending => return Poll::Pending,
@@ -208,14 +217,9 @@ impl Conn {
 
     /// Tells the peer that nothing more will be written.
     pub(super) fn finish_writing(&self) {
-        let socket = socket2::SockRef::from(self.stream());
-        if let Err(error) = socket.shutdown(std::net::Shutdown::Write) {
+        if let Err(error) = self.transport.finish_writing() {
             tracing::debug!(conn = self.id, %error, "the peer was gone before the end");
         }
-    }
-
-    fn stream(&self) -> &TcpStream {
-        self.write.as_ref()
     }
 
     fn lock(&self) -> MutexGuard<'_, Outbox> {

@@ -6,11 +6,13 @@ mod registry;
 mod session;
 mod stream;
 mod sweeper;
+mod transport;
 
 pub(crate) use conn::Conn;
 pub(crate) use registry::Registry;
 pub(crate) use session::{Opening, Refused, pong, refuse, run};
 pub(crate) use sweeper::sweep;
+pub(crate) use transport::Transport;
 
 /// The close codes this server sends or reports.
 pub(crate) mod code {

@@ -15,4 +15,5 @@ mod redis_loss;
 mod replay;
 mod shutdown;
 mod support;
+mod tls;
 mod tokens;
