@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests may panic")]
 
 mod admin;
+mod bad_input;
 mod chat;
 mod client;
 mod configuration;
