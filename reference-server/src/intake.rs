@@ -252,6 +252,8 @@ pub(crate) async fn send(shared: &Shared, tasks: &[NewTask<'_>]) -> Result<Vec<S
         arguments.push(task.text.to_owned());
         arguments.push(flag(task.client_message_id.is_some()));
         arguments.push(flag(task.again));
+        arguments.push(task.user.to_string());
+        arguments.push(id.to_owned());
     }
     shared
         .links

@@ -8,10 +8,11 @@ use tokio::sync::mpsc;
 
 use super::subscriber::Entry;
 use crate::args::ChannelKind;
-use crate::room::{Fetched, ReplayAsk};
+use crate::room::{Fetched, RawEvent, ReplayAsk, What};
 use crate::shared::Shared;
 use crate::store::LinkError;
 use crate::stream_id::StreamId;
+use crate::worker::STREAM;
 
 /// Replays under way at once.
 const AT_ONCE: usize = 32;
@@ -42,10 +43,29 @@ async fn one(shared: &Shared, ask: ReplayAsk) {
             }
         };
         if shared.rooms.replayed(&ask, &part, (target, &mut progress)) {
+            if let What::Task(task, entry) = ask.what
+                && progress.is_without(task)
+                && is_gone(shared, &ask.conn.room, (task, entry)).await
+            {
+                shared.rooms.gone(&ask, task);
+            }
             return;
         }
     }
     shared.rooms.abandon(&ask);
+}
+
+/// Whether neither the queue nor the history knows of a task; asked in this order, as it moves from the one to the other.
+async fn is_gone(shared: &Shared, room: &str, (task, entry): (u64, StreamId)) -> bool {
+    let (mut command, entry) = (redis::cmd("XRANGE"), entry.to_string());
+    command.arg(STREAM).arg(&entry).arg(&entry);
+    let queued: Result<Vec<redis::Value>, _> = shared.links.tasks.run(&command).await;
+    if !queued.is_ok_and(|found| found.is_empty()) {
+        return false;
+    }
+    let history = fetch(shared, room, StreamId::default()).await;
+    let of = |text: &str| RawEvent::parse(room, text).is_some_and(|event| event.task == task);
+    history.is_ok_and(|history| !history.iter().any(|(_, text)| of(text)))
 }
 
 async fn fetch(shared: &Shared, room: &str, after: StreamId) -> Result<Fetched, LinkError> {

@@ -2,7 +2,10 @@
 //!
 //! The text is `<task> <ordinal> <form> <emitted µs> <json>`: what the receiver must know stands before the
 //! JSON, so that it can deliver the JSON as it is, without parsing it. A message of a people chat is an answer
-//! of one event. On the admin feed `<room> <id in the room>` stands before all that.
+//! of one event. Before the JSON of a first event stands who asked, and by what id. On the admin feed `<room> <id in the room>` stands before all that.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::clock;
 use crate::defect::Defects;
@@ -14,12 +17,31 @@ use crate::stream_id::StreamId;
 /// Where in an answer an event stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
+    /// The first one, with who asked.
+    Start,
     /// More follow.
     Part,
     /// The last one of an answer.
     End,
     /// A message of a people chat: first and last at once.
     Message,
+}
+
+/// Who sent a message that had an id, for the instances that did not take it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Asker<'a> {
+    /// The user's number.
+    pub(crate) user: u64,
+    /// The message's own id, in base64: it may hold anything.
+    id: &'a str,
+}
+
+impl Asker<'_> {
+    /// The message's own id.
+    pub(crate) fn client_message_id(&self) -> Option<Box<str>> {
+        let id = URL_SAFE_NO_PAD.decode(self.id).ok()?;
+        Some(String::from_utf8(id).ok()?.into())
+    }
 }
 
 /// An event, borrowed from the text it came in.
@@ -32,6 +54,8 @@ pub(crate) struct RawEvent<'a> {
     form: Form,
     emitted_us: u64,
     json: &'a str,
+    /// At the start of an answer: who is waiting for it.
+    pub(crate) asker: Option<Asker<'a>>,
     /// On the admin feed: the room it happened in, and its id there.
     source: Option<(&'a str, &'a str)>,
 }
@@ -40,6 +64,12 @@ pub(crate) struct RawEvent<'a> {
 pub(crate) fn encode(task: u64, ordinal: u32, end: bool, json: &str) -> String {
     let form = if end { 'e' } else { 'p' };
     format!("{task:016x} {ordinal} {form} {} {json}", clock::unix_us())
+}
+
+/// Writes the text of the first event of an answer to a message that had an id.
+pub(crate) fn encode_start(task: u64, (user, id): (u64, &str), json: &str) -> String {
+    let (now_us, id) = (clock::unix_us(), URL_SAFE_NO_PAD.encode(id));
+    format!("{task:016x} 0 s {now_us} {user} {id} {json}")
 }
 
 /// Writes the text of a people chat's message, whose `message_id` is filled in on delivery.
@@ -63,10 +93,11 @@ impl<'a> RawEvent<'a> {
 
     fn plain(text: &'a str) -> Option<Self> {
         let mut parts = text.splitn(5, ' ');
-        Some(Self {
+        let mut event = Self {
             task: u64::from_str_radix(parts.next()?, 16).ok()?,
             ordinal: parts.next()?.parse().ok()?,
             form: match parts.next()? {
+                "s" => Form::Start,
                 "p" => Form::Part,
                 "e" => Form::End,
                 "m" => Form::Message,
@@ -74,13 +105,21 @@ impl<'a> RawEvent<'a> {
             },
             emitted_us: parts.next()?.parse().ok()?,
             json: parts.next()?,
+            asker: None,
             source: None,
-        })
+        };
+        if event.form == Form::Start {
+            let (user, rest) = event.json.split_once(' ')?;
+            let (id, json) = rest.split_once(' ')?;
+            let user = user.parse().ok()?;
+            (event.asker, event.json) = (Some(Asker { user, id }), json);
+        }
+        Some(event)
     }
 
     /// Whether the answer is over with it.
     pub(crate) fn is_end(&self) -> bool {
-        self.form != Form::Part
+        matches!(self.form, Form::End | Form::Message)
     }
 
     /// Whether it is a message of people, not a part of an answer.
@@ -104,7 +143,7 @@ impl<'a> RawEvent<'a> {
             return None;
         }
         match self.source {
-            None if self.form == Form::Part => Some(Frame::text(self.json)),
+            None if !self.is_end() => Some(Frame::text(self.json)),
             None => Some(Frame::text(&self.with_id(&id.to_string())?)),
             Some((room, inner)) => {
                 let field = match Kind::of(room) {
@@ -112,7 +151,7 @@ impl<'a> RawEvent<'a> {
                     Kind::Assistant | Kind::Admin => "conversation_id",
                 };
                 let whole = match self.form {
-                    Form::Part => self.json.to_owned(),
+                    Form::Start | Form::Part => self.json.to_owned(),
                     Form::End | Form::Message => self.with_id(inner)?,
                 };
                 let of = route::id(room);
@@ -143,6 +182,19 @@ mod tests {
             (0xabc, 4, false)
         );
         assert_eq!(event.json, r#"{"event":"chunk","chunk":"a b c"}"#);
+    }
+
+    #[test]
+    fn the_start_says_who_asked_and_by_what_id() {
+        let text = encode_start(7, (171, "m 1 ä"), r#"{"event":"processing_started"}"#);
+        let event = RawEvent::parse("conv:c", &text).unwrap();
+        let asker = event.asker.unwrap();
+        assert_eq!(asker.user, 171);
+        assert_eq!(asker.client_message_id().as_deref(), Some("m 1 ä"));
+        let frame = event
+            .frame(StreamId::default(), Defects::default())
+            .unwrap();
+        assert_eq!(&frame.bytes()[2..], br#"{"event":"processing_started"}"#);
     }
 
     #[test]

@@ -73,6 +73,13 @@ impl Member {
         }
     }
 
+    /// Whether it has had a part of a task that is noted for it.
+    pub(super) fn has_begun(&self, task: u64) -> bool {
+        self.adopted
+            .iter()
+            .any(|(id, next)| *id == task && *next > 0)
+    }
+
     /// Notes what a replay sent of a task.
     pub(super) fn adopt(&mut self, task: u64, next: u32) {
         match self.adopted.iter_mut().find(|(id, _)| *id == task) {

@@ -20,13 +20,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, mpsc};
 
 use crate::defect::Defects;
+use crate::frame::Frame;
 use crate::metrics::Metrics;
 use crate::socket::Conn;
 use crate::stream_id::StreamId;
 use crate::wire;
 
 pub(crate) use event::RawEvent;
-pub(crate) use replay::{Fetched, ReplayAsk};
+pub(crate) use replay::{Fetched, ReplayAsk, What};
 pub(crate) use state::Room;
 pub(crate) use task::Silent;
 
@@ -192,14 +193,20 @@ impl Rooms {
 
     fn say_lost(&self, room: &Room, task: u64) {
         self.metrics.lost.inc();
-        room.send_all(&wire::Event::Error {
-            error: "the answer cannot be recovered",
-            code: "lost",
-            retry_after: None,
-            client_message_id: None,
-            task_id: Some(&wire::task_id(task)),
-        });
+        room.send_all(&lost(task));
     }
+}
+
+/// What is said of an acknowledged task that cannot be answered any more.
+fn lost(task: u64) -> Frame {
+    wire::Event::Error {
+        error: "the answer cannot be recovered",
+        code: "lost",
+        retry_after: None,
+        client_message_id: None,
+        task_id: Some(&wire::task_id(task)),
+    }
+    .frame()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

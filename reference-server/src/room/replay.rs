@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Rooms;
 use super::event::RawEvent;
 use super::member::{Member, Pause};
 use super::state::Room;
+use super::{Rooms, lost};
 use crate::intake::Ask;
 use crate::socket::{Conn, code};
 use crate::stream_id::StreamId;
@@ -17,8 +17,8 @@ use crate::stream_id::StreamId;
 /// What a socket wants to have again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum What {
-    /// One task's answer, from its beginning.
-    Task(u64),
+    /// One task's answer, from its beginning; and the task's entry in the queue.
+    Task(u64, StreamId),
     /// Everything after an entry.
     After(StreamId),
 }
@@ -58,7 +58,7 @@ impl What {
     /// Where to start reading.
     pub(crate) fn start(self) -> Progress {
         let read = match self {
-            Self::Task(_) => StreamId::default(),
+            Self::Task(..) => StreamId::default(),
             Self::After(after) => after,
         };
         Progress {
@@ -74,6 +74,13 @@ impl ReplayAsk {
         let id = self.client_message_id.as_deref();
         self.conn
             .send(&crate::wire::refusal(code, error, Some(1.0), id));
+    }
+}
+
+impl Progress {
+    /// Whether nothing was found of the task that was asked for.
+    pub(crate) fn is_without(&self, task: u64) -> bool {
+        !self.seen.contains_key(&task)
     }
 }
 
@@ -156,6 +163,23 @@ impl Rooms {
         caught_up
     }
 
+    /// The queue has forgotten the task and the history has nothing of it: it was answered too long ago.
+    pub(crate) fn gone(&self, ask: &ReplayAsk, task: u64) {
+        let mut shard = self.shard(&ask.conn.room);
+        let Some(room) = shard.get_mut(&ask.conn.room) else {
+            return;
+        };
+        // Where it is known here it goes on, or is being queued again.
+        let running = room.tasks.iter().any(|known| known.id == task);
+        let begun = room
+            .member(ask.conn.id)
+            .is_none_or(|member| member.has_begun(task));
+        if !running && !begun {
+            self.metrics.lost.inc();
+            ask.conn.send(&lost(task));
+        }
+    }
+
     /// Ends a replay that did not catch up. Where live events waited for it the socket has a gap now, and ends.
     pub(crate) fn abandon(&self, ask: &ReplayAsk) {
         let mut shard = self.shard(&ask.conn.room);
@@ -224,7 +248,7 @@ impl Room {
                     }
                 }
             }
-            What::Task(task) => member.adopt(task, 0),
+            What::Task(task, _) => member.adopt(task, 0),
         }
     }
 }
@@ -238,7 +262,7 @@ impl Progress {
         (id, event): (StreamId, &RawEvent<'_>),
     ) -> bool {
         let wanted = match ask.what {
-            What::Task(task) => task == event.task,
+            What::Task(task, _) => task == event.task,
             What::After(_) => true,
         };
         if !wanted {

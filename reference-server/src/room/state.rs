@@ -83,10 +83,9 @@ impl Room {
         }
     }
 
-    pub(super) fn send_all(&self, event: &Event<'_>) {
-        let frame = event.frame();
+    pub(super) fn send_all(&self, frame: &Frame) {
         for member in &self.members {
-            member.conn.send(&frame);
+            member.conn.send(frame);
         }
     }
 
@@ -122,6 +121,7 @@ impl Room {
             self.acknowledge(at, owner);
         }
         if event.ordinal == 0 {
+            self.tasks[at].asked_by(event.asker);
             self.acknowledge_elsewhere(at);
         }
         let of = (self.tasks[at].id, self.tasks[at].first);
@@ -179,13 +179,14 @@ impl Room {
     /// Nobody else could make anything of it, nor could the asker without the message's id.
     fn acknowledge_elsewhere(&mut self, at: usize) {
         let task = &mut self.tasks[at];
-        if task.stage != Stage::Acked || task.client_message_id.is_none() {
+        if task.client_message_id.is_none() {
             return;
         }
         for member in &self.members {
             let conn = &member.conn;
             if conn.user == task.user
                 && member.has(task.id, task.first)
+                && !member.has_begun(task.id)
                 && !task.told.contains(&conn.id)
             {
                 acknowledge(conn, task.id, task.client_message_id.as_deref());

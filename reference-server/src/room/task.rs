@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::Rooms;
+use super::event::Asker;
 use super::replay::{ReplayAsk, What};
 use super::state::{Room, acknowledge};
 use crate::clock;
@@ -207,7 +208,7 @@ impl Rooms {
         if begun && !has {
             let ask = ReplayAsk {
                 conn: Arc::clone(&ask.conn),
-                what: What::Task(earlier),
+                what: What::Task(earlier, entry),
                 client_message_id: ask.client_message_id.clone(),
             };
             self.replay(room, ask);
@@ -306,6 +307,16 @@ impl Rooms {
 }
 
 impl Task {
+    /// Notes who asked, where another instance took the message.
+    pub(super) fn asked_by(&mut self, asker: Option<Asker<'_>>) {
+        if self.client_message_id.is_none()
+            && let Some(asker) = asker
+        {
+            self.user = asker.user;
+            self.client_message_id = asker.client_message_id();
+        }
+    }
+
     /// `task_queued` was said to a socket.
     pub(super) fn note_told(&mut self, conn: u64) {
         if !self.told.contains(&conn) {

@@ -81,7 +81,7 @@ return 0",
 /// Queues tasks, each at most once per `client_message_id`.
 ///
 /// KEYS: the stream, then per task the key that remembers its id. ARGV: queue limit, seconds an id is
-/// remembered, then per task: number, conversation, text, `1` if it has an id, `1` to queue it again.
+/// remembered, then per task: number, conversation, text, `1` if it has an id, `1` to queue it again, user, id.
 /// Returns per task `1 <entry>`, `0 <earlier task> <its entry>` or `2` (the queue is full).
 pub(crate) static ENQUEUE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
@@ -89,7 +89,7 @@ pub(crate) static ENQUEUE: LazyLock<Script> = LazyLock::new(|| {
 local queued, limit = redis.call('XLEN', KEYS[1]), tonumber(ARGV[1])
 local answers = {}
 for i = 1, #KEYS - 1 do
-  local a, key = 3 + (i - 1) * 5, KEYS[i + 1]
+  local a, key = 3 + (i - 1) * 7, KEYS[i + 1]
   local earlier = false
   if ARGV[a + 3] == '1' and ARGV[a + 4] == '0' then earlier = redis.call('GET', key) end
   if earlier then
@@ -97,7 +97,11 @@ for i = 1, #KEYS - 1 do
   elseif queued >= limit then
     answers[i] = '2'
   else
-    local entry = redis.call('XADD', KEYS[1], '*', 't', ARGV[a], 'c', ARGV[a + 1], 'm', ARGV[a + 2])
+    local task = { 't', ARGV[a], 'c', ARGV[a + 1], 'm', ARGV[a + 2] }
+    if ARGV[a + 3] == '1' then
+      for _, part in ipairs({ 'u', ARGV[a + 5], 'i', ARGV[a + 6] }) do task[#task + 1] = part end
+    end
+    local entry = redis.call('XADD', KEYS[1], '*', unpack(task))
     queued = queued + 1
     if ARGV[a + 3] == '1' then redis.call('SET', key, ARGV[a] .. ' ' .. entry, 'EX', ARGV[2]) end
     answers[i] = '1 ' .. entry

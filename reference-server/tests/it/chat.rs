@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use crate::client::{Client, login, login_as};
 use crate::support::{Redis, Server};
@@ -177,6 +178,40 @@ async fn two_instances_share_a_conversation() {
             answer.message_id
         );
     }
+}
+
+#[tokio::test]
+async fn another_socket_of_the_asker_at_another_instance_is_told_before_the_first_event_too() {
+    let redis = Redis::start().await;
+    let (one, two) = (
+        Server::start(&redis, &[]).await,
+        Server::start(&redis, &[]).await,
+    );
+    let mut asker = Client::enter(&one, 1, "shared").await;
+    let mut again = Client::enter(&two, 1, "shared").await;
+    let mut other = Client::enter(&two, 2, "shared").await;
+    for n in 0..20 {
+        asker.say("hello", &format!("m {n}")).await;
+        let answer = asker.answer().await;
+        assert_eq!(again.answer().await, answer);
+        let task = json!(answer.task);
+        assert_eq!(other.rest_of_answer(&task).await, answer.message_id);
+    }
+}
+
+#[tokio::test]
+async fn a_close_frame_is_answered_in_kind() {
+    let redis = Redis::start().await;
+    let server = Server::start(&redis, &[]).await;
+    let mut client = Client::enter(&server, 1, "conv-1").await;
+    let frame = CloseFrame {
+        code: 1000.into(),
+        reason: "done".into(),
+    };
+    client.socket.close(Some(frame)).await.unwrap();
+    assert_eq!(client.close_code().await, 1000);
+    let closed = r#"chat_connections_closed_total{code="1000"}"#;
+    server.until_metric(closed, 1.0).await;
 }
 
 #[tokio::test]

@@ -1,6 +1,11 @@
 //! The server over real sockets, with a real Redis that belongs to the test.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests may panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests may panic, and say what they saw"
+)]
 
 mod admin;
 mod bad_input;
@@ -8,6 +13,7 @@ mod chat;
 mod client;
 mod configuration;
 mod defects;
+mod fuzz;
 mod handshake;
 mod limits;
 mod metrics;

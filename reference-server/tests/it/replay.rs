@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::client::{Client, login};
-use crate::support::{Redis, Server};
+use crate::support::{PATIENCE, Redis, Server};
 
 #[tokio::test]
 async fn a_message_sent_again_is_acknowledged_again_and_run_once() {
@@ -226,4 +226,78 @@ async fn resume_during_an_answer_one_gets_already_leaves_no_gap() {
         }
         assert_eq!(next, 20);
     }
+}
+
+#[tokio::test]
+async fn an_answer_older_than_its_history_is_lost_and_said_to_be() {
+    let redis = Redis::start().await;
+    let flags = ["--redis-grace", "500ms", "--history-expiry", "1s"];
+    let server = Server::start(&redis, &flags).await;
+    let mut client = Client::enter(&server, 1, "conv-1").await;
+    client.say("hello", "m-1").await;
+    let answer = client.answer().await;
+    drop(client);
+    server.until_metric("active_conversations", 0.0).await;
+    let mut history = redis.connect(3).await.unwrap();
+    let started = std::time::Instant::now();
+    while redis::cmd("EXISTS")
+        .arg("conv:conv-1")
+        .query_async::<bool>(&mut history)
+        .await
+        .unwrap()
+    {
+        assert!(started.elapsed() < PATIENCE, "the history does not end");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let mut client = Client::enter(&server, 1, "conv-1").await;
+    client.say("hello", "m-1").await;
+    assert_eq!(client.event().await["task_id"], answer.task);
+    let lost = client.event().await;
+    assert_eq!(
+        (&lost["code"], &lost["task_id"]),
+        (&json!("lost"), &json!(answer.task))
+    );
+    client.is_quiet().await;
+}
+
+#[tokio::test]
+async fn sent_again_before_a_worker_has_it_nothing_is_called_lost() {
+    let redis = Redis::start().await;
+    let server = Server::start(&redis, &["--first-after", "500ms"]).await;
+    let mut asker = Client::enter(&server, 1, "conv-1").await;
+    asker.say("hello", "m-1").await;
+    let task = asker.event().await["task_id"].clone();
+    let mut again = Client::enter(&server, 1, "conv-1").await;
+    again.say("hello", "m-1").await;
+    assert_eq!(again.event().await["task_id"], task);
+    again.rest_of_answer(&task).await;
+}
+
+#[tokio::test]
+async fn a_task_that_the_queue_forgets_again_and_again_is_lost_and_said_to_be() {
+    let redis = Redis::start().await;
+    let flags = ["--first-after", "60s", "--redrive-after", "100ms"];
+    let server = Server::start(&redis, &flags).await;
+    let mut client = Client::enter(&server, 1, "conv-1").await;
+    client.say("hello", "m-1").await;
+    let task = client.event().await["task_id"].clone();
+    assert_eq!(client.event().await["event"], "processing_started");
+    let mut queue = redis.connect(0).await.unwrap();
+    let lost = loop {
+        let deleted: redis::RedisResult<()> = redis::cmd("DEL")
+            .arg("chat:tasks")
+            .query_async(&mut queue)
+            .await;
+        deleted.unwrap();
+        if let Some(event) = client.event_within(Duration::from_millis(50)).await {
+            break event;
+        }
+    };
+    assert_eq!(
+        (&lost["code"], &lost["task_id"]),
+        (&json!("lost"), &task),
+        "{lost}"
+    );
+    assert!((server.metric("chat_tasks_redriven_total").await - 5.0).abs() < 1e-9);
+    assert!((server.metric("chat_tasks_lost_total").await - 1.0).abs() < 1e-9);
 }
