@@ -120,7 +120,8 @@ impl Room {
             let owner = task.owner;
             self.acknowledge(at, owner);
         }
-        if event.ordinal == 0 {
+        // An admin who also asks something is told so where it was asked.
+        if event.ordinal == 0 && !event.is_feed() {
             self.tasks[at].asked_by(event.asker);
             self.acknowledge_elsewhere(at);
         }

@@ -12,6 +12,7 @@ mod bad_input;
 mod chat;
 mod client;
 mod configuration;
+mod contract;
 mod defects;
 mod fuzz;
 mod handshake;
