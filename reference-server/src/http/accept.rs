@@ -21,7 +21,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 use tower_service::Service as _;
@@ -115,10 +115,7 @@ pub(crate) async fn accept(
         tasks.spawn(async move {
             // The HTTP part is large and short, the socket small and long: each gets a task of its own size.
             if let Some(upgraded) = upgrade(&shared, stream, router).await {
-                sockets.spawn(async move {
-                    upgraded.run(shared).await;
-                    drop(place);
-                });
+                upgraded.live_on(&sockets, shared, place);
             }
         });
     }
@@ -141,16 +138,23 @@ impl<S> Upgraded<S> {
 }
 
 impl Upgraded<Transport> {
-    async fn run(self, shared: Arc<Shared>) {
+    /// Goes on as a task of its own, which keeps its `place`.
+    fn live_on(self, sockets: &TaskTracker, shared: Arc<Shared>, place: OwnedSemaphorePermit) {
         let Self {
             stream,
             early,
             verdict,
         } = self;
         match verdict {
-            Ok(opening) => socket::run(shared, stream, early, opening).await,
-            Err(refused) => socket::refuse(shared, stream, early, refused).await,
-        }
+            Ok(opening) => sockets.spawn(async move {
+                socket::run(shared, stream, early, opening).await;
+                drop(place);
+            }),
+            Err(refused) => sockets.spawn(async move {
+                socket::refuse(shared, stream, early, refused).await;
+                drop(place);
+            }),
+        };
     }
 }
 

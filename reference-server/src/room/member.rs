@@ -20,7 +20,7 @@ pub(super) struct Member {
     /// Earlier tasks that it gets all the same, and the ordinal it has not had.
     adopted: Vec<(u64, u32)>,
     /// Where a `resume` is under way.
-    pub(super) paused: Option<Pause>,
+    pub(super) paused: Option<Box<Pause>>,
 }
 
 /// While it lasts, live events wait in the stream.
@@ -68,7 +68,8 @@ impl Member {
         match self.adopted.iter().find(|(id, _)| *id == task) {
             Some((_, next)) => ordinal < *next,
             None => {
-                self.began_here(seen.first) && self.paused.is_none_or(|pause| id <= pause.until)
+                self.began_here(seen.first)
+                    && self.paused.as_ref().is_none_or(|pause| id <= pause.until)
             }
         }
     }

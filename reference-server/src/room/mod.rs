@@ -27,7 +27,7 @@ use crate::stream_id::StreamId;
 use crate::wire;
 
 pub(crate) use event::RawEvent;
-pub(crate) use replay::{Fetched, ReplayAsk, What};
+pub(crate) use replay::{Part, ReplayAsk, Replayed, What};
 pub(crate) use state::Room;
 pub(crate) use task::Silent;
 

@@ -1,6 +1,6 @@
 //! Sends a socket what it missed, from the room's history, between what it had and what it gets live.
 //!
-//! The history is read outside of any lock and in rounds: a round is sent up to the last entry that was
+//! The history is read outside of any lock and in parts: a part is sent up to the last entry that was
 //! delivered live; when it reaches that entry, the socket joins the live events under the same lock.
 
 use std::collections::BTreeMap;
@@ -33,8 +33,26 @@ pub(crate) struct ReplayAsk {
     pub(crate) client_message_id: Option<Box<str>>,
 }
 
-/// A part of the history: entries and their texts, in order.
-pub(crate) type Fetched = Vec<(StreamId, String)>;
+/// A part of the history.
+pub(crate) struct Part {
+    /// Entries and their texts, in order.
+    pub(crate) entries: Vec<(StreamId, String)>,
+    /// Whether the history had no more.
+    pub(crate) is_last: bool,
+    /// What had been delivered live before it was read.
+    pub(crate) target: StreamId,
+}
+
+/// What became of a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Replayed {
+    /// The socket has everything, and gets the rest live.
+    UpToDate,
+    /// Another part must be read.
+    Part,
+    /// The socket must read before it gets more.
+    Full,
+}
 
 /// How far a replay is.
 #[derive(Default)]
@@ -99,7 +117,7 @@ impl Rooms {
         let until = room.last.unwrap_or_default();
         match room.member(conn.id) {
             Some(member) if member.paused.is_none() => {
-                member.paused = Some(Pause { until, after });
+                member.paused = Some(Box::new(Pause { until, after }));
                 self.replay(room, ask);
             }
             Some(_) => ask.refuse("busy", "a replay is under way"),
@@ -116,7 +134,10 @@ impl Rooms {
         };
         let live = room.last.is_none_or(|last| entry > last);
         let coming = |member: &Member| {
-            let replaying = member.paused.is_some_and(|pause| entry > pause.after);
+            let replaying = member
+                .paused
+                .as_ref()
+                .is_some_and(|pause| entry > pause.after);
             live || replaying || member.has(number, Some(entry))
         };
         let event = RawEvent::parse(&ask.conn.room, text);
@@ -135,20 +156,25 @@ impl Rooms {
         self.shard(name).get(name).and_then(Room::cursor)
     }
 
-    /// Sends a part of the history. `true` where the socket is up to date and gets the rest live, `false` where another part
-    /// must be read. `target` is what [`Rooms::delivered`] said before the part was read.
+    /// Sends a part of the history, as far as the socket has room for it. `part.target` is what [`Rooms::delivered`] said
+    /// before the part was read.
     pub(crate) fn replayed(
         &self,
         ask: &ReplayAsk,
-        part: &Fetched,
-        (target, progress): (StreamId, &mut Progress),
-    ) -> bool {
+        part: &Part,
+        progress: &mut Progress,
+    ) -> Replayed {
         let mut shard = self.shard(&ask.conn.room);
         let Some(room) = shard.get_mut(&ask.conn.room) else {
-            return true;
+            return Replayed::UpToDate;
         };
         let last = room.cursor().unwrap_or_default();
-        for (id, text) in part.iter().filter(|(id, _)| *id <= last) {
+        let mut outcome = Replayed::Part;
+        for (id, text) in part.entries.iter().filter(|(id, _)| *id <= last) {
+            if !ask.conn.has_room() {
+                outcome = Replayed::Full;
+                break;
+            }
             progress.read = *id;
             if let Some(event) = RawEvent::parse(&ask.conn.room, text)
                 && progress.is_due(ask, room, (*id, &event))
@@ -158,9 +184,12 @@ impl Rooms {
                 self.metrics.replayed.inc();
             }
         }
-        let caught_up = last <= target || progress.read >= last;
-        room.adopt(ask, progress, caught_up);
-        caught_up
+        let ended = part.is_last && last <= part.target && outcome == Replayed::Part;
+        if ended || progress.read >= last {
+            outcome = Replayed::UpToDate;
+        }
+        room.adopt(ask, progress, outcome == Replayed::UpToDate);
+        outcome
     }
 
     /// The queue has forgotten the task and the history has nothing of it: it was answered too long ago.
@@ -180,8 +209,11 @@ impl Rooms {
         }
     }
 
-    /// Ends a replay that did not catch up. Where live events waited for it the socket has a gap now, and ends.
-    pub(crate) fn abandon(&self, ask: &ReplayAsk) {
+    /// Ends a replay that did not catch up: with the socket, where live events waited for it or the reader is to blame.
+    pub(crate) fn abandon(&self, ask: &ReplayAsk, too_slow: bool) {
+        if too_slow {
+            return ask.conn.close(code::TRY_AGAIN, "reads too slowly");
+        }
         let mut shard = self.shard(&ask.conn.room);
         if let Some(room) = shard.get_mut(&ask.conn.room)
             && matches!(ask.what, What::After(_))

@@ -41,6 +41,10 @@ pub(crate) struct Room {
 impl Room {
     /// Adds a socket. `true` where the subscription stands already.
     pub(super) fn join(&mut self, conn: &Arc<Conn>) -> bool {
+        // Most rooms have one socket: the first push of a Vec would make room for four.
+        if self.members.is_empty() {
+            self.members.reserve_exact(1);
+        }
         self.members.push(Member::new(conn, self.last));
         self.last.is_some()
     }

@@ -106,6 +106,12 @@ impl Conn {
         }
     }
 
+    /// Whether a replay may go on: it leaves the other half of the outbox to what comes live. `true` too where nothing is sent any more.
+    pub(crate) fn has_room(&self) -> bool {
+        let outbox = self.lock();
+        outbox.closing.is_some() || outbox.gone || outbox.is_half_empty(&self.bounds)
+    }
+
     /// Says goodbye with a code; what was waiting is dropped. Only the first call counts.
     pub(crate) fn close(&self, code: u16, reason: &str) {
         let mut outbox = self.lock();

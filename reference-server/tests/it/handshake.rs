@@ -175,3 +175,14 @@ async fn a_plain_request_on_a_socket_route_is_told_to_upgrade() {
         );
     }
 }
+
+#[tokio::test]
+async fn an_offer_to_compress_is_declined() {
+    let redis = Redis::start().await;
+    let server = Server::start(&redis, &[]).await;
+    let path = format!("/ws/chat/c/?token={}", login(&server, 1).await);
+    let offer = ("sec-websocket-extensions", "permessage-deflate");
+    let client = check_opens(&server, &path, &[offer]).await;
+    let answered = client.upgrade.headers().get("sec-websocket-extensions");
+    assert_eq!(answered, None);
+}

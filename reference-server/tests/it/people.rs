@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::net::TcpSocket;
 
 use crate::client::{Client, login, token};
 use crate::support::{Redis, Server};
@@ -344,4 +345,49 @@ async fn the_memory_layer_reaches_the_people_of_one_process() {
     sender.tell("hello", "p-1").await;
     assert_eq!(near.event().await, sender.event().await);
     far.is_quiet().await;
+}
+
+#[tokio::test]
+async fn a_history_larger_than_the_outbox_comes_whole_to_a_slow_reader_and_ends_one_that_never_reads()
+ {
+    const MESSAGES: usize = 150;
+    let redis = Redis::start().await;
+    let flags = [
+        "--rate-burst",
+        "1000",
+        "--send-buffer",
+        "4096",
+        "--outbox-age",
+        "2s",
+    ];
+    let server = Server::start(&redis, &flags).await;
+    let mut sender = join(&server, 1).await;
+    for n in 0..MESSAGES {
+        sender.tell(&"x".repeat(8_000), &format!("p-{n}")).await;
+        sender.event().await;
+    }
+    let path = format!("/ws/chats/0/?token={}", login(&server, 2).await);
+    let narrow = async || {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        let stream = socket.connect(server.address()).await.unwrap();
+        let mut client = Client::open_over(stream, &server, (&path, &[]))
+            .await
+            .unwrap();
+        assert_eq!(client.event().await["event"], "connected");
+        client.resume("0-0").await;
+        client
+    };
+    let _deaf = narrow().await;
+    let mut slow = narrow().await;
+    for n in 0..MESSAGES {
+        let message = slow.event().await;
+        assert_eq!(message["client_message_id"], format!("p-{n}"));
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    slow.is_quiet().await;
+    let closed = r#"chat_connections_closed_total{code="1013"}"#;
+    server.until_metric(closed, 1.0).await;
+    let dropped = server.metric(r#"chat_dropped_total{reason="full"}"#).await;
+    assert!(dropped < 1e-9, "the replay waits for its reader: {dropped}");
 }
