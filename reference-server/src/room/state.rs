@@ -36,6 +36,8 @@ pub(crate) struct Room {
     pub(super) done: VecDeque<(u64, Option<StreamId>)>,
     /// The last entry delivered; `None` until subscribed.
     pub(super) last: Option<StreamId>,
+    /// The last entry that was heard before that.
+    early: StreamId,
 }
 
 impl Room {
@@ -67,7 +69,8 @@ impl Room {
 
     pub(super) fn subscribed(&mut self, last: StreamId) {
         if self.last.is_none() {
-            self.last = Some(last);
+            // What was heard between the subscription and the look at the history was delivered to nobody.
+            self.last = Some(last.max(self.early));
         }
         for member in &mut self.members {
             if member.joined.is_none() {
@@ -95,6 +98,7 @@ impl Room {
 
     pub(super) fn deliver(&mut self, id: StreamId, event: &RawEvent<'_>, defects: Defects) -> Told {
         let Some(last) = self.last else {
+            self.early = self.early.max(id);
             return Told::Nobody;
         };
         if id <= last {
@@ -211,4 +215,21 @@ pub(super) fn acknowledge(conn: &Conn, task: u64, client_message_id: Option<&str
         }
         .frame(),
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::room::event::encode_message;
+
+    #[test]
+    fn what_is_heard_before_the_subscription_stands_counts_as_before_it() {
+        let mut room = Room::default();
+        let id = |ms| StreamId { ms, seq: 0 };
+        let text = encode_message(1, "{}");
+        let event = RawEvent::parse("chat:0", &text).unwrap();
+        room.deliver(id(7), &event, Defects::default());
+        room.subscribed(id(5));
+        assert_eq!(room.cursor(), Some(id(7)));
+    }
 }
