@@ -4,6 +4,7 @@
 //! because the command line of a process can be read by every user of the machine.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -75,6 +76,12 @@ pub(crate) struct ServeArgs {
     /// Time the sockets have to end after SIGTERM.
     #[arg(long, env = "REFERENCE_SERVER_DRAIN", default_value = "10s", value_parser = duration)]
     pub(crate) drain: Duration,
+    /// Certificate chain in PEM, the server's own first: speak TLS.
+    #[arg(long, env = "REFERENCE_SERVER_TLS_CERT", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// Private key of the certificate, in PEM.
+    #[arg(long, env = "REFERENCE_SERVER_TLS_KEY", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) redis: RedisArgs,
     #[command(flatten)]
@@ -139,6 +146,12 @@ pub(crate) struct RedisArgs {
     /// How long a conversation's history outlives its last event; at least twice the grace.
     #[arg(long, env = "REFERENCE_SERVER_HISTORY_EXPIRY", default_value = "30s", value_parser = duration)]
     pub(crate) history_expiry: Duration,
+    /// Messages kept per people chat.
+    #[arg(long, env = "REFERENCE_SERVER_CHATS_ENTRIES", default_value_t = 1000)]
+    pub(crate) chats_entries: u32,
+    /// How long a people chat's history outlives its last message.
+    #[arg(long, env = "REFERENCE_SERVER_CHATS_EXPIRY", default_value = "24h", value_parser = duration)]
+    pub(crate) chats_expiry: Duration,
 }
 
 /// Flags about users, tokens and origins.
@@ -150,6 +163,12 @@ pub(crate) struct AuthArgs {
     /// Users that exist: user-000001 and so on.
     #[arg(long, env = "REFERENCE_SERVER_USERS", default_value_t = 1_000_000)]
     pub(crate) users: u64,
+    /// Admins that exist: admin-000001 and so on.
+    #[arg(long, env = "REFERENCE_SERVER_ADMINS", default_value_t = 100)]
+    pub(crate) admins: u64,
+    /// Participants of a people chat: chat n is of the users nK+1 to nK+K.
+    #[arg(long, env = "REFERENCE_SERVER_PARTICIPANTS", default_value_t = 10)]
+    pub(crate) participants: u64,
     /// Key that signs access and refresh tokens; random if absent.
     #[arg(long, env = "REFERENCE_SERVER_JWT_SECRET", hide_env_values = true)]
     pub(crate) jwt_secret: Option<String>,

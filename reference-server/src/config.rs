@@ -2,11 +2,18 @@
 //!
 //! **In:** [`ServeArgs`]. **Out:** [`Config`], which cannot hold a value the server could not use.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use tokio_rustls::rustls::ServerConfig;
 
 use crate::args::{AuthArgs, ChatArgs, RedisArgs, ServeArgs, SocketArgs};
 use crate::defect::{DefectError, Defects};
-use crate::secret;
+use crate::tls::TlsError;
+use crate::{secret, tls};
+
+/// Most users and most admins: their numbers must not meet.
+const USERS_MAX: u64 = crate::directory::ADMINS_AFTER;
 
 /// Why the flags do not make a server.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +23,14 @@ pub(crate) enum ConfigError {
     Zero {
         /// The flag's name.
         flag: &'static str,
+    },
+    /// More than the server can tell apart.
+    #[error("{flag}: must be at most {most}")]
+    TooMany {
+        /// The flag's name.
+        flag: &'static str,
+        /// The bound.
+        most: u64,
     },
     /// A rate is not a positive number.
     #[error("{flag}: {value} is not a rate; write a number over 0 and up to 1000000")]
@@ -49,6 +64,9 @@ pub(crate) enum ConfigError {
         /// What the parser says.
         problem: &'static str,
     },
+    /// Certificate or key are of no use.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// A defect is unknown or its rate is wrong.
     #[error("--defect: {0}")]
     Defect(#[from] DefectError),
@@ -88,6 +106,8 @@ pub(crate) struct Config {
     pub(crate) password: String,
     /// Whether the password was made up at start.
     pub(crate) password_is_random: bool,
+    /// Certificate and key, where the server speaks TLS.
+    pub(crate) tls: Option<Arc<ServerConfig>>,
     /// What is wrong on purpose.
     pub(crate) defects: Defects,
 }
@@ -98,6 +118,10 @@ impl Config {
         check_counts(&args)?;
         check_durations(&args)?;
         let defects = Defects::parse(&args.defect)?;
+        let tls = match (&args.tls_cert, &args.tls_key) {
+            (Some(cert), Some(key)) => Some(tls::load(cert, key)?),
+            _ => None,
+        };
         let tasks = database(
             0,
             "--redis-tasks-url",
@@ -140,6 +164,7 @@ impl Config {
             jwt_key,
             password,
             password_is_random,
+            tls,
             defects,
         })
     }
@@ -149,12 +174,15 @@ fn check_counts(args: &ServeArgs) -> Result<(), ConfigError> {
     let counts = [
         ("--chunks", u64::from(args.chat.chunks)),
         ("--users", args.auth.users),
+        ("--admins", args.auth.admins),
+        ("--participants", args.auth.participants),
         ("--token-burst", u64::from(args.auth.token_burst)),
         ("--rate-burst", u64::from(args.chat.rate_burst)),
         ("--flood-strikes", u64::from(args.chat.flood_strikes)),
         ("--max-message", args.chat.max_message as u64),
         ("--queue-limit", u64::from(args.chat.queue_limit)),
         ("--history-entries", u64::from(args.redis.history_entries)),
+        ("--chats-entries", u64::from(args.redis.chats_entries)),
         ("--max-connections", args.socket.max_connections as u64),
         ("--max-frame", args.socket.max_frame as u64),
         ("--outbox-messages", args.socket.outbox_messages as u64),
@@ -163,6 +191,13 @@ fn check_counts(args: &ServeArgs) -> Result<(), ConfigError> {
     ];
     if let Some((flag, _)) = counts.iter().find(|(_, count)| *count == 0) {
         return Err(ConfigError::Zero { flag });
+    }
+    let people = [("--users", args.auth.users), ("--admins", args.auth.admins)];
+    if let Some((flag, _)) = people.iter().find(|(_, count)| *count > USERS_MAX) {
+        return Err(ConfigError::TooMany {
+            flag,
+            most: USERS_MAX,
+        });
     }
     let rates = [
         ("--rate-limit", args.chat.rate_limit),
@@ -198,6 +233,7 @@ fn check_durations(args: &ServeArgs) -> Result<(), ConfigError> {
         ("--header-timeout", args.socket.header_timeout, ms, "one millisecond"),
         ("--handshake-timeout", args.socket.handshake_timeout, args.redis.redis_timeout, "the Redis timeout"),
         ("--outbox-age", args.socket.outbox_age, 10 * ms, "ten milliseconds"),
+        ("--chats-expiry", args.redis.chats_expiry, s, "one second"),
         ("--history-expiry", args.redis.history_expiry, 2 * args.redis.redis_grace, "twice the grace"),
     ];
     match bounds.iter().find(|(_, value, least, _)| value < least) {

@@ -1,7 +1,7 @@
 //! From a chat message to an acknowledged task: rate limit, queue, `task_queued`.
 //!
-//! All sockets hand their messages to two tasks, which work one after the other: each takes everything
-//! that is waiting and does it in one round trip. The busier the server, the larger the batches and the cheaper
+//! All sockets hand their messages to tasks that work one after the other, the limit and then the queue (or `post`,
+//! for people chats): each takes everything that is waiting and does it in one round trip. The busier the server, the larger the batches and the cheaper
 //! the message. The order of one socket's messages is kept.
 
 use std::sync::Arc;
@@ -10,16 +10,17 @@ use std::sync::atomic::Ordering;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
+use crate::route::Kind;
 use crate::shared::Shared;
 use crate::socket::{Conn, code};
 use crate::store::{LinkError, script};
 use crate::stream_id::StreamId;
-use crate::wire;
+use crate::{post, route, wire};
 
 /// Messages waiting for either step.
 const WAITING: usize = 16_384;
 /// Messages in one round trip.
-const BATCH: usize = 1024;
+pub(crate) const BATCH: usize = 1024;
 /// After which a client may try again while Redis is away or the queue is full, in seconds.
 const RETRY_S: f64 = 1.0;
 
@@ -41,7 +42,8 @@ impl Ask {
             .send(&wire::refusal(code, error, Some(retry_after), id));
     }
 
-    fn unavailable(&self, shared: &Shared) {
+    /// Says that the message may be sent again later.
+    pub(crate) fn unavailable(&self, shared: &Shared) {
         self.refuse(shared, "unavailable", "the message store is away", RETRY_S);
     }
 }
@@ -74,24 +76,49 @@ pub(crate) fn take(shared: &Shared, ask: Ask) {
     }
 }
 
-/// Both steps, until `shared.stopping`.
+/// All steps, until `shared.stopping`.
 pub(crate) async fn run(shared: Arc<Shared>, offered: Offered) {
-    let (allowed, waiting) = mpsc::channel(WAITING);
-    // Dropping both is safe: what was not queued was not acknowledged.
+    let (tasks, questions) = mpsc::channel(WAITING);
+    let (posts, broadcasts) = mpsc::channel(WAITING);
+    // Dropping them is safe: what was not queued was not acknowledged.
     tokio::select! {
-        () = limit(&shared, offered.0, allowed) => {}
-        () = enqueue(&shared, waiting) => {}
+        () = limit(&shared, offered.0, Allowed { tasks, posts }) => {}
+        () = enqueue(&shared, questions) => {}
+        () = post::run(&shared, broadcasts) => {}
         () = shared.stopping.cancelled() => {}
     }
 }
 
-async fn limit(shared: &Shared, mut offered: mpsc::Receiver<Ask>, allowed: mpsc::Sender<Ask>) {
+/// Where messages go that are within the limit.
+struct Allowed {
+    tasks: mpsc::Sender<Ask>,
+    posts: mpsc::Sender<Ask>,
+}
+
+impl Allowed {
+    /// `false` where the server is ending.
+    async fn pass(&self, ask: Ask) -> bool {
+        let next = match ask.conn.kind {
+            Kind::People => &self.posts,
+            Kind::Assistant | Kind::Admin => &self.tasks,
+        };
+        next.send(ask).await.is_ok()
+    }
+}
+
+async fn limit(shared: &Shared, mut offered: mpsc::Receiver<Ask>, allowed: Allowed) {
     let interval_us = (1e6 / shared.config.chat.rate_limit).round().to_string();
     let arguments = [interval_us, shared.config.chat.rate_burst.to_string()];
     let mut batch = Vec::new();
     while offered.recv_many(&mut batch, BATCH).await > 0 {
-        if !shared.can_chat() {
-            batch.drain(..).for_each(|ask| ask.unavailable(shared));
+        batch.retain(|ask| {
+            let can = shared.can_take(ask.conn.kind);
+            if !can {
+                ask.unavailable(shared);
+            }
+            can
+        });
+        if batch.is_empty() {
             continue;
         }
         let keys: Vec<String> = batch
@@ -111,7 +138,7 @@ async fn limit(shared: &Shared, mut offered: mpsc::Receiver<Ask>, allowed: mpsc:
                         continue;
                     }
                     ask.conn.strikes.store(0, Ordering::Relaxed);
-                    if allowed.send(ask).await.is_err() {
+                    if !allowed.pass(ask).await {
                         return;
                     }
                 }
@@ -202,7 +229,7 @@ impl<'a> From<(&'a Ask, &'a u64)> for NewTask<'a> {
     fn from((ask, number): (&'a Ask, &'a u64)) -> Self {
         Self {
             number: *number,
-            conversation: &ask.conn.conversation,
+            conversation: route::id(&ask.conn.room),
             text: &ask.text,
             user: ask.conn.user,
             client_message_id: ask.client_message_id.as_deref(),
@@ -225,6 +252,8 @@ pub(crate) async fn send(shared: &Shared, tasks: &[NewTask<'_>]) -> Result<Vec<S
         arguments.push(task.text.to_owned());
         arguments.push(flag(task.client_message_id.is_some()));
         arguments.push(flag(task.again));
+        arguments.push(task.user.to_string());
+        arguments.push(id.to_owned());
     }
     shared
         .links
@@ -260,7 +289,8 @@ impl Answer {
     }
 }
 
-fn log(error: &LinkError) {
+/// Logs what is not known already.
+pub(crate) fn log(error: &LinkError) {
     if !matches!(error, LinkError::Away(_)) {
         tracing::warn!(target: "[WS_SEND]", %error, "messages not queued");
     }

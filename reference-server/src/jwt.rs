@@ -33,6 +33,9 @@ pub(crate) struct Claims {
     pub(crate) iat: u64,
     /// Expires at, seconds since 1970.
     pub(crate) exp: u64,
+    /// Not valid before, seconds since 1970; never in a token of ours, but kept to in any that is signed by the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) nbf: Option<u64>,
 }
 
 /// Why a token is not accepted.
@@ -50,6 +53,9 @@ pub(crate) enum JwtError {
     /// Past its time.
     #[error("expired at {0}")]
     Expired(u64),
+    /// Before its time.
+    #[error("not valid before {0}")]
+    NotYet(u64),
     /// A refresh token where an access token is wanted, or the other way round.
     #[error("a token of another kind")]
     Kind,
@@ -74,7 +80,7 @@ pub(crate) fn issue(key: &[u8], claims: &Claims) -> String {
     token
 }
 
-/// Checks form, algorithm, signature, expiry and kind, in this order.
+/// Checks form, algorithm, signature, time and kind, in this order.
 pub(crate) fn verify(key: &[u8], token: &str, kind: Kind, now_s: u64) -> Result<Claims, JwtError> {
     let (signed, signature) = token.rsplit_once('.').ok_or(JwtError::Malformed)?;
     let (header, body) = signed.split_once('.').ok_or(JwtError::Malformed)?;
@@ -89,6 +95,9 @@ pub(crate) fn verify(key: &[u8], token: &str, kind: Kind, now_s: u64) -> Result<
     let claims: Claims = json(body)?;
     if claims.exp <= now_s {
         return Err(JwtError::Expired(claims.exp));
+    }
+    if let Some(from) = claims.nbf.filter(|from| *from > now_s) {
+        return Err(JwtError::NotYet(from));
     }
     if claims.typ != kind {
         return Err(JwtError::Kind);
@@ -115,6 +124,7 @@ mod tests {
             typ: Kind::Access,
             iat: 1_000,
             exp: 2_000,
+            nbf: None,
         }
     }
 
@@ -127,6 +137,17 @@ mod tests {
         let token = issue(b"key", &claims());
         check(&token, 1_999, Ok(claims()));
         check(&token, 2_000, Err(JwtError::Expired(2_000)));
+    }
+
+    #[test]
+    fn a_token_is_not_taken_before_its_time() {
+        let early = Claims {
+            nbf: Some(1_500),
+            ..claims()
+        };
+        let token = issue(b"key", &early);
+        check(&token, 1_499, Err(JwtError::NotYet(1_500)));
+        check(&token, 1_500, Ok(early));
     }
 
     #[test]

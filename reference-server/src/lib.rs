@@ -1,8 +1,9 @@
 //! Reference WebSocket chat server.
 //!
-//! A request becomes a socket in `http`, a socket lives in `socket`, its messages go through `intake` to the queue
-//! in Redis, a `worker` answers them, the answers come back over the `channel` layer, and `room` decides which
-//! socket gets what. `store` is Redis, `defect` is what can be made to go wrong on purpose.
+//! A request becomes a socket in `http` (over `tls` where there is a certificate), which `route` it is on decides what for, and
+//! it lives in `socket`. Its messages go through `intake` to the queue in Redis, a `worker` answers them, or `post` keeps and
+//! publishes them; all that comes back over the `channel` layer, and `room` decides which socket gets what. `store` is
+//! Redis, `defect` is what can be made to go wrong on purpose.
 
 mod args;
 mod channel;
@@ -15,14 +16,17 @@ mod http;
 mod intake;
 mod jwt;
 mod metrics;
+mod post;
 mod process;
 mod room;
+mod route;
 mod secret;
 mod serve;
 mod shared;
 mod socket;
 mod store;
 mod stream_id;
+mod tls;
 mod token;
 mod wire;
 mod worker;

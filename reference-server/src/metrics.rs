@@ -55,6 +55,8 @@ pub(crate) struct Messages {
     pub(crate) queued: IntCounter,
     /// Sent again with a known id.
     pub(crate) repeated: IntCounter,
+    /// Kept and broadcast on a people chat.
+    pub(crate) posted: IntCounter,
     /// Answered by `error`.
     pub(crate) refused: IntCounter,
     /// Answers delivered to their end.
@@ -71,6 +73,7 @@ impl Messages {
         Self {
             queued: of("queued"),
             repeated: of("repeated"),
+            posted: of("posted"),
             refused: of("refused"),
             completed: of("completed"),
             ping: of("ping"),
@@ -185,7 +188,7 @@ impl Metrics {
     /// A counter that has not counted yet is printed as 0, so that a rate can be taken from the start.
     fn show_zeros(&self) {
         for code in [
-            "1000", "1001", "1006", "1011", "1013", "4001", "4003", "4408", "4429",
+            "1000", "1001", "1006", "1011", "1013", "4001", "4003", "4401", "4403", "4408", "4429",
         ] {
             self.connections_closed.with_label_values(&[code]);
         }

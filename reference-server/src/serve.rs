@@ -70,7 +70,9 @@ pub(crate) fn start(args: ServeArgs) -> ExitCode {
 }
 
 fn run(args: ServeArgs) -> Result<(), StartError> {
-    let filter: tracing_subscriber::EnvFilter = args.log.parse()?;
+    // The library would log the messages themselves, unless it is asked for by name.
+    let filter = format!("tungstenite=warn,{}", args.log);
+    let filter: tracing_subscriber::EnvFilter = filter.parse()?;
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -147,7 +149,7 @@ impl Parts {
             channel: Channel::new(kind, &links.channel, &rooms, history),
             ears: Arc::new(Ears::new(kind)),
             registry: Registry::new(config.socket.max_connections),
-            directory: Directory::new(config.auth.users, config.password.clone()),
+            directory: Directory::new(&config.auth, config.password.clone()),
             pong: socket::pong(),
             stopping: CancellationToken::new(),
             ended: CancellationToken::new(),

@@ -15,6 +15,7 @@ use crate::frame::Frame;
 use crate::intake::Intake;
 use crate::metrics::Metrics;
 use crate::room::Rooms;
+use crate::route::Kind;
 use crate::socket::Registry;
 use crate::store::Link;
 
@@ -96,6 +97,18 @@ impl Shared {
         let links = &self.links;
         let all_up = links.tasks.is_up() && links.tokens.is_up() && links.channel.is_up();
         all_up && self.ears.away_for().is_none()
+    }
+
+    /// Whether a message on a socket of that kind could be taken now: people need no task queue.
+    pub(crate) fn can_take(&self, kind: Kind) -> bool {
+        let links = &self.links;
+        match kind {
+            Kind::Assistant => self.can_chat(),
+            Kind::People | Kind::Admin => {
+                let up = links.tokens.is_up() && links.channel.is_up();
+                up && self.ears.away_for().is_none()
+            }
+        }
     }
 
     /// For how long no answer can reach a socket; `None` while they do.

@@ -8,12 +8,13 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::frame::Frame;
+use crate::route::Kind;
 use crate::stream_id::StreamId;
 
 /// Characters of a `client_message_id`.
 const ID_CHARACTERS: usize = 128;
 
-/// What a client asks for on `/ws/chat/`.
+/// What a client asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ClientFrame {
     /// A chat message.
@@ -52,6 +53,8 @@ pub(crate) enum Refusal {
 struct Raw<'a> {
     #[serde(borrow, default)]
     message: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    text: Option<Cow<'a, str>>,
     #[serde(borrow, default, rename = "type")]
     kind: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
@@ -61,17 +64,19 @@ struct Raw<'a> {
 }
 
 impl ClientFrame {
-    /// Reads a text frame; a message may have `max_characters`.
-    pub(crate) fn parse(text: &str, max_characters: usize) -> Result<Self, Refusal> {
+    /// Reads a text frame from a socket of that kind; a message may have `max_characters`.
+    pub(crate) fn parse(kind: Kind, text: &str, max_characters: usize) -> Result<Self, Refusal> {
         // serde would also take an array for the fields in their order.
         if !text.trim_start().starts_with('{') {
             return Err(Refusal::BadFrame);
         }
         let raw: Raw<'_> = serde_json::from_str(text).or(Err(Refusal::BadFrame))?;
-        match (raw.kind.as_deref(), raw.message) {
-            (None, Some(message)) => Self::message(&message, raw.client_message_id, max_characters),
-            (Some("ping"), None) => Ok(Self::Ping),
-            (Some("resume"), None) => {
+        let message = |text: &str| Self::message(text, raw.client_message_id, max_characters);
+        match (kind, raw.kind.as_deref(), raw.message, raw.text) {
+            (Kind::Assistant, None, Some(text), _)
+            | (Kind::People, Some("message"), None, Some(text)) => message(&text),
+            (_, Some("ping"), None, _) => Ok(Self::Ping),
+            (_, Some("resume"), None, _) => {
                 let after = raw.after.as_deref().and_then(|after| after.parse().ok());
                 after.map(Self::Resume).ok_or(Refusal::BadFrame)
             }
@@ -146,6 +151,18 @@ pub(crate) enum Event<'a> {
         message_id: Option<&'a str>,
         /// How many there were.
         chunks: u32,
+    },
+    /// Somebody said something on a people chat; `message_id` is filled in on delivery.
+    Message {
+        /// The chat.
+        chat_id: &'a str,
+        /// Who.
+        user_id: u64,
+        /// What.
+        text: &'a str,
+        /// The message's id, if it had one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        client_message_id: Option<&'a str>,
     },
     /// Answer to a heartbeat.
     Pong,
@@ -247,9 +264,20 @@ mod tests {
     #[test]
     fn client_frames_are_taken_and_refused_as_the_contract_says() {
         let all = fixtures(include_str!("../../contract/frames/client.json"));
-        let mine = all.iter().filter(|fixture| fixture["route"] != "chats");
-        for fixture in mine {
-            let outcome = match ClientFrame::parse(&text_of(fixture), 10_000) {
+        let kinds = [
+            ("chat", Kind::Assistant),
+            ("chats", Kind::People),
+            ("admin", Kind::Admin),
+        ];
+        let on = |fixture: &Value, route: &str| {
+            [route, "any"].contains(&fixture["route"].as_str().unwrap())
+        };
+        let cases = kinds.iter().flat_map(|(route, kind)| {
+            let mine = all.iter().filter(move |fixture| on(fixture, route));
+            mine.map(move |fixture| (*kind, fixture))
+        });
+        for (kind, fixture) in cases {
+            let outcome = match ClientFrame::parse(kind, &text_of(fixture), 10_000) {
                 Ok(_) => None,
                 Err(refusal) => {
                     let frame = refusal.frame();
@@ -305,8 +333,8 @@ mod tests {
     #[test]
     fn length_counts_characters_not_bytes() {
         let frame = |text: &str| serde_json::json!({ "message": text }).to_string();
-        assert!(ClientFrame::parse(&frame(&"🙂".repeat(10)), 10).is_ok());
-        let refused = ClientFrame::parse(&frame(&"🙂".repeat(11)), 10);
+        assert!(ClientFrame::parse(Kind::Assistant, &frame(&"🙂".repeat(10)), 10).is_ok());
+        let refused = ClientFrame::parse(Kind::Assistant, &frame(&"🙂".repeat(11)), 10);
         assert_eq!(
             refused,
             Err(Refusal::TooLong {

@@ -8,17 +8,13 @@ use std::time::Duration;
 
 use crate::args::ChannelKind;
 use crate::clock;
-use crate::room::{RawEvent, Rooms};
+use crate::room::Rooms;
+use crate::route;
 use crate::store::{Link, LinkError, script};
 use crate::stream_id::StreamId;
 
 pub(crate) use replayer::replay;
-pub(crate) use subscriber::{Pulse, subscribe};
-
-/// The name of a conversation's history and of its pub/sub channel.
-pub(crate) fn key(conversation: &str) -> String {
-    format!("conv:{conversation}")
-}
+pub(crate) use subscriber::{Entry, Pulse, subscribe};
 
 /// The way out for events.
 pub(crate) enum Channel {
@@ -58,11 +54,13 @@ impl Channel {
         }
     }
 
-    /// Emits events, each for a conversation, in order. After an error any part of them may be out.
+    /// Emits events, each for a conversation named by its id, in order. After an error any part of them may be out.
     pub(crate) async fn emit(&self, events: &[(Arc<str>, String)]) -> Result<(), LinkError> {
         match self {
             Self::Redis { link, bounds } => {
-                let keys: Vec<String> = events.iter().map(|(to, _)| key(to)).collect();
+                let feed = std::iter::once(route::FEED.to_owned());
+                let to = events.iter().map(|(to, _)| route::conversation(to));
+                let keys: Vec<String> = feed.chain(to).collect();
                 let texts = events.iter().map(|(_, text)| text.as_str());
                 let arguments: Vec<&str> = bounds.iter().map(String::as_str).chain(texts).collect();
                 let _count: u64 = link.script(&script::EMIT, &keys, &arguments).await?;
@@ -70,12 +68,20 @@ impl Channel {
             }
             Self::Memory { rooms, last } => {
                 for (to, text) in events {
-                    if let Some(event) = RawEvent::parse(text) {
-                        rooms.deliver(to, next_id(last), &event);
-                    }
+                    let (room, id) = (route::conversation(to), next_id(last));
+                    rooms.deliver(&room, id, text);
+                    rooms.deliver(route::FEED, id, &format!("{room} {id} {text}"));
                 }
                 Ok(())
             }
+        }
+    }
+
+    /// A message of a people chat is kept as `id`. Redis told every instance already; the memory layer tells this one.
+    pub(crate) fn posted(&self, room: &str, id: StreamId, text: &str) {
+        if let Self::Memory { rooms, last } = self {
+            rooms.deliver(room, id, text);
+            rooms.deliver(route::FEED, next_id(last), &format!("{room} {id} {text}"));
         }
     }
 }

@@ -1,22 +1,28 @@
 //! Reads histories for the sockets that asked for what they missed.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc;
 
-use super::key;
 use super::subscriber::Entry;
-use crate::room::{Fetched, ReplayAsk};
+use crate::args::ChannelKind;
+use crate::room::{Part, RawEvent, ReplayAsk, Replayed, What};
 use crate::shared::Shared;
 use crate::store::LinkError;
 use crate::stream_id::StreamId;
+use crate::worker::STREAM;
 
-/// Replays under way at once.
-const AT_ONCE: usize = 32;
-/// Times a replay may find that the conversation went on meanwhile.
-const ROUNDS: u32 = 8;
+/// Replays under way at once; most of those that take long wait for their readers.
+const AT_ONCE: usize = 256;
+/// Entries in one part.
+const PART: usize = 64;
+/// Parts in one replay: a few more than the longest history has.
+const PARTS_MAX: u32 = 4096;
+/// Until a reader that had no room is looked at again.
+const READER_PAUSE: Duration = Duration::from_millis(5);
 
 /// Serves requests until the server ends.
 pub(crate) async fn replay(shared: Arc<Shared>, mut asks: mpsc::Receiver<ReplayAsk>) {
@@ -31,35 +37,82 @@ pub(crate) async fn replay(shared: Arc<Shared>, mut asks: mpsc::Receiver<ReplayA
 }
 
 async fn one(shared: &Shared, ask: ReplayAsk) {
-    let mut progress = ask.what.start();
-    for _ in 0..ROUNDS {
-        let target = shared
-            .rooms
-            .delivered(&ask.conn.conversation)
-            .unwrap_or_default();
-        let part = match fetch(shared, &ask.conn.conversation, progress.read).await {
-            Ok(part) => part,
+    let patience = shared.config.socket.outbox_age;
+    let (mut progress, mut since) = (ask.what.start(), Instant::now());
+    for _ in 0..PARTS_MAX {
+        while !ask.conn.has_room() {
+            if since.elapsed() > patience {
+                return shared.rooms.abandon(&ask, true);
+            }
+            tokio::time::sleep(READER_PAUSE).await;
+        }
+        since = Instant::now();
+        let target = shared.rooms.delivered(&ask.conn.room).unwrap_or_default();
+        let entries = match fetch(shared, &ask.conn.room, progress.read).await {
+            Ok(entries) => entries,
             Err(error) => {
                 tracing::debug!(%error, "history not read");
                 break;
             }
         };
-        if shared.rooms.replayed(&ask, &part, (target, &mut progress)) {
-            return;
+        let is_last = entries.len() < PART;
+        let part = Part {
+            entries,
+            is_last,
+            target,
+        };
+        match shared.rooms.replayed(&ask, &part, &mut progress) {
+            Replayed::Part | Replayed::Full => {}
+            Replayed::UpToDate => {
+                if let What::Task(task, entry) = ask.what
+                    && progress.is_without(task)
+                    && is_gone(shared, &ask.conn.room, (task, entry)).await
+                {
+                    shared.rooms.gone(&ask, task);
+                }
+                return;
+            }
         }
     }
-    shared.rooms.abandon(&ask);
+    shared.rooms.abandon(&ask, false);
 }
 
-async fn fetch(shared: &Shared, conversation: &str, after: StreamId) -> Result<Fetched, LinkError> {
-    if shared.config.redis.channel_layer == crate::args::ChannelKind::Memory {
+/// Whether neither the queue nor the history knows of a task; asked in this order, as it moves from the one to the other.
+async fn is_gone(shared: &Shared, room: &str, (task, entry): (u64, StreamId)) -> bool {
+    let (mut command, entry) = (redis::cmd("XRANGE"), entry.to_string());
+    command.arg(STREAM).arg(&entry).arg(&entry);
+    let queued: Result<Vec<redis::Value>, _> = shared.links.tasks.run(&command).await;
+    if !queued.is_ok_and(|found| found.is_empty()) {
+        return false;
+    }
+    let mut read = StreamId::default();
+    for _ in 0..PARTS_MAX {
+        let Ok(part) = fetch(shared, room, read).await else {
+            return false;
+        };
+        let of = |text: &str| RawEvent::parse(room, text).is_some_and(|event| event.task == task);
+        if part.iter().any(|(_, text)| of(text)) {
+            return false;
+        }
+        match part.last() {
+            Some((last, _)) if part.len() == PART => read = *last,
+            _ => return true,
+        }
+    }
+    false
+}
+
+/// The next entries of a history.
+async fn fetch(
+    shared: &Shared,
+    room: &str,
+    after: StreamId,
+) -> Result<Vec<(StreamId, String)>, LinkError> {
+    if shared.config.redis.channel_layer == ChannelKind::Memory {
         return Ok(Vec::new());
     }
     let mut command = redis::cmd("XRANGE");
-    command
-        .arg(key(conversation))
-        .arg(format!("({after}"))
-        .arg("+");
+    command.arg(room).arg(format!("({after}")).arg("+");
     let entries: Vec<Entry> = shared.links.channel.run(&command).await?;
     let entry = |(id, mut fields): Entry| {
         let id = id.parse().ok()?;

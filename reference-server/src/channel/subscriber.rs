@@ -1,4 +1,4 @@
-//! Hears the events of all conversations that have a socket here, over one RESP3 connection.
+//! Hears the events of all rooms that have a socket here, over one RESP3 connection.
 //!
 //! After every new connection: SUBSCRIBE to everything, then read each history from the last entry delivered,
 //! and only then what was pushed meanwhile. An id that is not greater than the last is dropped by the room.
@@ -14,8 +14,6 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, PushInfo, PushKind, Value};
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use super::key;
-use crate::room::RawEvent;
 use crate::shared::Shared;
 use crate::store;
 use crate::stream_id::StreamId;
@@ -27,7 +25,7 @@ const READ_AT_ONCE: usize = 200;
 const BACKOFF_MS: u64 = 100;
 
 /// An entry of a stream as Redis returns it: id, then field and value.
-pub(super) type Entry = (String, Vec<String>);
+pub(crate) type Entry = (String, Vec<String>);
 
 /// Nonces on their way through the channel layer.
 pub(crate) struct Pulse {
@@ -154,7 +152,7 @@ impl Session<'_> {
     async fn restore(&mut self) -> Result<(), Lost> {
         self.connection.subscribe(self.pulse.channel()).await?;
         let cursors = self.shared.rooms.cursors();
-        let names: Vec<String> = cursors.iter().map(|(name, _)| key(name)).collect();
+        let names: Vec<String> = cursors.iter().map(|(name, _)| name.to_string()).collect();
         for part in names.chunks(SUBSCRIBE_AT_ONCE) {
             self.connection.subscribe(part).await?;
         }
@@ -177,14 +175,14 @@ impl Session<'_> {
         let mut commands = redis::pipe();
         for (name, last) in rooms {
             let after = format!("({}", last.unwrap_or_default());
-            commands.cmd("XRANGE").arg(key(name)).arg(after).arg("+");
+            commands.cmd("XRANGE").arg(&**name).arg(after).arg("+");
         }
         let histories: Vec<Vec<Entry>> = commands.query_async(&mut self.connection).await?;
         for ((name, _), entries) in rooms.iter().zip(histories) {
             for (id, fields) in &entries {
                 if let (Ok(id), Some(text)) = (id.parse(), fields.get(1)) {
                     self.shared.metrics.replayed.inc();
-                    self.event(name, id, text);
+                    self.shared.rooms.deliver(name, id, text);
                 }
             }
         }
@@ -250,22 +248,12 @@ impl Session<'_> {
     }
 
     fn message(&self, channel: &str, payload: &str) {
-        if let Some(conversation) = channel.strip_prefix("conv:") {
-            if let Some((id, text)) = payload.split_once(' ')
-                && let Ok(id) = id.parse()
-            {
-                self.event(conversation, id, text);
-            }
-        } else if channel == self.pulse.channel() {
+        if channel == self.pulse.channel() {
             self.pulse.arrived(payload);
-        }
-    }
-
-    fn event(&self, conversation: &str, id: StreamId, text: &str) {
-        if let Some(event) = RawEvent::parse(text) {
-            self.shared.rooms.deliver(conversation, id, &event);
-        } else {
-            tracing::debug!(conversation, "an event of no known form");
+        } else if let Some((id, text)) = payload.split_once(' ')
+            && let Ok(id) = id.parse()
+        {
+            self.shared.rooms.deliver(channel, id, text);
         }
     }
 }
@@ -285,12 +273,12 @@ async fn changes(
     (make, end): (Vec<Arc<str>>, Vec<Arc<str>>),
 ) -> redis::RedisResult<Made> {
     for part in end.chunks(SUBSCRIBE_AT_ONCE) {
-        let names: Vec<String> = part.iter().map(|name| key(name)).collect();
+        let names: Vec<String> = part.iter().map(ToString::to_string).collect();
         connection.unsubscribe(names).await?;
     }
     let mut made = Vec::with_capacity(make.len());
     for part in make.chunks(SUBSCRIBE_AT_ONCE) {
-        let names: Vec<String> = part.iter().map(|name| key(name)).collect();
+        let names: Vec<String> = part.iter().map(ToString::to_string).collect();
         connection.subscribe(names).await?;
         let last = newest(&mut connection, part).await?;
         made.extend(part.iter().map(Arc::clone).zip(last));
@@ -307,7 +295,7 @@ async fn newest(
     for name in names {
         commands
             .cmd("XREVRANGE")
-            .arg(key(name))
+            .arg(&**name)
             .arg("+")
             .arg("-")
             .arg("COUNT")

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -18,14 +19,17 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 use tower_service::Service as _;
 
 use super::{error, upgrade};
 use crate::shared::Shared;
 use crate::socket;
+use crate::socket::Transport;
 
 /// Connections the kernel holds until they are accepted.
 const BACKLOG: i32 = 4096;
@@ -38,6 +42,9 @@ const NO_FILES_PAUSE: Duration = Duration::from_millis(50);
 /// How long a connection may idle between requests: longer than the usual clients keep one, so that it is the
 /// client that closes it and no request is lost to a close that crosses it.
 const KEEP_ALIVE: Duration = Duration::from_mins(2);
+/// How long, and for how many bytes, a peer may go on sending after the last answer.
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES: u64 = 32 << 20;
 /// Addresses whose rate is remembered.
 const ADDRESSES: usize = 65_536;
 
@@ -107,39 +114,100 @@ pub(crate) async fn accept(
         let (shared, router, sockets) = (Arc::clone(&shared), router.clone(), tasks.clone());
         tasks.spawn(async move {
             // The HTTP part is large and short, the socket small and long: each gets a task of its own size.
-            if let Some(upgraded) = serve(&shared, stream, router).await {
-                sockets.spawn(async move {
-                    let Upgraded {
-                        stream,
-                        early,
-                        verdict,
-                    } = upgraded;
-                    match verdict {
-                        Ok(opening) => socket::run(shared, stream, early, opening).await,
-                        Err(refused) => socket::refuse(shared, stream, early, refused).await,
-                    }
-                    drop(place);
-                });
+            if let Some(upgraded) = upgrade(&shared, stream, router).await {
+                upgraded.live_on(&sockets, shared, place);
             }
         });
     }
 }
 
-struct Upgraded {
-    stream: TcpStream,
+struct Upgraded<S> {
+    stream: S,
     early: bytes::Bytes,
     verdict: upgrade::Verdict,
 }
 
+impl<S> Upgraded<S> {
+    fn over<T>(self, make: impl FnOnce(S) -> T) -> Upgraded<T> {
+        Upgraded {
+            stream: make(self.stream),
+            early: self.early,
+            verdict: self.verdict,
+        }
+    }
+}
+
+impl Upgraded<Transport> {
+    /// Goes on as a task of its own, which keeps its `place`.
+    fn live_on(self, sockets: &TaskTracker, shared: Arc<Shared>, place: OwnedSemaphorePermit) {
+        let Self {
+            stream,
+            early,
+            verdict,
+        } = self;
+        match verdict {
+            Ok(opening) => sockets.spawn(async move {
+                socket::run(shared, stream, early, opening).await;
+                drop(place);
+            }),
+            Err(refused) => sockets.spawn(async move {
+                socket::refuse(shared, stream, early, refused).await;
+                drop(place);
+            }),
+        };
+    }
+}
+
+/// Serves requests until the connection ends or becomes a socket.
+async fn upgrade(
+    shared: &Arc<Shared>,
+    stream: TcpStream,
+    router: Router,
+) -> Option<Upgraded<Transport>> {
+    if let Some(config) = &shared.config.tls {
+        let acceptor = TlsAcceptor::from(Arc::clone(config));
+        return Box::pin(serve_tls(shared, acceptor.accept(stream), router)).await;
+    }
+    let upgraded = serve(shared, stream, router).await?;
+    Some(upgraded.over(Transport::plain))
+}
+
+/// The same over TLS, once the handshake is done.
+async fn serve_tls(
+    shared: &Arc<Shared>,
+    handshake: tokio_rustls::Accept<TcpStream>,
+    router: Router,
+) -> Option<Upgraded<Transport>> {
+    let limit = shared.config.socket.handshake_timeout;
+    let stream = match tokio::time::timeout(limit, handshake).await {
+        Ok(Ok(stream)) => stream,
+        failed => {
+            let problem = failed.ok().and_then(Result::err);
+            tracing::debug!(?problem, "no TLS handshake");
+            let dropped = &shared.metrics.connections_dropped;
+            dropped.with_label_values(&["tls"]).inc();
+            return None;
+        }
+    };
+    let upgraded = serve(shared, stream, router).await?;
+    Some(upgraded.over(|stream| {
+        let (stream, session) = stream.into_inner();
+        Transport::tls(stream, session)
+    }))
+}
+
 /// Serves HTTP until the connection ends or is upgraded.
-async fn serve(shared: &Arc<Shared>, stream: TcpStream, router: Router) -> Option<Upgraded> {
+async fn serve<S>(shared: &Arc<Shared>, stream: S, router: Router) -> Option<Upgraded<S>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let verdict: Arc<std::sync::Mutex<Cell<Option<upgrade::Verdict>>>> = Arc::default();
     let limit = shared.config.socket.handshake_timeout;
     let asked = AtomicBool::new(false);
     let service = service_fn(|request: Request<Incoming>| {
         asked.store(true, Ordering::Relaxed);
         let (shared, router, verdict) = (Arc::clone(shared), router.clone(), Arc::clone(&verdict));
-        async move {
+        Box::pin(async move {
             let answered = tokio::time::timeout(limit, respond(&shared, request, router)).await;
             let (response, decided) =
                 answered.unwrap_or_else(|_| (error(StatusCode::REQUEST_TIMEOUT, "timeout"), None));
@@ -148,36 +216,51 @@ async fn serve(shared: &Arc<Shared>, stream: TcpStream, router: Router) -> Optio
                 .unwrap_or_else(std::sync::PoisonError::into_inner)
                 .set(decided);
             Ok::<_, Infallible>(response)
-        }
+        })
     });
-    let connection = http1::Builder::new()
+    let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(KEEP_ALIVE)
         .max_buf_size(HEADER_BYTES)
-        .serve_connection(TokioIo::new(stream), service)
-        .without_shutdown();
+        .serve_connection(TokioIo::new(stream), service);
     let dawdling = async {
         tokio::time::sleep(shared.config.socket.header_timeout).await;
         if asked.load(Ordering::Relaxed) {
             std::future::pending::<()>().await;
         }
     };
-    let parts = tokio::select! {
-        parts = connection => parts.ok()?,
+    let ended = tokio::select! {
+        ended = poll_fn(|context| connection.poll_without_shutdown(context)) => ended,
         () = dawdling => return None,
         // An open keep-alive connection does not hold up the shutdown.
         () = shared.stopping.cancelled() => return None,
     };
+    let parts = connection.into_parts();
     let decided = verdict
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner)
-        .take()?;
+        .take();
+    let (Ok(()), Some(decided)) = (ended, decided) else {
+        linger(parts.io.into_inner()).await;
+        return None;
+    };
     Some(Upgraded {
         stream: parts.io.into_inner(),
         // A copy: even an empty rest would keep the whole read buffer of the request alive.
         early: bytes::Bytes::copy_from_slice(&parts.read_buf),
         verdict: decided,
     })
+}
+
+/// Lets the peer read the last answer: what it is still sending would otherwise be answered by a reset that overtakes it.
+async fn linger<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
+    let rest = async {
+        stream.shutdown().await?;
+        tokio::io::copy(&mut stream.take(LINGER_BYTES), &mut tokio::io::sink()).await
+    };
+    if let Ok(Err(problem)) = tokio::time::timeout(LINGER, rest).await {
+        tracing::trace!(%problem, "the peer was gone before the end");
+    }
 }
 
 async fn respond(

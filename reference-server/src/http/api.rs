@@ -6,12 +6,14 @@ use std::time::Duration;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{cookie, error};
+use super::cookie::Scope;
+use super::{cookie, error, retry_later};
 use crate::directory::User;
 use crate::jwt::{Claims, Kind};
 use crate::shared::Shared;
@@ -30,7 +32,14 @@ struct TokenRequest {
 }
 
 /// `POST /api/auth/login/`
-pub(super) async fn login(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
+pub(super) async fn login(
+    State(shared): State<Arc<Shared>>,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let body = match body {
+        Ok(body) => body,
+        Err(problem) => return unreadable(&problem),
+    };
     let Ok(Login { email, password }) = serde_json::from_slice(&body) else {
         return error(StatusCode::BAD_REQUEST, "bad_request");
     };
@@ -49,19 +58,25 @@ pub(super) async fn login(State(shared): State<Arc<Shared>>, body: Bytes) -> Res
     });
     let auth = &shared.config.auth;
     let (short, long) = (auth.jwt_ttl.as_secs(), auth.refresh_ttl.as_secs());
+    let secure = shared.config.tls.is_some();
+    let scope = |life_s, readable| Scope {
+        life_s,
+        readable,
+        secure,
+    };
     let mut response = Json(body).into_response();
     let headers = response.headers_mut();
     headers.append(
         header::SET_COOKIE,
-        cookie::set("access_token", &access, (short, false)),
+        cookie::set("access_token", &access, scope(short, false)),
     );
     headers.append(
         header::SET_COOKIE,
-        cookie::set("refresh_token", &refresh, (long, false)),
+        cookie::set("refresh_token", &refresh, scope(long, false)),
     );
     headers.append(
         header::SET_COOKIE,
-        cookie::set("csrftoken", &csrf, (long, true)),
+        cookie::set("csrftoken", &csrf, scope(long, true)),
     );
     response
 }
@@ -77,8 +92,12 @@ pub(super) async fn refresh(State(shared): State<Arc<Shared>>, headers: HeaderMa
         name: claims.username,
     };
     let (access, expires_s) = issue(&shared, &user, Kind::Access);
-    let life_s = shared.config.auth.jwt_ttl.as_secs();
-    let set = cookie::set("access_token", &access, (life_s, false));
+    let scope = Scope {
+        life_s: shared.config.auth.jwt_ttl.as_secs(),
+        readable: false,
+        secure: shared.config.tls.is_some(),
+    };
+    let set = cookie::set("access_token", &access, scope);
     let body = json!({ "token": access, "expires_at": clock::rfc3339(expires_s) });
     ([(header::SET_COOKIE, set)], Json(body)).into_response()
 }
@@ -87,8 +106,12 @@ pub(super) async fn refresh(State(shared): State<Arc<Shared>>, headers: HeaderMa
 pub(super) async fn connection_token(
     State(shared): State<Arc<Shared>>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Response {
+    let body = match body {
+        Ok(body) => body,
+        Err(problem) => return unreadable(&problem),
+    };
     let claims = match authenticate(&shared, &headers) {
         Ok(claims) => claims,
         Err(response) => return *response,
@@ -129,6 +152,14 @@ pub(super) async fn connection_token(
     }
 }
 
+/// A body that is over the limit, or broke off.
+fn unreadable(problem: &BytesRejection) -> Response {
+    match problem.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => error(StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+        status => error(status, "bad_request"),
+    }
+}
+
 fn refuse(shared: &Shared, status: StatusCode, code: &str, wait: Duration) -> Response {
     let reason = if status == StatusCode::SERVICE_UNAVAILABLE {
         "unavailable"
@@ -140,17 +171,11 @@ fn refuse(shared: &Shared, status: StatusCode, code: &str, wait: Duration) -> Re
         .tokens_refused
         .with_label_values(&[reason])
         .inc();
-    let seconds = wait.as_secs_f64().ceil().max(1.0);
-    let mut response = error(status, code);
-    let value = header::HeaderValue::try_from(seconds.to_string());
-    response
-        .headers_mut()
-        .insert(header::RETRY_AFTER, value.expect("a number is plain ASCII"));
-    response
+    retry_later(status, code, wait)
 }
 
 /// The bearer's claims, or those of the cookie if the page proves to be ours.
-fn authenticate(shared: &Shared, headers: &HeaderMap) -> Result<Claims, Box<Response>> {
+pub(super) fn authenticate(shared: &Shared, headers: &HeaderMap) -> Result<Claims, Box<Response>> {
     let unauthenticated = || Box::new(error(StatusCode::UNAUTHORIZED, "unauthenticated"));
     let bearer = headers
         .get(header::AUTHORIZATION)
@@ -186,6 +211,7 @@ fn issue(shared: &Shared, user: &User, kind: Kind) -> (String, u64) {
         typ: kind,
         iat,
         exp,
+        nbf: None,
     };
     (jwt::issue(&shared.config.jwt_key, &claims), exp)
 }

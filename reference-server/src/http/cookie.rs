@@ -16,10 +16,23 @@ pub(super) fn get<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
         .map(|(_, value)| value)
 }
 
+/// What a browser may do with a cookie.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scope {
+    /// How long it keeps it.
+    pub(super) life_s: u64,
+    /// Whether the page may read it.
+    pub(super) readable: bool,
+    /// Whether it travels over TLS only.
+    pub(super) secure: bool,
+}
+
 /// A `Set-Cookie` line. `value` is a token of ours: base64 and dots.
-pub(super) fn set(name: &str, value: &str, (life_s, readable): (u64, bool)) -> HeaderValue {
-    let hidden = if readable { "" } else { "; HttpOnly" };
-    let line = format!("{name}={value}; Path=/; Max-Age={life_s}; SameSite=Lax{hidden}");
+pub(super) fn set(name: &str, value: &str, scope: Scope) -> HeaderValue {
+    let hidden = if scope.readable { "" } else { "; HttpOnly" };
+    let secure = if scope.secure { "; Secure" } else { "" };
+    let life_s = scope.life_s;
+    let line = format!("{name}={value}; Path=/; Max-Age={life_s}; SameSite=Lax{hidden}{secure}");
     HeaderValue::try_from(line).expect("names and tokens are plain ASCII")
 }
 

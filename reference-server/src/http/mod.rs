@@ -3,6 +3,7 @@
 mod accept;
 mod api;
 mod cookie;
+mod messages;
 mod operations;
 mod upgrade;
 
@@ -10,10 +11,11 @@ pub(crate) use accept::{accept, bind};
 pub(crate) use operations::Health;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 
@@ -31,6 +33,7 @@ pub(crate) fn router(shared: Arc<Shared>, health: Arc<Health>) -> Router {
             "/api/v1/auth/ws-connection-token/",
             post(api::connection_token),
         )
+        .route("/api/v1/messages/{chat_id}/", get(messages::messages))
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .with_state(shared);
     let operations = Router::new()
@@ -44,6 +47,15 @@ pub(crate) fn router(shared: Arc<Shared>, health: Arc<Health>) -> Router {
         .method_not_allowed_fallback(async || {
             error(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed")
         })
+}
+
+/// An error that goes away after `wait`.
+fn retry_later(status: StatusCode, code: &str, wait: Duration) -> Response {
+    let seconds = wait.as_secs_f64().ceil().max(1.0).to_string();
+    let mut response = error(status, code);
+    let value = HeaderValue::try_from(seconds).expect("a number is plain ASCII");
+    response.headers_mut().insert(header::RETRY_AFTER, value);
+    response
 }
 
 /// `{"error": "<code>"}`.

@@ -12,9 +12,9 @@ use serde_json::json;
 use super::error;
 use crate::args::ChannelKind;
 use crate::channel::Pulse;
-use crate::secret;
 use crate::shared::Shared;
 use crate::store::Link;
+use crate::{route, secret};
 
 /// Longest way of a nonce through the channel layer.
 const PULSE_WAIT: Duration = Duration::from_secs(1);
@@ -92,7 +92,7 @@ pub(super) async fn websocket(State(health): State<Arc<Health>>) -> Response {
     let config = &health.shared.config;
     let failed = health.failures().await;
     let body = json!({
-        "routes": ["/ws/chat/{conversation_id}/"],
+        "routes": route::PATHS,
         "channel_layer": config.redis.channel_layer.name(),
         "redis": failed.is_empty(),
         "failed": failed,

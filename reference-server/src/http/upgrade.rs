@@ -3,21 +3,21 @@
 //! The request is judged before the upgrade is answered, while it is still cheap to say no.
 //! **Source:** RFC 6455 §4.2.
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use hyper::body::Incoming;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::{cookie, error};
+use super::{cookie, error, retry_later};
 use crate::args::Refuse;
-use crate::jwt::Kind;
+use crate::route::{Kind, Route};
 use crate::shared::Shared;
 use crate::socket::{Opening, Refused, code};
 use crate::token::ConsumeError;
-use crate::{clock, jwt, token};
+use crate::{clock, jwt, route, token};
 
 /// What to do with the connection once the upgrade is answered.
 pub(super) type Verdict = Result<Opening, Refused>;
@@ -27,52 +27,62 @@ pub(super) async fn answer(
     shared: &Shared,
     request: &Request<Incoming>,
 ) -> (Response, Option<Verdict>) {
-    let Some(conversation) = conversation(request.uri().path()) else {
+    let Some(route) = Route::of(request.uri().path()) else {
         return (error(StatusCode::NOT_FOUND, "not_found"), None);
     };
-    let Some(accept) = accept_key(request) else {
-        let mut response = error(StatusCode::UPGRADE_REQUIRED, "upgrade_required");
-        response
-            .headers_mut()
-            .insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-        return (response, None);
+    let accept = match accept_key(request) {
+        Ok(accept) => accept,
+        Err(response) => return (*response, None),
     };
-    let verdict = judge(shared, request, conversation).await;
+    let kind = route.kind;
+    let verdict = judge(shared, request, route).await;
+    let verdict = verdict.map_err(|refused| refused.on(kind));
     if let Err(refused) = &verdict {
         tracing::debug!(target: "[WS_AUTH]", code = refused.code, reason = refused.reason, "refused");
         if shared.config.auth.refuse == Refuse::Handshake {
             shared.metrics.closed(refused.code);
-            return (error(status(refused.code), refused.reason), None);
+            return (in_handshake(refused.code), None);
         }
     }
     (switch(request.headers(), &accept), Some(verdict))
 }
 
-fn status(code: u16) -> StatusCode {
-    match code {
-        code::UNAUTHENTICATED => StatusCode::UNAUTHORIZED,
-        code::FORBIDDEN => StatusCode::FORBIDDEN,
-        _ => StatusCode::SERVICE_UNAVAILABLE,
+/// A refusal instead of the upgrade.
+fn in_handshake(code: u16) -> Response {
+    let (status, word) = match code {
+        code::UNAUTHENTICATED | code::ADMIN_UNAUTHENTICATED => {
+            (StatusCode::UNAUTHORIZED, "unauthenticated")
+        }
+        code::FORBIDDEN | code::ADMIN_FORBIDDEN => (StatusCode::FORBIDDEN, "forbidden"),
+        _ => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+    };
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        retry_later(status, word, std::time::Duration::from_secs(1))
+    } else {
+        error(status, word)
     }
 }
 
-/// The conversation of `/ws/chat/{id}/`.
-fn conversation(path: &str) -> Option<&str> {
-    let id = path.strip_prefix("/ws/chat/")?;
-    let id = id.strip_suffix('/').unwrap_or(id);
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
-    ((1..=128).contains(&id.len()) && id.bytes().all(plain)).then_some(id)
-}
-
-/// The answer to the request's key; `None` where it is not an upgrade to WebSocket 13.
-fn accept_key(request: &Request<Incoming>) -> Option<HeaderValue> {
+/// The answer to the request's key, or to a request that is no upgrade to WebSocket 13.
+fn accept_key(request: &Request<Incoming>) -> Result<HeaderValue, Box<Response>> {
     let headers = request.headers();
     let asked = request.method() == Method::GET
         && holds(headers, header::CONNECTION, "upgrade")
-        && holds(headers, header::UPGRADE, "websocket")
-        && holds(headers, header::SEC_WEBSOCKET_VERSION, "13");
-    let key = headers.get(header::SEC_WEBSOCKET_KEY).filter(|_| asked)?;
-    HeaderValue::try_from(derive_accept_key(key.as_bytes())).ok()
+        && holds(headers, header::UPGRADE, "websocket");
+    if !asked || !holds(headers, header::SEC_WEBSOCKET_VERSION, "13") {
+        let mut response = error(StatusCode::UPGRADE_REQUIRED, "upgrade_required");
+        let set = response.headers_mut();
+        set.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        set.insert(
+            header::SEC_WEBSOCKET_VERSION,
+            HeaderValue::from_static("13"),
+        );
+        return Err(Box::new(response));
+    }
+    let key = headers.get(header::SEC_WEBSOCKET_KEY);
+    let key = key.filter(|key| STANDARD.decode(key).is_ok_and(|nonce| nonce.len() == 16));
+    let accept = key.and_then(|key| HeaderValue::try_from(derive_accept_key(key.as_bytes())).ok());
+    accept.ok_or_else(|| Box::new(error(StatusCode::BAD_REQUEST, "bad_request")))
 }
 
 fn holds(headers: &HeaderMap, name: header::HeaderName, word: &str) -> bool {
@@ -101,7 +111,7 @@ fn switch(headers: &HeaderMap, accept: &HeaderValue) -> Response {
     response
 }
 
-async fn judge(shared: &Shared, request: &Request<Incoming>, conversation: &str) -> Verdict {
+async fn judge(shared: &Shared, request: &Request<Incoming>, route: Route) -> Verdict {
     let refuse = |code, reason| Err(Refused { code, reason });
     if shared.stopping.is_cancelled() {
         return refuse(code::GOING_AWAY, "shutting down");
@@ -113,11 +123,22 @@ async fn judge(shared: &Shared, request: &Request<Incoming>, conversation: &str)
         return refuse(code::FORBIDDEN, "origin not allowed");
     }
     let (user, jwt_expires_s) = identify(shared, request).await?;
+    let directory = &shared.directory;
+    match route.kind {
+        // The same for a chat that does not exist: who is not in it cannot tell.
+        Kind::People if !directory.participates(route::id(&route.room), user) => {
+            return refuse(code::FORBIDDEN, "not a participant of the chat");
+        }
+        Kind::Admin if !directory.is_admin(user) => {
+            return refuse(code::FORBIDDEN, "not an admin");
+        }
+        Kind::Assistant | Kind::People | Kind::Admin => {}
+    }
     if shared.ears.away_for().is_some() {
         return refuse(code::FAILURE, "the channel layer is away");
     }
     Ok(Opening {
-        conversation: Arc::from(conversation),
+        route,
         user,
         jwt_expires_s,
     })
@@ -158,7 +179,12 @@ async fn identify(shared: &Shared, request: &Request<Incoming>) -> Result<(u64, 
         .or_else(|| query(request, "token"))
         .or_else(|| protocol_token(headers));
     let token = token.ok_or_else(|| refused(code::UNAUTHENTICATED, "no credential"))?;
-    match jwt::verify(&shared.config.jwt_key, token, Kind::Access, clock::unix_s()) {
+    match jwt::verify(
+        &shared.config.jwt_key,
+        token,
+        jwt::Kind::Access,
+        clock::unix_s(),
+    ) {
         Ok(claims) => Ok((claims.sub, claims.exp)),
         Err(problem) => {
             tracing::debug!(target: "[WS_AUTH]", %problem, "token refused");
@@ -207,24 +233,4 @@ fn origin_allowed(shared: &Shared, headers: &HeaderMap) -> bool {
         .allowed_origin
         .iter()
         .any(|allowed| allowed == origin)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(path: &str, expected: Option<&str>) {
-        assert_eq!(conversation(path), expected, "{path}");
-    }
-
-    #[test]
-    fn a_conversation_is_named_by_the_path() {
-        check("/ws/chat/conv-1/", Some("conv-1"));
-        check("/ws/chat/conv-1", Some("conv-1"));
-        check("/ws/chat//", None);
-        check("/ws/chat/a/b/", None);
-        check("/ws/chat/a%20b/", None);
-        check("/ws/chats/1/", None);
-        check(&format!("/ws/chat/{}/", "x".repeat(129)), None);
-    }
 }

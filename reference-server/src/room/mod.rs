@@ -1,12 +1,14 @@
-//! Who is in which conversation, what was asked there, and what of the answers was already sent.
+//! Who is in which room, what was asked there, and what of the answers was already sent.
 //!
 //! **In:** sockets, acknowledged tasks, events of the channel layer. **Out:** frames on sockets. The
 //! rules are those of the contract's "What a client may rely on": `task_queued` first, each event once
-//! and in order, an answer whole or not at all.
+//! and in order, an answer whole or not at all. A message of a people chat is an answer of one event, and the admin
+//! feed is a room that hears the events of all others.
 //!
 //! Rooms are spread over shards with a lock each; no lock is held across an await, and only one shard's at a time.
 
 pub(crate) mod event;
+mod member;
 mod replay;
 mod state;
 mod task;
@@ -18,13 +20,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, mpsc};
 
 use crate::defect::Defects;
+use crate::frame::Frame;
 use crate::metrics::Metrics;
 use crate::socket::Conn;
 use crate::stream_id::StreamId;
 use crate::wire;
 
 pub(crate) use event::RawEvent;
-pub(crate) use replay::{Fetched, ReplayAsk};
+pub(crate) use replay::{Part, ReplayAsk, Replayed, What};
 pub(crate) use state::Room;
 pub(crate) use task::Silent;
 
@@ -34,7 +37,7 @@ const TEXT_BYTES: usize = 64 << 20;
 
 type Shard = HashMap<Arc<str>, Room>;
 
-/// All conversations of this process.
+/// All rooms of this process: conversations, people chats, and the admin feed.
 pub(crate) struct Rooms {
     hasher: RandomState,
     shards: [Mutex<Shard>; SHARDS],
@@ -66,34 +69,32 @@ impl Rooms {
         }
     }
 
-    /// Adds a socket; `connected` is said as soon as its conversation is subscribed to.
+    /// Adds a socket; `connected` is said as soon as its room is subscribed to.
     pub(crate) fn join(&self, conn: &Arc<Conn>) {
-        let mut shard = self.shard(&conn.conversation);
-        let room = shard
-            .entry(Arc::clone(&conn.conversation))
-            .or_insert_with(|| {
-                self.metrics.active_conversations.inc();
-                Room::default()
-            });
+        let mut shard = self.shard(&conn.room);
+        let room = shard.entry(Arc::clone(&conn.room)).or_insert_with(|| {
+            self.metrics.active_conversations.inc();
+            Room::default()
+        });
         if room.join(conn) {
             conn.open();
         } else {
-            self.mark(&conn.conversation);
+            self.mark(&conn.room);
         }
     }
 
     /// Takes a socket out.
     pub(crate) fn leave(&self, conn: &Conn) {
-        let mut shard = self.shard(&conn.conversation);
-        if let Some(room) = shard.get_mut(&conn.conversation) {
+        let mut shard = self.shard(&conn.room);
+        if let Some(room) = shard.get_mut(&conn.room) {
             room.leave(conn.id);
-            self.drop_if_idle(&mut shard, &conn.conversation);
+            self.drop_if_idle(&mut shard, &conn.room);
         }
     }
 
     /// The subscription stands, and `last` is the newest entry it will not deliver.
-    pub(crate) fn subscribed(&self, conversation: &str, last: StreamId) {
-        if let Some(room) = self.shard(conversation).get_mut(conversation) {
+    pub(crate) fn subscribed(&self, name: &str, last: StreamId) {
+        if let Some(room) = self.shard(name).get_mut(name) {
             room.subscribed(last);
         }
     }
@@ -107,13 +108,20 @@ impl Rooms {
     }
 
     /// Delivers an event to the sockets that are to have it.
-    pub(crate) fn deliver(&self, conversation: &str, id: StreamId, event: &RawEvent<'_>) {
-        let mut shard = self.shard(conversation);
-        let Some(room) = shard.get_mut(conversation) else {
+    pub(crate) fn deliver(&self, name: &str, id: StreamId, text: &str) {
+        let Some(event) = RawEvent::parse(name, text) else {
+            tracing::debug!(room = name, "an event of no known form");
+            return;
+        };
+        let event = &event;
+        let mut shard = self.shard(name);
+        let Some(room) = shard.get_mut(name) else {
             return;
         };
         let told = room.deliver(id, event, self.defects);
         match told {
+            // What an admin is told was counted where it happened.
+            state::Told::Sent if event.is_feed() => {}
             state::Told::Sent => {
                 let seconds = event.age_s();
                 self.metrics.delivery_latency.observe(seconds);
@@ -122,10 +130,11 @@ impl Rooms {
             state::Told::Nobody => {}
         }
         if event.is_end() {
-            if told == state::Told::Sent {
+            let answered = !event.is_message() && !event.is_feed();
+            if told == state::Told::Sent && answered {
                 self.metrics.messages.completed.inc();
             }
-            self.drop_if_idle(&mut shard, conversation);
+            self.drop_if_idle(&mut shard, name);
         }
     }
 
@@ -162,36 +171,42 @@ impl Rooms {
         all
     }
 
-    fn mark(&self, conversation: &Arc<str>) {
-        lock(&self.dirty).insert(Arc::clone(conversation));
+    fn mark(&self, name: &Arc<str>) {
+        lock(&self.dirty).insert(Arc::clone(name));
         self.changed.notify_one();
     }
 
-    fn drop_if_idle(&self, shard: &mut Shard, conversation: &str) {
-        if shard.get(conversation).is_some_and(Room::is_idle)
-            && let Some((name, _)) = shard.remove_entry(conversation)
+    fn drop_if_idle(&self, shard: &mut Shard, name: &str) {
+        if shard.get(name).is_some_and(Room::is_idle)
+            && let Some((name, _)) = shard.remove_entry(name)
         {
             self.metrics.active_conversations.dec();
             self.mark(&name);
         }
     }
 
-    fn shard(&self, conversation: &str) -> MutexGuard<'_, Shard> {
-        let hash = self.hasher.hash_one(conversation);
+    fn shard(&self, name: &str) -> MutexGuard<'_, Shard> {
+        let hash = self.hasher.hash_one(name);
         let at = usize::try_from(hash % SHARDS as u64).unwrap_or(0);
         lock(&self.shards[at])
     }
 
     fn say_lost(&self, room: &Room, task: u64) {
         self.metrics.lost.inc();
-        room.send_all(&wire::Event::Error {
-            error: "the answer cannot be recovered",
-            code: "lost",
-            retry_after: None,
-            client_message_id: None,
-            task_id: Some(&wire::task_id(task)),
-        });
+        room.send_all(&lost(task));
     }
+}
+
+/// What is said of an acknowledged task that cannot be answered any more.
+fn lost(task: u64) -> Frame {
+    wire::Event::Error {
+        error: "the answer cannot be recovered",
+        code: "lost",
+        retry_after: None,
+        client_message_id: None,
+        task_id: Some(&wire::task_id(task)),
+    }
+    .frame()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,22 +1,24 @@
-//! Sends a socket what it missed, from the conversation's history, between what it had and what it gets live.
+//! Sends a socket what it missed, from the room's history, between what it had and what it gets live.
 //!
-//! The history is read outside of any lock and in rounds: a round is sent up to the last entry that was
+//! The history is read outside of any lock and in parts: a part is sent up to the last entry that was
 //! delivered live; when it reaches that entry, the socket joins the live events under the same lock.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Rooms;
 use super::event::RawEvent;
-use super::state::{Member, Room};
-use crate::socket::Conn;
+use super::member::{Member, Pause};
+use super::state::Room;
+use super::{Rooms, lost};
+use crate::intake::Ask;
+use crate::socket::{Conn, code};
 use crate::stream_id::StreamId;
 
 /// What a socket wants to have again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum What {
-    /// One task's answer, from its beginning.
-    Task(u64),
+    /// One task's answer, from its beginning; and the task's entry in the queue.
+    Task(u64, StreamId),
     /// Everything after an entry.
     After(StreamId),
 }
@@ -31,28 +33,55 @@ pub(crate) struct ReplayAsk {
     pub(crate) client_message_id: Option<Box<str>>,
 }
 
-/// A part of the history: entries and their texts, in order.
-pub(crate) type Fetched = Vec<(StreamId, String)>;
+/// A part of the history.
+pub(crate) struct Part {
+    /// Entries and their texts, in order.
+    pub(crate) entries: Vec<(StreamId, String)>,
+    /// Whether the history had no more.
+    pub(crate) is_last: bool,
+    /// What had been delivered live before it was read.
+    pub(crate) target: StreamId,
+}
+
+/// What became of a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Replayed {
+    /// The socket has everything, and gets the rest live.
+    UpToDate,
+    /// Another part must be read.
+    Part,
+    /// The socket must read before it gets more.
+    Full,
+}
 
 /// How far a replay is.
 #[derive(Default)]
 pub(crate) struct Progress {
     /// Everything up to here was read.
     pub(crate) read: StreamId,
-    /// Next ordinal of the tasks seen, and when they began if that was seen.
-    seen: HashMap<u64, (u32, Option<StreamId>)>,
+    /// The tasks seen.
+    pub(super) seen: BTreeMap<u64, Seen>,
+}
+
+/// What was seen of a task.
+pub(super) struct Seen {
+    /// The ordinal that comes next.
+    pub(super) next: u32,
+    /// When it began, where that is known.
+    pub(super) first: Option<StreamId>,
+    message: bool,
 }
 
 impl What {
     /// Where to start reading.
     pub(crate) fn start(self) -> Progress {
         let read = match self {
-            Self::Task(_) => StreamId::default(),
+            Self::Task(..) => StreamId::default(),
             Self::After(after) => after,
         };
         Progress {
             read,
-            seen: HashMap::new(),
+            seen: BTreeMap::new(),
         }
     }
 }
@@ -66,93 +95,192 @@ impl ReplayAsk {
     }
 }
 
-impl Rooms {
-    /// Starts the replay a client asked for.
-    pub(crate) fn resume(&self, conn: &Arc<Conn>, after: StreamId) {
-        let mut shard = self.shard(&conn.conversation);
-        if let Some(room) = shard.get_mut(&conn.conversation) {
-            let ask = ReplayAsk {
-                conn: Arc::clone(conn),
-                what: What::After(after),
-                client_message_id: None,
-            };
-            self.replay(room, ask);
-        }
-    }
-
-    /// The last entry delivered live in the conversation.
-    pub(crate) fn delivered(&self, conversation: &str) -> Option<StreamId> {
-        self.shard(conversation)
-            .get(conversation)
-            .and_then(Room::cursor)
-    }
-
-    /// Sends a part of the history. `true` where the socket is up to date and gets the rest live, `false` where another part
-    /// must be read. `target` is what [`Rooms::delivered`] said before the part was read.
-    pub(crate) fn replayed(
-        &self,
-        ask: &ReplayAsk,
-        part: &Fetched,
-        (target, progress): (StreamId, &mut Progress),
-    ) -> bool {
-        let mut shard = self.shard(&ask.conn.conversation);
-        let Some(room) = shard.get_mut(&ask.conn.conversation) else {
-            return true;
-        };
-        let last = room.cursor().unwrap_or_default();
-        let Some(member) = room
-            .members
-            .iter_mut()
-            .find(|member| member.conn.id == ask.conn.id)
-        else {
-            return true;
-        };
-        for (id, text) in part.iter().filter(|(id, _)| *id <= last) {
-            progress.read = *id;
-            if let Some(event) = RawEvent::parse(text)
-                && progress.is_due(ask.what, member, (*id, &event))
-                && let Some(frame) = event.frame(*id, self.defects)
-            {
-                member.conn.send(&frame);
-                self.metrics.replayed.inc();
-            }
-        }
-        let caught_up = last <= target || progress.read >= last;
-        if caught_up {
-            member.catch_up(ask.what);
-        }
-        caught_up
-    }
-
-    /// Ends a replay that did not catch up.
-    pub(crate) fn abandon(&self, ask: &ReplayAsk) {
-        let mut shard = self.shard(&ask.conn.conversation);
-        if let Some(room) = shard.get_mut(&ask.conn.conversation) {
-            self.unpause(room, ask.conn.id);
-        }
-        ask.refuse("unavailable", "the history cannot be read");
-    }
-
-    #[expect(clippy::unused_self, reason = "one of the operations on rooms")]
-    pub(super) fn unpause(&self, room: &mut Room, conn: u64) {
-        if let Some(member) = room
-            .members
-            .iter_mut()
-            .find(|member| member.conn.id == conn)
-        {
-            member.paused = false;
-        }
+impl Progress {
+    /// Whether nothing was found of the task that was asked for.
+    pub(crate) fn is_without(&self, task: u64) -> bool {
+        !self.seen.contains_key(&task)
     }
 }
 
-impl Member {
-    fn catch_up(&mut self, what: What) {
-        match what {
-            What::Task(task) => self.adopted.push(task),
-            What::After(_) => {
-                self.paused = false;
-                self.joined = Some(StreamId::default());
+impl Rooms {
+    /// Starts the replay a client asked for; one at a time.
+    pub(crate) fn resume(&self, conn: &Arc<Conn>, after: StreamId) {
+        let mut shard = self.shard(&conn.room);
+        let Some(room) = shard.get_mut(&conn.room) else {
+            return;
+        };
+        let ask = ReplayAsk {
+            conn: Arc::clone(conn),
+            what: What::After(after),
+            client_message_id: None,
+        };
+        let until = room.last.unwrap_or_default();
+        match room.member(conn.id) {
+            Some(member) if member.paused.is_none() => {
+                member.paused = Some(Box::new(Pause { until, after }));
+                self.replay(room, ask);
             }
+            Some(_) => ask.refuse("busy", "a replay is under way"),
+            None => {}
+        }
+    }
+
+    /// A message of a people chat was posted before: says so by the same message, unless this socket has had it or is about to.
+    /// `text` is what it would be kept as; what the client sends again under one id is taken for the same.
+    pub(crate) fn posted_before(&self, ask: &Ask, (number, entry): (u64, StreamId), text: &str) {
+        let mut shard = self.shard(&ask.conn.room);
+        let Some(room) = shard.get_mut(&ask.conn.room) else {
+            return;
+        };
+        let live = room.last.is_none_or(|last| entry > last);
+        let coming = |member: &Member| {
+            let replaying = member
+                .paused
+                .as_ref()
+                .is_some_and(|pause| entry > pause.after);
+            live || replaying || member.has(number, Some(entry))
+        };
+        let event = RawEvent::parse(&ask.conn.room, text);
+        let frame = event.and_then(|event| event.frame(entry, self.defects));
+        if let Some(frame) = frame
+            && let Some(member) = room.member(ask.conn.id)
+            && !coming(member)
+        {
+            member.conn.send(&frame);
+            member.adopt(number, 1);
+        }
+    }
+
+    /// The last entry delivered live in the room.
+    pub(crate) fn delivered(&self, name: &str) -> Option<StreamId> {
+        self.shard(name).get(name).and_then(Room::cursor)
+    }
+
+    /// Sends a part of the history, as far as the socket has room for it. `part.target` is what [`Rooms::delivered`] said
+    /// before the part was read.
+    pub(crate) fn replayed(
+        &self,
+        ask: &ReplayAsk,
+        part: &Part,
+        progress: &mut Progress,
+    ) -> Replayed {
+        let mut shard = self.shard(&ask.conn.room);
+        let Some(room) = shard.get_mut(&ask.conn.room) else {
+            return Replayed::UpToDate;
+        };
+        let last = room.cursor().unwrap_or_default();
+        let mut outcome = Replayed::Part;
+        for (id, text) in part.entries.iter().filter(|(id, _)| *id <= last) {
+            if !ask.conn.has_room() {
+                outcome = Replayed::Full;
+                break;
+            }
+            progress.read = *id;
+            if let Some(event) = RawEvent::parse(&ask.conn.room, text)
+                && progress.is_due(ask, room, (*id, &event))
+                && let Some(frame) = event.frame(*id, self.defects)
+            {
+                ask.conn.send(&frame);
+                self.metrics.replayed.inc();
+            }
+        }
+        let ended = part.is_last && last <= part.target && outcome == Replayed::Part;
+        if ended || progress.read >= last {
+            outcome = Replayed::UpToDate;
+        }
+        room.adopt(ask, progress, outcome == Replayed::UpToDate);
+        outcome
+    }
+
+    /// The queue has forgotten the task and the history has nothing of it: it was answered too long ago.
+    pub(crate) fn gone(&self, ask: &ReplayAsk, task: u64) {
+        let mut shard = self.shard(&ask.conn.room);
+        let Some(room) = shard.get_mut(&ask.conn.room) else {
+            return;
+        };
+        // Where it is known here it goes on, or is being queued again.
+        let running = room.tasks.iter().any(|known| known.id == task);
+        let begun = room
+            .member(ask.conn.id)
+            .is_none_or(|member| member.has_begun(task));
+        if !running && !begun {
+            self.metrics.lost.inc();
+            ask.conn.send(&lost(task));
+        }
+    }
+
+    /// Ends a replay that did not catch up: with the socket, where live events waited for it or the reader is to blame.
+    pub(crate) fn abandon(&self, ask: &ReplayAsk, too_slow: bool) {
+        if too_slow {
+            return ask.conn.close(code::TRY_AGAIN, "reads too slowly");
+        }
+        let mut shard = self.shard(&ask.conn.room);
+        if let Some(room) = shard.get_mut(&ask.conn.room)
+            && matches!(ask.what, What::After(_))
+        {
+            let last = room.last.unwrap_or_default();
+            if let Some(member) = room.member(ask.conn.id)
+                && let Some(pause) = member.paused.take()
+                && last > pause.until
+            {
+                member
+                    .conn
+                    .close(code::FAILURE, "the history cannot be read");
+            }
+        }
+        ask.refuse("unavailable", "the history cannot be read");
+    }
+}
+
+impl Room {
+    pub(super) fn member(&mut self, conn: u64) -> Option<&mut Member> {
+        self.members
+            .iter_mut()
+            .find(|member| member.conn.id == conn)
+    }
+
+    /// When a task began, as far as it is known here.
+    fn first_of(&self, task: u64) -> Option<StreamId> {
+        let running = self.tasks.iter().find(|known| known.id == task);
+        let done = || self.done.iter().find(|(known, _)| *known == task);
+        running
+            .map(|task| task.first)
+            .or_else(|| done().map(|(_, first)| *first))
+            .flatten()
+    }
+
+    /// Notes what the socket was sent, so that it gets the rest live, and nothing twice.
+    fn adopt(&mut self, ask: &ReplayAsk, progress: &Progress, caught_up: bool) {
+        let running: Vec<_> = self
+            .tasks
+            .iter()
+            .filter(|task| task.next > 0)
+            .map(|task| (task.id, task.first, task.next))
+            .collect();
+        let Some(member) = self.member(ask.conn.id) else {
+            return;
+        };
+        let resumed = matches!(ask.what, What::After(_));
+        for (task, seen) in &progress.seen {
+            // Messages of people are never sent again, and all after `after` were had.
+            if !(resumed && seen.message) {
+                member.adopt(*task, seen.next);
+            }
+        }
+        if !caught_up {
+            return;
+        }
+        member.caught_up(ask.what);
+        match ask.what {
+            // What the client had of these it had before, or it would have asked from an earlier entry on.
+            What::After(_) => {
+                for (task, first, next) in running {
+                    if !member.has(task, first) {
+                        member.adopt(task, next);
+                    }
+                }
+            }
+            What::Task(task, _) => member.adopt(task, 0),
         }
     }
 }
@@ -161,19 +289,28 @@ impl Progress {
     /// Whether this entry is wanted, next in its task, and not yet sent to the socket.
     fn is_due(
         &mut self,
-        what: What,
-        member: &Member,
+        ask: &ReplayAsk,
+        room: &mut Room,
         (id, event): (StreamId, &RawEvent<'_>),
     ) -> bool {
-        if matches!(what, What::Task(task) if task != event.task) {
+        let wanted = match ask.what {
+            What::Task(task, _) => task == event.task,
+            What::After(_) => true,
+        };
+        if !wanted {
             return false;
         }
-        let start = (event.ordinal, (event.ordinal == 0).then_some(id));
-        let (next, first) = self.seen.entry(event.task).or_insert(start);
-        if event.ordinal != *next || member.has(event.task, *first) {
+        let began = (event.ordinal == 0).then_some(id);
+        let seen = self.seen.entry(event.task).or_insert_with(|| Seen {
+            next: event.ordinal,
+            first: room.first_of(event.task).or(began),
+            message: event.is_message(),
+        });
+        if event.ordinal != seen.next {
             return false;
         }
-        *next += 1;
-        true
+        seen.next += 1;
+        let member = room.member(ask.conn.id);
+        member.is_some_and(|member| !member.had(seen, (event.task, event.ordinal), id))
     }
 }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::event::RawEvent;
+use super::member::Member;
 use super::task::{Stage, Task};
 use crate::clock;
 use crate::defect::Defects;
@@ -14,17 +15,6 @@ use crate::wire::Event;
 
 /// Finished tasks remembered, so that a repeat of their events is known as one.
 const REMEMBERED: usize = 32;
-
-/// A socket in the room.
-pub(super) struct Member {
-    pub(super) conn: Arc<Conn>,
-    /// Tasks that began later are delivered to it; `None` until the room is subscribed.
-    pub(super) joined: Option<StreamId>,
-    /// Earlier tasks it asked for.
-    pub(super) adopted: Vec<u64>,
-    /// A replay is under way: live events wait in the stream.
-    pub(super) paused: bool,
-}
 
 /// What became of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,17 +36,18 @@ pub(crate) struct Room {
     pub(super) done: VecDeque<(u64, Option<StreamId>)>,
     /// The last entry delivered; `None` until subscribed.
     pub(super) last: Option<StreamId>,
+    /// The last entry that was heard before that.
+    early: StreamId,
 }
 
 impl Room {
     /// Adds a socket. `true` where the subscription stands already.
     pub(super) fn join(&mut self, conn: &Arc<Conn>) -> bool {
-        self.members.push(Member {
-            conn: Arc::clone(conn),
-            joined: self.last,
-            adopted: Vec::new(),
-            paused: false,
-        });
+        // Most rooms have one socket: the first push of a Vec would make room for four.
+        if self.members.is_empty() {
+            self.members.reserve_exact(1);
+        }
+        self.members.push(Member::new(conn, self.last));
         self.last.is_some()
     }
 
@@ -78,7 +69,8 @@ impl Room {
 
     pub(super) fn subscribed(&mut self, last: StreamId) {
         if self.last.is_none() {
-            self.last = Some(last);
+            // What was heard between the subscription and the look at the history was delivered to nobody.
+            self.last = Some(last.max(self.early));
         }
         for member in &mut self.members {
             if member.joined.is_none() {
@@ -98,15 +90,15 @@ impl Room {
         }
     }
 
-    pub(super) fn send_all(&self, event: &Event<'_>) {
-        let frame = event.frame();
+    pub(super) fn send_all(&self, frame: &Frame) {
         for member in &self.members {
-            member.conn.send(&frame);
+            member.conn.send(frame);
         }
     }
 
     pub(super) fn deliver(&mut self, id: StreamId, event: &RawEvent<'_>, defects: Defects) -> Told {
         let Some(last) = self.last else {
+            self.early = self.early.max(id);
             return Told::Nobody;
         };
         if id <= last {
@@ -136,11 +128,14 @@ impl Room {
             let owner = task.owner;
             self.acknowledge(at, owner);
         }
-        if event.ordinal == 0 {
+        // An admin who also asks something is told so where it was asked.
+        if event.ordinal == 0 && !event.is_feed() {
+            self.tasks[at].asked_by(event.asker);
             self.acknowledge_elsewhere(at);
         }
+        let of = (self.tasks[at].id, self.tasks[at].first);
         let frame = event.frame(id, defects);
-        let sent = frame.is_some_and(|frame| self.send(&self.tasks[at], &frame));
+        let sent = frame.is_some_and(|frame| self.send(of, event.ordinal, &frame));
         if event.is_end() {
             let task = self.tasks.swap_remove(at);
             self.remember(task.id, task.first);
@@ -159,10 +154,10 @@ impl Room {
         })
     }
 
-    fn send(&self, task: &Task, frame: &Frame) -> bool {
+    fn send(&mut self, task: (u64, Option<StreamId>), ordinal: u32, frame: &Frame) -> bool {
         let mut sent = false;
-        for member in &self.members {
-            if !member.paused && member.has(task.id, task.first) {
+        for member in &mut self.members {
+            if member.takes(task, ordinal) {
                 member.conn.send(frame);
                 sent = true;
             }
@@ -193,13 +188,14 @@ impl Room {
     /// Nobody else could make anything of it, nor could the asker without the message's id.
     fn acknowledge_elsewhere(&mut self, at: usize) {
         let task = &mut self.tasks[at];
-        if task.stage != Stage::Acked || task.client_message_id.is_none() {
+        if task.client_message_id.is_none() {
             return;
         }
         for member in &self.members {
             let conn = &member.conn;
             if conn.user == task.user
                 && member.has(task.id, task.first)
+                && !member.has_begun(task.id)
                 && !task.told.contains(&conn.id)
             {
                 acknowledge(conn, task.id, task.client_message_id.as_deref());
@@ -221,13 +217,19 @@ pub(super) fn acknowledge(conn: &Conn, task: u64, client_message_id: Option<&str
     );
 }
 
-impl Member {
-    /// Whether a task that began at `first` is delivered to this socket.
-    pub(super) fn has(&self, task: u64, first: Option<StreamId>) -> bool {
-        let whole = match (first, self.joined) {
-            (Some(first), Some(joined)) => first > joined,
-            _ => false,
-        };
-        whole || self.adopted.contains(&task)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::room::event::encode_message;
+
+    #[test]
+    fn what_is_heard_before_the_subscription_stands_counts_as_before_it() {
+        let mut room = Room::default();
+        let id = |ms| StreamId { ms, seq: 0 };
+        let text = encode_message(1, "{}");
+        let event = RawEvent::parse("chat:0", &text).unwrap();
+        room.deliver(id(7), &event, Defects::default());
+        room.subscribed(id(5));
+        assert_eq!(room.cursor(), Some(id(7)));
     }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::Rooms;
+use super::event::Asker;
 use super::replay::{ReplayAsk, What};
 use super::state::{Room, acknowledge};
 use crate::clock;
@@ -13,7 +14,8 @@ use crate::stream_id::StreamId;
 
 /// Times a task is queued again before it is given up.
 const REDRIVES: u8 = 5;
-/// A question whose fate stays unknown is forgotten; an acknowledged task is given up.
+/// A question whose fate stays unknown is forgotten, and so is somebody else's task that is silent; an acknowledged task is
+/// given up.
 const ASKED_MS: u64 = 60_000;
 const ACKED_MS: u64 = 600_000;
 
@@ -73,8 +75,8 @@ impl Task {
 
 /// An acknowledged task that has been silent for long: is it still in the queue?
 pub(crate) struct Silent {
-    /// Its conversation.
-    pub(crate) conversation: Arc<str>,
+    /// Its room.
+    pub(crate) room: Arc<str>,
     /// Its number.
     pub(crate) task: u64,
     /// Its entry in the queue.
@@ -128,8 +130,8 @@ impl Rooms {
     /// Notes a question before it goes to the queue, so that no event can overtake `task_queued`. Returns the task's number: the
     /// earlier one where the same message was asked before and nobody knows whether it arrived.
     pub(crate) fn ask(&self, ask: &Ask) -> u64 {
-        let mut shard = self.shard(&ask.conn.conversation);
-        let Some(room) = shard.get_mut(&ask.conn.conversation) else {
+        let mut shard = self.shard(&ask.conn.room);
+        let Some(room) = shard.get_mut(&ask.conn.room) else {
             return rand::random();
         };
         let (id, user) = (&ask.client_message_id, ask.conn.user);
@@ -158,8 +160,8 @@ impl Rooms {
     /// The task is in the queue as `entry`: says `task_queued`, unless an event was faster.
     pub(crate) fn queued(&self, ask: &Ask, number: u64, entry: StreamId) {
         self.metrics.messages.queued.inc();
-        let mut shard = self.shard(&ask.conn.conversation);
-        let Some(room) = shard.get_mut(&ask.conn.conversation) else {
+        let mut shard = self.shard(&ask.conn.room);
+        let Some(room) = shard.get_mut(&ask.conn.room) else {
             return;
         };
         let Some(at) = room.tasks.iter().position(|task| task.id == number) else {
@@ -180,9 +182,9 @@ impl Rooms {
     pub(crate) fn repeated(&self, ask: &Ask, number: u64, (earlier, entry): (u64, StreamId)) {
         self.metrics.messages.repeated.inc();
         // Under the lock: an event must not come between this and the note of it.
-        let mut shard = self.shard(&ask.conn.conversation);
+        let mut shard = self.shard(&ask.conn.room);
         acknowledge(&ask.conn, earlier, ask.client_message_id.as_deref());
-        let Some(room) = shard.get_mut(&ask.conn.conversation) else {
+        let Some(room) = shard.get_mut(&ask.conn.room) else {
             return;
         };
         if earlier != number {
@@ -206,7 +208,7 @@ impl Rooms {
         if begun && !has {
             let ask = ReplayAsk {
                 conn: Arc::clone(&ask.conn),
-                what: What::Task(earlier),
+                what: What::Task(earlier, entry),
                 client_message_id: ask.client_message_id.clone(),
             };
             self.replay(room, ask);
@@ -215,8 +217,8 @@ impl Rooms {
 
     /// The task never reached the queue.
     pub(crate) fn not_queued(&self, ask: &Ask, number: u64) {
-        let mut shard = self.shard(&ask.conn.conversation);
-        if let Some(room) = shard.get_mut(&ask.conn.conversation) {
+        let mut shard = self.shard(&ask.conn.room);
+        if let Some(room) = shard.get_mut(&ask.conn.room) {
             forget(room, number);
         }
     }
@@ -224,8 +226,8 @@ impl Rooms {
     /// A task was queued again as `entry`.
     pub(crate) fn redriven(&self, silent: &Silent, entry: StreamId) {
         self.metrics.redriven.inc();
-        let mut shard = self.shard(&silent.conversation);
-        let Some(room) = shard.get_mut(&silent.conversation) else {
+        let mut shard = self.shard(&silent.room);
+        let Some(room) = shard.get_mut(&silent.room) else {
             return;
         };
         if let Some(task) = room.tasks.iter_mut().find(|task| task.id == silent.task) {
@@ -271,8 +273,11 @@ impl Rooms {
         let mut lost = Vec::new();
         room.tasks.retain(|task| {
             let age_ms = now_ms.saturating_sub(task.born_ms);
+            let silent_ms = now_ms.saturating_sub(task.silent_since_ms);
             let over = match task.stage {
-                Stage::Asked | Stage::Foreign => age_ms > ASKED_MS,
+                Stage::Asked => age_ms > ASKED_MS,
+                // An answer may take longer than that, as long as it goes on.
+                Stage::Foreign => silent_ms > ASKED_MS,
                 Stage::Acked => age_ms > ACKED_MS || task.redrives >= REDRIVES,
             };
             if over && task.stage == Stage::Acked {
@@ -288,24 +293,30 @@ impl Rooms {
 
     /// Asks for a replay; says so where that is not possible.
     pub(super) fn replay(&self, room: &mut Room, ask: ReplayAsk) {
-        let conn = ask.conn.id;
-        if let Some(member) = room
-            .members
-            .iter_mut()
-            .find(|member| member.conn.id == conn)
+        let Err(refused) = self.replays.try_send(ask) else {
+            return;
+        };
+        let ask = refused.into_inner();
+        if matches!(ask.what, What::After(_))
+            && let Some(member) = room.member(ask.conn.id)
         {
-            member.paused |= matches!(ask.what, What::After(_));
+            member.paused = None;
         }
-        if let Err(refused) = self.replays.try_send(ask) {
-            self.unpause(room, conn);
-            refused
-                .into_inner()
-                .refuse("busy", "too many replays at once");
-        }
+        ask.refuse("busy", "too many replays at once");
     }
 }
 
 impl Task {
+    /// Notes who asked, where another instance took the message.
+    pub(super) fn asked_by(&mut self, asker: Option<Asker<'_>>) {
+        if self.client_message_id.is_none()
+            && let Some(asker) = asker
+        {
+            self.user = asker.user;
+            self.client_message_id = asker.client_message_id();
+        }
+    }
+
     /// `task_queued` was said to a socket.
     pub(super) fn note_told(&mut self, conn: u64) {
         if !self.told.contains(&conn) {
@@ -314,12 +325,12 @@ impl Task {
     }
 
     /// What is needed to look for it in the queue, once it is acknowledged.
-    fn silent(&self, conversation: &Arc<str>) -> Option<Silent> {
+    fn silent(&self, room: &Arc<str>) -> Option<Silent> {
         let (Stage::Acked, Some(entry)) = (self.stage, self.entry) else {
             return None;
         };
         Some(Silent {
-            conversation: Arc::clone(conversation),
+            room: Arc::clone(room),
             task: self.id,
             entry,
             user: self.user,

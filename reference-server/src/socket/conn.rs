@@ -10,22 +10,25 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use futures_util::task::AtomicWaker;
-use tokio::net::TcpStream;
-use tokio::net::tcp::OwnedWriteHalf;
 
 use super::outbox::{Bounds, Outbox};
 use super::session::Opening;
+use super::transport::Transport;
 use crate::clock;
 use crate::frame::Frame;
 use crate::metrics::Metrics;
+use crate::route;
+use crate::route::Kind;
 use crate::wire::Event;
 
 /// One accepted socket.
 pub(crate) struct Conn {
     /// Number, unique in this process.
     pub(crate) id: u64,
-    /// The conversation of the URL.
-    pub(crate) conversation: Arc<str>,
+    /// What it is for.
+    pub(crate) kind: Kind,
+    /// The room it is in.
+    pub(crate) room: Arc<str>,
     /// The user's number.
     pub(crate) user: u64,
     /// When the access token behind the socket ends, seconds since 1970.
@@ -42,7 +45,7 @@ pub(crate) struct Conn {
     pub(super) born_ms: u64,
     pub(super) waker: AtomicWaker,
     open: AtomicBool,
-    write: OwnedWriteHalf,
+    pub(super) transport: Transport,
     outbox: Mutex<Outbox>,
     bounds: Bounds,
     metrics: Arc<Metrics>,
@@ -52,13 +55,14 @@ impl Conn {
     pub(super) fn new(
         id: u64,
         opening: Opening,
-        write: OwnedWriteHalf,
+        transport: Transport,
         (bounds, metrics): (Bounds, Arc<Metrics>),
     ) -> Self {
         let now_ms = clock::since_start_ms();
         Self {
             id,
-            conversation: opening.conversation,
+            kind: opening.route.kind,
+            room: opening.route.room,
             user: opening.user,
             jwt_expires_s: opening.jwt_expires_s,
             warned: AtomicBool::new(false),
@@ -68,7 +72,7 @@ impl Conn {
             born_ms: now_ms,
             waker: AtomicWaker::new(),
             open: AtomicBool::new(false),
-            write,
+            transport,
             outbox: Mutex::default(),
             bounds,
             metrics,
@@ -81,7 +85,7 @@ impl Conn {
             self.metrics.connections_opened.inc();
             self.send(
                 &Event::Connected {
-                    conversation_id: &self.conversation,
+                    conversation_id: route::id(&self.room),
                 }
                 .frame(),
             );
@@ -100,6 +104,12 @@ impl Conn {
         if outbox.closing.is_none() {
             self.push(&mut outbox, frame);
         }
+    }
+
+    /// Whether a replay may go on: it leaves the other half of the outbox to what comes live. `true` too where nothing is sent any more.
+    pub(crate) fn has_room(&self) -> bool {
+        let outbox = self.lock();
+        outbox.closing.is_some() || outbox.gone || outbox.is_half_empty(&self.bounds)
     }
 
     /// Says goodbye with a code; what was waiting is dropped. Only the first call counts.
@@ -154,8 +164,13 @@ impl Conn {
         }
         let (mut rest, mut started) = (frame.clone(), false);
         if outbox.is_empty() {
-            match self.write.try_write(frame.bytes()) {
-                Ok(written) if written == frame.bytes().len() => return outbox.caught_up(),
+            match self.transport.try_write(frame.bytes()) {
+                Ok(written) if written == frame.bytes().len() => {
+                    if !self.transport.flush().unwrap_or(false) {
+                        self.waker.wake();
+                    }
+                    return outbox.caught_up();
+                }
                 Ok(written) => (rest, started) = (frame.rest(written), written > 0),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(_) => outbox.gone = true,
@@ -183,17 +198,22 @@ impl Conn {
                 while !outbox.gone
                     && let Some(frame) = outbox.front()
                 {
-                    match self.write.try_write(frame.bytes()) {
+                    match self.transport.try_write(frame.bytes()) {
                         Ok(written) => outbox.advance(written),
                         Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                         Err(_) => outbox.gone = true,
                     }
                 }
-                if outbox.gone || outbox.is_empty() {
-                    return Poll::Ready(!outbox.gone);
+                match self.transport.flush() {
+                    Ok(true) if outbox.is_empty() => return Poll::Ready(!outbox.gone),
+                    Ok(_) => {}
+                    Err(_) => outbox.gone = true,
+                }
+                if outbox.gone {
+                    return Poll::Ready(false);
                 }
             }
-            match self.stream().poll_write_ready(context) {
+            match self.transport.poll_write_ready(context) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(_)) => return Poll::Ready(false),
                 Poll::Pending => return Poll::Pending,
@@ -203,14 +223,9 @@ impl Conn {
 
     /// Tells the peer that nothing more will be written.
     pub(super) fn finish_writing(&self) {
-        let socket = socket2::SockRef::from(self.stream());
-        if let Err(error) = socket.shutdown(std::net::Shutdown::Write) {
+        if let Err(error) = self.transport.finish_writing() {
             tracing::debug!(conn = self.id, %error, "the peer was gone before the end");
         }
-    }
-
-    fn stream(&self) -> &TcpStream {
-        self.write.as_ref()
     }
 
     fn lock(&self) -> MutexGuard<'_, Outbox> {

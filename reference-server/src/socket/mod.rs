@@ -6,11 +6,13 @@ mod registry;
 mod session;
 mod stream;
 mod sweeper;
+mod transport;
 
 pub(crate) use conn::Conn;
 pub(crate) use registry::Registry;
 pub(crate) use session::{Opening, Refused, pong, refuse, run};
 pub(crate) use sweeper::sweep;
+pub(crate) use transport::Transport;
 
 /// The close codes this server sends or reports.
 pub(crate) mod code {
@@ -34,8 +36,12 @@ pub(crate) mod code {
     pub(crate) const TRY_AGAIN: u16 = 1013;
     /// No acceptable credential.
     pub(crate) const UNAUTHENTICATED: u16 = 4001;
-    /// Origin not allowed.
+    /// Origin not allowed, or not a participant.
     pub(crate) const FORBIDDEN: u16 = 4003;
+    /// 4001 on the admin feed.
+    pub(crate) const ADMIN_UNAUTHENTICATED: u16 = 4401;
+    /// 4003 on the admin feed.
+    pub(crate) const ADMIN_FORBIDDEN: u16 = 4403;
     /// Silent for too long.
     pub(crate) const IDLE: u16 = 4408;
     /// Ignores the rate limit.

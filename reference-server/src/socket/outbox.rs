@@ -36,6 +36,10 @@ impl Outbox {
         self.waiting.is_empty()
     }
 
+    pub(super) fn is_half_empty(&self, bounds: &Bounds) -> bool {
+        self.waiting.len() <= bounds.frames / 2 && self.bytes <= bounds.bytes / 2
+    }
+
     /// The next frame to write.
     pub(super) fn front(&self) -> Option<Frame> {
         self.waiting.front().map(|(frame, _)| frame.clone())

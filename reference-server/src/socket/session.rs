@@ -8,7 +8,6 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite;
 use tungstenite::protocol::{Role, WebSocketConfig};
 use tungstenite::{Message, WebSocket};
@@ -17,8 +16,10 @@ use super::code;
 use super::conn::Conn;
 use super::outbox::Bounds;
 use super::stream::Stream;
+use super::transport::Transport;
 use crate::clock;
 use crate::intake::{self, Ask};
+use crate::route::{Kind, Route};
 use crate::shared::Shared;
 use crate::wire::{ClientFrame, Event};
 
@@ -28,8 +29,8 @@ const READ_BUFFER_BYTES: usize = 512;
 /// An upgrade that was granted.
 #[derive(Debug)]
 pub(crate) struct Opening {
-    /// The conversation of the URL.
-    pub(crate) conversation: Arc<str>,
+    /// Where to.
+    pub(crate) route: Route,
     /// The user's number.
     pub(crate) user: u64,
     /// When the access token behind it ends, seconds since 1970.
@@ -45,6 +46,18 @@ pub(crate) struct Refused {
     pub(crate) reason: &'static str,
 }
 
+impl Refused {
+    /// As it is said on that kind of socket: the admin feed has codes of its own.
+    pub(crate) fn on(self, kind: Kind) -> Self {
+        let code = match (kind, self.code) {
+            (Kind::Admin, code::UNAUTHENTICATED) => code::ADMIN_UNAUTHENTICATED,
+            (Kind::Admin, code::FORBIDDEN) => code::ADMIN_FORBIDDEN,
+            (_, code) => code,
+        };
+        Self { code, ..self }
+    }
+}
+
 enum Step {
     Text(tungstenite::Utf8Bytes),
     Other,
@@ -53,8 +66,7 @@ enum Step {
 }
 
 /// Serves an accepted socket until it ends. `early` is what came behind the request headers.
-pub(crate) async fn run(shared: Arc<Shared>, stream: TcpStream, early: Bytes, opening: Opening) {
-    let (read, write) = stream.into_split();
+pub(crate) async fn run(shared: Arc<Shared>, transport: Transport, early: Bytes, opening: Opening) {
     let limits = &shared.config.socket;
     let bounds = Bounds {
         frames: limits.outbox_messages,
@@ -62,15 +74,18 @@ pub(crate) async fn run(shared: Arc<Shared>, stream: TcpStream, early: Bytes, op
         age: limits.outbox_age,
     };
     let id = shared.registry.number();
-    let conn = Conn::new(id, opening, write, (bounds, Arc::clone(&shared.metrics)));
-    let conn = Arc::new(conn);
-    let mut socket = protocol(
-        Stream::new(Arc::clone(&conn), read, early),
-        limits.max_frame,
+    let conn = Conn::new(
+        id,
+        opening,
+        transport,
+        (bounds, Arc::clone(&shared.metrics)),
     );
+    let conn = Arc::new(conn);
+    let mut socket = protocol(Stream::new(Arc::clone(&conn), early), limits.max_frame);
     if !shared.registry.add(&conn) {
         conn.close(code::TRY_AGAIN, "too many connections");
         linger(&mut socket, &conn).await;
+        conn.transport.say_goodbye();
         shared.metrics.closed(code::TRY_AGAIN);
         return;
     }
@@ -80,6 +95,7 @@ pub(crate) async fn run(shared: Arc<Shared>, stream: TcpStream, early: Bytes, op
         conn.close(code::GOING_AWAY, "shutting down");
     }
     let ended = serve(&shared, &conn, &mut socket).await;
+    conn.transport.say_goodbye();
     shared.rooms.leave(&conn);
     shared.registry.remove(conn.id);
     shared.metrics.connections_open.dec();
@@ -89,10 +105,17 @@ pub(crate) async fn run(shared: Arc<Shared>, stream: TcpStream, early: Bytes, op
 }
 
 /// Completes the refusal of an upgrade: a close frame, the peer's echo, the end.
-pub(crate) async fn refuse(shared: Arc<Shared>, stream: TcpStream, early: Bytes, refused: Refused) {
-    let (read, write) = stream.into_split();
+pub(crate) async fn refuse(
+    shared: Arc<Shared>,
+    transport: Transport,
+    early: Bytes,
+    refused: Refused,
+) {
     let opening = Opening {
-        conversation: "".into(),
+        route: Route {
+            kind: Kind::Assistant,
+            room: "".into(),
+        },
         user: 0,
         jwt_expires_s: 0,
     };
@@ -104,12 +127,13 @@ pub(crate) async fn refuse(shared: Arc<Shared>, stream: TcpStream, early: Bytes,
     let conn = Arc::new(Conn::new(
         0,
         opening,
-        write,
+        transport,
         (bounds, Arc::clone(&shared.metrics)),
     ));
     conn.close(refused.code, refused.reason);
-    let mut socket = protocol(Stream::new(Arc::clone(&conn), read, early), 1024);
+    let mut socket = protocol(Stream::new(Arc::clone(&conn), early), 1024);
     linger(&mut socket, &conn).await;
+    conn.transport.say_goodbye();
     shared.metrics.closed(refused.code);
 }
 
@@ -241,7 +265,7 @@ fn failed(error: &tungstenite::Error) -> Step {
 }
 
 fn take(shared: &Shared, conn: &Arc<Conn>, text: &str) {
-    match ClientFrame::parse(text, shared.config.chat.max_message) {
+    match ClientFrame::parse(conn.kind, text, shared.config.chat.max_message) {
         Ok(ClientFrame::Ping) => {
             shared.metrics.messages.ping.inc();
             conn.send(&shared.pong);

@@ -5,30 +5,25 @@
 
 use std::io;
 use std::io::{Read, Write};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf as _, Bytes};
-use tokio::io::{AsyncRead as _, ReadBuf};
-use tokio::net::tcp::OwnedReadHalf;
 
 use super::conn::Conn;
 use crate::frame::Frame;
 
 pub(super) struct Stream {
     conn: Arc<Conn>,
-    read: OwnedReadHalf,
     /// Bytes that came together with the request headers.
     early: Bytes,
     waker: Waker,
 }
 
 impl Stream {
-    pub(super) fn new(conn: Arc<Conn>, read: OwnedReadHalf, early: Bytes) -> Self {
+    pub(super) fn new(conn: Arc<Conn>, early: Bytes) -> Self {
         Self {
             conn,
-            read,
             early,
             waker: Waker::noop().clone(),
         }
@@ -51,10 +46,8 @@ impl Read for Stream {
             return Ok(bytes);
         }
         let mut context = Context::from_waker(&self.waker);
-        let mut target = ReadBuf::new(buffer);
-        match Pin::new(&mut self.read).poll_read(&mut context, &mut target) {
-            Poll::Ready(Ok(())) => Ok(target.filled().len()),
-            Poll::Ready(Err(error)) => Err(error),
+        match self.conn.transport.poll_read(&mut context, buffer) {
+            Poll::Ready(read) => read,
             Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
         }
     }

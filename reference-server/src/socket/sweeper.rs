@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::code;
 use super::conn::Conn;
+use super::session::Refused;
 use crate::clock;
 use crate::frame::Frame;
 use crate::shared::Shared;
@@ -80,7 +81,7 @@ impl<'a> Pass<'a> {
             }
         } else if self.passed(seen_ms, limits.ping_timeout) {
             conn.close(code::IDLE, "no frame for too long");
-        } else {
+        } else if !self.ended(conn) {
             if self.passed(conn.pinged_ms.load(Ordering::Relaxed), limits.ping_interval) {
                 conn.pinged_ms.store(self.now_ms, Ordering::Relaxed);
                 conn.send(&self.ping);
@@ -88,6 +89,20 @@ impl<'a> Pass<'a> {
             self.warn(conn);
             conn.tidy(self.now_ms);
         }
+    }
+
+    /// Whether the access token behind the socket has ended; says so where it has.
+    fn ended(&self, conn: &Conn) -> bool {
+        let ended = self.now_s >= conn.jwt_expires_s;
+        if ended {
+            let refused = Refused {
+                code: code::UNAUTHENTICATED,
+                reason: "the access token expired",
+            };
+            let refused = refused.on(conn.kind);
+            conn.close(refused.code, refused.reason);
+        }
+        ended
     }
 
     fn warn(&self, conn: &Conn) {

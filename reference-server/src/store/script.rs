@@ -81,7 +81,7 @@ return 0",
 /// Queues tasks, each at most once per `client_message_id`.
 ///
 /// KEYS: the stream, then per task the key that remembers its id. ARGV: queue limit, seconds an id is
-/// remembered, then per task: number, conversation, text, `1` if it has an id, `1` to queue it again.
+/// remembered, then per task: number, conversation, text, `1` if it has an id, `1` to queue it again, user, id.
 /// Returns per task `1 <entry>`, `0 <earlier task> <its entry>` or `2` (the queue is full).
 pub(crate) static ENQUEUE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
@@ -89,7 +89,7 @@ pub(crate) static ENQUEUE: LazyLock<Script> = LazyLock::new(|| {
 local queued, limit = redis.call('XLEN', KEYS[1]), tonumber(ARGV[1])
 local answers = {}
 for i = 1, #KEYS - 1 do
-  local a, key = 3 + (i - 1) * 5, KEYS[i + 1]
+  local a, key = 3 + (i - 1) * 7, KEYS[i + 1]
   local earlier = false
   if ARGV[a + 3] == '1' and ARGV[a + 4] == '0' then earlier = redis.call('GET', key) end
   if earlier then
@@ -97,7 +97,11 @@ for i = 1, #KEYS - 1 do
   elseif queued >= limit then
     answers[i] = '2'
   else
-    local entry = redis.call('XADD', KEYS[1], '*', 't', ARGV[a], 'c', ARGV[a + 1], 'm', ARGV[a + 2])
+    local task = { 't', ARGV[a], 'c', ARGV[a + 1], 'm', ARGV[a + 2] }
+    if ARGV[a + 3] == '1' then
+      for _, part in ipairs({ 'u', ARGV[a + 5], 'i', ARGV[a + 6] }) do task[#task + 1] = part end
+    end
+    local entry = redis.call('XADD', KEYS[1], '*', unpack(task))
     queued = queued + 1
     if ARGV[a + 3] == '1' then redis.call('SET', key, ARGV[a] .. ' ' .. entry, 'EX', ARGV[2]) end
     answers[i] = '1 ' .. entry
@@ -107,18 +111,69 @@ return answers",
     )
 });
 
+/// `tell(room, id, event)`: puts an event on the admin feed, whose key is `KEYS[1]`, with the bounds `ARGV[1]` (entries) and `ARGV[2]`
+/// (expiry in ms). While no admin listens there is no feed; it outlives the last one by the expiry, so that an
+/// instance that lost Redis for a moment finds what it missed.
+macro_rules! feed {
+    ($text:literal) => {
+        concat!(
+            r"
+local listeners = redis.call('PUBSUB', 'NUMSUB', KEYS[1])[2]
+local kept = listeners > 0 or redis.call('EXISTS', KEYS[1]) == 1
+local function tell(room, id, event)
+  if not kept then return end
+  event = room .. ' ' .. id .. ' ' .. event
+  local entry = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'e', event)
+  if listeners > 0 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+  redis.call('PUBLISH', KEYS[1], entry .. ' ' .. event)
+end",
+            $text
+        )
+    };
+}
+
 /// Adds events to their conversations' histories and tells the subscribers.
 ///
-/// KEYS: `conv:{id}` per event, repeats allowed. ARGV: entries kept, expiry in ms, then the events.
+/// KEYS: the feed, then `conv:{id}` per event, repeats allowed. ARGV: entries kept, expiry in ms, then the events.
 pub(crate) static EMIT: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
+    Script::new(feed!(
         r"
-for i, key in ipairs(KEYS) do
-  local event = ARGV[i + 2]
+for i = 2, #KEYS do
+  local key, event = KEYS[i], ARGV[i + 1]
   local id = redis.call('XADD', key, 'MAXLEN', '~', ARGV[1], '*', 'e', event)
   redis.call('PEXPIRE', key, ARGV[2])
   redis.call('PUBLISH', key, id .. ' ' .. event)
+  tell(key, id, event)
 end
-return #KEYS",
-    )
+return #KEYS - 1"
+    ))
+});
+
+/// Keeps messages of people chats, each at most once per `client_message_id`, and tells the subscribers.
+///
+/// KEYS: the feed, then per message its chat and the key that remembers its id. ARGV: entries and expiry in ms of the feed, the same
+/// of a chat, seconds an id is remembered, then per message: number, event, `1` if it has an id.
+/// Returns per message `1 <entry>` or `0 <earlier number> <its entry>`.
+pub(crate) static POST: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(feed!(
+        r"
+local answers = {}
+for i = 1, (#KEYS - 1) / 2 do
+  local key, known = KEYS[2 * i], KEYS[2 * i + 1]
+  local a = 6 + (i - 1) * 3
+  local earlier = ARGV[a + 2] == '1' and redis.call('GET', known)
+  if earlier then
+    answers[i] = '0 ' .. earlier
+  else
+    local event = ARGV[a + 1]
+    local id = redis.call('XADD', key, 'MAXLEN', '~', ARGV[3], '*', 'e', event)
+    redis.call('PEXPIRE', key, ARGV[4])
+    redis.call('PUBLISH', key, id .. ' ' .. event)
+    tell(key, id, event)
+    if ARGV[a + 2] == '1' then redis.call('SET', known, ARGV[a] .. ' ' .. id, 'EX', ARGV[5]) end
+    answers[i] = '1 ' .. id
+  end
+end
+return answers"
+    ))
 });

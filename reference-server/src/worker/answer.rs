@@ -1,5 +1,6 @@
 //! What is answered: the same text always gives the same chunks.
 
+use super::Job;
 use crate::defect::Defects;
 use crate::room::event;
 use crate::wire;
@@ -14,16 +15,19 @@ pub(super) struct Answer {
     task: u64,
     text: String,
     chunks: u32,
+    asker: Option<(u64, String)>,
 }
 
 impl Answer {
-    pub(super) fn new(task: u64, message: &str, chunks: u32) -> Self {
+    pub(super) fn new(job: &Job, chunks: u32) -> Self {
+        let message = &job.text;
         let characters = message.chars().count();
         let quoted: String = message.chars().take(QUOTED).collect();
         Self {
-            task,
+            task: job.task,
             text: format!("You wrote {characters} characters: {quoted}"),
             chunks,
+            asker: job.asker.clone(),
         }
     }
 
@@ -37,7 +41,11 @@ impl Answer {
         let task_id = wire::task_id(self.task);
         if turn == 0 {
             let json = Event::ProcessingStarted { task_id: &task_id }.json();
-            return vec![event::encode(self.task, 0, false, &json)];
+            let text = match &self.asker {
+                Some((user, id)) => event::encode_start(self.task, (*user, id), &json),
+                None => event::encode(self.task, 0, false, &json),
+            };
+            return vec![text];
         }
         let seq = defects.chunk_reorder.pick(self.task, turn - 1, self.chunks);
         let json = Event::Chunk {
@@ -76,10 +84,21 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn answer(message: &str, chunks: u32) -> Answer {
+        let job = Job {
+            entry: crate::stream_id::StreamId::default(),
+            task: 1,
+            conversation: "c".into(),
+            text: message.to_owned(),
+            asker: Some((7, "m-1".to_owned())),
+        };
+        Answer::new(&job, chunks)
+    }
+
     proptest! {
         #[test]
         fn the_chunks_joined_are_the_answer(message in ".{0,60}", chunks in 1_u32..80) {
-            let answer = Answer::new(1, &message, chunks);
+            let answer = answer(&message, chunks);
             let joined: String = (0..chunks).map(|seq| answer.chunk(seq)).collect();
             prop_assert_eq!(joined, answer.text);
         }
@@ -87,13 +106,13 @@ mod tests {
 
     #[test]
     fn ordinals_run_from_0_to_the_end() {
-        let answer = Answer::new(1, "hello", 3);
+        let answer = answer("hello", 3);
         let all: Vec<String> = (0..answer.turns())
             .flat_map(|turn| answer.events(turn, Defects::default()))
             .collect();
         let events: Vec<_> = all
             .iter()
-            .map(|text| event::RawEvent::parse(text).unwrap())
+            .map(|text| event::RawEvent::parse("conv:c", text).unwrap())
             .collect();
         assert_eq!(
             events.iter().map(|event| event.ordinal).collect::<Vec<_>>(),
@@ -104,6 +123,6 @@ mod tests {
 
     #[test]
     fn a_long_message_is_not_repeated_whole() {
-        assert!(Answer::new(1, &"ä".repeat(10_000), 3).text.len() < 500);
+        assert!(answer(&"ä".repeat(10_000), 3).text.len() < 500);
     }
 }

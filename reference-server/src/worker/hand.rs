@@ -51,7 +51,7 @@ impl Hand {
         if self.all.contains_key(&entry) {
             return;
         }
-        let answer = Answer::new(job.task, &job.text, chunks);
+        let answer = Answer::new(&job, chunks);
         self.all.insert(
             entry,
             InHand {
@@ -138,6 +138,7 @@ mod tests {
             task: number,
             conversation: "c".into(),
             text: "hi".to_owned(),
+            asker: None,
         }
     }
 

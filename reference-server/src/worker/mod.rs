@@ -33,6 +33,8 @@ pub(crate) struct Job {
     task: u64,
     conversation: Arc<str>,
     text: String,
+    /// Who asked, and the id the message had, if it had one.
+    asker: Option<(u64, String)>,
 }
 
 /// A queue entry as Redis returns it: its id, then fields and values in turn; none where the entry was deleted.
@@ -50,8 +52,13 @@ impl Job {
             task: u64::from_str_radix(value("t")?, 16).ok()?,
             conversation: value("c")?.into(),
             text: value("m")?.to_owned(),
+            asker: value("u").zip(value("i")).and_then(asker),
         })
     }
+}
+
+fn asker((user, id): (&str, &str)) -> Option<(u64, String)> {
+    Some((user.parse().ok()?, id.to_owned()))
 }
 
 /// Works until the shutdown, then finishes what it has in hand.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::intake;
 use crate::intake::{Answer, NewTask};
 use crate::room::Silent;
+use crate::route;
 use crate::shared::Shared;
 use crate::store::LinkError;
 use crate::worker::STREAM;
@@ -72,7 +73,7 @@ async fn drive(shared: &Shared, silent: &[Silent]) -> Result<(), LinkError> {
 fn again(task: &Silent) -> NewTask<'_> {
     NewTask {
         number: task.task,
-        conversation: &task.conversation,
+        conversation: route::id(&task.room),
         text: &task.text,
         user: task.user,
         client_message_id: task.client_message_id.as_deref(),

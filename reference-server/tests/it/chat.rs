@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
-use crate::client::{Client, login};
+use crate::client::{Client, login, login_as};
 use crate::support::{Redis, Server};
 
 #[tokio::test]
@@ -41,26 +42,32 @@ async fn a_message_is_acknowledged_streamed_and_completed() {
 async fn invalid_frames_are_answered_and_the_socket_stays_open() {
     let redis = Redis::start().await;
     let server = Server::start(&redis, &[]).await;
-    let mut client = Client::enter(&server, 1, "conv-1").await;
     let text = include_str!("../../../contract/frames/client.json");
     let all: Vec<Value> = serde_json::from_str(text).unwrap();
-    for fixture in all
-        .iter()
-        .filter(|fixture| fixture["valid"] == false && fixture["route"] != "chats")
-    {
-        let raw = fixture
-            .get("raw")
-            .map(|raw| raw.as_str().unwrap().to_owned());
-        client
-            .send(raw.unwrap_or_else(|| fixture["frame"].to_string()))
-            .await;
-        let event = client.event().await;
-        assert_eq!(
-            (&event["event"], &event["code"]),
-            (&json!("error"), &fixture["code"]),
-            "{fixture}"
-        );
+    for (route, path, user) in [
+        ("chat", "/ws/chat/conv-1/", "user-000001"),
+        ("chats", "/ws/chats/0/", "user-000001"),
+        ("admin", "/ws/admin/", "admin-000001"),
+    ] {
+        let mut client = Client::join(&server, &login_as(&server, user).await, path).await;
+        let here = |fixture: &&Value| [route, "any"].contains(&fixture["route"].as_str().unwrap());
+        for fixture in all.iter().filter(here).filter(|one| one["valid"] == false) {
+            let raw = fixture
+                .get("raw")
+                .map(|raw| raw.as_str().unwrap().to_owned());
+            client
+                .send(raw.unwrap_or_else(|| fixture["frame"].to_string()))
+                .await;
+            let event = client.event().await;
+            assert_eq!(
+                (&event["event"], &event["code"]),
+                (&json!("error"), &fixture["code"]),
+                "{fixture}"
+            );
+        }
+        client.is_quiet().await;
     }
+    let mut client = Client::enter(&server, 1, "conv-1").await;
     client.say(&"x".repeat(10_001), "long").await;
     let event = client.event().await;
     assert_eq!(
@@ -171,6 +178,40 @@ async fn two_instances_share_a_conversation() {
             answer.message_id
         );
     }
+}
+
+#[tokio::test]
+async fn another_socket_of_the_asker_at_another_instance_is_told_before_the_first_event_too() {
+    let redis = Redis::start().await;
+    let (one, two) = (
+        Server::start(&redis, &[]).await,
+        Server::start(&redis, &[]).await,
+    );
+    let mut asker = Client::enter(&one, 1, "shared").await;
+    let mut again = Client::enter(&two, 1, "shared").await;
+    let mut other = Client::enter(&two, 2, "shared").await;
+    for n in 0..20 {
+        asker.say("hello", &format!("m {n}")).await;
+        let answer = asker.answer().await;
+        assert_eq!(again.answer().await, answer);
+        let task = json!(answer.task);
+        assert_eq!(other.rest_of_answer(&task).await, answer.message_id);
+    }
+}
+
+#[tokio::test]
+async fn a_close_frame_is_answered_in_kind() {
+    let redis = Redis::start().await;
+    let server = Server::start(&redis, &[]).await;
+    let mut client = Client::enter(&server, 1, "conv-1").await;
+    let frame = CloseFrame {
+        code: 1000.into(),
+        reason: "done".into(),
+    };
+    client.socket.close(Some(frame)).await.unwrap();
+    assert_eq!(client.close_code().await, 1000);
+    let closed = r#"chat_connections_closed_total{code="1000"}"#;
+    server.until_metric(closed, 1.0).await;
 }
 
 #[tokio::test]

@@ -14,7 +14,12 @@ use crate::support::{PASSWORD, PATIENCE, Server};
 
 /// Logs a user in; the access token.
 pub(crate) async fn login(server: &Server, user: u32) -> String {
-    let body = json!({ "email": format!("user-{user:06}"), "password": PASSWORD });
+    login_as(server, &format!("user-{user:06}")).await
+}
+
+/// Logs anybody in; the access token.
+pub(crate) async fn login_as(server: &Server, name: &str) -> String {
+    let body = json!({ "email": name, "password": PASSWORD });
     let response = post(server, "/api/auth/login/", None, &body).await;
     let body: Value = response.json().await.unwrap();
     body["token"].as_str().unwrap().to_owned()
@@ -108,6 +113,33 @@ impl Client {
         let expected = json!({ "event": "connected", "conversation_id": conversation });
         assert_eq!(client.event().await, expected);
         client
+    }
+
+    /// Connects to any route with an access token, and reads `connected`.
+    pub(crate) async fn join(server: &Server, access: &str, path: &str) -> Self {
+        let path = format!("{path}?token={access}");
+        let mut client = Self::open(server, &path, &[]).await.unwrap();
+        assert_eq!(client.event().await["event"], "connected");
+        client
+    }
+
+    /// Sends a message to a people chat.
+    pub(crate) async fn tell(&mut self, text: &str, id: &str) {
+        self.send(json!({ "type": "message", "text": text, "client_message_id": id }).to_string())
+            .await;
+    }
+
+    /// Asks for what came after an entry.
+    pub(crate) async fn resume(&mut self, after: &str) {
+        self.send(json!({ "type": "resume", "after": after }).to_string())
+            .await;
+    }
+
+    /// Sees that nothing waits: a heartbeat is answered by the next event.
+    pub(crate) async fn is_quiet(&mut self) {
+        self.send(r#"{"type":"ping"}"#).await;
+        let event = self.event().await;
+        assert_eq!(event["event"], "pong", "nothing else came before: {event}");
     }
 
     /// Sends a text frame.

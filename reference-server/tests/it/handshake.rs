@@ -1,5 +1,8 @@
 //! Who gets a socket, and how the others are told.
 
+use serde_json::Value;
+use tokio_tungstenite::tungstenite::Error;
+
 use crate::client::{Client, login, token};
 use crate::support::{Redis, Server};
 
@@ -100,28 +103,60 @@ async fn an_origin_must_be_this_host_or_configured() {
     }
 }
 
+/// The status and the error code of an upgrade that is refused in the handshake.
+async fn refused(
+    server: &Server,
+    path: &str,
+    headers: &[(&'static str, &str)],
+) -> (u16, String, bool) {
+    match Client::open(server, path, headers).await {
+        Err(Error::Http(response)) => {
+            let body: Value = serde_json::from_slice(response.body().as_ref().unwrap()).unwrap();
+            let code = body["error"].as_str().unwrap().to_owned();
+            let again = response.headers().contains_key("retry-after");
+            (response.status().as_u16(), code, again)
+        }
+        Err(other) => panic!("{other}"),
+        Ok(_) => panic!("the upgrade was completed"),
+    }
+}
+
 #[tokio::test]
 async fn refusals_can_be_answered_in_the_handshake() {
-    use tokio_tungstenite::tungstenite::Error;
-    let redis = Redis::start().await;
-    let server = Server::start(&redis, &["--refuse", "handshake"]).await;
+    let mut redis = Redis::start().await;
+    let flags = ["--refuse", "handshake", "--max-connections", "1"];
+    let server = Server::start(&redis, &flags).await;
     let cookie = format!("access_token={}", login(&server, 1).await);
-    let evil: &[(&'static str, &str)] = &[("cookie", &cookie), ("origin", "https://evil.example")];
-    for (headers, status) in [(&[][..], 401), (evil, 403)] {
-        match Client::open(&server, "/ws/chat/c/", headers).await {
-            Err(Error::Http(response)) => assert_eq!(response.status(), status),
-            Err(other) => panic!("{other}"),
-            Ok(_) => panic!("the upgrade was completed"),
-        }
+    let user = ("cookie", cookie.as_str());
+    let evil = ("origin", "https://evil.example");
+    let unauthenticated = (401, "unauthenticated".to_owned(), false);
+    let forbidden = (403, "forbidden".to_owned(), false);
+    let unavailable = (503, "unavailable".to_owned(), true);
+    for (path, headers, expected) in [
+        ("/ws/chat/c/", &[][..], &unauthenticated),
+        ("/ws/chat/c/?connection_token=x", &[], &unauthenticated),
+        ("/ws/chats/0/", &[], &unauthenticated),
+        ("/ws/admin/", &[], &unauthenticated),
+        ("/ws/chat/c/", &[user, evil], &forbidden),
+        ("/ws/chats/1/", &[user], &forbidden),
+        ("/ws/admin/", &[user], &forbidden),
+    ] {
+        assert_eq!(&refused(&server, path, headers).await, expected, "{path}");
     }
-    assert!(
-        (server
-            .metric(r#"chat_connections_closed_total{code="4003"}"#)
-            .await
-            - 1.0)
-            .abs()
-            < 1e-9
-    );
+    for (code, count) in [("4001", 3.0), ("4003", 2.0), ("4401", 1.0), ("4403", 1.0)] {
+        let name = format!(r#"chat_connections_closed_total{{code="{code}"}}"#);
+        let counted = server.metric(&name).await;
+        assert!((counted - count).abs() < 1e-9, "{code}: {counted}");
+    }
+    let only = check_opens(&server, "/ws/chat/c/", &[user]).await;
+    assert_eq!(refused(&server, "/ws/chat/d/", &[user]).await, unavailable);
+    drop(only);
+    server.until_metric("chat_connections_open", 0.0).await;
+    redis.crash();
+    server.until_ready_is(false).await;
+    assert_eq!(refused(&server, "/ws/chat/c/", &[user]).await, unavailable);
+    let path = format!("/ws/chat/c/?connection_token={}", "x".repeat(43));
+    assert_eq!(refused(&server, &path, &[]).await, unavailable);
 }
 
 #[tokio::test]
@@ -139,4 +174,15 @@ async fn a_plain_request_on_a_socket_route_is_told_to_upgrade() {
             "{path}"
         );
     }
+}
+
+#[tokio::test]
+async fn an_offer_to_compress_is_declined() {
+    let redis = Redis::start().await;
+    let server = Server::start(&redis, &[]).await;
+    let path = format!("/ws/chat/c/?token={}", login(&server, 1).await);
+    let offer = ("sec-websocket-extensions", "permessage-deflate");
+    let client = check_opens(&server, &path, &[offer]).await;
+    let answered = client.upgrade.headers().get("sec-websocket-extensions");
+    assert_eq!(answered, None);
 }

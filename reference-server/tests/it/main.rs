@@ -1,16 +1,27 @@
 //! The server over real sockets, with a real Redis that belongs to the test.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests may panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests may panic, and say what they saw"
+)]
 
+mod admin;
+mod bad_input;
 mod chat;
 mod client;
 mod configuration;
+mod contract;
 mod defects;
+mod fuzz;
 mod handshake;
 mod limits;
 mod metrics;
+mod people;
 mod redis_loss;
 mod replay;
 mod shutdown;
 mod support;
+mod tls;
 mod tokens;

@@ -239,16 +239,24 @@ async fn a_channel_layer_without_its_password_is_never_ready() {
     let url = redis.url();
     let bare = format!("redis://{}/3", url.split_once('@').unwrap().1);
     let server = Server::spawn(&url, &["--redis-channel-url", &bare]);
+    // The other links need a moment to come up; the channel layer never does.
+    let started = Instant::now();
+    loop {
+        let answer = reqwest::get(server.http("/readyz")).await.unwrap();
+        assert_eq!(answer.status(), 503);
+        let body: Value = answer.json().await.unwrap();
+        if body["failed"] == json!(["channel_layer"]) {
+            break;
+        }
+        assert!(started.elapsed() < PATIENCE, "{body}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     let access = login(&server, 1).await;
     assert_eq!(
         ask_token(&server, &access).await.status(),
         200,
         "the token store is another database"
     );
-    let answer = reqwest::get(server.http("/readyz")).await.unwrap();
-    assert_eq!(answer.status(), 503);
-    let body: Value = answer.json().await.unwrap();
-    assert_eq!(body["failed"], json!(["channel_layer"]));
     let mut client = Client::open(&server, &format!("/ws/chat/c/?token={access}"), &[])
         .await
         .unwrap();

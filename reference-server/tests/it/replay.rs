@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::client::{Client, login};
-use crate::support::{Redis, Server};
+use crate::support::{PATIENCE, Redis, Server};
 
 #[tokio::test]
 async fn a_message_sent_again_is_acknowledged_again_and_run_once() {
@@ -167,4 +167,137 @@ async fn a_replay_that_cannot_be_had_is_refused_by_the_message_it_was_for() {
         (&json!("unavailable"), &json!("m-1")),
         "{refused}"
     );
+}
+
+#[tokio::test]
+async fn an_answer_begun_again_after_a_killed_server_is_not_repeated_to_who_had_its_beginning() {
+    for by_resume in [false, true] {
+        let redis = Redis::start().await;
+        let pace = ["--chunks", "12", "--chunk-interval", "100ms"];
+        let flags = [&pace[..], &["--take-over-after", "2s"]].concat();
+        let killed = Server::start(&redis, &flags).await;
+        let mut client = Client::enter(&killed, 1, "conv-1").await;
+        client.say("hello", "m-1").await;
+        let task = client.event().await["task_id"].clone();
+        while client.event().await["seq"] != 3 {}
+        drop(killed);
+        let server = Server::start(&redis, &flags).await;
+        let mut client = Client::enter(&server, 1, "conv-1").await;
+        if by_resume {
+            client.resume("0-0").await;
+        } else {
+            client.say("hello", "m-1").await;
+            assert_eq!(client.event().await["task_id"], task);
+        }
+        client.rest_of_answer(&task).await;
+        assert!(
+            server.metric("chat_tasks_taken_over_total").await >= 1.0,
+            "the rest came from the beginning again"
+        );
+        client.is_quiet().await;
+    }
+}
+
+#[tokio::test]
+async fn resume_during_an_answer_one_gets_already_leaves_no_gap() {
+    let redis = Redis::start().await;
+    let pace = ["--chunks", "20", "--chunk-interval", "1ms"];
+    let flags = [&pace[..], &["--first-after", "0ms", "--rate-burst", "100"]].concat();
+    let server = Server::start(&redis, &flags).await;
+    let mut client = Client::enter(&server, 1, "conv-1").await;
+    for n in 0..40 {
+        client.say("hello", &format!("m-{n}")).await;
+        let mut next = 0;
+        loop {
+            let event = client.event().await;
+            match event["event"].as_str().unwrap() {
+                "task_queued" => {}
+                // The first chunk follows while the history is read.
+                "processing_started" => client.resume("0-0").await,
+                "chunk" => {
+                    assert_eq!(event["seq"], next, "{event}");
+                    next += 1;
+                }
+                other => {
+                    assert_eq!(other, "complete", "{event}");
+                    break;
+                }
+            }
+        }
+        assert_eq!(next, 20);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_older_than_its_history_is_lost_and_said_to_be() {
+    let redis = Redis::start().await;
+    let flags = ["--redis-grace", "500ms", "--history-expiry", "1s"];
+    let server = Server::start(&redis, &flags).await;
+    let mut client = Client::enter(&server, 1, "conv-1").await;
+    client.say("hello", "m-1").await;
+    let answer = client.answer().await;
+    drop(client);
+    server.until_metric("active_conversations", 0.0).await;
+    let mut history = redis.connect(3).await.unwrap();
+    let started = std::time::Instant::now();
+    while redis::cmd("EXISTS")
+        .arg("conv:conv-1")
+        .query_async::<bool>(&mut history)
+        .await
+        .unwrap()
+    {
+        assert!(started.elapsed() < PATIENCE, "the history does not end");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let mut client = Client::enter(&server, 1, "conv-1").await;
+    client.say("hello", "m-1").await;
+    assert_eq!(client.event().await["task_id"], answer.task);
+    let lost = client.event().await;
+    assert_eq!(
+        (&lost["code"], &lost["task_id"]),
+        (&json!("lost"), &json!(answer.task))
+    );
+    client.is_quiet().await;
+}
+
+#[tokio::test]
+async fn sent_again_before_a_worker_has_it_nothing_is_called_lost() {
+    let redis = Redis::start().await;
+    let server = Server::start(&redis, &["--first-after", "500ms"]).await;
+    let mut asker = Client::enter(&server, 1, "conv-1").await;
+    asker.say("hello", "m-1").await;
+    let task = asker.event().await["task_id"].clone();
+    let mut again = Client::enter(&server, 1, "conv-1").await;
+    again.say("hello", "m-1").await;
+    assert_eq!(again.event().await["task_id"], task);
+    again.rest_of_answer(&task).await;
+}
+
+#[tokio::test]
+async fn a_task_that_the_queue_forgets_again_and_again_is_lost_and_said_to_be() {
+    let redis = Redis::start().await;
+    let flags = ["--first-after", "60s", "--redrive-after", "100ms"];
+    let server = Server::start(&redis, &flags).await;
+    let mut client = Client::enter(&server, 1, "conv-1").await;
+    client.say("hello", "m-1").await;
+    let task = client.event().await["task_id"].clone();
+    assert_eq!(client.event().await["event"], "processing_started");
+    let mut queue = redis.connect(0).await.unwrap();
+    let lost = loop {
+        let deleted: redis::RedisResult<()> = redis::cmd("DEL")
+            .arg("chat:tasks")
+            .query_async(&mut queue)
+            .await;
+        deleted.unwrap();
+        if let Some(event) = client.event_within(Duration::from_millis(50)).await {
+            break event;
+        }
+    };
+    assert_eq!(
+        (&lost["code"], &lost["task_id"]),
+        (&json!("lost"), &task),
+        "{lost}"
+    );
+    assert!((server.metric("chat_tasks_redriven_total").await - 5.0).abs() < 1e-9);
+    assert!((server.metric("chat_tasks_lost_total").await - 1.0).abs() < 1e-9);
 }

@@ -15,6 +15,11 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// The password of every user.
 pub(crate) const PASSWORD: &str = "correct horse";
 
+/// Whether there is time for tests that take minutes.
+pub(crate) fn slow_tests() -> bool {
+    std::env::var_os("HARNESS_SLOW_TESTS").is_some()
+}
+
 /// A Redis of one's own, ended with the test.
 pub(crate) struct Redis {
     child: Option<Child>,

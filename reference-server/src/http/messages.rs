@@ -1,0 +1,72 @@
+//! What was said on a people chat, over plain HTTP: for clients whose network lets no WebSocket through.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+
+use super::api::authenticate;
+use super::{error, retry_later};
+use crate::channel::Entry;
+use crate::room::RawEvent;
+use crate::route;
+use crate::shared::Shared;
+use crate::stream_id::StreamId;
+
+/// Messages in one answer.
+const PAGE: usize = 100;
+
+/// `GET /api/v1/messages/{chat_id}/?after=`
+pub(super) async fn messages(
+    State(shared): State<Arc<Shared>>,
+    Path(chat): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let Some(chat) = route::checked(&chat) else {
+        return error(StatusCode::NOT_FOUND, "not_found");
+    };
+    let claims = match authenticate(&shared, &headers) {
+        Ok(claims) => claims,
+        Err(response) => return *response,
+    };
+    if !shared.directory.participates(chat, claims.sub) {
+        return error(StatusCode::FORBIDDEN, "forbidden");
+    }
+    let Some(after) = after(query.as_deref().unwrap_or_default()) else {
+        return error(StatusCode::BAD_REQUEST, "bad_request");
+    };
+    match read(&shared, &route::people(chat), after).await {
+        Some(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
+        None => retry_later(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "message_store_unavailable",
+            std::time::Duration::from_secs(1),
+        ),
+    }
+}
+
+/// From the first message where nothing is asked for; `None` where it is no message id.
+fn after(query: &str) -> Option<StreamId> {
+    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    match pairs.find(|(name, _)| *name == "after") {
+        Some((_, id)) => id.parse().ok(),
+        None => Some(StreamId::default()),
+    }
+}
+
+/// A page of the history as JSON; `None` where it cannot be read.
+async fn read(shared: &Shared, room: &str, after: StreamId) -> Option<String> {
+    let mut command = redis::cmd("XRANGE");
+    command.arg(room).arg(format!("({after}")).arg("+");
+    command.arg("COUNT").arg(PAGE + 1);
+    let found: Result<Vec<Entry>, _> = shared.links.channel.run(&command).await;
+    let entries = found
+        .inspect_err(|problem| tracing::debug!(%problem, "history not read"))
+        .ok()?;
+    let message = |(id, fields): &Entry| RawEvent::parse(room, fields.get(1)?)?.with_id(id);
+    let page: Vec<String> = entries.iter().take(PAGE).filter_map(message).collect();
+    let (page, more) = (page.join(","), entries.len() > PAGE);
+    Some(format!(r#"{{"messages":[{page}],"more":{more}}}"#))
+}
