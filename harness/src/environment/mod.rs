@@ -47,7 +47,7 @@ use crate::plan::{Link, Plan};
 pub(crate) use error::EnvironmentError;
 pub(crate) use link::single_links;
 pub(crate) use preflight::{file_limit, raise_file_limit};
-pub(crate) use probe::{Answer, Probe};
+pub(crate) use probe::Answer;
 pub(crate) use process::ProcessUse;
 pub(crate) use proxy::{Carriers, ProxyLink, link_name};
 pub(crate) use redis::RedisServer;

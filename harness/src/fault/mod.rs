@@ -27,7 +27,7 @@ use std::time::Duration;
 use fault_proxy::client::{Client, ClientError};
 use tokio::task::JoinSet;
 
-use crate::environment::{Answer, EnvironmentError, Probe, ProxyLink};
+use crate::environment::{Answer, EnvironmentError, ProxyLink};
 
 pub(crate) use driver::{FaultEvent, FaultMoment, drive};
 
@@ -117,11 +117,6 @@ impl Links {
             first = first.and(done);
         }
         first
-    }
-
-    /// One through each proxy.
-    pub(super) fn probes(&self) -> impl Iterator<Item = &Probe> {
-        self.0.iter().map(|(link, _)| &link.probe)
     }
 
     /// The proxies are there; opens the connections that the next calls use.
