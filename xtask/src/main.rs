@@ -11,6 +11,7 @@
 mod bench;
 mod demo;
 mod failure;
+mod interop;
 mod redis;
 mod step;
 mod test;
