@@ -36,7 +36,7 @@ enum Command {
     Demo,
     /// Everything continuous integration runs: formatting, lints, tests, documentation
     Test,
-    /// What the harness costs: processor time per message, memory per client, connections
+    /// What harness and fault proxy cost, beside their budgets
     Bench(bench::Arguments),
 }
 
