@@ -2,11 +2,11 @@
 //!
 //! The fault proxy's part is a benchmark of its crate, `overhead`, which says how it measures.
 //!
-//! **Method.** Costs of the harness are differences between runs, so that what is the same in both drops out:
-//! processor time per message is what a longer hold costs more (same clients, same ramp); memory per
-//! client is what more clients cost more. Lateness is as the harness measures it. One machine runs
-//! generator, server and Redis, so figures are upper bounds; repeat with `--repeat` and compare
-//! medians.
+//! **Method.** Costs of the harness are differences between runs, so that what is the same in both
+//! drops out: processor time per message is what a longer hold costs more (same clients, same ramp);
+//! memory per client is what more clients cost more. Lateness is as the harness measures it. One
+//! machine runs generator, server and Redis, so figures are upper bounds; repeat with `--repeat` and
+//! compare medians.
 //!
 //! **Units:** µs of processor time per message (seven frames and everything recorded), KiB of
 //! anonymous memory per further client, sessions (login, token, TCP, upgrade, `connected`) per

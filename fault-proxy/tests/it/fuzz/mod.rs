@@ -81,27 +81,29 @@ fn explore<C: Debug>(
     let start = Instant::now();
     let mut played = 0;
     while played == 0 || start.elapsed() < budget() {
-        // Known failures are tried once, in the first lap.
-        let known = (played == 0).then_some(&*file);
-        let persistence =
-            known.map(|file| Box::new(FileFailurePersistence::Direct(file)) as Box<_>);
         let mut runner = TestRunner::new(Config {
             cases: CASES,
-            failure_persistence: persistence,
+            failure_persistence: Some(Box::new(FileFailurePersistence::Direct(file))),
             max_shrink_iters: 20_000,
             max_shrink_time: 60_000,
             ..Config::default()
         });
-        let before = Held::now(runtime.handle());
         let outcome = runner.run(cases, |case| {
-            runtime.block_on(play(case))?;
-            before
-                .is_all_there_is(runtime.handle())
-                .map_err(TestCaseError::fail)?;
-            match take_panics() {
-                panics if panics.is_empty() => Ok(()),
-                panics => Err(TestCaseError::fail(panics.join("\n"))),
+            // What a failed case has left behind is not this one's fault.
+            take_panics();
+            let before = Held::now(runtime.handle());
+            let shown = format!("{case:?}");
+            let mut played = runtime.block_on(play(case));
+            if played.is_ok() {
+                let left = before.is_all_there_is(runtime.handle());
+                played = left.map_err(TestCaseError::fail);
             }
+            let panics = take_panics();
+            if !panics.is_empty() {
+                played = Err(TestCaseError::fail(panics.join("\n")));
+            }
+            // One that depends on chance may not fail again, so it is told as it was.
+            played.inspect_err(|why| eprintln!("{why}: {shown}"))
         });
         match outcome {
             Ok(()) => played += CASES,

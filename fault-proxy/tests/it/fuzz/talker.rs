@@ -1,7 +1,7 @@
 //! A connection that talks all the time and checks every byte that comes back.
 
 use super::api::fail;
-use crate::support::{DEADLINE, within};
+use crate::support::DEADLINE;
 use proptest::test_runner::TestCaseError;
 use std::{
     sync::{
@@ -14,6 +14,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     task::JoinSet,
+    time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -81,10 +82,13 @@ impl Talkers {
     /// Tells all to stop; each must get back what it has on the way, or have been cut.
     pub(super) async fn finish(mut self) -> Result<(), TestCaseError> {
         self.stop.cancel();
-        while let Some(ended) = within("the conversations", self.tasks.join_next()).await {
-            ended.map_err(fail)??;
+        loop {
+            match timeout(DEADLINE, self.tasks.join_next()).await {
+                Ok(None) => return Ok(()),
+                Ok(Some(ended)) => ended.map_err(fail)??,
+                Err(elapsed) => return Err(fail(format!("a conversation hangs: {elapsed}"))),
+            }
         }
-        Ok(())
     }
 }
 
@@ -104,9 +108,12 @@ async fn converse(
         let mut back = vec![0; length];
         let mut read = 0;
         while read < length {
-            match stream.read(&mut back[read..]).await {
-                Ok(more @ 1..) => read += more,
-                Ok(0) | Err(_) => return Ok(Ending::Cut),
+            tokio::select! {
+                got = stream.read(&mut back[read..]) => match got {
+                    Ok(more @ 1..) => read += more,
+                    Ok(0) | Err(_) => return Ok(Ending::Cut),
+                },
+                () = in_vain(stop, fate) => return Ok(Ending::Whole),
             }
             if back[..read] != message[..read] {
                 return if fate.holed.load(Ordering::Relaxed) {
@@ -126,6 +133,14 @@ async fn converse(
             .map_err(fail)?;
     }
     Ok(Ending::Whole)
+}
+
+/// Returns at the end if the bytes that are waited for may have been lost.
+async fn in_vain(stop: &CancellationToken, fate: &Fate) {
+    stop.cancelled().await;
+    if !fate.holed.load(Ordering::Relaxed) {
+        std::future::pending::<()>().await;
+    }
 }
 
 async fn pause(stop: &CancellationToken) {
@@ -151,7 +166,7 @@ pub(super) async fn is_carried(listen: &str) -> Result<(), TestCaseError> {
         tokio::try_join!(writing.write_all(&sent), reading.read_exact(&mut back))?;
         Ok::<_, std::io::Error>(back == sent)
     };
-    match tokio::time::timeout(DEADLINE, whole).await {
+    match timeout(DEADLINE, whole).await {
         Ok(Ok(true)) => Ok(()),
         outcome => Err(fail(format!("nothing gets through {listen}: {outcome:?}"))),
     }
