@@ -1,10 +1,12 @@
-//! This module is `cargo xtask bench`: what the harness costs, beside its budget.
+//! This module is `cargo xtask bench`: what harness and fault proxy cost, beside their budgets.
 //!
-//! **Method.** Costs are differences between runs, so that what is the same in both drops out:
-//! processor time per message is what a longer hold costs more (same clients, same ramp); memory per
-//! client is what more clients cost more. Lateness is as the harness measures it. One machine runs
-//! generator, server and Redis, so figures are upper bounds; repeat with `--repeat` and compare
-//! medians.
+//! The fault proxy's part is a benchmark of its crate, `overhead`, which says how it measures.
+//!
+//! **Method.** Costs of the harness are differences between runs, so that what is the same in both
+//! drops out: processor time per message is what a longer hold costs more (same clients, same ramp);
+//! memory per client is what more clients cost more. Lateness is as the harness measures it. One
+//! machine runs generator, server and Redis, so figures are upper bounds; repeat with `--repeat` and
+//! compare medians.
 //!
 //! **Units:** µs of processor time per message (seven frames and everything recorded), KiB of
 //! anonymous memory per further client, sessions (login, token, TCP, upgrade, `connected`) per
@@ -13,7 +15,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::Value;
 
 use crate::failure::Failure;
@@ -24,12 +26,21 @@ const IDLE: &str = "scenarios/bench-idle.toml";
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Clients of the small and of the large run
+    /// Measure one of the two
+    #[arg(long, value_enum)]
+    only: Option<Subject>,
+    /// Clients of the small and of the large run of the harness
     #[arg(long, num_args = 2, default_values_t = [2_000, 9_000], value_names = ["SMALL", "LARGE"])]
     clients: Vec<u32>,
-    /// Runs of each kind; the median is shown
+    /// Runs of the harness of each kind; the median is shown
     #[arg(long, default_value_t = 1)]
     repeat: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Subject {
+    Harness,
+    Proxy,
 }
 
 /// One figure beside its budget.
@@ -50,6 +61,19 @@ impl Figure {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    if arguments.only != Some(Subject::Proxy) {
+        harness(arguments)?;
+    }
+    if arguments.only != Some(Subject::Harness) {
+        demo::build_release()?;
+        let mut overhead = step::cargo(&["bench", "-p", "fault-proxy", "--bench", "overhead"]);
+        overhead.env("HARNESS_BINARY", step::target("release").join("harness"));
+        step::run("overhead of the fault proxy", &mut overhead)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn harness(arguments: &Arguments) -> Result<(), Failure> {
     let redis = redis::ensure()?;
     demo::build_release()?;
     let bench = Bench {
@@ -82,7 +106,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             figure.name, figure.target, figure.reject
         );
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 fn figures(small: u32, large: u32) -> Vec<Figure> {

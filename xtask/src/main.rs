@@ -11,6 +11,7 @@
 mod bench;
 mod demo;
 mod failure;
+mod interop;
 mod redis;
 mod step;
 mod test;
@@ -35,7 +36,7 @@ enum Command {
     Demo,
     /// Everything continuous integration runs: formatting, lints, tests, documentation
     Test,
-    /// What the harness costs: processor time per message, memory per client, connections
+    /// What harness and fault proxy cost, beside their budgets
     Bench(bench::Arguments),
 }
 

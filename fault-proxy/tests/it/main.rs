@@ -2,14 +2,18 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests may panic")]
 
+mod alone;
 mod api_proxies;
 mod api_shape;
 mod api_toxics;
+mod bad_peers;
 mod client;
 mod control;
+mod crowd;
 mod down;
 mod extension_routes;
 mod extension_toxics;
+mod fuzz;
 mod hostile;
 mod readme;
 mod support;

@@ -7,7 +7,11 @@ fn tests() -> BTreeSet<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
     let mut names = BTreeSet::new();
     for entry in fs::read_dir(folder).unwrap() {
-        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+        let mut path = entry.unwrap().path();
+        if path.is_dir() {
+            path.push("mod.rs");
+        }
+        let text = fs::read_to_string(path).unwrap();
         let mut lines = text.lines();
         while let Some(line) = lines.next() {
             if ["#[test]", "#[tokio::test]"]
