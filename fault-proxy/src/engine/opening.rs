@@ -75,7 +75,7 @@ pub(super) async fn open(
                 return Err(Reason::Down);
             },
             () = at(due) => {}
-            () = gone(waiting) => return Err(Reason::Client),
+            () = gone(waiting, due.is_some()) => return Err(Reason::Client),
         }
     }
     if gate.waited {
@@ -136,8 +136,13 @@ async fn at(due: Option<Instant>) {
     }
 }
 
-/// Returns when the peer has closed or broken the connection. Reads nothing.
-async fn gone(client: &TcpStream) {
+/// Returns when the peer has broken the connection or, unless it is `carried_on` in the end, has closed
+/// it: the last word of a client that waits for its answer looks the same. Reads nothing.
+async fn gone(client: &TcpStream, carried_on: bool) {
+    if carried_on {
+        drop(client.ready(Interest::ERROR).await);
+        return;
+    }
     while let Ok(ready) = client.ready(Interest::READABLE).await {
         if ready.is_read_closed() {
             return;

@@ -78,7 +78,9 @@ impl Route {
 
     fn allows(&self, method: &Method) -> bool {
         let allowed: &[Method] = match self {
-            Self::Version | Self::Metrics => &[Method::GET],
+            // The one route that takes any method, there too: some probes ask with HEAD.
+            Self::Metrics => return true,
+            Self::Version => &[Method::GET],
             Self::Extension(extension) => extension.methods(),
             Self::Proxies | Self::Toxics(_) => &[Method::GET, Method::POST],
             Self::Proxy(_) | Self::Toxic { .. } => {

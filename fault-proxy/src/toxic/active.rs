@@ -78,7 +78,7 @@ impl Active {
             Self::Latency(active) => active.step(inbox, moment),
             Self::Bandwidth(active) => active.step(inbox, moment.now),
             Self::SlowClose(active) => active.step(inbox, moment.now),
-            Self::Timeout(active) => active.step(inbox, moment),
+            Self::Timeout(active) => active.step(inbox, moment.now),
             Self::ResetPeer(active) => active.step(inbox, moment.now),
             Self::Slicer(active) => active.step(inbox, moment),
             Self::LimitData(active) => active.step(inbox),

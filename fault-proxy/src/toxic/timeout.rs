@@ -2,10 +2,10 @@
 //!
 //! **Units:** `timeout` in ms; 0 never closes. The time starts when the toxic meets the connection
 //! and again with every chunk it drops, so a chatty peer is never closed: a real Toxiproxy does
-//! the same, and tests in the field count on it. The end of the stream is one more thing dropped.
-//! Taking the toxic away closes the connections it affected, since their streams have holes.
+//! the same, and tests in the field count on it. The end of the stream is not dropped: it closes the
+//! connection at once. Taking the toxic away closes the connections it affected, since their streams have holes.
 
-use super::{Inbox, MS_MAX, Moment, Step, attribute, millis};
+use super::{Inbox, MS_MAX, Step, attribute, millis};
 use crate::{json::Fields, refusal::Refusal};
 use tokio::time::Instant;
 
@@ -30,7 +30,6 @@ impl Timeout {
 pub(crate) struct Active {
     settings: Timeout,
     silent_since: Instant,
-    end_seen: bool,
 }
 
 impl Active {
@@ -38,7 +37,6 @@ impl Active {
         Self {
             settings,
             silent_since: now,
-            end_seen: false,
         }
     }
 
@@ -47,17 +45,12 @@ impl Active {
         self.silent_since = now;
     }
 
-    pub(super) fn step(&mut self, inbox: &mut Inbox, moment: Moment<'_>) -> Step {
-        let now = moment.now;
-        // With both peers gone there is nobody left to keep in the dark.
-        if moment.abandoned && inbox.is_ended() {
-            return Step::End;
-        }
-        let dropped = inbox.clear();
-        let ended_now = inbox.is_ended() && !self.end_seen;
-        self.end_seen |= ended_now;
-        if dropped || ended_now {
+    pub(super) fn step(&mut self, inbox: &mut Inbox, now: Instant) -> Step {
+        if inbox.clear() {
             self.silent_since = now;
+        }
+        if inbox.is_ended() {
+            return Step::End;
         }
         if self.settings.timeout_ms == 0 {
             return Step::Idle;

@@ -3,7 +3,8 @@
 use crate::{
     alone::{self, Held, slow_tests},
     support::{
-        DEADLINE, End, World, connect, drain, is_silent, pattern, receive, round_trip, within,
+        DEADLINE, End, World, connect, drain, is_silent, pattern, receive, round_trip, until,
+        within,
     },
 };
 use fault_proxy::{
@@ -42,6 +43,7 @@ async fn a_half_close_delivers_what_was_sent_before_under_every_toxic_that_keeps
         ToxicSpec::slow_close("t", Upstream, 30),
         ToxicSpec::slicer("t", Upstream, 500, 10),
         ToxicSpec::limit_data("t", Upstream, 30_000),
+        ToxicSpec::slow_connect("t", 30),
     ] {
         let mut world = World::start().await;
         let (upstream, mut connections) = world.played().await;
@@ -63,6 +65,23 @@ async fn a_half_close_delivers_what_was_sent_before_under_every_toxic_that_keeps
             toxic.kind
         );
     }
+}
+
+#[tokio::test]
+async fn slow_connect_lets_go_of_a_client_that_broke_off() {
+    let mut world = World::start().await;
+    let listen = world.echo_proxy("a").await;
+    let slow = ToxicSpec::slow_connect("t", 100_000);
+    world.client.add_toxic("a", &slow).await.unwrap();
+    let stream = connect(&listen).await;
+    let linger = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+    linger.unwrap();
+    drop(stream);
+    until("the connection to be let go", async || {
+        let seen = world.client.statistics("a").await.unwrap().connections;
+        (seen.accepted, seen.open) == (1, 0)
+    })
+    .await;
 }
 
 #[tokio::test]

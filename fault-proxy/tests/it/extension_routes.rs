@@ -379,6 +379,9 @@ async fn metrics_are_there_only_if_asked_for() {
     ] {
         assert!(answer.body.lines().any(|is| is == line), "{line}\n{}", answer.body);
     }
+    for method in ["HEAD", "POST"] {
+        assert_eq!(world.http(method, "/metrics", "").await.status, 200);
+    }
     world.client.delete("a").await.unwrap();
     let answer = world.http("GET", "/metrics", "").await;
     assert!(!answer.body.contains("proxy=\"a\""), "{}", answer.body);

@@ -63,6 +63,24 @@ async fn timeout_zero_is_a_black_hole_in_one_direction() {
 }
 
 #[tokio::test]
+async fn timeout_drops_data_and_passes_the_end_on_at_once() {
+    for stream in [Upstream, Downstream] {
+        let mut world = World::start().await;
+        let (near, far) = world.pair("a").await;
+        let hole = ToxicSpec::timeout("hole", stream, 0);
+        world.client.add_toxic("a", &hole).await.unwrap();
+        let (mut source, mut destination) = match stream {
+            Upstream => (near, far),
+            Downstream => (far, near),
+        };
+        source.write_all(b"lost").await.unwrap();
+        source.shutdown().await.unwrap();
+        assert_eq!(drain(&mut destination).await, (Vec::new(), End::Closed));
+        assert_eq!(drain(&mut source).await.0, Vec::<u8>::new());
+    }
+}
+
+#[tokio::test]
 async fn a_black_hole_does_not_keep_a_connection_both_peers_have_left() {
     let mut world = World::start().await;
     let (mut near, far) = world.pair("a").await;
