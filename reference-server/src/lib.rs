@@ -21,6 +21,7 @@ mod secret;
 mod serve;
 mod shared;
 mod socket;
+mod start;
 mod store;
 mod stream_id;
 mod token;
@@ -41,6 +42,8 @@ pub fn main() -> ExitCode {
     }
     match cli.command {
         Some(args::Command::Serve(args)) => serve::start(*args),
+        Some(args::Command::Health(_)) => ExitCode::FAILURE,
+        Some(args::Command::Worker(args)) => worker::start(*args),
         None => {
             let help = args::Cli::command().render_help();
             complain(&format!("{help}"));

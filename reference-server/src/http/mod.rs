@@ -4,10 +4,12 @@ mod accept;
 mod api;
 mod cookie;
 mod operations;
+mod pages;
 mod upgrade;
 
 pub(crate) use accept::{accept, bind};
-pub(crate) use operations::Health;
+pub(crate) use operations::{Health, alive, exposition, ping, readiness};
+pub(crate) use pages::serve_pages;
 
 use std::sync::Arc;
 
@@ -34,16 +36,21 @@ pub(crate) fn router(shared: Arc<Shared>, health: Arc<Health>) -> Router {
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .with_state(shared);
     let operations = Router::new()
-        .route("/healthz", get(operations::alive))
+        .route("/healthz", get(alive))
         .route("/readyz", get(operations::ready))
         .route("/health/ws/", get(operations::websocket))
         .route("/metrics", get(operations::metrics))
         .with_state(health);
     api.merge(operations)
-        .fallback(async || error(StatusCode::NOT_FOUND, "not_found"))
+        .fallback(not_found)
         .method_not_allowed_fallback(async || {
             error(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed")
         })
+}
+
+/// The answer where there is nothing.
+pub(crate) async fn not_found() -> Response {
+    error(StatusCode::NOT_FOUND, "not_found")
 }
 
 /// `{"error": "<code>"}`.

@@ -15,17 +15,32 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// The password of every user.
 pub(crate) const PASSWORD: &str = "correct horse";
 
+/// Whether there is time for tests that take minutes.
+pub(crate) fn slow_tests() -> bool {
+    std::env::var_os("HARNESS_SLOW_TESTS").is_some()
+}
+
 /// A Redis of one's own, ended with the test.
 pub(crate) struct Redis {
     child: Option<Child>,
     port: u16,
     password: String,
+    kept: bool,
     dir: TempDir,
 }
 
 impl Redis {
     /// Started and answering; nothing is kept over a restart.
     pub(crate) async fn start() -> Self {
+        Self::start_as(false).await
+    }
+
+    /// The same, with everything kept over a restart that was answered before it.
+    pub(crate) async fn start_kept() -> Self {
+        Self::start_as(true).await
+    }
+
+    async fn start_as(kept: bool) -> Self {
         let dir = TempDir::new().unwrap();
         let name = dir.path().file_name().unwrap().to_string_lossy();
         let password = format!("pw{}", name.replace(['.', '_'], ""));
@@ -33,27 +48,20 @@ impl Redis {
             child: None,
             port: free_port(),
             password,
+            kept,
             dir,
         };
         redis.restart().await;
         redis
     }
 
-    /// Starts it again, empty, on the same port.
+    /// Starts it again on the same port, empty unless it keeps everything.
     pub(crate) async fn restart(&mut self) {
         let binary = std::env::var_os("REDIS_SERVER")
             .map_or_else(|| PathBuf::from("redis-server"), PathBuf::from);
         let child = Command::new(&binary)
-            .args([
-                "--bind",
-                "127.0.0.1",
-                "--save",
-                "",
-                "--appendonly",
-                "no",
-                "--loglevel",
-                "warning",
-            ])
+            .args(["--bind", "127.0.0.1", "--save", "", "--loglevel", "warning"])
+            .args(["--appendonly", if self.kept { "yes" } else { "no" }])
             .args(["--port", &self.port.to_string()])
             .args(["--requirepass", &self.password])
             .arg("--dir")
@@ -122,7 +130,7 @@ impl Drop for Redis {
     }
 }
 
-/// A server of this build, ended with the test.
+/// A server or a worker of this build, ended with the test.
 pub(crate) struct Server {
     child: Child,
     address: SocketAddr,
@@ -138,12 +146,25 @@ impl Server {
         server
     }
 
+    /// A worker process, connected to `redis` and ready.
+    pub(crate) async fn start_worker(redis: &Redis, flags: &[&str]) -> Self {
+        let worker = Self::spawn_as(&["worker"], &redis.url(), flags);
+        worker.until_ready().await;
+        worker
+    }
+
     /// Started and listening; not necessarily ready.
     pub(crate) fn spawn(redis_url: &str, flags: &[&str]) -> Self {
+        Self::spawn_as(&["serve", "--threads", "2"], redis_url, flags)
+    }
+
+    /// The same with that subcommand.
+    pub(crate) fn spawn_as(command: &[&str], redis_url: &str, flags: &[&str]) -> Self {
         let dir = TempDir::new().unwrap();
         let log = dir.path().join("server.log");
         let mut child = Command::new(env!("CARGO_BIN_EXE_reference-server"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--threads", "2"])
+            .args(command)
+            .args(["--listen", "127.0.0.1:0"])
             .args(flags)
             .env("REFERENCE_SERVER_REDIS_URL", redis_url)
             .env("REFERENCE_SERVER_PASSWORD", PASSWORD)
@@ -226,16 +247,19 @@ impl Server {
 
     /// Waits until a metric has a value.
     pub(crate) async fn until_metric(&self, name: &str, wanted: f64) {
+        self.until_metric_is(name, |value| (value - wanted).abs() < 1e-9)
+            .await;
+    }
+
+    /// Waits until a metric is as wanted.
+    pub(crate) async fn until_metric_is(&self, name: &str, wanted: impl Fn(f64) -> bool) {
         let started = Instant::now();
         loop {
             let value = self.metric(name).await;
-            if (value - wanted).abs() < 1e-9 {
+            if wanted(value) {
                 return;
             }
-            assert!(
-                started.elapsed() < PATIENCE,
-                "{name} is {value}, not {wanted}"
-            );
+            assert!(started.elapsed() < PATIENCE, "{name} stays at {value}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -243,6 +267,21 @@ impl Server {
     /// Asks it to end.
     pub(crate) fn terminate(&self) {
         signal(&self.child, Signal::SIGTERM);
+    }
+
+    /// Stops it without closing a connection.
+    pub(crate) fn pause(&self) {
+        signal(&self.child, Signal::SIGSTOP);
+    }
+
+    /// Lets it go on.
+    pub(crate) fn go_on(&self) {
+        signal(&self.child, Signal::SIGCONT);
+    }
+
+    /// Ends it as a crash would. It is waited for when it is dropped.
+    pub(crate) fn crash(&self) {
+        signal(&self.child, Signal::SIGKILL);
     }
 
     /// Waits for its end.
