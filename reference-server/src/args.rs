@@ -279,6 +279,9 @@ pub(crate) struct ChatArgs {
     /// An acknowledged task silent for so long is queued again if its entry is gone.
     #[arg(long, env = "REFERENCE_SERVER_REDRIVE_AFTER", default_value = "4s", value_parser = duration)]
     pub(crate) redrive_after: Duration,
+    /// Bytes of unanswered messages kept for that; a task beyond it is lost with its entry, and the client is told.
+    #[arg(long, env = "REFERENCE_SERVER_REDRIVE_BYTES", default_value_t = 64 << 20)]
+    pub(crate) redrive_bytes: usize,
 }
 
 /// Flags about the answers, for whoever works on them.

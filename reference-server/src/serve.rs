@@ -80,7 +80,8 @@ impl Parts {
             channel: link("channel"),
         };
         let (ask, replays) = mpsc::channel(REPLAYS);
-        let rooms = Arc::new(Rooms::new(Arc::clone(&metrics), config.defects, ask));
+        let kept = config.chat.redrive_bytes;
+        let rooms = Arc::new(Rooms::new(Arc::clone(&metrics), config.defects, ask, kept));
         let history = (config.queue.history_entries, config.queue.history_expiry);
         let kind = config.redis.channel_layer;
         let (intake, offered) = intake::queue();

@@ -83,8 +83,8 @@ pub(crate) struct Silent {
     pub(crate) user: u64,
     /// The id the message had.
     pub(crate) client_message_id: Option<Box<str>>,
-    /// What was asked.
-    pub(crate) text: Box<str>,
+    /// What was asked; `None` where there was no room to keep it: such a task cannot be queued again.
+    pub(crate) text: Option<Box<str>>,
 }
 
 /// Bounds the text kept for queueing again.
@@ -234,6 +234,20 @@ impl Rooms {
         }
     }
 
+    /// A task is gone from the queue and cannot be queued again: says so.
+    pub(crate) fn given_up(&self, silent: &Silent) {
+        let mut shard = self.shard(&silent.conversation);
+        let Some(room) = shard.get_mut(&silent.conversation) else {
+            return;
+        };
+        if let Some(at) = room.tasks.iter().position(|task| task.id == silent.task) {
+            let task = room.tasks.swap_remove(at);
+            room.remember(task.id, task.first);
+            self.say_lost(room, task.id);
+            self.drop_if_idle(&mut shard, &silent.conversation);
+        }
+    }
+
     /// Acknowledged tasks silent for `after`, at most `limit`; each is named again only after another such wait. Tasks
     /// that cannot be helped are given up here.
     pub(crate) fn silent(&self, after: Duration, limit: usize) -> Vec<Silent> {
@@ -324,7 +338,7 @@ impl Task {
             entry,
             user: self.user,
             client_message_id: self.client_message_id.clone(),
-            text: self.text.as_ref()?.text.clone(),
+            text: self.text.as_ref().map(|kept| kept.text.clone()),
         })
     }
 }

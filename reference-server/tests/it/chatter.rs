@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use futures_util::StreamExt as _;
+use futures_util::stream;
 use serde_json::Value;
 
 use crate::client::{Client, login};
@@ -17,7 +19,7 @@ pub(crate) struct Sent {
     pub(crate) lost: usize,
 }
 
-/// A client that sends every 100 ms, again with the same id where it was refused, and checks what it is told.
+/// A client that sends every so often, again with the same id where it was refused, and checks what it is told.
 ///
 /// Where its socket ends it opens one at the next of its homes, and sends again whatever is not complete.
 pub(crate) struct Chatter<'a> {
@@ -30,18 +32,22 @@ pub(crate) struct Chatter<'a> {
     /// By task, for this socket.
     next_seq: BTreeMap<String, u64>,
     again: Vec<(Instant, String)>,
+    every: Duration,
     /// Sockets opened after the first.
     moved: usize,
 }
 
 impl<'a> Chatter<'a> {
-    /// Users 1 to `count`, spread over the homes.
+    /// Users 1 to `count`, spread over the homes, each of whom sends every 100 ms.
     pub(crate) async fn crowd(homes: &'a [&'a Server], count: u32) -> Vec<Self> {
-        let mut crowd = Vec::new();
-        for user in 1..=count {
-            crowd.push(Self::new(homes, user).await);
-        }
-        crowd
+        let entering = (1..=count).map(|user| Self::new(homes, user));
+        stream::iter(entering).buffer_unordered(16).collect().await
+    }
+
+    /// The same at another pace, each beginning somewhere within it.
+    pub(crate) fn every(mut self, every: Duration) -> Self {
+        self.every = every;
+        self
     }
 
     async fn new(homes: &'a [&'a Server], user: u32) -> Self {
@@ -58,6 +64,7 @@ impl<'a> Chatter<'a> {
             sent: BTreeMap::new(),
             next_seq: BTreeMap::new(),
             again: Vec::new(),
+            every: Duration::from_millis(100),
             moved: 0,
         }
     }
@@ -69,7 +76,8 @@ impl<'a> Chatter<'a> {
 
     /// The same; also how often it had to open a socket anew.
     pub(crate) async fn run_and_move(mut self, end: Instant) -> (BTreeMap<String, Sent>, usize) {
-        let (mut number, mut next) = (0, Instant::now());
+        let mut number = 0;
+        let mut next = Instant::now() + self.every.mul_f64(rand::random());
         let deadline = end + 2 * PATIENCE;
         while Instant::now() < end || self.open().next().is_some() {
             let late = Instant::now() >= deadline;
@@ -79,7 +87,7 @@ impl<'a> Chatter<'a> {
                 self.say(&id).await;
                 self.sent.insert(id, Sent::default());
                 number += 1;
-                next += Duration::from_millis(100);
+                next += self.every;
             }
             let now = Instant::now();
             let due = self.again.extract_if(.., |(at, _)| *at <= now);
@@ -88,8 +96,10 @@ impl<'a> Chatter<'a> {
                     self.say(&id).await;
                 }
             }
-            let wait = Duration::from_millis(20);
-            match tokio::time::timeout(wait, self.client.event_or_code()).await {
+            let again = self.again.iter().map(|(at, _)| *at).min();
+            let sends = (Instant::now() < end).then_some(next);
+            let due = again.into_iter().chain(sends).min().unwrap_or(deadline);
+            match tokio::time::timeout_at(due.into(), self.client.event_or_code()).await {
                 Ok(Ok(event)) => self.heard(&event),
                 Ok(Err(_)) => self.move_on().await,
                 Err(_) => {}
