@@ -11,6 +11,7 @@ mod config;
 mod defect;
 mod directory;
 mod frame;
+mod health;
 mod http;
 mod intake;
 mod jwt;
@@ -33,7 +34,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
-/// Everything the binary does. Exit codes: 0 done, 2 wrong usage, 3 the server could not start.
+/// Everything the binary does. Exit codes: 0 done, 1 not healthy, 2 wrong usage, 3 the process could not start.
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = args::Cli::parse();
@@ -42,7 +43,7 @@ pub fn main() -> ExitCode {
     }
     match cli.command {
         Some(args::Command::Serve(args)) => serve::start(*args),
-        Some(args::Command::Health(_)) => ExitCode::FAILURE,
+        Some(args::Command::Health(args)) => health::start(&args),
         Some(args::Command::Worker(args)) => worker::start(*args),
         None => {
             let help = args::Cli::command().render_help();

@@ -13,6 +13,7 @@ mod client;
 mod configuration;
 mod defects;
 mod handshake;
+mod health;
 mod instances;
 mod limits;
 mod metrics;
