@@ -171,6 +171,9 @@ impl Metrics {
         ] {
             self.connections_closed.with_label_values(&[code]);
         }
+        for reason in ["rate", "full"] {
+            self.connections_dropped.with_label_values(&[reason]);
+        }
         for reason in ["full", "expired"] {
             self.dropped.with_label_values(&[reason]);
         }

@@ -11,6 +11,8 @@
 mod bench;
 mod demo;
 mod failure;
+mod nginx;
+mod package;
 mod redis;
 mod step;
 mod test;

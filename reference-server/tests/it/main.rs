@@ -12,6 +12,7 @@ mod chatter;
 mod client;
 mod configuration;
 mod defects;
+mod deploy;
 mod handshake;
 mod health;
 mod instances;

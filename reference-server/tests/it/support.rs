@@ -1,5 +1,6 @@
 //! Starts and stops what a test needs: a private Redis and a server of this build.
 
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -160,15 +161,25 @@ impl Server {
 
     /// The same with that subcommand.
     pub(crate) fn spawn_as(command: &[&str], redis_url: &str, flags: &[&str]) -> Self {
+        let settings = [
+            ("REFERENCE_SERVER_REDIS_URL", redis_url),
+            ("REFERENCE_SERVER_PASSWORD", PASSWORD),
+            ("REFERENCE_SERVER_LOG", "debug"),
+        ];
+        let flags = [command, &["--listen", "127.0.0.1:0"], flags].concat();
+        Self::spawn_with(&flags, settings)
+    }
+
+    /// The same with nothing but these arguments and variables.
+    pub(crate) fn spawn_with(
+        arguments: &[&str],
+        settings: impl IntoIterator<Item = (impl AsRef<OsStr>, impl AsRef<OsStr>)>,
+    ) -> Self {
         let dir = TempDir::new().unwrap();
         let log = dir.path().join("server.log");
         let mut child = Command::new(env!("CARGO_BIN_EXE_reference-server"))
-            .args(command)
-            .args(["--listen", "127.0.0.1:0"])
-            .args(flags)
-            .env("REFERENCE_SERVER_REDIS_URL", redis_url)
-            .env("REFERENCE_SERVER_PASSWORD", PASSWORD)
-            .env("REFERENCE_SERVER_LOG", "debug")
+            .args(arguments)
+            .envs(settings)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(std::fs::File::create(&log).unwrap())
@@ -185,6 +196,16 @@ impl Server {
         let log_text = std::fs::read_to_string(&log).unwrap();
         let address =
             address.unwrap_or_else(|| panic!("unexpected first line {line:?}; log: {log_text}"));
+        Self {
+            child,
+            address,
+            log,
+            _dir: dir,
+        }
+    }
+
+    /// Something else that serves, such as a proxy before it; ended with the test.
+    pub(crate) fn adopt(child: Child, address: SocketAddr, log: PathBuf, dir: TempDir) -> Self {
         Self {
             child,
             address,
