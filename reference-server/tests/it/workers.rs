@@ -175,7 +175,7 @@ async fn check_200_answers(trouble: Trouble) {
     };
     let homes = [&server];
     let chatters = Chatter::crowd(&homes, 10).await;
-    let end = Instant::now() + Duration::from_millis(1_950);
+    let end = Instant::now() + Duration::from_millis(2_100);
     let talking = join_all(chatters.into_iter().map(|chatter| chatter.run(end)));
     let breaking = async {
         let half = |in_hand| in_hand >= 40.0;
