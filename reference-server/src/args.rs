@@ -26,6 +26,10 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Serve HTTP and WebSocket clients, with the task worker inside.
     Serve(Box<ServeArgs>),
+    /// Work on the task queue as a process of its own, beside servers that run with `--worker none`.
+    Worker(Box<WorkerArgs>),
+    /// Send one message through the channel layer: prints `Channel layer OK`, or what failed and exits with 1.
+    Health(HealthArgs),
 }
 
 /// How a socket that must not be opened is refused.
@@ -56,6 +60,15 @@ impl ChannelKind {
     }
 }
 
+/// Where the task worker is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WorkerKind {
+    /// In the server's process.
+    Inside,
+    /// Elsewhere: `reference-server worker`, as many as wanted.
+    None,
+}
+
 /// Flags of `serve`.
 #[derive(Debug, Args)]
 #[command(next_line_help = false)]
@@ -82,6 +95,18 @@ pub(crate) struct ServeArgs {
     /// Private key of the certificate, in PEM.
     #[arg(long, env = "REFERENCE_SERVER_TLS_KEY", requires = "tls_cert")]
     pub(crate) tls_key: Option<PathBuf>,
+    /// Where tasks are worked on.
+    #[arg(
+        long,
+        env = "REFERENCE_SERVER_WORKER",
+        value_enum,
+        default_value = "inside"
+    )]
+    pub(crate) worker: WorkerKind,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+    #[command(flatten)]
+    pub(crate) queue: QueueArgs,
     #[command(flatten)]
     pub(crate) redis: RedisArgs,
     #[command(flatten)]
@@ -89,15 +114,51 @@ pub(crate) struct ServeArgs {
     #[command(flatten)]
     pub(crate) chat: ChatArgs,
     #[command(flatten)]
+    pub(crate) work: WorkArgs,
+    #[command(flatten)]
     pub(crate) socket: SocketArgs,
     /// Turn a failure on: NAME, or NAME=RATE with a share of 0 to 1. Repeatable.
     #[arg(long, env = "REFERENCE_SERVER_DEFECT", value_delimiter = ',')]
     pub(crate) defect: Vec<String>,
 }
 
-/// Flags about Redis.
+/// Flags of `worker`.
 #[derive(Debug, Args)]
-pub(crate) struct RedisArgs {
+pub(crate) struct WorkerArgs {
+    /// Address of `/healthz`, `/readyz` and `/metrics`; port 0 takes a free one and prints it.
+    #[arg(
+        long,
+        env = "REFERENCE_SERVER_LISTEN",
+        default_value = "127.0.0.1:8081"
+    )]
+    pub(crate) listen: SocketAddr,
+    /// What to log, in the form of `tracing`'s filters.
+    #[arg(long, env = "REFERENCE_SERVER_LOG", default_value = "info")]
+    pub(crate) log: String,
+    /// Time to finish the answers in hand after SIGTERM; what is left goes to other workers.
+    #[arg(long, env = "REFERENCE_SERVER_DRAIN", default_value = "10s", value_parser = duration)]
+    pub(crate) drain: Duration,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+    #[command(flatten)]
+    pub(crate) queue: QueueArgs,
+    #[command(flatten)]
+    pub(crate) work: WorkArgs,
+    /// Turn a failure of the worker on: NAME, or NAME=RATE with a share of 0 to 1. Repeatable.
+    #[arg(long, env = "REFERENCE_SERVER_DEFECT", value_delimiter = ',')]
+    pub(crate) defect: Vec<String>,
+}
+
+/// Flags of `health`.
+#[derive(Debug, Args)]
+pub(crate) struct HealthArgs {
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+/// Flags about reaching the channel layer, for every process.
+#[derive(Debug, Args)]
+pub(crate) struct StoreArgs {
     /// Base URL without a database; 0, 2 and 3 are used. A password belongs in the environment variable.
     #[arg(
         long,
@@ -106,16 +167,6 @@ pub(crate) struct RedisArgs {
         default_value = "redis://127.0.0.1:6379"
     )]
     pub(crate) redis_url: String,
-    /// URL of the task queue; the base URL with database 0 if absent.
-    #[arg(long, env = "REFERENCE_SERVER_REDIS_TASKS_URL", hide_env_values = true)]
-    pub(crate) redis_tasks_url: Option<String>,
-    /// URL of tokens and rate limits; the base URL with database 2 if absent.
-    #[arg(
-        long,
-        env = "REFERENCE_SERVER_REDIS_TOKENS_URL",
-        hide_env_values = true
-    )]
-    pub(crate) redis_tokens_url: Option<String>,
     /// URL of the channel layer; the base URL with database 3 if absent.
     #[arg(
         long,
@@ -126,9 +177,35 @@ pub(crate) struct RedisArgs {
     /// Longest wait for one Redis command.
     #[arg(long, env = "REFERENCE_SERVER_REDIS_TIMEOUT", default_value = "1s", value_parser = duration)]
     pub(crate) redis_timeout: Duration,
+}
+
+/// Flags about the queue and the histories, for whoever writes to them.
+#[derive(Debug, Args)]
+pub(crate) struct QueueArgs {
+    /// URL of the task queue; the base URL with database 0 if absent.
+    #[arg(long, env = "REFERENCE_SERVER_REDIS_TASKS_URL", hide_env_values = true)]
+    pub(crate) redis_tasks_url: Option<String>,
     /// Pause between the PINGs of the watchdog.
     #[arg(long, env = "REFERENCE_SERVER_REDIS_PING", default_value = "500ms", value_parser = duration)]
     pub(crate) redis_ping: Duration,
+    /// Entries kept per conversation.
+    #[arg(long, env = "REFERENCE_SERVER_HISTORY_ENTRIES", default_value_t = 1500)]
+    pub(crate) history_entries: u32,
+    /// How long a conversation's history outlives its last event; at least twice the grace.
+    #[arg(long, env = "REFERENCE_SERVER_HISTORY_EXPIRY", default_value = "30s", value_parser = duration)]
+    pub(crate) history_expiry: Duration,
+}
+
+/// Flags about Redis that only a server has.
+#[derive(Debug, Args)]
+pub(crate) struct RedisArgs {
+    /// URL of tokens and rate limits; the base URL with database 2 if absent.
+    #[arg(
+        long,
+        env = "REFERENCE_SERVER_REDIS_TOKENS_URL",
+        hide_env_values = true
+    )]
+    pub(crate) redis_tokens_url: Option<String>,
     /// Sockets stay open through an outage shorter than this.
     #[arg(long, env = "REFERENCE_SERVER_REDIS_GRACE", default_value = "15s", value_parser = duration)]
     pub(crate) redis_grace: Duration,
@@ -140,12 +217,6 @@ pub(crate) struct RedisArgs {
         default_value = "redis"
     )]
     pub(crate) channel_layer: ChannelKind,
-    /// Entries kept per conversation.
-    #[arg(long, env = "REFERENCE_SERVER_HISTORY_ENTRIES", default_value_t = 1500)]
-    pub(crate) history_entries: u32,
-    /// How long a conversation's history outlives its last event; at least twice the grace.
-    #[arg(long, env = "REFERENCE_SERVER_HISTORY_EXPIRY", default_value = "30s", value_parser = duration)]
-    pub(crate) history_expiry: Duration,
     /// Messages kept per people chat.
     #[arg(long, env = "REFERENCE_SERVER_CHATS_ENTRIES", default_value_t = 1000)]
     pub(crate) chats_entries: u32,
@@ -203,18 +274,9 @@ pub(crate) struct AuthArgs {
     pub(crate) refuse: Refuse,
 }
 
-/// Flags about messages, the task queue and the worker.
+/// Flags about messages and the task queue.
 #[derive(Debug, Args)]
 pub(crate) struct ChatArgs {
-    /// Chunks of an answer.
-    #[arg(long, env = "REFERENCE_SERVER_CHUNKS", default_value_t = 3)]
-    pub(crate) chunks: u32,
-    /// From the start of processing to the first chunk.
-    #[arg(long, env = "REFERENCE_SERVER_FIRST_AFTER", default_value = "10ms", value_parser = duration)]
-    pub(crate) first_after: Duration,
-    /// From chunk to chunk.
-    #[arg(long, env = "REFERENCE_SERVER_CHUNK_INTERVAL", default_value = "10ms", value_parser = duration)]
-    pub(crate) chunk_interval: Duration,
     /// Messages per second and user.
     #[arg(long, env = "REFERENCE_SERVER_RATE_LIMIT", default_value_t = 10.0)]
     pub(crate) rate_limit: f64,
@@ -233,12 +295,32 @@ pub(crate) struct ChatArgs {
     /// Tasks waiting or being worked on until messages are refused as `busy`.
     #[arg(long, env = "REFERENCE_SERVER_QUEUE_LIMIT", default_value_t = 10_000)]
     pub(crate) queue_limit: u32,
-    /// A task untouched by its worker for so long is taken over.
-    #[arg(long, env = "REFERENCE_SERVER_TAKE_OVER_AFTER", default_value = "3s", value_parser = duration)]
-    pub(crate) take_over_after: Duration,
     /// An acknowledged task silent for so long is queued again if its entry is gone.
     #[arg(long, env = "REFERENCE_SERVER_REDRIVE_AFTER", default_value = "4s", value_parser = duration)]
     pub(crate) redrive_after: Duration,
+    /// Bytes of unanswered messages kept for that; a task beyond it is lost with its entry, and the client is told.
+    #[arg(long, env = "REFERENCE_SERVER_REDRIVE_BYTES", default_value_t = 64 << 20)]
+    pub(crate) redrive_bytes: usize,
+}
+
+/// Flags about the answers, for whoever works on them.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct WorkArgs {
+    /// Chunks of an answer.
+    #[arg(long, env = "REFERENCE_SERVER_CHUNKS", default_value_t = 3)]
+    pub(crate) chunks: u32,
+    /// From the start of processing to the first chunk.
+    #[arg(long, env = "REFERENCE_SERVER_FIRST_AFTER", default_value = "10ms", value_parser = duration)]
+    pub(crate) first_after: Duration,
+    /// From chunk to chunk.
+    #[arg(long, env = "REFERENCE_SERVER_CHUNK_INTERVAL", default_value = "10ms", value_parser = duration)]
+    pub(crate) chunk_interval: Duration,
+    /// Answers in hand at once; tasks past it stay in the queue.
+    #[arg(long, env = "REFERENCE_SERVER_CONCURRENCY", default_value_t = 20_000)]
+    pub(crate) concurrency: u32,
+    /// A task untouched by its worker for so long is taken over.
+    #[arg(long, env = "REFERENCE_SERVER_TAKE_OVER_AFTER", default_value = "3s", value_parser = duration)]
+    pub(crate) take_over_after: Duration,
 }
 
 /// Flags about connections.

@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use tokio_rustls::rustls::ServerConfig;
 
-use crate::args::{AuthArgs, ChatArgs, RedisArgs, ServeArgs, SocketArgs};
+use crate::args::{
+    AuthArgs, ChannelKind, ChatArgs, QueueArgs, RedisArgs, ServeArgs, SocketArgs, StoreArgs,
+    WorkArgs, WorkerArgs, WorkerKind,
+};
 use crate::defect::{DefectError, Defects};
 use crate::tls::TlsError;
 use crate::{secret, tls};
@@ -50,6 +53,11 @@ pub(crate) enum ConfigError {
         /// Where the bound comes from.
         why: &'static str,
     },
+    /// Nobody would answer.
+    #[error(
+        "--worker none: a worker of its own cannot reach `--channel-layer memory`; use `redis`"
+    )]
+    NoWorker,
     /// A secret that can be guessed.
     #[error("--jwt-secret: has {bytes} bytes; give at least 16, or leave it out for a random one")]
     WeakSecret {
@@ -84,12 +92,20 @@ pub(crate) struct Database {
 
 /// Everything the server needs to know.
 pub(crate) struct Config {
-    /// Flags about Redis; URLs are in `databases`.
+    /// Where tasks are worked on.
+    pub(crate) worker: WorkerKind,
+    /// Flags about every Redis connection.
+    pub(crate) store: StoreArgs,
+    /// Flags about queue and histories.
+    pub(crate) queue: QueueArgs,
+    /// Flags about Redis that only a server has.
     pub(crate) redis: RedisArgs,
     /// Flags about users, tokens and origins.
     pub(crate) auth: AuthArgs,
-    /// Flags about messages, queue and worker.
+    /// Flags about messages and the queue.
     pub(crate) chat: ChatArgs,
+    /// Flags about the answers.
+    pub(crate) work: WorkArgs,
     /// Flags about connections.
     pub(crate) socket: SocketArgs,
     /// Time to end after SIGTERM.
@@ -117,29 +133,20 @@ impl Config {
     pub(crate) fn new(args: ServeArgs) -> Result<Self, ConfigError> {
         check_counts(&args)?;
         check_durations(&args)?;
+        let memory = args.redis.channel_layer == ChannelKind::Memory;
+        if memory && args.worker == WorkerKind::None {
+            return Err(ConfigError::NoWorker);
+        }
         let defects = Defects::parse(&args.defect)?;
         let tls = match (&args.tls_cert, &args.tls_key) {
             (Some(cert), Some(key)) => Some(tls::load(cert, key)?),
             _ => None,
         };
-        let tasks = database(
-            0,
-            "--redis-tasks-url",
-            args.redis.redis_tasks_url.as_ref(),
-            &args.redis,
-        )?;
-        let tokens = database(
-            2,
-            "--redis-tokens-url",
-            args.redis.redis_tokens_url.as_ref(),
-            &args.redis,
-        )?;
-        let channel = database(
-            3,
-            "--redis-channel-url",
-            args.redis.redis_channel_url.as_ref(),
-            &args.redis,
-        )?;
+        let store = &args.store;
+        let tasks = tasks(store, &args.queue)?;
+        let channel = channel(store)?;
+        let own = args.redis.redis_tokens_url.as_ref();
+        let tokens = database(2, ("--redis-tokens-url", own), store)?;
         let jwt_key = match &args.auth.jwt_secret {
             Some(given) if given.len() < 16 => {
                 return Err(ConfigError::WeakSecret { bytes: given.len() });
@@ -153,9 +160,13 @@ impl Config {
             None => secret::random_token()?,
         };
         Ok(Self {
+            worker: args.worker,
+            store: args.store,
+            queue: args.queue,
             redis: args.redis,
             auth: args.auth,
             chat: args.chat,
+            work: args.work,
             socket: args.socket,
             drain: args.drain,
             tasks,
@@ -172,7 +183,6 @@ impl Config {
 
 fn check_counts(args: &ServeArgs) -> Result<(), ConfigError> {
     let counts = [
-        ("--chunks", u64::from(args.chat.chunks)),
         ("--users", args.auth.users),
         ("--admins", args.auth.admins),
         ("--participants", args.auth.participants),
@@ -181,7 +191,6 @@ fn check_counts(args: &ServeArgs) -> Result<(), ConfigError> {
         ("--flood-strikes", u64::from(args.chat.flood_strikes)),
         ("--max-message", args.chat.max_message as u64),
         ("--queue-limit", u64::from(args.chat.queue_limit)),
-        ("--history-entries", u64::from(args.redis.history_entries)),
         ("--chats-entries", u64::from(args.redis.chats_entries)),
         ("--max-connections", args.socket.max_connections as u64),
         ("--max-frame", args.socket.max_frame as u64),
@@ -189,9 +198,8 @@ fn check_counts(args: &ServeArgs) -> Result<(), ConfigError> {
         ("--outbox-bytes", args.socket.outbox_bytes as u64),
         ("--send-buffer", args.socket.send_buffer as u64),
     ];
-    if let Some((flag, _)) = counts.iter().find(|(_, count)| *count == 0) {
-        return Err(ConfigError::Zero { flag });
-    }
+    check_zeros(&counts)?;
+    check_work_counts(&args.queue, &args.work)?;
     let people = [("--users", args.auth.users), ("--admins", args.auth.admins)];
     if let Some((flag, _)) = people.iter().find(|(_, count)| *count > USERS_MAX) {
         return Err(ConfigError::TooMany {
@@ -220,37 +228,123 @@ fn check_durations(args: &ServeArgs) -> Result<(), ConfigError> {
     let (ms, s) = (Duration::from_millis(1), Duration::from_secs(1));
     #[rustfmt::skip]
     let bounds = [
-        ("--redis-timeout", args.redis.redis_timeout, ms, "one millisecond"),
-        ("--redis-ping", args.redis.redis_ping, ms, "one millisecond"),
         ("--token-ttl", args.auth.token_ttl, s, "`expires_in` is whole seconds"),
         ("--jwt-ttl", args.auth.jwt_ttl, s, "`exp` is whole seconds"),
         ("--refresh-ttl", args.auth.refresh_ttl, s, "`exp` is whole seconds"),
         ("--remember-ids", args.chat.remember_ids, s, "one second"),
-        ("--take-over-after", args.chat.take_over_after, 100 * ms, "three heartbeats must fit"),
         ("--redrive-after", args.chat.redrive_after, 100 * ms, "a healthy task must not be queued twice"),
         ("--ping-interval", args.socket.ping_interval, 10 * ms, "ten milliseconds"),
         ("--ping-timeout", args.socket.ping_timeout, args.socket.ping_interval, "the ping interval"),
         ("--header-timeout", args.socket.header_timeout, ms, "one millisecond"),
-        ("--handshake-timeout", args.socket.handshake_timeout, args.redis.redis_timeout, "the Redis timeout"),
+        ("--handshake-timeout", args.socket.handshake_timeout, args.store.redis_timeout, "the Redis timeout"),
         ("--outbox-age", args.socket.outbox_age, 10 * ms, "ten milliseconds"),
         ("--chats-expiry", args.redis.chats_expiry, s, "one second"),
-        ("--history-expiry", args.redis.history_expiry, 2 * args.redis.redis_grace, "twice the grace"),
+        ("--history-expiry", args.queue.history_expiry, 2 * args.redis.redis_grace, "twice the grace"),
     ];
+    check_bounds(&bounds)?;
+    check_work_durations(&args.store, &args.queue, &args.work)
+}
+
+type Bound = (&'static str, Duration, Duration, &'static str);
+
+fn check_bounds(bounds: &[Bound]) -> Result<(), ConfigError> {
     match bounds.iter().find(|(_, value, least, _)| value < least) {
         Some(&(flag, _, least, why)) => Err(ConfigError::TooShort { flag, least, why }),
         None => Ok(()),
     }
 }
 
+fn check_zeros(counts: &[(&'static str, u64)]) -> Result<(), ConfigError> {
+    match counts.iter().find(|(_, count)| *count == 0) {
+        Some(&(flag, _)) => Err(ConfigError::Zero { flag }),
+        None => Ok(()),
+    }
+}
+
+/// What a worker runs by, as a process of its own.
+pub(crate) struct WorkerConfig {
+    /// Flags about every Redis connection.
+    pub(crate) store: StoreArgs,
+    /// Flags about queue and histories.
+    pub(crate) queue: QueueArgs,
+    /// Flags about the answers.
+    pub(crate) work: WorkArgs,
+    /// Time to end after SIGTERM.
+    pub(crate) drain: Duration,
+    /// Database 0.
+    pub(crate) tasks: Database,
+    /// Database 3.
+    pub(crate) channel: Database,
+    /// What is wrong on purpose.
+    pub(crate) defects: Defects,
+}
+
+impl WorkerConfig {
+    /// Checks the flags.
+    pub(crate) fn new(args: WorkerArgs) -> Result<Self, ConfigError> {
+        check_work_counts(&args.queue, &args.work)?;
+        check_work_durations(&args.store, &args.queue, &args.work)?;
+        let ms = Duration::from_millis(1);
+        check_bounds(&[(
+            "--history-expiry",
+            args.queue.history_expiry,
+            ms,
+            "one millisecond",
+        )])?;
+        Ok(Self {
+            tasks: tasks(&args.store, &args.queue)?,
+            channel: channel(&args.store)?,
+            defects: Defects::parse(&args.defect)?,
+            store: args.store,
+            queue: args.queue,
+            work: args.work,
+            drain: args.drain,
+        })
+    }
+}
+
+fn check_work_counts(queue: &QueueArgs, work: &WorkArgs) -> Result<(), ConfigError> {
+    check_zeros(&[
+        ("--chunks", u64::from(work.chunks)),
+        ("--concurrency", u64::from(work.concurrency)),
+        ("--history-entries", u64::from(queue.history_entries)),
+    ])
+}
+
+fn check_work_durations(
+    store: &StoreArgs,
+    queue: &QueueArgs,
+    work: &WorkArgs,
+) -> Result<(), ConfigError> {
+    let ms = Duration::from_millis(1);
+    #[rustfmt::skip]
+    let bounds = [
+        ("--redis-timeout", store.redis_timeout, ms, "one millisecond"),
+        ("--redis-ping", queue.redis_ping, ms, "one millisecond"),
+        ("--take-over-after", work.take_over_after, 100 * ms, "three heartbeats must fit"),
+    ];
+    check_bounds(&bounds)
+}
+
+fn tasks(store: &StoreArgs, queue: &QueueArgs) -> Result<Database, ConfigError> {
+    let own = queue.redis_tasks_url.as_ref();
+    database(0, ("--redis-tasks-url", own), store)
+}
+
+/// Database 3, where the channel layer is.
+pub(crate) fn channel(store: &StoreArgs) -> Result<Database, ConfigError> {
+    let own = store.redis_channel_url.as_ref();
+    database(3, ("--redis-channel-url", own), store)
+}
+
 /// The database's own URL, or the base URL with the database's number.
 fn database(
     number: i64,
-    flag: &'static str,
-    own: Option<&String>,
-    args: &RedisArgs,
+    (flag, own): (&'static str, Option<&String>),
+    store: &StoreArgs,
 ) -> Result<Database, ConfigError> {
     use redis::IntoConnectionInfo as _;
-    let (flag, url) = own.map_or(("--redis-url", &args.redis_url), |url| (flag, url));
+    let (flag, url) = own.map_or(("--redis-url", &store.redis_url), |url| (flag, url));
     let info = url.as_str().into_connection_info();
     let info = info.map_err(|error| ConfigError::Url {
         flag,

@@ -12,6 +12,7 @@ mod config;
 mod defect;
 mod directory;
 mod frame;
+mod health;
 mod http;
 mod intake;
 mod jwt;
@@ -24,6 +25,7 @@ mod secret;
 mod serve;
 mod shared;
 mod socket;
+mod start;
 mod store;
 mod stream_id;
 mod tls;
@@ -36,7 +38,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
-/// Everything the binary does. Exit codes: 0 done, 2 wrong usage, 3 the server could not start.
+/// Everything the binary does. Exit codes: 0 done, 1 not healthy, 2 wrong usage, 3 the process could not start.
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = args::Cli::parse();
@@ -45,6 +47,8 @@ pub fn main() -> ExitCode {
     }
     match cli.command {
         Some(args::Command::Serve(args)) => serve::start(*args),
+        Some(args::Command::Health(args)) => health::start(&args),
+        Some(args::Command::Worker(args)) => worker::start(*args),
         None => {
             let help = args::Cli::command().render_help();
             complain(&format!("{help}"));

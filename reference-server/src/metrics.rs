@@ -2,7 +2,9 @@
 //!
 //! Labels come from fixed sets only: a label never holds a name, a token or an address.
 
-use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{
+    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+};
 
 /// Everything the server counts.
 pub(crate) struct Metrics {
@@ -30,9 +32,7 @@ pub(crate) struct Metrics {
     /// Failed Redis calls, by link.
     pub(crate) redis_errors: IntCounterVec,
     /// Links that are up, by link.
-    pub(crate) redis_up: prometheus::IntGaugeVec,
-    /// Entries in the task queue.
-    pub(crate) queue_depth: IntGauge,
+    pub(crate) redis_up: IntGaugeVec,
     /// Frames given up, by reason.
     pub(crate) dropped: IntCounterVec,
     /// Events that came again and were not sent again.
@@ -43,8 +43,6 @@ pub(crate) struct Metrics {
     pub(crate) redriven: IntCounter,
     /// Acknowledged tasks given up.
     pub(crate) lost: IntCounter,
-    /// Tasks taken over from another worker.
-    pub(crate) taken_over: IntCounter,
     /// From the worker's emit to the write on the socket.
     pub(crate) delivery_latency: Histogram,
 }
@@ -92,9 +90,7 @@ impl Metrics {
     #[expect(clippy::too_many_lines, reason = "a flat table: one entry per metric")]
     pub(crate) fn new() -> Result<Self, MetricsError> {
         let registry = Registry::new();
-        let maker = Maker {
-            registry: &registry,
-        };
+        let maker = Maker::new(&registry);
         let by_type = maker.counters(
             "chat_messages_total",
             "Frames from clients and answers, by type.",
@@ -111,11 +107,6 @@ impl Metrics {
         .buckets(buckets);
         let delivery_latency = Histogram::with_opts(latency)?;
         registry.register(Box::new(delivery_latency.clone()))?;
-        let redis_up = prometheus::IntGaugeVec::new(
-            Opts::new("chat_redis_up", "Whether a Redis link is up."),
-            &["link"],
-        )?;
-        registry.register(Box::new(redis_up.clone()))?;
         let metrics = Self {
             messages: Messages::new(&by_type),
             active_conversations: maker.gauge(
@@ -152,13 +143,8 @@ impl Metrics {
                 "TCP connections dropped before a request, by reason.",
                 "reason",
             )?,
-            redis_errors: maker.counters(
-                "chat_redis_errors_total",
-                "Failed Redis calls, by link.",
-                "link",
-            )?,
-            redis_up,
-            queue_depth: maker.gauge("chat_queue_depth", "Entries in the task queue.")?,
+            redis_errors: maker.redis_errors()?,
+            redis_up: maker.redis_up()?,
             dropped: maker.counters(
                 "chat_dropped_total",
                 "Frames given up for a slow reader, by reason.",
@@ -174,10 +160,6 @@ impl Metrics {
                 "Acknowledged tasks queued again.",
             )?,
             lost: maker.counter("chat_tasks_lost_total", "Acknowledged tasks given up.")?,
-            taken_over: maker.counter(
-                "chat_tasks_taken_over_total",
-                "Tasks taken over from another worker.",
-            )?,
             delivery_latency,
             registry,
         };
@@ -191,6 +173,9 @@ impl Metrics {
             "1000", "1001", "1006", "1011", "1013", "4001", "4003", "4401", "4403", "4408", "4429",
         ] {
             self.connections_closed.with_label_values(&[code]);
+        }
+        for reason in ["rate", "full"] {
+            self.connections_dropped.with_label_values(&[reason]);
         }
         for reason in ["full", "expired"] {
             self.dropped.with_label_values(&[reason]);
@@ -211,33 +196,71 @@ impl Metrics {
         self.connections_closed.with_label_values(&[&label]).inc();
     }
 
+    /// Where more can be registered.
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
     /// The text form, `process_*` included.
     pub(crate) fn render(&self) -> Result<String, MetricsError> {
-        let encoder = prometheus::TextEncoder::new();
-        let mut text = encoder.encode_to_string(&self.registry.gather())?;
-        text.push_str(&crate::process::render());
-        Ok(text)
+        render(&self.registry)
     }
 }
 
-struct Maker<'a> {
+/// The text form of all that is registered, `process_*` included.
+pub(crate) fn render(registry: &Registry) -> Result<String, MetricsError> {
+    let encoder = prometheus::TextEncoder::new();
+    let mut text = encoder.encode_to_string(&registry.gather())?;
+    text.push_str(&crate::process::render());
+    Ok(text)
+}
+
+/// Makes metrics and registers them.
+pub(crate) struct Maker<'a> {
     registry: &'a Registry,
 }
 
-impl Maker<'_> {
-    fn counter(&self, name: &str, help: &str) -> Result<IntCounter, MetricsError> {
+impl<'a> Maker<'a> {
+    /// For that registry.
+    pub(crate) fn new(registry: &'a Registry) -> Self {
+        Self { registry }
+    }
+
+    /// Failed calls, by link: the same in every process.
+    pub(crate) fn redis_errors(&self) -> Result<IntCounterVec, MetricsError> {
+        let help = "Failed Redis calls, by link.";
+        self.counters("chat_redis_errors_total", help, "link")
+    }
+
+    /// Links that are up, by link: the same in every process.
+    pub(crate) fn redis_up(&self) -> Result<IntGaugeVec, MetricsError> {
+        let opts = Opts::new("chat_redis_up", "Whether a Redis link is up.");
+        let made = IntGaugeVec::new(opts, &["link"])?;
+        self.registry.register(Box::new(made.clone()))?;
+        Ok(made)
+    }
+
+    /// A counter.
+    pub(crate) fn counter(&self, name: &str, help: &str) -> Result<IntCounter, MetricsError> {
         let made = IntCounter::new(name, help)?;
         self.registry.register(Box::new(made.clone()))?;
         Ok(made)
     }
 
-    fn counters(&self, name: &str, help: &str, label: &str) -> Result<IntCounterVec, MetricsError> {
+    /// Counters by a label.
+    pub(crate) fn counters(
+        &self,
+        name: &str,
+        help: &str,
+        label: &str,
+    ) -> Result<IntCounterVec, MetricsError> {
         let made = IntCounterVec::new(Opts::new(name, help), &[label])?;
         self.registry.register(Box::new(made.clone()))?;
         Ok(made)
     }
 
-    fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, MetricsError> {
+    /// A gauge.
+    pub(crate) fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, MetricsError> {
         let made = IntGauge::new(name, help)?;
         self.registry.register(Box::new(made.clone()))?;
         Ok(made)

@@ -60,11 +60,12 @@ impl Post {
 }
 
 fn script_input(shared: &Shared, asks: &[Ask], posts: &[Post]) -> (Vec<String>, Vec<String>) {
-    let (redis, chat) = (&shared.config.redis, &shared.config.chat);
+    let config = &shared.config;
+    let (redis, queue, chat) = (&config.redis, &config.queue, &config.chat);
     let mut keys = vec![route::FEED.to_owned()];
     let mut arguments = vec![
-        redis.history_entries.to_string(),
-        clock::millis(redis.history_expiry).to_string(),
+        queue.history_entries.to_string(),
+        clock::millis(queue.history_expiry).to_string(),
         redis.chats_entries.to_string(),
         clock::millis(redis.chats_expiry).to_string(),
         chat.remember_ids.as_secs().to_string(),

@@ -1,82 +1,37 @@
 //! Start and end of `reference-server serve`.
 
-use std::io::Write as _;
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::args::{ChannelKind, ServeArgs};
+use crate::args::{ChannelKind, ServeArgs, WorkerKind};
 use crate::channel::{Channel, Pulse};
-use crate::config::{Config, ConfigError};
+use crate::config::Config;
 use crate::directory::Directory;
-use crate::metrics::{Metrics, MetricsError};
+use crate::metrics::Metrics;
 use crate::room::Rooms;
 use crate::shared::{Ears, Links, Shared};
 use crate::socket::Registry;
+use crate::start::{Ending, StartError};
 use crate::store::Link;
-use crate::{channel, complain, http, intake, secret, socket, worker};
+use crate::worker::Desk;
+use crate::{channel, http, intake, secret, socket, start, worker};
 
 /// Replays waiting to be begun.
 const REPLAYS: usize = 1024;
 
-/// Why the server did not start.
-#[derive(Debug, thiserror::Error)]
-enum StartError {
-    /// The flags are wrong.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The filter for logs is wrong.
-    #[error("--log: {0}")]
-    Log(#[from] tracing_subscriber::filter::ParseError),
-    /// The address cannot be listened on.
-    #[error("--listen: {address}: {source}")]
-    Bind {
-        /// The address.
-        address: SocketAddr,
-        /// What the kernel says.
-        source: std::io::Error,
-    },
-    /// Runtime, signals or stdout.
-    #[error("cannot start: {0}")]
-    Io(#[from] std::io::Error),
-    /// The metrics.
-    #[error(transparent)]
-    Metrics(#[from] MetricsError),
-    /// No randomness.
-    #[error(transparent)]
-    Randomness(#[from] secret::NoRandomness),
-}
-
 /// Runs the server until it is told to end.
 pub(crate) fn start(args: ServeArgs) -> ExitCode {
-    match run(args) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(problem) => {
-            complain(&format!("error: {problem}"));
-            if let StartError::Bind { .. } = problem {
-                complain(" hint: take another address, or port 0 for a free one");
-            }
-            let usage = matches!(problem, StartError::Config(_) | StartError::Log(_));
-            ExitCode::from(if usage { 2 } else { 3 })
-        }
-    }
+    start::report(run(args))
 }
 
 fn run(args: ServeArgs) -> Result<(), StartError> {
-    // The library would log the messages themselves, unless it is asked for by name.
-    let filter = format!("tungstenite=warn,{}", args.log);
-    let filter: tracing_subscriber::EnvFilter = filter.parse()?;
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
+    start::log(&args.log)?;
     let (address, threads) = (args.listen, args.threads);
     let config = Config::new(args)?;
     if config.password_is_random {
@@ -85,12 +40,7 @@ fn run(args: ServeArgs) -> Result<(), StartError> {
             "no --password given; this one is for every user, until the server ends"
         );
     }
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    if threads > 0 {
-        runtime.worker_threads(threads);
-    }
-    let runtime = runtime.enable_all().build()?;
-    runtime.block_on(async {
+    start::run(threads, async move {
         let listener = http::bind(address, config.socket.send_buffer);
         let listener = listener.map_err(|source| StartError::Bind { address, source })?;
         serve(listener, config).await
@@ -98,29 +48,16 @@ fn run(args: ServeArgs) -> Result<(), StartError> {
 }
 
 async fn serve(listener: TcpListener, config: Config) -> Result<(), StartError> {
-    let (mut terminate, mut interrupt) = (
-        signal(SignalKind::terminate())?,
-        signal(SignalKind::interrupt())?,
-    );
+    let mut ending = Ending::new()?;
     let parts = Parts::new(config)?;
     let shared = Arc::clone(&parts.shared);
     let mut background = JoinSet::new();
     let address = listener.local_addr()?;
     let foreground = parts.spawn(listener, &mut background);
-    announce(address)?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    start::announce(address)?;
+    ending.wait().await;
     drain(&shared, foreground, &mut background).await;
     Ok(())
-}
-
-/// The one line on stdout, for whoever started the server and waits for it.
-fn announce(address: SocketAddr) -> std::io::Result<()> {
-    let mut stdout = std::io::stdout().lock();
-    writeln!(stdout, "listening on {address}")?;
-    stdout.flush()
 }
 
 /// A server that is made and not yet started.
@@ -129,6 +66,8 @@ struct Parts {
     offered: intake::Offered,
     replays: mpsc::Receiver<crate::room::ReplayAsk>,
     instance: String,
+    /// Where the worker works, if it is here.
+    desk: Option<Desk>,
 }
 
 impl Parts {
@@ -141,12 +80,13 @@ impl Parts {
             channel: link("channel"),
         };
         let (ask, replays) = mpsc::channel(REPLAYS);
-        let rooms = Arc::new(Rooms::new(Arc::clone(&metrics), config.defects, ask));
-        let history = (config.redis.history_entries, config.redis.history_expiry);
+        let kept = config.chat.redrive_bytes;
+        let rooms = Arc::new(Rooms::new(Arc::clone(&metrics), config.defects, ask, kept));
+        let history = (config.queue.history_entries, config.queue.history_expiry);
         let kind = config.redis.channel_layer;
         let (intake, offered) = intake::queue();
         let shared = Shared {
-            channel: Channel::new(kind, &links.channel, &rooms, history),
+            channel: Arc::new(Channel::new(kind, &links.channel, &rooms, history)),
             ears: Arc::new(Ears::new(kind)),
             registry: Registry::new(config.socket.max_connections),
             directory: Directory::new(&config.auth, config.password.clone()),
@@ -160,11 +100,16 @@ impl Parts {
             intake,
         };
         let instance = secret::random_token()?;
+        let desk = match shared.config.worker {
+            WorkerKind::Inside => Some(desk(&shared, &instance)?),
+            WorkerKind::None => None,
+        };
         Ok(Self {
             shared: Arc::new(shared),
             offered,
             replays,
             instance,
+            desk,
         })
     }
 
@@ -175,9 +120,10 @@ impl Parts {
             offered,
             replays,
             instance,
+            desk,
         } = self;
         let (links, config) = (&shared.links, &shared.config);
-        let patience = (config.redis.redis_timeout, config.redis.redis_ping);
+        let patience = (config.store.redis_timeout, config.queue.redis_ping);
         for (link, database) in [
             (&links.tasks, &config.tasks),
             (&links.tokens, &config.tokens),
@@ -201,7 +147,9 @@ impl Parts {
         background.spawn(channel::replay(Arc::clone(&shared), replays));
         background.spawn(intake::run(Arc::clone(&shared), offered));
         let mut worker = JoinSet::new();
-        worker.spawn(worker::work(Arc::clone(&shared), instance));
+        if let Some(desk) = desk {
+            worker.spawn(worker::work(Arc::new(desk)));
+        }
         background.spawn(worker::redrive(Arc::clone(&shared)));
         background.spawn(socket::sweep(Arc::clone(&shared)));
         let connections = TaskTracker::new();
@@ -213,6 +161,27 @@ impl Parts {
             worker,
         }
     }
+}
+
+/// The desk of a worker inside the server.
+fn desk(shared: &Shared, instance: &str) -> Result<Desk, StartError> {
+    let config = &shared.config;
+    Ok(Desk::new(
+        worker::Terms {
+            name: instance.to_owned(),
+            work: config.work.clone(),
+            tasks: config.tasks.clone(),
+            redis_timeout: config.store.redis_timeout,
+            defects: config.defects,
+        },
+        worker::Ways {
+            tasks: Arc::clone(&shared.links.tasks),
+            channel: Arc::clone(&shared.channel),
+            counts: worker::Counts::new(shared.metrics.registry(), &shared.metrics.redis_errors)?,
+            stopping: shared.stopping.clone(),
+            ended: shared.ended.clone(),
+        },
+    ))
 }
 
 /// What the end of the server waits for.

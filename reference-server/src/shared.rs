@@ -74,7 +74,7 @@ pub(crate) struct Shared {
     /// Events from the channel layer.
     pub(crate) ears: Arc<Ears>,
     /// Events to the channel layer.
-    pub(crate) channel: Channel,
+    pub(crate) channel: Arc<Channel>,
     /// The conversations.
     pub(crate) rooms: Arc<Rooms>,
     /// The sockets.

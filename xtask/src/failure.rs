@@ -14,8 +14,15 @@ pub(crate) enum Failure {
         program: String,
         source: std::io::Error,
     },
-    #[error("redis-server is needed and not installed, and {why}")]
-    NoRedis { why: String, command: String },
+    #[error("{} is needed and not installed, and {why}", programs[0])]
+    Missing {
+        /// Its names, the usual one first.
+        programs: &'static [&'static str],
+        /// The variable that names another one.
+        variable: &'static str,
+        why: String,
+        remedy: String,
+    },
     #[error("{path}: {source}")]
     File {
         path: PathBuf,
@@ -29,8 +36,14 @@ impl Failure {
     /// What to do about it.
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
-            Self::NoRedis { command, .. } => Some(format!(
-                "run `{command}`, or point REDIS_SERVER at a redis-server or valkey-server binary"
+            Self::Missing {
+                programs,
+                variable,
+                remedy,
+                ..
+            } => Some(format!(
+                "{remedy}, or point {variable} at a {} binary",
+                programs.join(" or ")
             )),
             Self::Step { .. } | Self::Start { .. } | Self::File { .. } | Self::Result { .. } => {
                 None

@@ -12,6 +12,8 @@ mod bench;
 mod demo;
 mod failure;
 mod interop;
+mod nginx;
+mod package;
 mod redis;
 mod step;
 mod test;

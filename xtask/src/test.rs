@@ -7,10 +7,11 @@
 use std::process::ExitCode;
 
 use crate::failure::Failure;
-use crate::{demo, interop, redis, step};
+use crate::{demo, interop, nginx, redis, step};
 
 pub(crate) fn run() -> Result<ExitCode, Failure> {
     let redis = redis::ensure()?;
+    let nginx = nginx::ensure()?;
     step::run("formatting", &mut step::cargo(&["fmt", "--all", "--check"]))?;
     step::run("lints", &mut step::cargo(&["lint"]))?;
     demo::build_release()?;
@@ -20,7 +21,8 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
         .env("HARNESS_SLOW_TESTS", "1")
         .env("HARNESS_BINARY", release.join("harness"))
         .env("HARNESS_SERVER", release.join("reference-server"))
-        .env("REDIS_SERVER", redis);
+        .env("REDIS_SERVER", redis)
+        .envs(nginx.map(|nginx| ("NGINX", nginx)));
     step::run("tests", &mut tests)?;
     let mut documentation = step::cargo(&[
         "doc",

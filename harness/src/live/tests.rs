@@ -1,5 +1,6 @@
 //! The live views of a made-up moment, and of a run that is over before it began.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -175,16 +176,21 @@ fn watched(exporter: Option<tokio::net::TcpListener>) -> Watched {
     }
 }
 
+/// What `/metrics` tells of the made-up moment.
+fn exposition() -> String {
+    let watched = watched(None);
+    let metrics = Metrics::new(&watched);
+    metrics.add(&watched.counters.take_recent(Reader::View), &[healed()]);
+    prometheus::TextEncoder::new()
+        .encode_to_string(&metrics.families())
+        .unwrap()
+}
+
 #[test]
 fn histogram_bounds_include_the_expected_latency_exactly() {
     assert!(bounds_us(&plan(), Stage::Complete).contains(&173_000));
     assert!(!bounds_us(&plan(), Stage::Token).contains(&173_000));
-    let watched = watched(None);
-    let metrics = Metrics::new(&watched);
-    metrics.add(&watched.counters.take_recent(Reader::View), &[healed()]);
-    let text = prometheus::TextEncoder::new()
-        .encode_to_string(&metrics.families())
-        .unwrap();
+    let text = exposition();
     for sample in [
         "harness_latency_seconds_bucket{stage=\"complete\",le=\"0.173\"} 0\n",
         "harness_latency_seconds_bucket{stage=\"complete\",le=\"2.5\"} 2\n",
@@ -194,6 +200,19 @@ fn histogram_bounds_include_the_expected_latency_exactly() {
         "harness_fault_in_force{fault=\"redis-down\"} 0\n",
     ] {
         assert!(text.contains(sample), "{sample} is not in\n{text}");
+    }
+}
+
+#[test]
+fn the_dashboard_asks_for_nothing_that_is_not_told() {
+    let dashboard = include_str!("../../../deploy/grafana/dashboards/chat.json");
+    let words = dashboard.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let asked: BTreeSet<&str> = words.filter(|word| word.starts_with("harness_")).collect();
+    assert!(asked.len() >= 10, "{asked:?}");
+    let text = exposition();
+    for name in asked {
+        let told = |line: &str| line.split(['{', ' ']).next() == Some(name);
+        assert!(text.lines().any(told), "{name} is not in\n{text}");
     }
 }
 

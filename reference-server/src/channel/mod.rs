@@ -43,14 +43,19 @@ impl Channel {
         history: (u32, Duration),
     ) -> Self {
         match kind {
-            ChannelKind::Redis => Self::Redis {
-                link: Arc::clone(link),
-                bounds: [history.0.to_string(), clock::millis(history.1).to_string()],
-            },
+            ChannelKind::Redis => Self::redis(link, history),
             ChannelKind::Memory => Self::Memory {
                 rooms: Arc::clone(rooms),
                 last: Mutex::default(),
             },
+        }
+    }
+
+    /// The layer that others share; entries and expiry bound each history.
+    pub(crate) fn redis(link: &Arc<Link>, (entries, expiry): (u32, Duration)) -> Self {
+        Self::Redis {
+            link: Arc::clone(link),
+            bounds: [entries.to_string(), clock::millis(expiry).to_string()],
         }
     }
 

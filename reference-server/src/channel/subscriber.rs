@@ -129,7 +129,7 @@ async fn session(shared: &Shared, pulse: &Pulse) -> Result<(), Lost> {
     };
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(store::CONNECT_TIMEOUT))
-        .set_response_timeout(Some(shared.config.redis.redis_timeout))
+        .set_response_timeout(Some(shared.config.store.redis_timeout))
         .set_pipeline_buffer_size(1000)
         .set_push_sender(push);
     let connection = store::connect(&shared.config.channel, &config).await?;
@@ -191,7 +191,7 @@ impl Session<'_> {
 
     /// Delivers what is pushed, changes subscriptions, and watches the connection.
     async fn deliver(&mut self) -> Result<(), Lost> {
-        let mut ping = tokio::time::interval(self.shared.config.redis.redis_ping);
+        let mut ping = tokio::time::interval(self.shared.config.queue.redis_ping);
         ping.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let (mut pong, mut change): (Option<Call<()>>, Option<Call<Made>>) = (None, None);
         let mut batch = Vec::new();

@@ -36,12 +36,12 @@ const BACKLOG: i32 = 4096;
 /// HTTP connections beside the sockets.
 const HTTP_CONNECTIONS: usize = 2048;
 /// Bytes of a request's headers.
-const HEADER_BYTES: usize = 16 * 1024;
+pub(super) const HEADER_BYTES: usize = 16 * 1024;
 /// Until accepting is tried again where the process has no file descriptor left.
-const NO_FILES_PAUSE: Duration = Duration::from_millis(50);
+pub(super) const NO_FILES_PAUSE: Duration = Duration::from_millis(50);
 /// How long a connection may idle between requests: longer than the usual clients keep one, so that it is the
 /// client that closes it and no request is lost to a close that crosses it.
-const KEEP_ALIVE: Duration = Duration::from_mins(2);
+pub(super) const KEEP_ALIVE: Duration = Duration::from_mins(2);
 /// How long, and for how many bytes, a peer may go on sending after the last answer.
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: u64 = 32 << 20;

@@ -5,10 +5,12 @@ mod api;
 mod cookie;
 mod messages;
 mod operations;
+mod pages;
 mod upgrade;
 
 pub(crate) use accept::{accept, bind};
-pub(crate) use operations::Health;
+pub(crate) use operations::{Health, alive, exposition, ping, readiness};
+pub(crate) use pages::serve_pages;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,13 +39,13 @@ pub(crate) fn router(shared: Arc<Shared>, health: Arc<Health>) -> Router {
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .with_state(shared);
     let operations = Router::new()
-        .route("/healthz", get(operations::alive))
+        .route("/healthz", get(alive))
         .route("/readyz", get(operations::ready))
         .route("/health/ws/", get(operations::websocket))
         .route("/metrics", get(operations::metrics))
         .with_state(health);
     api.merge(operations)
-        .fallback(async || error(StatusCode::NOT_FOUND, "not_found"))
+        .fallback(not_found)
         .method_not_allowed_fallback(async || {
             error(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed")
         })
@@ -56,6 +58,11 @@ fn retry_later(status: StatusCode, code: &str, wait: Duration) -> Response {
     let value = HeaderValue::try_from(seconds).expect("a number is plain ASCII");
     response.headers_mut().insert(header::RETRY_AFTER, value);
     response
+}
+
+/// The answer where there is nothing.
+pub(crate) async fn not_found() -> Response {
+    error(StatusCode::NOT_FOUND, "not_found")
 }
 
 /// `{"error": "<code>"}`.

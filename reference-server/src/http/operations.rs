@@ -12,6 +12,7 @@ use serde_json::json;
 use super::error;
 use crate::args::ChannelKind;
 use crate::channel::Pulse;
+use crate::metrics::MetricsError;
 use crate::shared::Shared;
 use crate::store::Link;
 use crate::{route, secret};
@@ -65,12 +66,13 @@ impl Health {
     }
 }
 
-async fn ping(link: &Link) -> bool {
+/// Whether Redis answers on that link.
+pub(crate) async fn ping(link: &Link) -> bool {
     link.run::<String>(&redis::cmd("PING")).await.is_ok()
 }
 
 /// `GET /healthz`
-pub(super) async fn alive() -> Response {
+pub(crate) async fn alive() -> Response {
     Json(json!({ "status": "ok" })).into_response()
 }
 
@@ -80,6 +82,11 @@ pub(super) async fn ready(State(health): State<Arc<Health>>) -> Response {
     if health.shared.stopping.is_cancelled() {
         failed.push("stopping");
     }
+    readiness(&failed)
+}
+
+/// The answer of `/readyz`.
+pub(crate) fn readiness(failed: &[&str]) -> Response {
     if failed.is_empty() {
         return Json(json!({ "status": "ready" })).into_response();
     }
@@ -132,7 +139,12 @@ pub(super) async fn metrics(State(health): State<Arc<Health>>) -> Response {
         .redis_up
         .with_label_values(&["subscriber"])
         .set(i64::from(hearing));
-    match shared.metrics.render() {
+    exposition(shared.metrics.render())
+}
+
+/// The answer of `/metrics`.
+pub(crate) fn exposition(text: Result<String, MetricsError>) -> Response {
+    match text {
         Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
         Err(problem) => {
             tracing::error!(%problem, "metrics not printed");

@@ -19,6 +19,8 @@ pub(super) struct Member {
     pub(super) joined: Option<StreamId>,
     /// Earlier tasks that it gets all the same, and the ordinal it has not had.
     adopted: Vec<(u64, u32)>,
+    /// Tasks that `task_queued` was said of before anything else was known of them here, the newest last.
+    told: Vec<u64>,
     /// Where a `resume` is under way.
     pub(super) paused: Option<Box<Pause>>,
 }
@@ -32,12 +34,30 @@ pub(super) struct Pause {
     pub(super) after: StreamId,
 }
 
+/// Most tasks that a socket asked for again and whose first event has not come: older ones are forgotten.
+const TOLD_MAX: usize = 64;
+
 impl Member {
+    /// `task_queued` was said of a task that is another instance's so far.
+    pub(super) fn note_told(&mut self, task: u64) {
+        if self.told.len() == TOLD_MAX {
+            self.told.remove(0);
+        }
+        self.told.push(task);
+    }
+
+    /// Whether it was; asked once, when the task begins here.
+    pub(super) fn take_told(&mut self, task: u64) -> bool {
+        let at = self.told.iter().position(|told| *told == task);
+        at.map(|at| self.told.remove(at)).is_some()
+    }
+
     pub(super) fn new(conn: &Arc<Conn>, joined: Option<StreamId>) -> Self {
         Self {
             conn: Arc::clone(conn),
             joined,
             adopted: Vec::new(),
+            told: Vec::new(),
             paused: None,
         }
     }

@@ -32,8 +32,6 @@ pub(crate) use state::Room;
 pub(crate) use task::Silent;
 
 const SHARDS: usize = 16;
-/// Bytes of message text kept so that tasks can be queued again, in all rooms together.
-const TEXT_BYTES: usize = 64 << 20;
 
 type Shard = HashMap<Arc<str>, Room>;
 
@@ -51,11 +49,13 @@ pub(crate) struct Rooms {
 }
 
 impl Rooms {
-    /// No rooms yet. Requests to replay go to `replays`.
+    /// No rooms yet. Requests to replay go to `replays`; `text_bytes` of messages are kept in all rooms together, so that
+    /// tasks can be queued again.
     pub(crate) fn new(
         metrics: Arc<Metrics>,
         defects: Defects,
         replays: mpsc::Sender<ReplayAsk>,
+        text_bytes: usize,
     ) -> Self {
         Self {
             hasher: RandomState::new(),
@@ -63,7 +63,7 @@ impl Rooms {
             dirty: Mutex::default(),
             changed: Notify::new(),
             replays,
-            text: task::TextBudget::new(TEXT_BYTES),
+            text: task::TextBudget::new(text_bytes),
             defects,
             metrics,
         }

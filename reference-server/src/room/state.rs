@@ -191,14 +191,16 @@ impl Room {
         if task.client_message_id.is_none() {
             return;
         }
-        for member in &self.members {
+        for member in &mut self.members {
+            let told = member.take_told(task.id) || task.told.contains(&member.conn.id);
             let conn = &member.conn;
             if conn.user == task.user
                 && member.has(task.id, task.first)
                 && !member.has_begun(task.id)
-                && !task.told.contains(&conn.id)
             {
-                acknowledge(conn, task.id, task.client_message_id.as_deref());
+                if !told {
+                    acknowledge(conn, task.id, task.client_message_id.as_deref());
+                }
                 task.note_told(conn.id);
             }
         }

@@ -85,8 +85,8 @@ pub(crate) struct Silent {
     pub(crate) user: u64,
     /// The id the message had.
     pub(crate) client_message_id: Option<Box<str>>,
-    /// What was asked.
-    pub(crate) text: Box<str>,
+    /// What was asked; `None` where there was no room to keep it: such a task cannot be queued again.
+    pub(crate) text: Option<Box<str>>,
 }
 
 /// Bounds the text kept for queueing again.
@@ -198,7 +198,13 @@ impl Rooms {
             (task.next > 0, task.first)
         } else {
             let done = room.done.iter().find(|(task, _)| *task == earlier);
-            (true, done.and_then(|(_, first)| *first))
+            let first = done.and_then(|(_, first)| *first);
+            if done.is_none()
+                && let Some(member) = room.member(ask.conn.id)
+            {
+                member.note_told(earlier);
+            }
+            (true, first)
         };
         let member = room
             .members
@@ -233,6 +239,20 @@ impl Rooms {
         if let Some(task) = room.tasks.iter_mut().find(|task| task.id == silent.task) {
             task.entry = Some(entry);
             task.redrives += 1;
+        }
+    }
+
+    /// A task is gone from the queue and cannot be queued again: says so.
+    pub(crate) fn given_up(&self, silent: &Silent) {
+        let mut shard = self.shard(&silent.room);
+        let Some(room) = shard.get_mut(&silent.room) else {
+            return;
+        };
+        if let Some(at) = room.tasks.iter().position(|task| task.id == silent.task) {
+            let task = room.tasks.swap_remove(at);
+            room.remember(task.id, task.first);
+            self.say_lost(room, task.id);
+            self.drop_if_idle(&mut shard, &silent.room);
         }
     }
 
@@ -335,7 +355,7 @@ impl Task {
             entry,
             user: self.user,
             client_message_id: self.client_message_id.clone(),
-            text: self.text.as_ref()?.text.clone(),
+            text: self.text.as_ref().map(|kept| kept.text.clone()),
         })
     }
 }

@@ -131,6 +131,44 @@ end",
         )
     };
 }
+/// Keeps hold of tasks in hand: their idle time starts anew, and their delivery count stays.
+///
+/// KEYS: the stream. ARGV: group, worker, then entries. Returns those that are pending under another worker by now. An entry that is
+/// not pending at all is neither kept nor returned: Redis may have lost it.
+pub(crate) static TOUCH: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+local others = {}
+for i = 3, #ARGV do
+  local pending = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1)[1]
+  if pending and pending[2] == ARGV[2] then
+    redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'JUSTID')
+  elseif pending then
+    others[#others + 1] = ARGV[i]
+  end
+end
+return others",
+    )
+});
+
+/// Strikes a worker off its group, and those without a sign of life; only where they have no task left, for it would be lost.
+///
+/// KEYS: the stream. ARGV: group, worker, milliseconds without a sign of life. Returns how many.
+pub(crate) static LEAVE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+local struck = 0
+for _, info in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
+  local of = {}
+  for i = 1, #info, 2 do of[info[i]] = info[i + 1] end
+  if of.pending == 0 and (of.name == ARGV[2] or of.idle > tonumber(ARGV[3])) then
+    redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], of.name)
+    struck = struck + 1
+  end
+end
+return struck",
+    )
+});
 
 /// Adds events to their conversations' histories and tells the subscribers.
 ///

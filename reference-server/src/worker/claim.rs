@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::{Entry, GROUP, Job, STREAM};
+use super::{Desk, Entry, GROUP, Job, STREAM};
 use crate::clock;
-use crate::shared::Shared;
 use crate::store::LinkError;
 
 const CLAIM_AT_ONCE: usize = 200;
@@ -15,15 +14,15 @@ const CLAIM_AT_ONCE: usize = 200;
 type Claimed = (String, Vec<Entry>, Vec<String>);
 
 /// Scans until the shutdown, a third as long apart as a task must have been abandoned.
-pub(super) async fn claim(shared: &Shared, name: &str, found: mpsc::Sender<Job>) {
-    let pause = (shared.config.chat.take_over_after / 3).min(Duration::from_secs(1));
+pub(super) async fn claim(desk: &Desk, found: mpsc::Sender<Job>) {
+    let pause = (desk.work.take_over_after / 3).min(Duration::from_secs(1));
     loop {
         // What a dropped scan took stays pending under this name and is claimed by the next one.
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            () = shared.stopping.cancelled() => return,
-        }
-        match scan(shared, name, &found).await {
+        let outcome = tokio::select! {
+            outcome = turn(desk, pause, &found) => outcome,
+            () = desk.stopping.cancelled() => return,
+        };
+        match outcome {
             Ok(()) | Err(LinkError::Away(_)) => {}
             // The reader makes the group.
             Err(error) if error.code() == Some("NOGROUP") => {}
@@ -32,26 +31,31 @@ pub(super) async fn claim(shared: &Shared, name: &str, found: mpsc::Sender<Job>)
     }
 }
 
-async fn scan(shared: &Shared, name: &str, found: &mpsc::Sender<Job>) -> Result<(), LinkError> {
-    let idle_ms = clock::millis(shared.config.chat.take_over_after);
+/// Waits, then scans. After an outage everybody's tasks look abandoned: whoever lives has the pause to say so.
+async fn turn(desk: &Desk, pause: Duration, found: &mpsc::Sender<Job>) -> Result<(), LinkError> {
+    tokio::time::sleep(pause).await;
+    if desk.is_closed() {
+        scan(desk, found).await
+    } else {
+        Ok(())
+    }
+}
+
+async fn scan(desk: &Desk, found: &mpsc::Sender<Job>) -> Result<(), LinkError> {
+    let idle_ms = clock::millis(desk.work.take_over_after);
     let mut cursor = "0-0".to_owned();
     loop {
+        let places = desk.places(CLAIM_AT_ONCE).await;
         let mut command = redis::cmd("XAUTOCLAIM");
-        command
-            .arg(STREAM)
-            .arg(GROUP)
-            .arg(name)
-            .arg(idle_ms)
-            .arg(&cursor);
-        command.arg("COUNT").arg(CLAIM_AT_ONCE);
-        let (next, entries, _deleted): Claimed = shared.links.tasks.run(&command).await?;
-        for job in entries.into_iter().filter_map(Job::read) {
-            shared.metrics.taken_over.inc();
-            if found.send(job).await.is_err() {
-                return Ok(());
-            }
+        command.arg(STREAM).arg(GROUP).arg(&desk.name);
+        command.arg(idle_ms).arg(&cursor);
+        command.arg("COUNT").arg(places.count());
+        let (next, entries, _deleted): Claimed = desk.tasks.run(&command).await?;
+        match places.fill(entries, found).await {
+            Ok(claimed) => desk.counts.taken_over.inc_by(claimed as u64),
+            Err(_) => return Ok(()),
         }
-        if next == "0-0" || shared.stopping.is_cancelled() {
+        if next == "0-0" {
             return Ok(());
         }
         cursor = next;

@@ -24,6 +24,8 @@ pub(super) enum Next {
     Later,
     /// Nothing: it is answered.
     Done,
+    /// Nothing: it was let go of meanwhile.
+    Gone,
 }
 
 /// When the turns are due.
@@ -45,11 +47,11 @@ impl Hand {
         self.all.len()
     }
 
-    /// Takes a task up; one that is in hand already is left as it is.
-    pub(super) fn take(&mut self, job: Job, chunks: u32, now: Instant) {
+    /// Takes a task up. One that is in hand already is left as it is, and `false`.
+    pub(super) fn take(&mut self, job: Job, chunks: u32, now: Instant) -> bool {
         let entry = job.entry;
         if self.all.contains_key(&entry) {
-            return;
+            return false;
         }
         let answer = Answer::new(&job, chunks);
         self.all.insert(
@@ -62,6 +64,7 @@ impl Hand {
             },
         );
         self.due.push(Reverse((now, entry)));
+        true
     }
 
     /// When the next turn is due.
@@ -87,7 +90,7 @@ impl Hand {
     /// The task's turn is out: sets the next one.
     pub(super) fn moved(&mut self, entry: StreamId, pace: Pace, now: Instant) -> Next {
         let Some(task) = self.all.get_mut(&entry) else {
-            return Next::Done;
+            return Next::Gone;
         };
         let pause = if task.turn == 0 {
             pace.first_after
@@ -112,9 +115,9 @@ impl Hand {
         }
     }
 
-    /// Lets go of a task that is acknowledged.
-    pub(super) fn release(&mut self, entry: StreamId) {
-        self.all.remove(&entry);
+    /// Lets go of a task: it is acknowledged, or another's. Whether it was in hand.
+    pub(super) fn release(&mut self, entry: StreamId) -> bool {
+        self.all.remove(&entry).is_some()
     }
 
     /// The entries in hand.
@@ -167,9 +170,21 @@ mod tests {
     #[test]
     fn a_task_read_twice_is_answered_once() {
         let (mut hand, now) = (Hand::default(), Instant::now());
-        hand.take(job(1), 2, now);
-        hand.take(job(1), 2, now);
+        assert!(hand.take(job(1), 2, now));
+        assert!(!hand.take(job(1), 2, now));
         assert_eq!((hand.len(), hand.due(now, 9).len()), (1, 1));
+    }
+
+    #[test]
+    fn what_was_let_go_of_has_no_more_turns() {
+        let (mut hand, now) = (Hand::default(), Instant::now());
+        hand.take(job(1), 2, now);
+        let entry = hand.due(now, 9)[0];
+        assert!(hand.release(entry));
+        assert!(!hand.release(entry), "only once");
+        assert!(matches!(hand.moved(entry, PACE, now), Next::Gone));
+        hand.again(entry, now);
+        assert_eq!((hand.len(), hand.next_due()), (0, None));
     }
 
     #[test]

@@ -1,12 +1,18 @@
 //! The task worker: takes tasks from the queue, streams an answer for each, acknowledges it last.
 //!
 //! A worker killed half-way leaves its tasks pending; another takes them over and starts them again, and the
-//! rooms drop what was already sent. **Source:** Redis consumer groups.
+//! rooms drop what was already sent. It works inside a server or as a process of its own: what it needs is its [`Desk`].
+//! **Source:** Redis consumer groups.
 
 mod answer;
+mod circuit;
 mod claim;
+mod counts;
+mod desk;
+mod group;
 mod hand;
 mod pool;
+mod process;
 mod reader;
 mod redrive;
 
@@ -14,9 +20,11 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use crate::shared::Shared;
 use crate::stream_id::StreamId;
 
+pub(crate) use counts::Counts;
+pub(crate) use desk::{Desk, Terms, Ways};
+pub(crate) use process::start;
 pub(crate) use redrive::redrive;
 
 /// The queue.
@@ -62,13 +70,12 @@ fn asker((user, id): (&str, &str)) -> Option<(u64, String)> {
 }
 
 /// Works until the shutdown, then finishes what it has in hand.
-pub(crate) async fn work(shared: Arc<Shared>, name: String) {
+pub(crate) async fn work(desk: Arc<Desk>) {
     let (found, jobs) = mpsc::channel(READ_AHEAD);
-    let reading = reader::read(&shared, &name, found.clone());
-    let claiming = claim::claim(&shared, &name, found);
-    let pool = pool::Pool::new(&shared, &name);
+    let reading = reader::read(&desk, found.clone());
+    let claiming = claim::claim(&desk, found);
     tokio::pin!(reading, claiming);
-    let working = pool.run(jobs);
+    let working = pool::Pool::new(&desk).run(jobs);
     tokio::pin!(working);
     // The first two end with the shutdown and drop their senders, which ends the third.
     let (mut read, mut claimed) = (false, false);
@@ -76,8 +83,9 @@ pub(crate) async fn work(shared: Arc<Shared>, name: String) {
         tokio::select! {
             () = &mut reading, if !read => read = true,
             () = &mut claiming, if !claimed => claimed = true,
-            () = &mut working => return,
-            () = shared.ended.cancelled() => return,
+            () = &mut working => break,
+            () = desk.ended.cancelled() => return,
         }
     }
+    group::leave(&desk).await;
 }

@@ -8,33 +8,34 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::mpsc;
 
+use super::circuit::{Change, Circuit};
 use super::hand::{Hand, Next, Pace};
-use super::{GROUP, Job, STREAM};
-use crate::shared::Shared;
-use crate::store::LinkError;
+use super::{Desk, GROUP, Job, STREAM};
+use crate::store::{LinkError, script};
 use crate::stream_id::StreamId;
 
-/// Tasks in hand; past this no more are taken.
-const IN_HAND: usize = 20_000;
 /// Turns in one round trip.
 const TURNS_AT_ONCE: usize = 256;
 /// Round trips on their way at once.
 const TRIPS: usize = 8;
+/// Tasks kept hold of in one round trip.
+const TOUCHED_AT_ONCE: usize = 500;
 /// Until what did not go out is tried again.
 const RETRY: Duration = Duration::from_millis(100);
 
 enum Trip {
     Emitted(Vec<StreamId>, Result<(), LinkError>),
     Acknowledged(Vec<StreamId>, Result<(), LinkError>),
-    Touched(Result<(), LinkError>),
+    /// Those that are another worker's by now.
+    Touched(Result<Vec<String>, LinkError>),
 }
 
 /// The tasks in hand and what is on its way to Redis.
 pub(super) struct Pool<'a> {
-    shared: &'a Shared,
-    name: &'a str,
+    desk: &'a Desk,
     pace: Pace,
     hand: Hand,
+    circuit: Circuit,
     trips: FuturesUnordered<BoxFuture<'a, Trip>>,
     /// Answered, and not yet acknowledged.
     answered: Vec<StreamId>,
@@ -44,16 +45,15 @@ pub(super) struct Pool<'a> {
 }
 
 impl<'a> Pool<'a> {
-    pub(super) fn new(shared: &'a Arc<Shared>, name: &'a str) -> Self {
-        let chat = &shared.config.chat;
+    pub(super) fn new(desk: &'a Desk) -> Self {
         Self {
-            shared,
-            name,
+            desk,
             pace: Pace {
-                first_after: chat.first_after,
-                interval: chat.chunk_interval,
+                first_after: desk.work.first_after,
+                interval: desk.work.chunk_interval,
             },
             hand: Hand::default(),
+            circuit: Circuit::default(),
             trips: FuturesUnordered::new(),
             answered: Vec::new(),
             acknowledging: false,
@@ -64,17 +64,16 @@ impl<'a> Pool<'a> {
     /// Answers `jobs` until they end and none is in hand any more.
     pub(super) async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
         // Three heartbeats within the time after which a task counts as abandoned.
-        let mut heartbeat = tokio::time::interval(self.shared.config.chat.take_over_after / 3);
+        let mut heartbeat = tokio::time::interval(self.desk.work.take_over_after / 3);
         heartbeat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let (mut open, mut batch) = (true, Vec::new());
         while open || self.hand.len() > 0 {
             let due = self.next_due();
             // Every arm leaves its state in `self`: nothing is lost when another one wins.
             tokio::select! {
-                count = jobs.recv_many(&mut batch, TURNS_AT_ONCE), if open && self.hand.len() < IN_HAND => {
+                count = jobs.recv_many(&mut batch, TURNS_AT_ONCE), if open => {
                     open = count > 0;
-                    let (chunks, now) = (self.shared.config.chat.chunks, Instant::now());
-                    batch.drain(..).for_each(|job| self.hand.take(job, chunks, now));
+                    self.take(&mut batch);
                 }
                 () = until(due), if self.trips.len() < TRIPS => {}
                 Some(trip) = self.trips.next() => self.arrived(trip),
@@ -82,39 +81,68 @@ impl<'a> Pool<'a> {
             }
             self.emit();
             self.acknowledge();
+            let in_hand = i64::try_from(self.hand.len()).unwrap_or(i64::MAX);
+            self.desk.counts.in_hand.set(in_hand);
+        }
+    }
+
+    fn take(&mut self, jobs: &mut Vec<Job>) {
+        let (chunks, now) = (self.desk.work.chunks, Instant::now());
+        for job in jobs.drain(..) {
+            if !self.hand.take(job, chunks, now) {
+                self.desk.give_back(1);
+            }
         }
     }
 
     fn next_due(&self) -> Option<Instant> {
         let held_back = !self.answered.is_empty() && !self.acknowledging;
         let acknowledge = held_back.then_some(self.acknowledge_after);
-        match (self.hand.next_due(), acknowledge) {
+        let emit = if self.circuit.is_closed() {
+            self.hand.next_due()
+        } else {
+            self.circuit.try_at()
+        };
+        match (emit, acknowledge) {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
         }
     }
 
-    /// Sends everything that is due, as long as there is room on the way.
+    /// Sends everything that is due, as long as there is room on the way. Past an open circuit goes one try.
     fn emit(&mut self) {
         let now = Instant::now();
+        if !self.circuit.is_closed() {
+            if self.circuit.try_at().is_some_and(|at| at <= now) {
+                self.circuit.try_now();
+                let due = self.hand.due(now, TURNS_AT_ONCE);
+                self.send(due);
+            }
+            return;
+        }
         while self.trips.len() < TRIPS {
             let due = self.hand.due(now, TURNS_AT_ONCE);
             if due.is_empty() {
                 return;
             }
-            let mut events = Vec::with_capacity(due.len());
-            for task in due.iter().filter_map(|entry| self.hand.get(*entry)) {
-                let texts = task.answer.events(task.turn, self.shared.config.defects);
-                events.extend(
-                    texts
-                        .into_iter()
-                        .map(|text| (Arc::clone(&task.job.conversation), text)),
-                );
-            }
-            let channel = &self.shared.channel;
-            let trip = async move { Trip::Emitted(due, channel.emit(&events).await) };
-            self.trips.push(trip.boxed());
+            self.send(due);
         }
+    }
+
+    /// Sends one turn of each of these tasks; none at all is a question whether Redis is there.
+    fn send(&mut self, due: Vec<StreamId>) {
+        let mut events = Vec::with_capacity(due.len());
+        for task in due.iter().filter_map(|entry| self.hand.get(*entry)) {
+            let texts = task.answer.events(task.turn, self.desk.defects);
+            events.extend(
+                texts
+                    .into_iter()
+                    .map(|text| (Arc::clone(&task.job.conversation), text)),
+            );
+        }
+        let channel = &self.desk.channel;
+        let trip = async move { Trip::Emitted(due, channel.emit(&events).await) };
+        self.trips.push(trip.boxed());
     }
 
     fn acknowledge(&mut self) {
@@ -124,7 +152,7 @@ impl<'a> Pool<'a> {
         }
         self.acknowledging = true;
         let entries = std::mem::take(&mut self.answered);
-        let shared = self.shared;
+        let desk = self.desk;
         let trip = async move {
             let ids: Vec<String> = entries.iter().map(ToString::to_string).collect();
             let mut commands = redis::pipe();
@@ -136,33 +164,35 @@ impl<'a> Pool<'a> {
                 .ignore();
             commands.cmd("XDEL").arg(STREAM).arg(&ids).ignore();
             commands.cmd("XLEN").arg(STREAM);
-            let depth: Result<(i64,), LinkError> = shared.links.tasks.pipe(&commands).await;
-            let outcome = depth.map(|(depth,)| shared.metrics.queue_depth.set(depth));
+            let depth: Result<(i64,), LinkError> = desk.tasks.pipe(&commands).await;
+            let outcome = depth.map(|(depth,)| desk.counts.queue_depth.set(depth));
             Trip::Acknowledged(entries, outcome)
         };
         self.trips.push(trip.boxed());
     }
 
-    /// Tells the group that the tasks in hand are being worked on.
+    /// Tells the group that the tasks in hand are being worked on, unless they are not.
     fn touch(&mut self) {
         let entries = self.hand.entries();
-        if entries.is_empty() {
+        if entries.is_empty() || !self.circuit.is_closed() {
             return;
         }
-        let (shared, name) = (self.shared, self.name);
+        let desk = self.desk;
         let trip = async move {
-            let mut commands = redis::pipe();
-            for part in entries.chunks(500) {
-                let ids: Vec<String> = part.iter().map(ToString::to_string).collect();
-                let command = commands
-                    .cmd("XCLAIM")
-                    .arg(STREAM)
-                    .arg(GROUP)
-                    .arg(name)
-                    .arg(0);
-                command.arg(ids).arg("JUSTID").ignore();
+            let mut others = Vec::new();
+            for part in entries.chunks(TOUCHED_AT_ONCE) {
+                let mut arguments = vec![GROUP.to_owned(), desk.name.clone()];
+                arguments.extend(part.iter().map(ToString::to_string));
+                let told = desk
+                    .tasks
+                    .script(&script::TOUCH, &[STREAM], &arguments)
+                    .await;
+                match told {
+                    Ok(part) => others.extend::<Vec<String>>(part),
+                    Err(error) => return Trip::Touched(Err(error)),
+                }
             }
-            Trip::Touched(shared.links.tasks.pipe(&commands).await)
+            Trip::Touched(Ok(others))
         };
         self.trips.push(trip.boxed());
     }
@@ -176,6 +206,8 @@ impl<'a> Pool<'a> {
                         self.answered.push(entry);
                     }
                 }
+                let change = self.circuit.worked();
+                self.note(&change);
             }
             // The rooms drop what went out all the same.
             Trip::Emitted(entries, Err(error)) => {
@@ -183,12 +215,14 @@ impl<'a> Pool<'a> {
                 for entry in entries {
                     self.hand.again(entry, now + RETRY);
                 }
+                let hopeless = matches!(error, LinkError::Away(_));
+                let change = self.circuit.failed(hopeless, now);
+                self.note(&change);
             }
             Trip::Acknowledged(entries, Ok(())) => {
                 self.acknowledging = false;
-                for entry in entries {
-                    self.hand.release(entry);
-                }
+                self.desk.counts.answered.inc_by(entries.len() as u64);
+                self.release(&entries);
             }
             Trip::Acknowledged(entries, Err(error)) => {
                 tracing::debug!(%error, tasks = entries.len(), "not acknowledged");
@@ -196,8 +230,40 @@ impl<'a> Pool<'a> {
                 self.acknowledge_after = now + RETRY;
                 self.answered.extend(entries);
             }
-            Trip::Touched(Ok(())) => {}
+            Trip::Touched(Ok(others)) => {
+                let others: Vec<StreamId> = others
+                    .iter()
+                    .filter_map(|entry| entry.parse().ok())
+                    .collect();
+                let let_go = self.release(&others);
+                self.desk.counts.let_go.inc_by(let_go as u64);
+            }
             Trip::Touched(Err(error)) => tracing::debug!(%error, "tasks in hand not touched"),
+        }
+    }
+
+    /// Lets go of tasks; how many of them were in hand.
+    fn release(&mut self, entries: &[StreamId]) -> usize {
+        let mut count = 0;
+        for entry in entries {
+            count += usize::from(self.hand.release(*entry));
+        }
+        self.desk.give_back(count);
+        count
+    }
+
+    fn note(&mut self, change: &Change) {
+        match change {
+            Change::None => {}
+            Change::Opened => {
+                tracing::warn!("Redis fails: no new tasks, and those in hand wait");
+                self.desk.set_closed(false);
+            }
+            Change::Closed => {
+                tracing::info!("Redis works again");
+                self.desk.set_closed(true);
+                self.touch();
+            }
         }
     }
 }

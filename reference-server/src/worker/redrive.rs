@@ -60,9 +60,17 @@ async fn drive(shared: &Shared, silent: &[Silent]) -> Result<(), LinkError> {
         tasks = gone.len(),
         "acknowledged tasks are gone from the queue; queued again"
     );
-    let tasks: Vec<NewTask<'_>> = gone.iter().map(|task| again(task)).collect();
+    let (known, forgotten): (Vec<&Silent>, Vec<&Silent>) =
+        gone.into_iter().partition(|task| task.text.is_some());
+    for task in forgotten {
+        shared.rooms.given_up(task);
+    }
+    let tasks: Vec<NewTask<'_>> = known.iter().filter_map(|task| again(task)).collect();
+    if tasks.is_empty() {
+        return Ok(());
+    }
     let answers = intake::send(shared, &tasks).await?;
-    for (task, answer) in gone.iter().zip(answers) {
+    for (task, answer) in known.iter().zip(answers) {
         if let Some(Answer::Queued(entry)) = Answer::parse(&answer) {
             shared.rooms.redriven(task, entry);
         }
@@ -70,13 +78,13 @@ async fn drive(shared: &Shared, silent: &[Silent]) -> Result<(), LinkError> {
     Ok(())
 }
 
-fn again(task: &Silent) -> NewTask<'_> {
-    NewTask {
+fn again(task: &Silent) -> Option<NewTask<'_>> {
+    Some(NewTask {
         number: task.task,
         conversation: route::id(&task.room),
-        text: &task.text,
+        text: task.text.as_deref()?,
         user: task.user,
         client_message_id: task.client_message_id.as_deref(),
         again: true,
-    }
+    })
 }

@@ -82,13 +82,30 @@ impl Client {
         Self::open_over(stream, server, (path, headers)).await
     }
 
+    /// The same at another address than a server's own.
+    pub(crate) async fn open_at(
+        address: std::net::SocketAddr,
+        path: &str,
+    ) -> Result<Self, tungstenite::Error> {
+        let stream = TcpStream::connect(address).await?;
+        Self::handshake(stream, address, (path, &[])).await
+    }
+
     /// The same over a connection that was made before.
     pub(crate) async fn open_over(
         stream: TcpStream,
         server: &Server,
+        what: (&str, &[(&'static str, &str)]),
+    ) -> Result<Self, tungstenite::Error> {
+        Self::handshake(stream, server.address(), what).await
+    }
+
+    async fn handshake(
+        stream: TcpStream,
+        address: std::net::SocketAddr,
         (path, headers): (&str, &[(&'static str, &str)]),
     ) -> Result<Self, tungstenite::Error> {
-        let mut request = format!("ws://{}{path}", server.address()).into_client_request()?;
+        let mut request = format!("ws://{address}{path}").into_client_request()?;
         for (name, value) in headers {
             request.headers_mut().insert(*name, value.parse().unwrap());
         }
@@ -151,6 +168,13 @@ impl Client {
     pub(crate) async fn say(&mut self, message: &str, id: &str) {
         self.send(json!({ "message": message, "client_message_id": id }).to_string())
             .await;
+    }
+
+    /// The same, where the socket may have ended: the next read says so.
+    pub(crate) async fn try_say(&mut self, message: &str, id: &str) {
+        let frame = json!({ "message": message, "client_message_id": id });
+        let sent = self.socket.send(Message::text(frame.to_string())).await;
+        if sent.is_err() {}
     }
 
     /// The next event; a close frame fails the test.

@@ -57,6 +57,16 @@ fn each_wrong_flag_is_named() {
         "error: --redis-tokens-url: not a Redis URL",
     );
     check(&["--log", "a=b=c"], 2, "error: --log");
+    check(
+        &["--worker", "none", "--channel-layer", "memory"],
+        2,
+        "error: --worker none: a worker of its own cannot reach `--channel-layer memory`",
+    );
+    check(
+        &["--concurrency", "0"],
+        2,
+        "error: --concurrency: must be more than 0",
+    );
 }
 
 #[test]

@@ -1,114 +1,13 @@
 //! Redis goes away and comes back: nothing acknowledged is lost, and nobody hangs.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
+use crate::chatter::{Chatter, check_each_complete_once};
 use crate::client::{Client, ask_token, login};
 use crate::support::{PATIENCE, Redis, Server};
-
-/// What became of one message, as its sender saw it.
-#[derive(Debug, Default)]
-struct Sent {
-    acknowledged: Option<String>,
-    refused: usize,
-    complete: usize,
-}
-
-/// A client that sends every 100 ms, again with the same id where it was refused, and checks what it is told.
-struct Chatter {
-    client: Client,
-    sent: BTreeMap<String, Sent>,
-    next_seq: BTreeMap<String, u64>,
-    again: Vec<(Instant, String)>,
-}
-
-impl Chatter {
-    async fn new(server: &Server, user: u32) -> Self {
-        let client = Client::enter(server, user, &format!("conv-{user}")).await;
-        Self {
-            client,
-            sent: BTreeMap::new(),
-            next_seq: BTreeMap::new(),
-            again: Vec::new(),
-        }
-    }
-
-    /// Sends until `end`, then waits until everything is answered.
-    async fn run(mut self, end: Instant) -> BTreeMap<String, Sent> {
-        let (mut number, mut next) = (0, Instant::now());
-        let deadline = end + PATIENCE;
-        while Instant::now() < end || self.sent.values().any(|sent| sent.complete == 0) {
-            assert!(Instant::now() < deadline, "unanswered: {:?}", self.open());
-            if Instant::now() >= next && Instant::now() < end {
-                let id = format!("m-{number}");
-                self.client.say("hello", &id).await;
-                self.sent.insert(id, Sent::default());
-                number += 1;
-                next += Duration::from_millis(100);
-            }
-            let now = Instant::now();
-            for (_, id) in self
-                .again
-                .extract_if(.., |(at, _)| *at <= now)
-                .collect::<Vec<_>>()
-            {
-                if self.sent[&id].acknowledged.is_none() {
-                    self.client.say("hello", &id).await;
-                }
-            }
-            if let Some(event) = self.client.event_within(Duration::from_millis(20)).await {
-                self.heard(&event);
-            }
-        }
-        self.sent
-    }
-
-    fn open(&self) -> Vec<(&String, &Sent)> {
-        self.sent
-            .iter()
-            .filter(|(_, sent)| sent.complete == 0)
-            .collect()
-    }
-
-    fn heard(&mut self, event: &Value) {
-        let text = |name: &str| event[name].as_str().unwrap_or_default().to_owned();
-        let task = text("task_id");
-        match text("event").as_str() {
-            "task_queued" => {
-                let sent = self.sent.get_mut(&text("client_message_id")).unwrap();
-                let known = sent.acknowledged.get_or_insert_with(|| task.clone());
-                assert_eq!(*known, task, "one message, one task");
-                self.next_seq.entry(task).or_default();
-            }
-            "processing_started" => {
-                assert!(self.next_seq.contains_key(&task), "task_queued comes first");
-            }
-            "chunk" => {
-                let next = self.next_seq.get_mut(&task).unwrap();
-                assert_eq!(event["seq"], *next, "in order, without gaps: {event}");
-                *next += 1;
-            }
-            "complete" => {
-                assert_eq!(event["chunks"], self.next_seq[&task], "{event}");
-                let owner = self
-                    .sent
-                    .values_mut()
-                    .find(|sent| sent.acknowledged.as_ref() == Some(&task));
-                owner.unwrap().complete += 1;
-            }
-            "error" => {
-                assert_eq!(event["code"], "unavailable", "{event}");
-                let wait = Duration::from_secs_f64(event["retry_after"].as_f64().unwrap());
-                let id = text("client_message_id");
-                self.sent.get_mut(&id).unwrap().refused += 1;
-                self.again.push((Instant::now() + wait, id));
-            }
-            other => panic!("unexpected {other}"),
-        }
-    }
-}
 
 enum Outage {
     Crash,
@@ -129,26 +28,26 @@ async fn check_outage(outage: Outage) {
     ];
     let server = Server::start(&redis, &flags).await;
     let end = Instant::now() + Duration::from_secs(9);
-    let mut chatters = tokio::task::JoinSet::new();
-    for user in 1..=20 {
-        let chatter = Chatter::new(&server, user).await;
-        chatters.spawn(chatter.run(end));
-    }
-    tokio::time::sleep(Duration::from_millis(1500)).await;
-    match outage {
-        Outage::Crash => redis.crash(),
-        Outage::Pause => redis.pause(),
-    }
-    tokio::time::sleep(Duration::from_secs(5)).await;
-    match outage {
-        Outage::Crash => redis.restart().await,
-        Outage::Pause => redis.go_on(),
-    }
+    let homes = [&server];
+    let chatters = Chatter::crowd(&homes, 20).await;
+    let talking = join_all(chatters.into_iter().map(|chatter| chatter.run(end)));
+    let outage = async {
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        match outage {
+            Outage::Crash => redis.crash(),
+            Outage::Pause => redis.pause(),
+        }
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        match outage {
+            Outage::Crash => redis.restart().await,
+            Outage::Pause => redis.go_on(),
+        }
+    };
+    let (all, ()) = tokio::join!(talking, outage);
     let mut refused = 0;
-    while let Some(sent) = chatters.join_next().await {
-        let sent = sent.unwrap();
+    for sent in all {
         assert!(sent.len() >= 20, "only {} messages", sent.len());
-        assert!(sent.values().all(|sent| sent.complete == 1), "{sent:?}");
+        check_each_complete_once(&sent);
         refused += sent.values().filter(|sent| sent.refused > 0).count();
     }
     assert!(refused > 0, "nobody noticed the outage");

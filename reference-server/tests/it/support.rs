@@ -1,5 +1,6 @@
 //! Starts and stops what a test needs: a private Redis and a server of this build.
 
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -25,12 +26,22 @@ pub(crate) struct Redis {
     child: Option<Child>,
     port: u16,
     password: String,
+    kept: bool,
     dir: TempDir,
 }
 
 impl Redis {
     /// Started and answering; nothing is kept over a restart.
     pub(crate) async fn start() -> Self {
+        Self::start_as(false).await
+    }
+
+    /// The same, with everything kept over a restart that was answered before it.
+    pub(crate) async fn start_kept() -> Self {
+        Self::start_as(true).await
+    }
+
+    async fn start_as(kept: bool) -> Self {
         let dir = TempDir::new().unwrap();
         let name = dir.path().file_name().unwrap().to_string_lossy();
         let password = format!("pw{}", name.replace(['.', '_'], ""));
@@ -38,27 +49,20 @@ impl Redis {
             child: None,
             port: free_port(),
             password,
+            kept,
             dir,
         };
         redis.restart().await;
         redis
     }
 
-    /// Starts it again, empty, on the same port.
+    /// Starts it again on the same port, empty unless it keeps everything.
     pub(crate) async fn restart(&mut self) {
         let binary = std::env::var_os("REDIS_SERVER")
             .map_or_else(|| PathBuf::from("redis-server"), PathBuf::from);
         let child = Command::new(&binary)
-            .args([
-                "--bind",
-                "127.0.0.1",
-                "--save",
-                "",
-                "--appendonly",
-                "no",
-                "--loglevel",
-                "warning",
-            ])
+            .args(["--bind", "127.0.0.1", "--save", "", "--loglevel", "warning"])
+            .args(["--appendonly", if self.kept { "yes" } else { "no" }])
             .args(["--port", &self.port.to_string()])
             .args(["--requirepass", &self.password])
             .arg("--dir")
@@ -127,7 +131,7 @@ impl Drop for Redis {
     }
 }
 
-/// A server of this build, ended with the test.
+/// A server or a worker of this build, ended with the test.
 pub(crate) struct Server {
     child: Child,
     address: SocketAddr,
@@ -143,16 +147,39 @@ impl Server {
         server
     }
 
+    /// A worker process, connected to `redis` and ready.
+    pub(crate) async fn start_worker(redis: &Redis, flags: &[&str]) -> Self {
+        let worker = Self::spawn_as(&["worker"], &redis.url(), flags);
+        worker.until_ready().await;
+        worker
+    }
+
     /// Started and listening; not necessarily ready.
     pub(crate) fn spawn(redis_url: &str, flags: &[&str]) -> Self {
+        Self::spawn_as(&["serve", "--threads", "2"], redis_url, flags)
+    }
+
+    /// The same with that subcommand.
+    pub(crate) fn spawn_as(command: &[&str], redis_url: &str, flags: &[&str]) -> Self {
+        let settings = [
+            ("REFERENCE_SERVER_REDIS_URL", redis_url),
+            ("REFERENCE_SERVER_PASSWORD", PASSWORD),
+            ("REFERENCE_SERVER_LOG", "debug"),
+        ];
+        let flags = [command, &["--listen", "127.0.0.1:0"], flags].concat();
+        Self::spawn_with(&flags, settings)
+    }
+
+    /// The same with nothing but these arguments and variables.
+    pub(crate) fn spawn_with(
+        arguments: &[&str],
+        settings: impl IntoIterator<Item = (impl AsRef<OsStr>, impl AsRef<OsStr>)>,
+    ) -> Self {
         let dir = TempDir::new().unwrap();
         let log = dir.path().join("server.log");
         let mut child = Command::new(env!("CARGO_BIN_EXE_reference-server"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--threads", "2"])
-            .args(flags)
-            .env("REFERENCE_SERVER_REDIS_URL", redis_url)
-            .env("REFERENCE_SERVER_PASSWORD", PASSWORD)
-            .env("REFERENCE_SERVER_LOG", "debug")
+            .args(arguments)
+            .envs(settings)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(std::fs::File::create(&log).unwrap())
@@ -169,6 +196,16 @@ impl Server {
         let log_text = std::fs::read_to_string(&log).unwrap();
         let address =
             address.unwrap_or_else(|| panic!("unexpected first line {line:?}; log: {log_text}"));
+        Self {
+            child,
+            address,
+            log,
+            _dir: dir,
+        }
+    }
+
+    /// Something else that serves, such as a proxy before it; ended with the test.
+    pub(crate) fn adopt(child: Child, address: SocketAddr, log: PathBuf, dir: TempDir) -> Self {
         Self {
             child,
             address,
@@ -231,16 +268,19 @@ impl Server {
 
     /// Waits until a metric has a value.
     pub(crate) async fn until_metric(&self, name: &str, wanted: f64) {
+        self.until_metric_is(name, |value| (value - wanted).abs() < 1e-9)
+            .await;
+    }
+
+    /// Waits until a metric is as wanted.
+    pub(crate) async fn until_metric_is(&self, name: &str, wanted: impl Fn(f64) -> bool) {
         let started = Instant::now();
         loop {
             let value = self.metric(name).await;
-            if (value - wanted).abs() < 1e-9 {
+            if wanted(value) {
                 return;
             }
-            assert!(
-                started.elapsed() < PATIENCE,
-                "{name} is {value}, not {wanted}"
-            );
+            assert!(started.elapsed() < PATIENCE, "{name} stays at {value}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -248,6 +288,21 @@ impl Server {
     /// Asks it to end.
     pub(crate) fn terminate(&self) {
         signal(&self.child, Signal::SIGTERM);
+    }
+
+    /// Stops it without closing a connection.
+    pub(crate) fn pause(&self) {
+        signal(&self.child, Signal::SIGSTOP);
+    }
+
+    /// Lets it go on.
+    pub(crate) fn go_on(&self) {
+        signal(&self.child, Signal::SIGCONT);
+    }
+
+    /// Ends it as a crash would. It is waited for when it is dropped.
+    pub(crate) fn crash(&self) {
+        signal(&self.child, Signal::SIGKILL);
     }
 
     /// Waits for its end.

@@ -1,0 +1,152 @@
+//! What a worker works with: its terms, its ways to Redis, and what its parts tell each other.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::{Counts, Entry, Job};
+use crate::args::WorkArgs;
+use crate::channel::Channel;
+use crate::config::Database;
+use crate::defect::Defects;
+use crate::store::Link;
+
+/// How a worker works.
+pub(crate) struct Terms {
+    /// Its name in the group.
+    pub(crate) name: String,
+    /// Flags about the answers.
+    pub(crate) work: WorkArgs,
+    /// The queue, for a connection that may block.
+    pub(crate) tasks: Database,
+    /// Longest wait for one Redis command.
+    pub(crate) redis_timeout: Duration,
+    /// What is wrong on purpose.
+    pub(crate) defects: Defects,
+}
+
+/// Its connections to the rest.
+pub(crate) struct Ways {
+    /// Commands to the queue.
+    pub(crate) tasks: Arc<Link>,
+    /// Events to the sockets.
+    pub(crate) channel: Arc<Channel>,
+    /// The counters.
+    pub(crate) counts: Counts,
+    /// The shutdown has begun.
+    pub(crate) stopping: CancellationToken,
+    /// The shutdown is over: what is still running ends at once.
+    pub(crate) ended: CancellationToken,
+}
+
+/// What the parts of one worker share.
+pub(crate) struct Desk {
+    pub(super) name: String,
+    pub(super) work: WorkArgs,
+    pub(super) tasks_at: Database,
+    pub(super) redis_timeout: Duration,
+    pub(super) defects: Defects,
+    pub(super) tasks: Arc<Link>,
+    pub(super) channel: Arc<Channel>,
+    pub(super) counts: Counts,
+    pub(super) stopping: CancellationToken,
+    pub(super) ended: CancellationToken,
+    /// Places for tasks; one in hand has its place until it is acknowledged.
+    places: Semaphore,
+    /// Whether the circuit to Redis is closed. The pool says so, the others keep to it.
+    closed: watch::Sender<bool>,
+}
+
+impl Desk {
+    /// A desk with nothing on it.
+    pub(crate) fn new(terms: Terms, ways: Ways) -> Self {
+        let places = usize::try_from(terms.work.concurrency).unwrap_or(usize::MAX);
+        Self {
+            name: terms.name,
+            places: Semaphore::new(places.min(Semaphore::MAX_PERMITS)),
+            work: terms.work,
+            tasks_at: terms.tasks,
+            redis_timeout: terms.redis_timeout,
+            defects: terms.defects,
+            tasks: ways.tasks,
+            channel: ways.channel,
+            counts: ways.counts,
+            stopping: ways.stopping,
+            ended: ways.ended,
+            closed: watch::Sender::new(true),
+        }
+    }
+
+    /// Waits until there is a place for a task and the circuit is closed; takes up to `limit` places.
+    pub(super) async fn places(&self, limit: usize) -> Places<'_> {
+        let mut closed = self.closed.subscribe();
+        loop {
+            // Neither ends before the desk does.
+            if closed.wait_for(|closed| *closed).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            let Ok(mut places) = self.places.acquire().await else {
+                std::future::pending().await
+            };
+            if !*closed.borrow() {
+                continue;
+            }
+            let more = self.places.available_permits().min(limit - 1);
+            if let Ok(more) = self
+                .places
+                .try_acquire_many(u32::try_from(more).unwrap_or(0))
+            {
+                places.merge(more);
+            }
+            return Places(places);
+        }
+    }
+
+    /// `count` tasks are no longer in hand.
+    pub(super) fn give_back(&self, count: usize) {
+        self.places.add_permits(count);
+    }
+
+    /// The circuit opened or closed.
+    pub(super) fn set_closed(&self, closed: bool) {
+        self.counts.circuit_open.set(i64::from(!closed));
+        if !closed {
+            self.counts.circuit_opened.inc();
+        }
+        self.closed.send_replace(closed);
+    }
+
+    /// Whether the circuit is closed.
+    pub(super) fn is_closed(&self) -> bool {
+        *self.closed.borrow()
+    }
+}
+
+/// Places taken and not yet used.
+pub(super) struct Places<'a>(SemaphorePermit<'a>);
+
+impl Places<'_> {
+    /// How many.
+    pub(super) fn count(&self) -> usize {
+        self.0.num_permits()
+    }
+
+    /// Hands on what was read, each in a place of its own. `Err` where nobody takes it any more.
+    pub(super) async fn fill(
+        mut self,
+        entries: Vec<Entry>,
+        found: &mpsc::Sender<Job>,
+    ) -> Result<usize, mpsc::error::SendError<Job>> {
+        let mut filled = 0;
+        for job in entries.into_iter().filter_map(Job::read) {
+            found.send(job).await?;
+            filled += 1;
+            if let Some(place) = self.0.split(1) {
+                place.forget();
+            }
+        }
+        Ok(filled)
+    }
+}

@@ -1,0 +1,255 @@
+//! `docker-compose.yml` and what it mounts: every name in them is one that exists.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+use std::time::Instant;
+
+use serde_json::Value;
+
+use super::{ENV, environment, example_env, read, ready, root, services, spawn, texts, yaml};
+use crate::support::{PATIENCE, Redis};
+
+/// Names in `${NAME}`, `${NAME:?why}` of a text; `$$` is a dollar.
+fn variables(text: &str) -> BTreeSet<String> {
+    let text = text.replace("$$", "");
+    let name = |rest: &str| {
+        let end = rest.find(|c: char| !c.is_ascii_uppercase() && c != '_');
+        rest[..end.unwrap_or(rest.len())].to_owned()
+    };
+    text.split("${").skip(1).map(name).collect()
+}
+
+#[test]
+fn the_services_are_those_of_a_chat_service_and_each_can_be_asked_for_its_health() {
+    let services = services();
+    let names: Vec<&str> = services.keys().map(String::as_str).collect();
+    let expected = "chat-a chat-b grafana harness nginx prometheus redis toxiproxy worker";
+    assert_eq!(names.join(" "), expected);
+    for (name, service) in &services {
+        assert_eq!(
+            service["healthcheck"].is_object(),
+            name != "harness",
+            "{name}"
+        );
+        for waits_for in service["depends_on"].as_object().into_iter().flatten() {
+            assert!(services.contains_key(waits_for.0), "{name}: {waits_for:?}");
+            assert_eq!(waits_for.1["condition"], "service_healthy", "{name}");
+        }
+    }
+    assert_eq!(texts(&services["harness"]["profiles"]), ["harness"]);
+    assert_eq!(texts(&services["chat-a"]["command"]), ["serve"]);
+    assert_eq!(texts(&services["worker"]["command"]), ["worker"]);
+}
+
+#[test]
+fn images_are_pinned_and_nothing_of_ours_runs_as_root() {
+    let pinned = |image: &str| {
+        let tag = image.rsplit_once(':').map(|(_, tag)| tag);
+        tag.is_some_and(|tag| {
+            tag.contains(|c: char| c.is_ascii_digit()) && tag.contains(['.', '-'])
+        })
+    };
+    for (name, service) in services() {
+        let image = service["image"].as_str().unwrap();
+        assert!(pinned(image), "{name}: {image}");
+    }
+    let dockerfile = read("deploy/Dockerfile");
+    let mut stages: BTreeMap<&str, Option<&str>> = BTreeMap::new();
+    let mut stage = "";
+    for line in dockerfile.lines() {
+        if let Some(from) = line.strip_prefix("FROM ") {
+            let (image, name) = from.split_once(" AS ").unwrap();
+            assert!(pinned(image) || stages.contains_key(image), "{image}");
+            stages.insert(name, None);
+            stage = name;
+        } else if let Some(user) = line.strip_prefix("USER ") {
+            stages.insert(stage, Some(user));
+        }
+    }
+    for target in ["server", "harness"] {
+        let user = stages[target].unwrap();
+        assert!(
+            !user.starts_with('0') && !user.starts_with("root"),
+            "{user}"
+        );
+    }
+    for (name, service) in services() {
+        let target = service["build"]["target"].as_str().unwrap_or("server");
+        assert!(stages.contains_key(target), "{name}: {target}");
+    }
+    let toolchain = read("Cargo.toml");
+    let version = toolchain.split("rust-version = \"").nth(1).unwrap();
+    let version = version.split('"').next().unwrap();
+    assert!(
+        dockerfile.contains(&format!("FROM rust:{version}.")),
+        "{version}"
+    );
+}
+
+#[test]
+fn ports_are_open_to_this_machine_only() {
+    let mut open = 0;
+    for (name, service) in services() {
+        for port in texts(&service["ports"]) {
+            assert!(port.starts_with("127.0.0.1:"), "{name}: {port}");
+            open += 1;
+        }
+    }
+    assert!(open >= 4, "{open}");
+}
+
+/// Variables that some command of ours reads.
+fn known_variables() -> BTreeMap<&'static str, BTreeSet<String>> {
+    let mut known = BTreeMap::new();
+    for command in ["serve", "worker"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_reference-server"))
+            .args([command, "--help"])
+            .output()
+            .unwrap();
+        let help = String::from_utf8(output.stdout).unwrap();
+        let names = help.split("[env: ").skip(1);
+        let names = names.map(|rest| rest.split(['=', ']']).next().unwrap().to_owned());
+        known.insert(command, names.collect());
+    }
+    let mut harness = BTreeSet::new();
+    for file in std::fs::read_dir(root().join("harness/src/cli")).unwrap() {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        let names = text.split("env = \"").skip(1);
+        harness.extend(names.map(|rest| rest.split('"').next().unwrap().to_owned()));
+    }
+    known.insert("run", harness);
+    known
+}
+
+#[test]
+fn every_setting_is_one_that_its_command_has() {
+    let known = known_variables();
+    let mut checked = 0;
+    for (name, service) in services() {
+        let command = match name.as_str() {
+            "harness" => "run",
+            _ => texts(&service["command"])
+                .first()
+                .copied()
+                .unwrap_or_default(),
+        };
+        for variable in environment(&service).into_keys() {
+            if variable.starts_with("REFERENCE_SERVER_") || variable.starts_with("HARNESS_") {
+                let of = known.get(command).unwrap();
+                assert!(
+                    of.contains(&variable),
+                    "{name}: {command} has no {variable}"
+                );
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked >= 20, "{checked}");
+}
+
+#[test]
+fn what_the_compose_file_asks_for_is_there() {
+    let compose = read("docker-compose.yml");
+    let lines = compose
+        .lines()
+        .filter(|line| !line.trim_start().starts_with('#'));
+    let code: String = lines.collect::<Vec<_>>().join("\n");
+    let asked = variables(&code);
+    let given: BTreeSet<String> = example_env().into_keys().collect();
+    assert_eq!(asked, given, "{ENV}");
+    for (name, service) in services() {
+        for volume in texts(&service["volumes"]) {
+            let from = volume.split(':').next().unwrap();
+            let there = from
+                .strip_prefix("./")
+                .is_none_or(|path| root().join(path).exists());
+            assert!(there, "{name}: {volume}");
+        }
+    }
+    let scenario = services()["harness"]["command"][0]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(root().join(&scenario).is_file(), "{scenario}");
+    assert!(root().join("deploy/ready.sh").is_file());
+}
+
+/// `host:port` where a service of ours listens, by the compose file.
+fn listens(services: &BTreeMap<String, Value>, at: &str) -> bool {
+    let (host, port) = at.split_once(':').unwrap();
+    let Some(service) = services.get(host) else {
+        return false;
+    };
+    let listens = environment(service).into_iter().any(|(name, value)| {
+        let is_address = name == "REFERENCE_SERVER_LISTEN" || name == "HARNESS_PROMETHEUS";
+        is_address && value == format!("0.0.0.0:{port}")
+    });
+    listens || (host, port) == ("redis", "6379")
+}
+
+#[test]
+fn every_address_of_one_service_in_another_is_one_that_listens() {
+    let services = services();
+    for name in ["chat", "worker", "harness"] {
+        let path = format!("deploy/prometheus/targets/{name}.yml");
+        let targets = yaml(&path);
+        for target in texts(&targets[0]["targets"]) {
+            assert!(listens(&services, target), "{path}: {target}");
+        }
+        assert!(read("deploy/prometheus/prometheus.yml").contains(&format!("targets/{name}.yml")));
+    }
+    let nginx = environment(&services["nginx"]);
+    for name in ["CHAT_SERVER_A", "CHAT_SERVER_B"] {
+        assert!(listens(&services, &nginx[name]), "{name}");
+    }
+    for name in ["CHAT_PORT", "CHAT_BROKEN_PORT"] {
+        let published = format!("127.0.0.1:{0}:{0}", nginx[name]);
+        assert!(texts(&services["nginx"]["ports"]).contains(&published.as_str()));
+    }
+    let target = &environment(&services["harness"])["HARNESS_TARGET"];
+    assert_eq!(*target, format!("ws://nginx:{}", nginx["CHAT_PORT"]));
+    // Redis through Toxiproxy: each database through a proxy of its own.
+    let proxies: Vec<Value> =
+        serde_json::from_str(&read("deploy/toxiproxy/toxiproxy.json")).unwrap();
+    let mut databases = BTreeMap::new();
+    for (name, url) in environment(&services["chat-a"]) {
+        if name.ends_with("_URL") {
+            let (address, database) = url.rsplit_once('@').unwrap().1.split_once('/').unwrap();
+            databases.insert(address.to_owned(), database.to_owned());
+        }
+    }
+    assert_eq!(databases.values().collect::<Vec<_>>(), ["0", "2", "3"]);
+    for proxy in &proxies {
+        assert!(
+            listens(&services, proxy["upstream"].as_str().unwrap()),
+            "{proxy}"
+        );
+        let port = proxy["listen"]
+            .as_str()
+            .unwrap()
+            .rsplit(':')
+            .next()
+            .unwrap();
+        assert!(
+            databases.remove(&format!("toxiproxy:{port}")).is_some(),
+            "{proxy}"
+        );
+    }
+    assert!(databases.is_empty(), "{databases:?}");
+}
+
+#[tokio::test]
+async fn a_process_that_is_not_ready_is_not_healthy() {
+    let redis = Redis::start().await;
+    let server = spawn("chat-a", &redis);
+    server.until_ready().await;
+    assert!(ready(&server));
+    redis.pause();
+    server.until_ready_is(false).await;
+    assert!(!ready(&server));
+    server.crash();
+    let started = Instant::now();
+    while ready(&server) {
+        assert!(started.elapsed() < PATIENCE, "it is gone");
+    }
+}
