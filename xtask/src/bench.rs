@@ -1,6 +1,7 @@
-//! This module is `cargo xtask bench`: what harness and fault proxy cost, beside their budgets.
+//! This module is `cargo xtask bench`: what harness, fault proxy and server cost, beside their budgets.
 //!
-//! The fault proxy's part is a benchmark of its crate, `overhead`, which says how it measures.
+//! The parts of fault proxy and server are benchmarks of their crates, `overhead` and `cost`, which say
+//! how they measure.
 //!
 //! **Method.** Costs of the harness are differences between runs, so that what is the same in both
 //! drops out: processor time per message is what a longer hold costs more (same clients, same ramp);
@@ -26,7 +27,7 @@ const IDLE: &str = "scenarios/bench-idle.toml";
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Measure one of the two
+    /// Measure one of the three
     #[arg(long, value_enum)]
     only: Option<Subject>,
     /// Clients of the small and of the large run of the harness
@@ -41,6 +42,7 @@ pub(crate) struct Arguments {
 enum Subject {
     Harness,
     Proxy,
+    Server,
 }
 
 /// One figure beside its budget.
@@ -61,10 +63,16 @@ impl Figure {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    if arguments.only != Some(Subject::Proxy) {
+    let wanted = |subject: Subject| arguments.only.is_none_or(|only| only == subject);
+    if wanted(Subject::Harness) {
         harness(arguments)?;
     }
-    if arguments.only != Some(Subject::Harness) {
+    if wanted(Subject::Server) {
+        let mut cost = step::cargo(&["bench", "-p", "reference-server", "--bench", "cost"]);
+        cost.env("REDIS_SERVER", redis::ensure()?);
+        step::run("cost of the reference server", &mut cost)?;
+    }
+    if wanted(Subject::Proxy) {
         demo::build_release()?;
         let mut overhead = step::cargo(&["bench", "-p", "fault-proxy", "--bench", "overhead"]);
         overhead.env("HARNESS_BINARY", step::target("release").join("harness"));
