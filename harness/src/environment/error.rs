@@ -243,7 +243,9 @@ impl EnvironmentError {
             Self::FaultsNotAllowed { .. } => "add --allow-faults if you may break that system",
             Self::ServerWithoutRedis => "leave `redis` at \"private\", or give a redis:// URL",
             Self::Instances { .. } => "write `instances = 1`",
-            Self::NeedsOwnProxy { .. } => "leave --toxiproxy out: the embedded proxy can do it",
+            Self::NeedsOwnProxy { .. } => {
+                "take the fault out, or leave --toxiproxy (and `links`) out: the embedded proxy can do it"
+            }
             Self::NoSuchProxy { .. } => "name one that exists, or leave the link out of `links`",
             Self::ProxyDisabled { .. } => "enable it first: the run puts it back as it found it",
             Self::Refused { .. } => "is it running, and is this the right port?",

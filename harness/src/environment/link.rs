@@ -20,17 +20,6 @@ pub(super) struct Needs {
     pub edge: bool,
 }
 
-/// The single links a link stands for.
-pub(crate) const fn single_links(link: Link) -> &'static [Link] {
-    match link {
-        Link::Redis => &[Link::RedisTokens, Link::RedisTasks, Link::RedisChannel],
-        Link::RedisTokens => &[Link::RedisTokens],
-        Link::RedisTasks => &[Link::RedisTasks],
-        Link::RedisChannel => &[Link::RedisChannel],
-        Link::Edge => &[Link::Edge],
-    }
-}
-
 /// The Redis database behind a link of that kind.
 pub(super) const fn database(link: Link) -> u8 {
     match link {
@@ -47,7 +36,7 @@ pub(super) fn needs(plan: &Plan) -> Needs {
     let named = environment.proxies.iter().copied();
     let faulted = plan.faults.iter().filter_map(|fault| fault.kind.link());
     let mut needs = Needs::default();
-    for single in named.chain(faulted).flat_map(single_links) {
+    for single in named.chain(faulted).flat_map(Link::singles) {
         if environment.links.keys().any(|link| link.covers(*single)) {
             continue;
         }

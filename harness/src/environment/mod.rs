@@ -45,7 +45,6 @@ use tokio_util::sync::CancellationToken;
 use crate::plan::{Link, Plan};
 
 pub(crate) use error::EnvironmentError;
-pub(crate) use link::single_links;
 pub(crate) use preflight::{file_limit, raise_file_limit};
 pub(crate) use probe::Answer;
 pub(crate) use process::ProcessUse;
@@ -96,7 +95,7 @@ pub(crate) struct Environment {
 #[derive(Clone, Debug)]
 pub(crate) struct FaultAccess {
     pub run_id: String,
-    /// Single links only; see [`single_links`]. Several proxies may carry one.
+    /// Single links only; see [`Link::singles`]. Several proxies may carry one.
     pub links: Carriers,
     /// A Redis that this run started.
     pub redis: Option<RedisServer>,

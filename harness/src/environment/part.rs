@@ -18,7 +18,7 @@ use super::error::EnvironmentError;
 use super::host::Place;
 use super::janitor::SpawnSpec;
 use super::keeper::Keeper;
-use super::link::{database, single_links};
+use super::link::database;
 use super::preflight::{Found, ends_redis, raise_file_limit};
 use super::probe::Probe;
 use super::proxy::{Behind, Carriers, ProxyHost, ProxyLink, proxy_name};
@@ -197,7 +197,7 @@ impl Parts {
                     (_, _, None) => Probe::any_redis(listen),
                 })
                 .await?;
-            for single in single_links(*link) {
+            for single in link.singles() {
                 links.insert(*single, vec![proxy.clone()]);
             }
         }

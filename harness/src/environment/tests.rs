@@ -104,7 +104,8 @@ impl Stage {
             .await
             .unwrap();
         let mut host = ProxyHost::embedded(7).unwrap();
-        let behind: Vec<Behind> = single_links(Link::Redis)
+        let behind: Vec<Behind> = Link::Redis
+            .singles()
             .iter()
             .map(|link| behind(*link, &redis.end))
             .collect();

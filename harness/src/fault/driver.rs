@@ -19,7 +19,7 @@ use super::reset_now::ResetNow;
 use super::toxic::Toxic;
 use super::{FaultError, Links};
 use crate::clock::RunClock;
-use crate::environment::{FaultAccess, RedisServer, link_name, single_links};
+use crate::environment::{FaultAccess, RedisServer, link_name};
 use crate::plan::{FaultKind, Link, PlannedFault};
 use crate::record::fault::{FaultBoard, FaultStamps};
 
@@ -183,7 +183,7 @@ async fn process(access: &FaultAccess, blow: Blow, life: Life) -> Result<FaultSt
 
 fn links(access: &FaultAccess, link: Link) -> Result<Links, FaultError> {
     let mut found = Vec::new();
-    for single in single_links(link) {
+    for single in link.singles() {
         let link = link_name(*single);
         let proxies = access.links.get(single);
         found.extend_from_slice(proxies.ok_or(FaultError::NoProxy { link })?);

@@ -9,13 +9,14 @@ use super::*;
 use crate::scenario::Overrides;
 use crate::scenario::problem::Place;
 
-const SCENARIOS: [&str; 7] = [
+const SCENARIOS: [&str; 8] = [
     include_str!("../../../scenarios/smoke.toml"),
     include_str!("../../../scenarios/redis-outage.toml"),
     include_str!("../../../scenarios/redis-slow.toml"),
     include_str!("../../../scenarios/redis-stall.toml"),
     include_str!("../../../scenarios/redis-kill.toml"),
     include_str!("../../../scenarios/soak-idle.toml"),
+    include_str!("../../../scenarios/edge-faults.toml"),
     include_str!("../../tests/it/fixtures/every-key.toml"),
 ];
 
@@ -352,6 +353,44 @@ fn faults_without_a_name_are_called_after_where_and_what() {
             "redis-down"
         ]
     );
+}
+
+/// The plan, or what is wrong with it, of a load of 30 s with these lines before and after it.
+fn outcome(environment: &str, fault: &str) -> Result<Plan, String> {
+    let text = format!(
+        "[environment]\n{environment}\n[load]\nclients = 10\nhold = '30s'\n[[fault]]\n{fault}"
+    );
+    compile("test.toml", &text, &Overrides::default()).map_err(|problems| format!("{problems:?}"))
+}
+
+#[test]
+fn a_fault_on_all_of_redis_acts_where_each_database_has_a_proxy() {
+    let down = "at = '1s'\nfor = '1s'\nlink = 'redis'\nkind = 'down'\n";
+    let proxies = |links: &str| outcome(&format!("proxies = [{links}]"), down);
+    assert!(proxies("'redis.tokens', 'redis.tasks', 'redis.channel'").is_ok());
+    let problem = proxies("'redis.tokens', 'redis.tasks'").unwrap_err();
+    assert!(
+        problem.contains("does not run through the fault proxy"),
+        "{problem}"
+    );
+}
+
+#[test]
+fn a_cut_that_ends_before_it_can_be_seen_is_refused() {
+    let idle = |length: &str| {
+        let keys = "link = 'redis'\nkind = 'idle_timeout'\ntimeout = '3s'\n";
+        outcome("", &format!("at = '1s'\n{length}{keys}"))
+    };
+    for short in ["for = '3s'\n", "for = '3400ms'\n"] {
+        assert!(
+            idle(short).unwrap_err().contains("seen to be cut"),
+            "{short}"
+        );
+    }
+    assert!(!idle("for = '3500ms'\n").unwrap().faults[0].condition);
+    let lasting = idle("").unwrap();
+    assert!(lasting.faults[0].condition);
+    assert_eq!(lasting.faults[0].for_us, lasting.load.load_us() - 1_000_000);
 }
 
 #[test]

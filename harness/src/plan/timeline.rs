@@ -13,6 +13,9 @@ use crate::scenario::fault::{Action, Fault, Length, Link};
 use crate::scenario::problem::{Complaint, Place, Problems};
 use crate::units;
 
+/// A probe needs this long beyond a connection's time to see that it was cut.
+const CONFIRM_US: u64 = 500_000;
+
 /// A fault with its place in the file.
 #[derive(Clone, Debug)]
 pub(super) struct Placed {
@@ -201,11 +204,11 @@ fn check_span(fault: &Fault, at: &Place, at_us: u64, load_us: u64, problems: &mu
 /// A fault lasts long enough to do anything.
 fn check_effect(fault: &Fault, kind: FaultKind, for_us: u64, problems: &mut Problems) {
     let after_us = kind.acts_after_us();
-    if for_us > after_us {
+    if after_us == 0 || for_us >= after_us + CONFIRM_US {
         return;
     }
     let fact = format!(
-        "is over after {}, before it has cut any connection: that takes {}",
+        "is over after {}, before a connection was seen to be cut: that takes {} and half a second",
         units::print_us(for_us),
         units::print_us(after_us)
     );
@@ -285,11 +288,13 @@ pub(super) fn check_reach(
 }
 
 fn check_link(fault: &Fault, link: Link, environment: &EnvironmentPlan, problems: &mut Problems) {
-    if environment
-        .proxies
-        .iter()
-        .any(|proxied| proxied.covers(link))
-    {
+    let carried = |single: &Link| {
+        environment
+            .proxies
+            .iter()
+            .any(|proxied| proxied.covers(*single))
+    };
+    if link.singles().iter().all(carried) {
         return;
     }
     let name = link.name();

@@ -60,6 +60,17 @@ impl Link {
         }
     }
 
+    /// The links it stands for: all three databases spelt out, else itself.
+    pub(crate) const fn singles(self) -> &'static [Self] {
+        match self {
+            Self::Redis => &[Self::RedisTokens, Self::RedisTasks, Self::RedisChannel],
+            Self::RedisTokens => &[Self::RedisTokens],
+            Self::RedisTasks => &[Self::RedisTasks],
+            Self::RedisChannel => &[Self::RedisChannel],
+            Self::Edge => &[Self::Edge],
+        }
+    }
+
     /// Whether a fault on this link is also felt on `other`.
     pub(crate) fn covers(self, other: Self) -> bool {
         self == other || (self == Self::Redis && other != Self::Edge)
