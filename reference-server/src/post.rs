@@ -67,7 +67,7 @@ fn script_input(shared: &Shared, asks: &[Ask], posts: &[Post]) -> (Vec<String>, 
         queue.history_entries.to_string(),
         clock::millis(queue.history_expiry).to_string(),
         redis.chats_entries.to_string(),
-        clock::millis(redis.chats_expiry).to_string(),
+        clock::millis(config.defects.chat_kept(redis.chats_expiry)).to_string(),
         chat.remember_ids.as_secs().to_string(),
     ];
     for (ask, post) in asks.iter().zip(posts) {
@@ -82,7 +82,8 @@ fn script_input(shared: &Shared, asks: &[Ask], posts: &[Post]) -> (Vec<String>, 
         ));
         arguments.push(wire::task_id(post.number));
         arguments.push(post.text.clone());
-        arguments.push(if id.is_some() { "1" } else { "0" }.to_owned());
+        let remembered = id.is_some() && config.defects.remembers_ids();
+        arguments.push(if remembered { "1" } else { "0" }.to_owned());
     }
     (keys, arguments)
 }

@@ -82,7 +82,8 @@ impl Parts {
         let (ask, replays) = mpsc::channel(REPLAYS);
         let kept = config.chat.redrive_bytes;
         let rooms = Arc::new(Rooms::new(Arc::clone(&metrics), config.defects, ask, kept));
-        let history = (config.queue.history_entries, config.queue.history_expiry);
+        let expiry = config.defects.history_expiry(config.queue.history_expiry);
+        let history = (config.queue.history_entries, expiry);
         let kind = config.redis.channel_layer;
         let (intake, offered) = intake::queue();
         let shared = Shared {

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::defect::{Defect, token_double_spend, token_immortal, token_reusable, token_ttl_drift};
 use crate::directory::User;
 use crate::shared::Shared;
-use crate::store::{LinkError, script};
+use crate::store::{Link, LinkError, script};
 use crate::{clock, secret};
 
 /// What a token stands for.
@@ -66,21 +67,27 @@ pub(crate) async fn issue(
         created_at: clock::unix_s(),
         jwt_expires_at,
     };
-    let auth = &shared.config.auth;
+    let (auth, defects) = (&shared.config.auth, shared.config.defects);
+    let link = &shared.links.tokens;
+    defects.wait_to_issue(link).await;
+    let life = if defects.has(Defect::TokenTtlDrift) {
+        token_ttl_drift::life(auth.token_ttl, &token)
+    } else {
+        auth.token_ttl
+    };
     let arguments = [
         (1e6 / auth.token_rate).round().to_string(),
         auth.token_burst.to_string(),
         serde_json::to_string(&grant).expect("a grant is plain data"),
-        clock::millis(auth.token_ttl).to_string(),
+        clock::millis(life).to_string(),
     ];
     let keys = [format!("rlt:{}", user.id), key(&token)];
-    let wait_ms: u64 = shared
-        .links
-        .tokens
-        .script(&script::ISSUE, &keys, &arguments)
-        .await?;
+    let wait_ms: u64 = link.script(&script::ISSUE, &keys, &arguments).await?;
     if wait_ms > 0 {
         return Err(IssueError::RateLimited(Duration::from_millis(wait_ms)));
+    }
+    if defects.has(Defect::TokenImmortal) {
+        token_immortal::keep(link, &keys[1]).await?;
     }
     tracing::debug!(target: "[WS_TOKEN]", token = secret::prefix(&token), user = user.id, "issued");
     Ok(token)
@@ -95,12 +102,23 @@ pub(crate) async fn consume(shared: &Shared, token: &str) -> Result<Grant, Consu
     if !plain {
         return Err(ConsumeError::Unknown);
     }
-    let mut command = redis::cmd("GETDEL");
-    command.arg(key(token));
-    let value: Option<String> = shared.links.tokens.run(&command).await?;
+    let (link, key, defects) = (&shared.links.tokens, key(token), shared.config.defects);
+    let value = if defects.has(Defect::TokenDoubleSpend) {
+        token_double_spend::take(link, &key).await?
+    } else if defects.has(Defect::TokenReusable) {
+        token_reusable::look(link, &key).await?
+    } else {
+        take(link, &key).await?
+    };
     let grant = value.and_then(|value| serde_json::from_str(&value).ok());
     tracing::debug!(target: "[WS_TOKEN]", token = secret::prefix(token), accepted = grant.is_some(), "consumed");
     grant.ok_or(ConsumeError::Unknown)
+}
+
+async fn take(link: &Link, key: &str) -> Result<Option<String>, LinkError> {
+    let mut command = redis::cmd("GETDEL");
+    command.arg(key);
+    link.run(&command).await
 }
 
 fn key(token: &str) -> String {

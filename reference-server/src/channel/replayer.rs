@@ -38,7 +38,7 @@ pub(crate) async fn replay(shared: Arc<Shared>, mut asks: mpsc::Receiver<ReplayA
 
 async fn one(shared: &Shared, ask: ReplayAsk) {
     let patience = shared.config.socket.outbox_age;
-    let (mut progress, mut since) = (ask.what.start(), Instant::now());
+    let (mut progress, mut since) = (ask.what.start(shared.config.defects), Instant::now());
     for _ in 0..PARTS_MAX {
         while !ask.conn.has_room() {
             if since.elapsed() > patience {

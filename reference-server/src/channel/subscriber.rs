@@ -88,9 +88,10 @@ pub(crate) async fn subscribe(shared: Arc<Shared>, pulse: Arc<Pulse>) {
         .metrics
         .redis_errors
         .with_label_values(&["subscriber"]);
+    let mut first = true;
     loop {
         let outcome = tokio::select! {
-            outcome = session(&shared, &pulse) => outcome,
+            outcome = session(&shared, &pulse, &mut first) => outcome,
             () = shared.ended.cancelled() => return,
         };
         shared.ears.set(false);
@@ -117,7 +118,7 @@ struct Session<'a> {
     overflow: Arc<Notify>,
 }
 
-async fn session(shared: &Shared, pulse: &Pulse) -> Result<(), Lost> {
+async fn session(shared: &Shared, pulse: &Pulse, first: &mut bool) -> Result<(), Lost> {
     let (sender, pushes) = mpsc::channel(PUSHES);
     let (lagged, overflow) = (Arc::new(AtomicBool::new(false)), Arc::new(Notify::new()));
     let (flag, bell) = (Arc::clone(&lagged), Arc::clone(&overflow));
@@ -141,7 +142,8 @@ async fn session(shared: &Shared, pulse: &Pulse) -> Result<(), Lost> {
         lagged,
         overflow,
     };
-    session.restore().await?;
+    session.restore(*first).await?;
+    *first = false;
     shared.ears.set(true);
     tracing::info!("subscribed");
     session.deliver().await
@@ -149,8 +151,13 @@ async fn session(shared: &Shared, pulse: &Pulse) -> Result<(), Lost> {
 
 impl Session<'_> {
     /// Subscribes to everything and delivers what was missed.
-    async fn restore(&mut self) -> Result<(), Lost> {
+    async fn restore(&mut self, first: bool) -> Result<(), Lost> {
+        let defects = self.shared.config.defects;
         self.connection.subscribe(self.pulse.channel()).await?;
+        if !first && !defects.resubscribes() {
+            return Ok(());
+        }
+        let histories = first || defects.reads_histories().await;
         let cursors = self.shared.rooms.cursors();
         let names: Vec<String> = cursors.iter().map(|(name, _)| name.to_string()).collect();
         for part in names.chunks(SUBSCRIBE_AT_ONCE) {
@@ -158,7 +165,7 @@ impl Session<'_> {
         }
         let (known, new): (Vec<_>, Vec<_>) =
             cursors.into_iter().partition(|(_, last)| last.is_some());
-        for part in known.chunks(READ_AT_ONCE) {
+        for part in known.chunks(READ_AT_ONCE).filter(|_| histories) {
             self.catch_up(part).await?;
         }
         let new: Vec<Arc<str>> = new.into_iter().map(|(name, _)| name).collect();

@@ -3,7 +3,15 @@
 //! Asked where the worker picks the chunk to emit, in `worker::answer`: the first two chunks of the
 //! answer change places, each with its own `seq`. Needs answers of two chunks or more.
 
-use super::Share;
+use super::{Entry, Share};
+
+pub(super) const ENTRY: Entry = Entry {
+    row: 24,
+    name: "chunk-reorder",
+    wrong: "two chunks of an answer arrive in the wrong order",
+    seen: "an answer reads wrong in the middle",
+    rate: Some(1.0 / 100.0),
+};
 
 /// The switch.
 #[derive(Debug, Clone, Copy, Default)]

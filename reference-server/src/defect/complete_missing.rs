@@ -3,7 +3,15 @@
 //! Asked where a finished event becomes a frame, in `room::event`: the worker has done its work and
 //! the answer is accounted for, so nothing drives it again; the client just never hears the end.
 
-use super::Share;
+use super::{Entry, Share};
+
+pub(super) const ENTRY: Entry = Entry {
+    row: 25,
+    name: "complete-missing",
+    wrong: "now and then `complete` never comes",
+    seen: "an answer seems to go on for ever",
+    rate: Some(1.0 / 100.0),
+};
 
 /// The switch.
 #[derive(Debug, Clone, Copy, Default)]

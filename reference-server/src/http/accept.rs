@@ -203,6 +203,7 @@ where
 {
     let verdict: Arc<std::sync::Mutex<Cell<Option<upgrade::Verdict>>>> = Arc::default();
     let limit = shared.config.socket.handshake_timeout;
+    let limit = shared.config.defects.answer_within(limit);
     let asked = AtomicBool::new(false);
     let service = service_fn(|request: Request<Incoming>| {
         asked.store(true, Ordering::Relaxed);

@@ -136,6 +136,31 @@ impl Rooms {
             }
             self.drop_if_idle(&mut shard, name);
         }
+        drop(shard);
+        if told == state::Told::Sent
+            && self
+                .defects
+                .wrong_conversation
+                .strays(event.task, event.ordinal)
+        {
+            self.stray((name, id), event);
+        }
+    }
+
+    /// Sends an event to a room that it does not belong to; see the defect `wrong-conversation`.
+    fn stray(&self, (name, id): (&str, StreamId), event: &RawEvent<'_>) {
+        let Some(frame) = event.frame(id, self.defects) else {
+            return;
+        };
+        let kind = name.split(':').next();
+        let is_other = |(other, room): &(&Arc<str>, &Room)| {
+            &***other != name && other.split(':').next() == kind && room.has_members()
+        };
+        for shard in &self.shards {
+            if let Some((_, room)) = lock(shard).iter().find(is_other) {
+                return room.send_all(&frame);
+            }
+        }
     }
 
     /// Names of conversations whose subscription must change: those to make, and those to end.

@@ -10,6 +10,7 @@ use super::event::RawEvent;
 use super::member::{Member, Pause};
 use super::state::Room;
 use super::{Rooms, lost};
+use crate::defect::Defects;
 use crate::intake::Ask;
 use crate::socket::{Conn, code};
 use crate::stream_id::StreamId;
@@ -74,10 +75,10 @@ pub(super) struct Seen {
 
 impl What {
     /// Where to start reading.
-    pub(crate) fn start(self) -> Progress {
+    pub(crate) fn start(self, defects: Defects) -> Progress {
         let read = match self {
             Self::Task(..) => StreamId::default(),
-            Self::After(after) => after,
+            Self::After(after) => defects.replay_from(after),
         };
         Progress {
             read,
@@ -177,7 +178,7 @@ impl Rooms {
             }
             progress.read = *id;
             if let Some(event) = RawEvent::parse(&ask.conn.room, text)
-                && progress.is_due(ask, room, (*id, &event))
+                && (progress.is_due(ask, room, (*id, &event)) || self.defects.repeats(ask.what))
                 && let Some(frame) = event.frame(*id, self.defects)
             {
                 ask.conn.send(&frame);

@@ -59,6 +59,10 @@ impl Room {
         self.last.is_some()
     }
 
+    pub(super) fn has_members(&self) -> bool {
+        !self.members.is_empty()
+    }
+
     pub(super) fn cursor(&self) -> Option<StreamId> {
         self.last
     }

@@ -48,6 +48,8 @@ pub(crate) struct Conn {
     pub(super) transport: Transport,
     outbox: Mutex<Outbox>,
     bounds: Bounds,
+    /// Ends without a close frame; see the defect `silent-1006`.
+    silent: bool,
     metrics: Arc<Metrics>,
 }
 
@@ -56,7 +58,8 @@ impl Conn {
         id: u64,
         opening: Opening,
         transport: Transport,
-        (bounds, metrics): (Bounds, Arc<Metrics>),
+        (bounds, silent): (Bounds, bool),
+        metrics: &Arc<Metrics>,
     ) -> Self {
         let now_ms = clock::since_start_ms();
         Self {
@@ -75,7 +78,8 @@ impl Conn {
             transport,
             outbox: Mutex::default(),
             bounds,
-            metrics,
+            silent,
+            metrics: Arc::clone(metrics),
         }
     }
 
@@ -114,6 +118,9 @@ impl Conn {
 
     /// Says goodbye with a code; what was waiting is dropped. Only the first call counts.
     pub(crate) fn close(&self, code: u16, reason: &str) {
+        if self.silent {
+            return self.kill();
+        }
         let mut outbox = self.lock();
         if outbox.closing.is_none() {
             outbox.clear();

@@ -9,6 +9,7 @@ mod sweeper;
 mod transport;
 
 pub(crate) use conn::Conn;
+pub(crate) use outbox::Bounds;
 pub(crate) use registry::Registry;
 pub(crate) use session::{Opening, Refused, pong, refuse, run};
 pub(crate) use sweeper::sweep;

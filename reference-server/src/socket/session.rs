@@ -21,7 +21,7 @@ use crate::clock;
 use crate::intake::{self, Ask};
 use crate::route::{Kind, Route};
 use crate::shared::Shared;
-use crate::wire::{ClientFrame, Event};
+use crate::wire::{self, ClientFrame, Event};
 
 /// Read at once; a chat message is a hundred bytes, and the buffer lives as long as the socket.
 const READ_BUFFER_BYTES: usize = 512;
@@ -67,18 +67,19 @@ enum Step {
 
 /// Serves an accepted socket until it ends. `early` is what came behind the request headers.
 pub(crate) async fn run(shared: Arc<Shared>, transport: Transport, early: Bytes, opening: Opening) {
-    let limits = &shared.config.socket;
-    let bounds = Bounds {
+    let (limits, defects) = (&shared.config.socket, shared.config.defects);
+    let bounds = defects.outbox(Bounds {
         frames: limits.outbox_messages,
         bytes: limits.outbox_bytes,
         age: limits.outbox_age,
-    };
+    });
     let id = shared.registry.number();
     let conn = Conn::new(
         id,
         opening,
         transport,
-        (bounds, Arc::clone(&shared.metrics)),
+        (bounds, defects.is_silent()),
+        &shared.metrics,
     );
     let conn = Arc::new(conn);
     let mut socket = protocol(Stream::new(Arc::clone(&conn), early), limits.max_frame);
@@ -96,7 +97,9 @@ pub(crate) async fn run(shared: Arc<Shared>, transport: Transport, early: Bytes,
     }
     let ended = serve(&shared, &conn, &mut socket).await;
     conn.transport.say_goodbye();
-    shared.rooms.leave(&conn);
+    if defects.leaves_groups() {
+        shared.rooms.leave(&conn);
+    }
     shared.registry.remove(conn.id);
     shared.metrics.connections_open.dec();
     let code = conn.close_code().unwrap_or(ended);
@@ -128,7 +131,8 @@ pub(crate) async fn refuse(
         0,
         opening,
         transport,
-        (bounds, Arc::clone(&shared.metrics)),
+        (bounds, shared.config.defects.is_silent()),
+        &shared.metrics,
     ));
     conn.close(refused.code, refused.reason);
     let mut socket = protocol(Stream::new(Arc::clone(&conn), early), 1024);
@@ -265,7 +269,13 @@ fn failed(error: &tungstenite::Error) -> Step {
 }
 
 fn take(shared: &Shared, conn: &Arc<Conn>, text: &str) {
-    match ClientFrame::parse(conn.kind, text, shared.config.chat.max_message) {
+    let defects = shared.config.defects;
+    let message_max = defects.message_max(shared.config.chat.max_message);
+    match ClientFrame::parse(conn.kind, text, message_max) {
+        Ok(ClientFrame::Ping) if !defects.knows_heartbeats() => {
+            conn.send(&wire::refusal("bad_frame", "no message", None, None));
+            conn.close(code::FAILURE, "internal error");
+        }
         Ok(ClientFrame::Ping) => {
             shared.metrics.messages.ping.inc();
             conn.send(&shared.pong);

@@ -82,7 +82,9 @@ impl<'a> Pass<'a> {
         } else if self.passed(seen_ms, limits.ping_timeout) {
             conn.close(code::IDLE, "no frame for too long");
         } else if !self.ended(conn) {
-            if self.passed(conn.pinged_ms.load(Ordering::Relaxed), limits.ping_interval) {
+            if self.shared.config.defects.pings()
+                && self.passed(conn.pinged_ms.load(Ordering::Relaxed), limits.ping_interval)
+            {
                 conn.pinged_ms.store(self.now_ms, Ordering::Relaxed);
                 conn.send(&self.ping);
             }
@@ -94,7 +96,9 @@ impl<'a> Pass<'a> {
     /// Whether the access token behind the socket has ended; says so where it has.
     fn ended(&self, conn: &Conn) -> bool {
         let ended = self.now_s >= conn.jwt_expires_s;
-        if ended {
+        if ended && !self.shared.config.defects.tells_of_expiry() {
+            conn.kill();
+        } else if ended {
             let refused = Refused {
                 code: code::UNAUTHENTICATED,
                 reason: "the access token expired",
@@ -106,6 +110,9 @@ impl<'a> Pass<'a> {
     }
 
     fn warn(&self, conn: &Conn) {
+        if !self.shared.config.defects.tells_of_expiry() {
+            return;
+        }
         let warn_at_s = conn
             .jwt_expires_s
             .saturating_sub(self.shared.config.auth.jwt_warning.as_secs());

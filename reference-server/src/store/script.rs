@@ -131,6 +131,7 @@ end",
         )
     };
 }
+
 /// Keeps hold of tasks in hand: their idle time starts anew, and their delivery count stays.
 ///
 /// KEYS: the stream. ARGV: group, worker, then entries. Returns those that are pending under another worker by now. An entry that is

@@ -64,7 +64,8 @@ async fn process(listener: TcpListener, config: WorkerConfig) -> Result<(), Star
         let link = Arc::clone(link);
         background.spawn(link.supervise(database.clone(), patience, ended.clone()));
     }
-    let history = (config.queue.history_entries, config.queue.history_expiry);
+    let expiry = config.defects.history_expiry(config.queue.history_expiry);
+    let history = (config.queue.history_entries, expiry);
     let desk = Arc::new(Desk::new(
         Terms {
             name: secret::random_token()?,

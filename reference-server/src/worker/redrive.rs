@@ -27,7 +27,7 @@ pub(crate) async fn redrive(shared: Arc<Shared>) {
             () = shared.stopping.cancelled() => return,
         }
         // While Redis is away every task is silent; the wait begins anew when it is back.
-        if !shared.can_chat() {
+        if !shared.can_chat() || !shared.config.defects.drives_again() {
             continue;
         }
         let silent = shared.rooms.silent(after, AT_ONCE);

@@ -1,9 +1,25 @@
 //! Each defect is seen on the wire with its switch, and not without.
 
+mod answers;
+mod sockets;
+mod tokens;
+
 use std::process::Command;
 
 use crate::client::Client;
 use crate::support::{Redis, Server};
+
+/// Runs the same test without a defect and with it: the test is told which.
+async fn both(defect: &str, test: impl AsyncFn(Option<&str>)) {
+    tokio::join!(test(None), test(Some(defect)));
+}
+
+/// A server with the defect, or without.
+async fn server(redis: &Redis, defect: Option<&str>, flags: &[&str]) -> Server {
+    let switch = defect.into_iter().flat_map(|defect| ["--defect", defect]);
+    let flags: Vec<&str> = flags.iter().copied().chain(switch).collect();
+    Server::start(redis, &flags).await
+}
 
 const MESSAGES: usize = 20;
 
@@ -66,9 +82,17 @@ fn the_list_names_every_defect() {
         .unwrap();
     assert!(output.status.success());
     let text = String::from_utf8(output.stdout).unwrap();
-    let names: Vec<&str> = text
-        .lines()
-        .map(|line| line.split(' ').next().unwrap())
-        .collect();
-    assert_eq!(names, ["chunk-reorder", "complete-missing"]);
+    let rows: Vec<&str> = text.lines().step_by(2).collect();
+    let contract = include_str!("../../../../contract/README.md");
+    let named = contract.lines().filter_map(|line| {
+        let mut cells = line.split('|').map(str::trim).skip(1);
+        let (row, name, kind) = (cells.next()?, cells.next()?, cells.next()?);
+        (kind == "D").then(|| format!("{row:>2} {}", name.trim_matches('`')))
+    });
+    let named: Vec<String> = named.collect();
+    assert_eq!(named.len(), 26, "{named:?}");
+    assert_eq!(rows.len(), 26, "{text}");
+    for (row, name) in rows.iter().zip(&named) {
+        assert!(row.starts_with(&format!("{name} ")), "{name} in {row}");
+    }
 }

@@ -1,0 +1,36 @@
+//! Row 14: a replay begins with what the client named as its last, and asks nobody what was sent.
+//!
+//! Asked where a replay is read and sent, in `channel::replayer` and `room::replay`.
+
+use super::{Defect, Defects, Entry};
+use crate::room::What;
+use crate::stream_id::StreamId;
+
+pub(super) const ENTRY: Entry = Entry {
+    row: 14,
+    name: "duplicate-on-resume",
+    wrong: "a replay begins with what the client named as its last, and asks nobody what was sent",
+    seen: "messages seen before come again after a reconnect",
+    rate: None,
+};
+
+impl Defects {
+    /// Where a replay after `after` begins: the entry before what is sent first.
+    pub(crate) fn replay_from(self, after: StreamId) -> StreamId {
+        if !self.has(Defect::DuplicateOnResume) {
+            return after;
+        }
+        match after.seq.checked_sub(1) {
+            Some(seq) => StreamId { seq, ..after },
+            None => StreamId {
+                ms: after.ms.saturating_sub(1),
+                seq: u64::MAX,
+            },
+        }
+    }
+
+    /// Whether a resume sends what the socket has had.
+    pub(crate) fn repeats(self, what: What) -> bool {
+        self.has(Defect::DuplicateOnResume) && matches!(what, What::After(_))
+    }
+}

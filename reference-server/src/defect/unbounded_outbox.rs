@@ -1,0 +1,30 @@
+//! Row 17: what waits for a slow reader has no bound.
+//!
+//! Asked where a socket's bounds are set, in `socket::session`.
+
+use std::time::Duration;
+
+use super::{Defect, Defects, Entry};
+use crate::socket::Bounds;
+
+pub(super) const ENTRY: Entry = Entry {
+    row: 17,
+    name: "unbounded-outbox",
+    wrong: "what waits for a slow reader has no bound",
+    seen: "one reader that stops grows the server until it dies; nobody is told 1013",
+    rate: None,
+};
+
+impl Defects {
+    /// The bounds of an outbox.
+    pub(crate) fn outbox(self, bounds: Bounds) -> Bounds {
+        if self.has(Defect::UnboundedOutbox) {
+            return Bounds {
+                frames: usize::MAX,
+                bytes: usize::MAX,
+                age: Duration::from_hours(24),
+            };
+        }
+        bounds
+    }
+}
