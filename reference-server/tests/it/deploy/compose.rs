@@ -106,7 +106,9 @@ fn known_variables() -> BTreeMap<&'static str, BTreeSet<String>> {
             .args([command, "--help"])
             .output()
             .unwrap();
+        // Built with the rest of the workspace, help is wrapped to the terminal.
         let help = String::from_utf8(output.stdout).unwrap();
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
         let names = help.split("[env: ").skip(1);
         let names = names.map(|rest| rest.split(['=', ']']).next().unwrap().to_owned());
         known.insert(command, names.collect());
