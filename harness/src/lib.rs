@@ -28,6 +28,7 @@ mod result;
 mod run;
 mod scenario;
 mod stage;
+mod trust;
 mod units;
 
 pub use cli::main;

@@ -12,7 +12,7 @@ use crate::units;
 
 #[derive(Args, Clone, Debug)]
 pub(crate) struct OverrideArgs {
-    /// Attach to a running server instead of starting one: ws://HOST:PORT
+    /// Attach to a running server instead of starting one: ws://HOST:PORT or wss://
     #[arg(long, value_name = "URL", env = "HARNESS_TARGET")]
     target: Option<String>,
     /// Use a running Redis; name its password as ${env:NAME}
@@ -26,6 +26,17 @@ pub(crate) struct OverrideArgs {
     /// Use a running Toxiproxy instead of the embedded fault proxy
     #[arg(long, value_name = "URL", env = "HARNESS_TOXIPROXY")]
     toxiproxy: Option<String>,
+    /// Believe the certificates in this PEM file too, where the target speaks TLS
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "HARNESS_CA",
+        conflicts_with = "insecure"
+    )]
+    ca: Option<String>,
+    /// Believe every certificate of the target: what it says may come from anybody
+    #[arg(long)]
+    insecure: bool,
     /// Most clients at once; every stage is scaled in proportion
     #[arg(long, value_name = "N", env = "HARNESS_CLIENTS")]
     clients: Option<u32>,
@@ -63,6 +74,12 @@ impl OverrideArgs {
             let names: Vec<String> = self.defect.iter().map(|name| format!("{name:?}")).collect();
             changes.push(format!("environment.server.defects=[{}]", names.join(",")));
         }
+        if let Some(ca) = &self.ca {
+            changes.push(format!("environment.tls.ca={ca:?}"));
+        }
+        if self.insecure {
+            changes.push("environment.tls.insecure=true".to_owned());
+        }
         changes
     }
 
@@ -73,6 +90,7 @@ impl OverrideArgs {
             ("--target", text(&self.target)),
             ("--redis-url", text(&self.redis_url)),
             ("--toxiproxy", text(&self.toxiproxy)),
+            ("--ca", text(&self.ca)),
             ("--clients", self.clients.map(|clients| clients.to_string())),
             ("--duration", self.duration.map(units::print_duration)),
             ("--seed", Some(seed.to_string())),
@@ -87,7 +105,8 @@ impl OverrideArgs {
             .map(|name| ("--defect", Some(quoted(name))));
         let given = named.into_iter().chain(defects).chain(set);
         let words = given.filter_map(|(flag, value)| Some(format!(" {flag} {}", value?)));
-        words.collect()
+        let insecure = self.insecure.then(|| " --insecure".to_owned());
+        words.chain(insecure).collect()
     }
 }
 

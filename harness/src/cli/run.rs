@@ -24,6 +24,8 @@ use crate::run::{Finished, Order, RunError, execute, identity};
 use crate::scenario::Overrides;
 use crate::scenario::address;
 
+const UNCHECKED: &str = "warning: no certificate is checked: \
+whoever stands between here and the target can read and answer";
 /// How long the live view may take to end.
 const VIEW_GRACE: Duration = Duration::from_secs(3);
 
@@ -60,6 +62,10 @@ pub(crate) fn overrides(args: &RunArgs) -> Overrides {
 pub(crate) fn run(args: &RunArgs, out: &mut impl Write) -> Result<Exit, Failure> {
     let plan = read::plan(&args.scenario, &overrides(args))?;
     check_hosts(args, &plan.environment, !plan.faults.is_empty())?;
+    if plan.environment.tls.insecure {
+        // Where nobody reads stderr, the summary and the plan say so too.
+        drop(writeln!(std::io::stderr(), "{UNCHECKED}"));
+    }
     let run_id = identity::run_id();
     let default = || PathBuf::from("reports").join(&run_id);
     let folder = RunDir::create(args.out.clone().unwrap_or_else(default))?;

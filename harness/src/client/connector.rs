@@ -1,4 +1,4 @@
-//! This module opens a socket: TCP, then the HTTP upgrade.
+//! This module opens a socket: TCP, TLS where it is wanted, then the HTTP upgrade.
 //!
 //! **In:** where to, and with which credential. **Out:** a [`ChatSocket`] and the moments of each
 //! step, or a [`ConnectError`] that names the step.
@@ -13,7 +13,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use nix::sys::socket::{setsockopt, sockopt};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -21,6 +21,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use super::socket::ChatSocket;
 use crate::clock::monotonic_ns;
 use crate::plan::Credential;
+use crate::trust::Tls;
 
 /// Longest answer to an upgrade.
 const HEAD_BYTES_MAX: usize = 8 * 1024;
@@ -30,6 +31,8 @@ const HEAD_END: &[u8] = b"\r\n\r\n";
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Destination<'a> {
     pub address: SocketAddr,
+    /// `None`: the connection is plain.
+    pub tls: Option<&'a Tls>,
     pub host_header: &'a str,
     pub conversation: &'a str,
     pub credential: Credential,
@@ -45,6 +48,8 @@ pub(crate) struct Opened {
     pub socket: ChatSocket,
     pub tcp_begun_ns: u64,
     pub tcp_done_ns: u64,
+    /// The same as `tcp_done_ns` where there is no TLS.
+    pub tls_done_ns: u64,
     pub upgrade_done_ns: u64,
 }
 
@@ -55,6 +60,8 @@ pub(crate) enum ConnectError {
     Local(#[source] io::Error),
     #[error("TCP connection refused, reset or unreachable: {0}")]
     Tcp(#[source] io::Error),
+    #[error("the TLS handshake failed: {0}")]
+    Tls(#[source] io::Error),
     #[error("the connection broke during the upgrade: {0}")]
     Broken(#[source] io::Error),
     #[error("the upgrade was answered with status {status}")]
@@ -74,6 +81,7 @@ impl ConnectError {
                 io::ErrorKind::TimedOut => "connect timeout",
                 _ => "connect failed",
             },
+            Self::Tls(_) => "TLS handshake failed",
             Self::Broken(_) => "upgrade broken",
             Self::Status { status } => match status {
                 401 => "upgrade 401",
@@ -95,19 +103,37 @@ pub(crate) async fn open(to: Destination<'_>) -> Result<Opened, ConnectError> {
     let tcp_begun_ns = monotonic_ns();
     let mut stream = connect(&to).await?;
     let tcp_done_ns = monotonic_ns();
-    let key = generate_key();
-    let request = upgrade_request(&to, &key);
-    stream
-        .write_all(request.as_bytes())
-        .await
-        .map_err(ConnectError::Broken)?;
-    let left_over = upgrade_answer(&mut stream, &key).await?;
+    let (socket, tls_done_ns) = if let Some(Tls { connector, name }) = to.tls {
+        let secure = connector.connect(name.clone(), stream).await;
+        let mut secure = secure.map_err(ConnectError::Tls)?;
+        let tls_done_ns = monotonic_ns();
+        let left_over = upgrade(&mut secure, &to).await?;
+        let (stream, tls) = secure.into_inner();
+        (ChatSocket::secure(stream, tls, left_over), tls_done_ns)
+    } else {
+        let left_over = upgrade(&mut stream, &to).await?;
+        (ChatSocket::new(stream, left_over), tcp_done_ns)
+    };
     Ok(Opened {
-        socket: ChatSocket::new(stream, left_over),
+        socket,
         tcp_begun_ns,
         tcp_done_ns,
+        tls_done_ns,
         upgrade_done_ns: monotonic_ns(),
     })
+}
+
+/// Asks for the upgrade; returns what came together with the answer.
+async fn upgrade(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    to: &Destination<'_>,
+) -> Result<Vec<u8>, ConnectError> {
+    let key = generate_key();
+    let request = upgrade_request(to, &key);
+    let written = stream.write_all(request.as_bytes()).await;
+    written.map_err(ConnectError::Broken)?;
+    stream.flush().await.map_err(ConnectError::Broken)?;
+    upgrade_answer(stream, &key).await
 }
 
 async fn connect(to: &Destination<'_>) -> Result<TcpStream, ConnectError> {
@@ -155,7 +181,10 @@ fn upgrade_request(to: &Destination<'_>, key: &str) -> String {
 }
 
 /// Reads up to the end of the head; returns what came after it.
-async fn upgrade_answer(stream: &mut TcpStream, key: &str) -> Result<Vec<u8>, ConnectError> {
+async fn upgrade_answer(
+    stream: &mut (impl AsyncRead + Unpin),
+    key: &str,
+) -> Result<Vec<u8>, ConnectError> {
     let mut head = Vec::with_capacity(512);
     loop {
         let read = stream.read_buf(&mut head).await;
@@ -230,6 +259,7 @@ mod tests {
         let request = |credential| {
             let to = Destination {
                 address: SocketAddr::from(([127, 0, 0, 1], 80)),
+                tls: None,
                 host_header: "chat.test",
                 conversation: "c-1",
                 credential,

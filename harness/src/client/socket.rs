@@ -5,7 +5,8 @@
 //! tungstenite runs synchronously over a stream that is read by `recvmsg` with `SO_TIMESTAMPNS`,
 //! so that a frame may be read later than it came without being timed later. Where one read
 //! brings several frames, all carry the stamp of the last. Its read buffer is small because it is
-//! zero-filled before every read.
+//! zero-filled before every read. With TLS a frame carries the stamp of the read that completed its
+//! record.
 //!
 //! **Units:** stamps are nanoseconds on `CLOCK_REALTIME`, as the kernel gives them; 0: none.
 
@@ -18,6 +19,7 @@ use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 use nix::sys::time::TimeSpec;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
+use tokio_rustls::rustls::{ClientConnection, StreamOwned};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes, WebSocket};
 
@@ -36,7 +38,7 @@ const NS_PER_S: u64 = 1_000_000_000;
 /// A WebSocket of a client.
 #[derive(Debug)]
 pub(crate) struct ChatSocket {
-    inner: WebSocket<StampedStream>,
+    inner: WebSocket<Wire>,
 }
 
 /// What [`ChatSocket::poll_next`] found.
@@ -61,17 +63,22 @@ impl ChatSocket {
     /// A client's socket over a stream that has been upgraded. `left_over` are bytes that came
     /// together with the answer to the upgrade.
     pub(crate) fn new(stream: TcpStream, left_over: Vec<u8>) -> Self {
+        Self::over(Wire::Plain(StampedStream::new(stream)), left_over)
+    }
+
+    /// The same over TLS, whose handshake is done.
+    pub(crate) fn secure(stream: TcpStream, tls: ClientConnection, left_over: Vec<u8>) -> Self {
+        let stream = StreamOwned::new(tls, StampedStream::new(stream));
+        Self::over(Wire::Secure(Box::new(stream)), left_over)
+    }
+
+    fn over(stream: Wire, left_over: Vec<u8>) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_BYTES)
             .write_buffer_size(0)
             .max_write_buffer_size(WRITE_BUFFER_BYTES_MAX)
             .max_message_size(Some(MESSAGE_BYTES_MAX))
             .max_frame_size(Some(MESSAGE_BYTES_MAX));
-        let stream = StampedStream {
-            tcp: stream,
-            drained: false,
-            stamp_ns: 0,
-        };
         let inner = if left_over.is_empty() {
             WebSocket::from_raw_socket(stream, Role::Client, Some(config))
         } else {
@@ -85,7 +92,7 @@ impl ChatSocket {
         loop {
             match self.inner.read() {
                 Ok(Message::Text(text)) => {
-                    let stamp_ns = self.inner.get_ref().stamp_ns;
+                    let stamp_ns = self.inner.get_ref().stamped().stamp_ns;
                     return Poll::Ready(Incoming::Text(text, stamp_ns));
                 }
                 Ok(Message::Close(frame)) => {
@@ -94,7 +101,14 @@ impl ChatSocket {
                 }
                 Ok(_) => return Poll::Ready(Incoming::Other),
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if self.inner.get_ref().tcp.poll_read_ready(cx).is_pending() {
+                    if self
+                        .inner
+                        .get_ref()
+                        .stamped()
+                        .tcp
+                        .poll_read_ready(cx)
+                        .is_pending()
+                    {
                         return Poll::Pending;
                     }
                 }
@@ -109,7 +123,14 @@ impl ChatSocket {
             match self.inner.flush() {
                 Ok(()) | Err(Error::ConnectionClosed) => return Poll::Ready(Ok(())),
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if self.inner.get_ref().tcp.poll_write_ready(cx).is_pending() {
+                    if self
+                        .inner
+                        .get_ref()
+                        .stamped()
+                        .tcp
+                        .poll_write_ready(cx)
+                        .is_pending()
+                    {
                         return Poll::Pending;
                     }
                 }
@@ -148,6 +169,57 @@ struct StampedStream {
     /// The last read was short: nothing is left, so the next one need not ask the kernel.
     drained: bool,
     stamp_ns: u64,
+}
+
+impl StampedStream {
+    fn new(tcp: TcpStream) -> Self {
+        Self {
+            tcp,
+            drained: false,
+            stamp_ns: 0,
+        }
+    }
+}
+
+/// What frames travel on.
+#[derive(Debug)]
+enum Wire {
+    Plain(StampedStream),
+    Secure(Box<StreamOwned<ClientConnection, StampedStream>>),
+}
+
+impl Wire {
+    fn stamped(&self) -> &StampedStream {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Secure(stream) => &stream.sock,
+        }
+    }
+}
+
+impl Read for Wire {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.read(buffer),
+            Self::Secure(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Wire {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.write(bytes),
+            Self::Secure(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(stream) => stream.flush(),
+            Self::Secure(stream) => stream.flush(),
+        }
+    }
 }
 
 impl Read for StampedStream {

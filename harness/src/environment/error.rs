@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use fault_proxy::client::ClientError;
 
+use crate::trust::TrustError;
+
 /// Why the environment did not start. The process exits with 3 for all of them except
 /// [`EnvironmentError::Cancelled`], which is an interruption (130).
 #[derive(Debug, thiserror::Error)]
@@ -175,6 +177,16 @@ pub(crate) enum EnvironmentError {
         address: String,
         reason: String,
     },
+    #[error("environment.target: the certificate of {address} is not believed: {reason}")]
+    Untrusted { address: String, reason: String },
+    #[error("environment.target: {address} does not speak TLS: {reason}")]
+    NotTls { address: String, reason: String },
+    #[error("environment.target: {address} speaks TLS, and was asked in plain text")]
+    SpeaksTls { address: String },
+    #[error("environment.tls.ca {}: {reason}", path.display())]
+    Authority { path: PathBuf, reason: String },
+    #[error("TLS cannot be set up: {0}")]
+    NoTls(#[source] TrustError),
     #[error("environment.target: {address} does not let {account} log in")]
     WrongLogin { address: String, account: String },
     #[error("environment.target: {address} does not log clients in: {answer}")]
@@ -252,6 +264,12 @@ impl EnvironmentError {
             Self::WrongPassword { .. } => {
                 "write the URL as redis://:${env:REDIS_PASSWORD}@host:port and set that variable"
             }
+            Self::Untrusted { .. } => {
+                "name its authority with --ca FILE, or go on without a check: --insecure"
+            }
+            Self::NotTls { .. } => "write ws:// or http://, or the port that speaks TLS",
+            Self::SpeaksTls { .. } => "write wss:// or https://",
+            Self::Authority { .. } => "give a PEM file that holds the authority's certificate",
             Self::WrongLogin { .. } => {
                 "set environment.users.password (and prefix) to those of the target"
             }
@@ -273,6 +291,7 @@ impl EnvironmentError {
             | Self::Unreachable { .. }
             | Self::Proxy(_)
             | Self::ProxyListen { .. }
+            | Self::NoTls(_)
             | Self::Http(_) => return None,
         };
         Some(hint.to_owned())

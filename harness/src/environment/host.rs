@@ -55,6 +55,11 @@ impl Place {
         })
     }
 
+    /// Connections there speak TLS.
+    pub(super) fn is_tls(&self) -> bool {
+        matches!(self.url.scheme(), "wss" | "https")
+    }
+
     /// Every address behind the name is this machine's loopback.
     pub(super) fn is_loopback(&self) -> bool {
         self.foreign().is_none()

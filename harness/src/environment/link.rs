@@ -60,7 +60,6 @@ pub(super) fn check(
     found: &Found,
     settings: &Settings,
 ) -> Result<(), EnvironmentError> {
-    let tls = |place: &Place| matches!(place.url.scheme(), "wss" | "https");
     for fault in &plan.faults {
         let impossible = |reason| EnvironmentError::FaultImpossible {
             fault: fault.name.clone(),
@@ -83,7 +82,7 @@ pub(super) fn check(
                     "only a Redis that this run started can be killed or paused: write redis = \"private\"",
                 ));
             }
-            (Some(Link::Edge), Some(target)) if tls(target) => {
+            (Some(Link::Edge), Some(target)) if target.is_tls() => {
                 return Err(impossible(
                     "the edge link of a TLS target cannot run through the fault proxy",
                 ));
@@ -99,7 +98,7 @@ pub(super) fn check(
         allowed(fault, found.toxiproxy.as_ref(), settings)?;
     }
     match &found.target {
-        Some(target) if found.needs.edge && tls(target) => Err(EnvironmentError::BadAddress {
+        Some(target) if found.needs.edge && target.is_tls() => Err(EnvironmentError::BadAddress {
             place: "environment.proxies",
             url: target.host_and_port(),
             reason: "the edge link of a TLS target cannot run through the fault proxy".to_owned(),

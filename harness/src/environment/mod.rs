@@ -35,6 +35,7 @@ mod sweep;
 mod target;
 #[cfg(test)]
 pub(crate) mod tests;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -43,6 +44,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::plan::{Link, Plan};
+use crate::trust::Trust;
 
 pub(crate) use error::EnvironmentError;
 pub(crate) use preflight::{file_limit, raise_file_limit};
@@ -88,6 +90,8 @@ pub(crate) struct Environment {
     parts: part::Parts,
     brought_up: part::BroughtUp,
     http: reqwest::Client,
+    trust: Option<Trust>,
+    insecure: bool,
     run_id: String,
 }
 
@@ -100,6 +104,8 @@ pub(crate) struct FaultAccess {
     /// A Redis that this run started.
     pub redis: Option<RedisServer>,
     pub readyz_url: String,
+    /// Whom to believe there; `None` without TLS.
+    pub trust: Option<Trust>,
     /// `/readyz` is reached through the proxy of the edge link, and cannot be told from its faults.
     pub readyz_on_edge: bool,
 }
@@ -126,6 +132,14 @@ pub(crate) async fn preflight(
         .map(|(counted, _)| counted)
 }
 
+/// The same requests, with TLS as the target wants it.
+fn believing(trust: Option<&Trust>, builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+    match trust {
+        Some(trust) => trust.http(builder),
+        None => builder,
+    }
+}
+
 impl Environment {
     /// Starts or attaches everything the plan asks for. What was started is stopped again when a
     /// later part fails or `cancel` fires.
@@ -149,10 +163,12 @@ impl Environment {
         (found, keeper): (preflight::Found, keeper::Keeper),
         cancel: &CancellationToken,
     ) -> Result<Self, EnvironmentError> {
-        let http = reqwest::Client::builder()
+        let builder = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
-            .timeout(HTTP_PATIENCE)
+            .timeout(HTTP_PATIENCE);
+        let trust = found.trust.clone();
+        let http = believing(trust.as_ref(), builder)
             .build()
             .map_err(EnvironmentError::Http)?;
         let mut parts = part::Parts::new(keeper);
@@ -166,6 +182,8 @@ impl Environment {
                 parts,
                 brought_up,
                 http,
+                trust,
+                insecure: plan.environment.tls.insecure,
                 run_id: settings.run_id.clone(),
             }),
             Err(error) => {
@@ -199,10 +217,13 @@ impl Environment {
         });
         let mut lines: Vec<String> = links.collect();
         if !self.brought_up.links.contains_key(&Link::Edge) {
-            lines.push(format!(
-                "edge: {}, direct",
-                self.brought_up.target.host_header
-            ));
+            let encrypted = match (&self.trust, self.insecure) {
+                (None, _) => "",
+                (Some(_), false) => ", TLS",
+                (Some(_), true) => ", TLS WITHOUT A CHECK OF THE CERTIFICATE",
+            };
+            let target = &self.brought_up.target.host_header;
+            lines.push(format!("edge: {target}, direct{encrypted}"));
         }
         lines
     }
@@ -224,6 +245,7 @@ impl Environment {
             links: self.brought_up.links.clone(),
             redis: self.parts.redis().cloned(),
             readyz_url: self.brought_up.target.readyz_url.clone(),
+            trust: self.trust.clone(),
             readyz_on_edge: self.brought_up.edge_is_adopted,
         }
     }

@@ -5,9 +5,7 @@
 //! Each part is put into [`Parts`] as soon as it runs, so that stopping knows it however far the
 //! start came; what a dropped start could not put there, the janitor still knows.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use reqwest::Client as Http;
 
@@ -15,7 +13,6 @@ use super::Settings;
 use super::children::Children;
 use super::edge::{self, Edge};
 use super::error::EnvironmentError;
-use super::host::Place;
 use super::janitor::SpawnSpec;
 use super::keeper::Keeper;
 use super::link::database;
@@ -25,11 +22,8 @@ use super::proxy::{Behind, Carriers, ProxyHost, ProxyLink, proxy_name};
 use super::redis::{RedisEnd, RedisServer};
 use super::secret::{self, Secret};
 use super::server::{self, RedisUrls, Server};
-use super::target::TargetInfo;
+use super::target::{Reached, TargetInfo};
 use crate::plan::{Link, Plan, estimate};
-
-/// The password of a target that is not ours, where the plan names none.
-const NO_PASSWORD: &str = "";
 
 /// What runs. The janitor is always there; the rest as far as it was started.
 #[derive(Debug)]
@@ -50,14 +44,6 @@ pub(super) struct BroughtUp {
     /// The edge link runs through somebody else's proxy, and the target's address is that proxy's.
     pub edge_is_adopted: bool,
     pub redis_version: Option<String>,
-}
-
-/// The target before an edge proxy stands in front of it.
-struct Reached {
-    http_base: String,
-    place: Option<Place>,
-    address: SocketAddr,
-    password: Secret,
 }
 
 /// The run's log directory, absolute: the janitor opens files there too.
@@ -113,7 +99,7 @@ impl Parts {
             links.extend(self.carry_redis(plan, settings, (redis, &found)).await?);
         }
         let reached = match (&found.target, &redis) {
-            (Some(place), _) => attach_target(plan, place, http).await?,
+            (Some(place), _) => Reached::attach(plan, (place, &found), http).await?,
             (None, Some(redis)) => {
                 let command = server_command(plan, &found, (redis, &links), &logs)?;
                 self.start_server(command, http).await?
@@ -126,7 +112,7 @@ impl Parts {
         }
         let edge = links.get(&Link::Edge).filter(|_| found.needs.edge);
         Ok(BroughtUp {
-            target: target(plan, &reached, edge.map_or(&[], Vec::as_slice)),
+            target: reached.info(plan, edge.map_or(&[], Vec::as_slice)),
             health_url: format!("{}/health/ws/", reached.http_base),
             links,
             edge_is_adopted: plan.environment.links.contains_key(&Link::Edge),
@@ -235,6 +221,8 @@ impl Parts {
         let address = server.address;
         self.server = Some(server);
         Ok(Reached {
+            tls: None,
+            requests: None,
             http_base: format!("http://{address}"),
             place: None,
             address,
@@ -327,58 +315,4 @@ fn server_command(
         })?;
     let command = server::command(plan, program, (&urls, &password), logs);
     Ok((command, password))
-}
-
-async fn attach_target(
-    plan: &Plan,
-    place: &Place,
-    http: &Http,
-) -> Result<Reached, EnvironmentError> {
-    server::check_target(place).await?;
-    let password = plan.environment.users.password.as_deref();
-    let password = secret::resolve(
-        "environment.users.password",
-        password.unwrap_or(NO_PASSWORD),
-    )?;
-    let scheme = if is_tls(place) { "https" } else { "http" };
-    let http_base = format!("{scheme}://{}", place.host_and_port());
-    let account = format!("{}000001", plan.environment.users.prefix);
-    server::check_login(http, &http_base, (&account, &password)).await?;
-    Ok(Reached {
-        http_base,
-        place: Some(place.clone()),
-        address: place.address(),
-        password: Secret::new(password),
-    })
-}
-
-fn is_tls(place: &Place) -> bool {
-    matches!(place.url.scheme(), "wss" | "https")
-}
-
-/// The target as clients see it: through the edge proxies where there are some.
-fn target(plan: &Plan, reached: &Reached, edge: &[ProxyLink]) -> TargetInfo {
-    let direct = &reached.http_base;
-    let (addresses, http_base): (Arc<[SocketAddr]>, String) = match edge.first() {
-        Some(first) => (
-            edge.iter().map(|proxy| proxy.listen).collect(),
-            format!("http://{}", first.listen),
-        ),
-        None => ([reached.address].into(), direct.clone()),
-    };
-    let host_header = match (&reached.place, edge.first()) {
-        (Some(place), None) => place.host_and_port(),
-        (_, Some(first)) => first.listen.to_string(),
-        (None, None) => reached.address.to_string(),
-    };
-    TargetInfo {
-        http_base,
-        addresses,
-        host_header,
-        tls: reached.place.as_ref().is_some_and(is_tls),
-        users_prefix: plan.environment.users.prefix.clone(),
-        password: reached.password.clone(),
-        readyz_url: format!("{direct}/readyz"),
-        metrics_url: format!("{direct}/metrics"),
-    }
 }

@@ -18,9 +18,12 @@ use super::port::ephemeral_range;
 use super::program;
 use super::redis::REDIS_PORT;
 use super::{Preflight, Settings};
-use crate::plan::{FaultKind, Plan, RedisPlan, estimate};
+use crate::plan::{FaultKind, Plan, RedisPlan, TlsPlan, estimate};
+use crate::trust::Trust;
 
 const KIB_PER_MIB: u64 = 1_024;
+/// A file with every authority of a system is smaller.
+const AUTHORITY_BYTES_MAX: u64 = 4 << 20;
 pub(super) const TARGET_PORTS: &[(&str, u16)] =
     &[("ws", 80), ("wss", 443), ("http", 80), ("https", 443)];
 pub(super) const REDIS_PORTS: &[(&str, u16)] = &[("redis", REDIS_PORT)];
@@ -33,6 +36,8 @@ pub(super) struct Found {
     pub redis: Option<Place>,
     pub toxiproxy: Option<Place>,
     pub server_program: Option<PathBuf>,
+    /// Whom to believe, where the target speaks TLS.
+    pub trust: Option<Trust>,
     pub needs: Needs,
 }
 
@@ -86,13 +91,38 @@ async fn find(plan: &Plan, settings: &Settings) -> Result<Found, EnvironmentErro
     let server_program = managed
         .then(|| program::server(settings.server_binary.as_deref()))
         .transpose()?;
+    let trust = match &target {
+        Some(place) if place.is_tls() => Some(trust(&environment.tls)?),
+        Some(_) | None => None,
+    };
     Ok(Found {
+        trust,
         target,
         redis,
         toxiproxy,
         server_program,
         needs: link::needs(plan),
     })
+}
+
+fn trust(plan: &TlsPlan) -> Result<Trust, EnvironmentError> {
+    if plan.insecure {
+        return Trust::blind().map_err(EnvironmentError::NoTls);
+    }
+    let Some(path) = &plan.ca else {
+        return Trust::system(None).map_err(EnvironmentError::NoTls);
+    };
+    let path = PathBuf::from(path);
+    let problem = |reason: String| EnvironmentError::Authority {
+        path: path.clone(),
+        reason,
+    };
+    let size = fs::metadata(&path).map_err(|error| problem(error.to_string()))?;
+    if size.len() > AUTHORITY_BYTES_MAX {
+        return Err(problem(format!("{} bytes are too many", size.len())));
+    }
+    let text = fs::read(&path).map_err(|error| problem(error.to_string()))?;
+    Trust::system(Some(&text)).map_err(|error| problem(error.to_string()))
 }
 
 async fn address(

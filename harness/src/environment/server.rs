@@ -25,7 +25,7 @@ use crate::plan::Plan;
 
 const WHAT: &str = "reference-server";
 const READY_PATIENCE: Duration = Duration::from_secs(20);
-const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 /// The server closes its sockets for up to 10 s.
 const STOP_PATIENCE: Duration = Duration::from_secs(12);
 const KILL_PATIENCE: Duration = Duration::from_secs(3);

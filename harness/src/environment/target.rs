@@ -1,11 +1,24 @@
 //! This module says where the target is, to those who drive and watch it.
 //!
-//! **In:** a started or attached server. **Out:** [`TargetInfo`].
+//! **In:** a started server, or where one is to be attached. **Out:** [`TargetInfo`].
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::secret::Secret;
+use reqwest::Client as Http;
+
+use super::error::EnvironmentError;
+use super::host::Place;
+use super::preflight::Found;
+use super::proxy::ProxyLink;
+use super::secret::{self, Secret};
+use super::{server, tls};
+use crate::plan::Plan;
+use crate::trust::{Tls, Trust};
+
+/// The password of a target that is not ours, where the plan names none.
+const NO_PASSWORD: &str = "";
 
 /// Everything a client needs to know of the target.
 #[derive(Clone, Debug)]
@@ -19,8 +32,10 @@ pub(crate) struct TargetInfo {
     pub addresses: Arc<[SocketAddr]>,
     /// Host header and TLS server name: `127.0.0.1:41234`.
     pub host_header: String,
-    /// Connections speak TLS.
-    pub tls: bool,
+    /// How connections speak TLS; `None`: they are plain.
+    pub tls: Option<Tls>,
+    /// Requests over HTTP that believe whom the sockets believe; `None` without TLS.
+    pub requests: Option<Http>,
     /// Accounts are this and a six-digit number.
     pub users_prefix: String,
     /// The one password of all accounts.
@@ -29,4 +44,91 @@ pub(crate) struct TargetInfo {
     pub readyz_url: String,
     /// The target's own counters, asked directly.
     pub metrics_url: String,
+}
+
+/// The target before an edge proxy stands in front of it.
+pub(super) struct Reached {
+    /// With what the target is spoken to, where that is TLS.
+    pub tls: Option<Tls>,
+    pub requests: Option<Http>,
+    pub http_base: String,
+    pub place: Option<Place>,
+    pub address: SocketAddr,
+    pub password: Secret,
+}
+
+impl Reached {
+    /// A target of somebody else: it answers, and lets the first account in.
+    pub(super) async fn attach(
+        plan: &Plan,
+        (place, found): (&Place, &Found),
+        http: &Http,
+    ) -> Result<Self, EnvironmentError> {
+        server::check_target(place).await?;
+        let tls = found.trust.as_ref().map(|trust| trust.tls(&place.host));
+        let tls = tls.transpose().map_err(EnvironmentError::NoTls)?;
+        if let Some(tls) = &tls {
+            tls::check(place, tls).await?;
+        }
+        let password = plan.environment.users.password.as_deref();
+        let password = secret::resolve(
+            "environment.users.password",
+            password.unwrap_or(NO_PASSWORD),
+        )?;
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let http_base = format!("{scheme}://{}", place.host_and_port());
+        let account = format!("{}000001", plan.environment.users.prefix);
+        let login = server::check_login(http, &http_base, (&account, &password)).await;
+        if let (Err(EnvironmentError::NoLogin { .. }), None) = (&login, &tls)
+            && tls::speaks_tls(place).await
+        {
+            let address = place.host_and_port();
+            return Err(EnvironmentError::SpeaksTls { address });
+        }
+        login?;
+        let requests = found.trust.as_ref().map(|trust| requests(plan, trust));
+        Ok(Self {
+            tls,
+            requests: requests.transpose()?,
+            http_base,
+            place: Some(place.clone()),
+            address: place.address(),
+            password: Secret::new(password),
+        })
+    }
+
+    /// The target as clients see it: through the edge proxies where there are some.
+    pub(super) fn info(&self, plan: &Plan, edge: &[ProxyLink]) -> TargetInfo {
+        let direct = &self.http_base;
+        let (addresses, http_base): (Arc<[SocketAddr]>, String) = match edge.first() {
+            Some(first) => (
+                edge.iter().map(|proxy| proxy.listen).collect(),
+                format!("http://{}", first.listen),
+            ),
+            None => ([self.address].into(), direct.clone()),
+        };
+        let host_header = match (&self.place, edge.first()) {
+            (Some(place), None) => place.host_and_port(),
+            (_, Some(first)) => first.listen.to_string(),
+            (None, None) => self.address.to_string(),
+        };
+        TargetInfo {
+            http_base,
+            addresses,
+            host_header,
+            tls: self.tls.clone(),
+            requests: self.requests.clone(),
+            users_prefix: plan.environment.users.prefix.clone(),
+            password: self.password.clone(),
+            readyz_url: format!("{direct}/readyz"),
+            metrics_url: format!("{direct}/metrics"),
+        }
+    }
+}
+
+/// What clients ask over HTTP, with TLS.
+fn requests(plan: &Plan, trust: &Trust) -> Result<Http, EnvironmentError> {
+    let patience = Duration::from_micros(plan.load.session.connect_timeout_us);
+    let builder = Http::builder().no_proxy().timeout(patience);
+    trust.http(builder).build().map_err(EnvironmentError::Http)
 }

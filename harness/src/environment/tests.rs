@@ -124,6 +124,7 @@ impl Stage {
             links: self.links.clone(),
             redis: Some(self.redis.clone()),
             readyz_url: readyz_url.to_owned(),
+            trust: None,
             readyz_on_edge: false,
         }
     }

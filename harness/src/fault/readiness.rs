@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::RunClock;
+use crate::trust::Trust;
 
 const POLL: Duration = Duration::from_millis(50);
 /// No answer for so long is as red as a refusal.
@@ -49,7 +50,7 @@ impl Readiness {
     /// Asks until `stop`; `tell` hears of every change but the first answer.
     pub(super) async fn watch(
         self,
-        url: String,
+        (url, trust): (String, Option<Trust>),
         clock: RunClock,
         stop: CancellationToken,
         tell: impl Fn(Change),
@@ -57,8 +58,12 @@ impl Readiness {
         let client = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
-            .timeout(PATIENCE)
-            .build();
+            .timeout(PATIENCE);
+        let client = match &trust {
+            Some(trust) => trust.http(client),
+            None => client,
+        };
+        let client = client.build();
         let Ok(client) = client else {
             // Without a client nothing is watched, and the result says so.
             return;

@@ -44,6 +44,7 @@ async fn connect(lane: &Lane, request: &OpenRequest) -> Result<Opened, ConnectEr
     let conversation = job.conversation(visit);
     open(Destination {
         address: job.address(visit),
+        tls: job.target.tls.as_ref(),
         host_header: &job.target.host_header,
         conversation: &conversation,
         credential: job.load.session.credential,
@@ -58,9 +59,14 @@ fn stages(lane: &Lane, request: &OpenRequest, opened: &Opened) {
     let mut recorder = lane.recorder().borrow_mut();
     let steps = [
         (Stage::Tcp, opened.tcp_begun_ns, opened.tcp_done_ns),
-        (Stage::Upgrade, opened.tcp_done_ns, opened.upgrade_done_ns),
+        (Stage::Tls, opened.tcp_done_ns, opened.tls_done_ns),
+        (Stage::Upgrade, opened.tls_done_ns, opened.upgrade_done_ns),
     ];
+    let encrypted = lane.job().target.tls.is_some();
     for (stage, begun_ns, end_ns) in steps {
+        if stage == Stage::Tls && !encrypted {
+            continue;
+        }
         recorder.session_stage(
             stage,
             Span {

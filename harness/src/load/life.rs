@@ -111,9 +111,9 @@ async fn park(society: &Society, visit: Option<Visit>) {
     }
 }
 
-async fn stay(user: &mut GooseUser, society: &Society, visit: Visit) {
-    let job = &society.job;
-    if let Some(base) = job.http_base(&visit)
+/// Points a user's HTTP requests at its share of the target.
+fn aim(user: &mut GooseUser, job: &Job, visit: &Visit) {
+    if let Some(base) = job.http_base(visit)
         && user.set_base_url(&base).is_err()
     {
         tracing::error!(
@@ -121,6 +121,14 @@ async fn stay(user: &mut GooseUser, society: &Society, visit: Visit) {
             "is no URL: this client's HTTP goes where the first one's does"
         );
     }
+    if let Some(requests) = &job.target.requests {
+        user.client = requests.clone();
+    }
+}
+
+async fn stay(user: &mut GooseUser, society: &Society, visit: Visit) {
+    let job = &society.job;
+    aim(user, job, &visit);
     let mut life = Life {
         visit,
         account: job.account(&visit),

@@ -6,7 +6,7 @@
 
 use crate::plan::{
     EnvironmentPlan, Link, LoadPlan, MessagePlan, Plan, ReconnectPlan, RedisPlan, ServerPlan,
-    SessionPlan, UsersPlan, criteria, shape, timeline,
+    SessionPlan, TlsPlan, UsersPlan, criteria, shape, timeline,
 };
 use crate::scenario::environment::{Environment, Redis};
 use crate::scenario::load::{Load, Reconnect};
@@ -77,11 +77,16 @@ fn environment(typed: &Environment, problems: &mut Problems) -> EnvironmentPlan 
             .hint("write users = { prefix = \"user-\", password = \"${env:CHAT_PASSWORD}\" } into [environment], or add --set environment.users.password='${env:CHAT_PASSWORD}'");
         problems.add(&target.at, "environment.users.password", complaint);
     }
+    check_tls(typed, problems);
     EnvironmentPlan {
         // One that could not be read is a problem already: no plan comes of it.
         target: match &typed.target {
             Some(target) => Some(target.value.clone()),
             None => typed.attached.then(String::new),
+        },
+        tls: TlsPlan {
+            ca: typed.ca.clone(),
+            insecure: typed.insecure,
         },
         server: ServerPlan {
             instances: typed.instances,
@@ -145,6 +150,26 @@ fn redis(typed: &Environment, problems: &mut Problems) -> RedisPlan {
         }
         Redis::None => RedisPlan::None,
         Redis::Url(url) => RedisPlan::Url { url: url.clone() },
+    }
+}
+
+/// `tls` has something to do, and says one thing.
+fn check_tls(typed: &Environment, problems: &mut Problems) {
+    let Some(at) = &typed.tls_at else {
+        return;
+    };
+    let secure = typed.target.as_ref().is_some_and(|target| {
+        target.value.starts_with("wss://") || target.value.starts_with("https://")
+    });
+    if !typed.attached || typed.target.is_some() && !secure {
+        let complaint = Complaint::new("nothing is encrypted")
+            .hint("it is for a target with wss:// or https://; leave it out");
+        problems.add(at, "environment.tls", complaint);
+    }
+    if typed.ca.is_some() && typed.insecure {
+        let complaint = Complaint::new("both an authority and no check at all")
+            .hint("leave out either `ca` or `insecure`");
+        problems.add(at, "environment.tls", complaint);
     }
 }
 

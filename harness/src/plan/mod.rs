@@ -60,6 +60,9 @@ pub(crate) struct EnvironmentPlan {
     /// `None`: the harness starts the reference server. `Some`: the base URL to attach to
     /// (`ws://`, `wss://`, `http://` or `https://`, host and port).
     pub target: Option<String>,
+    /// Whose certificates are believed where the target speaks TLS.
+    #[serde(default, skip_serializing_if = "TlsPlan::is_usual")]
+    pub tls: TlsPlan,
     pub server: ServerPlan,
     pub redis: RedisPlan,
     /// The links that run through the fault proxy.
@@ -74,6 +77,23 @@ pub(crate) struct EnvironmentPlan {
     pub toxiproxy: Option<String>,
     /// How clients log in.
     pub users: UsersPlan,
+}
+
+/// Whom to believe.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct TlsPlan {
+    /// PEM file with certificates to believe beside those of the system.
+    pub ca: Option<String>,
+    /// Every certificate is believed.
+    #[serde(default)]
+    pub insecure: bool,
+}
+
+impl TlsPlan {
+    /// What the system believes, and no more.
+    pub(crate) fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// How the reference server is started.

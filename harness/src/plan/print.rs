@@ -61,6 +61,12 @@ fn environment(text: &mut String, plan: &Plan) {
     line(text, "\n[environment]");
     if let Some(target) = &environment.target {
         pair(text, "target", target.as_str());
+        let tls = &environment.tls;
+        if let Some(ca) = &tls.ca {
+            pair(text, "tls", inline([("ca", ca.as_str().into())]));
+        } else if tls.insecure {
+            pair(text, "tls", inline([("insecure", true.into())]));
+        }
     } else {
         pair(text, "server", server(&environment.server));
     }

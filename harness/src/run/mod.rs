@@ -213,6 +213,7 @@ fn target(info: TargetInfo) -> Target {
         addresses: info.addresses,
         host_header: info.host_header,
         tls: info.tls,
+        requests: info.requests,
         users_prefix: info.users_prefix,
         password: info.password.expose().to_owned(),
     }

@@ -27,6 +27,11 @@ pub(crate) struct Environment {
     /// Whether `target` was written, rightly or not.
     pub attached: bool,
     pub target: Option<Located<String>>,
+    /// Where `tls` was written, if it was.
+    pub tls_at: Option<Place>,
+    /// Path of a file with certificates.
+    pub ca: Option<String>,
+    pub insecure: bool,
     /// Where `server` was written, if it was.
     pub server_at: Option<Place>,
     pub instances: u16,
@@ -54,9 +59,13 @@ pub(crate) enum Redis {
 pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Environment {
     let mut section = root.table(problems, "environment");
     let target = section.read(problems, "target", |node| {
-        // TLS is not spoken yet; saying so here beats failing when the load starts.
-        url(node, &["ws", "http"])
+        url(node, &["ws", "wss", "http", "https"])
     });
+    let mut tls = section.table(problems, "tls");
+    let tls_at = tls.is_present().then(|| tls.at.clone());
+    let ca = tls.read(problems, "ca", value::text(URL_CHARACTERS_MAX));
+    let insecure = tls.read_or(problems, "insecure", false, value::truth).value;
+    tls.finish(problems);
     let mut server = section.table(problems, "server");
     let server_at = server.is_present().then(|| server.at.clone());
     let instances = server.read_or(problems, "instances", 1, instances).value;
@@ -79,6 +88,9 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Environme
     let environment = Environment {
         attached: section.has("target"),
         target,
+        tls_at,
+        ca: ca.map(|ca| ca.value),
+        insecure,
         server_at,
         instances,
         defects,

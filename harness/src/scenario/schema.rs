@@ -53,6 +53,10 @@ fn environment() -> Value {
             "redis": text_of("\"private\" (default), \"none\", or a URL; its password only as ${env:NAME}."),
             "proxies": list(choice(&names(&LINKS), "A link."), "Links that run through the fault proxy; default [\"redis\"]."),
             "toxiproxy": text_of("Use this Toxiproxy instead of the embedded fault proxy: http://host:port."),
+            "tls": table("Whose certificates are believed, with a target of wss:// or https://; default those the system trusts.", &[], json!({
+                "ca": text_of("PEM file with further certificates."),
+                "insecure": { "type": "boolean", "description": "Believe every certificate; default false." },
+            })),
             "links": table("Proxies that exist on that Toxiproxy already, by the link they carry: faults act on them, nothing of them is deleted.", &[], {
                 let named = LINKS.iter().map(|(name, _)| ((*name).to_owned(), text_of("Name of the proxy.")));
                 Value::Object(named.collect())

@@ -112,6 +112,17 @@ pub(super) fn number(range: RangeInclusive<f64>) -> impl Fn(&Node) -> Result<f64
     }
 }
 
+/// `true` or `false`.
+pub(super) fn truth(node: &Node) -> Result<bool, Complaint> {
+    match node.value {
+        Value::Boolean(value) => Ok(value),
+        ref other => {
+            let fact = format!("expected true or false, found {}", other.found());
+            Err(Complaint::new(fact))
+        }
+    }
+}
+
 /// One of some names, each standing for a value.
 pub(super) fn choice<T: Copy>(
     names: &'static [(&'static str, T)],

@@ -4,10 +4,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use fault_proxy::client::Client;
 use fault_proxy::{ProxyView, Stream, ToxicSpec};
@@ -15,10 +14,10 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
-use crate::support::{Done, command, finish};
-
-const PATIENCE: Duration = Duration::from_secs(20);
-const PASSWORD: &str = "known-to-both";
+use crate::support::{
+    Done, PASSWORD, Part, command, eventually, finish, free_address, redis_command, serve_command,
+    slow_tests_are_on,
+};
 
 const SCENARIO: &str = r#"# Does somebody else's chat get through the faults of its own proxies?
 title = "links"
@@ -57,33 +56,9 @@ equals = 0
 /// Somebody else's Redis, server and Toxiproxy, with toxics of their own on it.
 struct System {
     folder: tempfile::TempDir,
-    children: Vec<Child>,
+    _parts: Vec<Part>,
     api: SocketAddr,
     edge: SocketAddr,
-}
-
-impl Drop for System {
-    fn drop(&mut self) {
-        for child in &mut self.children {
-            // It may have ended by itself; then there is nothing to end.
-            drop(child.kill());
-            drop(child.wait());
-        }
-    }
-}
-
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
-}
-
-#[track_caller]
-fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !holds() {
-        assert!(Instant::now() < deadline, "{what}: not within {PATIENCE:?}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 impl System {
@@ -97,35 +72,15 @@ impl System {
             {"name": "not-named", "listen": free_address(), "upstream": server},
         ]);
         fs::write(&config, proxies.to_string()).unwrap();
-        let redis_binary = std::env::var_os("REDIS_SERVER").unwrap_or("redis-server".into());
-        let mut redis_command = Command::new(redis_binary);
-        redis_command
-            .args(["--bind", "127.0.0.1", "--save", "", "--port"])
-            .arg(redis.port().to_string())
-            .current_dir(folder.path());
+        let redis_command = redis_command(redis, folder.path());
         let mut proxy = command(&["proxy", "--listen", &api.to_string(), "--config"]);
         proxy.arg(&config);
-        let program = std::env::var_os("HARNESS_SERVER").expect("HARNESS_SERVER is set");
-        let mut serve = Command::new(PathBuf::from(program));
-        serve
-            .args(["serve", "--listen", &server.to_string()])
-            .env(
-                "REFERENCE_SERVER_REDIS_URL",
-                format!("redis://{redis_proxy}"),
-            )
-            .env("REFERENCE_SERVER_PASSWORD", PASSWORD);
-        let mut children = Vec::new();
-        for (command, address) in [(redis_command, redis), (proxy, api), (serve, server)] {
-            let mut command = command;
-            command.stdin(Stdio::null()).stdout(Stdio::null());
-            children.push(command.stderr(Stdio::null()).spawn().unwrap());
-            eventually("it listens", || {
-                std::net::TcpStream::connect(address).is_ok()
-            });
-        }
+        let serve = serve_command(server, redis_proxy);
+        let parts = [(redis_command, redis), (proxy, api), (serve, server)];
+        let parts = parts.map(|(command, address)| Part::start(command, address));
         let system = Self {
             folder,
-            children,
+            _parts: parts.into(),
             api,
             edge,
         };
@@ -183,10 +138,6 @@ impl System {
         let text = fs::read(self.out().join("result.json")).unwrap();
         serde_json::from_slice(&text).unwrap()
     }
-}
-
-fn slow_tests_are_on() -> bool {
-    std::env::var_os("HARNESS_SLOW_TESTS").is_some()
 }
 
 #[test]

@@ -15,3 +15,4 @@ mod renderers;
 mod scenarios;
 mod support;
 mod tidy;
+mod tls;

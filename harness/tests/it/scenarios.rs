@@ -123,6 +123,9 @@ fn the_schema_knows_the_keys_that_the_reader_knows() {
         "load.ramp",
         "load.hold",
         "environment.target",
+        "environment.tls",
+        "environment.tls.ca",
+        "environment.tls.insecure",
         "environment.links.redis",
         "environment.links.edge",
     ];

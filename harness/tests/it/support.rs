@@ -1,13 +1,18 @@
 //! This module runs the harness as a user does and waits for it no longer than a minute.
 
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Longest time one command may take.
 const COMMAND_DEADLINE: Duration = Duration::from_mins(1);
+/// Longest wait for what must come.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// The password of every account of a server that a test starts.
+pub(crate) const PASSWORD: &str = "known-to-both";
 
 /// The root of the repository.
 pub(crate) fn root() -> PathBuf {
@@ -90,4 +95,66 @@ pub(crate) fn finish(child: Child) -> Done {
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),
     }
+}
+
+pub(crate) fn slow_tests_are_on() -> bool {
+    std::env::var_os("HARNESS_SLOW_TESTS").is_some()
+}
+
+pub(crate) fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
+}
+
+#[track_caller]
+pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what}: not within {PATIENCE:?}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A program of somebody else's system; ends with the test.
+pub(crate) struct Part(Child);
+
+impl Part {
+    /// Starts it, and waits until it listens.
+    #[track_caller]
+    pub(crate) fn start(mut command: Command, address: SocketAddr) -> Self {
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        let part = Self(command.stderr(Stdio::null()).spawn().unwrap());
+        eventually("it listens", || TcpStream::connect(address).is_ok());
+        part
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        // It may have ended by itself; then there is nothing to end.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// A Redis that keeps nothing.
+pub(crate) fn redis_command(address: SocketAddr, folder: &Path) -> Command {
+    let binary = std::env::var_os("REDIS_SERVER").unwrap_or("redis-server".into());
+    let mut command = Command::new(binary);
+    command
+        .args(["--bind", "127.0.0.1", "--save", "", "--port"])
+        .arg(address.port().to_string())
+        .current_dir(folder);
+    command
+}
+
+/// A reference server whose Redis is at `redis`.
+pub(crate) fn serve_command(address: SocketAddr, redis: SocketAddr) -> Command {
+    let program = std::env::var_os("HARNESS_SERVER").expect("HARNESS_SERVER is set");
+    let mut command = Command::new(program);
+    command
+        .args(["serve", "--listen", &address.to_string()])
+        .env("REFERENCE_SERVER_REDIS_URL", format!("redis://{redis}"))
+        .env("REFERENCE_SERVER_PASSWORD", PASSWORD);
+    command
 }

@@ -37,6 +37,7 @@ use crate::record::fault::FaultBoard;
 use crate::record::recorder::Recorder;
 use crate::record::recording::Recording;
 use crate::record::users::{RequestCounts, UserCounts};
+use crate::trust::Tls;
 
 /// How long after the last answer goose may still be busy before it counts as stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(10);
@@ -52,7 +53,10 @@ pub(crate) struct Target {
     pub addresses: Arc<[SocketAddr]>,
     /// `Host` header of the upgrade.
     pub host_header: String,
-    pub tls: bool,
+    /// `None`: connections are plain.
+    pub tls: Option<Tls>,
+    /// Requests over HTTP, where goose's own client does not know whom to believe.
+    pub requests: Option<reqwest::Client>,
     /// `user-`; clients are `user-000001` and on.
     pub users_prefix: String,
     pub password: String,
@@ -79,8 +83,6 @@ pub(crate) struct AttackOutcome {
 /// Why the load could not be run.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AttackError {
-    #[error("TLS targets (https://, wss://) are not supported")]
-    Tls,
     #[error("the load generator refused its configuration or failed: {0}")]
     Goose(#[source] Box<GooseError>),
     #[error(transparent)]
@@ -118,9 +120,6 @@ pub(crate) async fn run(
     target: Target,
     signals: Signals,
 ) -> Result<AttackOutcome, AttackError> {
-    if target.tls {
-        return Err(AttackError::Tls);
-    }
     let job = Arc::new(job(plan, target, &signals));
     if job.visits.is_empty() {
         return Ok(AttackOutcome {

@@ -51,7 +51,8 @@ async fn run_over(
         http: format!("http://{}", addresses[0]),
         host_header: addresses[0].to_string(),
         addresses: addresses.into(),
-        tls: false,
+        tls: None,
+        requests: None,
         users_prefix: "user-".to_owned(),
         password: "secret".to_owned(),
     };
@@ -345,12 +346,13 @@ async fn clients_come_and_go_with_the_stages() {
 }
 
 #[tokio::test]
-async fn a_tls_target_is_refused() {
-    let mut target = Target {
-        http: "https://127.0.0.1:1".to_owned(),
+async fn without_clients_nothing_is_asked_of_the_target() {
+    let target = Target {
+        http: "http://127.0.0.1:1".to_owned(),
         addresses: [SocketAddr::from(([127, 0, 0, 1], 1))].into(),
         host_header: String::new(),
-        tls: true,
+        tls: None,
+        requests: None,
         users_prefix: String::new(),
         password: String::new(),
     };
@@ -360,9 +362,6 @@ async fn a_tls_target_is_refused() {
         faults: Arc::new(FaultBoard::new(0)),
         cancel: CancellationToken::new(),
     };
-    let refused = run(&plan(), target.clone(), signals.clone()).await;
-    assert!(matches!(refused, Err(AttackError::Tls)));
-    target.tls = false;
     let mut nobody = plan();
     nobody.load.stages.clear();
     let nothing = run(&nobody, target, signals).await.unwrap();

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::plan::{
     Arrival, Behavior, BehaviorShare, Conversation, Credential, EnvironmentPlan, Jitter, LoadPlan,
-    LoadStage, MessagePlan, Plan, ReconnectPlan, RedisPlan, ServerPlan, SessionPlan, UsersPlan,
+    LoadStage, MessagePlan, Plan, ReconnectPlan, RedisPlan, ServerPlan, SessionPlan, TlsPlan,
+    UsersPlan,
 };
 
 const RAMP_US: u64 = 200_000;
@@ -32,6 +33,7 @@ pub(super) fn plan() -> Plan {
                 settings: BTreeMap::new(),
             },
             redis: RedisPlan::None,
+            tls: TlsPlan::default(),
             links: BTreeMap::new(),
             edge_processes: None,
             proxies: Vec::new(),
