@@ -15,6 +15,7 @@ compile_error!(
 mod cli;
 mod client;
 mod clock;
+mod doctor;
 mod environment;
 mod fault;
 mod format;

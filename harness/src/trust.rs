@@ -9,9 +9,13 @@
 //! HTTP client uses too.
 
 use std::fmt;
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls_platform_verifier::Verifier;
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
@@ -53,6 +57,37 @@ impl fmt::Debug for Tls {
         f.debug_struct("Tls")
             .field("name", &self.name)
             .finish_non_exhaustive()
+    }
+}
+
+impl Tls {
+    /// Connects, shakes hands and leaves.
+    ///
+    /// # Errors
+    ///
+    /// No connection, no TLS, or a certificate that is not believed ([`distrust`] tells).
+    pub(crate) async fn handshake(
+        &self,
+        address: SocketAddr,
+        patience: Duration,
+    ) -> io::Result<()> {
+        let trying = async {
+            let stream = TcpStream::connect(address).await?;
+            self.connector.connect(self.name.clone(), stream).await
+        };
+        match tokio::time::timeout(patience, trying).await {
+            Ok(tried) => tried.map(drop),
+            Err(_) => Err(io::ErrorKind::TimedOut.into()),
+        }
+    }
+}
+
+/// Whether TLS is spoken there at all, whoever it is.
+pub(crate) async fn speaks_tls(address: SocketAddr, host: &str, patience: Duration) -> bool {
+    let tls = Trust::blind().ok().and_then(|trust| trust.tls(host).ok());
+    match tls {
+        Some(tls) => tls.handshake(address, patience).await.is_ok(),
+        None => false,
     }
 }
 
@@ -121,7 +156,7 @@ impl Trust {
 }
 
 /// What a failed handshake says, where it is the certificate's fault: one clause.
-pub(crate) fn distrust(error: &std::io::Error) -> Option<String> {
+pub(crate) fn distrust(error: &io::Error) -> Option<String> {
     let error = error.get_ref()?.downcast_ref::<Error>()?;
     let Error::InvalidCertificate(problem) = error else {
         return None;

@@ -5,6 +5,7 @@
 
 mod chart;
 mod check;
+mod doctor;
 pub(crate) mod failure;
 mod interrupt;
 mod janitor;
@@ -46,6 +47,8 @@ enum Command {
     Check(check::CheckArgs),
     /// List the scenarios of a folder: their question and their length
     List(list::ListArgs),
+    /// Examine one server step by step, and name what is wrong with it
+    Doctor(doctor::DoctorArgs),
     /// Draw the reports of a saved run again
     Report(report::ReportArgs),
     /// Run the fault proxy on its own, with Toxiproxy's API
@@ -105,6 +108,7 @@ fn dispatch(command: Command, out: &mut impl Write) -> Result<Exit, Failure> {
         Command::Plan(args) => plan::run(&args, out),
         Command::Check(args) => check::run(&args, out),
         Command::List(args) => list::run(&args, out),
+        Command::Doctor(args) => doctor::run(&args, out),
         Command::Report(args) => report::run(&args, out),
         Command::Proxy(args) => proxy::run(&args, out),
         Command::Recover(args) => recover::run(&args, out),

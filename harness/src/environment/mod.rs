@@ -35,7 +35,6 @@ mod sweep;
 mod target;
 #[cfg(test)]
 pub(crate) mod tests;
-mod tls;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -47,11 +46,12 @@ use crate::plan::{Link, Plan};
 use crate::trust::Trust;
 
 pub(crate) use error::EnvironmentError;
-pub(crate) use preflight::{file_limit, raise_file_limit};
+pub(crate) use preflight::{file_limit, raise_file_limit, trust};
 pub(crate) use probe::Answer;
 pub(crate) use process::ProcessUse;
 pub(crate) use proxy::{Carriers, ProxyLink, link_name};
 pub(crate) use redis::RedisServer;
+pub(crate) use secret::{Secret, resolve as resolve_secret};
 pub(crate) use target::TargetInfo;
 
 /// What the processes of a run are called in reports.

@@ -105,7 +105,8 @@ async fn find(plan: &Plan, settings: &Settings) -> Result<Found, EnvironmentErro
     })
 }
 
-fn trust(plan: &TlsPlan) -> Result<Trust, EnvironmentError> {
+/// Whom the plan believes.
+pub(crate) fn trust(plan: &TlsPlan) -> Result<Trust, EnvironmentError> {
     if plan.insecure {
         return Trust::blind().map_err(EnvironmentError::NoTls);
     }

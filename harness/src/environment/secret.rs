@@ -48,7 +48,7 @@ pub(super) fn random_bytes(bytes: &mut [u8]) -> Result<(), EnvironmentError> {
 }
 
 /// Replaces every `${env:NAME}` by the variable's value; `place` is the plan's field.
-pub(super) fn resolve(place: &'static str, text: &str) -> Result<String, EnvironmentError> {
+pub(crate) fn resolve(place: &'static str, text: &str) -> Result<String, EnvironmentError> {
     const OPEN: &str = "${env:";
     let mut resolved = String::new();
     let mut rest = text;

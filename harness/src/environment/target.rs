@@ -13,9 +13,9 @@ use super::host::Place;
 use super::preflight::Found;
 use super::proxy::ProxyLink;
 use super::secret::{self, Secret};
-use super::{server, tls};
+use super::server::{self, CONNECT_PATIENCE};
 use crate::plan::Plan;
-use crate::trust::{Tls, Trust};
+use crate::trust::{Tls, Trust, distrust, speaks_tls};
 
 /// The password of a target that is not ours, where the plan names none.
 const NO_PASSWORD: &str = "";
@@ -68,7 +68,7 @@ impl Reached {
         let tls = found.trust.as_ref().map(|trust| trust.tls(&place.host));
         let tls = tls.transpose().map_err(EnvironmentError::NoTls)?;
         if let Some(tls) = &tls {
-            tls::check(place, tls).await?;
+            check_tls(place, tls).await?;
         }
         let password = plan.environment.users.password.as_deref();
         let password = secret::resolve(
@@ -80,7 +80,7 @@ impl Reached {
         let account = format!("{}000001", plan.environment.users.prefix);
         let login = server::check_login(http, &http_base, (&account, &password)).await;
         if let (Err(EnvironmentError::NoLogin { .. }), None) = (&login, &tls)
-            && tls::speaks_tls(place).await
+            && speaks_tls(place.address(), &place.host, CONNECT_PATIENCE).await
         {
             let address = place.host_and_port();
             return Err(EnvironmentError::SpeaksTls { address });
@@ -131,4 +131,21 @@ fn requests(plan: &Plan, trust: &Trust) -> Result<Http, EnvironmentError> {
     let patience = Duration::from_micros(plan.load.session.connect_timeout_us);
     let builder = Http::builder().no_proxy().timeout(patience);
     trust.http(builder).build().map_err(EnvironmentError::Http)
+}
+
+/// # Errors
+///
+/// The target does not speak TLS, or with a certificate that is not believed.
+async fn check_tls(place: &Place, tls: &Tls) -> Result<(), EnvironmentError> {
+    let Err(error) = tls.handshake(place.address(), CONNECT_PATIENCE).await else {
+        return Ok(());
+    };
+    let address = place.host_and_port();
+    Err(match distrust(&error) {
+        Some(reason) => EnvironmentError::Untrusted { address, reason },
+        None => EnvironmentError::NotTls {
+            address,
+            reason: error.to_string(),
+        },
+    })
 }

@@ -320,8 +320,8 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     lines.into_iter().map(|line| format::plain(&line)).collect()
 }
 
-const RED: u8 = 31;
-const GREEN: u8 = 32;
+pub(super) const RED: u8 = 31;
+pub(super) const GREEN: u8 = 32;
 const YELLOW: u8 = 33;
 
 const fn verdict_color(status: Status) -> u8 {
@@ -332,7 +332,7 @@ const fn verdict_color(status: Status) -> u8 {
     }
 }
 
-fn paint(text: &str, code: u8, color: Color) -> String {
+pub(super) fn paint(text: &str, code: u8, color: Color) -> String {
     match color {
         Color::Ansi => format!("\u{1b}[1;{code}m{text}\u{1b}[0m"),
         Color::None => text.to_owned(),

@@ -10,8 +10,8 @@ use super::value::SECRET_OPEN;
 
 const EXAMPLE: &str = "write it like \"ws://127.0.0.1:8000\"";
 
-/// Holds for `scheme://host[:port]` with one of `schemes`, nothing before and nothing behind.
-pub(super) fn check_base_url(text: &str, schemes: &[&str]) -> Result<(), Complaint> {
+/// Reads `scheme://host[:port]` with one of `schemes`, nothing before and nothing behind.
+pub(crate) fn base_url(text: &str, schemes: &[&str]) -> Result<Url, Complaint> {
     let url = parse(text, schemes)?;
     if !url.username().is_empty() || url.password().is_some() {
         let fact = "must not hold a user name or a password";
@@ -22,7 +22,7 @@ pub(super) fn check_base_url(text: &str, schemes: &[&str]) -> Result<(), Complai
         let authority = text.split('/').take(3).collect::<Vec<_>>().join("/");
         return Err(Complaint::new(fact).hint(format!("write \"{}\"", shortened(&authority))));
     }
-    Ok(())
+    Ok(url)
 }
 
 /// Holds for `redis://[:${env:NAME}@]host[:port][/database]`.
@@ -49,7 +49,7 @@ pub(super) fn check_redis_url(text: &str) -> Result<(), Complaint> {
 }
 
 /// Holds for `${env:NAME}` with a name that the environment can have.
-pub(super) fn check_secret(text: &str, example: &str) -> Result<(), Complaint> {
+pub(crate) fn check_secret(text: &str, example: &str) -> Result<(), Complaint> {
     let hint = &format!("write `${{env:{example}}}` and set that variable");
     let Some(inner) = text.strip_prefix(SECRET_OPEN) else {
         // What was typed is not quoted back: it may be the secret itself.

@@ -217,7 +217,7 @@ fn setting(node: &Node) -> Result<String, Complaint> {
 
 fn url(node: &Node, schemes: &[&str]) -> Result<String, Complaint> {
     let text = value::text(URL_CHARACTERS_MAX)(node)?;
-    address::check_base_url(&text, schemes)?;
+    address::base_url(&text, schemes)?;
     Ok(text.trim_end_matches('/').to_owned())
 }
 

@@ -38,7 +38,7 @@ fn help_names_every_exit_code() {
 
 #[test]
 fn every_subcommand_has_help() {
-    for subcommand in ["run", "plan", "check", "list", "report", "schema"] {
+    for subcommand in ["run", "plan", "check", "doctor", "list", "report", "schema"] {
         let help = check(&[subcommand, "--help"], 0).stdout;
         assert!(help.contains("Usage: harness"), "{help}");
     }

@@ -8,6 +8,7 @@
 )]
 
 mod cli;
+mod doctor;
 mod end_to_end;
 mod environment;
 mod links;

@@ -1,0 +1,229 @@
+//! This module keeps what the steps of an examination found.
+//!
+//! **In:** steps, as they are done. **Out:** a [`Report`].
+
+use reqwest::Url;
+use serde::Serialize;
+
+use crate::clock::monotonic_ns;
+use crate::format;
+
+/// What is looked at, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Step {
+    Dns,
+    Tcp,
+    Tls,
+    Http,
+    Upgrade,
+    Refusal,
+    Health,
+    Login,
+    Token,
+    Connected,
+    Heartbeat,
+    Message,
+    Idle,
+}
+
+const STEPS: [Step; 13] = [
+    Step::Dns,
+    Step::Tcp,
+    Step::Tls,
+    Step::Http,
+    Step::Upgrade,
+    Step::Refusal,
+    Step::Health,
+    Step::Login,
+    Step::Token,
+    Step::Connected,
+    Step::Heartbeat,
+    Step::Message,
+    Step::Idle,
+];
+
+impl Step {
+    /// As people call it.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Dns => "DNS",
+            Self::Tcp => "TCP",
+            Self::Tls => "TLS",
+            Self::Http => "HTTP",
+            Self::Upgrade => "upgrade",
+            Self::Refusal => "refusal",
+            Self::Health => "health",
+            Self::Login => "login",
+            Self::Token => "token",
+            Self::Connected => "first event",
+            Self::Heartbeat => "heartbeat",
+            Self::Message => "message",
+            Self::Idle => "idle",
+        }
+    }
+}
+
+/// The known failures that an examination can meet (wire contract, "Failures").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Known {
+    Silent1006,
+    ConnectHang,
+    TokenEndpointHang,
+    NoServerPing,
+    PingAsChat,
+    RedisNoauth,
+    ProxyNoUpgrade,
+    WrongServer,
+    WrongSchemeOrPort,
+}
+
+impl Known {
+    const fn row(self) -> Failure {
+        let (row, name) = match self {
+            Self::Silent1006 => (6, "silent-1006"),
+            Self::ConnectHang => (7, "connect-hang"),
+            Self::TokenEndpointHang => (8, "token-endpoint-hang"),
+            Self::NoServerPing => (9, "no-server-ping"),
+            Self::PingAsChat => (10, "ping-as-chat"),
+            Self::RedisNoauth => (11, "redis-noauth"),
+            Self::ProxyNoUpgrade => (30, "proxy-no-upgrade"),
+            Self::WrongServer => (31, "wrong-server"),
+            Self::WrongSchemeOrPort => (32, "wrong-scheme-or-port"),
+        };
+        Failure { row, name }
+    }
+}
+
+/// Why a step failed.
+#[derive(Debug)]
+pub(super) struct Trouble {
+    /// What was seen, one clause.
+    fact: String,
+    known: Option<Known>,
+    cure: String,
+}
+
+impl Trouble {
+    pub(super) fn new(fact: impl Into<String>, cure: impl Into<String>) -> Self {
+        Self {
+            fact: fact.into(),
+            known: None,
+            cure: cure.into(),
+        }
+    }
+
+    pub(super) fn known(self, known: Known) -> Self {
+        Self {
+            known: Some(known),
+            ..self
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Outcome {
+    Ok,
+    Failed,
+    Skipped,
+}
+
+/// A step and what came of it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Entry {
+    pub step: Step,
+    pub outcome: Outcome,
+    /// How long it took; 0 where it was skipped.
+    pub us: u64,
+    /// What was seen, or why it was not tried. Safe to print.
+    pub fact: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cure: Option<String>,
+}
+
+/// A row of the contract's table.
+#[derive(Debug, Serialize)]
+pub(crate) struct Failure {
+    pub row: u8,
+    pub name: &'static str,
+}
+
+/// The steps so far.
+#[derive(Debug, Default)]
+pub(super) struct Chart {
+    entries: Vec<Entry>,
+}
+
+impl Chart {
+    /// Does a step, which says what it saw and finds something for the next ones.
+    pub(super) async fn step<T>(
+        &mut self,
+        step: Step,
+        doing: impl Future<Output = Result<(String, T), Trouble>>,
+    ) -> Option<T> {
+        let begun_ns = monotonic_ns();
+        let done = doing.await;
+        let us = (monotonic_ns() - begun_ns) / 1_000;
+        match done {
+            Ok((fact, found)) => {
+                self.add((step, us), Outcome::Ok, &fact);
+                Some(found)
+            }
+            Err(trouble) => {
+                let entry = self.add((step, us), Outcome::Failed, &trouble.fact);
+                entry.failure = trouble.known.map(Known::row);
+                entry.cure = Some(trouble.cure);
+                None
+            }
+        }
+    }
+
+    pub(super) fn skip(&mut self, step: Step, why: &str) {
+        self.add((step, 0), Outcome::Skipped, why);
+    }
+
+    fn add(&mut self, (step, us): (Step, u64), outcome: Outcome, fact: &str) -> &mut Entry {
+        self.entries.push_mut(Entry {
+            step,
+            outcome,
+            us,
+            fact: format::harmless(fact),
+            failure: None,
+            cure: None,
+        })
+    }
+
+    /// A step met this failure.
+    pub(super) fn met(&self, known: Known) -> bool {
+        let entries = self.entries.iter();
+        let mut failures = entries.filter_map(|entry| entry.failure.as_ref());
+        failures.any(|failure| failure.row == known.row().row)
+    }
+
+    /// Ends the examination; steps that were not reached are skipped.
+    pub(super) fn report(mut self, url: &Url) -> Report {
+        for step in STEPS {
+            if self.entries.iter().all(|entry| entry.step != step) {
+                self.skip(step, "stands on what failed");
+            }
+        }
+        let failed = |entry: &Entry| entry.outcome == Outcome::Failed;
+        Report {
+            url: url.as_str().trim_end_matches('/').to_owned(),
+            healthy: !self.entries.iter().any(failed),
+            steps: self.entries,
+        }
+    }
+}
+
+/// What an examination found.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    pub url: String,
+    /// No step failed.
+    pub healthy: bool,
+    pub steps: Vec<Entry>,
+}

@@ -1,0 +1,268 @@
+//! This module talks on one socket: first event, heartbeat, one message, and silence.
+
+use std::future::poll_fn;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::api::NOAUTH_CURE;
+use super::{Known, PATIENCE, Server, Trouble};
+use crate::client::socket::{ChatSocket, Incoming};
+use crate::client::wire::{PING, ServerFrame, chat_message};
+use crate::clock::monotonic_ns;
+use crate::format;
+
+const MESSAGE_CHARS: u32 = 40;
+/// Longest wait for the whole of an answer.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(15);
+/// A server that pings at all does so within this (wire contract: every 25 s).
+const PING_EXPECTED_WITHIN: Duration = Duration::from_secs(30);
+
+/// A socket under examination.
+pub(super) struct Session {
+    socket: ChatSocket,
+    /// Pings of the server so far.
+    pings: u32,
+}
+
+/// What was waited for, and what came instead.
+#[derive(Debug)]
+pub(super) enum Heard {
+    /// The text of the frame.
+    Frame(String),
+    /// The server closed with this code.
+    Closed(u16),
+    /// The connection ended without a close frame.
+    Cut,
+    Nothing,
+}
+
+/// Connects as a client with a good token.
+pub(super) async fn connect(
+    server: &Server<'_>,
+    token: &str,
+) -> Result<(String, Session), Trouble> {
+    let opened = match server.open(token).await {
+        Some(Ok(opened)) => opened,
+        Some(Err(error)) => {
+            return Err(Trouble::new(error.to_string(), "look at the server's log"));
+        }
+        None => {
+            let fact = format!("the upgrade is not answered within {PATIENCE:?}");
+            let cure =
+                "bound the wait for Redis in the handshake, and close with 1011 when it is over";
+            return Err(Trouble::new(fact, cure).known(Known::ConnectHang));
+        }
+    };
+    let mut session = Session::new(opened.socket);
+    match session
+        .hear(PATIENCE, |frame| matches!(frame, ServerFrame::Connected))
+        .await
+    {
+        Heard::Frame(_) => Ok(("connected".to_owned(), session)),
+        Heard::Closed(1011) => {
+            let fact = "closed with 1011: tokens work, the channel layer does not";
+            Err(Trouble::new(fact, NOAUTH_CURE).known(Known::RedisNoauth))
+        }
+        Heard::Closed(code @ (4001 | 4401)) => Err(Trouble::new(
+            format!("a token just given is refused with {code}"),
+            "look whether token endpoint and server share one Redis database, and at its clock",
+        )),
+        Heard::Closed(code) => Err(Trouble::new(
+            format!("closed with {code} instead of `connected`"),
+            "look at the server's log, and at its Redis",
+        )),
+        Heard::Cut => {
+            let cure = "close with a code that says why: all a browser sees now is 1006";
+            Err(
+                Trouble::new("cut without a close code before `connected`", cure)
+                    .known(Known::Silent1006),
+            )
+        }
+        Heard::Nothing => {
+            let fact = format!("open, but no `connected` within {PATIENCE:?}");
+            Err(Trouble::new(fact, NOAUTH_CURE).known(Known::RedisNoauth))
+        }
+    }
+}
+
+impl Session {
+    pub(super) fn new(socket: ChatSocket) -> Self {
+        Self { socket, pings: 0 }
+    }
+
+    /// The first frame that is `wanted`, within `patience`; others pass by.
+    pub(super) async fn hear(
+        &mut self,
+        patience: Duration,
+        wanted: impl Fn(&ServerFrame<'_>) -> bool,
+    ) -> Heard {
+        let hearing = async {
+            loop {
+                match poll_fn(|cx| self.poll(cx)).await {
+                    Incoming::Ended => return Heard::Cut,
+                    Incoming::Closing(code) => return Heard::Closed(code),
+                    Incoming::Other => self.pings += 1,
+                    Incoming::Text(text, _) => {
+                        if ServerFrame::parse(&text).is_ok_and(|frame| wanted(&frame)) {
+                            return Heard::Frame(text.as_str().to_owned());
+                        }
+                    }
+                }
+            }
+        };
+        timeout(patience, hearing).await.unwrap_or(Heard::Nothing)
+    }
+
+    /// The next thing that comes; what waits to be written (a message, a pong) goes first.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Incoming> {
+        match self.socket.poll_flush(cx) {
+            Poll::Ready(Err(_)) => Poll::Ready(Incoming::Ended),
+            Poll::Ready(Ok(())) | Poll::Pending => self.socket.poll_next(cx),
+        }
+    }
+
+    fn say(&mut self, text: String) -> Result<(), Trouble> {
+        // What the kernel did not take yet is flushed while waiting for the answer.
+        match self.socket.send(text) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Trouble::new(
+                "the connection is gone",
+                "look at the server's log",
+            )),
+        }
+    }
+
+    /// `{"type":"ping"}` is answered, and is no message.
+    pub(super) async fn heartbeat(&mut self) -> Result<(String, ()), Trouble> {
+        self.say(PING.to_owned())?;
+        let taken_for_chat = Trouble::new(
+            "a heartbeat is taken for a chat message",
+            "answer {\"type\":\"ping\"} before a frame is looked at as a message",
+        )
+        .known(Known::PingAsChat);
+        let answers = |frame: &ServerFrame<'_>| {
+            matches!(
+                frame,
+                ServerFrame::Pong | ServerFrame::Error(_) | ServerFrame::TaskQueued { .. }
+            )
+        };
+        match self.hear(PATIENCE, answers).await {
+            Heard::Frame(text) if matches!(ServerFrame::parse(&text), Ok(ServerFrame::Pong)) => {
+                Ok(("ping, pong".to_owned(), ()))
+            }
+            Heard::Frame(_) => Err(taken_for_chat),
+            Heard::Closed(code) => Err(Trouble::new(
+                format!("a heartbeat is answered by closing with {code}"),
+                "answer {\"type\":\"ping\"} with {\"event\":\"pong\"}",
+            )
+            .known(Known::PingAsChat)),
+            Heard::Cut => Err(Trouble::new(
+                "a heartbeat ends the connection",
+                "answer {\"type\":\"ping\"} with {\"event\":\"pong\"}",
+            )
+            .known(Known::PingAsChat)),
+            Heard::Nothing => Err(Trouble::new(
+                format!("no `pong` within {PATIENCE:?}"),
+                "answer {\"type\":\"ping\"} with {\"event\":\"pong\"}: a browser cannot send WebSocket pings",
+            )),
+        }
+    }
+
+    /// One message and the whole of its answer.
+    pub(super) async fn message(&mut self) -> Result<(String, ()), Trouble> {
+        self.say(chat_message(MESSAGE_CHARS, "harness-doctor-1"))?;
+        let begun = |frame: &ServerFrame<'_>| {
+            matches!(
+                frame,
+                ServerFrame::TaskQueued { .. } | ServerFrame::Error(_)
+            )
+        };
+        match self.hear(PATIENCE, begun).await {
+            Heard::Frame(text) => {
+                if let Ok(ServerFrame::Error(error)) = ServerFrame::parse(&text) {
+                    return Err(Trouble::new(
+                        format!("the message is refused: {}", error.code),
+                        "look at the server's Redis: its address, its password, whether it runs",
+                    ));
+                }
+            }
+            Heard::Nothing => {
+                let fact = format!("connected, but nothing comes back within {PATIENCE:?}");
+                return Err(Trouble::new(fact, NOAUTH_CURE).known(Known::RedisNoauth));
+            }
+            ended => return Err(ended_by(&ended)),
+        }
+        let complete = |frame: &ServerFrame<'_>| {
+            matches!(frame, ServerFrame::Complete { .. } | ServerFrame::Error(_))
+        };
+        match self.hear(ANSWER_PATIENCE, complete).await {
+            Heard::Frame(text) => match ServerFrame::parse(&text) {
+                Ok(ServerFrame::Complete { chunks, .. }) => {
+                    Ok((format!("queued and answered in {chunks} chunks"), ()))
+                }
+                _ => Err(Trouble::new(
+                    "queued, then an error instead of an answer",
+                    "look at the worker's log",
+                )),
+            },
+            Heard::Nothing => Err(Trouble::new(
+                format!("queued, but not answered within {ANSWER_PATIENCE:?}"),
+                "look whether a worker runs, and whether it reads the same Redis",
+            )),
+            ended => Err(ended_by(&ended)),
+        }
+    }
+
+    /// Says nothing for `length`; the socket must live, and somebody must keep it alive.
+    pub(super) async fn idle(&mut self, length: Duration) -> Result<(String, ()), Trouble> {
+        self.pings = 0;
+        let begun_ns = monotonic_ns();
+        let heard = self.hear(length, |_| false).await;
+        let lived = format::plain(&format::duration((monotonic_ns() - begun_ns) / 1_000));
+        let cure = "have the server send a WebSocket ping more often than the shortest idle timeout on the way (25 s suits most)";
+        let unkept = |fact: String| Err(Trouble::new(fact, cure).known(Known::NoServerPing));
+        let pings = self.pings;
+        match heard {
+            Heard::Nothing if pings > 0 => Ok((
+                format!("open after {lived}, {pings} pings of the server"),
+                (),
+            )),
+            Heard::Nothing if length < PING_EXPECTED_WITHIN => Ok((
+                format!("open after {lived}; too short to expect a ping of the server"),
+                (),
+            )),
+            Heard::Nothing => unkept(format!("no ping of the server in {lived}")),
+            Heard::Cut if pings == 0 => unkept(format!(
+                "cut without a word after {lived} of silence, in which the server sent no ping"
+            )),
+            ended => Err(Trouble::new(
+                format!(
+                    "{} after {lived} of silence and {pings} pings",
+                    word(&ended)
+                ),
+                "look at the idle timeouts of the server and of what stands before it",
+            )),
+        }
+    }
+
+    /// An orderly end; nobody waits for it.
+    pub(super) fn close(mut self) {
+        drop(self.socket.close());
+    }
+}
+
+fn word(ended: &Heard) -> String {
+    match ended {
+        Heard::Closed(code) => format!("closed with {code}"),
+        Heard::Cut | Heard::Frame(_) | Heard::Nothing => "cut without a close code".to_owned(),
+    }
+}
+
+fn ended_by(ended: &Heard) -> Trouble {
+    Trouble::new(
+        format!("the socket is {} instead of an answer", word(ended)),
+        "look at the server's log",
+    )
+}
