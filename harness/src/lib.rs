@@ -19,6 +19,7 @@ mod doctor;
 mod environment;
 mod fault;
 mod format;
+mod known;
 mod live;
 mod load;
 mod monitor;
@@ -29,6 +30,7 @@ mod result;
 mod run;
 mod scenario;
 mod stage;
+mod trial;
 mod trust;
 mod units;
 

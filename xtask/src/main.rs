@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask demo`, `test`, `bench`.
+//! The project's own commands: `cargo xtask demo`, `test`, `matrix`, `bench`.
 //!
 //! Each installs what is missing (saying so first), builds, and runs. Linux only.
 
@@ -12,6 +12,7 @@ mod bench;
 mod demo;
 mod failure;
 mod interop;
+mod matrix;
 mod nginx;
 mod package;
 mod redis;
@@ -38,6 +39,8 @@ enum Command {
     Demo,
     /// Everything continuous integration runs: formatting, lints, tests, documentation
     Test,
+    /// Every known failure: caught by the check that names it, and no alarm without it
+    Matrix(matrix::Arguments),
     /// What harness and fault proxy cost, beside their budgets
     Bench(bench::Arguments),
 }
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Demo => demo::run(),
         Command::Test => test::run(),
+        Command::Matrix(arguments) => matrix::command(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
     };
     match done {

@@ -7,7 +7,7 @@
 use std::process::ExitCode;
 
 use crate::failure::Failure;
-use crate::{demo, interop, nginx, redis, step};
+use crate::{demo, interop, matrix, nginx, redis, step};
 
 pub(crate) fn run() -> Result<ExitCode, Failure> {
     let redis = redis::ensure()?;
@@ -21,9 +21,10 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
         .env("HARNESS_SLOW_TESTS", "1")
         .env("HARNESS_BINARY", release.join("harness"))
         .env("HARNESS_SERVER", release.join("reference-server"))
-        .env("REDIS_SERVER", redis)
-        .envs(nginx.map(|nginx| ("NGINX", nginx)));
+        .env("REDIS_SERVER", &redis)
+        .envs(nginx.as_ref().map(|nginx| ("NGINX", nginx)));
     step::run("tests", &mut tests)?;
+    matrix::quick(redis, nginx)?;
     let mut documentation = step::cargo(&[
         "doc",
         "--workspace",

@@ -15,6 +15,7 @@ use std::net::SocketAddr;
 use nix::sys::socket::{setsockopt, sockopt};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
@@ -34,12 +35,17 @@ pub(crate) struct Destination<'a> {
     /// `None`: the connection is plain.
     pub tls: Option<&'a Tls>,
     pub host_header: &'a str,
-    pub conversation: &'a str,
+    /// `/ws/chat/NAME/`.
+    pub path: &'a str,
+    /// What a browser says of the page that connects; `None`: no browser.
+    pub origin: Option<&'a str>,
     pub credential: Credential,
     /// The connection token, or the access token for every other credential.
     pub secret: &'a str,
     /// Local address to come from.
     pub source: Option<SocketAddr>,
+    /// Bytes the kernel keeps for a reader that does not read; `None`: as usual.
+    pub receive_buffer_bytes: Option<u32>,
 }
 
 /// An open socket, not yet told `connected`.
@@ -100,27 +106,66 @@ impl ConnectError {
 
 /// Opens a socket. Has no deadline of its own: the caller's covers the whole session opening.
 pub(crate) async fn open(to: Destination<'_>) -> Result<Opened, ConnectError> {
+    dial(&to).await?.upgrade(&to).await
+}
+
+/// A connection on which nothing was asked yet.
+#[derive(Debug)]
+pub(crate) struct Dialled {
+    line: Line,
+    tcp_begun_ns: u64,
+    tcp_done_ns: u64,
+    tls_done_ns: u64,
+}
+
+#[derive(Debug)]
+enum Line {
+    Plain(TcpStream),
+    Secure(Box<TlsStream<TcpStream>>),
+}
+
+/// TCP, and TLS where it is wanted: everything before the upgrade.
+pub(crate) async fn dial(to: &Destination<'_>) -> Result<Dialled, ConnectError> {
     let tcp_begun_ns = monotonic_ns();
-    let mut stream = connect(&to).await?;
+    let stream = connect(to).await?;
     let tcp_done_ns = monotonic_ns();
-    let (socket, tls_done_ns) = if let Some(Tls { connector, name }) = to.tls {
+    let (line, tls_done_ns) = if let Some(Tls { connector, name }) = to.tls {
         let secure = connector.connect(name.clone(), stream).await;
-        let mut secure = secure.map_err(ConnectError::Tls)?;
-        let tls_done_ns = monotonic_ns();
-        let left_over = upgrade(&mut secure, &to).await?;
-        let (stream, tls) = secure.into_inner();
-        (ChatSocket::secure(stream, tls, left_over), tls_done_ns)
+        let secure = secure.map_err(ConnectError::Tls)?;
+        (Line::Secure(Box::new(secure)), monotonic_ns())
     } else {
-        let left_over = upgrade(&mut stream, &to).await?;
-        (ChatSocket::new(stream, left_over), tcp_done_ns)
+        (Line::Plain(stream), tcp_done_ns)
     };
-    Ok(Opened {
-        socket,
+    Ok(Dialled {
+        line,
         tcp_begun_ns,
         tcp_done_ns,
         tls_done_ns,
-        upgrade_done_ns: monotonic_ns(),
     })
+}
+
+impl Dialled {
+    /// The rest.
+    pub(crate) async fn upgrade(self, to: &Destination<'_>) -> Result<Opened, ConnectError> {
+        let socket = match self.line {
+            Line::Plain(mut stream) => {
+                let left_over = upgrade(&mut stream, to).await?;
+                ChatSocket::new(stream, left_over)
+            }
+            Line::Secure(mut secure) => {
+                let left_over = upgrade(&mut secure, to).await?;
+                let (stream, tls) = secure.into_inner();
+                ChatSocket::secure(stream, tls, left_over)
+            }
+        };
+        Ok(Opened {
+            socket,
+            tcp_begun_ns: self.tcp_begun_ns,
+            tcp_done_ns: self.tcp_done_ns,
+            tls_done_ns: self.tls_done_ns,
+            upgrade_done_ns: monotonic_ns(),
+        })
+    }
 }
 
 /// Asks for the upgrade; returns what came together with the answer.
@@ -143,17 +188,20 @@ async fn connect(to: &Destination<'_>) -> Result<TcpStream, ConnectError> {
         TcpSocket::new_v6()
     };
     let local = local.map_err(ConnectError::Local)?;
-    prepare(&local, to.source).map_err(ConnectError::Local)?;
+    prepare(&local, to).map_err(ConnectError::Local)?;
     let stream = local.connect(to.address).await;
     stream.map_err(ConnectError::Tcp)
 }
 
-fn prepare(socket: &TcpSocket, source: Option<SocketAddr>) -> Result<(), io::Error> {
+fn prepare(socket: &TcpSocket, to: &Destination<'_>) -> Result<(), io::Error> {
     setsockopt(socket, sockopt::ReceiveTimestampns, &true)?;
     socket.set_nodelay(true)?;
     // A closed socket gives its port back at once: a reconnect storm must not run out of them.
     socket.set_zero_linger()?;
-    if let Some(source) = source {
+    if let Some(bytes) = to.receive_buffer_bytes {
+        socket.set_recv_buffer_size(bytes)?;
+    }
+    if let Some(source) = to.source {
         // The port is chosen at connect, for this destination only.
         setsockopt(socket, sockopt::IpBindAddressNoPort, &true)?;
         socket.bind(source)?;
@@ -172,10 +220,13 @@ fn upgrade_request(to: &Destination<'_>, key: &str) -> String {
             format!("Sec-WebSocket-Protocol: Bearer, {secret}\r\n"),
         ),
     };
+    let origin = to
+        .origin
+        .map_or_else(String::new, |origin| format!("Origin: {origin}\r\n"));
     format!(
-        "GET /ws/chat/{conversation}/{query} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\n\
-         Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n{header}\r\n",
-        conversation = to.conversation,
+        "GET {path}{query} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\n\
+         Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n{origin}{header}\r\n",
+        path = to.path,
         host = to.host_header,
     )
 }
@@ -261,10 +312,12 @@ mod tests {
                 address: SocketAddr::from(([127, 0, 0, 1], 80)),
                 tls: None,
                 host_header: "chat.test",
-                conversation: "c-1",
+                path: "/ws/chat/c-1/",
+                origin: None,
                 credential,
                 secret: "S",
                 source: None,
+                receive_buffer_bytes: None,
             };
             upgrade_request(&to, KEY)
         };

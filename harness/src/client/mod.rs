@@ -4,5 +4,8 @@
 //! received them. Measures nothing and decides nothing: that is `load`.
 
 pub(crate) mod connector;
+pub(crate) mod http;
+pub(crate) mod journal;
 pub(crate) mod socket;
+pub(crate) mod talk;
 pub(crate) mod wire;

@@ -87,6 +87,24 @@ impl ChatSocket {
         Self { inner }
     }
 
+    /// Asks the kernel before every wait. Without it a reader must read to the end in one go, on a
+    /// runtime of one thread: were the runtime to hear of an arrival between a short read and the next
+    /// one, that arrival would be taken for the one already read, and nobody would wake.
+    pub(crate) fn read_thoroughly(&mut self) {
+        match self.inner.get_mut() {
+            Wire::Plain(stream) => stream.thorough = true,
+            Wire::Secure(stream) => stream.sock.thorough = true,
+        }
+    }
+
+    /// The next read asks the kernel, once: for a reader that gave way before it had read to the end.
+    pub(crate) fn look_again(&mut self) {
+        match self.inner.get_mut() {
+            Wire::Plain(stream) => stream.drained = false,
+            Wire::Secure(stream) => stream.sock.drained = false,
+        }
+    }
+
     /// The next message; registers for the next one where there is none.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Incoming> {
         loop {
@@ -168,6 +186,8 @@ struct StampedStream {
     tcp: TcpStream,
     /// The last read was short: nothing is left, so the next one need not ask the kernel.
     drained: bool,
+    /// Something may arrive between two reads without a new wake-up: see [`ChatSocket::read_thoroughly`].
+    thorough: bool,
     stamp_ns: u64,
 }
 
@@ -176,6 +196,7 @@ impl StampedStream {
         Self {
             tcp,
             drained: false,
+            thorough: false,
             stamp_ns: 0,
         }
     }
@@ -235,7 +256,7 @@ impl Read for StampedStream {
             }
             receive(fd, buffer, stamp_ns)
         })?;
-        self.drained = read > 0 && read < size;
+        self.drained = read > 0 && read < size && !self.thorough;
         Ok(read)
     }
 }

@@ -11,6 +11,7 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hasher};
 
 use serde::de::{self, Deserialize, Deserializer, Visitor};
+use serde_json::json;
 
 /// A frame from the server, as far as a client acts on it.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,7 +33,10 @@ pub(crate) enum ServerFrame<'a> {
         chunks: u32,
     },
     /// A message on a people chat.
-    Message,
+    Message {
+        id: Cow<'a, str>,
+        client_message_id: Option<Cow<'a, str>>,
+    },
     Pong,
     TokenExpiringSoon,
     Error(ErrorFrame<'a>),
@@ -45,6 +49,13 @@ pub(crate) struct ErrorFrame<'a> {
     pub retry_after_us: Option<u64>,
     pub client_message_id: Option<Cow<'a, str>>,
     pub task: Option<TaskId>,
+}
+
+impl ErrorFrame<'_> {
+    /// It says that the server is away or busy, and nothing about the frame.
+    pub(crate) fn is_passing(&self) -> bool {
+        matches!(&*self.code, "unavailable" | "busy" | "rate_limited")
+    }
 }
 
 /// A task id, by hash; never 0.
@@ -75,6 +86,8 @@ struct Raw<'a> {
     task_id: Option<Text<'a>>,
     #[serde(borrow)]
     client_message_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    message_id: Option<Text<'a>>,
     seq: Option<u32>,
     chunks: Option<u32>,
     #[serde(borrow)]
@@ -105,7 +118,10 @@ impl<'a> ServerFrame<'a> {
                 (Some(task), Some(chunks)) => Self::Complete { task, chunks },
                 _ => return Err(must),
             },
-            "message" => Self::Message,
+            "message" => Self::Message {
+                id: raw.message_id.ok_or(must)?.0,
+                client_message_id: raw.client_message_id.map(|id| id.0),
+            },
             "pong" => Self::Pong,
             "token_expiring_soon" => Self::TokenExpiringSoon,
             "error" => Self::Error(ErrorFrame {
@@ -160,6 +176,16 @@ pub(crate) fn chat_message(length: u32, client_message_id: &str) -> String {
     frame.push_str(client_message_id);
     frame.push_str(r#""}"#);
     frame
+}
+
+/// A message on a people chat.
+pub(crate) fn people_message(text: &str, client_message_id: &str) -> String {
+    json!({ "type": "message", "text": text, "client_message_id": client_message_id }).to_string()
+}
+
+/// Asks for what came after that message.
+pub(crate) fn resume(after: &str) -> String {
+    json!({ "type": "resume", "after": after }).to_string()
 }
 
 /// A string that borrows where the JSON holds no escapes.
@@ -217,8 +243,13 @@ mod tests {
         let keys = |value: &serde_json::Value| -> Vec<String> {
             value.as_object().unwrap().keys().cloned().collect()
         };
-        let sent = [chat_message(5, "c-1"), PING.to_owned()];
-        for (name, sent) in ["chat message with id", "heartbeat"].into_iter().zip(sent) {
+        let sent = [
+            ("chat message with id", chat_message(5, "c-1")),
+            ("heartbeat", PING.to_owned()),
+            ("people message", people_message("x", "c-1")),
+            ("resume", resume("5")),
+        ];
+        for (name, sent) in sent {
             let all = fixtures("client.json");
             let entry = all.iter().find(|entry| entry["name"] == name).unwrap();
             let sent: serde_json::Value = serde_json::from_str(&sent).unwrap();

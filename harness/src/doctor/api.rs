@@ -1,66 +1,18 @@
 //! This module asks over HTTP: health, login, connection token.
 
-use std::error::Error;
-
-use reqwest::RequestBuilder;
 use serde_json::{Value, json};
-use tokio::time::timeout;
 
 use super::{Account, CONVERSATION, Known, PATIENCE, Server, Trouble};
+use crate::client::http::{Answer, LOGIN_PATH, TOKEN_PATH, ask};
 
-const LOGIN_PATH: &str = "/api/auth/login/";
-const TOKEN_PATH: &str = "/api/v1/auth/ws-connection-token/";
 const HEALTH_PATH: &str = "/health/ws/";
-/// Longest answer that is read; what comes after it is not needed.
-const BODY_BYTES_MAX: usize = 64 * 1024;
 /// As much of a body as a message quotes.
 const QUOTE_CHARS_MAX: usize = 120;
 
-/// What came back.
-#[derive(Debug)]
-pub(super) enum Answer {
-    Status {
-        status: u16,
-        body: Vec<u8>,
-    },
-    /// Nothing, in time.
-    None,
-    /// The connection broke, or what came is no HTTP; the innermost reason.
-    Broken(String),
-}
-
-pub(super) async fn ask(request: RequestBuilder) -> Answer {
-    let asking = async {
-        let mut response = request.send().await?;
-        let status = response.status().as_u16();
-        let mut body = Vec::new();
-        while let Some(part) = response.chunk().await? {
-            body.extend(part);
-            if body.len() > BODY_BYTES_MAX {
-                break;
-            }
-        }
-        Ok::<_, reqwest::Error>(Answer::Status { status, body })
-    };
-    match timeout(PATIENCE, asking).await {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(error)) if error.is_timeout() => Answer::None,
-        Ok(Err(error)) => Answer::Broken(innermost(&error)),
-        Err(_) => Answer::None,
-    }
-}
-
-fn innermost(error: &reqwest::Error) -> String {
-    let mut cause: &dyn Error = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    cause.to_string()
-}
-
 /// The login is there, whatever it says to an empty one.
 pub(super) async fn has_login(server: &Server<'_>) -> bool {
-    let asked = ask(server.http.post(server.path(LOGIN_PATH)).json(&json!({}))).await;
+    let request = server.http.post(server.path(LOGIN_PATH)).json(&json!({}));
+    let asked = ask(request, PATIENCE).await;
     matches!(
         asked,
         Answer::Status {
@@ -73,7 +25,7 @@ pub(super) async fn has_login(server: &Server<'_>) -> bool {
 /// What the server says of itself, where it says anything.
 pub(super) async fn health(server: &Server<'_>) -> Result<(String, ()), Trouble> {
     let cure = "look at the server's log and at its Redis";
-    match ask(server.http.get(server.path(HEALTH_PATH))).await {
+    match ask(server.http.get(server.path(HEALTH_PATH)), PATIENCE).await {
         Answer::Status { status: 200, body } => match failing(&body) {
             Some(part) => Err(Trouble::new(
                 format!("the server says that this does not work: {part}"),
@@ -122,7 +74,7 @@ pub(super) async fn login(
 ) -> Result<(String, String), Trouble> {
     let body = json!({ "email": account.name, "password": account.password.expose() });
     let request = server.http.post(server.path(LOGIN_PATH)).json(&body);
-    match ask(request).await {
+    match ask(request, PATIENCE).await {
         Answer::Status { status: 200, body } => found(&body, "token", LOGIN_PATH)
             .map(|token| (format!("{} is let in", account.name), token)),
         Answer::Status {
@@ -139,7 +91,7 @@ pub(super) async fn login(
 pub(super) async fn token(server: &Server<'_>, access: &str) -> Result<(String, String), Trouble> {
     let request = server.http.post(server.path(TOKEN_PATH));
     let body = json!({ "connection_id": CONVERSATION });
-    match ask(request.bearer_auth(access).json(&body)).await {
+    match ask(request.bearer_auth(access).json(&body), PATIENCE).await {
         Answer::Status { status: 200, body } => found(&body, "connection_token", TOKEN_PATH)
             .map(|token| ("a token is given".to_owned(), token)),
         Answer::None => Err(Trouble::new(

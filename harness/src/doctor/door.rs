@@ -4,9 +4,9 @@
 use std::io;
 
 use super::api::has_login;
-use super::session::{Heard, Session};
 use super::{Known, PATIENCE, Server, Trouble};
 use crate::client::connector::ConnectError;
+use crate::client::talk::{Heard, Talk};
 use crate::client::wire::ServerFrame;
 
 /// 43 characters, as a real one has.
@@ -16,7 +16,7 @@ const PASS_UPGRADE_ON: &str = "have the reverse proxy pass `Upgrade` and `Connec
 /// What knocking came to.
 pub(super) enum Door {
     /// The upgrade was made; the refusal is to come.
-    Open(Box<Session>),
+    Open(Box<Talk>),
     /// The refusal was the answer to the upgrade.
     Refused(u16),
 }
@@ -28,8 +28,8 @@ pub(super) async fn knock(server: &Server<'_>) -> Result<(String, Door), Trouble
     };
     match opened {
         Ok(opened) => {
-            let session = Session::new(opened.socket);
-            Ok(("101".to_owned(), Door::Open(Box::new(session))))
+            let talk = Talk::new(opened.socket);
+            Ok(("101".to_owned(), Door::Open(Box::new(talk))))
         }
         Err(ConnectError::Status {
             status: status @ (401 | 403),
@@ -83,8 +83,8 @@ fn silent(fact: &str) -> Trouble {
 
 /// Waits for the refusal.
 pub(super) async fn refusal(door: Door) -> Result<(String, ()), Trouble> {
-    let mut session = match door {
-        Door::Open(session) => session,
+    let mut talk = match door {
+        Door::Open(talk) => talk,
         Door::Refused(status) => {
             return Ok((
                 format!("a made-up token is refused with status {status}"),
@@ -92,7 +92,7 @@ pub(super) async fn refusal(door: Door) -> Result<(String, ()), Trouble> {
             ));
         }
     };
-    match session
+    match talk
         .hear(PATIENCE, |frame| matches!(frame, ServerFrame::Connected))
         .await
     {

@@ -18,10 +18,11 @@ use std::time::Duration;
 
 use reqwest::{Client as Http, Url};
 
-use self::report::{Chart, Known, Step, Trouble};
+use self::report::{Chart, Step, Trouble};
 pub(crate) use self::report::{Entry, Outcome, Report};
 use crate::client::connector::{ConnectError, Destination, Opened, open};
 use crate::environment::Secret;
+use crate::known::Known;
 use crate::plan::Credential;
 use crate::trust::{Tls, Trust};
 
@@ -159,10 +160,12 @@ impl Server<'_> {
             address: self.address,
             tls: self.tls.as_ref(),
             host_header: &self.host_header,
-            conversation: CONVERSATION,
+            path: PATH,
+            origin: None,
             credential: Credential::ConnectionToken,
             secret: token,
             source: None,
+            receive_buffer_bytes: None,
         };
         tokio::time::timeout(PATIENCE, open(to)).await.ok()
     }
@@ -170,3 +173,4 @@ impl Server<'_> {
 
 /// Where the doctor speaks.
 const CONVERSATION: &str = "harness-doctor";
+const PATH: &str = "/ws/chat/harness-doctor/";

@@ -7,8 +7,8 @@ use reqwest::Url;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::api::{Answer, ask};
 use super::{Known, PATIENCE, Server, Trouble, authority, is_secure, port};
+use crate::client::http::{Answer, ask};
 use crate::trust::{Tls, Trust, distrust, speaks_tls};
 
 /// Looks the name up; finds its first address, IPv4 before IPv6.
@@ -96,7 +96,7 @@ pub(super) async fn tls(
 
 /// Something speaks HTTP there.
 pub(super) async fn http(server: &Server<'_>) -> Result<(String, ()), Trouble> {
-    let answer = ask(server.http.get(server.path("/healthz"))).await;
+    let answer = ask(server.http.get(server.path("/healthz")), PATIENCE).await;
     let status = match &answer {
         Answer::Status { status, .. } => Some(*status),
         Answer::None | Answer::Broken(_) => None,

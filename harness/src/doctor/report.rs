@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::clock::monotonic_ns;
 use crate::format;
+use crate::known::Known;
 
 /// What is looked at, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -61,37 +62,6 @@ impl Step {
             Self::Message => "message",
             Self::Idle => "idle",
         }
-    }
-}
-
-/// The known failures that an examination can meet (wire contract, "Failures").
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Known {
-    Silent1006,
-    ConnectHang,
-    TokenEndpointHang,
-    NoServerPing,
-    PingAsChat,
-    RedisNoauth,
-    ProxyNoUpgrade,
-    WrongServer,
-    WrongSchemeOrPort,
-}
-
-impl Known {
-    const fn row(self) -> Failure {
-        let (row, name) = match self {
-            Self::Silent1006 => (6, "silent-1006"),
-            Self::ConnectHang => (7, "connect-hang"),
-            Self::TokenEndpointHang => (8, "token-endpoint-hang"),
-            Self::NoServerPing => (9, "no-server-ping"),
-            Self::PingAsChat => (10, "ping-as-chat"),
-            Self::RedisNoauth => (11, "redis-noauth"),
-            Self::ProxyNoUpgrade => (30, "proxy-no-upgrade"),
-            Self::WrongServer => (31, "wrong-server"),
-            Self::WrongSchemeOrPort => (32, "wrong-scheme-or-port"),
-        };
-        Failure { row, name }
     }
 }
 
@@ -151,6 +121,15 @@ pub(crate) struct Failure {
     pub name: &'static str,
 }
 
+impl Failure {
+    fn of(known: Known) -> Self {
+        Self {
+            row: known.row(),
+            name: known.name(),
+        }
+    }
+}
+
 /// The steps so far.
 #[derive(Debug, Default)]
 pub(super) struct Chart {
@@ -174,7 +153,7 @@ impl Chart {
             }
             Err(trouble) => {
                 let entry = self.add((step, us), Outcome::Failed, &trouble.fact);
-                entry.failure = trouble.known.map(Known::row);
+                entry.failure = trouble.known.map(Failure::of);
                 entry.cure = Some(trouble.cure);
                 None
             }
@@ -200,7 +179,7 @@ impl Chart {
     pub(super) fn met(&self, known: Known) -> bool {
         let entries = self.entries.iter();
         let mut failures = entries.filter_map(|entry| entry.failure.as_ref());
-        failures.any(|failure| failure.row == known.row().row)
+        failures.any(|failure| failure.row == known.row())
     }
 
     /// Ends the examination; steps that were not reached are skipped.

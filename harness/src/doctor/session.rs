@@ -1,14 +1,10 @@
 //! This module talks on one socket: first event, heartbeat, one message, and silence.
 
-use std::future::poll_fn;
-use std::task::{Context, Poll};
 use std::time::Duration;
-
-use tokio::time::timeout;
 
 use super::api::NOAUTH_CURE;
 use super::{Known, PATIENCE, Server, Trouble};
-use crate::client::socket::{ChatSocket, Incoming};
+use crate::client::talk::{Heard, Talk};
 use crate::client::wire::{PING, ServerFrame, chat_message};
 use crate::clock::monotonic_ns;
 use crate::format;
@@ -20,23 +16,7 @@ const ANSWER_PATIENCE: Duration = Duration::from_secs(15);
 const PING_EXPECTED_WITHIN: Duration = Duration::from_secs(30);
 
 /// A socket under examination.
-pub(super) struct Session {
-    socket: ChatSocket,
-    /// Pings of the server so far.
-    pings: u32,
-}
-
-/// What was waited for, and what came instead.
-#[derive(Debug)]
-pub(super) enum Heard {
-    /// The text of the frame.
-    Frame(String),
-    /// The server closed with this code.
-    Closed(u16),
-    /// The connection ended without a close frame.
-    Cut,
-    Nothing,
-}
+pub(super) struct Session(Talk);
 
 /// Connects as a client with a good token.
 pub(super) async fn connect(
@@ -55,12 +35,12 @@ pub(super) async fn connect(
             return Err(Trouble::new(fact, cure).known(Known::ConnectHang));
         }
     };
-    let mut session = Session::new(opened.socket);
-    match session
+    let mut talk = Talk::new(opened.socket);
+    match talk
         .hear(PATIENCE, |frame| matches!(frame, ServerFrame::Connected))
         .await
     {
-        Heard::Frame(_) => Ok(("connected".to_owned(), session)),
+        Heard::Frame(_) => Ok(("connected".to_owned(), Session(talk))),
         Heard::Closed(1011) => {
             let fact = "closed with 1011: tokens work, the channel layer does not";
             Err(Trouble::new(fact, NOAUTH_CURE).known(Known::RedisNoauth))
@@ -88,50 +68,9 @@ pub(super) async fn connect(
 }
 
 impl Session {
-    pub(super) fn new(socket: ChatSocket) -> Self {
-        Self { socket, pings: 0 }
-    }
-
-    /// The first frame that is `wanted`, within `patience`; others pass by.
-    pub(super) async fn hear(
-        &mut self,
-        patience: Duration,
-        wanted: impl Fn(&ServerFrame<'_>) -> bool,
-    ) -> Heard {
-        let hearing = async {
-            loop {
-                match poll_fn(|cx| self.poll(cx)).await {
-                    Incoming::Ended => return Heard::Cut,
-                    Incoming::Closing(code) => return Heard::Closed(code),
-                    Incoming::Other => self.pings += 1,
-                    Incoming::Text(text, _) => {
-                        if ServerFrame::parse(&text).is_ok_and(|frame| wanted(&frame)) {
-                            return Heard::Frame(text.as_str().to_owned());
-                        }
-                    }
-                }
-            }
-        };
-        timeout(patience, hearing).await.unwrap_or(Heard::Nothing)
-    }
-
-    /// The next thing that comes; what waits to be written (a message, a pong) goes first.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Incoming> {
-        match self.socket.poll_flush(cx) {
-            Poll::Ready(Err(_)) => Poll::Ready(Incoming::Ended),
-            Poll::Ready(Ok(())) | Poll::Pending => self.socket.poll_next(cx),
-        }
-    }
-
     fn say(&mut self, text: String) -> Result<(), Trouble> {
-        // What the kernel did not take yet is flushed while waiting for the answer.
-        match self.socket.send(text) {
-            Ok(_) => Ok(()),
-            Err(_) => Err(Trouble::new(
-                "the connection is gone",
-                "look at the server's log",
-            )),
-        }
+        let said = self.0.say(text);
+        said.map_err(|error| Trouble::new(error.to_string(), "look at the server's log"))
     }
 
     /// `{"type":"ping"}` is answered, and is no message.
@@ -148,7 +87,7 @@ impl Session {
                 ServerFrame::Pong | ServerFrame::Error(_) | ServerFrame::TaskQueued { .. }
             )
         };
-        match self.hear(PATIENCE, answers).await {
+        match self.0.hear(PATIENCE, answers).await {
             Heard::Frame(text) if matches!(ServerFrame::parse(&text), Ok(ServerFrame::Pong)) => {
                 Ok(("ping, pong".to_owned(), ()))
             }
@@ -179,7 +118,7 @@ impl Session {
                 ServerFrame::TaskQueued { .. } | ServerFrame::Error(_)
             )
         };
-        match self.hear(PATIENCE, begun).await {
+        match self.0.hear(PATIENCE, begun).await {
             Heard::Frame(text) => {
                 if let Ok(ServerFrame::Error(error)) = ServerFrame::parse(&text) {
                     return Err(Trouble::new(
@@ -197,7 +136,7 @@ impl Session {
         let complete = |frame: &ServerFrame<'_>| {
             matches!(frame, ServerFrame::Complete { .. } | ServerFrame::Error(_))
         };
-        match self.hear(ANSWER_PATIENCE, complete).await {
+        match self.0.hear(ANSWER_PATIENCE, complete).await {
             Heard::Frame(text) => match ServerFrame::parse(&text) {
                 Ok(ServerFrame::Complete { chunks, .. }) => {
                     Ok((format!("queued and answered in {chunks} chunks"), ()))
@@ -217,13 +156,13 @@ impl Session {
 
     /// Says nothing for `length`; the socket must live, and somebody must keep it alive.
     pub(super) async fn idle(&mut self, length: Duration) -> Result<(String, ()), Trouble> {
-        self.pings = 0;
+        self.0.pings = 0;
         let begun_ns = monotonic_ns();
-        let heard = self.hear(length, |_| false).await;
+        let heard = self.0.hear(length, |_| false).await;
         let lived = format::plain(&format::duration((monotonic_ns() - begun_ns) / 1_000));
         let cure = "have the server send a WebSocket ping more often than the shortest idle timeout on the way (25 s suits most)";
         let unkept = |fact: String| Err(Trouble::new(fact, cure).known(Known::NoServerPing));
-        let pings = self.pings;
+        let pings = self.0.pings;
         match heard {
             Heard::Nothing if pings > 0 => Ok((
                 format!("open after {lived}, {pings} pings of the server"),
@@ -247,9 +186,8 @@ impl Session {
         }
     }
 
-    /// An orderly end; nobody waits for it.
-    pub(super) fn close(mut self) {
-        drop(self.socket.close());
+    pub(super) fn close(self) {
+        self.0.close();
     }
 }
 

@@ -12,7 +12,7 @@ use super::{EDGE_PROXY, ProcessSample, REDIS, SERVER};
 /// The processes of the run, as they are now.
 #[derive(Clone, Debug)]
 pub(super) struct Children {
-    pub server: Option<ProcessId>,
+    pub servers: Vec<ProcessId>,
     pub redis: Option<RedisServer>,
     pub edge: Vec<ProcessId>,
 }
@@ -21,19 +21,15 @@ impl Children {
     pub(super) fn sample(self) -> ProcessSample {
         ProcessSample {
             ended: self.ended(),
-            server: self.server.and_then(ProcessId::usage),
+            server: together(self.servers),
             redis: self.redis.and_then(|redis| redis.process().usage()),
-            edge: self
-                .edge
-                .into_iter()
-                .filter_map(ProcessId::usage)
-                .reduce(ProcessUse::plus),
+            edge: together(self.edge),
         }
     }
 
     fn ended(&self) -> Vec<&'static str> {
         let has_ended = |process: &ProcessId| !process.is_alive();
-        let server = self.server.iter().any(has_ended).then_some(SERVER);
+        let server = self.servers.iter().any(has_ended).then_some(SERVER);
         let redis = self.redis.iter().any(RedisServer::has_ended_by_itself);
         let edge = self.edge.iter().any(has_ended).then_some(EDGE_PROXY);
         [redis.then_some(REDIS), server, edge]
@@ -41,6 +37,12 @@ impl Children {
             .flatten()
             .collect()
     }
+}
+
+/// What several processes use together.
+fn together(processes: Vec<ProcessId>) -> Option<ProcessUse> {
+    let used = processes.into_iter().filter_map(ProcessId::usage);
+    used.reduce(ProcessUse::plus)
 }
 
 #[cfg(test)]
@@ -59,7 +61,7 @@ mod tests {
         let stage = Stage::new("children", false).await;
         let redis = stage.redis.clone();
         let children = Children {
-            server: None,
+            servers: Vec::new(),
             redis: Some(redis.clone()),
             edge: Vec::new(),
         };
@@ -94,7 +96,7 @@ mod tests {
             ..ProcessId::of_self().unwrap()
         };
         let children = Children {
-            server: Some(gone),
+            servers: vec![gone],
             redis: Some(stage.redis.clone()),
             edge: vec![ProcessId::of_self().unwrap(), gone, gone],
         };

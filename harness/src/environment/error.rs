@@ -138,8 +138,10 @@ pub(crate) enum EnvironmentError {
         carrier: String,
         name: String,
     },
-    #[error("environment.server.instances: {instances} asked for; this version starts 1")]
-    Instances { instances: u16 },
+    #[error("environment.server.instances: {instances}, but the edge link leads to one server")]
+    EdgeOfSeveral { instances: u16 },
+    #[error("no server was to be started")]
+    NoServer,
     #[error("environment.redis: the reference server needs a Redis, and the plan has none")]
     ServerWithoutRedis,
 
@@ -254,7 +256,7 @@ impl EnvironmentError {
             }
             Self::FaultsNotAllowed { .. } => "add --allow-faults if you may break that system",
             Self::ServerWithoutRedis => "leave `redis` at \"private\", or give a redis:// URL",
-            Self::Instances { .. } => "write `instances = 1`",
+            Self::EdgeOfSeveral { .. } | Self::NoServer => "write `instances = 1`, or no edge",
             Self::NeedsOwnProxy { .. } => {
                 "take the fault out, or leave --toxiproxy (and `links`) out: the embedded proxy can do it"
             }

@@ -238,6 +238,11 @@ impl Environment {
         metrics::version(&self.http, &self.brought_up.health_url).await
     }
 
+    /// Logs of the servers that were started.
+    pub(crate) fn server_logs(&self) -> Vec<PathBuf> {
+        self.brought_up.server_logs.clone()
+    }
+
     /// What the fault driver needs.
     pub(crate) fn fault_access(&self) -> FaultAccess {
         FaultAccess {
@@ -258,9 +263,16 @@ impl Environment {
         sampled.await.unwrap_or_default()
     }
 
-    /// The target's Prometheus samples now: name with labels to value. `None` where it has none.
+    /// The target's Prometheus samples now: name with labels to value, added up over its instances.
+    /// `None` where one of them has none.
     pub(crate) async fn server_metrics(&self) -> Option<BTreeMap<String, f64>> {
-        metrics::scrape(&self.http, &self.brought_up.target.metrics_url).await
+        let mut all = BTreeMap::new();
+        for url in &self.brought_up.target.metrics_urls {
+            for (name, value) in metrics::scrape(&self.http, url).await? {
+                *all.entry(name).or_insert(0.0) += value;
+            }
+        }
+        Some(all)
     }
 
     /// Stops everything in reverse; returns what went wrong on the way, one sentence each.

@@ -5,6 +5,7 @@
 //! Each part is put into [`Parts`] as soon as it runs, so that stopping knows it however far the
 //! start came; what a dropped start could not put there, the janitor still knows.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use reqwest::Client as Http;
@@ -31,7 +32,7 @@ pub(super) struct Parts {
     keeper: Keeper,
     redis: Option<RedisServer>,
     proxy: Option<ProxyHost>,
-    server: Option<Server>,
+    servers: Vec<Server>,
     edge: Vec<Edge>,
 }
 
@@ -44,6 +45,8 @@ pub(super) struct BroughtUp {
     /// The edge link runs through somebody else's proxy, and the target's address is that proxy's.
     pub edge_is_adopted: bool,
     pub redis_version: Option<String>,
+    /// Of the servers that were started.
+    pub server_logs: Vec<PathBuf>,
 }
 
 /// The run's log directory, absolute: the janitor opens files there too.
@@ -62,7 +65,7 @@ impl Parts {
             keeper,
             redis: None,
             proxy: None,
-            server: None,
+            servers: Vec::new(),
             edge: Vec::new(),
         }
     }
@@ -73,7 +76,7 @@ impl Parts {
 
     pub(super) fn children(&self) -> Children {
         Children {
-            server: self.server.as_ref().map(|server| server.process),
+            servers: self.servers.iter().map(|server| server.process).collect(),
             redis: self.redis.clone(),
             edge: self.edge.iter().map(|edge| edge.process).collect(),
         }
@@ -101,8 +104,8 @@ impl Parts {
         let reached = match (&found.target, &redis) {
             (Some(place), _) => Reached::attach(plan, (place, &found), http).await?,
             (None, Some(redis)) => {
-                let command = server_command(plan, &found, (redis, &links), &logs)?;
-                self.start_server(command, http).await?
+                let commands = server_commands(plan, &found, (redis, &links), &logs)?;
+                self.start_servers(commands, http).await?
             }
             (None, None) => return Err(EnvironmentError::ServerWithoutRedis),
         };
@@ -117,6 +120,11 @@ impl Parts {
             links,
             edge_is_adopted: plan.environment.links.contains_key(&Link::Edge),
             redis_version,
+            server_logs: self
+                .servers
+                .iter()
+                .map(|server| server.log.clone())
+                .collect(),
         })
     }
 
@@ -212,20 +220,23 @@ impl Parts {
             .await
     }
 
-    async fn start_server(
+    async fn start_servers(
         &mut self,
-        (command, password): (SpawnSpec, Secret),
+        (commands, password): (Vec<SpawnSpec>, Secret),
         http: &Http,
     ) -> Result<Reached, EnvironmentError> {
-        let server = Server::start(&self.keeper, command, http).await?;
-        let address = server.address;
-        self.server = Some(server);
+        for command in commands {
+            let server = Server::start(&self.keeper, command, http).await?;
+            self.servers.push(server);
+        }
+        let addresses: Vec<SocketAddr> = self.servers.iter().map(|server| server.address).collect();
+        let first = addresses.first().ok_or(EnvironmentError::NoServer)?;
         Ok(Reached {
             tls: None,
             requests: None,
-            http_base: format!("http://{address}"),
+            http_base: format!("http://{first}"),
             place: None,
-            address,
+            addresses,
             password,
         })
     }
@@ -239,11 +250,11 @@ impl Parts {
     ) -> Result<Vec<ProxyLink>, EnvironmentError> {
         let upstream = match &reached.place {
             Some(place) => place.host_and_port(),
-            None => reached.address.to_string(),
+            None => reached.first().to_string(),
         };
         let behind = Behind {
             link: Link::Edge,
-            probe: Probe::http(reached.address, upstream.clone()),
+            probe: Probe::http(reached.first(), upstream.clone()),
             upstream,
         };
         if let Some(host) = &mut self.proxy
@@ -269,7 +280,7 @@ impl Parts {
         for edge in self.edge {
             problems.extend(edge.host.stop().await);
         }
-        if let Some(server) = self.server {
+        for server in self.servers {
             problems.extend(server.stop().await);
         }
         if let Some(host) = self.proxy {
@@ -286,12 +297,13 @@ impl Parts {
     }
 }
 
-fn server_command(
+/// One for every instance; they differ in their logs.
+fn server_commands(
     plan: &Plan,
     found: &Found,
     (redis, links): (&RedisEnd, &Carriers),
     logs: &Path,
-) -> Result<(SpawnSpec, Secret), EnvironmentError> {
+) -> Result<(Vec<SpawnSpec>, Secret), EnvironmentError> {
     let url = |link: Link| {
         let proxied = links.get(&link).and_then(|proxies| proxies.first());
         let proxied = proxied.map(|proxy| proxy.listen.to_string());
@@ -313,6 +325,11 @@ fn server_command(
         .ok_or_else(|| EnvironmentError::ServerMissing {
             looked_at: "nothing".to_owned(),
         })?;
-    let command = server::command(plan, program, (&urls, &password), logs);
-    Ok((command, password))
+    let log = |number: u16| match number {
+        1 => logs.join("server.log"),
+        number => logs.join(format!("server-{number}.log")),
+    };
+    let commands = (1..=plan.environment.server.instances)
+        .map(|number| server::command(plan, &program, (&urls, &password), log(number)));
+    Ok((commands.collect(), password))
 }

@@ -18,7 +18,7 @@ use super::port::ephemeral_range;
 use super::program;
 use super::redis::REDIS_PORT;
 use super::{Preflight, Settings};
-use crate::plan::{FaultKind, Plan, RedisPlan, TlsPlan, estimate};
+use crate::plan::{FaultKind, Link, Plan, RedisPlan, TlsPlan, estimate};
 use crate::trust::Trust;
 
 const KIB_PER_MIB: u64 = 1_024;
@@ -82,8 +82,8 @@ async fn find(plan: &Plan, settings: &Settings) -> Result<Found, EnvironmentErro
         place.guard(&settings.allow_hosts)?;
     }
     let instances = environment.server.instances;
-    if managed && instances != 1 {
-        return Err(EnvironmentError::Instances { instances });
+    if managed && instances > 1 && environment.proxies.contains(&Link::Edge) {
+        return Err(EnvironmentError::EdgeOfSeveral { instances });
     }
     if managed && environment.redis == RedisPlan::Private {
         program::redis()?;

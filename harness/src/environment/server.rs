@@ -45,6 +45,7 @@ pub(super) struct RedisUrls {
 pub(super) struct Server {
     pub process: ProcessId,
     pub address: SocketAddr,
+    pub log: PathBuf,
 }
 
 impl Server {
@@ -80,7 +81,11 @@ impl Server {
             Err(error) => Err(format!("/readyz: {error}")),
         })
         .await?;
-        Ok(Self { process, address })
+        Ok(Self {
+            process,
+            address,
+            log,
+        })
     }
 
     /// SIGTERM, and SIGKILL where that does not help; returns what went wrong.
@@ -105,9 +110,9 @@ impl Server {
 /// The command that starts the plan's server.
 pub(super) fn command(
     plan: &Plan,
-    program: PathBuf,
+    program: &Path,
     (urls, password): (&RedisUrls, &Secret),
-    logs: &Path,
+    log: PathBuf,
 ) -> SpawnSpec {
     let mut args = vec!["serve", "--listen", "127.0.0.1:0"]
         .into_iter()
@@ -130,7 +135,7 @@ pub(super) fn command(
     };
     SpawnSpec {
         what: "server".to_owned(),
-        program,
+        program: program.to_owned(),
         args,
         env: vec![
             variable("REDIS_URL", &urls.tasks),
@@ -139,7 +144,7 @@ pub(super) fn command(
             variable("REDIS_CHANNEL_URL", &urls.channel),
             variable("PASSWORD", password),
         ],
-        log: logs.join("server.log"),
+        log,
     }
 }
 

@@ -42,8 +42,8 @@ pub(crate) struct TargetInfo {
     pub password: Secret,
     /// Readiness, asked directly and never through an edge proxy of this run.
     pub readyz_url: String,
-    /// The target's own counters, asked directly.
-    pub metrics_url: String,
+    /// The target's own counters, asked directly: one page for every instance.
+    pub metrics_urls: Vec<String>,
 }
 
 /// The target before an edge proxy stands in front of it.
@@ -53,7 +53,8 @@ pub(super) struct Reached {
     pub requests: Option<Http>,
     pub http_base: String,
     pub place: Option<Place>,
-    pub address: SocketAddr,
+    /// One for every instance that was started; never empty.
+    pub addresses: Vec<SocketAddr>,
     pub password: Secret,
 }
 
@@ -92,9 +93,22 @@ impl Reached {
             requests: requests.transpose()?,
             http_base,
             place: Some(place.clone()),
-            address: place.address(),
+            addresses: vec![place.address()],
             password: Secret::new(password),
         })
+    }
+
+    pub(super) fn first(&self) -> SocketAddr {
+        self.addresses[0]
+    }
+
+    fn metrics_urls(&self) -> Vec<String> {
+        let direct = &self.http_base;
+        let others = self.addresses.iter().skip(1);
+        let others = others.map(|address| format!("http://{address}/metrics"));
+        std::iter::once(format!("{direct}/metrics"))
+            .chain(others)
+            .collect()
     }
 
     /// The target as clients see it: through the edge proxies where there are some.
@@ -105,12 +119,12 @@ impl Reached {
                 edge.iter().map(|proxy| proxy.listen).collect(),
                 format!("http://{}", first.listen),
             ),
-            None => ([self.address].into(), direct.clone()),
+            None => (self.addresses.clone().into(), direct.clone()),
         };
         let host_header = match (&self.place, edge.first()) {
             (Some(place), None) => place.host_and_port(),
             (_, Some(first)) => first.listen.to_string(),
-            (None, None) => self.address.to_string(),
+            (None, None) => self.first().to_string(),
         };
         TargetInfo {
             http_base,
@@ -121,7 +135,7 @@ impl Reached {
             users_prefix: plan.environment.users.prefix.clone(),
             password: self.password.clone(),
             readyz_url: format!("{direct}/readyz"),
-            metrics_url: format!("{direct}/metrics"),
+            metrics_urls: self.metrics_urls(),
         }
     }
 }

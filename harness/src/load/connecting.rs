@@ -23,11 +23,15 @@ pub(super) async fn connector(lane: Rc<Lane>) {
         let job = lane.job();
         let limit = job.clock.until(request.deadline_us);
         let result = tokio::select! {
-            result = tokio::time::timeout(limit, connect(&lane, &request)) => result.ok(),
+            result = tokio::time::timeout(limit, connect(&lane, &request, &request.secret)) => result.ok(),
             () = job.cancel.cancelled() => None,
         };
         match result {
             Some(Ok(opened)) => {
+                if let Some(stray) = &request.stray {
+                    let opened = tokio::time::timeout(limit, connect(&lane, &request, stray)).await;
+                    lane.forget(opened.ok().and_then(Result::ok));
+                }
                 stages(&lane, &request, &opened);
                 Lane::install(&lane, request, opened.socket);
             }
@@ -38,18 +42,20 @@ pub(super) async fn connector(lane: Rc<Lane>) {
     lane.connector_done();
 }
 
-async fn connect(lane: &Lane, request: &OpenRequest) -> Result<Opened, ConnectError> {
+async fn connect(lane: &Lane, request: &OpenRequest, secret: &str) -> Result<Opened, ConnectError> {
     let job = lane.job();
     let visit = &job.visits[request.number as usize];
-    let conversation = job.conversation(visit);
+    let path = format!("/ws/chat/{}/", job.conversation(visit));
     open(Destination {
         address: job.address(visit),
         tls: job.target.tls.as_ref(),
         host_header: &job.target.host_header,
-        conversation: &conversation,
+        path: &path,
+        origin: None,
         credential: job.load.session.credential,
-        secret: &request.secret,
+        secret,
         source: job.source(visit),
+        receive_buffer_bytes: None,
     })
     .await
 }

@@ -58,6 +58,10 @@ pub(super) struct OpenRequest {
     pub number: u32,
     /// Connection token or access token.
     pub secret: String,
+    /// Opens a second socket, which is forgotten; only with [`ClientDefect::RacingConnects`].
+    ///
+    /// [`ClientDefect::RacingConnects`]: crate::plan::ClientDefect::RacingConnects
+    pub stray: Option<String>,
     /// When this attempt should have begun: its steps' response times count from here.
     pub intended_us: u64,
     /// When it did.

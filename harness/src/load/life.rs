@@ -23,11 +23,12 @@ use goose::goose::GooseUser;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::job::{Command, Job, OpenRequest, SessionEnd, backoff_us};
+use super::defect;
+use super::job::{Command, Job, OpenRequest, SessionEnd};
 use super::token::{Denied, Granted, login, token};
-use crate::plan::Credential;
 use crate::plan::seed::{Purpose, Stream};
 use crate::plan::visit::Visit;
+use crate::plan::{ClientDefect, Credential};
 use crate::record::recorder::{Recorder, Span};
 use crate::stage::Stage;
 
@@ -73,6 +74,8 @@ struct Life {
     tries: u16,
     /// The last session was cut off.
     after_cut: bool,
+    /// The connection token used last.
+    used: Option<String>,
 }
 
 /// Lives the life of a goose user, once; returns at once when it is over.
@@ -136,6 +139,7 @@ async fn stay(user: &mut GooseUser, society: &Society, visit: Visit) {
         jitter: Stream::new(job.seed, Purpose::Backoff, visit.number),
         tries: 0,
         after_cut: false,
+        used: None,
     };
     let mut intended_us = visit.start_us;
     while !society.over.is_cancelled() {
@@ -172,7 +176,7 @@ async fn stay(user: &mut GooseUser, society: &Society, visit: Visit) {
             return;
         }
         life.tries += 1;
-        let wait_us = backoff_us(&job.load.reconnect, life.tries, asked_us, &mut life.jitter);
+        let wait_us = defect::backoff_us(&job.load, life.tries, asked_us, &mut life.jitter);
         intended_us = from_us.saturating_add(wait_us);
         let last_us = if idle {
             visit.end_us
@@ -205,10 +209,18 @@ async fn attempt(
         Ok(secret) => secret,
         Err(denied) => return Attempt::Denied(denied),
     };
+    let stray = if job.load.has(ClientDefect::RacingConnects) {
+        Box::pin(credential(user, society, life, intended_us))
+            .await
+            .ok()
+    } else {
+        None
+    };
     let (reply, answer) = oneshot::channel();
     let request = OpenRequest {
         number: life.visit.number,
         secret,
+        stray,
         intended_us,
         begun_us,
         deadline_us,
@@ -233,6 +245,9 @@ async fn credential(
     intended_us: u64,
 ) -> Result<String, Denied> {
     let job = &society.job;
+    if let Some(stale) = defect::stale_token(&job.load, life.after_cut, life.used.as_ref()) {
+        return Ok(stale);
+    }
     let mut fresh = life.access.is_none();
     loop {
         if life.access.is_none() {
@@ -251,7 +266,10 @@ async fn credential(
         let result = token(user, job.clock, access, &connection_id).await;
         society.token_answered(intended_us, asked_us, &result);
         match result {
-            Ok(granted) => return Ok(granted.secret),
+            Ok(granted) => {
+                life.used = defect::remembered(&job.load, &granted.secret);
+                return Ok(granted.secret);
+            }
             // The access token has run out: log in again, once.
             Err(denied) if denied.unauthorized => {
                 life.access = None;

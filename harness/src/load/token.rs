@@ -9,14 +9,13 @@
 use goose::goose::{GooseMethod, GooseRequest, GooseUser};
 use serde::{Deserialize, Serialize};
 
+use crate::client::http::{LOGIN_PATH, TOKEN_PATH};
 use crate::client::wire::retry_after_us;
 use crate::clock::{RunClock, monotonic_ns};
 
 /// Names of the two requests in goose's metrics.
 const LOGIN: &str = "login";
 const TOKEN: &str = "token";
-const LOGIN_PATH: &str = "/api/auth/login/";
-const TOKEN_PATH: &str = "/api/v1/auth/ws-connection-token/";
 /// Longest answer that is read.
 const BODY_BYTES_MAX: usize = 64 * 1024;
 

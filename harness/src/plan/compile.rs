@@ -6,7 +6,7 @@
 
 use crate::plan::{
     EnvironmentPlan, Link, LoadPlan, MessagePlan, Plan, ReconnectPlan, RedisPlan, ServerPlan,
-    SessionPlan, TlsPlan, UsersPlan, criteria, shape, timeline,
+    SessionPlan, TlsPlan, UsersPlan, criteria, shape, timeline, trial,
 };
 use crate::scenario::environment::{Environment, Redis};
 use crate::scenario::load::{Load, Reconnect};
@@ -34,6 +34,7 @@ fn resolve(file: &ScenarioFile, overrides: &Overrides, problems: &mut Problems) 
     let load_us = load.as_ref().map(LoadPlan::load_us);
     let faults = timeline::resolve(&file.faults, load_us, problems);
     timeline::check_reach(&file.faults, &environment, problems);
+    let trials = trial::resolve(&file.trials, file.environment.attached, problems);
     let view = criteria::View {
         environment: &environment,
         load_us,
@@ -59,6 +60,7 @@ fn resolve(file: &ScenarioFile, overrides: &Overrides, problems: &mut Problems) 
         environment,
         load: load?,
         faults: faults.into_iter().map(|fault| fault.planned).collect(),
+        trials,
         expect,
         abort_when,
     })
@@ -296,6 +298,7 @@ fn load(typed: &Load, overrides: &Overrides, problems: &mut Problems) -> Option<
         reconnect,
         drain_us: units::us(typed.drain),
         lanes: typed.lanes,
+        defects: typed.defects.clone(),
     })
 }
 

@@ -66,7 +66,7 @@ fn is_known_afterwards(what: Quantity) -> bool {
             ..
         }
     );
-    service || is_about_faults(what)
+    service || is_about_faults(what) || matches!(what, Quantity::Server { .. })
 }
 
 /// `[[abort_when]]`: the same, of what can be known while the run goes on.
@@ -139,7 +139,8 @@ fn check(criterion: &Criterion, view: &View<'_>, problems: &mut Problems) {
             );
         }
     }
-    if *what == Quantity::PeakOpen && *when != When::WholeRun {
+    let whole = matches!(what, Quantity::PeakOpen | Quantity::Server { .. });
+    if whole && *when != When::WholeRun {
         let complaint = Complaint::new("is known for the whole run only").hint("leave `when` out");
         problems.add(
             &criterion.when_at,

@@ -18,6 +18,7 @@ mod shape;
 #[cfg(test)]
 mod tests;
 mod timeline;
+mod trial;
 pub(crate) mod visit;
 
 use std::collections::BTreeMap;
@@ -29,10 +30,12 @@ pub(crate) use compile::compile;
 pub(crate) use fault::{Amount, FaultKind, PlannedFault};
 pub(crate) use hash::hash;
 pub(crate) use print::to_toml;
+pub(crate) use trial::TrialPlan;
 
 use crate::scenario::expectation::Expectation;
 pub(crate) use crate::scenario::fault::{Link, STREAMS, Streams};
-pub(crate) use crate::scenario::load::{Arrival, Conversation, Credential, Jitter};
+pub(crate) use crate::scenario::load::{Arrival, ClientDefect, Conversation, Credential, Jitter};
+pub(crate) use crate::scenario::trial::TrialKind;
 
 /// A run, before it happens.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -50,6 +53,9 @@ pub(crate) struct Plan {
     pub load: LoadPlan,
     /// Events in order of time, then conditions.
     pub faults: Vec<PlannedFault>,
+    /// Experiments beside the load.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trials: Vec<TrialPlan>,
     pub expect: Vec<Expectation>,
     pub abort_when: Vec<Expectation>,
 }
@@ -99,7 +105,7 @@ impl TlsPlan {
 /// How the reference server is started.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct ServerPlan {
-    /// 1 for now.
+    /// Servers on one Redis; clients are spread over them.
     pub instances: u16,
     /// `complete-missing`, `chunk-reorder=0.1`: as `--defect` takes them.
     pub defects: Vec<String>,
@@ -146,6 +152,9 @@ pub(crate) struct LoadPlan {
     pub drain_us: u64,
     /// Threads that run sessions; 1 unless a lane would be over half busy.
     pub lanes: u16,
+    /// What the clients do wrong, on purpose.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub defects: Vec<ClientDefect>,
 }
 
 /// One stretch of the load: the number of clients goes from `from` to `to` evenly.
@@ -223,6 +232,11 @@ pub(crate) struct ReconnectPlan {
 }
 
 impl LoadPlan {
+    /// Whether the clients do that wrong.
+    pub(crate) fn has(&self, defect: ClientDefect) -> bool {
+        self.defects.contains(&defect)
+    }
+
     /// Length of all stages: sends are intended in `0..load_us`.
     pub(crate) fn load_us(&self) -> u64 {
         self.stages.iter().map(|stage| stage.length_us).sum()

@@ -5,9 +5,12 @@
 
 use toml::{Table, Value};
 
-use crate::plan::{Amount, Behavior, LoadPlan, Plan, PlannedFault, RedisPlan, STREAMS, ServerPlan};
+use crate::plan::{
+    Amount, Behavior, LoadPlan, Plan, PlannedFault, RedisPlan, STREAMS, ServerPlan, TrialKind,
+    TrialPlan,
+};
 use crate::scenario::expectation::Expectation;
-use crate::scenario::load::{ARRIVALS, CONVERSATIONS, CREDENTIALS, JITTERS};
+use crate::scenario::load::{ARRIVALS, CLIENT_DEFECTS, CONVERSATIONS, CREDENTIALS, JITTERS};
 use crate::scenario::name_of;
 use crate::units::{print_us, rounded};
 
@@ -28,6 +31,10 @@ pub(crate) fn to_toml(plan: &Plan) -> String {
     for planned in &plan.faults {
         line(&mut text, "\n[[fault]]");
         fault(&mut text, planned);
+    }
+    for planned in &plan.trials {
+        line(&mut text, "\n[[trial]]");
+        trial(&mut text, planned);
     }
     for (key, criteria) in [("expect", &plan.expect), ("abort_when", &plan.abort_when)] {
         for expectation in criteria {
@@ -180,11 +187,22 @@ fn load(text: &mut String, load: &LoadPlan) {
             ("attempts", i64::from(load.reconnect.attempts).into()),
         ]),
     );
-    pair(text, "drain", print_us(load.drain_us));
-    pair(text, "lanes", i64::from(load.lanes));
+    rest(text, load);
     if let Some(every_us) = reconnector_every_us {
         line(text, "\n[load.reconnector]");
         pair(text, "every", print_us(every_us));
+    }
+}
+
+fn rest(text: &mut String, load: &LoadPlan) {
+    pair(text, "drain", print_us(load.drain_us));
+    pair(text, "lanes", i64::from(load.lanes));
+    if !load.defects.is_empty() {
+        let defects = load.defects.iter();
+        let defects: Vec<&str> = defects
+            .map(|defect| name_of(&CLIENT_DEFECTS, *defect))
+            .collect();
+        pair(text, "defects", defects);
     }
 }
 
@@ -226,6 +244,45 @@ fn fault(text: &mut String, fault: &PlannedFault) {
     if fault.toxicity_ratio < 1.0 {
         pair(text, "toxicity", fault.toxicity_ratio);
     }
+}
+
+fn trial(text: &mut String, trial: &TrialPlan) {
+    pair(text, "name", trial.name.as_str());
+    pair(text, "kind", trial.kind.name());
+    match trial.kind {
+        TrialKind::TokenRace { racers } => pair(text, "racers", i64::from(racers)),
+        TrialKind::TokenAge { ttl_us, spread_us } => {
+            pair(text, "ttl", print_us(ttl_us));
+            pair(text, "spread", print_us(spread_us));
+        }
+        TrialKind::Flood { messages }
+        | TrialKind::Resume { messages }
+        | TrialKind::SlowReader { messages } => pair(text, "messages", i64::from(messages)),
+        TrialKind::Expiry { ttl_us } => pair(text, "ttl", print_us(ttl_us)),
+        TrialKind::Comeback { away_us } => pair(text, "away", print_us(away_us)),
+        TrialKind::Answers { within_us } | TrialKind::KeepAlive { within_us } => {
+            pair(text, "within", print_us(within_us));
+        }
+        TrialKind::Broadcast { members, within_us } => {
+            pair(text, "members", i64::from(members));
+            pair(text, "within", print_us(within_us));
+        }
+        TrialKind::TokenReuse
+        | TrialKind::TokenLog
+        | TrialKind::Refusal
+        | TrialKind::Origin
+        | TrialKind::Participation
+        | TrialKind::Oversize
+        | TrialKind::Heartbeat
+        | TrialKind::Retry => {}
+    }
+    pair(text, "at_once", i64::from(trial.at_once));
+    pair(text, "every", print_us(trial.every_us));
+    pair(
+        text,
+        "least",
+        i64::try_from(trial.least).unwrap_or(i64::MAX),
+    );
 }
 
 fn criterion(text: &mut String, expectation: &Expectation) {

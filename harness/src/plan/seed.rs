@@ -22,6 +22,8 @@ pub(crate) enum Purpose {
     Text = 4,
     /// Jitter of further attempts at a message.
     Retry = 5,
+    /// What a trial leaves to chance, such as the age of a token.
+    Trial = 6,
 }
 
 /// Random numbers that belong to one client and one purpose.

@@ -79,7 +79,12 @@ impl FaultBoard {
 
     /// The first fault that any part of `from_us..=to_us` touched.
     pub(crate) fn touched(&self, from_us: u64, to_us: u64) -> Option<usize> {
-        self.slots.iter().position(|slot| {
+        (0..self.slots.len()).find(|&fault| self.touches(fault, from_us, to_us))
+    }
+
+    /// Whether that fault touched any part of `from_us..=to_us`.
+    pub(crate) fn touches(&self, fault: usize, from_us: u64, to_us: u64) -> bool {
+        self.slots.get(fault).is_some_and(|slot| {
             slot.from_us.load(Ordering::Acquire) <= to_us
                 && from_us <= slot.to_us.load(Ordering::Acquire)
         })

@@ -16,4 +16,5 @@ pub(crate) mod histogram;
 pub(crate) mod ledger;
 pub(crate) mod recorder;
 pub(crate) mod recording;
+pub(crate) mod trial;
 pub(crate) mod users;

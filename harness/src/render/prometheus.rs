@@ -215,7 +215,9 @@ fn expectations(registry: &Registry, result: &RunResult) -> Set<()> {
 fn in_base_unit(row: &ExpectationResult, value: f64) -> f64 {
     match row.unit {
         Unit::Microseconds => value / US_PER_S,
-        Unit::Messages | Unit::Sockets | Unit::Clients => value,
+        Unit::Messages | Unit::Sockets | Unit::Clients | Unit::Tokens | Unit::Conversations => {
+            value
+        }
     }
 }
 

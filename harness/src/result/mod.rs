@@ -11,8 +11,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::known::Known;
 use crate::plan::Plan;
 use crate::record::fault::FaultStamps;
+use crate::record::trial::TrialRecord;
 use crate::scenario::expectation::Expectation;
 
 mod check;
@@ -63,6 +65,9 @@ pub(crate) struct RunResult {
     /// Faults that were in force all the time, without a window of their own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<ConditionResult>,
+    /// What came of each trial of the plan, in its order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trials: Vec<TrialRecord>,
     pub expectations: Vec<ExpectationResult>,
     /// What every run is held to, expected or not.
     pub checks: Vec<CheckResult>,
@@ -289,6 +294,9 @@ pub(crate) struct ExpectationResult {
     pub used_ratio: Option<f64>,
     /// A sentence on the finding, for the second line of its row.
     pub finding: String,
+    /// The known failures that break it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub known: Vec<Known>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -301,6 +309,9 @@ pub(crate) struct CheckResult {
     pub observed: String,
     pub bound: String,
     pub finding: String,
+    /// The known failures that it looks for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub known: Vec<Known>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -327,6 +338,8 @@ pub(crate) enum Unit {
     Messages,
     Sockets,
     Clients,
+    Tokens,
+    Conversations,
 }
 
 /// A stretch of the run.
@@ -414,6 +427,18 @@ pub(crate) struct ServerAccount {
     pub rss_peak_bytes: Option<u64>,
     /// Its Prometheus counters at the end minus the start: sample name with labels → value.
     pub counters: BTreeMap<String, f64>,
+    /// Most sockets it had open at any sample.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open_peak: Option<u64>,
+    /// Most sockets it opened between two samples, one recorder interval apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connects_peak: Option<u64>,
+    /// Tokens that it did not know, or not any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens_refused: Option<u64>,
+    /// Conversations that it still held when the sockets of the run were gone: more than before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversations_left: Option<u64>,
 }
 
 /// A process that ended by itself.

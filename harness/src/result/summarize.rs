@@ -19,6 +19,7 @@ use crate::plan::Plan;
 use crate::record::fault::FaultStamps;
 use crate::record::histogram::SparseHistogram;
 use crate::record::recording::{CloseCause, Recording};
+use crate::record::trial::TrialRecord;
 use crate::stage::Stage;
 
 /// Examples kept in the result, over all threads.
@@ -35,6 +36,8 @@ pub(crate) struct Facts {
     pub goose: GooseCounts,
     /// One per planned fault, in the order of the plan.
     pub stamps: Vec<FaultStamps>,
+    /// One per trial, in the order of the plan.
+    pub trials: Vec<TrialRecord>,
     pub generator: Generator,
     pub server: Option<ServerAccount>,
     pub ended_processes: Vec<EndedProcess>,
@@ -90,6 +93,7 @@ pub(crate) fn summarize(facts: &Facts) -> RunResult {
         examples: examples(facts),
         faults,
         conditions: conditions_of(facts),
+        trials: facts.trials.clone(),
         expectations: Vec::new(),
         checks: Vec::new(),
         plan: facts.plan.clone(),

@@ -148,6 +148,7 @@ fn facts(recording: Recording) -> Facts {
         peak_open: 200,
         goose: GooseCounts::default(),
         stamps: vec![stamps],
+        trials: Vec::new(),
         generator: Generator::default(),
         server: None,
         ended_processes: Vec::new(),

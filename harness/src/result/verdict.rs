@@ -6,7 +6,7 @@
 //! Exit codes: 130 interrupted, 14 correctness, 13 invalid, 10 threshold, 12 inconclusive, 0 pass;
 //! the first that applies, while the verdict names all of them.
 
-use super::check::{delivery, expectation, validity};
+use super::check::{delivery, expectation, trial, validity};
 use super::{
     CheckGroup, CheckResult, CheckStatus, ExpectationResult, FaultResult, RunResult, Status, Unit,
     Verdict,
@@ -26,6 +26,7 @@ pub(crate) fn judge(result: &mut RunResult) {
     result.expectations = expectation::results(result);
     result.generator.lateness_limit_us = Some(validity::lateness_bound_us(result));
     result.checks = delivery::checks(result);
+    result.checks.extend(trial::checks(result));
     result.checks.extend(validity::checks(result));
     let findings = Findings::of(result);
     result.exit_code = findings.exit_code(result.run.interrupted);
@@ -68,7 +69,10 @@ impl Findings {
         let wrong = broken_promises
             .into_iter()
             .map(|outcome| broken_promise(outcome, count(outcome)))
+            .chain(broken(CheckGroup::Correctness).filter_map(trial::sentence))
             .collect();
+        let checks = result.checks.iter();
+        let undecided = checks.filter(|check| check.status == CheckStatus::Inconclusive);
         let used = |expectation: &ExpectationResult| expectation.used_ratio.unwrap_or(0.0);
         breached.sort_by(|left, right| used(right).total_cmp(&used(left)));
         let aborted = result
@@ -82,6 +86,7 @@ impl Findings {
             invalid: broken(CheckGroup::Validity).map(invalidity).collect(),
             open: with_status(result, CheckStatus::Inconclusive)
                 .map(unanswered)
+                .chain(undecided.map(|check| format!("{}: {}", check.name, check.finding)))
                 .collect(),
         }
     }

@@ -96,9 +96,11 @@ impl<'a> Guard<'a> {
             }
             Quantity::FailedClients => count(&counters.clients_failed),
             Quantity::PeakOpen => count(&counters.peak_open),
-            Quantity::Impact | Quantity::Detect | Quantity::Recovery | Quantity::BacklogDrain => {
-                None
-            }
+            Quantity::Impact
+            | Quantity::Detect
+            | Quantity::Recovery
+            | Quantity::BacklogDrain
+            | Quantity::Server { .. } => None,
         }
     }
 

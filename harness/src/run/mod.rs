@@ -6,6 +6,7 @@
 //! Whatever happens after the environment is up, it is stopped again before this returns. A cancelled
 //! run still has a result: what was seen until then.
 
+mod counts;
 mod guard;
 pub(crate) mod identity;
 mod sampler;
@@ -25,9 +26,12 @@ use crate::monitor::{Monitor, SelfAccount};
 use crate::plan::Plan;
 use crate::record::counters::Counters;
 use crate::record::fault::{FaultBoard, FaultStamps};
+use crate::record::trial::TrialRecord;
 use crate::result::summarize::{Facts, summarize};
 use crate::result::verdict::judge;
 use crate::result::{Generator, GooseCounts, GooseRequest, Host, Pause, Run, RunResult};
+use crate::trial::{self, Ground};
+use counts::Counts;
 use guard::Guard;
 use sampler::{Samples, Sampling, sample};
 
@@ -120,6 +124,7 @@ struct Seen {
     end_us: u64,
     attack: AttackOutcome,
     stamps: Vec<FaultStamps>,
+    trials: Vec<TrialRecord>,
     samples: Samples,
     myself: SelfAccount,
     peak_open: u64,
@@ -157,9 +162,9 @@ async fn load(
         cancel: stop.clone(),
     };
     let driven = async {
-        let both = drive_both(plan, environment, signals, events).await;
+        let all = drive_all(plan, environment, signals, events).await;
         over.cancel();
-        both
+        all
     };
     let sampling = Sampling {
         environment,
@@ -167,44 +172,62 @@ async fn load(
         counters: &counters,
         clock,
         guard: Guard::new(plan, &counters, &board),
+        counts: Counts::wanted(plan),
     };
-    let ((attack, stamps), mut samples) = tokio::join!(driven, sample(sampling, &stop, &over));
+    let ((attack, stamps, trials), mut samples) =
+        tokio::join!(driven, sample(sampling, &stop, &over));
     let end_us = clock.now_us();
     let myself = monitor.finish();
+    if let Some(counts) = samples.counts.take() {
+        let account = samples.account.get_or_insert_default();
+        counts.finish(environment, before.as_ref(), account).await;
+    }
     samples.add_counters(before, environment.server_metrics().await);
     Ok(Seen {
         started_wall_ns,
         end_us,
         attack: attack?,
         stamps,
+        trials,
         samples,
         myself,
         peak_open: counters.peak_open.load(Ordering::Relaxed),
     })
 }
 
-/// The load, and the faults beside it: they stop with the run, and when the load ends before them.
-async fn drive_both(
+/// The load, with faults and trials beside it: they stop with the run, and when the load ends before them.
+async fn drive_all(
     plan: &Plan,
     environment: &Environment,
     signals: Signals,
     events: mpsc::Sender<FaultEvent>,
-) -> (Result<AttackOutcome, AttackError>, Vec<FaultStamps>) {
-    let faults_stop = signals.cancel.child_token();
-    let driver = drive(
+) -> (
+    Result<AttackOutcome, AttackError>,
+    Vec<FaultStamps>,
+    Vec<TrialRecord>,
+) {
+    let over = signals.cancel.child_token();
+    let faults = drive(
         &plan.faults,
         environment.fault_access(),
         signals.clock,
         Arc::clone(&signals.faults),
         events,
-        faults_stop.clone(),
+        over.clone(),
     );
+    let ground = Ground {
+        clock: signals.clock,
+        board: Arc::clone(&signals.faults),
+        target: environment.target(),
+        server_logs: environment.server_logs(),
+    };
+    let trials = trial::drive(plan, ground, &over);
     let attack = async {
         let outcome = attack::run(plan, target(environment.target()), signals).await;
-        faults_stop.cancel();
+        over.cancel();
         outcome
     };
-    tokio::join!(attack, driver)
+    tokio::join!(attack, faults, trials)
 }
 
 fn target(info: TargetInfo) -> Target {
@@ -238,6 +261,7 @@ impl Seen {
                     .collect(),
             },
             stamps: self.stamps,
+            trials: self.trials,
             generator: generator(self.myself, lanes),
             server: self.samples.account,
             ended_processes: self.samples.ended,

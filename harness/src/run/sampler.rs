@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering;
 
 use tokio_util::sync::CancellationToken;
 
+use super::counts::Counts;
 use super::guard::Guard;
 use crate::clock::RunClock;
 use crate::environment::{Environment, ProcessSample};
@@ -30,6 +31,8 @@ pub(super) struct Samples {
     pub aborted: Option<String>,
     /// Processes of the run that ended although no fault ended them.
     pub ended: Vec<EndedProcess>,
+    /// What the target counted, where that is expected to be something.
+    pub counts: Option<Counts>,
 }
 
 /// What is sampled.
@@ -39,6 +42,7 @@ pub(super) struct Sampling<'a> {
     pub counters: &'a Counters,
     pub clock: RunClock,
     pub guard: Guard<'a>,
+    pub counts: Option<Counts>,
 }
 
 /// Samples until `over` fires; fires `stop` when the guard ends the run.
@@ -65,6 +69,11 @@ pub(super) async fn sample(
             samples.aborted = broken;
             stop.cancel();
         }
+        if let Some(counts) = &mut sampling.counts
+            && let Some(page) = environment.server_metrics().await
+        {
+            counts.look(&page);
+        }
         if due_us < processes_due_us {
             continue;
         }
@@ -81,6 +90,7 @@ pub(super) async fn sample(
     // What ended since the last look, while everything should still be there.
     let last = environment.sample().await;
     samples.add_ended(&last, sampling.clock.now_us());
+    samples.counts = sampling.counts;
     samples
 }
 

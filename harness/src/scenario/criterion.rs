@@ -5,7 +5,7 @@
 
 use super::document::{Node, Value, shortened};
 use super::expectation::{
-    Bound, Comparison, Expectation, Outcome, Quantity, Statistic, TimeKind, When,
+    Bound, Comparison, Expectation, Outcome, Quantity, ServerCount, Statistic, TimeKind, When,
 };
 use super::problem::{Cause, Complaint, Located, Place, Problems};
 use super::section::Section;
@@ -53,7 +53,7 @@ const OUTCOMES: [(&str, Outcome); 10] = [
     ("late", Outcome::Late),
 ];
 
-const COUNTS: [(&str, Quantity); 7] = [
+const COUNTS: [(&str, Quantity); 11] = [
     ("impact", Quantity::Impact),
     ("detect", Quantity::Detect),
     ("recovery", Quantity::Recovery),
@@ -61,7 +61,18 @@ const COUNTS: [(&str, Quantity); 7] = [
     ("cut sessions", Quantity::CutSessions),
     ("failed clients", Quantity::FailedClients),
     ("peak open", Quantity::PeakOpen),
+    ("server peak open", server(ServerCount::PeakOpen)),
+    ("server peak connects", server(ServerCount::PeakConnects)),
+    ("server refused tokens", server(ServerCount::RefusedTokens)),
+    (
+        "server left conversations",
+        server(ServerCount::LeftConversations),
+    ),
 ];
+
+const fn server(count: ServerCount) -> Quantity {
+    Quantity::Server { count }
+}
 
 const COMPARISONS: [(&str, Comparison); 4] = [
     ("under", Comparison::Under),
@@ -95,7 +106,8 @@ impl Quantity {
             | Self::BacklogDrain
             | Self::CutSessions
             | Self::FailedClients
-            | Self::PeakOpen => value::name_of(&COUNTS, self).to_owned(),
+            | Self::PeakOpen
+            | Self::Server { .. } => value::name_of(&COUNTS, self).to_owned(),
         }
     }
 }

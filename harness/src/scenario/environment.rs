@@ -12,6 +12,8 @@ use super::problem::{Complaint, Located, Place, Problems};
 use super::section::Section;
 use super::value::{self};
 
+/// Most servers that are started.
+pub(super) const INSTANCES_MAX: u16 = 16;
 /// Most settings and defects handed to the server.
 const SETTINGS_MAX: usize = 64;
 /// Most processes that carry the edge link: each takes some ten thousand connections.
@@ -68,7 +70,9 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Environme
     tls.finish(problems);
     let mut server = section.table(problems, "server");
     let server_at = server.is_present().then(|| server.at.clone());
-    let instances = server.read_or(problems, "instances", 1, instances).value;
+    let instances = server
+        .read_or(problems, "instances", 1, value::integer(1..=INSTANCES_MAX))
+        .value;
     let defects = server
         .read_or(
             problems,
@@ -115,15 +119,6 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Environme
     };
     section.finish(problems);
     environment
-}
-
-fn instances(node: &Node) -> Result<u16, Complaint> {
-    let count = value::integer(1..=1000_u16)(node)?;
-    if count == 1 {
-        return Ok(count);
-    }
-    let complaint = Complaint::new(format!("only one instance can be started, found {count}"));
-    Err(complaint.hint("to test several behind one address, start them yourself and use `target`"))
 }
 
 /// `complete-missing` or `chunk-reorder=0.1`; whether the server has it, the server says.

@@ -48,6 +48,22 @@ pub(crate) enum Quantity {
     FailedClients,
     /// `peak open`: most sockets open at once.
     PeakOpen,
+    /// `server …`: what the server itself counted.
+    Server { count: ServerCount },
+}
+
+/// What a server counts, of clients that may not count right themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ServerCount {
+    /// `server peak open`: most sockets open at once.
+    PeakOpen,
+    /// `server peak connects`: most sockets opened within 250 ms.
+    PeakConnects,
+    /// `server refused tokens`: tokens that were not, or not any more, good.
+    RefusedTokens,
+    /// `server left conversations`: those still held when the sockets were gone.
+    LeftConversations,
 }
 
 /// Which number of a latency distribution.
@@ -133,7 +149,8 @@ impl Quantity {
             | Self::Closes { .. }
             | Self::CutSessions
             | Self::FailedClients
-            | Self::PeakOpen => false,
+            | Self::PeakOpen
+            | Self::Server { .. } => false,
         }
     }
 }

@@ -11,6 +11,7 @@ use super::load::{self, Load};
 use super::overrides::{self, Overrides};
 use super::problem::{Complaint, Located, Place, Problems};
 use super::section::Section;
+use super::trial::{self, Trial};
 use super::value;
 
 /// Longest title: it becomes part of run ids and file names.
@@ -30,6 +31,7 @@ pub(crate) struct ScenarioFile {
     pub environment: Environment,
     pub load: Load,
     pub faults: Vec<Fault>,
+    pub trials: Vec<Trial>,
     pub expect: Vec<Criterion>,
     pub abort_when: Vec<Criterion>,
 }
@@ -63,6 +65,7 @@ pub(crate) fn read(path: &str, text: &str, overrides: &Overrides) -> (ScenarioFi
         environment: environment::read(&mut root, &mut problems),
         load: load::read(&mut root, &mut problems),
         faults: fault::read(&mut root, &mut problems),
+        trials: trial::read(&mut root, &mut problems),
         expect: criterion::read(&mut root, "expect", &mut problems),
         abort_when: criterion::read(&mut root, "abort_when", &mut problems),
     };

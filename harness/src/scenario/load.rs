@@ -89,7 +89,27 @@ pub(crate) struct Load {
     pub reconnect: Reconnect,
     pub drain: Duration,
     pub lanes: u16,
+    /// What the clients do wrong, on purpose.
+    pub defects: Vec<ClientDefect>,
 }
+
+/// What a client can do wrong (wire contract, "Failures", kind C).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ClientDefect {
+    /// It opens a second socket beside each, and forgets it.
+    RacingConnects,
+    /// It comes back at once after a cut, and at once again.
+    NoBackoff,
+    /// It comes back after a cut with the token it used before.
+    StaleTokenRetry,
+}
+
+pub(crate) const CLIENT_DEFECTS: [(&str, ClientDefect); 3] = [
+    ("racing-connects", ClientDefect::RacingConnects),
+    ("no-backoff", ClientDefect::NoBackoff),
+    ("stale-token-retry", ClientDefect::StaleTokenRetry),
+];
 
 /// Shares of the behaviours; they need not add up to anything.
 #[derive(Clone, Debug, PartialEq)]
@@ -166,6 +186,8 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Load {
     let drain = value::duration(100 * MS..=10 * MINUTE);
     let drain = section.read_or(problems, "drain", 10 * SECOND, drain);
     let lanes = section.read_or(problems, "lanes", 1, value::integer(1..=64));
+    let defects = value::list(CLIENT_DEFECTS.len(), value::choice(&CLIENT_DEFECTS));
+    let defects = section.read(problems, "defects", defects);
     let load = Load {
         at: section.at.clone(),
         clients,
@@ -179,6 +201,7 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Load {
         reconnect,
         drain: drain.value,
         lanes: lanes.value,
+        defects: defects.map_or_else(Vec::new, |defects| defects.value),
     };
     section.finish(problems);
     load

@@ -6,8 +6,10 @@
 use schemars::{Schema, json_schema};
 use serde_json::{Map, Value, json};
 
+use super::environment::INSTANCES_MAX;
 use super::fault::{KIND_NAMES, LINKS, STREAMS};
-use super::load::{ARRIVALS, CLIENTS_MAX, CONVERSATIONS, CREDENTIALS, JITTERS};
+use super::load::{ARRIVALS, CLIENT_DEFECTS, CLIENTS_MAX, CONVERSATIONS, CREDENTIALS, JITTERS};
+use super::trial::{AT_ONCE_MAX, KINDS, MEMBERS_MAX, MESSAGES_MAX, RACERS_MAX, TRIALS_MAX};
 
 /// The schema as it stands in `scenarios/schema.json`.
 pub(crate) fn text() -> String {
@@ -29,6 +31,7 @@ fn scenario() -> Schema {
             "environment": environment(),
             "load": load(),
             "fault": { "type": "array", "maxItems": 64, "items": fault() },
+            "trial": { "type": "array", "maxItems": TRIALS_MAX, "items": trial() },
             "expect": { "type": "array", "maxItems": 200, "items": criterion("What must hold.") },
             "abort_when": { "type": "array", "maxItems": 200, "items": criterion("What ends the run early.") },
         },
@@ -42,7 +45,7 @@ fn environment() -> Value {
         json!({
             "target": text_of("Attach to this server instead of starting one: ws://host:port."),
             "server": table("How the reference server is started.", &[], json!({
-                "instances": integer(1, 1, "Servers; one for now."),
+                "instances": integer(1, i64::from(INSTANCES_MAX), "Servers on one Redis; clients are spread over them. Default 1."),
                 "defects": list(text_of("complete-missing, or chunk-reorder=0.1 for a share."), "Known failures to switch on."),
                 "settings": {
                     "type": "object",
@@ -124,6 +127,7 @@ fn load() -> Value {
             })),
             "drain": duration("How long after the last send an answer may still arrive; default 10s."),
             "lanes": integer(1, 64, "Threads that run sessions; default 1."),
+            "defects": list(choice(&names(&CLIENT_DEFECTS), "A known failure of clients."), "What the clients do wrong on purpose, to see that it shows."),
         }),
     )
 }
@@ -149,6 +153,28 @@ fn fault() -> Value {
             "connections": integer(0, 1 << 40, "kind = refuse: the next so many; default 0, all."),
             "stream": choice(&names(&STREAMS), "What of a connection a toxic on bytes acts on; default downstream, for timeout both."),
             "toxicity": { "type": "number", "exclusiveMinimum": 0, "maximum": 1, "description": "Share of the connections a toxic affects; default 1." },
+        }),
+    )
+}
+
+fn trial() -> Value {
+    let kinds = KINDS.map(|(name, _)| name);
+    table(
+        "An experiment that is repeated beside the load, from its start to its end; one that goes wrong fails the run.",
+        &["kind"],
+        json!({
+            "name": text_of("For the report; default: the kind."),
+            "kind": choice(&kinds, "What is tried."),
+            "at_once": integer(1, i64::from(AT_ONCE_MAX), "Experiments under way at once, each with an account of its own; default 1."),
+            "every": duration("Pause between two experiments of one account; default 500ms."),
+            "least": integer(1, 10_000_000, "Experiments with a clear outcome that the run must have, else it is inconclusive; default 1."),
+            "racers": integer(2, i64::from(RACERS_MAX), "kind = token-race: sockets that race with one token; default 8."),
+            "ttl": duration("kind = token-age, expiry: what the server promises a token is good for; default 60s, for expiry 15min."),
+            "spread": duration("kind = token-age: ages are tried up to this far from the time to live; default 10s."),
+            "messages": integer(2, i64::from(MESSAGES_MAX), "kind = flood, slow-reader: messages at once; default 100. kind = resume: sent while a member is away; default 5."),
+            "within": duration("kind = answers, broadcast: longest wait; default 5s. kind = keep-alive: longest silence of the server; default 30s."),
+            "members": integer(2, i64::from(MEMBERS_MAX), "kind = broadcast: members of the chat that listen; default 2."),
+            "away": duration("kind = comeback: how long the client is away; default 2s."),
         }),
     )
 }

@@ -11,6 +11,8 @@ use super::problem::Complaint;
 use super::suggest;
 use crate::units;
 
+/// Longest name of a fault or a trial, in characters.
+const NAME_CHARACTERS_MAX: usize = 40;
 /// Marks where a secret is named instead of written: `${env:NAME}`.
 pub(super) const SECRET_OPEN: &str = "${env:";
 
@@ -155,6 +157,18 @@ pub(crate) fn name_of<T: Copy + PartialEq>(
 ) -> &'static str {
     let found = names.iter().find(|(_, other)| *other == value);
     found.map_or("", |(name, _)| name)
+}
+
+/// A name that can stand in `when = "during NAME"`, in file names and in metric labels.
+pub(super) fn plain_name(node: &Node) -> Result<String, Complaint> {
+    let name = text(NAME_CHARACTERS_MAX)(node)?;
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c);
+    if name.chars().all(allowed) {
+        Ok(name)
+    } else {
+        let complaint = Complaint::new(format!("expected a plain name, found \"{name}\""));
+        Err(complaint.hint("use small letters, digits and `-`, such as \"redis-down\""))
+    }
 }
 
 /// A text of 1 to `most` characters on one line, without a secret in it.

@@ -53,6 +53,7 @@ impl Client {
                 }
             }
             if frames == FRAMES_PER_TURN {
+                link.socket.look_again();
                 cx.waker().wake_by_ref();
                 break;
             }
@@ -142,7 +143,7 @@ impl Client {
                 Finding::Fine
             }
             Ok(ServerFrame::Error(error)) => self.error(lane, error, at_us),
-            Ok(ServerFrame::Message) => Finding::Unexpected,
+            Ok(ServerFrame::Message { .. }) => Finding::Unexpected,
             Err(_) => {
                 lane.recorder().borrow_mut().error(at_us, "bad frame");
                 Finding::Unexpected

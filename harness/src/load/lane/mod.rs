@@ -25,6 +25,7 @@ use super::client::Client;
 use super::connecting::{CONNECTORS_MAX, connector, turn_away};
 use super::job::{Command, Job, OpenRequest, SessionEnd, answer};
 use super::pacing::Pacer;
+use crate::client::connector::Opened;
 use crate::client::socket::ChatSocket;
 use crate::clock::monotonic_ns;
 use crate::plan::Arrival;
@@ -37,6 +38,9 @@ use crate::record::recording::Recording;
 const LAZY_SENDS_PER_S: u64 = 500;
 /// Calls answered before sessions have their turn.
 const CALLS_PER_TURN: usize = 32;
+
+/// Sockets that clients may forget; more are closed.
+const STRAYS_MAX: usize = 10_000;
 
 /// A lane, as its tasks share it.
 #[derive(Debug)]
@@ -54,6 +58,8 @@ pub(super) struct Lane {
     /// Sockets that wait for `connected`.
     opening: Cell<usize>,
     cancelled: Cell<bool>,
+    /// Sockets that clients opened and forgot; open until the lane ends.
+    strays: RefCell<Vec<ChatSocket>>,
     /// Wall clock minus monotonic clock: carries kernel stamps over.
     wall_offset_ns: Cell<u64>,
     /// Attempts put on a socket since the lane began, and of late per second.
@@ -79,6 +85,7 @@ impl Lane {
             connectors: Cell::new(0),
             opening: Cell::new(0),
             cancelled: Cell::new(false),
+            strays: RefCell::new(Vec::new()),
             wall_offset_ns: Cell::new(0),
             sent: Cell::new(0),
             sent_per_s: Cell::new(0),
@@ -163,6 +170,14 @@ impl Lane {
         let idle = client.is_some_and(|client| client.borrow().idle(at_us));
         let end = SessionEnd::Failed { label, at_us, idle };
         answer(request.reply, end);
+    }
+
+    /// Keeps a socket that its client forgot, as long as there is room.
+    pub(super) fn forget(&self, opened: Option<Opened>) {
+        let mut strays = self.strays.borrow_mut();
+        if let (Some(opened), true) = (opened, strays.len() < STRAYS_MAX) {
+            strays.push(opened.socket);
+        }
     }
 
     /// Gives a client its upgraded socket and starts to read it.

@@ -17,6 +17,7 @@ mod outcome;
 mod prose;
 mod table;
 mod time;
+mod trials;
 mod trust;
 mod verdict;
 
@@ -185,6 +186,9 @@ fn run_sections(result: &RunResult, charts: &Charts) -> Vec<Section> {
     add("expectations", "Expectations", "Expectations", expectations);
     if !result.faults.is_empty() || !result.conditions.is_empty() {
         add("faults", "Faults", "Faults", outcome::faults(result));
+    }
+    if !result.trials.is_empty() {
+        add("trials", "Trials", "Trials", trials::section(result));
     }
     add(
         "time",

@@ -142,12 +142,14 @@ fn facts(story: Story) -> Facts {
             .into(),
         },
         stamps: vec![stamps(story)],
+        trials: Vec::new(),
         generator: generator(story, sent),
         ended_processes: Vec::new(),
         server: Some(ServerAccount {
             cpu_seconds: Some(31.7),
             rss_peak_bytes: Some(50_331_648),
             counters: [("chat_messages_total".to_owned(), sent as f64)].into(),
+            ..ServerAccount::default()
         }),
         open_per_interval: open(story),
         end_us: story.end_us(),

@@ -10,6 +10,7 @@
 use super::super::{CheckGroup, CheckResult, Delivery, RunResult};
 use super::{Texts, check};
 use crate::format;
+use crate::known::Known;
 use crate::scenario::expectation::{Outcome, Quantity, When};
 
 /// The promises of every run.
@@ -55,16 +56,44 @@ pub(in super::super) fn checks(result: &RunResult) -> Vec<CheckResult> {
             bound: "= 0".to_owned(),
             finding: meaning.to_owned(),
         };
-        check(CheckGroup::Correctness, name, count == 0, text)
+        let check = check(CheckGroup::Correctness, name, count == 0, text);
+        CheckResult {
+            known: known(result, outcome),
+            ..check
+        }
     });
     checks.collect()
+}
+
+/// The known failures that a count in this column shows. What was lost although no fault touched it was never
+/// finished; what was under way in an outage was published to nobody.
+pub(in super::super) fn known(result: &RunResult, outcome: Outcome) -> Vec<Known> {
+    let outside = result
+        .views
+        .iter()
+        .find(|view| view.name == "outside faults");
+    let outside = outside.map_or(0, |view| view.delivery.lost);
+    match outcome {
+        Outcome::Lost if outside > 0 => vec![Known::CompleteMissing],
+        Outcome::Lost if result.delivery.lost > 0 => vec![Known::PubsubOnly],
+        Outcome::Lost => vec![Known::CompleteMissing, Known::PubsubOnly],
+        Outcome::OutOfOrder => vec![Known::ChunkReorder],
+        Outcome::Unexpected => vec![Known::WrongConversation],
+        Outcome::Sent
+        | Outcome::Completed
+        | Outcome::Refused
+        | Outcome::Unanswered
+        | Outcome::Pending
+        | Outcome::Duplicated
+        | Outcome::Late => Vec::new(),
+    }
 }
 
 /// The promise that a check of this module is about.
 pub(in super::super) fn outcome_of(check: &CheckResult) -> Option<Outcome> {
     let mut promises = PROMISES.iter();
     promises
-        .find(|(_, name, _)| *name == check.name)
+        .find(|(_, name, ..)| *name == check.name)
         .map(|(outcome, ..)| *outcome)
 }
 

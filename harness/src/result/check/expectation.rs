@@ -8,6 +8,7 @@
 
 use super::super::{CheckStatus, ExpectationResult, FaultResult, RunResult, Summary, Unit, Window};
 use super::delivery::{count_of, name_of};
+use super::{known, server};
 use crate::format;
 use crate::scenario::expectation::{Comparison, Expectation, Quantity, Statistic, TimeKind, When};
 use crate::stage::Stage;
@@ -81,6 +82,7 @@ fn judge(result: &RunResult, expectation: &Expectation) -> ExpectationResult {
         samples: seen.samples,
         used_ratio,
         finding: finding(expectation, &seen, status),
+        known: known(result, expectation.what),
         expectation: expectation.clone(),
     }
 }
@@ -134,6 +136,10 @@ fn observe(result: &RunResult, expectation: &Expectation) -> Observation {
                 Observation::count(window.clients_failed, Unit::Clients)
             }),
         Quantity::PeakOpen => Observation::count(result.clients.peak_open, Unit::Sockets),
+        Quantity::Server { count } => match server::seen(result, count) {
+            (Some(seen), unit) => Observation::count(seen, unit),
+            (None, unit) => Observation::nothing(unit),
+        },
         Quantity::Impact | Quantity::Detect | Quantity::Recovery | Quantity::BacklogDrain => {
             worst_fault(result, expectation)
         }
@@ -256,7 +262,7 @@ pub(crate) fn quantity_name(quantity: Quantity) -> String {
         Quantity::Closes { code } => format!("closes {code}"),
         Quantity::CutSessions => "cut sessions".to_owned(),
         Quantity::FailedClients => "failed clients".to_owned(),
-        Quantity::PeakOpen => "peak open".to_owned(),
+        Quantity::PeakOpen | Quantity::Server { .. } => quantity.text(),
     }
 }
 
@@ -282,7 +288,7 @@ fn when_text(result: &RunResult, expectation: &Expectation) -> String {
 pub(crate) fn observed_text(result: &ExpectationResult) -> String {
     let number = |value: f64| match result.unit {
         Unit::Microseconds => format::duration(crate::units::rounded(value)),
-        Unit::Messages | Unit::Sockets | Unit::Clients => {
+        Unit::Messages | Unit::Sockets | Unit::Clients | Unit::Tokens | Unit::Conversations => {
             format::count(crate::units::rounded(value))
         }
     };
@@ -304,7 +310,9 @@ pub(crate) fn bound_text(result: &ExpectationResult) -> String {
     };
     let value = match result.unit {
         Unit::Microseconds => format::round_duration(bound.value),
-        Unit::Messages | Unit::Sockets | Unit::Clients => format::count_f64(bound.value),
+        Unit::Messages | Unit::Sockets | Unit::Clients | Unit::Tokens | Unit::Conversations => {
+            format::count_f64(bound.value)
+        }
     };
     format!("{sign}{}{value}", format::NBSP)
 }
@@ -350,6 +358,7 @@ fn finding(expectation: &Expectation, seen: &Observation, status: CheckStatus) -
         Quantity::CutSessions => "sockets that the server or the network ended".to_owned(),
         Quantity::FailedClients => "clients whose reconnect attempts were used up".to_owned(),
         Quantity::PeakOpen => "most sockets open at once".to_owned(),
+        Quantity::Server { count } => server::finding(count).to_owned(),
     }
 }
 

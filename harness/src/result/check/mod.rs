@@ -10,9 +10,13 @@
 
 pub(super) mod delivery;
 pub(super) mod expectation;
+mod server;
+pub(super) mod trial;
 pub(super) mod validity;
 
-use super::{CheckGroup, CheckResult, CheckStatus};
+use super::{CheckGroup, CheckResult, CheckStatus, RunResult};
+use crate::known::Known;
+use crate::scenario::expectation::Quantity;
 
 /// A check of that group, held or broken.
 fn check(group: CheckGroup, name: &str, held: bool, text: Texts) -> CheckResult {
@@ -27,6 +31,7 @@ fn check(group: CheckGroup, name: &str, held: bool, text: Texts) -> CheckResult 
         observed: text.observed,
         bound: text.bound,
         finding: text.finding,
+        known: Vec::new(),
     }
 }
 
@@ -35,4 +40,21 @@ struct Texts {
     observed: String,
     bound: String,
     finding: String,
+}
+
+/// The known failures that break a bound on this.
+fn known(result: &RunResult, what: Quantity) -> Vec<Known> {
+    match what {
+        Quantity::Delivery { outcome } => delivery::known(result, outcome),
+        Quantity::Server { count } => vec![server::known(count)],
+        Quantity::Latency { .. }
+        | Quantity::Impact
+        | Quantity::Detect
+        | Quantity::Recovery
+        | Quantity::BacklogDrain
+        | Quantity::Closes { .. }
+        | Quantity::CutSessions
+        | Quantity::FailedClients
+        | Quantity::PeakOpen => Vec::new(),
+    }
 }

@@ -21,8 +21,6 @@ use action::{KINDS, Kind, Reach};
 
 /// Most faults of one scenario.
 const FAULTS_MAX: usize = 64;
-/// Longest name of a fault, in characters.
-const NAME_CHARACTERS_MAX: usize = 40;
 
 /// A path on which a fault can act.
 #[derive(
@@ -148,7 +146,7 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Vec<Fault
 
 fn one(mut section: Section<'_>, problems: &mut Problems) -> Fault {
     let fault_hint = "write when it starts, counted from the start of the load: at = \"20s\"";
-    let name = section.read(problems, "name", name);
+    let name = section.read(problems, "name", value::plain_name);
     let start = section.require(
         problems,
         "at",
@@ -256,18 +254,6 @@ fn link(
         names.join(", ")
     );
     section.require(problems, "link", &hint, value::choice(&LINKS))
-}
-
-/// A name that can stand in `when = "during NAME"`, in file names and in metric labels.
-fn name(node: &Node) -> Result<String, Complaint> {
-    let name = value::text(NAME_CHARACTERS_MAX)(node)?;
-    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c);
-    if name.chars().all(allowed) {
-        Ok(name)
-    } else {
-        let complaint = Complaint::new(format!("expected a plain name, found \"{name}\""));
-        Err(complaint.hint("use small letters, digits and `-`, such as \"redis-down\""))
-    }
 }
 
 /// A hint for a name that no fault of the scenario bears.

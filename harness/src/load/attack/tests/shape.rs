@@ -73,8 +73,10 @@ pub(super) fn plan() -> Plan {
             },
             drain_us: 2_000_000,
             lanes: 2,
+            defects: Vec::new(),
         },
         faults: Vec::new(),
+        trials: Vec::new(),
         expect: Vec::new(),
         abort_when: Vec::new(),
     }

@@ -1,0 +1,133 @@
+//! This module holds a socket that is spoken on one step at a time: say something, hear what comes back.
+//!
+//! **In:** an open [`ChatSocket`]. **Out:** [`Heard`]: the frame that was waited for, or what came instead.
+//! Every wait has a bound. For examinations and trials; the load drives its sockets by itself.
+
+use std::future::poll_fn;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::journal::Journal;
+use super::socket::{ChatSocket, Incoming, SendError};
+use super::wire::ServerFrame;
+
+/// A socket and what was heard on it.
+#[derive(Debug)]
+pub(crate) struct Talk {
+    socket: ChatSocket,
+    /// Pings of the server so far.
+    pub pings: u32,
+    /// Where every frame is written down, and what this socket is called there.
+    journal: Option<(Journal, String)>,
+}
+
+/// What was waited for, or what came instead.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    /// The text of the frame.
+    Frame(String),
+    /// The server closed with this code.
+    Closed(u16),
+    /// The connection ended without a close frame.
+    Cut,
+    /// Nothing, in time.
+    Nothing,
+}
+
+impl Talk {
+    pub(crate) fn new(mut socket: ChatSocket) -> Self {
+        // It is read a message at a time, with waits between.
+        socket.read_thoroughly();
+        Self {
+            socket,
+            pings: 0,
+            journal: None,
+        }
+    }
+
+    /// One whose frames are written down.
+    pub(crate) fn noted(socket: ChatSocket, journal: &Journal, name: &str) -> Self {
+        Self {
+            journal: Some((journal.clone(), name.to_owned())),
+            ..Self::new(socket)
+        }
+    }
+
+    fn note(&self, what: &str) {
+        if let Some((journal, name)) = &self.journal {
+            journal.note(&format!("{name} {what}"));
+        }
+    }
+
+    /// The first frame that is `wanted`, within `patience`; others pass by.
+    pub(crate) async fn hear(
+        &mut self,
+        patience: Duration,
+        wanted: impl Fn(&ServerFrame<'_>) -> bool,
+    ) -> Heard {
+        let hearing = async {
+            loop {
+                match self.next().await {
+                    Incoming::Ended => return Heard::Cut,
+                    Incoming::Closing(code) => return Heard::Closed(code),
+                    Incoming::Other => {}
+                    Incoming::Text(text, _) => {
+                        if ServerFrame::parse(&text).is_ok_and(|frame| wanted(&frame)) {
+                            return Heard::Frame(text.as_str().to_owned());
+                        }
+                    }
+                }
+            }
+        };
+        timeout(patience, hearing).await.unwrap_or(Heard::Nothing)
+    }
+
+    /// A ping of the server, within `patience`; what else comes passes by.
+    pub(crate) async fn hear_ping(&mut self, patience: Duration) -> Heard {
+        let begun = self.pings;
+        let hearing = async {
+            while self.pings == begun {
+                match self.next().await {
+                    Incoming::Ended => return Heard::Cut,
+                    Incoming::Closing(code) => return Heard::Closed(code),
+                    Incoming::Other | Incoming::Text(..) => {}
+                }
+            }
+            Heard::Frame(String::new())
+        };
+        timeout(patience, hearing).await.unwrap_or(Heard::Nothing)
+    }
+
+    /// The next thing that comes, written down.
+    async fn next(&mut self) -> Incoming {
+        let incoming = poll_fn(|cx| self.poll(cx)).await;
+        match &incoming {
+            Incoming::Ended => self.note("is cut"),
+            Incoming::Closing(code) => self.note(&format!("<- close {code}")),
+            Incoming::Other => self.pings += 1,
+            Incoming::Text(text, _) => self.note(&format!("<- {text}")),
+        }
+        incoming
+    }
+
+    /// The next thing that comes; what waits to be written (a message, a pong) goes first.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Incoming> {
+        match self.socket.poll_flush(cx) {
+            Poll::Ready(Err(_)) => Poll::Ready(Incoming::Ended),
+            Poll::Ready(Ok(())) | Poll::Pending => self.socket.poll_next(cx),
+        }
+    }
+
+    /// What the kernel does not take yet is written while something is waited for.
+    pub(crate) fn say(&mut self, text: String) -> Result<(), SendError> {
+        self.note(&format!("-> {text}"));
+        self.socket.send(text).map(drop)
+    }
+
+    /// An orderly end; nobody waits for it.
+    pub(crate) fn close(mut self) {
+        drop(self.socket.close());
+    }
+}

@@ -1,0 +1,125 @@
+//! This module names the known failures of chat services (wire contract, "Failures").
+//!
+//! **Out:** [`Known`]: what a check or a step of an examination says it is looking at.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A row of the contract's table.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Known {
+    TokenDoubleSpend,
+    TokenReusable,
+    TokenImmortal,
+    TokenTtlDrift,
+    TokenInLog,
+    #[serde(rename = "silent-1006")]
+    Silent1006,
+    ConnectHang,
+    TokenEndpointHang,
+    NoServerPing,
+    PingAsChat,
+    RedisNoauth,
+    NoResubscribe,
+    MemoryLayerTwoInstances,
+    DuplicateOnResume,
+    LostWhileAway,
+    GroupLeak,
+    UnboundedOutbox,
+    ExpiryTooShort,
+    OriginUnchecked,
+    NotAParticipant,
+    NoRateLimit,
+    OversizeAccepted,
+    JwtExpiryCut,
+    ChunkReorder,
+    CompleteMissing,
+    WrongConversation,
+    RacingConnects,
+    NoBackoff,
+    StaleTokenRetry,
+    ProxyNoUpgrade,
+    WrongServer,
+    WrongSchemeOrPort,
+    PubsubOnly,
+    RetryRunsTwice,
+}
+
+/// Every failure in the order of the table: the first has row 1.
+const ALL: [(Known, &str); 34] = [
+    (Known::TokenDoubleSpend, "token-double-spend"),
+    (Known::TokenReusable, "token-reusable"),
+    (Known::TokenImmortal, "token-immortal"),
+    (Known::TokenTtlDrift, "token-ttl-drift"),
+    (Known::TokenInLog, "token-in-log"),
+    (Known::Silent1006, "silent-1006"),
+    (Known::ConnectHang, "connect-hang"),
+    (Known::TokenEndpointHang, "token-endpoint-hang"),
+    (Known::NoServerPing, "no-server-ping"),
+    (Known::PingAsChat, "ping-as-chat"),
+    (Known::RedisNoauth, "redis-noauth"),
+    (Known::NoResubscribe, "no-resubscribe"),
+    (Known::MemoryLayerTwoInstances, "memory-layer-two-instances"),
+    (Known::DuplicateOnResume, "duplicate-on-resume"),
+    (Known::LostWhileAway, "lost-while-away"),
+    (Known::GroupLeak, "group-leak"),
+    (Known::UnboundedOutbox, "unbounded-outbox"),
+    (Known::ExpiryTooShort, "expiry-too-short"),
+    (Known::OriginUnchecked, "origin-unchecked"),
+    (Known::NotAParticipant, "not-a-participant"),
+    (Known::NoRateLimit, "no-rate-limit"),
+    (Known::OversizeAccepted, "oversize-accepted"),
+    (Known::JwtExpiryCut, "jwt-expiry-cut"),
+    (Known::ChunkReorder, "chunk-reorder"),
+    (Known::CompleteMissing, "complete-missing"),
+    (Known::WrongConversation, "wrong-conversation"),
+    (Known::RacingConnects, "racing-connects"),
+    (Known::NoBackoff, "no-backoff"),
+    (Known::StaleTokenRetry, "stale-token-retry"),
+    (Known::ProxyNoUpgrade, "proxy-no-upgrade"),
+    (Known::WrongServer, "wrong-server"),
+    (Known::WrongSchemeOrPort, "wrong-scheme-or-port"),
+    (Known::PubsubOnly, "pubsub-only"),
+    (Known::RetryRunsTwice, "retry-runs-twice"),
+];
+
+impl Known {
+    /// As the contract and the switches of the server write it.
+    pub(crate) fn name(self) -> &'static str {
+        ALL.get(self as usize).map_or("", |(_, name)| name)
+    }
+
+    /// Its row in the contract's table, from 1.
+    pub(crate) const fn row(self) -> u8 {
+        self as u8 + 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_and_names_are_those_of_the_contract() {
+        let page = include_str!("../../contract/README.md");
+        let row = |line: &str| {
+            let mut cells = line.strip_prefix("| ")?.split(" | ");
+            let row: u8 = cells.next()?.parse().ok()?;
+            Some((row, cells.next()?.to_owned()))
+        };
+        let table = page.split("## Failures").nth(1).unwrap();
+        let listed: Vec<(u8, String)> = table.lines().filter_map(row).collect();
+        let known: Vec<(u8, String)> = ALL
+            .iter()
+            .map(|(known, name)| {
+                let written = serde_json::to_value(known).unwrap();
+                assert_eq!(written, *name);
+                (known.row(), known.name().to_owned())
+            })
+            .collect();
+        assert_eq!(known, listed);
+    }
+}

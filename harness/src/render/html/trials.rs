@@ -1,0 +1,134 @@
+//! This module writes what came of the trials, and of each failure one experiment from its first step to
+//! its last.
+//!
+//! **In:** the trials of the plan and their records. **Out:** HTML. A trial that showed nothing clear shows
+//! the first experiment that could not be judged.
+
+use maud::{Markup, html};
+
+use super::prose::prose;
+use super::table::{Cell, Table};
+use crate::plan::TrialPlan;
+use crate::record::trial::{Showing, TrialRecord};
+use crate::render::format;
+use crate::result::RunResult;
+
+pub(crate) fn section(result: &RunResult) -> Markup {
+    let trials: Vec<(&TrialPlan, &TrialRecord)> =
+        result.plan.trials.iter().zip(&result.trials).collect();
+    html! {
+        (summary(&trials))
+        @for (plan, record) in &trials {
+            @for (known, broken) in &record.broke {
+                @if let Some(first) = broken.examples.first() {
+                    h3 { (plan.name) ": " code { (known.name()) } }
+                    (showing(first))
+                    @if broken.examples.len() > 1 {
+                        details {
+                            summary { (broken.examples.len() - 1) " more of " (format::count(broken.count)) }
+                            @for other in &broken.examples[1..] { (showing(other)) }
+                        }
+                    }
+                }
+            }
+            @if record.clear() == 0 {
+                @if let Some(first) = &record.unclear_example {
+                    h3 { (plan.name) ": without an outcome" }
+                    (showing(first))
+                }
+            }
+            @if !record.ages.is_empty() { (ages(plan, record)) }
+        }
+    }
+}
+
+fn summary(trials: &[(&TrialPlan, &TrialRecord)]) -> Markup {
+    let rows = trials.iter().map(|(plan, record)| {
+        let broke: u64 = record.broke.values().map(|broken| broken.count).sum();
+        let name = Cell::text(&plan.name);
+        let name = match met(record) {
+            Some(met) => name.note(prose(&met)),
+            None => name,
+        };
+        let unclear = Cell::count(record.unclear.values().sum());
+        let unclear = match reasons(record) {
+            Some(reasons) => unclear.note(prose(&reasons)),
+            None => unclear,
+        };
+        vec![
+            name,
+            Cell::count(record.clear()).note(html! { "of at least " (format::count(plan.least)) }),
+            Cell::count(record.held),
+            Cell::fault(broke),
+            unclear,
+        ]
+    });
+    Table {
+        caption: html! {
+            "Small experiments beside the load, each with accounts of its own. One that shows a failure fails the run; too few with a clear outcome make it inconclusive."
+        },
+        class: "stack",
+        heads: Table::heads(&["Trial", "Clear", "Held", "Broke", "Unclear"]),
+        rows: rows.collect(),
+    }
+    .markup()
+}
+
+/// The situations that were met, with how often.
+fn met(record: &TrialRecord) -> Option<String> {
+    let met = record.met.iter();
+    let met = met.map(|(what, times)| format!("{what}: {}", format::count(*times)));
+    let met: Vec<String> = met.collect();
+    (!met.is_empty()).then(|| met.join("; "))
+}
+
+fn reasons(record: &TrialRecord) -> Option<String> {
+    let reasons = record.unclear.iter();
+    let reasons = reasons.map(|(why, times)| format!("{why}: {}", format::count(*times)));
+    let reasons: Vec<String> = reasons.collect();
+    (!reasons.is_empty()).then(|| reasons.join("; "))
+}
+
+/// One experiment, line by line.
+fn showing(of: &Showing) -> Markup {
+    let begun_us = of.lines.first().map_or(of.at_us, |line| line.at_us);
+    let rows = of.lines.iter().map(|line| {
+        let after = format::duration(line.at_us.saturating_sub(begun_us));
+        vec![
+            Cell::text(format::stamp(line.at_us)).note(html! { "+" (after) }),
+            Cell::new(html! { code { (format::harmless(&line.text)) } }),
+        ]
+    });
+    Table {
+        caption: html! {
+            (prose(&of.what)) " (" (format::harmless(&of.account)) "). Times are seconds since load start; tokens are cut short."
+        },
+        class: "stack left",
+        heads: Table::heads(&["At", "What happened"]),
+        rows: rows.collect(),
+    }
+    .markup()
+}
+
+/// Acceptance over the age of a token.
+fn ages(plan: &TrialPlan, record: &TrialRecord) -> Markup {
+    let rows = record.ages.iter().map(|(from_us, of)| {
+        vec![
+            Cell::text(format::duration(*from_us)),
+            Cell::count(of.tried),
+            Cell::count(of.accepted),
+            Cell::text(format::percent(of.accepted as f64 / of.tried.max(1) as f64)),
+        ]
+    });
+    html! {
+        details {
+            summary { (plan.name) ": acceptance over the age of a token" }
+            (Table {
+                caption: html! { "A token counts where its age began to be certain, at the least it can have been." },
+                class: "stack",
+                heads: Table::heads(&["Age from", "Tried", "Accepted", "Share"]),
+                rows: rows.collect(),
+            }.markup())
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! This module checks that no trial met the failure it looks for, and that each was able to.
+//!
+//! **In:** the trials of the plan and what came of each. **Out:** one check for every failure that a trial
+//! can see. A trial with fewer clear outcomes than the scenario asks for is inconclusive, not held.
+
+use super::super::{CheckGroup, CheckResult, CheckStatus, RunResult};
+use crate::format;
+use crate::known::Known;
+use crate::plan::{TrialKind, TrialPlan};
+use crate::record::trial::TrialRecord;
+
+/// What a kind of trial looks for: the promise, and the failure that breaks it.
+const fn promises(kind: TrialKind) -> &'static [(&'static str, Known)] {
+    match kind {
+        TrialKind::TokenRace { .. } => &[(
+            "of racing connects with one token one gets in",
+            Known::TokenDoubleSpend,
+        )],
+        TrialKind::TokenReuse => &[("a token opens one socket", Known::TokenReusable)],
+        TrialKind::TokenAge { .. } => &[
+            ("a token ends", Known::TokenImmortal),
+            ("a token lives as long as is said", Known::TokenTtlDrift),
+        ],
+        TrialKind::TokenLog => &[("no token in the log", Known::TokenInLog)],
+        TrialKind::Refusal => &[("a refusal says why", Known::Silent1006)],
+        TrialKind::Answers { .. } => &[
+            ("a connect is answered in time", Known::ConnectHang),
+            (
+                "a token request is answered in time",
+                Known::TokenEndpointHang,
+            ),
+        ],
+        TrialKind::KeepAlive { .. } => &[("the server pings", Known::NoServerPing)],
+        TrialKind::Heartbeat => &[("a heartbeat is answered", Known::PingAsChat)],
+        TrialKind::Broadcast { .. } => &[
+            ("open sockets hear after an outage", Known::NoResubscribe),
+            (
+                "members on all instances hear each other",
+                Known::MemoryLayerTwoInstances,
+            ),
+            ("what was kept is heard", Known::PubsubOnly),
+        ],
+        TrialKind::Resume { .. } => &[
+            ("a replay repeats nothing", Known::DuplicateOnResume),
+            ("who was away gets what it missed", Known::LostWhileAway),
+        ],
+        TrialKind::Comeback { .. } => {
+            &[("an answer outlives a short absence", Known::ExpiryTooShort)]
+        }
+        TrialKind::SlowReader { .. } => &[("a slow reader is given up", Known::UnboundedOutbox)],
+        TrialKind::Origin => &[("a page of another site is refused", Known::OriginUnchecked)],
+        TrialKind::Participation => &[("a chat of others is closed", Known::NotAParticipant)],
+        TrialKind::Flood { .. } => &[("a flood is refused", Known::NoRateLimit)],
+        TrialKind::Oversize => &[("an oversized message is refused", Known::OversizeAccepted)],
+        TrialKind::Expiry { .. } => &[(
+            "the end of the access token is announced",
+            Known::JwtExpiryCut,
+        )],
+        TrialKind::Retry => &[("a message sent again runs once", Known::RetryRunsTwice)],
+    }
+}
+
+/// Every trial of the plan, by failure.
+pub(in super::super) fn checks(result: &RunResult) -> Vec<CheckResult> {
+    let planned = result.plan.trials.iter().zip(&result.trials);
+    let checks = planned.flat_map(|(plan, record)| {
+        let promises = promises(plan.kind).iter();
+        promises.map(move |&(promise, known)| check((plan, record), promise, known))
+    });
+    checks.collect()
+}
+
+fn check((plan, record): (&TrialPlan, &TrialRecord), promise: &str, known: Known) -> CheckResult {
+    let broken = record.broke.get(&known);
+    let clear = record.clear();
+    let status = match broken {
+        Some(_) => CheckStatus::Broke,
+        None if clear < plan.least => CheckStatus::Inconclusive,
+        None => CheckStatus::Held,
+    };
+    let count = broken.map_or(0, |broken| broken.count);
+    let example = broken.and_then(|broken| broken.examples.first());
+    let finding = match (example, status) {
+        (Some(example), _) => format!(
+            "{}; first at {}, {}",
+            example.what,
+            format::duration(example.at_us),
+            example.account
+        ),
+        (None, CheckStatus::Inconclusive) => too_few(plan, record),
+        (None, _) => held(record),
+    };
+    CheckResult {
+        name: format!("{}: {promise}", plan.name),
+        group: CheckGroup::Correctness,
+        status,
+        observed: format!("{} of {}", format::count(count), format::count(clear)),
+        bound: "= 0".to_owned(),
+        finding,
+        known: vec![known],
+    }
+}
+
+fn too_few(plan: &TrialPlan, record: &TrialRecord) -> String {
+    let clear = format::count(record.clear());
+    let least = format::count(plan.least);
+    let most = record.unclear.iter().max_by_key(|(_, times)| **times);
+    let why = most.map_or_else(
+        || "the run was too short".to_owned(),
+        |(reason, times)| format!("{reason}: {} times", format::count(*times)),
+    );
+    format!("only {clear} of {least} experiments had a clear outcome ({why})")
+}
+
+fn held(record: &TrialRecord) -> String {
+    let met = record.met.iter();
+    let met = met.map(|(what, times)| format!("{what}: {}", format::count(*times)));
+    let unclear: u64 = record.unclear.values().sum();
+    let unclear =
+        (unclear > 0).then(|| format!("{} more without a clear outcome", format::count(unclear)));
+    let parts: Vec<String> = met.chain(unclear).collect();
+    if parts.is_empty() {
+        "in every experiment".to_owned()
+    } else {
+        parts.join("; ")
+    }
+}
+
+/// A broken promise of a trial as a sentence of the verdict.
+pub(in super::super) fn sentence(check: &CheckResult) -> Option<String> {
+    let known = check.known.first().filter(|_| is_of_trial(check))?;
+    Some(format!(
+        "{} experiments showed {}: {}",
+        check.observed,
+        known.name(),
+        check.finding
+    ))
+}
+
+/// A check of this module, which names its trial first.
+pub(in super::super) fn is_of_trial(check: &CheckResult) -> bool {
+    check.group == CheckGroup::Correctness && check.name.contains(": ")
+}

@@ -1,0 +1,125 @@
+//! This module follows what the target counts of its own sockets, tokens and conversations.
+//!
+//! **In:** pages of its counters, one per recorder interval, where the plan expects something of them.
+//! **Out:** peaks, and what was left when everything was over. A target that does not count a thing leaves
+//! it `None`. A client that misbehaves does not know that it does: so it is judged from here.
+//!
+//! **Units:** sockets, tokens, conversations.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::environment::Environment;
+use crate::plan::Plan;
+use crate::result::ServerAccount;
+use crate::scenario::expectation::Quantity;
+
+/// Sockets open now.
+const OPEN: &str = "chat_connections_open";
+/// Sockets opened so far.
+const OPENED: &str = "chat_connections_opened_total";
+/// Tokens that were not accepted because they are unknown.
+const REFUSED: &str = "chat_tokens_refused_total{reason=\"unknown\"}";
+/// Conversations with a socket or an unfinished answer.
+const CONVERSATIONS: &str = "active_conversations";
+/// How long a server may take to let go of what is over, and how often it is asked.
+const LETTING_GO: Duration = Duration::from_secs(5);
+const ASKED_EVERY: Duration = Duration::from_millis(250);
+
+/// The target's samples by name with labels.
+type Page = BTreeMap<String, f64>;
+
+/// What was seen so far.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    opened: Option<u64>,
+    open_peak: Option<u64>,
+    connects_peak: Option<u64>,
+}
+
+impl Counts {
+    /// `None` where the plan expects nothing of the target's counters: then they are not read all the time.
+    pub(super) fn wanted(plan: &Plan) -> Option<Self> {
+        let mut expected = plan.expect.iter();
+        let wanted = expected.any(|expected| matches!(expected.what, Quantity::Server { .. }));
+        wanted.then(Self::default)
+    }
+
+    /// A page, one interval after the last.
+    pub(super) fn look(&mut self, page: &Page) {
+        self.open_peak = self.open_peak.max(count(page, OPEN));
+        let opened = count(page, OPENED);
+        if let (Some(before), Some(now)) = (self.opened, opened) {
+            // A server that began anew counts from 0.
+            let grown = now.checked_sub(before).unwrap_or(now);
+            self.connects_peak = self.connects_peak.max(Some(grown));
+        }
+        self.opened = opened;
+    }
+
+    /// Adds what was seen to the account of the target, and waits until it has let go of what is over.
+    pub(super) async fn finish(
+        self,
+        environment: &Environment,
+        before: Option<&Page>,
+        account: &mut ServerAccount,
+    ) {
+        account.open_peak = self.open_peak;
+        account.connects_peak = self.connects_peak;
+        let refused = |page: &Page| count(page, REFUSED);
+        let refused_before = before.and_then(refused).unwrap_or(0);
+        let held_before = before
+            .and_then(|page| count(page, CONVERSATIONS))
+            .unwrap_or(0);
+        let letting_go = async {
+            loop {
+                let page = environment.server_metrics().await.unwrap_or_default();
+                account.tokens_refused =
+                    refused(&page).map(|now| now.saturating_sub(refused_before));
+                let held = count(&page, CONVERSATIONS);
+                account.conversations_left = held.map(|now| now.saturating_sub(held_before));
+                if account.conversations_left.is_none_or(|left| left == 0) {
+                    return;
+                }
+                tokio::time::sleep(ASKED_EVERY).await;
+            }
+        };
+        // What is left after this counts.
+        drop(tokio::time::timeout(LETTING_GO, letting_go).await);
+    }
+}
+
+fn count(page: &Page, name: &str) -> Option<u64> {
+    page.get(name).map(|&value| crate::units::rounded(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(open: f64, opened: f64) -> Page {
+        [(OPEN.to_owned(), open), (OPENED.to_owned(), opened)].into()
+    }
+
+    #[test]
+    fn a_burst_is_what_came_between_two_looks() {
+        let mut counts = Counts::default();
+        for (open, opened) in [(0.0, 100.0), (20.0, 120.0), (30.0, 180.0), (10.0, 181.0)] {
+            counts.look(&page(open, opened));
+        }
+        assert_eq!(
+            (counts.open_peak, counts.connects_peak),
+            (Some(30), Some(60))
+        );
+        // Begun anew.
+        counts.look(&page(5.0, 7.0));
+        assert_eq!(counts.connects_peak, Some(60));
+    }
+
+    #[test]
+    fn a_target_that_does_not_count_leaves_nothing_known() {
+        let mut counts = Counts::default();
+        counts.look(&Page::new());
+        assert_eq!((counts.open_peak, counts.connects_peak), (None, None));
+    }
+}

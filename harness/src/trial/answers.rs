@@ -1,0 +1,35 @@
+//! A token request and a connect are answered in time, whatever is broken behind the server (rows 7 and 8).
+
+use std::time::Duration;
+
+use super::crew::{Crew, found};
+use super::door::{Door, Entry};
+use super::{Missed, Outcome};
+use crate::client::http::Answer;
+use crate::known::Known;
+
+/// Opens nothing; a server has to look it up all the same.
+const MADE_UP: &str = "harness-trial-made-up-token-harness-trial-y";
+
+pub(super) async fn run(crew: &mut Crew, within_us: u64) -> Result<Outcome, Missed> {
+    let within = Duration::from_micros(within_us);
+    let (answer, ..) = crew.ask_token(0, within).await?;
+    if matches!(answer, Answer::None) && !crew.is_disturbed() {
+        let what = format!("a token request was not answered within {within:?}");
+        return Ok(Outcome::Broke(Known::TokenEndpointHang, what));
+    }
+    let secret = found(&answer, "connection_token").unwrap_or_else(|| MADE_UP.to_owned());
+    let door = Door::with_token(0, &crew.new_conversation(), &secret);
+    Ok(match crew.enter(&door, within).await {
+        Entry::In(talk) => {
+            talk.close();
+            Outcome::Held
+        }
+        Entry::Out(_) | Entry::Status(_) => Outcome::Held,
+        Entry::Silent if !crew.is_disturbed() => {
+            let what = format!("a connect was neither let in nor refused within {within:?}");
+            Outcome::Broke(Known::ConnectHang, what)
+        }
+        Entry::Silent | Entry::Cut | Entry::Unreachable => Outcome::Unclear("no answer"),
+    })
+}

@@ -1,0 +1,227 @@
+//! Members of a chat of people write in turn, on sockets that stay: everybody hears every message that was
+//! taken, whatever happened before (rows 12, 13 and 33).
+//!
+//! Whether a message was taken is known from the history of the chat, which says what was kept. A message
+//! that was kept and not heard is given time: a good server sends it after an outage. It counts
+//! - as *deaf* where a socket that used to hear hears none of three messages in a row,
+//! - as *apart* where a socket never heard anybody but itself,
+//! - as *gone* where a socket hears later messages and not this one.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::time::timeout;
+
+use super::crew::Crew;
+use super::{Missed, Outcome, Turn};
+use crate::client::talk::{Heard, Talk};
+use crate::client::wire::{ServerFrame, people_message};
+use crate::known::Known;
+
+/// So many messages not heard in a row make a socket deaf.
+const DEAF_AFTER: usize = 3;
+/// The wait is bounded from outside.
+const FOR_EVER: Duration = Duration::from_hours(1);
+
+/// A chat with its members' sockets.
+#[derive(Default)]
+pub(super) struct Chat {
+    members: Vec<Member>,
+    /// Messages so far.
+    posted: usize,
+    /// The last message that anybody heard, by its id of the server.
+    last_heard: Option<String>,
+}
+
+/// A message of one member.
+struct Post<'a> {
+    id: &'a str,
+    /// Counts from 1.
+    number: usize,
+    writer: usize,
+}
+
+/// Whose messages a socket has heard.
+#[derive(Clone, Copy, Default)]
+struct Hears {
+    itself: bool,
+    others: bool,
+}
+
+struct Member {
+    talk: Box<Talk>,
+    hears: Hears,
+    /// Messages not heard in a row, up to now.
+    deaf_for: usize,
+    /// Messages that may have been kept and were not heard, with their numbers.
+    missing: Vec<(String, usize)>,
+    last_heard: Option<String>,
+    refused: bool,
+    ended: bool,
+}
+
+pub(super) async fn run(
+    crew: &mut Crew,
+    turn: Turn<'_>,
+    (members, within_us): (u16, u64),
+) -> Result<Outcome, Missed> {
+    let chat = &mut turn.kept.chat;
+    let members = usize::from(members);
+    if chat.members.is_empty() {
+        chat.members = join(crew, members).await?;
+    }
+    chat.posted += 1;
+    let id = crew.new_message_id();
+    let sent_us = crew.clock().now_us();
+    let post = Post {
+        id: &id,
+        number: chat.posted,
+        writer: chat.posted % members,
+    };
+    chat.send(&post, Duration::from_micros(within_us)).await;
+    if chat.members.iter().any(|member| member.ended) {
+        // What a client does with a new socket to get the rest is another trial's question.
+        chat.members.clear();
+        return Ok(Outcome::Unclear("a socket ended"));
+    }
+    let unheard = chat.members.iter().any(|member| member.lacks(&id));
+    let refused = chat.members.iter().any(|member| member.refused);
+    if refused || unheard && !is_kept(crew, chat.last_heard.as_deref(), &id).await {
+        chat.forget(&id);
+        return Ok(Outcome::Unclear("the message was not taken"));
+    }
+    // What was in force must have been over for as long as an answer may take.
+    let settled_us = crew.clock().now_us().saturating_sub(within_us);
+    let calm = crew.is_calm_since(settled_us.min(sent_us));
+    let mut failures = chat.members.iter().enumerate();
+    match failures.find_map(|(who, member)| member.judge(who, &post)) {
+        Some((known, what)) if calm => {
+            chat.members.clear();
+            Ok(Outcome::Broke(known, what))
+        }
+        Some(_) => Ok(Outcome::Unclear("a fault was in force")),
+        None if unheard => Ok(Outcome::Unclear("not everybody heard it yet")),
+        None => Ok(Outcome::Held),
+    }
+}
+
+async fn join(crew: &mut Crew, members: usize) -> Result<Vec<Member>, Missed> {
+    let path = format!("/ws/chats/{}/", crew.chat());
+    let mut joined = Vec::with_capacity(members);
+    for who in 0..members {
+        joined.push(Member {
+            talk: crew.join(who, &path).await?,
+            hears: Hears::default(),
+            deaf_for: 0,
+            missing: Vec::new(),
+            last_heard: None,
+            refused: false,
+            ended: false,
+        });
+    }
+    Ok(joined)
+}
+
+/// The chat's history, which is polled, holds the message.
+async fn is_kept(crew: &mut Crew, after: Option<&str>, id: &str) -> bool {
+    let kept = crew.poll_chat(after).await;
+    kept.is_some_and(|ids| ids.iter().any(|kept| kept == id))
+}
+
+impl Chat {
+    /// Sends it, and hears what comes until everybody has it.
+    async fn send(&mut self, post: &Post<'_>, within: Duration) {
+        let writer = &mut self.members[post.writer];
+        let said = writer.talk.say(people_message("hello", post.id));
+        writer.ended |= said.is_err();
+        let listening = self.members.iter_mut().enumerate();
+        let listening = listening.map(|(who, member)| async move {
+            member.missing.push((post.id.to_owned(), post.number));
+            member.refused = false;
+            drop(timeout(within, member.hear(post, who == post.writer)).await);
+            member.deaf_for = if member.lacks(post.id) {
+                member.deaf_for + 1
+            } else {
+                0
+            };
+        });
+        join_all(listening).await;
+        let heard = self
+            .members
+            .iter_mut()
+            .filter_map(|member| member.last_heard.take());
+        self.last_heard = heard.last().or(self.last_heard.take());
+    }
+
+    /// It was not taken: nobody needs to hear it.
+    fn forget(&mut self, id: &str) {
+        for member in &mut self.members {
+            member.missing.retain(|(missing, _)| missing != id);
+            member.deaf_for = member.deaf_for.saturating_sub(1);
+        }
+    }
+}
+
+impl Member {
+    fn lacks(&self, id: &str) -> bool {
+        self.missing.iter().any(|(missing, _)| missing == id)
+    }
+
+    /// Hears what comes until it has that message, or the message is refused, or the socket ends.
+    async fn hear(&mut self, post: &Post<'_>, wrote: bool) {
+        let wanted = |frame: &ServerFrame<'_>| {
+            matches!(frame, ServerFrame::Message { .. } | ServerFrame::Error(_))
+        };
+        while self.lacks(post.id) && !self.refused && !self.ended {
+            let Heard::Frame(text) = self.talk.hear(FOR_EVER, wanted).await else {
+                self.ended = true;
+                return;
+            };
+            match ServerFrame::parse(&text) {
+                Ok(ServerFrame::Message {
+                    id,
+                    client_message_id: Some(heard),
+                }) => {
+                    self.last_heard = Some(id.into_owned());
+                    self.missing.retain(|(missing, _)| *missing != heard);
+                    if heard == post.id {
+                        self.hears.itself |= wrote;
+                        self.hears.others |= !wrote;
+                    }
+                }
+                Ok(ServerFrame::Error(_)) => self.refused |= wrote,
+                _ => {}
+            }
+        }
+    }
+
+    /// What this member's socket lacks, when that message has been heard or waited for.
+    fn judge(&self, who: usize, post: &Post<'_>) -> Option<(Known, String)> {
+        let name = format!("member {}", who + 1);
+        let lacking = self.missing.len();
+        if self.hears.itself && !self.hears.others {
+            let apart = lacking >= DEAF_AFTER;
+            let what = format!(
+                "{name} hears itself and nobody else: {lacking} messages that were kept never came"
+            );
+            return apart.then_some((Known::MemoryLayerTwoInstances, what));
+        }
+        if self.deaf_for >= DEAF_AFTER {
+            let what = format!(
+                "the socket of {name} is open and deaf: {lacking} messages that were kept never came"
+            );
+            return Some((Known::NoResubscribe, what));
+        }
+        let mut older = self
+            .missing
+            .iter()
+            .filter(|(_, number)| number + 1 < post.number);
+        if !self.lacks(post.id) && older.next().is_some() {
+            let what = format!(
+                "{name} heard later messages, and {lacking} that were kept before them never"
+            );
+            return Some((Known::PubsubOnly, what));
+        }
+        None
+    }
+}

@@ -1,0 +1,63 @@
+//! An answer can be had again, whole, by who lost the socket and comes back a little later (row 18).
+
+use std::time::Duration;
+
+use super::crew::Crew;
+use super::{Missed, Outcome, PATIENCE};
+use crate::client::talk::{Heard, Talk};
+use crate::client::wire::{ServerFrame, chat_message};
+use crate::known::Known;
+
+const MESSAGE_CHARS: u32 = 20;
+
+pub(super) async fn run(crew: &mut Crew, away_us: u64) -> Result<Outcome, Missed> {
+    let away = Duration::from_micros(away_us);
+    let (path, id) = (crew.new_conversation(), crew.new_message_id());
+    let mut talk = crew.join(0, &path).await?;
+    let Answer::Whole(chunks) = ask(&mut talk, &id).await? else {
+        return Err(Missed("not answered at all"));
+    };
+    talk.close();
+    crew.note(&format!("is away for {away:?}"));
+    tokio::time::sleep(away).await;
+    let mut back = crew.join(0, &path).await?;
+    let again = ask(&mut back, &id).await?;
+    back.close();
+    let broke = |what: String| Outcome::Broke(Known::ExpiryTooShort, what);
+    Ok(match again {
+        Answer::Whole(again) if again == chunks => Outcome::Held,
+        _ if !crew.is_calm() => Outcome::Unclear("a fault was in force meanwhile"),
+        Answer::Whole(again) => broke(format!(
+            "after {away:?} away {again} of {chunks} chunks of an answer were left"
+        )),
+        Answer::Lost => broke(format!("an answer of {away:?} ago is gone: `lost`")),
+        Answer::Broken => broke(format!("an answer of {away:?} ago did not come again")),
+    })
+}
+
+/// What came after `task_queued`.
+enum Answer {
+    /// So many chunks, then `complete`.
+    Whole(u32),
+    Lost,
+    /// It stopped.
+    Broken,
+}
+
+async fn ask(talk: &mut Talk, id: &str) -> Result<Answer, Missed> {
+    let message = chat_message(MESSAGE_CHARS, id);
+    talk.say(message)?;
+    let mut chunks = 0;
+    loop {
+        let Heard::Frame(text) = talk.hear(PATIENCE, |_| true).await else {
+            return Ok(Answer::Broken);
+        };
+        match ServerFrame::parse(&text) {
+            Ok(ServerFrame::Chunk { .. }) => chunks += 1,
+            Ok(ServerFrame::Complete { .. }) => return Ok(Answer::Whole(chunks)),
+            Ok(ServerFrame::Error(error)) if error.code == "lost" => return Ok(Answer::Lost),
+            Ok(ServerFrame::Error(_)) => return Err(Missed("the message was refused")),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! This module is what an experiment can do: log in, fetch a token, open a socket, speak on it.
+//!
+//! **In:** the accounts of one worker. **Out:** answers, [`Entry`]s and [`Talk`]s, each within a bound; and
+//! the journal of the experiment.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::Client as Http;
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use super::door::{Door, Entry, Token};
+use super::{CREW_SIZE, Ground, Missed, PATIENCE};
+use crate::client::connector::{ConnectError, Destination, Dialled, Opened, dial, open};
+use crate::client::http::{Answer, LOGIN_PATH, TOKEN_PATH, ask};
+use crate::client::journal::{Journal, Line};
+use crate::client::talk::{Heard, Talk};
+use crate::client::wire::ServerFrame;
+use crate::clock::RunClock;
+use crate::record::trial::{Showing, ShowingLine};
+
+/// As much of a token as a journal shows.
+const TOKEN_CHARS_SHOWN: usize = 4;
+
+/// What all workers of a run share.
+pub(super) struct Scene {
+    pub ground: Ground,
+    http: Http,
+    /// Places in the plan of the faults between clients and server.
+    on_edge: Vec<usize>,
+}
+
+impl Scene {
+    pub(super) fn new(ground: Ground, on_edge: Vec<usize>) -> Self {
+        let requests = ground.target.requests.clone();
+        let plain = || Http::builder().no_proxy().build().unwrap_or_default();
+        Self {
+            http: requests.unwrap_or_else(plain),
+            ground,
+            on_edge,
+        }
+    }
+}
+
+/// The accounts of one worker, a people chat full of them.
+pub(super) struct Crew {
+    scene: Arc<Scene>,
+    /// Accounts are the numbers after this.
+    first_user: u32,
+    /// Names its conversations and messages.
+    tag: String,
+    access: Vec<Option<String>>,
+    journal: Journal,
+    begun_us: u64,
+    /// Conversations and sockets so far.
+    named: u64,
+    sockets: u64,
+}
+
+impl Crew {
+    pub(super) fn new(scene: Arc<Scene>, first_user: u32, tag: String) -> Self {
+        Self {
+            scene,
+            first_user,
+            tag,
+            access: vec![None; CREW_SIZE as usize],
+            journal: Journal::default(),
+            begun_us: 0,
+            named: 0,
+            sockets: 0,
+        }
+    }
+
+    pub(super) fn ground(&self) -> &Ground {
+        &self.scene.ground
+    }
+
+    pub(super) fn clock(&self) -> RunClock {
+        self.scene.ground.clock
+    }
+
+    /// A new experiment: its journal is empty.
+    pub(super) fn begin(&mut self) {
+        self.journal.take();
+        self.begun_us = self.clock().now_us();
+        self.sockets = 0;
+    }
+
+    /// The experiment from its beginning to now.
+    pub(super) fn showing(&mut self, what: String) -> Showing {
+        let clock = self.clock();
+        let line = |line: Line| ShowingLine {
+            at_us: clock.at_us(line.at_ns),
+            text: line.text,
+        };
+        Showing {
+            at_us: clock.now_us(),
+            account: self.account(0),
+            what,
+            lines: self.journal.take().into_iter().map(line).collect(),
+        }
+    }
+
+    pub(super) fn note(&self, text: &str) {
+        self.journal.note(text);
+    }
+
+    /// A fault of the run between clients and server was in force since the experiment began, so that what
+    /// the network does says nothing of the server.
+    pub(super) fn is_disturbed(&self) -> bool {
+        let (board, now_us) = (&self.scene.ground.board, self.clock().now_us());
+        let mut faults = self.scene.on_edge.iter();
+        faults.any(|&fault| board.touches(fault, self.begun_us, now_us))
+    }
+
+    /// No fault of the run was in force since then.
+    pub(super) fn is_calm_since(&self, from_us: u64) -> bool {
+        let ground = &self.scene.ground;
+        ground
+            .board
+            .touched(from_us, self.clock().now_us())
+            .is_none()
+    }
+
+    /// No fault of the run was in force since the experiment began.
+    pub(super) fn is_calm(&self) -> bool {
+        self.is_calm_since(self.begun_us)
+    }
+
+    fn account(&self, who: usize) -> String {
+        let prefix = &self.scene.ground.target.users_prefix;
+        let number = self.first_user as usize + who + 1;
+        format!("{prefix}{number:06}")
+    }
+
+    /// A conversation nobody was in before.
+    pub(super) fn new_conversation(&mut self) -> String {
+        self.named += 1;
+        format!("/ws/chat/{}-{}/", self.tag, self.named)
+    }
+
+    /// An id no message had before.
+    pub(super) fn new_message_id(&mut self) -> String {
+        self.named += 1;
+        format!("{}-m{}", self.tag, self.named)
+    }
+
+    /// The number of the chat whose participants this crew is.
+    pub(super) const fn chat(&self) -> u32 {
+        self.first_user / CREW_SIZE
+    }
+
+    /// An access token, kept until it is refused.
+    pub(super) async fn access(&mut self, who: usize) -> Result<String, Missed> {
+        if let Some(access) = &self.access[who] {
+            return Ok(access.clone());
+        }
+        let access = self.login(who).await?;
+        self.access[who] = Some(access.clone());
+        Ok(access)
+    }
+
+    /// A new access token.
+    pub(super) async fn login(&mut self, who: usize) -> Result<String, Missed> {
+        let target = &self.scene.ground.target;
+        let account = self.account(who);
+        let body = json!({ "email": account, "password": target.password.expose() });
+        let url = format!("{}{LOGIN_PATH}", target.http_base);
+        let answer = ask(self.scene.http.post(url).json(&body), PATIENCE).await;
+        self.note(&format!("{account} logs in: {}", status(&answer)));
+        found(&answer, "token").ok_or(Missed("no login"))
+    }
+
+    /// Asks for a connection token, once.
+    pub(super) async fn ask_token(
+        &mut self,
+        who: usize,
+        patience: Duration,
+    ) -> Result<(Answer, u64, u64), Missed> {
+        let access = self.access(who).await?;
+        let target = &self.scene.ground.target;
+        let url = format!("{}{TOKEN_PATH}", target.http_base);
+        let body = json!({ "connection_id": self.tag });
+        let request = self.scene.http.post(url).bearer_auth(access).json(&body);
+        let asked_us = self.clock().now_us();
+        let answer = ask(request, patience).await;
+        let given_us = self.clock().now_us();
+        self.note(&format!(
+            "{} asks for a token: {}",
+            self.account(who),
+            status(&answer)
+        ));
+        if matches!(answer, Answer::Status { status: 401, .. }) {
+            self.access[who] = None;
+        }
+        Ok((answer, asked_us, given_us))
+    }
+
+    /// A connection token.
+    pub(super) async fn token(&mut self, who: usize) -> Result<Token, Missed> {
+        let (answer, asked_us, given_us) = self.ask_token(who, PATIENCE).await?;
+        let secret = found(&answer, "connection_token").ok_or(Missed("no token"))?;
+        Ok(Token {
+            secret,
+            asked_us,
+            given_us,
+        })
+    }
+
+    fn destination<'a>(&'a self, door: &'a Door) -> Destination<'a> {
+        let target = &self.scene.ground.target;
+        let addresses = &target.addresses;
+        let account = self.first_user as usize + door.who;
+        Destination {
+            address: addresses[account % addresses.len()],
+            tls: target.tls.as_ref(),
+            host_header: &target.host_header,
+            path: &door.path,
+            origin: door.origin,
+            credential: door.credential,
+            secret: &door.secret,
+            source: None,
+            receive_buffer_bytes: door.receive_buffer_bytes,
+        }
+    }
+
+    /// A connection on which nothing is asked yet.
+    pub(super) async fn dial(&self, door: &Door) -> Result<Dialled, Missed> {
+        let dialled = timeout(PATIENCE, dial(&self.destination(door))).await;
+        match dialled {
+            Ok(Ok(dialled)) => Ok(dialled),
+            Ok(Err(_)) | Err(_) => Err(Missed("no connection")),
+        }
+    }
+
+    /// Asks to be let in on such a connection.
+    pub(super) async fn enter_on(
+        &self,
+        line: Dialled,
+        door: &Door,
+        name: &str,
+        patience: Duration,
+    ) -> Entry {
+        let destination = self.destination(door);
+        let upgrade = timeout(patience, line.upgrade(&destination)).await;
+        self.entered(upgrade.ok(), (door, name), patience).await
+    }
+
+    /// Connects and waits until the server says yes or no.
+    pub(super) async fn enter(&mut self, door: &Door, patience: Duration) -> Entry {
+        self.sockets += 1;
+        let name = format!("socket {}", self.sockets);
+        let opened = timeout(patience, open(self.destination(door))).await;
+        self.entered(opened.ok(), (door, &name), patience).await
+    }
+
+    async fn entered(
+        &self,
+        opened: Option<Result<Opened, ConnectError>>,
+        (door, name): (&Door, &str),
+        patience: Duration,
+    ) -> Entry {
+        let token: String = door.secret.chars().take(TOKEN_CHARS_SHOWN).collect();
+        self.note(&format!("{name} connects to {} with {token}…", door.path));
+        let entry = match opened {
+            None => Entry::Silent,
+            Some(Err(ConnectError::Status { status })) => Entry::Status(status),
+            Some(Err(ConnectError::Broken(_))) => Entry::Cut,
+            Some(Err(_)) => Entry::Unreachable,
+            Some(Ok(opened)) => {
+                let mut talk = Talk::noted(opened.socket, &self.journal, name);
+                let connected = |frame: &ServerFrame<'_>| matches!(frame, ServerFrame::Connected);
+                match talk.hear(patience, connected).await {
+                    Heard::Frame(_) => return Entry::In(Box::new(talk)),
+                    Heard::Closed(code) => Entry::Out(code),
+                    Heard::Cut => Entry::Cut,
+                    Heard::Nothing => Entry::Silent,
+                }
+            }
+        };
+        self.note(&format!("{name} is {}", entry.word()));
+        entry
+    }
+
+    /// A socket of a client with a good token.
+    pub(super) async fn join(&mut self, who: usize, path: &str) -> Result<Box<Talk>, Missed> {
+        let token = self.token(who).await?;
+        let door = Door::with_token(who, path, &token.secret);
+        self.join_with(&door).await
+    }
+
+    /// The same with whatever opens it.
+    pub(super) async fn join_with(&mut self, door: &Door) -> Result<Box<Talk>, Missed> {
+        match self.enter(door, PATIENCE).await {
+            Entry::In(talk) => Ok(talk),
+            _ => Err(Missed("not let in")),
+        }
+    }
+
+    /// Messages of the crew's chat that came after that one, or all that are kept; their ids of the client.
+    pub(super) async fn poll_chat(&mut self, after: Option<&str>) -> Option<Vec<String>> {
+        let access = self.access(0).await.ok()?;
+        let base = &self.scene.ground.target.http_base;
+        let query = after.map_or_else(String::new, |after| format!("?after={after}"));
+        let url = format!("{base}/api/v1/messages/{}/{query}", self.chat());
+        let request = self.scene.http.get(url).bearer_auth(access);
+        let Answer::Status { status: 200, body } = ask(request, PATIENCE).await else {
+            return None;
+        };
+        let body: Value = serde_json::from_slice(&body).ok()?;
+        let messages = body.get("messages")?.as_array()?.iter();
+        let id = |message: &Value| Some(message.get("client_message_id")?.as_str()?.to_owned());
+        Some(messages.filter_map(id).collect())
+    }
+}
+
+/// How a question was answered, in words.
+fn status(answer: &Answer) -> String {
+    match answer {
+        Answer::Status { status, .. } => status.to_string(),
+        Answer::None => "no answer".to_owned(),
+        Answer::Broken(reason) => reason.clone(),
+    }
+}
+
+/// A text in the JSON of a good answer.
+pub(super) fn found(answer: &Answer, key: &str) -> Option<String> {
+    let Answer::Status { status: 200, body } = answer else {
+        return None;
+    };
+    let body: Value = serde_json::from_slice(body).ok()?;
+    body.get(key)?.as_str().map(str::to_owned)
+}

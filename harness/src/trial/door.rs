@@ -1,0 +1,72 @@
+//! This module is how a socket is asked for, and what may come of it.
+
+use crate::client::talk::Talk;
+use crate::plan::Credential;
+
+/// A connection token and when it was made: between these two.
+pub(super) struct Token {
+    pub secret: String,
+    pub asked_us: u64,
+    pub given_us: u64,
+}
+
+/// Where and as whom to enter.
+pub(super) struct Door {
+    /// Which of the crew.
+    pub who: usize,
+    pub path: String,
+    pub credential: Credential,
+    pub secret: String,
+    pub origin: Option<&'static str>,
+    pub receive_buffer_bytes: Option<u32>,
+}
+
+impl Door {
+    pub(super) fn with_token(who: usize, path: &str, secret: &str) -> Self {
+        Self {
+            who,
+            path: path.to_owned(),
+            credential: Credential::ConnectionToken,
+            secret: secret.to_owned(),
+            origin: None,
+            receive_buffer_bytes: None,
+        }
+    }
+}
+
+/// What came of an attempt to enter.
+pub(super) enum Entry {
+    In(Box<Talk>),
+    /// The server closed with this code instead of saying `connected`.
+    Out(u16),
+    /// The upgrade was answered with this status.
+    Status(u16),
+    /// The connection ended without a word.
+    Cut,
+    /// Nothing, in time.
+    Silent,
+    /// There was no connection to speak of.
+    Unreachable,
+}
+
+impl Entry {
+    /// The server says that this credential opens nothing.
+    pub(super) const fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::Out(4001 | 4003 | 4401 | 4403) | Self::Status(401 | 403)
+        )
+    }
+
+    /// In words.
+    pub(super) fn word(&self) -> String {
+        match self {
+            Self::In(_) => "let in".to_owned(),
+            Self::Out(code) => format!("closed with {code}"),
+            Self::Status(status) => format!("refused with status {status}"),
+            Self::Cut => "cut without a word".to_owned(),
+            Self::Silent => "not answered".to_owned(),
+            Self::Unreachable => "not reached".to_owned(),
+        }
+    }
+}

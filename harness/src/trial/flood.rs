@@ -1,0 +1,49 @@
+//! Of many messages at once some are refused, or the socket is closed (row 21).
+
+use super::crew::Crew;
+use super::{Missed, Outcome, PATIENCE};
+use crate::client::talk::Heard;
+use crate::client::wire::{ServerFrame, chat_message};
+use crate::known::Known;
+
+const MESSAGE_CHARS: u32 = 20;
+/// The server closes on who goes on flooding.
+const TOO_MANY: u16 = 4429;
+
+pub(super) async fn run(crew: &mut Crew, messages: u32) -> Result<Outcome, Missed> {
+    let path = crew.new_conversation();
+    let mut talk = crew.join(0, &path).await?;
+    for _ in 0..messages {
+        let id = crew.new_message_id();
+        talk.say(chat_message(MESSAGE_CHARS, &id))?;
+    }
+    let mut queued = 0;
+    let outcome = loop {
+        if queued == messages {
+            let what = format!("{messages} messages at once were all taken");
+            break Outcome::Broke(Known::NoRateLimit, what);
+        }
+        match talk.hear(PATIENCE, is_answer).await {
+            Heard::Frame(text) => match ServerFrame::parse(&text) {
+                Ok(ServerFrame::TaskQueued { .. }) => queued += 1,
+                Ok(ServerFrame::Error(error)) if error.code == "rate_limited" => {
+                    break Outcome::Held;
+                }
+                _ => break Outcome::Unclear("refused for another reason"),
+            },
+            Heard::Closed(TOO_MANY) => break Outcome::Held,
+            Heard::Closed(_) | Heard::Cut | Heard::Nothing => {
+                break Outcome::Unclear("not all were answered");
+            }
+        }
+    };
+    talk.close();
+    Ok(outcome)
+}
+
+fn is_answer(frame: &ServerFrame<'_>) -> bool {
+    matches!(
+        frame,
+        ServerFrame::TaskQueued { .. } | ServerFrame::Error(_)
+    )
+}

@@ -1,0 +1,46 @@
+//! `{"type":"ping"}` is answered by `pong`, and is no message (row 10).
+
+use super::crew::Crew;
+use super::{Missed, Outcome, PATIENCE};
+use crate::client::talk::Heard;
+use crate::client::wire::{PING, ServerFrame};
+use crate::known::Known;
+
+pub(super) async fn run(crew: &mut Crew) -> Result<Outcome, Missed> {
+    let path = crew.new_conversation();
+    let mut talk = crew.join(0, &path).await?;
+    talk.say(PING.to_owned())?;
+    let heard = talk.hear(PATIENCE, is_answer).await;
+    let broke = |what: &str| Outcome::Broke(Known::PingAsChat, what.to_owned());
+    let outcome = match &heard {
+        Heard::Frame(text) => match ServerFrame::parse(text) {
+            Ok(ServerFrame::Pong) => Outcome::Held,
+            Ok(ServerFrame::Error(error)) if error.is_passing() => {
+                Outcome::Unclear("the server is busy or away")
+            }
+            Ok(ServerFrame::Error(error)) => broke(&format!(
+                "a heartbeat was answered by the error `{}`",
+                error.code
+            )),
+            _ => broke("a heartbeat was taken for a chat message"),
+        },
+        Heard::Closed(1001) => Outcome::Unclear("the server goes away"),
+        Heard::Closed(code) if crew.is_calm() => {
+            broke(&format!("a heartbeat was answered by closing with {code}"))
+        }
+        Heard::Cut if crew.is_calm() => broke("a heartbeat ended the connection"),
+        Heard::Nothing if crew.is_calm() => broke("a heartbeat was not answered"),
+        Heard::Closed(_) | Heard::Cut | Heard::Nothing => {
+            Outcome::Unclear("not answered while a fault was in force")
+        }
+    };
+    talk.close();
+    Ok(outcome)
+}
+
+fn is_answer(frame: &ServerFrame<'_>) -> bool {
+    matches!(
+        frame,
+        ServerFrame::Pong | ServerFrame::Error(_) | ServerFrame::TaskQueued { .. }
+    )
+}

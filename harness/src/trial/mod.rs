@@ -1,0 +1,219 @@
+//! This module repeats small experiments beside the load: trials.
+//!
+//! **In:** the trials of a plan, and where the target is. **Out:** one [`TrialRecord`] for each: how often
+//! the server did what it must, and every way in which it did not, with the experiment from its first step
+//! to its last.
+//!
+//! Each account of a trial is a worker with accounts of its own, numbered after those of the clients, so
+//! that a trial and the load do not meet. A worker does one experiment after the other, with a pause
+//! between them, from the start of the load to its end; one that is under way when the run ends has no
+//! outcome. An experiment never blames a server for what the harness did to the network: see
+//! [`Crew::is_disturbed`].
+//!
+//! One file per experiment. To add one: a file, a kind in `scenario::trial`, and the lines the compiler
+//! then asks for.
+//!
+//! **Units:** microseconds since load start.
+
+mod age;
+mod answers;
+mod broadcast;
+mod comeback;
+mod crew;
+mod door;
+mod expiry;
+mod flood;
+mod heartbeat;
+mod keep_alive;
+mod origin;
+mod oversize;
+mod participation;
+mod race;
+mod refusal;
+mod resume;
+mod retry;
+mod reuse;
+mod slow_reader;
+mod token_log;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::client::socket::SendError;
+use crate::clock::{RunClock, wall_ns};
+use crate::environment::TargetInfo;
+use crate::known::Known;
+use crate::plan::seed::{Purpose, Stream};
+use crate::plan::{Link, Plan, TrialKind, TrialPlan};
+use crate::record::fault::FaultBoard;
+use crate::record::trial::TrialRecord;
+use crew::Crew;
+
+/// Accounts of one worker: a people chat full (wire contract, "People chats").
+const CREW_SIZE: u32 = 10;
+/// Longest wait for one answer, where the experiment is about something else.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Where trials take place.
+pub(crate) struct Ground {
+    pub clock: RunClock,
+    pub board: Arc<FaultBoard>,
+    pub target: TargetInfo,
+    /// Logs of the servers that the run started.
+    pub server_logs: Vec<PathBuf>,
+}
+
+/// What an experiment came to.
+enum Outcome {
+    /// The server did what it must.
+    Held,
+    /// It did not, in this way; one clause says what was seen.
+    Broke(Known, String),
+    /// It shows neither; why, from a small fixed set.
+    Unclear(&'static str),
+}
+
+/// An experiment that could not be carried out; why, from a small fixed set.
+struct Missed(&'static str);
+
+impl From<SendError> for Missed {
+    fn from(_: SendError) -> Self {
+        Self("the socket ended")
+    }
+}
+
+/// One experiment of a worker.
+struct Turn<'a> {
+    /// Counts from 0.
+    number: u64,
+    chance: &'a mut Stream,
+    /// What a worker keeps from one experiment to the next.
+    kept: &'a mut Kept,
+    record: &'a mut TrialRecord,
+}
+
+/// What a worker keeps.
+#[derive(Default)]
+struct Kept {
+    chat: broadcast::Chat,
+    log: token_log::Reading,
+}
+
+/// Repeats all trials of a plan until `stop` fires; none begins after the load's end.
+pub(crate) async fn drive(
+    plan: &Plan,
+    ground: Ground,
+    stop: &CancellationToken,
+) -> Vec<TrialRecord> {
+    let faults = plan.faults.iter().enumerate();
+    let on_edge = faults.filter(|(_, fault)| fault.kind.link() == Some(Link::Edge));
+    let on_edge = on_edge.map(|(place, _)| place).collect();
+    let scene = Arc::new(crew::Scene::new(ground, on_edge));
+    let mut workers = JoinSet::new();
+    let tag = format!("trial-{:x}", wall_ns());
+    let mut user = plan.load.clients.next_multiple_of(CREW_SIZE);
+    for (place, trial) in plan.trials.iter().enumerate() {
+        for number in 0..trial.at_once {
+            let worker = Worker {
+                trial: trial.clone(),
+                number,
+                end_us: plan.load.load_us(),
+                crew: Crew::new(Arc::clone(&scene), user, format!("{tag}-{place}-{number}")),
+                chance: Stream::new(plan.seed, Purpose::Trial, user),
+            };
+            user += CREW_SIZE;
+            let stop = stop.clone();
+            workers.spawn(async move { (place, worker.work(&stop).await) });
+        }
+    }
+    let mut records = vec![TrialRecord::default(); plan.trials.len()];
+    while let Some(done) = workers.join_next().await {
+        // A worker does not panic; were it to, what the others saw stands.
+        if let Ok((place, record)) = done {
+            records[place].merge(record);
+        }
+    }
+    records
+}
+
+/// One account's part in a trial.
+struct Worker {
+    trial: TrialPlan,
+    number: u16,
+    end_us: u64,
+    crew: Crew,
+    chance: Stream,
+}
+
+impl Worker {
+    async fn work(mut self, stop: &CancellationToken) -> TrialRecord {
+        let mut record = TrialRecord::default();
+        let mut kept = Kept::default();
+        // Evenly over the first pause, so that they do not come all at once.
+        let share = u64::from(self.number) * self.trial.every_us / u64::from(self.trial.at_once);
+        let mut due_us = share;
+        for number in 0.. {
+            let clock = self.crew.clock();
+            tokio::select! {
+                () = tokio::time::sleep(clock.until(due_us)) => {}
+                () = stop.cancelled() => break,
+            }
+            if clock.now_us() >= self.end_us {
+                break;
+            }
+            let turn = Turn {
+                number,
+                chance: &mut self.chance,
+                kept: &mut kept,
+                record: &mut record,
+            };
+            self.crew.begin();
+            let outcome = tokio::select! {
+                outcome = once(&mut self.crew, self.trial.kind, turn) => outcome,
+                () = stop.cancelled() => break,
+            };
+            match outcome {
+                Ok(Outcome::Held) => record.held += 1,
+                Ok(Outcome::Broke(known, what)) => {
+                    record.add_broken(known, self.crew.showing(what));
+                }
+                Ok(Outcome::Unclear(reason)) | Err(Missed(reason)) => {
+                    record.add_unclear(reason, |what| self.crew.showing(what));
+                }
+            }
+            due_us = clock.now_us() + self.trial.every_us;
+        }
+        record
+    }
+}
+
+async fn once(crew: &mut Crew, kind: TrialKind, turn: Turn<'_>) -> Result<Outcome, Missed> {
+    match kind {
+        TrialKind::TokenRace { racers } => race::run(crew, turn, racers).await,
+        TrialKind::TokenReuse => reuse::run(crew).await,
+        TrialKind::TokenAge { ttl_us, spread_us } => {
+            age::run(crew, turn, (ttl_us, spread_us)).await
+        }
+        TrialKind::TokenLog => token_log::run(crew, turn).await,
+        TrialKind::Refusal => refusal::run(crew).await,
+        TrialKind::Origin => origin::run(crew).await,
+        TrialKind::Participation => participation::run(crew).await,
+        TrialKind::Flood { messages } => flood::run(crew, messages).await,
+        TrialKind::Oversize => oversize::run(crew).await,
+        TrialKind::Heartbeat => heartbeat::run(crew).await,
+        TrialKind::Retry => retry::run(crew, turn).await,
+        TrialKind::Expiry { ttl_us } => expiry::run(crew, ttl_us).await,
+        TrialKind::Answers { within_us } => answers::run(crew, within_us).await,
+        TrialKind::KeepAlive { within_us } => keep_alive::run(crew, within_us).await,
+        TrialKind::Broadcast { members, within_us } => {
+            broadcast::run(crew, turn, (members, within_us)).await
+        }
+        TrialKind::Resume { messages } => resume::run(crew, messages).await,
+        TrialKind::Comeback { away_us } => comeback::run(crew, away_us).await,
+        TrialKind::SlowReader { messages } => slow_reader::run(crew, messages).await,
+    }
+}

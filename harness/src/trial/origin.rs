@@ -1,0 +1,28 @@
+//! A page of another site gets no socket, whoever is logged in (row 19).
+
+use super::crew::Crew;
+use super::door::{Door, Entry};
+use super::{Missed, Outcome, PATIENCE};
+use crate::known::Known;
+
+/// A site that no server of a chat is configured for.
+const ELSEWHERE: &str = "https://elsewhere.invalid";
+
+pub(super) async fn run(crew: &mut Crew) -> Result<Outcome, Missed> {
+    let token = crew.token(0).await?;
+    let path = crew.new_conversation();
+    let door = Door {
+        origin: Some(ELSEWHERE),
+        ..Door::with_token(0, &path, &token.secret)
+    };
+    crew.note(&format!("connects as a page of {ELSEWHERE}"));
+    Ok(match crew.enter(&door, PATIENCE).await {
+        Entry::In(talk) => {
+            talk.close();
+            let what = format!("a page of {ELSEWHERE} was let in");
+            Outcome::Broke(Known::OriginUnchecked, what)
+        }
+        entry if entry.is_refusal() => Outcome::Held,
+        _ => Outcome::Unclear("the origin was not judged"),
+    })
+}

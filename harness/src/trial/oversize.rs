@@ -1,0 +1,41 @@
+//! A message over the length limit is refused (row 22).
+
+use super::crew::Crew;
+use super::{Missed, Outcome, PATIENCE};
+use crate::client::talk::Heard;
+use crate::client::wire::{ServerFrame, chat_message};
+use crate::known::Known;
+
+/// One over the limit (wire contract, "Frames, client to server").
+const TOO_LONG_CHARS: u32 = 10_001;
+/// The close code of a frame that is too large.
+const TOO_LARGE: u16 = 1009;
+
+pub(super) async fn run(crew: &mut Crew) -> Result<Outcome, Missed> {
+    let path = crew.new_conversation();
+    let mut talk = crew.join(0, &path).await?;
+    let id = crew.new_message_id();
+    talk.say(chat_message(TOO_LONG_CHARS, &id))?;
+    let answer = |frame: &ServerFrame<'_>| {
+        matches!(
+            frame,
+            ServerFrame::TaskQueued { .. } | ServerFrame::Error(_)
+        )
+    };
+    let outcome = match talk.hear(PATIENCE, answer).await {
+        Heard::Frame(text) => match ServerFrame::parse(&text) {
+            Ok(ServerFrame::TaskQueued { .. }) => {
+                let what = format!("a message of {TOO_LONG_CHARS} characters was taken");
+                Outcome::Broke(Known::OversizeAccepted, what)
+            }
+            Ok(ServerFrame::Error(error)) if error.is_passing() => {
+                Outcome::Unclear("the server is busy or away")
+            }
+            _ => Outcome::Held,
+        },
+        Heard::Closed(TOO_LARGE) => Outcome::Held,
+        Heard::Closed(_) | Heard::Cut | Heard::Nothing => Outcome::Unclear("not answered"),
+    };
+    talk.close();
+    Ok(outcome)
+}

@@ -1,0 +1,68 @@
+//! Several sockets race with one token: exactly one gets in (row 1).
+//!
+//! All are connected first, then all ask for the upgrade, so that nothing but the server decides. The
+//! number of racers goes through the powers of two up to the most.
+
+use futures_util::future::join_all;
+
+use super::crew::Crew;
+use super::door::{Door, Entry};
+use super::{Missed, Outcome, PATIENCE, Turn};
+use crate::known::Known;
+
+pub(super) async fn run(crew: &mut Crew, turn: Turn<'_>, most: u16) -> Result<Outcome, Missed> {
+    let racers = racers(turn.number, most);
+    let token = crew.token(0).await?;
+    let door = Door::with_token(0, &crew.new_conversation(), &token.secret);
+    let mut lines = Vec::with_capacity(usize::from(racers));
+    for _ in 0..racers {
+        lines.push(crew.dial(&door).await?);
+    }
+    crew.note(&format!("{racers} sockets are connected, and ask at once"));
+    let names: Vec<String> = (1..=racers)
+        .map(|number| format!("socket {number}"))
+        .collect();
+    let racing = lines
+        .into_iter()
+        .zip(&names)
+        .map(|(line, name)| crew.enter_on(line, &door, name, PATIENCE));
+    let entries = join_all(racing).await;
+    let inside = entries.iter().filter(|entry| matches!(entry, Entry::In(_)));
+    let inside = inside.count();
+    let judged = inside + entries.iter().filter(|entry| entry.is_refusal()).count();
+    if judged >= 2 {
+        turn.record
+            .add_met("races of sockets that the server judged by their token", 1);
+        turn.record.add_met("sockets in such races", judged as u64);
+    }
+    Ok(match inside {
+        0 => Outcome::Unclear("nobody was let in"),
+        1 if judged >= 2 => Outcome::Held,
+        1 => Outcome::Unclear("only one socket was judged"),
+        inside => Outcome::Broke(
+            Known::TokenDoubleSpend,
+            format!("{inside} of {racers} sockets that raced with one token were let in"),
+        ),
+    })
+}
+
+/// 2, 4, 8, … up to the most, and again.
+fn racers(number: u64, most: u16) -> u16 {
+    let mut counts: Vec<u16> = (1..16).map(|power| 1 << power).collect();
+    counts.retain(|&count| count < most);
+    counts.push(most);
+    let place = usize::try_from(number).unwrap_or(0) % counts.len();
+    counts[place]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn races_are_of_every_size() {
+        let sizes: Vec<u16> = (0..7).map(|number| racers(number, 64)).collect();
+        assert_eq!(sizes, [2, 4, 8, 16, 32, 64, 2]);
+        assert_eq!((racers(0, 2), racers(1, 2), racers(1, 3)), (2, 2, 3));
+    }
+}

@@ -1,0 +1,118 @@
+//! Who comes back to a chat of people asks for what it missed: it gets all of that, and nothing twice
+//! (rows 14 and 15).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::crew::Crew;
+use super::{Missed, Outcome, PATIENCE};
+use crate::client::talk::{Heard, Talk};
+use crate::client::wire::{ServerFrame, people_message, resume};
+use crate::known::Known;
+
+/// The one who leaves, and the one who goes on writing.
+const READER: usize = 0;
+const WRITER: usize = 1;
+/// Longest wait for what was missed.
+const REPLAY_PATIENCE: Duration = Duration::from_secs(3);
+/// After the last message that was expected, how long one that was not is waited for.
+const QUIET: Duration = Duration::from_millis(300);
+
+pub(super) async fn run(crew: &mut Crew, messages: u32) -> Result<Outcome, Missed> {
+    let path = format!("/ws/chats/{}/", crew.chat());
+    let mut reader = crew.join(READER, &path).await?;
+    let mut writer = crew.join(WRITER, &path).await?;
+    let first = crew.new_message_id();
+    post(&mut writer, &first).await?;
+    let last_seen = until(&mut reader, &first).await?;
+    reader.close();
+    crew.note("the reader is away");
+    let mut missed = Vec::new();
+    for _ in 0..messages {
+        let id = crew.new_message_id();
+        post(&mut writer, &id).await?;
+        missed.push(id);
+    }
+    writer.close();
+    let mut back = crew.join(READER, &path).await?;
+    // One that is live before the replay: a careless replay repeats it.
+    let live = crew.new_message_id();
+    post(&mut back, &live).await?;
+    back.say(resume(&last_seen))?;
+    let heard = listen(&mut back, &missed).await?;
+    back.close();
+    let again = |id: &str| *heard.get(id).unwrap_or(&0);
+    let repeated = [&first, &live].into_iter().any(|id| again(id) > 0)
+        || missed.iter().any(|id| again(id) > 1);
+    let lost = missed.iter().filter(|id| again(id) == 0).count();
+    Ok(if repeated {
+        let what = "a replay repeated messages that had been seen".to_owned();
+        Outcome::Broke(Known::DuplicateOnResume, what)
+    } else if lost == 0 {
+        Outcome::Held
+    } else if crew.is_calm() {
+        let what = format!(
+            "{lost} of {messages} messages that were sent to a member who was away never came"
+        );
+        Outcome::Broke(Known::LostWhileAway, what)
+    } else {
+        Outcome::Unclear("a fault was in force meanwhile")
+    })
+}
+
+/// Sends a message to the chat and waits for it to come back; its id of the server.
+async fn post(talk: &mut Talk, id: &str) -> Result<String, Missed> {
+    let message = people_message("hello", id);
+    talk.say(message)?;
+    until(talk, id).await
+}
+
+/// Waits for that message; its id of the server.
+async fn until(talk: &mut Talk, id: &str) -> Result<String, Missed> {
+    let wanted = |frame: &ServerFrame<'_>| match frame {
+        ServerFrame::Error(_) => true,
+        frame => client_id(frame) == Some(id),
+    };
+    let Heard::Frame(text) = talk.hear(PATIENCE, wanted).await else {
+        return Err(Missed("a message did not come back"));
+    };
+    match ServerFrame::parse(&text) {
+        Ok(ServerFrame::Message { id, .. }) => Ok(id.into_owned()),
+        _ => Err(Missed("a message was refused")),
+    }
+}
+
+/// Hears what comes until all that was missed did, and a little longer; how often each message came.
+async fn listen(talk: &mut Talk, missed: &[String]) -> Result<BTreeMap<String, u32>, Missed> {
+    let mut heard = BTreeMap::new();
+    loop {
+        let all = missed.iter().all(|id| heard.contains_key(id));
+        let patience = if all { QUIET } else { REPLAY_PATIENCE };
+        match talk.hear(patience, is_about_chat).await {
+            Heard::Nothing => return Ok(heard),
+            Heard::Closed(_) | Heard::Cut => return Err(Missed("the socket ended")),
+            Heard::Frame(text) => match ServerFrame::parse(&text) {
+                Ok(ServerFrame::Error(_)) => return Err(Missed("the replay was refused")),
+                Ok(frame) => {
+                    if let Some(id) = client_id(&frame) {
+                        *heard.entry(id.to_owned()).or_insert(0) += 1;
+                    }
+                }
+                Err(_) => {}
+            },
+        }
+    }
+}
+
+fn is_about_chat(frame: &ServerFrame<'_>) -> bool {
+    matches!(frame, ServerFrame::Message { .. } | ServerFrame::Error(_))
+}
+
+fn client_id<'a>(frame: &'a ServerFrame<'_>) -> Option<&'a str> {
+    match frame {
+        ServerFrame::Message {
+            client_message_id, ..
+        } => client_message_id.as_deref(),
+        _ => None,
+    }
+}

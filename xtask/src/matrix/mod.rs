@@ -1,0 +1,289 @@
+//! This module is `cargo xtask matrix`: every known failure is caught by the check that names it, and nothing
+//! is said where it is absent.
+//!
+//! **In:** the table in [`row`]. **Out:** a table on the terminal and `reports/matrix.json`:
+//! `[{row, defect, scenario, check, caught, clean_pass, seconds}]`.
+//!
+//! A failure is caught where the run with it on ends with exit 10 or 14 *and* a check that broke names that
+//! failure; a scenario passes clean where every run without it ends with exit 0.
+
+mod row;
+mod set_up;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Instant;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use self::row::{ROWS, Row, SetUp, Way};
+use self::set_up::{PASSWORD, Programs, System};
+use crate::failure::Failure;
+use crate::{demo, nginx, redis, step};
+
+/// Exit codes of a run that found something: a threshold, a broken promise.
+const FOUND: [i32; 2] = [10, 14];
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Only these rows of the table: 1,2,33
+    #[arg(long, value_delimiter = ',')]
+    rows: Vec<u8>,
+    /// Only the rows that continuous integration runs
+    #[arg(long)]
+    quick: bool,
+    /// How often each scenario must pass without a failure
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=10))]
+    clean: u8,
+    /// Also write reports/matrix.json; needs all rows
+    #[arg(long, conflicts_with_all = ["rows", "quick"])]
+    write: bool,
+}
+
+/// Builds what is needed and runs the rows that are asked for.
+pub(crate) fn command(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let redis = redis::ensure()?;
+    let nginx = nginx::ensure()?;
+    demo::build_release()?;
+    let release = step::target("release");
+    let programs = Programs {
+        harness: release.join("harness"),
+        server: release.join("reference-server"),
+        redis,
+        nginx,
+    };
+    if run(arguments, &programs)? {
+        Ok(ExitCode::SUCCESS)
+    } else {
+        Ok(ExitCode::FAILURE)
+    }
+}
+
+/// The quick rows, as part of the tests.
+pub(crate) fn quick(redis: PathBuf, nginx: Option<PathBuf>) -> Result<(), Failure> {
+    let release = step::target("release");
+    let programs = Programs {
+        harness: release.join("harness"),
+        server: release.join("reference-server"),
+        redis,
+        nginx,
+    };
+    let arguments = Arguments {
+        rows: Vec::new(),
+        quick: true,
+        clean: 1,
+        write: false,
+    };
+    println!("\n=== matrix, quick rows");
+    if run(&arguments, &programs)? {
+        return Ok(());
+    }
+    Err(Failure::Step {
+        step: "matrix".to_owned(),
+        status: "a failure that was not caught, or a false alarm".to_owned(),
+    })
+}
+
+/// What came of a run.
+struct Seen {
+    code: i32,
+    /// The checks that broke, with the failures each names.
+    broke: Vec<(String, Vec<String>)>,
+}
+
+/// `true`: everything caught, and nothing cried wolf.
+fn run(arguments: &Arguments, programs: &Programs) -> Result<bool, Failure> {
+    let wanted = |row: &&Row| {
+        (arguments.rows.is_empty() || arguments.rows.contains(&row.number))
+            && (row.quick || !arguments.quick)
+    };
+    let out = std::env::temp_dir().join(format!("harness-matrix-runs-{}", std::process::id()));
+    let matrix = Matrix { programs, out };
+    println!(
+        "{:>3}  {:<27} {:<17} {:>5}  check",
+        "row", "failure", "scenario", "s"
+    );
+    let mut clean = BTreeMap::new();
+    let mut entries = Vec::new();
+    for row in ROWS.iter().filter(wanted) {
+        let entry = matrix.row(row, &mut clean, arguments.clean)?;
+        println!("{}", line(row, &entry));
+        entries.push(entry);
+    }
+    drop(fs::remove_dir_all(&matrix.out));
+    let count = |key: &str| entries.iter().filter(|entry| entry[key] == true).count();
+    let (all, caught, passed) = (entries.len(), count("caught"), count("clean_pass"));
+    println!("{caught} of {all} caught by the right check, {passed} of {all} clean passes");
+    if arguments.write {
+        let path = step::root().join("reports/matrix.json");
+        let text = format!("{:#}\n", Value::from(entries));
+        fs::write(&path, text).map_err(|source| Failure::File { path, source })?;
+    }
+    Ok(caught == all && passed == all)
+}
+
+fn line(row: &Row, entry: &Value) -> String {
+    let text = |key: &str| entry[key].as_str().unwrap_or("-").to_owned();
+    let mut verdict = text("check");
+    if entry["caught"] != true {
+        verdict = format!("NOT CAUGHT: {}", text("instead"));
+    }
+    if entry["clean_pass"] != true {
+        verdict.push_str(" | FALSE ALARM without it");
+    }
+    let seconds = entry["seconds"].as_f64().unwrap_or(0.0);
+    let scenario = text("scenario");
+    let (number, name) = (row.number, row.name);
+    format!("{number:>3}  {name:<27} {scenario:<17} {seconds:>5.1}  {verdict}")
+}
+
+struct Matrix<'a> {
+    programs: &'a Programs,
+    out: PathBuf,
+}
+
+impl Matrix<'_> {
+    fn row(
+        &self,
+        row: &Row,
+        clean: &mut BTreeMap<&'static str, bool>,
+        repeats: u8,
+    ) -> Result<Value, Failure> {
+        let begun = Instant::now();
+        let (seen, scenario) = match row.way {
+            Way::Doctor(set_up) => (self.examine(set_up, true)?, "doctor"),
+            Way::Server(scenario) | Way::Client(scenario) | Way::Setting(scenario, _) => {
+                (self.scenario(scenario, &failure(row))?, scenario)
+            }
+        };
+        let seconds = (begun.elapsed().as_secs_f64() * 10.0).round() / 10.0;
+        let clean_pass = match row.way {
+            Way::Doctor(set_up) => self.examine(set_up, false)?.code == 0,
+            Way::Server(_) | Way::Client(_) | Way::Setting(..) => {
+                if !clean.contains_key(scenario) {
+                    clean.insert(scenario, self.passes(scenario, repeats)?);
+                }
+                clean.get(scenario) == Some(&true)
+            }
+        };
+        let named = |(_, known): &&(String, Vec<String>)| known.iter().any(|name| name == row.name);
+        let check = seen.broke.iter().find(named);
+        let caught = check.is_some() && FOUND.contains(&seen.code);
+        let others: Vec<&str> = seen.broke.iter().map(|(check, _)| check.as_str()).collect();
+        Ok(json!({
+            "row": row.number,
+            "defect": row.name,
+            "scenario": scenario,
+            "check": check.map(|(check, _)| check),
+            "caught": caught,
+            "clean_pass": clean_pass,
+            "seconds": seconds,
+            "instead": (!caught).then(|| format!("exit {}, {}", seen.code, others.join(", "))),
+        }))
+    }
+
+    /// A scenario passes, every time, without a failure.
+    fn passes(&self, scenario: &str, repeats: u8) -> Result<bool, Failure> {
+        let mut passed = true;
+        for _ in 0..repeats {
+            passed &= self.scenario(scenario, &[])?.code == 0;
+        }
+        Ok(passed)
+    }
+
+    /// Runs a scenario; what broke in it.
+    fn scenario(&self, scenario: &str, more: &[String]) -> Result<Seen, Failure> {
+        drop(fs::remove_dir_all(&self.out));
+        let mut harness = Command::new(&self.programs.harness);
+        harness
+            .args(["run", &format!("scenarios/{scenario}.toml"), "--out"])
+            .arg(&self.out)
+            .arg("--server")
+            .arg(&self.programs.server)
+            .args(more)
+            .env("REDIS_SERVER", &self.programs.redis);
+        let code = ended(harness)?.0;
+        let result = read(&self.out.join("result.json"))?;
+        let mut broke = Vec::new();
+        for list in ["checks", "expectations"] {
+            let entries = result[list].as_array().into_iter().flatten();
+            broke.extend(
+                entries
+                    .filter(|entry| entry["status"] == "broke")
+                    .map(named),
+            );
+        }
+        Ok(Seen { code, broke })
+    }
+
+    /// Has the doctor examine a set-up.
+    fn examine(&self, set_up: SetUp, broken: bool) -> Result<Seen, Failure> {
+        let system = System::build(set_up, broken, self.programs)?;
+        let mut doctor = Command::new(&self.programs.harness);
+        doctor
+            .args(["doctor", &system.url, "--json"])
+            .args(["--password", "${env:CHAT_PASSWORD}"])
+            .env("CHAT_PASSWORD", PASSWORD);
+        let (code, text) = ended(doctor)?;
+        let report: Value = serde_json::from_str(&text).unwrap_or_default();
+        let steps = report["steps"].as_array().into_iter().flatten();
+        let failed = steps.filter(|step| step["outcome"] == "failed");
+        let broke = failed.map(|step| {
+            let known = step["failure"]["name"].as_str().map(str::to_owned);
+            let name = step["step"].as_str().unwrap_or_default();
+            (format!("doctor: {name}"), known.into_iter().collect())
+        });
+        Ok(Seen {
+            code,
+            broke: broke.collect(),
+        })
+    }
+}
+
+/// What switches a failure on.
+fn failure(row: &Row) -> Vec<String> {
+    let set = match row.way {
+        Way::Server(_) => format!("environment.server.defects=[\"{}\"]", row.name),
+        Way::Client(_) => format!("load.defects=[\"{}\"]", row.name),
+        Way::Setting(_, setting) => setting.to_owned(),
+        Way::Doctor(_) => return Vec::new(),
+    };
+    let more = row.more.iter().map(|&argument| argument.to_owned());
+    ["--set".to_owned(), set].into_iter().chain(more).collect()
+}
+
+/// A check's name and the failures it looks for.
+fn named(entry: &Value) -> (String, Vec<String>) {
+    let known = entry["known"].as_array().into_iter().flatten();
+    let known = known.filter_map(|name| name.as_str().map(str::to_owned));
+    let name = entry["name"].as_str().unwrap_or_default().to_owned();
+    (name, known.collect())
+}
+
+/// Runs a program to its end, quietly: exit code and what it printed.
+fn ended(mut command: Command) -> Result<(i32, String), Failure> {
+    command
+        .current_dir(step::root())
+        .stdin(Stdio::null())
+        .stderr(Stdio::null());
+    let output = command.output().map_err(|source| Failure::Start {
+        program: command.get_program().to_string_lossy().into_owned(),
+        source,
+    })?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    Ok((output.status.code().unwrap_or(-1), text))
+}
+
+fn read(path: &Path) -> Result<Value, Failure> {
+    let text = fs::read_to_string(path).map_err(|source| Failure::File {
+        path: path.to_owned(),
+        source,
+    })?;
+    serde_json::from_str(&text).map_err(|error| Failure::Result {
+        path: path.to_owned(),
+        what: error.to_string(),
+    })
+}
