@@ -38,10 +38,12 @@ pub(crate) enum Stage {
     Heartbeat,
     /// Abnormal close to `connected` again.
     Reconnect,
+    /// Last byte either way to the cut without a close frame: what an idle timeout on the way looks like.
+    Silence,
 }
 
 impl Stage {
-    pub(crate) const COUNT: usize = 12;
+    pub(crate) const COUNT: usize = 13;
     pub(crate) const ALL: [Self; Self::COUNT] = [
         Self::Token,
         Self::Dns,
@@ -55,6 +57,7 @@ impl Stage {
         Self::Broadcast,
         Self::Heartbeat,
         Self::Reconnect,
+        Self::Silence,
     ];
 
     /// The name used in scenarios, results and metric labels.
@@ -72,6 +75,7 @@ impl Stage {
             Self::Broadcast => "broadcast",
             Self::Heartbeat => "heartbeat",
             Self::Reconnect => "reconnect",
+            Self::Silence => "silence",
         }
     }
 

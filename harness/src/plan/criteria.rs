@@ -196,7 +196,8 @@ fn silent(stage: Stage, view: &View<'_>) -> Option<Complaint> {
         | Stage::Upgrade
         | Stage::SessionReady
         | Stage::Heartbeat
-        | Stage::Reconnect => {
+        | Stage::Reconnect
+        | Stage::Silence => {
             return None;
         }
         Stage::Dns => {

@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::known::Known;
 
+/// Bins of the ages of tokens, from one end of the spread to the other.
+pub(crate) const AGE_BINS: u64 = 20;
 /// Examples kept of each failure.
 const EXAMPLES_MAX: usize = 3;
 /// Different reasons kept.
@@ -36,7 +38,7 @@ pub(crate) struct TrialRecord {
     /// What shows that the trial was in the situation it is about: `both asked before either was answered` → how often.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub met: BTreeMap<String, u64>,
-    /// Acceptance of tokens over their age, by bin of `age_bin_us`.
+    /// Acceptance of tokens over their age, by the least that the age can have been, rounded down to a bin.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub ages: BTreeMap<u64, Accepted>,
 }

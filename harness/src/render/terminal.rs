@@ -59,8 +59,12 @@ pub(crate) fn summary(result: &RunResult, style: &Style) -> String {
     if !result.errors.is_empty() {
         paragraph(&mut out, "errors", &errors(result), INDENT);
     }
+    if !result.trials.is_empty() {
+        paragraph(&mut out, "trials", &trials(result), INDENT);
+    }
+    broken_checks(&mut out, result, CheckGroup::Correctness, style.color);
     paragraph(&mut out, "harness", &trust(result), INDENT);
-    broken_checks(&mut out, result, style.color);
+    broken_checks(&mut out, result, CheckGroup::Validity, style.color);
     out.push('\n');
     if let Some(report) = &style.report {
         labelled(&mut out, "report", &format::harmless(report));
@@ -257,8 +261,26 @@ fn trust(result: &RunResult) -> String {
     )
 }
 
-fn broken_checks(out: &mut String, result: &RunResult, color: Color) {
-    for check in view::checks(result) {
+/// What came of each trial: `token-age 1,160 clear, 125 broke, 18 unclear`.
+fn trials(result: &RunResult) -> String {
+    let planned = result.plan.trials.iter().zip(&result.trials);
+    let each = planned.map(|(plan, record)| {
+        let broke: u64 = record.broke.values().map(|broken| broken.count).sum();
+        let unclear: u64 = record.unclear.values().sum();
+        let mut text = format!("{} {} clear", plan.name, format::count(record.clear()));
+        for (count, word) in [(broke, "broke"), (unclear, "unclear")] {
+            if count > 0 {
+                append(&mut text, format_args!(", {} {word}", format::count(count)));
+            }
+        }
+        text
+    });
+    each.collect::<Vec<_>>().join("; ")
+}
+
+fn broken_checks(out: &mut String, result: &RunResult, group: CheckGroup, color: Color) {
+    let checks = view::checks(result).into_iter();
+    for check in checks.filter(|check| check.group == group) {
         if check.status == CheckStatus::Held {
             continue;
         }

@@ -17,6 +17,7 @@ use crate::record::fault::FaultStamps;
 use crate::record::trial::TrialRecord;
 use crate::scenario::expectation::Expectation;
 
+mod acceptance;
 mod check;
 mod recovery;
 mod series;
@@ -27,6 +28,7 @@ mod tests;
 pub(crate) mod verdict;
 mod windows;
 
+pub(crate) use acceptance::{Acceptance, AcceptanceBin};
 pub(crate) use check::expectation::{bound_text, observed_text};
 
 pub(crate) use check::expectation::quantity_name;
@@ -68,6 +70,9 @@ pub(crate) struct RunResult {
     /// What came of each trial of the plan, in its order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trials: Vec<TrialRecord>,
+    /// One curve for every trial of token ages.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub acceptance: Vec<Acceptance>,
     pub expectations: Vec<ExpectationResult>,
     /// What every run is held to, expected or not.
     pub checks: Vec<CheckResult>,

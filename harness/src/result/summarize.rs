@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use super::acceptance;
 use super::recovery::{Watched, describe, fault_result, reach, recovered_at_us, tolerance_us};
 use super::series::series;
 use super::windows::{Reach, Span, Tally, partition, summary, tallies, together, window};
@@ -94,6 +95,7 @@ pub(crate) fn summarize(facts: &Facts) -> RunResult {
         faults,
         conditions: conditions_of(facts),
         trials: facts.trials.clone(),
+        acceptance: acceptance::curves(plan, &facts.trials),
         expectations: Vec::new(),
         checks: Vec::new(),
         plan: facts.plan.clone(),

@@ -12,6 +12,7 @@ use super::crew::Crew;
 use super::door::{Door, Entry};
 use super::{Missed, Outcome, PATIENCE, Turn};
 use crate::known::Known;
+use crate::record::trial::AGE_BINS;
 
 /// A server may be off by this share before it counts.
 const TOLERANCE_RATIO: f64 = 0.01;
@@ -19,8 +20,6 @@ const TOLERANCE_RATIO: f64 = 0.01;
 const IMMORTAL_RATIO: f64 = 1.5;
 /// One in so many is tried at twice the time to live.
 const OLD_ONE_IN: u64 = 8;
-/// Bins of the curve, from one end of the spread to the other.
-const BINS: u64 = 20;
 
 pub(super) async fn run(
     crew: &mut Crew,
@@ -49,7 +48,7 @@ pub(super) async fn run(
     if let Entry::In(talk) = entry {
         talk.close();
     }
-    let bin_us = (spread_us * 2 / BINS).max(1);
+    let bin_us = (spread_us * 2 / AGE_BINS).max(1);
     let ages = turn
         .record
         .ages

@@ -1,12 +1,13 @@
 //! Members of a chat of people write in turn, on sockets that stay: everybody hears every message that was
 //! taken, whatever happened before (rows 12, 13 and 33).
 //!
-//! Whether a message was taken is known from the history of the chat, which says what was kept. A message
-//! that was kept and not heard is given time: a good server sends it after an outage. It counts
+//! A message was taken when anybody heard it, or the history of the chat holds it. One that was taken and not
+//! heard by somebody is given time: a good server sends it after an outage. It counts
 //! - as *deaf* where a socket that used to hear hears none of three messages in a row,
-//! - as *apart* where a socket never heard anybody but itself,
+//! - as *apart* where a socket hears some members and never one of the others,
 //! - as *gone* where a socket hears later messages and not this one.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -41,20 +42,20 @@ struct Post<'a> {
     writer: usize,
 }
 
-/// Whose messages a socket has heard.
-#[derive(Clone, Copy, Default)]
-struct Hears {
-    itself: bool,
-    others: bool,
+/// A message that may have been taken and was not heard.
+struct Missing {
+    id: String,
+    number: usize,
+    writer: usize,
 }
 
 struct Member {
     talk: Box<Talk>,
-    hears: Hears,
+    /// Members whose messages it has heard, itself among them.
+    heard: BTreeSet<usize>,
     /// Messages not heard in a row, up to now.
     deaf_for: usize,
-    /// Messages that may have been kept and were not heard, with their numbers.
-    missing: Vec<(String, usize)>,
+    missing: Vec<Missing>,
     last_heard: Option<String>,
     refused: bool,
     ended: bool,
@@ -85,8 +86,10 @@ pub(super) async fn run(
         return Ok(Outcome::Unclear("a socket ended"));
     }
     let unheard = chat.members.iter().any(|member| member.lacks(&id));
+    let heard = chat.members.iter().any(|member| !member.lacks(&id));
     let refused = chat.members.iter().any(|member| member.refused);
-    if refused || unheard && !is_kept(crew, chat.last_heard.as_deref(), &id).await {
+    let taken = heard || is_kept(crew, chat.last_heard.as_deref(), &id).await;
+    if refused || !taken {
         chat.forget(&id);
         return Ok(Outcome::Unclear("the message was not taken"));
     }
@@ -111,7 +114,7 @@ async fn join(crew: &mut Crew, members: usize) -> Result<Vec<Member>, Missed> {
     for who in 0..members {
         joined.push(Member {
             talk: crew.join(who, &path).await?,
-            hears: Hears::default(),
+            heard: BTreeSet::new(),
             deaf_for: 0,
             missing: Vec::new(),
             last_heard: None,
@@ -136,7 +139,11 @@ impl Chat {
         writer.ended |= said.is_err();
         let listening = self.members.iter_mut().enumerate();
         let listening = listening.map(|(who, member)| async move {
-            member.missing.push((post.id.to_owned(), post.number));
+            member.missing.push(Missing {
+                id: post.id.to_owned(),
+                number: post.number,
+                writer: post.writer,
+            });
             member.refused = false;
             drop(timeout(within, member.hear(post, who == post.writer)).await);
             member.deaf_for = if member.lacks(post.id) {
@@ -156,7 +163,7 @@ impl Chat {
     /// It was not taken: nobody needs to hear it.
     fn forget(&mut self, id: &str) {
         for member in &mut self.members {
-            member.missing.retain(|(missing, _)| missing != id);
+            member.missing.retain(|missing| missing.id != id);
             member.deaf_for = member.deaf_for.saturating_sub(1);
         }
     }
@@ -164,7 +171,7 @@ impl Chat {
 
 impl Member {
     fn lacks(&self, id: &str) -> bool {
-        self.missing.iter().any(|(missing, _)| missing == id)
+        self.missing.iter().any(|missing| missing.id == id)
     }
 
     /// Hears what comes until it has that message, or the message is refused, or the socket ends.
@@ -183,10 +190,9 @@ impl Member {
                     client_message_id: Some(heard),
                 }) => {
                     self.last_heard = Some(id.into_owned());
-                    self.missing.retain(|(missing, _)| *missing != heard);
+                    self.missing.retain(|missing| missing.id != heard);
                     if heard == post.id {
-                        self.hears.itself |= wrote;
-                        self.hears.others |= !wrote;
+                        self.heard.insert(post.writer);
                     }
                 }
                 Ok(ServerFrame::Error(_)) => self.refused |= wrote,
@@ -199,26 +205,28 @@ impl Member {
     fn judge(&self, who: usize, post: &Post<'_>) -> Option<(Known, String)> {
         let name = format!("member {}", who + 1);
         let lacking = self.missing.len();
-        if self.hears.itself && !self.hears.others {
-            let apart = lacking >= DEAF_AFTER;
+        let strangers = self.missing.iter();
+        let strangers = strangers.filter(|missing| !self.heard.contains(&missing.writer));
+        let apart = strangers.count();
+        if !self.heard.is_empty() && apart >= DEAF_AFTER {
             let what = format!(
-                "{name} hears itself and nobody else: {lacking} messages that were kept never came"
+                "{name} never hears some of the others: {apart} messages that were taken never came"
             );
-            return apart.then_some((Known::MemoryLayerTwoInstances, what));
+            return Some((Known::MemoryLayerTwoInstances, what));
         }
         if self.deaf_for >= DEAF_AFTER {
             let what = format!(
-                "the socket of {name} is open and deaf: {lacking} messages that were kept never came"
+                "the socket of {name} is open and deaf: {lacking} messages that were taken never came"
             );
             return Some((Known::NoResubscribe, what));
         }
-        let mut older = self
-            .missing
-            .iter()
-            .filter(|(_, number)| number + 1 < post.number);
-        if !self.lacks(post.id) && older.next().is_some() {
+        let mut older = self.missing.iter();
+        let gone = older.any(|missing| {
+            missing.number + 1 < post.number && self.heard.contains(&missing.writer)
+        });
+        if gone && !self.lacks(post.id) {
             let what = format!(
-                "{name} heard later messages, and {lacking} that were kept before them never"
+                "{name} heard later messages, and {lacking} that were taken before them never"
             );
             return Some((Known::PubsubOnly, what));
         }

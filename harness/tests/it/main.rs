@@ -11,6 +11,7 @@ mod cli;
 mod doctor;
 mod end_to_end;
 mod environment;
+mod idle;
 mod links;
 mod renderers;
 mod scenarios;

@@ -72,7 +72,7 @@ pub(super) const ROWS: [Row; 34] = [
         ],
         ..Row::new(1, "token-double-spend", Way::Server("token-race"))
     },
-    Row::quick(2, "token-reusable", LIFE),
+    Row::new(2, "token-reusable", LIFE),
     Row::new(3, "token-immortal", LIFE),
     Row::quick(4, "token-ttl-drift", LIFE),
     Row::quick(5, "token-in-log", RULES),
@@ -92,7 +92,7 @@ pub(super) const ROWS: [Row; 34] = [
         ),
     ),
     Row::new(14, "duplicate-on-resume", RULES),
-    Row::quick(15, "lost-while-away", RULES),
+    Row::new(15, "lost-while-away", RULES),
     Row::new(16, "group-leak", Way::Server("reconnect-storm")),
     Row::new(17, "unbounded-outbox", Way::Server("slow-reader")),
     Row::new(18, "expiry-too-short", RULES),
@@ -108,8 +108,8 @@ pub(super) const ROWS: [Row; 34] = [
     Row::quick(28, "no-backoff", STORM),
     Row::new(29, "stale-token-retry", STORM),
     Row::new(30, "proxy-no-upgrade", Way::Doctor(SetUp::Nginx)),
-    Row::quick(31, "wrong-server", Way::Doctor(SetUp::Other)),
-    Row::quick(32, "wrong-scheme-or-port", Way::Doctor(SetUp::Scheme)),
+    Row::new(31, "wrong-server", Way::Doctor(SetUp::Other)),
+    Row::new(32, "wrong-scheme-or-port", Way::Doctor(SetUp::Scheme)),
     Row::new(33, "pubsub-only", OUTAGE),
     Row::new(34, "retry-runs-twice", RULES),
 ];

@@ -66,6 +66,8 @@ struct Link {
     deadline_us: u64,
     /// `connected` was read.
     ready_us: u64,
+    /// Something was written or read.
+    heard_us: u64,
     next_ping_us: u64,
     /// Heartbeat under way: intended, sent.
     ping: Option<(u64, u64)>,
@@ -122,6 +124,7 @@ impl Client {
             begun_us: request.begun_us,
             deadline_us: request.deadline_us,
             ready_us: u64::MAX,
+            heard_us: request.begun_us,
             next_ping_us: u64::MAX,
             ping: None,
             renew_us: u64::MAX,

@@ -78,20 +78,33 @@ impl Client {
         match phase {
             None => {}
             Some(Phase::Opening) => self.end(lane, now_us, End::Failed("refused 1006")),
-            Some(Phase::Open) => self.end(
-                lane,
-                now_us,
-                End::Cut {
-                    code: ABNORMAL,
-                    at_us: now_us,
-                },
-            ),
+            Some(Phase::Open) => {
+                let silent_us = self.link.as_ref().map_or(now_us, |link| link.heard_us);
+                let silence = Span {
+                    intended_us: silent_us,
+                    begun_us: silent_us,
+                    end_us: now_us,
+                };
+                let recorder = lane.recorder();
+                recorder.borrow_mut().session_stage(Stage::Silence, silence);
+                self.end(
+                    lane,
+                    now_us,
+                    End::Cut {
+                        code: ABNORMAL,
+                        at_us: now_us,
+                    },
+                );
+            }
             Some(Phase::Closing(why)) => self.closed(lane, now_us, why, true),
         }
     }
 
     fn incoming(&mut self, lane: &Lane, incoming: Incoming, now_ns: u64) {
         let now_us = lane.job().clock.at_us(now_ns);
+        if let (Some(link), Incoming::Text(..) | Incoming::Other) = (&mut self.link, &incoming) {
+            link.heard_us = now_us;
+        }
         match incoming {
             Incoming::Text(text, stamp_ns) => {
                 let at_us = lane.received(stamp_ns, now_ns);

@@ -110,6 +110,7 @@ impl Client {
             return false;
         };
         link.unflushed |= !flushed;
+        link.heard_us = written_us;
         let ready_us = link.ready_us;
         if link.unflushed {
             self.wake();
@@ -141,7 +142,9 @@ impl Client {
             recorder.error(now_us, "heartbeat unanswered");
             return true;
         }
-        link.ping = Some((intended_us, lane.job().clock.now_us()));
+        let written_us = lane.job().clock.now_us();
+        link.ping = Some((intended_us, written_us));
+        link.heard_us = written_us;
         match link.socket.send(wire::PING) {
             Ok(true) => true,
             Ok(false) => {

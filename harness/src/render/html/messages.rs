@@ -105,9 +105,16 @@ pub(crate) fn sessions(result: &RunResult) -> Markup {
                 dt { "Reconnects" }
                 dd {
                     (count(of.reconnect_attempts)) " attempts after an abnormal close"
-                    @if let Some(reconnect) = reconnect(result) {
+                    @if let Some(reconnect) = stage(result, Stage::Reconnect) {
                         "; close to connected again p50 " (format::duration(reconnect.p50_us))
                         ", p99 " (format::duration(reconnect.p99_us))
+                    }
+                }
+                @if let Some(silence) = stage(result, Stage::Silence) {
+                    dt { "Silence before a cut" }
+                    dd {
+                        "last byte to the end without a close frame: p50 " (format::duration(silence.p50_us))
+                        ", at least " (format::duration(silence.min_us)) ", at most " (format::duration(silence.max_us))
                     }
                 }
                 @if of.connects_failed > 0 {
@@ -131,8 +138,8 @@ pub(crate) fn sessions(result: &RunResult) -> Markup {
     }
 }
 
-fn reconnect(result: &RunResult) -> Option<Summary> {
-    result.latency.get(Stage::Reconnect.name())?.response
+fn stage(result: &RunResult, stage: Stage) -> Option<Summary> {
+    result.latency.get(stage.name())?.response
 }
 
 /// Labels with their counts, most first.

@@ -57,6 +57,7 @@ struct Charts {
     distribution: Chart,
     lateness: Chart,
     stages: Option<Chart>,
+    acceptance: Option<Chart>,
 }
 
 impl Charts {
@@ -68,6 +69,7 @@ impl Charts {
             distribution: Picture::Distribution.chart(result)?,
             lateness: Picture::Lateness.chart(result)?,
             stages: plot::stages(result)?,
+            acceptance: plot::acceptance(result)?,
         })
     }
 
@@ -108,7 +110,9 @@ fn page(result: &RunResult, charts: &Charts) -> Result<Markup, RenderError> {
                 style { (PreEscaped(STYLE)) }
             }
             body {
-                a.skip href="#expectations" { "Skip to the expectations" }
+                @if let Some(first) = sections.first() {
+                    a.skip href={ "#" (first.id) } { "Skip to the results" }
+                }
                 main {
                     header {
                         (verdict::banner(result))
@@ -182,13 +186,21 @@ fn run_sections(result: &RunResult, charts: &Charts) -> Vec<Section> {
             body,
         });
     };
-    let expectations = outcome::expectations(result);
-    add("expectations", "Expectations", "Expectations", expectations);
+    // A scenario may ask by trials alone.
+    if !result.expectations.is_empty() || result.trials.is_empty() {
+        let expectations = outcome::expectations(result);
+        add("expectations", "Expectations", "Expectations", expectations);
+    }
     if !result.faults.is_empty() || !result.conditions.is_empty() {
         add("faults", "Faults", "Faults", outcome::faults(result));
     }
     if !result.trials.is_empty() {
-        add("trials", "Trials", "Trials", trials::section(result));
+        add(
+            "trials",
+            "Trials",
+            "Trials",
+            trials::section(result, charts.acceptance.as_ref()),
+        );
     }
     add(
         "time",

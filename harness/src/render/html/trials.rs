@@ -6,14 +6,16 @@
 
 use maud::{Markup, html};
 
+use super::figure::figure;
 use super::prose::prose;
 use super::table::{Cell, Table};
 use crate::plan::TrialPlan;
 use crate::record::trial::{Showing, TrialRecord};
 use crate::render::format;
-use crate::result::RunResult;
+use crate::render::plot::Chart;
+use crate::result::{Acceptance, RunResult};
 
-pub(crate) fn section(result: &RunResult) -> Markup {
+pub(crate) fn section(result: &RunResult, acceptance: Option<&Chart>) -> Markup {
     let trials: Vec<(&TrialPlan, &TrialRecord)> =
         result.plan.trials.iter().zip(&result.trials).collect();
     html! {
@@ -37,8 +39,9 @@ pub(crate) fn section(result: &RunResult) -> Markup {
                     (showing(first))
                 }
             }
-            @if !record.ages.is_empty() { (ages(plan, record)) }
         }
+        @if let Some(chart) = acceptance { (figure(chart)) }
+        @for curve in &result.acceptance { (ages(curve)) }
     }
 }
 
@@ -111,22 +114,24 @@ fn showing(of: &Showing) -> Markup {
 }
 
 /// Acceptance over the age of a token.
-fn ages(plan: &TrialPlan, record: &TrialRecord) -> Markup {
-    let rows = record.ages.iter().map(|(from_us, of)| {
+fn ages(curve: &Acceptance) -> Markup {
+    let rows = curve.bins.iter().map(|bin| {
+        let interval = [bin.low_ratio, bin.high_ratio].map(format::percent);
         vec![
-            Cell::text(format::duration(*from_us)),
-            Cell::count(of.tried),
-            Cell::count(of.accepted),
-            Cell::text(format::percent(of.accepted as f64 / of.tried.max(1) as f64)),
+            Cell::text(format::duration(bin.from_us)),
+            Cell::count(bin.tried),
+            Cell::count(bin.accepted),
+            Cell::text(format::percent(bin.accepted_ratio)),
+            Cell::text(interval.join(" – ")),
         ]
     });
     html! {
         details {
-            summary { (plan.name) ": acceptance over the age of a token" }
+            summary { (curve.trial) ": the same as a table" }
             (Table {
-                caption: html! { "A token counts where its age began to be certain, at the least it can have been." },
+                caption: html! { "A token counts by the least that its age can have been: it was made between its request and the answer to it." },
                 class: "stack",
-                heads: Table::heads(&["Age from", "Tried", "Accepted", "Share"]),
+                heads: Table::heads(&["Age from", "Tried", "Accepted", "Share", "95 % interval"]),
                 rows: rows.collect(),
             }.markup())
         }

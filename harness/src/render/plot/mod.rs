@@ -5,6 +5,7 @@
 //!
 //! **Units:** seconds and log10 of microseconds on the axes; pixels elsewhere.
 
+mod acceptance;
 mod axis;
 mod closes;
 mod distribution;
@@ -93,6 +94,11 @@ impl Picture {
 /// Where the time goes: a picture of the page only, made of several.
 pub(crate) fn stages(result: &RunResult) -> Result<Option<Chart>, RenderError> {
     stages::chart(result)
+}
+
+/// Acceptance of tokens over their age: of the page only, where that was tried.
+pub(crate) fn acceptance(result: &RunResult) -> Result<Option<Chart>, RenderError> {
+    acceptance::chart(result)
 }
 
 impl Renderer for Picture {

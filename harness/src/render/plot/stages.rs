@@ -33,7 +33,12 @@ const OPENING: [Stage; 6] = [
     Stage::SessionReady,
 ];
 const MESSAGE: [Stage; 3] = [Stage::TaskQueued, Stage::FirstChunk, Stage::Complete];
-const APART: [Stage; 3] = [Stage::Heartbeat, Stage::Broadcast, Stage::Reconnect];
+const APART: [Stage; 4] = [
+    Stage::Heartbeat,
+    Stage::Broadcast,
+    Stage::Reconnect,
+    Stage::Silence,
+];
 
 /// A stage with the median at which it begins.
 struct Row {

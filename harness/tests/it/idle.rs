@@ -1,0 +1,118 @@
+//! Sockets with nothing to say behind a middlebox that forgets them: our own proxy's, and nginx.
+//!
+//! Slow: returns early unless `HARNESS_SLOW_TESTS` is set.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::{
+    PASSWORD, Part, command, finish, free_address, redis_command, serve_command, slow_tests_are_on,
+};
+
+const SCENARIO: &str = "scenarios/idle-timeout.toml";
+/// What the middlebox is set to, and how far from it a cut may come.
+const TIMEOUT_US: u64 = 3_000_000;
+const SLACK_US: u64 = 100_000;
+
+/// Runs the scenario with more arguments; exit code and result.
+#[track_caller]
+fn run(folder: &Path, more: &[&str]) -> (i32, Value) {
+    let out = folder.join("out");
+    let mut run = command(&["run", SCENARIO, "--clients", "40", "--out"]);
+    run.arg(&out)
+        .args(more)
+        .env(
+            "HARNESS_SERVER",
+            std::env::var_os("HARNESS_SERVER").unwrap(),
+        )
+        .env("CHAT_PASSWORD", PASSWORD);
+    let done = finish(run.spawn().unwrap());
+    let text = fs::read_to_string(out.join("result.json"));
+    let text = text.unwrap_or_else(|error| panic!("{error}: {}{}", done.stdout, done.stderr));
+    fs::remove_dir_all(&out).unwrap();
+    (done.code, serde_json::from_str(&text).unwrap())
+}
+
+#[track_caller]
+fn number(result: &Value, pointer: &str) -> u64 {
+    let found = result.pointer(pointer).and_then(Value::as_u64);
+    found.unwrap_or_else(|| panic!("{pointer} in {}", result["latency"]))
+}
+
+/// With heartbeats more often than the timeout every socket lives; with rarer ones each dies of it, is
+/// counted as 1006, and comes back.
+#[track_caller]
+fn heartbeats_decide(more: &[&str]) {
+    let folder = tempfile::tempdir().unwrap();
+    let (code, lived) = run(folder.path(), more);
+    assert_eq!(code, 0, "{}", lived["verdict"]);
+    assert_eq!(number(&lived, "/clients/cut"), 0);
+    assert_eq!(number(&lived, "/clients/opened"), 40);
+    let rare = [more, &["--set", "load.heartbeat=10s"]].concat();
+    let (code, died) = run(folder.path(), &rare);
+    assert_eq!(code, 10, "{}", died["verdict"]);
+    let cut = number(&died, "/clients/cut");
+    assert!(cut >= 80, "{cut} sockets were cut");
+    assert_eq!(number(&died, "/closes/1006"), cut);
+    assert_eq!(number(&died, "/latency/silence/response/count"), cut);
+    for bound in ["min_us", "max_us"] {
+        let silence_us = number(&died, &format!("/latency/silence/response/{bound}"));
+        let off_us = silence_us.abs_diff(TIMEOUT_US);
+        assert!(off_us <= SLACK_US, "{bound} of silence: {silence_us} µs");
+    }
+    assert_eq!(number(&died, "/clients/failed"), 0);
+    assert!(number(&died, "/clients/opened") >= 40 + cut - 40);
+}
+
+#[test]
+fn sockets_behind_the_edge_proxy_live_by_their_heartbeats() {
+    if slow_tests_are_on() {
+        heartbeats_decide(&[]);
+    }
+}
+
+#[test]
+fn sockets_behind_nginx_live_by_their_heartbeats() {
+    let nginx = std::env::var_os("NGINX").unwrap_or("/usr/sbin/nginx".into());
+    if !slow_tests_are_on() || !PathBuf::from(&nginx).exists() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (redis, server, front) = (free_address(), free_address(), free_address());
+    let _redis = Part::start(redis_command(redis, folder.path()), redis);
+    let _server = Part::start(serve_command(server, redis), server);
+    let _nginx = Part::start(nginx_command(&nginx, folder.path(), (front, server)), front);
+    let target = format!("ws://{front}");
+    heartbeats_decide(&[
+        "--target",
+        &target,
+        "--set",
+        "environment.users.password=${env:CHAT_PASSWORD}",
+        "--set",
+        "environment.proxies=[]",
+        "--set",
+        "fault=[]",
+    ]);
+}
+
+fn nginx_command(
+    nginx: &std::ffi::OsStr,
+    folder: &Path,
+    (front, server): (SocketAddr, SocketAddr),
+) -> Command {
+    let text = format!(
+        "daemon off; master_process off; pid nginx.pid; error_log stderr; events {{ worker_connections 1024; }}
+         http {{ access_log off; client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;
+           server {{ listen {front}; location / {{
+             proxy_pass http://{server}; proxy_http_version 1.1; proxy_set_header Host $http_host;
+             proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade; proxy_read_timeout 3s; }} }} }}"
+    );
+    fs::write(folder.join("nginx.conf"), text).unwrap();
+    let mut command = Command::new(nginx);
+    command.arg("-p").arg(folder).args(["-c", "nginx.conf"]);
+    command
+}
