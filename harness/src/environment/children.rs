@@ -5,15 +5,15 @@
 //! A run stands on its processes. One that ends without a fault having ended it (a crash, the
 //! kernel's out-of-memory killer, somebody's hand) makes the numbers those of something else.
 
+use super::child::Child;
 use super::process::{ProcessId, ProcessUse};
-use super::redis::RedisServer;
 use super::{EDGE_PROXY, ProcessSample, REDIS, SERVER};
 
 /// The processes of the run, as they are now.
 #[derive(Clone, Debug)]
 pub(super) struct Children {
-    pub servers: Vec<ProcessId>,
-    pub redis: Option<RedisServer>,
+    pub servers: Vec<Child>,
+    pub redis: Option<Child>,
     pub edge: Vec<ProcessId>,
 }
 
@@ -21,18 +21,18 @@ impl Children {
     pub(super) fn sample(self) -> ProcessSample {
         ProcessSample {
             ended: self.ended(),
-            server: together(self.servers),
+            server: together(self.servers.iter().map(Child::process)),
             redis: self.redis.and_then(|redis| redis.process().usage()),
-            edge: together(self.edge),
+            edge: together(self.edge.into_iter()),
         }
     }
 
     fn ended(&self) -> Vec<&'static str> {
         let has_ended = |process: &ProcessId| !process.is_alive();
-        let server = self.servers.iter().any(has_ended).then_some(SERVER);
-        let redis = self.redis.iter().any(RedisServer::has_ended_by_itself);
+        let server = self.servers.iter().any(Child::has_ended_by_itself);
+        let redis = self.redis.iter().any(Child::has_ended_by_itself);
         let edge = self.edge.iter().any(has_ended).then_some(EDGE_PROXY);
-        [redis.then_some(REDIS), server, edge]
+        [redis.then_some(REDIS), server.then_some(SERVER), edge]
             .into_iter()
             .flatten()
             .collect()
@@ -40,8 +40,8 @@ impl Children {
 }
 
 /// What several processes use together.
-fn together(processes: Vec<ProcessId>) -> Option<ProcessUse> {
-    let used = processes.into_iter().filter_map(ProcessId::usage);
+fn together(processes: impl Iterator<Item = ProcessId>) -> Option<ProcessUse> {
+    let used = processes.filter_map(ProcessId::usage);
     used.reduce(ProcessUse::plus)
 }
 
@@ -59,7 +59,7 @@ mod tests {
     #[tokio::test]
     async fn a_redis_that_a_fault_ended_is_not_missed_and_one_that_died_is() {
         let stage = Stage::new("children", false).await;
-        let redis = stage.redis.clone();
+        let redis = stage.redis.child.clone();
         let children = Children {
             servers: Vec::new(),
             redis: Some(redis.clone()),
@@ -96,8 +96,8 @@ mod tests {
             ..ProcessId::of_self().unwrap()
         };
         let children = Children {
-            servers: vec![gone],
-            redis: Some(stage.redis.clone()),
+            servers: vec![stage.redis.child.with_process(gone)],
+            redis: Some(stage.redis.child.clone()),
             edge: vec![ProcessId::of_self().unwrap(), gone, gone],
         };
         let sample = children.sample();

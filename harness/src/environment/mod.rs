@@ -10,6 +10,7 @@
 //!
 //! **Units:** seconds of processor time, bytes of memory.
 
+mod child;
 mod children;
 mod edge;
 mod error;
@@ -45,12 +46,12 @@ use tokio_util::sync::CancellationToken;
 use crate::plan::{Link, Plan};
 use crate::trust::Trust;
 
+pub(crate) use child::Child;
 pub(crate) use error::EnvironmentError;
 pub(crate) use preflight::{file_limit, raise_file_limit, trust};
 pub(crate) use probe::Answer;
 pub(crate) use process::ProcessUse;
 pub(crate) use proxy::{Carriers, ProxyLink, link_name};
-pub(crate) use redis::RedisServer;
 pub(crate) use secret::{Secret, resolve as resolve_secret};
 pub(crate) use target::TargetInfo;
 
@@ -102,7 +103,9 @@ pub(crate) struct FaultAccess {
     /// Single links only; see [`Link::singles`]. Several proxies may carry one.
     pub links: Carriers,
     /// A Redis that this run started.
-    pub redis: Option<RedisServer>,
+    pub redis: Option<Child>,
+    /// A server that this run started; of several, the first.
+    pub server: Option<Child>,
     pub readyz_url: String,
     /// Whom to believe there; `None` without TLS.
     pub trust: Option<Trust>,
@@ -248,7 +251,8 @@ impl Environment {
         FaultAccess {
             run_id: self.run_id.clone(),
             links: self.brought_up.links.clone(),
-            redis: self.parts.redis().cloned(),
+            redis: self.parts.redis(),
+            server: self.parts.server(),
             readyz_url: self.brought_up.target.readyz_url.clone(),
             trust: self.trust.clone(),
             readyz_on_edge: self.brought_up.edge_is_adopted,

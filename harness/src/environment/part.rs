@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use reqwest::Client as Http;
 
 use super::Settings;
+use super::child::Child;
 use super::children::Children;
 use super::edge::{self, Edge};
 use super::error::EnvironmentError;
@@ -70,14 +71,23 @@ impl Parts {
         }
     }
 
-    pub(super) fn redis(&self) -> Option<&RedisServer> {
-        self.redis.as_ref()
+    pub(super) fn redis(&self) -> Option<Child> {
+        self.redis.as_ref().map(|redis| redis.child.clone())
+    }
+
+    /// The first of several.
+    pub(super) fn server(&self) -> Option<Child> {
+        self.servers.first().map(|server| server.child.clone())
     }
 
     pub(super) fn children(&self) -> Children {
         Children {
-            servers: self.servers.iter().map(|server| server.process).collect(),
-            redis: self.redis.clone(),
+            servers: self
+                .servers
+                .iter()
+                .map(|server| server.child.clone())
+                .collect(),
+            redis: self.redis(),
             edge: self.edge.iter().map(|edge| edge.process).collect(),
         }
     }
@@ -123,7 +133,7 @@ impl Parts {
             server_logs: self
                 .servers
                 .iter()
-                .map(|server| server.log.clone())
+                .map(|server| server.child.log().to_owned())
                 .collect(),
         })
     }
@@ -287,7 +297,7 @@ impl Parts {
             problems.extend(host.stop().await);
         }
         if let Some(redis) = self.redis
-            && let Err(error) = redis.shut_down().await
+            && let Err(error) = redis.child.shut_down().await
         {
             problems.push(error.to_string());
         }

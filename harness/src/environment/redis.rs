@@ -1,8 +1,8 @@
 //! This module runs a Redis of our own, or checks one that is there.
 //!
 //! **In:** the plan's `RedisPlan`. **Out:** [`RedisEnd`] (where it is and how to log in) and, for
-//! a private one, [`RedisServer`]: the handle by which it is killed, stopped and started again on
-//! the same port.
+//! a private one, [`RedisServer`], with the handle by which it is killed, stopped and started again
+//! on the same port.
 //!
 //! A private Redis listens on 127.0.0.1 only, has a random password that stands in a file only its
 //! owner can read, and keeps nothing on disk, except where a fault of the plan ends it: then every
@@ -12,13 +12,11 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
 use reqwest::Url;
 
+use super::child::{Child, Kind};
 use super::error::EnvironmentError;
 use super::host::Place;
 use super::janitor::SpawnSpec;
@@ -26,7 +24,6 @@ use super::keeper::Keeper;
 use super::lease::{private_directory, private_file};
 use super::port::free_port;
 use super::probe::{Answer, Probe};
-use super::process::ProcessId;
 use super::program;
 use super::ready::Wait;
 use super::secret::Secret;
@@ -35,11 +32,8 @@ const WHAT: &str = "redis-server";
 const READY_PATIENCE: Duration = Duration::from_secs(15);
 const ASK_PATIENCE: Duration = Duration::from_millis(500);
 const ATTACH_PATIENCE: Duration = Duration::from_secs(3);
-/// SIGKILL takes effect when the kernel has taken the memory back.
-const KILL_PATIENCE: Duration = Duration::from_secs(5);
 /// An orderly end writes out the append-only file.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
-const PAUSE_PATIENCE: Duration = Duration::from_secs(2);
 /// A port found free may be taken before Redis binds it: then another one.
 const PORT_TRIES: u32 = 5;
 pub(super) const REDIS_PORT: u16 = 6_379;
@@ -172,12 +166,8 @@ fn unescape(text: &str) -> String {
 /// A Redis of our own. Clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct RedisServer {
-    keeper: Keeper,
-    spec: SpawnSpec,
+    pub child: Child,
     pub(super) end: RedisEnd,
-    process: Arc<Mutex<ProcessId>>,
-    /// Told to end, and not found well again since.
-    away: Arc<AtomicBool>,
 }
 
 impl RedisServer {
@@ -205,11 +195,17 @@ impl RedisServer {
             };
             let process = keeper.spawn(WHAT, spec.clone()).await?;
             let server = Self {
-                keeper: keeper.clone(),
-                spec,
+                child: Child::new(
+                    keeper,
+                    Kind {
+                        what: WHAT,
+                        spec,
+                        probe: end.probe(),
+                        stop_patience: STOP_PATIENCE,
+                    },
+                    process,
+                ),
                 end,
-                process: Arc::new(Mutex::new(process)),
-                away: Arc::default(),
             };
             match server.wait_ready().await {
                 Ok(()) => return Ok(server),
@@ -223,120 +219,19 @@ impl RedisServer {
         }
     }
 
-    pub(crate) fn process(&self) -> ProcessId {
-        *self.process.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// PING, at the process itself.
-    pub(crate) fn probe(&self) -> Probe {
-        self.end.probe()
-    }
-
     async fn wait_ready(&self) -> Result<(), EnvironmentError> {
         let wait = Wait {
             what: WHAT,
             patience: READY_PATIENCE,
-            process: self.process(),
-            log: self.spec.log.clone(),
+            process: self.child.process(),
+            log: self.child.log().to_owned(),
         };
-        let probe = self.probe();
+        let probe = self.end.probe();
         wait.until(async || match probe.ask(ASK_PATIENCE).await {
             Answer::Good { .. } => Ok(()),
             other => Err(other.describe()),
         })
         .await
-    }
-
-    /// SIGKILL; returns once the process has ended.
-    pub(crate) async fn kill(&self) -> Result<(), EnvironmentError> {
-        self.end_by(Signal::SIGKILL, KILL_PATIENCE).await
-    }
-
-    /// SIGTERM, on which Redis writes out what it has to; returns once the process has ended.
-    pub(crate) async fn shut_down(&self) -> Result<(), EnvironmentError> {
-        self.process().signal(Signal::SIGCONT);
-        self.end_by(Signal::SIGTERM, STOP_PATIENCE).await
-    }
-
-    /// It runs no more, and nobody told it to end.
-    pub(super) fn has_ended_by_itself(&self) -> bool {
-        // In this order: it is `away` before it ends.
-        !self.process().is_alive() && !self.away.load(Ordering::SeqCst)
-    }
-
-    /// It was found well: from here on it is expected to run.
-    pub(crate) fn is_back(&self) {
-        self.away.store(false, Ordering::SeqCst);
-    }
-
-    async fn end_by(&self, signal: Signal, patience: Duration) -> Result<(), EnvironmentError> {
-        let process = self.process();
-        let was_away = self.away.swap(true, Ordering::SeqCst);
-        if !process.signal(signal) {
-            self.away.store(was_away, Ordering::SeqCst);
-            return Err(control(
-                process,
-                "it had ended before it was told to".to_owned(),
-            ));
-        }
-        if process.ended_within(patience).await {
-            Ok(())
-        } else {
-            let reason = format!("it has not ended {patience:?} after {signal}");
-            Err(control(process, reason))
-        }
-    }
-
-    /// SIGSTOP; returns once the kernel shows it as stopped.
-    pub(crate) async fn pause(&self) -> Result<(), EnvironmentError> {
-        let process = self.process();
-        if !process.signal(Signal::SIGSTOP) {
-            return Err(control(
-                process,
-                "it had ended before it was paused".to_owned(),
-            ));
-        }
-        let stopped = async {
-            while !process.is_stopped() {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-        };
-        tokio::time::timeout(PAUSE_PATIENCE, stopped)
-            .await
-            .map_err(|_elapsed| {
-                control(
-                    process,
-                    format!("not stopped {PAUSE_PATIENCE:?} after SIGSTOP"),
-                )
-            })
-    }
-
-    /// SIGCONT.
-    pub(crate) fn resume(&self) -> Result<(), EnvironmentError> {
-        let process = self.process();
-        if process.signal(Signal::SIGCONT) {
-            Ok(())
-        } else {
-            Err(control(process, "it ended while it was paused".to_owned()))
-        }
-    }
-
-    /// Starts it anew on the same port and directory, unless it runs; does not wait for an answer.
-    pub(crate) async fn start_again(&self) -> Result<(), EnvironmentError> {
-        if self.process().is_alive() {
-            return Ok(());
-        }
-        let process = self.keeper.spawn(WHAT, self.spec.clone()).await?;
-        *self.process.lock().unwrap_or_else(PoisonError::into_inner) = process;
-        Ok(())
-    }
-}
-
-fn control(process: ProcessId, reason: String) -> EnvironmentError {
-    EnvironmentError::Control {
-        what: WHAT,
-        pid: process.pid,
-        reason,
     }
 }
 

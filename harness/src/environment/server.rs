@@ -14,11 +14,12 @@ use nix::sys::signal::Signal;
 use reqwest::Client as Http;
 use tokio::net::TcpStream;
 
+use super::child::{Child, Kind};
 use super::error::EnvironmentError;
 use super::host::Place;
 use super::janitor::SpawnSpec;
 use super::keeper::Keeper;
-use super::process::ProcessId;
+use super::probe::Probe;
 use super::ready::{Wait, announced, log_end};
 use super::secret::Secret;
 use crate::plan::Plan;
@@ -29,6 +30,8 @@ pub(super) const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 /// The server closes its sockets for up to 10 s.
 const STOP_PATIENCE: Duration = Duration::from_secs(12);
 const KILL_PATIENCE: Duration = Duration::from_secs(3);
+/// A free port.
+const ANY_ADDRESS: &str = "127.0.0.1:0";
 const ANNOUNCEMENT: &str = "listening on ";
 const LOGIN_PATH: &str = "/api/auth/login/";
 
@@ -43,9 +46,8 @@ pub(super) struct RedisUrls {
 /// A server of our own.
 #[derive(Debug)]
 pub(super) struct Server {
-    pub process: ProcessId,
+    pub child: Child,
     pub address: SocketAddr,
-    pub log: PathBuf,
 }
 
 impl Server {
@@ -57,7 +59,7 @@ impl Server {
     ) -> Result<Self, EnvironmentError> {
         let log = spec.log.clone();
         let from = log_end(&log);
-        let process = keeper.spawn(WHAT, spec).await?;
+        let process = keeper.spawn(WHAT, spec.clone()).await?;
         let wait = Wait {
             what: WHAT,
             patience: READY_PATIENCE,
@@ -81,30 +83,44 @@ impl Server {
             Err(error) => Err(format!("/readyz: {error}")),
         })
         .await?;
-        Ok(Self {
-            process,
-            address,
-            log,
-        })
+        let kind = Kind {
+            what: WHAT,
+            spec: at(spec, address),
+            probe: Probe::http(address, address.to_string()),
+            stop_patience: STOP_PATIENCE,
+        };
+        let child = Child::new(keeper, kind, process);
+        Ok(Self { child, address })
     }
 
     /// SIGTERM, and SIGKILL where that does not help; returns what went wrong.
     pub(super) async fn stop(&self) -> Option<String> {
-        let pid = self.process.pid;
-        if !self.process.signal(Signal::SIGTERM) {
+        let process = self.child.process();
+        let pid = process.pid;
+        process.signal(Signal::SIGCONT);
+        if !process.signal(Signal::SIGTERM) {
             return Some(format!(
                 "{WHAT} (pid {pid}) had ended before it was stopped"
             ));
         }
-        if self.process.ended_within(STOP_PATIENCE).await {
+        if process.ended_within(STOP_PATIENCE).await {
             return None;
         }
-        self.process.signal(Signal::SIGKILL);
-        self.process.ended_within(KILL_PATIENCE).await;
+        process.signal(Signal::SIGKILL);
+        process.ended_within(KILL_PATIENCE).await;
         Some(format!(
             "{WHAT} (pid {pid}) was killed: it had not ended {STOP_PATIENCE:?} after SIGTERM"
         ))
     }
+}
+
+/// The same command for the address that was found free: it is started there again.
+fn at(mut spec: SpawnSpec, address: SocketAddr) -> SpawnSpec {
+    let mut args = spec.args.iter_mut();
+    if let Some(listen) = args.find(|arg| *arg == ANY_ADDRESS) {
+        *listen = address.to_string();
+    }
+    spec
 }
 
 /// The command that starts the plan's server.
@@ -114,7 +130,7 @@ pub(super) fn command(
     (urls, password): (&RedisUrls, &Secret),
     log: PathBuf,
 ) -> SpawnSpec {
-    let mut args = vec!["serve", "--listen", "127.0.0.1:0"]
+    let mut args = vec!["serve", "--listen", ANY_ADDRESS]
         .into_iter()
         .map(str::to_owned)
         .collect::<Vec<_>>();

@@ -122,7 +122,8 @@ impl Stage {
         FaultAccess {
             run_id: self.bench.run_id.clone(),
             links: self.links.clone(),
-            redis: Some(self.redis.clone()),
+            redis: Some(self.redis.child.clone()),
+            server: None,
             readyz_url: readyz_url.to_owned(),
             trust: None,
             readyz_on_edge: false,
@@ -163,14 +164,14 @@ async fn a_private_redis_asks_for_its_password_and_leaves_nothing() {
         unreachable!("a Redis with a password let somebody in without");
     };
     assert!(text.starts_with("-NOAUTH"), "{text}");
-    let (process, directory) = (redis.process(), bench.keeper.directory.clone());
+    let (process, directory) = (redis.child.process(), bench.keeper.directory.clone());
     let environ = std::fs::read_to_string(format!("/proc/{}/environ", process.pid)).unwrap();
     assert!(
         environ.contains(&format!("{MARK}={}", bench.run_id)),
         "{environ}"
     );
     assert!(directory.exists() && bench.lease_exists());
-    redis.shut_down().await.unwrap();
+    redis.child.shut_down().await.unwrap();
     assert_eq!(bench.keeper.clean().await, Vec::<String>::new());
     assert!(!process.is_alive() && !directory.exists() && !bench.lease_exists());
     assert_eq!(open.ask(PATIENCE).await, Answer::Refused);

@@ -19,7 +19,7 @@ use super::reset_now::ResetNow;
 use super::toxic::Toxic;
 use super::{FaultError, Links};
 use crate::clock::RunClock;
-use crate::environment::{FaultAccess, RedisServer, link_name};
+use crate::environment::{Child, FaultAccess, link_name};
 use crate::plan::{FaultKind, Link, PlannedFault};
 use crate::record::fault::{FaultBoard, FaultStamps};
 
@@ -152,10 +152,15 @@ async fn one(index: usize, planned: PlannedFault, common: Common) -> FaultStamps
         cancel: common.cancel.clone(),
     };
     let silence = SILENCE.min(Duration::from_micros(planned.for_us / SILENCES_PER_FAULT));
+    let redis = access.redis.clone().ok_or(FaultError::NoRedis);
+    let server = access.server.clone().ok_or(FaultError::NoServer);
     let lived = match planned.kind {
-        FaultKind::RedisKill => process(access, Blow::Kill, life).await,
-        FaultKind::RedisPause => process(access, Blow::Pause { silence }, life).await,
-        FaultKind::RedisRestart => process(access, Blow::Restart, life).await,
+        FaultKind::RedisKill => process(redis, Blow::Kill, life).await,
+        FaultKind::RedisPause => process(redis, Blow::Pause { silence }, life).await,
+        FaultKind::RedisRestart => process(redis, Blow::Restart, life).await,
+        FaultKind::ServerKill => process(server, Blow::Kill, life).await,
+        FaultKind::ServerPause => process(server, Blow::Pause { silence }, life).await,
+        FaultKind::ServerRestart => process(server, Blow::Restart, life).await,
         FaultKind::Down { link } => match links(access, link) {
             Ok(links) => Ok(live(&Down { links }, life).await),
             Err(error) => Err(error),
@@ -177,9 +182,13 @@ async fn one(index: usize, planned: PlannedFault, common: Common) -> FaultStamps
     lived.unwrap_or_else(|error| unusable(&error.to_string()))
 }
 
-async fn process(access: &FaultAccess, blow: Blow, life: Life) -> Result<FaultStamps, FaultError> {
-    let redis: RedisServer = access.redis.clone().ok_or(FaultError::NoRedis)?;
-    Ok(live(&Process { redis, blow }, life).await)
+async fn process(
+    child: Result<Child, FaultError>,
+    blow: Blow,
+    life: Life,
+) -> Result<FaultStamps, FaultError> {
+    let child = child?;
+    Ok(live(&Process { child, blow }, life).await)
 }
 
 fn links(access: &FaultAccess, link: Link) -> Result<Links, FaultError> {

@@ -44,6 +44,8 @@ pub(crate) enum FaultError {
     NoSuchKind { kind: &'static str },
     #[error("this environment has no Redis of its own")]
     NoRedis,
+    #[error("this environment has no server of its own")]
+    NoServer,
     #[error("the task of one link failed: {0}")]
     Task(#[from] tokio::task::JoinError),
 }

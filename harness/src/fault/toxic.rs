@@ -161,7 +161,10 @@ fn model(kind: FaultKind) -> Option<ToxicSpec> {
         | FaultKind::ResetNow { .. }
         | FaultKind::RedisKill
         | FaultKind::RedisPause
-        | FaultKind::RedisRestart => return None,
+        | FaultKind::RedisRestart
+        | FaultKind::ServerKill
+        | FaultKind::ServerPause
+        | FaultKind::ServerRestart => return None,
     })
 }
 

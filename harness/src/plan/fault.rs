@@ -57,7 +57,9 @@ fn is_every_one(ratio: &f64) -> bool {
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub(crate) enum FaultKind {
     /// The link's proxy is disabled: connections closed, new ones refused.
-    Down { link: Link },
+    Down {
+        link: Link,
+    },
     /// Every chunk later by `latency_us` ± `jitter_us`.
     Latency {
         link: Link,
@@ -65,13 +67,25 @@ pub(crate) enum FaultKind {
         jitter_us: u64,
     },
     /// Data dropped, connections closed after `timeout_us` of silence (0: never).
-    Timeout { link: Link, timeout_us: u64 },
+    Timeout {
+        link: Link,
+        timeout_us: u64,
+    },
     /// Connections reset `timeout_us` after their first data.
-    ResetPeer { link: Link, timeout_us: u64 },
+    ResetPeer {
+        link: Link,
+        timeout_us: u64,
+    },
     /// At most so much of each connection passes; 0 stops it.
-    Bandwidth { link: Link, kb_per_s: u64 },
+    Bandwidth {
+        link: Link,
+        kb_per_s: u64,
+    },
     /// The end of a connection arrives later.
-    SlowClose { link: Link, delay_us: u64 },
+    SlowClose {
+        link: Link,
+        delay_us: u64,
+    },
     /// Data cut into pieces, `delay_us` apart.
     Slicer {
         link: Link,
@@ -79,27 +93,52 @@ pub(crate) enum FaultKind {
         delay_us: u64,
     },
     /// Connections end after so many bytes.
-    LimitData { link: Link, bytes: u64 },
+    LimitData {
+        link: Link,
+        bytes: u64,
+    },
     /// Connections end after so long without a byte.
-    IdleTimeout { link: Link, timeout_us: u64 },
+    IdleTimeout {
+        link: Link,
+        timeout_us: u64,
+    },
     /// Connections end when they are so old.
-    LimitTime { link: Link, time_us: u64 },
+    LimitTime {
+        link: Link,
+        time_us: u64,
+    },
     /// Everything dropped both ways, sockets kept.
-    Blackhole { link: Link },
+    Blackhole {
+        link: Link,
+    },
     /// Every live connection reset at one moment.
-    ResetNow { link: Link },
+    ResetNow {
+        link: Link,
+    },
     /// New connections reach their upstream only so much later.
-    SlowConnect { link: Link, delay_us: u64 },
+    SlowConnect {
+        link: Link,
+        delay_us: u64,
+    },
     /// The next connections are reset as they come; 0 is every one.
-    Refuse { link: Link, connections: u64 },
+    Refuse {
+        link: Link,
+        connections: u64,
+    },
     /// New connections are accepted and never carried on.
-    NoAnswer { link: Link },
+    NoAnswer {
+        link: Link,
+    },
     /// SIGKILL; started again at the end of the fault.
     RedisKill,
     /// SIGSTOP; SIGCONT at the end of the fault.
     RedisPause,
     /// Orderly shutdown, started again at the end of the fault.
     RedisRestart,
+    /// The same three for the server; of several, the first.
+    ServerKill,
+    ServerPause,
+    ServerRestart,
 }
 
 /// A number of a fault, with its unit.
@@ -110,7 +149,7 @@ pub(crate) enum Amount {
 }
 
 impl FaultKind {
-    /// The link a fault acts on; `None` for faults of the Redis process.
+    /// The link a fault acts on; `None` for faults of a process.
     pub(crate) const fn link(self) -> Option<Link> {
         match self {
             Self::Down { link }
@@ -128,8 +167,21 @@ impl FaultKind {
             | Self::SlowConnect { link, .. }
             | Self::Refuse { link, .. }
             | Self::NoAnswer { link } => Some(link),
-            Self::RedisKill | Self::RedisPause | Self::RedisRestart => None,
+            Self::RedisKill
+            | Self::RedisPause
+            | Self::RedisRestart
+            | Self::ServerKill
+            | Self::ServerPause
+            | Self::ServerRestart => None,
         }
+    }
+
+    /// It acts on the server itself.
+    pub(crate) const fn is_of_server(self) -> bool {
+        matches!(
+            self,
+            Self::ServerKill | Self::ServerPause | Self::ServerRestart
+        )
     }
 
     /// As a scenario writes it.
@@ -153,6 +205,9 @@ impl FaultKind {
             Self::RedisKill => "redis-kill",
             Self::RedisPause => "redis-pause",
             Self::RedisRestart => "redis-restart",
+            Self::ServerKill => "server-kill",
+            Self::ServerPause => "server-pause",
+            Self::ServerRestart => "server-restart",
         }
     }
 
@@ -195,7 +250,10 @@ impl FaultKind {
             | Self::NoAnswer { .. }
             | Self::RedisKill
             | Self::RedisPause
-            | Self::RedisRestart => Vec::new(),
+            | Self::RedisRestart
+            | Self::ServerKill
+            | Self::ServerPause
+            | Self::ServerRestart => Vec::new(),
         }
     }
 
@@ -279,9 +337,9 @@ impl FaultKind {
             Self::Refuse { connections: 0, .. } => "refusing connections".to_owned(),
             Self::Refuse { connections, .. } => format!("refusing {connections} connections"),
             Self::NoAnswer { .. } => "accepting and not answering".to_owned(),
-            Self::RedisKill => "killed".to_owned(),
-            Self::RedisPause => "stopped".to_owned(),
-            Self::RedisRestart => "restarted".to_owned(),
+            Self::RedisKill | Self::ServerKill => "killed".to_owned(),
+            Self::RedisPause | Self::ServerPause => "stopped".to_owned(),
+            Self::RedisRestart | Self::ServerRestart => "restarted".to_owned(),
         }
     }
 }

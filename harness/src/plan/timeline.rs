@@ -126,6 +126,9 @@ fn kind(fault: &Fault) -> Option<FaultKind> {
         Action::RedisKill => FaultKind::RedisKill,
         Action::RedisPause => FaultKind::RedisPause,
         Action::RedisRestart => FaultKind::RedisRestart,
+        Action::ServerKill => FaultKind::ServerKill,
+        Action::ServerPause => FaultKind::ServerPause,
+        Action::ServerRestart => FaultKind::ServerRestart,
     })
 }
 
@@ -252,7 +255,10 @@ fn excludes(one: FaultKind, other: FaultKind) -> bool {
         (FaultKind::Down { link: one }, FaultKind::Down { link: other }) => {
             one.covers(other) || other.covers(one)
         }
-        (one, other) => one.link().is_none() && other.link().is_none(),
+        (one, other) => {
+            let on_processes = one.link().is_none() && other.link().is_none();
+            on_processes && one.is_of_server() == other.is_of_server()
+        }
     }
 }
 
@@ -275,6 +281,19 @@ pub(super) fn check_reach(
             };
             let fact = format!("cannot act: {whose}");
             let hint = "take the fault out, or let the harness start Redis: redis = \"private\", and no `target`";
+            problems.add(
+                &fault.at,
+                format!("{}.kind", fault.field),
+                Complaint::new(fact).hint(hint),
+            );
+        }
+        let on_server = matches!(
+            fault.action,
+            Some(Action::ServerKill | Action::ServerPause | Action::ServerRestart)
+        );
+        if on_server && environment.target.is_some() {
+            let fact = "cannot act: the server was not started by this run";
+            let hint = "take the fault out, or let the harness start the server: no `target`";
             problems.add(
                 &fault.at,
                 format!("{}.kind", fault.field),

@@ -291,7 +291,11 @@ fn link_words(link: Link) -> &'static str {
 
 /// What was done, in words.
 pub(super) fn describe(fault: &PlannedFault) -> String {
-    let part = fault.kind.link().map_or("Redis", link_words);
+    let part = match fault.kind.link() {
+        Some(link) => link_words(link),
+        None if fault.kind.is_of_server() => "the server",
+        None => "Redis",
+    };
     let effect = fault.kind.effect();
     let share = match fault.toxicity_ratio {
         share if share < 1.0 => format!(" for {} of the connections", percent(share)),

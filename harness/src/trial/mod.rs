@@ -110,7 +110,8 @@ pub(crate) async fn drive(
     stop: &CancellationToken,
 ) -> Vec<TrialRecord> {
     let faults = plan.faults.iter().enumerate();
-    let on_edge = faults.filter(|(_, fault)| fault.kind.link() == Some(Link::Edge));
+    let on_edge = faults
+        .filter(|(_, fault)| fault.kind.link() == Some(Link::Edge) || fault.kind.is_of_server());
     let on_edge = on_edge.map(|(place, _)| place).collect();
     let scene = Arc::new(crew::Scene::new(ground, on_edge));
     let mut workers = JoinSet::new();

@@ -27,22 +27,30 @@ pub(super) async fn run(crew: &mut Crew, turn: Turn<'_>, most: u16) -> Result<Ou
         .zip(&names)
         .map(|(line, name)| crew.enter_on(line, &door, name, PATIENCE));
     let entries = join_all(racing).await;
-    let inside = entries.iter().filter(|entry| matches!(entry, Entry::In(_)));
-    let inside = inside.count();
-    let judged = inside + entries.iter().filter(|entry| entry.is_refusal()).count();
+    let inside: Vec<&str> = entries
+        .iter()
+        .zip(&names)
+        .filter(|(entry, _)| matches!(entry, Entry::In(_)))
+        .map(|(_, name)| name.as_str())
+        .collect();
+    let refused = entries.iter().filter(|entry| entry.is_refusal()).count();
+    let judged = inside.len() + refused;
     if judged >= 2 {
         turn.record
             .add_met("races of sockets that the server judged by their token", 1);
         turn.record.add_met("sockets in such races", judged as u64);
     }
-    Ok(match inside {
-        0 => Outcome::Unclear("nobody was let in"),
-        1 if judged >= 2 => Outcome::Held,
-        1 => Outcome::Unclear("only one socket was judged"),
-        inside => Outcome::Broke(
-            Known::TokenDoubleSpend,
-            format!("{inside} of {racers} sockets that raced with one token were let in"),
-        ),
+    Ok(match inside.as_slice() {
+        [] => Outcome::Unclear("nobody was let in"),
+        [_] if judged >= 2 => Outcome::Held,
+        [_] => Outcome::Unclear("only one socket was judged"),
+        [first, .., last] => {
+            let count = inside.len();
+            let what = format!(
+                "{count} of {racers} sockets that raced with one token were let in, {first} and {last} among them"
+            );
+            Outcome::Broke(Known::TokenDoubleSpend, what)
+        }
     })
 }
 

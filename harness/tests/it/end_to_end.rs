@@ -4,89 +4,18 @@
 //! server binary is a failure, not a reason to skip.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::support::{Done, command, finish};
+use crate::case::{Case, number};
+use crate::support::{command, finish, slow_tests_are_on};
 
 /// How long a stopped run may take to end.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
-
-fn slow_tests_are_on() -> bool {
-    std::env::var_os("HARNESS_SLOW_TESTS").is_some()
-}
-
-/// The server under test, given by path.
-fn server() -> PathBuf {
-    let given = std::env::var_os("HARNESS_SERVER");
-    let path = PathBuf::from(given.expect("HARNESS_SERVER must name the reference-server binary"));
-    assert!(path.is_file(), "{}: no such binary", path.display());
-    path
-}
-
-/// A run with a folder of its own.
-struct Case {
-    folder: tempfile::TempDir,
-}
-
-impl Case {
-    fn new() -> Self {
-        Self {
-            folder: tempfile::tempdir().unwrap(),
-        }
-    }
-
-    fn out(&self) -> PathBuf {
-        self.folder.path().join("out")
-    }
-
-    fn command(&self, scenario: &str, more: &[&str]) -> Command {
-        let mut run = command(&["run", scenario, "--out"]);
-        run.arg(self.out()).arg("--server").arg(server()).args(more);
-        run
-    }
-
-    #[track_caller]
-    fn run(&self, scenario: &str, more: &[&str]) -> Done {
-        finish(self.command(scenario, more).spawn().unwrap())
-    }
-
-    #[track_caller]
-    fn result(&self) -> Value {
-        let path = self.out().join("result.json");
-        let text = fs::read_to_string(&path)
-            .unwrap_or_else(|error| panic!("{}: {error}\n{}", path.display(), self.logs()));
-        serde_json::from_str(&text).unwrap()
-    }
-
-    fn page(&self) -> String {
-        fs::read_to_string(self.out().join("report.html")).unwrap()
-    }
-
-    fn logs(&self) -> String {
-        let logs = fs::read_dir(self.out().join("logs"))
-            .into_iter()
-            .flatten()
-            .flatten();
-        let texts = logs.map(|log| fs::read_to_string(log.path()).unwrap_or_default());
-        texts.collect()
-    }
-}
-
-#[track_caller]
-fn number(result: &Value, pointer: &str) -> u64 {
-    let value = result
-        .pointer(pointer)
-        .unwrap_or_else(|| panic!("{pointer} is missing"));
-    value
-        .as_u64()
-        .unwrap_or_else(|| panic!("{pointer} is {value}"))
-}
 
 #[test]
 fn edge_faults_reach_every_client_through_a_pair_of_processes() {
@@ -342,7 +271,7 @@ fn an_interrupted_run_saves_what_it_saw_and_leaves_nothing_running() {
     assert_eq!(result.pointer("/run/interrupted"), Some(&Value::Bool(true)));
     assert!(number(&result, "/delivery/sent") > 0);
     eventually("every child is gone", Duration::from_secs(3), || {
-        processes_of(case.folder.path()).is_empty()
+        processes_of(case.folder()).is_empty()
     });
 }
 
@@ -411,7 +340,7 @@ fn child_of(case: &Case, words: &str) -> Option<Pid> {
             .replace('\0', " ")
             .contains(words)
     };
-    let found = processes_of(case.folder.path()).into_iter().find(runs);
+    let found = processes_of(case.folder()).into_iter().find(runs);
     found.map(Pid::from_raw)
 }
 
@@ -457,7 +386,7 @@ fn a_child_that_dies_makes_the_run_invalid_and_stands_in_the_verdict() {
         );
         assert_eq!(result.pointer("/verdict/status").unwrap(), "invalid");
         eventually("every child is gone", Duration::from_secs(3), || {
-            processes_of(case.folder.path()).is_empty()
+            processes_of(case.folder()).is_empty()
         });
     }
 }

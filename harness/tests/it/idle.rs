@@ -9,8 +9,9 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::case::{Case, number};
 use crate::support::{
-    PASSWORD, Part, command, finish, free_address, redis_command, serve_command, slow_tests_are_on,
+    PASSWORD, Part, finish, free_address, redis_command, serve_command, slow_tests_are_on,
 };
 
 const SCENARIO: &str = "scenarios/idle-timeout.toml";
@@ -20,40 +21,24 @@ const SLACK_US: u64 = 100_000;
 
 /// Runs the scenario with more arguments; exit code and result.
 #[track_caller]
-fn run(folder: &Path, more: &[&str]) -> (i32, Value) {
-    let out = folder.join("out");
-    let mut run = command(&["run", SCENARIO, "--clients", "40", "--out"]);
-    run.arg(&out)
-        .args(more)
-        .env(
-            "HARNESS_SERVER",
-            std::env::var_os("HARNESS_SERVER").unwrap(),
-        )
-        .env("CHAT_PASSWORD", PASSWORD);
+fn run(more: &[&str]) -> (i32, Value) {
+    let case = Case::new();
+    let mut run = case.command(SCENARIO, &["--clients", "40"]);
+    run.args(more).env("CHAT_PASSWORD", PASSWORD);
     let done = finish(run.spawn().unwrap());
-    let text = fs::read_to_string(out.join("result.json"));
-    let text = text.unwrap_or_else(|error| panic!("{error}: {}{}", done.stdout, done.stderr));
-    fs::remove_dir_all(&out).unwrap();
-    (done.code, serde_json::from_str(&text).unwrap())
-}
-
-#[track_caller]
-fn number(result: &Value, pointer: &str) -> u64 {
-    let found = result.pointer(pointer).and_then(Value::as_u64);
-    found.unwrap_or_else(|| panic!("{pointer} in {}", result["latency"]))
+    (done.code, case.result())
 }
 
 /// With heartbeats more often than the timeout every socket lives; with rarer ones each dies of it, is
 /// counted as 1006, and comes back.
 #[track_caller]
 fn heartbeats_decide(more: &[&str]) {
-    let folder = tempfile::tempdir().unwrap();
-    let (code, lived) = run(folder.path(), more);
+    let (code, lived) = run(more);
     assert_eq!(code, 0, "{}", lived["verdict"]);
     assert_eq!(number(&lived, "/clients/cut"), 0);
     assert_eq!(number(&lived, "/clients/opened"), 40);
     let rare = [more, &["--set", "load.heartbeat=10s"]].concat();
-    let (code, died) = run(folder.path(), &rare);
+    let (code, died) = run(&rare);
     assert_eq!(code, 10, "{}", died["verdict"]);
     let cut = number(&died, "/clients/cut");
     assert!(cut >= 80, "{cut} sockets were cut");

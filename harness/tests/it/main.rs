@@ -7,12 +7,14 @@
     reason = "helpers of tests may panic, and deadlines of tests need no run clock"
 )]
 
+mod case;
 mod cli;
 mod doctor;
 mod end_to_end;
 mod environment;
 mod idle;
 mod links;
+mod process_faults;
 mod renderers;
 mod scenarios;
 mod support;

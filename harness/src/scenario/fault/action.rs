@@ -32,6 +32,9 @@ pub(crate) enum Action {
     RedisKill,
     RedisPause,
     RedisRestart,
+    ServerKill,
+    ServerPause,
+    ServerRestart,
 }
 
 /// The kinds by name.
@@ -55,9 +58,12 @@ pub(super) enum Kind {
     RedisKill,
     RedisPause,
     RedisRestart,
+    ServerKill,
+    ServerPause,
+    ServerRestart,
 }
 
-pub(super) const KINDS: [(&str, Kind); 18] = [
+pub(super) const KINDS: [(&str, Kind); 21] = [
     ("down", Kind::Down),
     ("latency", Kind::Latency),
     ("timeout", Kind::Timeout),
@@ -76,6 +82,9 @@ pub(super) const KINDS: [(&str, Kind); 18] = [
     ("redis-kill", Kind::RedisKill),
     ("redis-pause", Kind::RedisPause),
     ("redis-restart", Kind::RedisRestart),
+    ("server-kill", Kind::ServerKill),
+    ("server-pause", Kind::ServerPause),
+    ("server-restart", Kind::ServerRestart),
 ];
 
 /// What of a link a kind acts on; decides which keys it takes.
@@ -108,7 +117,12 @@ impl Kind {
             | Self::Refuse
             | Self::NoAnswer => Reach::Connections,
             Self::Down | Self::ResetNow => Reach::Link,
-            Self::RedisKill | Self::RedisPause | Self::RedisRestart => Reach::Process,
+            Self::RedisKill
+            | Self::RedisPause
+            | Self::RedisRestart
+            | Self::ServerKill
+            | Self::ServerPause
+            | Self::ServerRestart => Reach::Process,
         }
     }
 
@@ -191,6 +205,9 @@ pub(super) fn read(
         Kind::RedisKill => Action::RedisKill,
         Kind::RedisPause => Action::RedisPause,
         Kind::RedisRestart => Action::RedisRestart,
+        Kind::ServerKill => Action::ServerKill,
+        Kind::ServerPause => Action::ServerPause,
+        Kind::ServerRestart => Action::ServerRestart,
     })
 }
 
