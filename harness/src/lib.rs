@@ -12,6 +12,7 @@ compile_error!(
     "harness runs on Linux only: it stands on timerfd, epoll and the kernel's receive stamps"
 );
 
+mod account;
 mod cli;
 mod client;
 mod clock;

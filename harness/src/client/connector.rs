@@ -21,7 +21,8 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::socket::ChatSocket;
 use crate::clock::monotonic_ns;
-use crate::plan::Credential;
+use crate::format::append;
+use crate::plan::{Credential, Dialect};
 use crate::trust::Tls;
 
 /// Longest answer to an upgrade.
@@ -39,6 +40,8 @@ pub(crate) struct Destination<'a> {
     pub path: &'a str,
     /// What a browser says of the page that connects; `None`: no browser.
     pub origin: Option<&'a str>,
+    /// Where the credential goes, and further headers; `None`: as the contract has it.
+    pub dialect: Option<&'a Dialect>,
     pub credential: Credential,
     /// The connection token, or the access token for every other credential.
     pub secret: &'a str,
@@ -211,21 +214,31 @@ fn prepare(socket: &TcpSocket, to: &Destination<'_>) -> Result<(), io::Error> {
 
 fn upgrade_request(to: &Destination<'_>, key: &str) -> String {
     let secret = to.secret;
+    let named = to.dialect.map(|dialect| &dialect.socket);
+    let query = named.map_or("connection_token", |socket| &socket.query);
+    let token = named.map_or("token", |socket| &socket.query);
+    let cookie = named.map_or("access_token", |socket| &socket.cookie);
+    let mark = if to.path.contains('?') { '&' } else { '?' };
     let (query, header) = match to.credential {
-        Credential::ConnectionToken => (format!("?connection_token={secret}"), String::new()),
-        Credential::QueryToken => (format!("?token={secret}"), String::new()),
-        Credential::Cookie => (String::new(), format!("Cookie: access_token={secret}\r\n")),
+        Credential::ConnectionToken => (format!("{mark}{query}={secret}"), String::new()),
+        Credential::QueryToken => (format!("{mark}{token}={secret}"), String::new()),
+        Credential::Cookie => (String::new(), format!("Cookie: {cookie}={secret}\r\n")),
         Credential::Bearer => (
             String::new(),
             format!("Sec-WebSocket-Protocol: Bearer, {secret}\r\n"),
         ),
+        Credential::None => (String::new(), String::new()),
     };
+    let mut further = String::new();
+    for (name, value) in to.dialect.iter().flat_map(|dialect| &dialect.headers) {
+        append(&mut further, format_args!("{name}: {value}\r\n"));
+    }
     let origin = to
         .origin
         .map_or_else(String::new, |origin| format!("Origin: {origin}\r\n"));
     format!(
         "GET {path}{query} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\n\
-         Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n{origin}{header}\r\n",
+         Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n{origin}{header}{further}\r\n",
         path = to.path,
         host = to.host_header,
     )
@@ -314,6 +327,7 @@ mod tests {
                 host_header: "chat.test",
                 path: "/ws/chat/c-1/",
                 origin: None,
+                dialect: None,
                 credential,
                 secret: "S",
                 source: None,

@@ -9,10 +9,6 @@ use std::time::Duration;
 use reqwest::RequestBuilder;
 use tokio::time::timeout;
 
-/// `POST`, for an access token.
-pub(crate) const LOGIN_PATH: &str = "/api/auth/login/";
-/// `POST`, for a connection token.
-pub(crate) const TOKEN_PATH: &str = "/api/v1/auth/ws-connection-token/";
 /// Longest answer that is read; what comes after it is not needed.
 const BODY_BYTES_MAX: usize = 64 * 1024;
 

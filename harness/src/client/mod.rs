@@ -4,6 +4,7 @@
 //! received them. Measures nothing and decides nothing: that is `load`.
 
 pub(crate) mod connector;
+pub(crate) mod dialect;
 pub(crate) mod http;
 pub(crate) mod journal;
 pub(crate) mod socket;

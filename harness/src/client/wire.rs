@@ -32,6 +32,12 @@ pub(crate) enum ServerFrame<'a> {
         task: TaskId,
         chunks: u32,
     },
+    /// The whole answer in one frame; of other servers only.
+    Answer {
+        id: Option<Cow<'a, str>>,
+    },
+    /// Means nothing to a client; of other servers only.
+    Ignored,
     /// A message on a people chat.
     Message {
         id: Cow<'a, str>,
@@ -135,7 +141,13 @@ impl<'a> ServerFrame<'a> {
     }
 }
 
+/// Place of a chunk, or number of chunks, that the server does not tell: the next one, as many as came.
+pub(crate) const UNNUMBERED: u32 = u32::MAX;
+
 impl TaskId {
+    /// What a server does not name.
+    pub(crate) const UNNAMED: Self = Self(0);
+
     /// Of the id as it stands on the wire.
     pub(crate) fn of(id: &str) -> Self {
         let mut hasher = DefaultHasher::new();
@@ -161,17 +173,24 @@ pub(crate) fn retry_after_us(seconds: f64) -> Option<u64> {
 /// The heartbeat.
 pub(crate) const PING: &str = r#"{"type":"ping"}"#;
 
-/// A chat message of `length` characters.
-pub(crate) fn chat_message(length: u32, client_message_id: &str) -> String {
+/// A text of `length` characters that is the same within a JSON string.
+pub(crate) fn filler(length: u32) -> String {
     const FILLER: &str = "How do I get back to where I was before the line went quiet? ";
     let length = length as usize;
-    let mut frame = String::with_capacity(length + client_message_id.len() + 40);
-    frame.push_str(r#"{"message":""#);
-    let text_end = frame.len() + length;
-    while frame.len() < text_end {
-        let part = FILLER.len().min(text_end - frame.len());
-        frame.push_str(&FILLER[..part]);
+    let mut text = String::with_capacity(length);
+    while text.len() < length {
+        let part = FILLER.len().min(length - text.len());
+        text.push_str(&FILLER[..part]);
     }
+    text
+}
+
+/// A chat message of `length` characters.
+pub(crate) fn chat_message(length: u32, client_message_id: &str) -> String {
+    let text = filler(length);
+    let mut frame = String::with_capacity(text.len() + client_message_id.len() + 40);
+    frame.push_str(r#"{"message":""#);
+    frame.push_str(&text);
     frame.push_str(r#"","client_message_id":""#);
     frame.push_str(client_message_id);
     frame.push_str(r#""}"#);

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{Account, CONVERSATION, Known, PATIENCE, Server, Trouble};
-use crate::client::http::{Answer, LOGIN_PATH, TOKEN_PATH, ask};
+use crate::account::{LOGIN_PATH, TOKEN_PATH};
+use crate::client::http::{Answer, ask};
 
 const HEALTH_PATH: &str = "/health/ws/";
 /// As much of a body as a message quotes.

@@ -162,6 +162,7 @@ impl Server<'_> {
             host_header: &self.host_header,
             path: PATH,
             origin: None,
+            dialect: None,
             credential: Credential::ConnectionToken,
             secret: token,
             source: None,

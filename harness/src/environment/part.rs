@@ -125,7 +125,7 @@ impl Parts {
         }
         let edge = links.get(&Link::Edge).filter(|_| found.needs.edge);
         Ok(BroughtUp {
-            target: reached.info(plan, edge.map_or(&[], Vec::as_slice)),
+            target: reached.info(plan, edge.map_or(&[], Vec::as_slice))?,
             health_url: format!("{}/health/ws/", reached.http_base),
             links,
             edge_is_adopted: plan.environment.links.contains_key(&Link::Edge),

@@ -22,7 +22,8 @@ use super::keeper::Keeper;
 use super::probe::Probe;
 use super::ready::{Wait, announced, log_end};
 use super::secret::Secret;
-use crate::plan::Plan;
+use crate::account;
+use crate::plan::{Dialect, Plan};
 
 const WHAT: &str = "reference-server";
 const READY_PATIENCE: Duration = Duration::from_secs(20);
@@ -33,7 +34,6 @@ const KILL_PATIENCE: Duration = Duration::from_secs(3);
 /// A free port.
 const ANY_ADDRESS: &str = "127.0.0.1:0";
 const ANNOUNCEMENT: &str = "listening on ";
-const LOGIN_PATH: &str = "/api/auth/login/";
 
 /// The Redis URLs of the server's three uses.
 #[derive(Clone, Debug)]
@@ -195,15 +195,16 @@ pub(super) async fn check_target(place: &Place) -> Result<(), EnvironmentError> 
 /// The target does not know the account, or does not answer a login at all.
 pub(super) async fn check_login(
     http: &Http,
-    base: &str,
+    (base, path): (&str, &str),
+    dialect: Option<&Dialect>,
     (account, password): (&str, &str),
 ) -> Result<(), EnvironmentError> {
     let no_login = |answer: String| EnvironmentError::NoLogin {
         address: base.to_owned(),
         answer,
     };
-    let body = serde_json::json!({ "email": account, "password": password });
-    let asking = http.post(format!("{base}{LOGIN_PATH}")).json(&body).send();
+    let request = http.post(format!("{base}{path}"));
+    let asking = account::with_login(request, dialect, (account, password)).send();
     match tokio::time::timeout(CONNECT_PATIENCE, asking).await {
         Ok(Ok(answer)) if answer.status().is_success() => Ok(()),
         Ok(Ok(answer)) if answer.status() == reqwest::StatusCode::UNAUTHORIZED => {
@@ -212,10 +213,7 @@ pub(super) async fn check_login(
                 account: account.to_owned(),
             })
         }
-        Ok(Ok(answer)) => Err(no_login(format!(
-            "{LOGIN_PATH} answers {}",
-            answer.status()
-        ))),
+        Ok(Ok(answer)) => Err(no_login(format!("{path} answers {}", answer.status()))),
         Ok(Err(_)) => Err(no_login("it does not answer HTTP".to_owned())),
         Err(_) => Err(no_login(format!("no answer in {CONNECT_PATIENCE:?}"))),
     }

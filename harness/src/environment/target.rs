@@ -14,7 +14,8 @@ use super::preflight::Found;
 use super::proxy::ProxyLink;
 use super::secret::{self, Secret};
 use super::server::{self, CONNECT_PATIENCE};
-use crate::plan::Plan;
+use crate::account;
+use crate::plan::{Credential, Dialect, Plan};
 use crate::trust::{Tls, Trust, distrust, speaks_tls};
 
 /// The password of a target that is not ours, where the plan names none.
@@ -40,6 +41,8 @@ pub(crate) struct TargetInfo {
     pub users_prefix: String,
     /// The one password of all accounts.
     pub password: Secret,
+    /// How it is spoken to, its secrets in place; `None`: by the contract.
+    pub dialect: Option<Arc<Dialect>>,
     /// Readiness, asked directly and never through an edge proxy of this run.
     pub readyz_url: String,
     /// The target's own counters, asked directly: one page for every instance.
@@ -79,7 +82,15 @@ impl Reached {
         let scheme = if tls.is_some() { "https" } else { "http" };
         let http_base = format!("{scheme}://{}", place.host_and_port());
         let account = format!("{}000001", plan.environment.users.prefix);
-        let login = server::check_login(http, &http_base, (&account, &password)).await;
+        let dialect = spoken(plan)?;
+        let who = (account.as_str(), password.as_str());
+        let asked = plan.load.session.credential != Credential::None;
+        let login = match account::login_path(dialect.as_ref()).filter(|_| asked) {
+            Some(path) => {
+                server::check_login(http, (&http_base, path), dialect.as_ref(), who).await
+            }
+            None => Ok(()),
+        };
         if let (Err(EnvironmentError::NoLogin { .. }), None) = (&login, &tls)
             && speaks_tls(place.address(), &place.host, CONNECT_PATIENCE).await
         {
@@ -112,7 +123,15 @@ impl Reached {
     }
 
     /// The target as clients see it: through the edge proxies where there are some.
-    pub(super) fn info(&self, plan: &Plan, edge: &[ProxyLink]) -> TargetInfo {
+    ///
+    /// # Errors
+    ///
+    /// A header names a variable that is not set.
+    pub(super) fn info(
+        &self,
+        plan: &Plan,
+        edge: &[ProxyLink],
+    ) -> Result<TargetInfo, EnvironmentError> {
         let direct = &self.http_base;
         let (addresses, http_base): (Arc<[SocketAddr]>, String) = match edge.first() {
             Some(first) => (
@@ -126,7 +145,7 @@ impl Reached {
             (_, Some(first)) => first.listen.to_string(),
             (None, None) => self.first().to_string(),
         };
-        TargetInfo {
+        Ok(TargetInfo {
             http_base,
             addresses,
             host_header,
@@ -136,8 +155,20 @@ impl Reached {
             password: self.password.clone(),
             readyz_url: format!("{direct}/readyz"),
             metrics_urls: self.metrics_urls(),
-        }
+            dialect: spoken(plan)?.map(Arc::new),
+        })
     }
+}
+
+/// The dialect with the secrets that its headers name.
+fn spoken(plan: &Plan) -> Result<Option<Dialect>, EnvironmentError> {
+    let Some(mut dialect) = plan.environment.dialect.as_deref().cloned() else {
+        return Ok(None);
+    };
+    for value in dialect.headers.values_mut() {
+        *value = secret::resolve("target.headers", value)?;
+    }
+    Ok(Some(dialect))
 }
 
 /// What clients ask over HTTP, with TLS.

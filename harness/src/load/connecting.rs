@@ -45,13 +45,15 @@ pub(super) async fn connector(lane: Rc<Lane>) {
 async fn connect(lane: &Lane, request: &OpenRequest, secret: &str) -> Result<Opened, ConnectError> {
     let job = lane.job();
     let visit = &job.visits[request.number as usize];
-    let path = format!("/ws/chat/{}/", job.conversation(visit));
+    let dialect = job.target.dialect.as_deref();
+    let path = job.path(visit);
     open(Destination {
         address: job.address(visit),
         tls: job.target.tls.as_ref(),
         host_header: &job.target.host_header,
         path: &path,
-        origin: None,
+        origin: dialect.and_then(|dialect| dialect.socket.origin.as_deref()),
+        dialect,
         credential: job.load.session.credential,
         secret,
         source: job.source(visit),

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::attack::Target;
+use crate::client::dialect::{Places, filled, message};
 use crate::clock::RunClock;
 use crate::plan::seed::Stream;
 use crate::plan::visit::Visit;
@@ -125,6 +126,38 @@ impl Job {
     /// answers it left behind are not taken for strangers'.
     pub(super) fn conversation(&self, visit: &Visit) -> String {
         format!("{}-{}", self.tag, visit.number)
+    }
+
+    /// Where a stay's sockets are opened.
+    pub(super) fn path(&self, visit: &Visit) -> String {
+        let conversation = self.conversation(visit);
+        match &self.target.dialect {
+            Some(dialect) => {
+                let account = self.account(visit);
+                let places = Places {
+                    conversation: &conversation,
+                    client: visit.client,
+                    account: &account,
+                };
+                filled(&dialect.socket.path, places)
+            }
+            None => format!("/ws/chat/{conversation}/"),
+        }
+    }
+
+    /// The text of a message.
+    pub(super) fn message(&self, visit: &Visit, (length, id): (u32, &str)) -> String {
+        let dialect = self.target.dialect.as_deref();
+        let (conversation, account) = match dialect {
+            Some(_) => (self.conversation(visit), self.account(visit)),
+            None => (String::new(), String::new()),
+        };
+        let places = Places {
+            conversation: &conversation,
+            client: visit.client,
+            account: &account,
+        };
+        message(dialect, (length, id), places)
     }
 
     pub(super) fn message_id(&self, visit: &Visit, number: u32) -> String {

@@ -248,11 +248,16 @@ async fn credential(
     if let Some(stale) = defect::stale_token(&job.load, life.after_cut, life.used.as_ref()) {
         return Ok(stale);
     }
+    if job.load.session.credential == Credential::None {
+        return Ok(String::new());
+    }
+    let dialect = job.target.dialect.as_deref();
     let mut fresh = life.access.is_none();
     loop {
         if life.access.is_none() {
             let password = &job.target.password;
-            let granted = login(user, job.clock, &life.account, password).await;
+            let who = (life.account.as_str(), password.as_str());
+            let granted = login(user, job.clock, dialect, who).await;
             life.access = Some(granted?.secret);
         }
         let Some(access) = life.access.as_deref() else {
@@ -263,7 +268,8 @@ async fn credential(
         }
         let connection_id = job.conversation(&life.visit);
         let asked_us = job.clock.now_us();
-        let result = token(user, job.clock, access, &connection_id).await;
+        let wish = (access, connection_id.as_str());
+        let result = token(user, job.clock, dialect, wish).await;
         society.token_answered(intended_us, asked_us, &result);
         match result {
             Ok(granted) => {

@@ -7,11 +7,12 @@
 //! client serves all users (a client each would cost 110 KiB and two files per user).
 
 use goose::goose::{GooseMethod, GooseRequest, GooseUser};
-use serde::{Deserialize, Serialize};
+use reqwest::RequestBuilder;
 
-use crate::client::http::{LOGIN_PATH, TOKEN_PATH};
+use crate::account;
 use crate::client::wire::retry_after_us;
 use crate::clock::{RunClock, monotonic_ns};
+use crate::plan::Dialect;
 
 /// Names of the two requests in goose's metrics.
 const LOGIN: &str = "login";
@@ -38,46 +39,30 @@ pub(super) struct Denied {
     pub retry_after_us: u64,
 }
 
-#[derive(Serialize)]
-struct LoginBody<'a> {
-    email: &'a str,
-    password: &'a str,
-}
-
-#[derive(Serialize)]
-struct TokenBody<'a> {
-    connection_id: &'a str,
-}
-
-#[derive(Deserialize)]
-struct LoginAnswer {
-    token: String,
-}
-
-#[derive(Deserialize)]
-struct TokenAnswer {
-    connection_token: String,
-}
-
-/// Logs in.
+/// Logs in. Without a login the password is the credential.
 pub(super) async fn login(
     user: &mut GooseUser,
     clock: RunClock,
-    account: &str,
-    password: &str,
+    dialect: Option<&Dialect>,
+    (account, password): (&str, &str),
 ) -> Result<Granted, Denied> {
-    let body = LoginBody {
-        email: account,
-        password,
-    };
     let names = &LOGIN_LABELS;
     let asked_us = clock.now_us();
-    let text = request(user, names, None, &body).await?;
-    let answer: LoginAnswer = serde_json::from_slice(&text)
-        .ok()
-        .ok_or(denied(names.body))?;
+    let Some(path) = account::login_path(dialect) else {
+        return Ok(Granted {
+            secret: password.to_owned(),
+            asked_us,
+            given_us: asked_us,
+        });
+    };
+    let Ok(builder) = user.get_request_builder(&GooseMethod::Post, path) else {
+        return Err(denied(names.unreachable));
+    };
+    let builder = account::with_login(builder, dialect, (account, password));
+    let text = request(user, names, builder).await?;
+    let secret = account::access_token(dialect, &text).ok_or(denied(names.body))?;
     Ok(Granted {
-        secret: answer.token,
+        secret,
         asked_us,
         given_us: clock.at_us(monotonic_ns()),
     })
@@ -87,40 +72,35 @@ pub(super) async fn login(
 pub(super) async fn token(
     user: &mut GooseUser,
     clock: RunClock,
-    access: &str,
-    connection_id: &str,
+    dialect: Option<&Dialect>,
+    (access, conversation): (&str, &str),
 ) -> Result<Granted, Denied> {
     let names = &TOKEN_LABELS;
-    let body = TokenBody { connection_id };
     let asked_us = clock.now_us();
-    let text = request(user, names, Some(access), &body).await?;
-    let answer: TokenAnswer = serde_json::from_slice(&text)
-        .ok()
-        .ok_or(denied(names.body))?;
+    let path = account::token_path(dialect);
+    let Ok(builder) = user.get_request_builder(&GooseMethod::Post, path) else {
+        return Err(denied(names.unreachable));
+    };
+    let builder = account::with_token_wish(builder.bearer_auth(access), dialect, conversation);
+    let text = request(user, names, builder).await?;
+    let secret = account::connection_token(dialect, &text).ok_or(denied(names.body))?;
     Ok(Granted {
-        secret: answer.connection_token,
+        secret,
         asked_us,
         given_us: clock.at_us(monotonic_ns()),
     })
 }
 
-async fn request<B: Serialize + Sync>(
+async fn request(
     user: &mut GooseUser,
     names: &Labels,
-    access: Option<&str>,
-    body: &B,
+    builder: RequestBuilder,
 ) -> Result<Vec<u8>, Denied> {
     let unsent = denied(names.unreachable);
-    let Ok(mut builder) = user.get_request_builder(&GooseMethod::Post, names.path) else {
-        return Err(unsent);
-    };
-    if let Some(access) = access {
-        builder = builder.bearer_auth(access);
-    }
     let request = GooseRequest::builder()
         .method(GooseMethod::Post)
         .name(names.name)
-        .set_request_builder(builder.json(body))
+        .set_request_builder(builder)
         .build();
     let Ok(goose) = user.request(request).await else {
         return Err(unsent);
@@ -147,7 +127,7 @@ async fn request<B: Serialize + Sync>(
             Ok(Some(_)) | Err(_) => return Err(denied(names.body)),
         }
     }
-    if status == 200 {
+    if matches!(status, 200 | 201) {
         return Ok(text);
     }
     Err(Denied {
@@ -160,7 +140,6 @@ async fn request<B: Serialize + Sync>(
 /// What a request's failures are called.
 struct Labels {
     name: &'static str,
-    path: &'static str,
     unreachable: &'static str,
     timeout: &'static str,
     body: &'static str,
@@ -170,7 +149,6 @@ struct Labels {
 
 const LOGIN_LABELS: Labels = Labels {
     name: LOGIN,
-    path: LOGIN_PATH,
     unreachable: "login unreachable",
     timeout: "login timeout",
     body: "login: bad answer",
@@ -187,7 +165,6 @@ const LOGIN_LABELS: Labels = Labels {
 
 const TOKEN_LABELS: Labels = Labels {
     name: TOKEN,
-    path: TOKEN_PATH,
     unreachable: "token unreachable",
     timeout: "token timeout",
     body: "token: bad answer",

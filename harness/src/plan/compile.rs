@@ -6,7 +6,7 @@
 
 use crate::plan::{
     EnvironmentPlan, Link, LoadPlan, MessagePlan, Plan, ReconnectPlan, RedisPlan, ServerPlan,
-    SessionPlan, TlsPlan, UsersPlan, criteria, shape, timeline, trial,
+    SessionPlan, TlsPlan, UsersPlan, criteria, dialect, shape, timeline, trial,
 };
 use crate::scenario::environment::{Environment, Redis};
 use crate::scenario::load::{Load, Reconnect};
@@ -29,8 +29,18 @@ pub(crate) fn compile(path: &str, text: &str, overrides: &Overrides) -> Result<P
 }
 
 fn resolve(file: &ScenarioFile, overrides: &Overrides, problems: &mut Problems) -> Option<Plan> {
-    let environment = environment(&file.environment, problems);
+    let environment = EnvironmentPlan {
+        dialect: file.dialect.clone().map(Box::new),
+        ..environment(&file.environment, dialect::asks_who(file), problems)
+    };
     let load = load(&file.load, overrides, problems);
+    let load = load.map(|mut load| {
+        load.message.retries = dialect::retries(file.dialect.as_ref(), load.message.retries);
+        load
+    });
+    if let Some(typed) = &file.dialect {
+        dialect::check(typed, (load.as_ref(), file.trials.len()), problems);
+    }
     let load_us = load.as_ref().map(LoadPlan::load_us);
     let faults = timeline::resolve(&file.faults, load_us, problems);
     timeline::check_reach(&file.faults, &environment, problems);
@@ -66,7 +76,7 @@ fn resolve(file: &ScenarioFile, overrides: &Overrides, problems: &mut Problems) 
     })
 }
 
-fn environment(typed: &Environment, problems: &mut Problems) -> EnvironmentPlan {
+fn environment(typed: &Environment, asks_who: bool, problems: &mut Problems) -> EnvironmentPlan {
     let redis = redis(typed, problems);
     let proxies = proxies(typed, problems);
     if let (true, Some(at)) = (typed.attached, &typed.server_at) {
@@ -74,7 +84,7 @@ fn environment(typed: &Environment, problems: &mut Problems) -> EnvironmentPlan 
             .hint("leave out either `server` or `target`");
         problems.add(at, "environment.server", complaint);
     }
-    if let (Some(target), None) = (&typed.target, &typed.password) {
+    if let (Some(target), None, true) = (&typed.target, &typed.password, asks_who) {
         let complaint = Complaint::new("clients need a password to log in at a target")
             .hint("write users = { prefix = \"user-\", password = \"${env:CHAT_PASSWORD}\" } into [environment], or add --set environment.users.password='${env:CHAT_PASSWORD}'");
         problems.add(&target.at, "environment.users.password", complaint);
@@ -104,6 +114,7 @@ fn environment(typed: &Environment, problems: &mut Problems) -> EnvironmentPlan 
             .collect(),
         edge_processes: typed.edge_processes,
         toxiproxy: typed.toxiproxy.as_ref().map(|url| url.value.clone()),
+        dialect: None,
         users: UsersPlan {
             prefix: typed.user_prefix.clone(),
             password: typed

@@ -9,6 +9,7 @@
 pub(crate) mod arrivals;
 mod compile;
 mod criteria;
+mod dialect;
 pub(crate) mod estimate;
 mod fault;
 mod hash;
@@ -35,6 +36,7 @@ pub(crate) use trial::TrialPlan;
 use crate::scenario::expectation::Expectation;
 pub(crate) use crate::scenario::fault::{Link, STREAMS, Streams};
 pub(crate) use crate::scenario::load::{Arrival, ClientDefect, Conversation, Credential, Jitter};
+pub(crate) use crate::scenario::target::{Dialect, Matching};
 pub(crate) use crate::scenario::trial::TrialKind;
 
 /// A run, before it happens.
@@ -83,6 +85,9 @@ pub(crate) struct EnvironmentPlan {
     pub toxiproxy: Option<String>,
     /// How clients log in.
     pub users: UsersPlan,
+    /// How the target is spoken to; `None`: by the wire contract.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dialect: Option<Box<Dialect>>,
 }
 
 /// Whom to believe.

@@ -6,8 +6,8 @@
 use toml::{Table, Value};
 
 use crate::plan::{
-    Amount, Behavior, LoadPlan, Plan, PlannedFault, RedisPlan, STREAMS, ServerPlan, TrialKind,
-    TrialPlan,
+    Amount, Behavior, Dialect, LoadPlan, Plan, PlannedFault, RedisPlan, STREAMS, ServerPlan,
+    TrialKind, TrialPlan,
 };
 use crate::scenario::expectation::Expectation;
 use crate::scenario::load::{ARRIVALS, CLIENT_DEFECTS, CONVERSATIONS, CREDENTIALS, JITTERS};
@@ -27,6 +27,9 @@ pub(crate) fn to_toml(plan: &Plan) -> String {
         i64::try_from(plan.seed).unwrap_or(i64::MAX),
     );
     environment(&mut text, plan);
+    if let Some(spoken) = &plan.environment.dialect {
+        dialect(&mut text, spoken);
+    }
     load(&mut text, &plan.load);
     for planned in &plan.faults {
         line(&mut text, "\n[[fault]]");
@@ -110,6 +113,31 @@ fn environment(text: &mut String, plan: &Plan) {
         users.insert("password".to_owned(), password.as_str().into());
     }
     pair(text, "users", Value::Table(users));
+}
+
+/// `[target]`: what is not there is written as "none", for the contract would be meant otherwise.
+fn dialect(text: &mut String, dialect: &Dialect) {
+    let Ok(serde_json::Value::Object(parts)) = serde_json::to_value(dialect) else {
+        return;
+    };
+    line(text, "\n[target]");
+    for (key, part) in parts {
+        if part.as_object().is_none_or(|part| !part.is_empty()) {
+            pair(text, &key, spelled(part));
+        }
+    }
+}
+
+fn spelled(value: serde_json::Value) -> Value {
+    match value {
+        serde_json::Value::Object(table) => {
+            let table = table.into_iter();
+            Value::Table(table.map(|(key, value)| (key, spelled(value))).collect())
+        }
+        serde_json::Value::Array(items) => Value::Array(items.into_iter().map(spelled).collect()),
+        serde_json::Value::String(text) if !text.is_empty() => Value::from(text),
+        _ => Value::from("none"),
+    }
 }
 
 fn server(server: &ServerPlan) -> Value {

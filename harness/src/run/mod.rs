@@ -239,6 +239,7 @@ fn target(info: TargetInfo) -> Target {
         requests: info.requests,
         users_prefix: info.users_prefix,
         password: info.password.expose().to_owned(),
+        dialect: info.dialect,
     }
 }
 

@@ -11,6 +11,7 @@ use super::load::{self, Load};
 use super::overrides::{self, Overrides};
 use super::problem::{Complaint, Located, Place, Problems};
 use super::section::Section;
+use super::target::{self, Dialect};
 use super::trial::{self, Trial};
 use super::value;
 
@@ -29,6 +30,8 @@ pub(crate) struct ScenarioFile {
     pub title: String,
     pub seed: u64,
     pub environment: Environment,
+    /// `[target]`; `None`: the wire contract.
+    pub dialect: Option<Dialect>,
     pub load: Load,
     pub faults: Vec<Fault>,
     pub trials: Vec<Trial>,
@@ -63,6 +66,7 @@ pub(crate) fn read(path: &str, text: &str, overrides: &Overrides) -> (ScenarioFi
         title: title.map_or_else(|| file_stem(path), |title: Located<String>| title.value),
         seed: seed.value.unsigned_abs(),
         environment: environment::read(&mut root, &mut problems),
+        dialect: target::read(&mut root, &mut problems),
         load: load::read(&mut root, &mut problems),
         faults: fault::read(&mut root, &mut problems),
         trials: trial::read(&mut root, &mut problems),

@@ -27,6 +27,8 @@ pub(crate) enum Credential {
     Cookie,
     QueryToken,
     Bearer,
+    /// Nobody is asked who they are; with a `[target]` that lets everybody in.
+    None,
 }
 
 /// Which conversation a client talks in.
@@ -58,11 +60,12 @@ pub(crate) enum Jitter {
     None,
 }
 
-pub(crate) const CREDENTIALS: [(&str, Credential); 4] = [
+pub(crate) const CREDENTIALS: [(&str, Credential); 5] = [
     ("connection-token", Credential::ConnectionToken),
     ("cookie", Credential::Cookie),
     ("query-token", Credential::QueryToken),
     ("bearer", Credential::Bearer),
+    ("none", Credential::None),
 ];
 pub(crate) const CONVERSATIONS: [(&str, Conversation); 1] = [("own", Conversation::Own)];
 pub(crate) const ARRIVALS: [(&str, Arrival); 3] = [

@@ -19,6 +19,7 @@ pub(crate) mod schema;
 mod section;
 pub(crate) mod stages;
 mod suggest;
+pub(crate) mod target;
 pub(crate) mod trial;
 mod value;
 

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::environment::INSTANCES_MAX;
 use super::fault::{KIND_NAMES, LINKS, STREAMS};
 use super::load::{ARRIVALS, CLIENT_DEFECTS, CLIENTS_MAX, CONVERSATIONS, CREDENTIALS, JITTERS};
+use super::target::{BODIES, MATCHINGS};
 use super::trial::{AT_ONCE_MAX, KINDS, MEMBERS_MAX, MESSAGES_MAX, RACERS_MAX, TRIALS_MAX};
 
 /// The schema as it stands in `scenarios/schema.json`.
@@ -29,6 +30,7 @@ fn scenario() -> Schema {
             "title": text_of("Short name, used in run ids and file names; default: the file's name."),
             "seed": integer(0, i64::MAX, "Seed of everything random; default 1."),
             "environment": environment(),
+            "target": target(),
             "load": load(),
             "fault": { "type": "array", "maxItems": 64, "items": fault() },
             "trial": { "type": "array", "maxItems": TRIALS_MAX, "items": trial() },
@@ -70,6 +72,90 @@ fn environment() -> Value {
                 "password": text_of("Their password, only as ${env:NAME}."),
             })),
         }),
+    )
+}
+
+/// How a client gets what opens a socket.
+fn credentials() -> [(String, Value); 2] {
+    let path = |usual: &str| text_of(&format!("Path; default {usual}."));
+    let field = |usual: &str| text_of(&format!("Default {usual}; a.b for one within another."));
+    let or_none = |table: Value| json!({ "anyOf": [{ "const": "none" }, table] });
+    let login = table(
+        "How clients log in, or \"none\": the password is the access token.",
+        &[],
+        json!({
+            "path": path("/api/auth/login/"),
+            "body": choice(&names(&BODIES), "What the request is written as; default json."),
+            "user": field("email"),
+            "password": field("password"),
+            "token": field("token"),
+        }),
+    );
+    let token = table(
+        "How a connection token is fetched, or \"none\".",
+        &[],
+        json!({
+            "path": path("/api/v1/auth/ws-connection-token/"),
+            "field": field("connection_token"),
+            "conversation": text_of("Field of the request that names the conversation; default connection_id; \"none\": an empty body."),
+        }),
+    );
+    [
+        ("login".to_owned(), or_none(login)),
+        ("token".to_owned(), or_none(token)),
+    ]
+}
+
+fn target() -> Value {
+    let path = |usual: &str| text_of(&format!("Path; default {usual}."));
+    let field = |usual: &str| text_of(&format!("Default {usual}; a.b for one within another."));
+    let event = |usual: &str| text_of(&format!("Default {usual}; \"none\" for no such event."));
+    let mut parts = json!({
+        "socket": table("The upgrade.", &[], json!({
+            "path": path("/ws/chat/{conversation}/, with {conversation}, {client}, {group}, {account}"),
+            "query": text_of("Query parameter of the credential; default connection_token."),
+            "cookie": text_of("Cookie of the credential; default access_token."),
+            "origin": text_of("Origin header; default none."),
+        })),
+        "headers": {
+            "type": "object",
+            "description": "Sent with every request and upgrade; a secret as ${env:NAME}.",
+            "additionalProperties": { "type": "string" },
+        },
+        "send": table("What a client sends.", &[], json!({
+            "message": text_of("Template with {text}, {id} and those of the path."),
+            "heartbeat": text_of("Text of a heartbeat, or \"none\"; default {\"type\":\"ping\"}."),
+        })),
+        "events": table("What the server calls its events.", &[], json!({
+            "field": text_of("Field that names the event; default event; \"none\": every frame is an answer."),
+            "connected": text_of("Default connected; \"none\": a socket is ready after the upgrade."),
+            "queued": event("task_queued"),
+            "started": event("processing_started"),
+            "chunk": event("chunk"),
+            "complete": event("complete"),
+            "answer": text_of("The whole answer in one frame; default none."),
+            "pong": event("pong"),
+            "expiring": event("token_expiring_soon"),
+            "error": event("error"),
+            "ignore": list(text_of("An event."), "Events that mean nothing to a client."),
+        })),
+        "fields": table("Fields of events.", &[], json!({
+            "id": field("client_message_id"),
+            "task": field("task_id"),
+            "seq": field("seq"),
+            "chunks": field("chunks"),
+            "code": field("code"),
+            "retry_after": field("retry_after"),
+        })),
+        "matching": choice(&names(&MATCHINGS), "How an event without ids finds its message; default id."),
+    });
+    if let Value::Object(parts) = &mut parts {
+        parts.extend(credentials());
+    }
+    table(
+        "How a server that does not speak the contract is spoken to; what is left out is as the contract has it.",
+        &[],
+        parts,
     )
 }
 

@@ -12,8 +12,9 @@ use tokio::time::timeout;
 
 use super::door::{Door, Entry, Token};
 use super::{CREW_SIZE, Ground, Missed, PATIENCE};
+use crate::account::{LOGIN_PATH, TOKEN_PATH};
 use crate::client::connector::{ConnectError, Destination, Dialled, Opened, dial, open};
-use crate::client::http::{Answer, LOGIN_PATH, TOKEN_PATH, ask};
+use crate::client::http::{Answer, ask};
 use crate::client::journal::{Journal, Line};
 use crate::client::talk::{Heard, Talk};
 use crate::client::wire::ServerFrame;
@@ -218,6 +219,7 @@ impl Crew {
             host_header: &target.host_header,
             path: &door.path,
             origin: door.origin,
+            dialect: None,
             credential: door.credential,
             secret: &door.secret,
             source: None,

@@ -18,5 +18,6 @@ mod process_faults;
 mod renderers;
 mod scenarios;
 mod support;
+mod targets;
 mod tidy;
 mod tls;

@@ -30,8 +30,8 @@ use super::life::{Society, live};
 use super::pacing::Alarm;
 use super::ramp::test_plan;
 use crate::clock::{RunClock, wall_ns};
-use crate::plan::Plan;
 use crate::plan::visit::visits;
+use crate::plan::{Dialect, Plan};
 use crate::record::counters::Counters;
 use crate::record::fault::FaultBoard;
 use crate::record::recorder::Recorder;
@@ -60,6 +60,8 @@ pub(crate) struct Target {
     /// `user-`; clients are `user-000001` and on.
     pub users_prefix: String,
     pub password: String,
+    /// How it is spoken to; `None`: by the contract.
+    pub dialect: Option<Arc<Dialect>>,
 }
 
 /// What the load shares with the rest of the run.

@@ -9,6 +9,7 @@
 //!
 //! **Units:** microseconds since load start.
 
+mod order;
 mod read;
 mod turn;
 
@@ -16,9 +17,11 @@ use std::task::Waker;
 
 use tokio::sync::oneshot;
 
+use self::order::Order;
 use super::behavior::Conduct;
 use super::job::{Job, OpenRequest, SessionEnd, answer};
 use super::lane::Lane;
+use crate::client::dialect;
 use crate::client::socket::{ABNORMAL, ChatSocket};
 use crate::plan::seed::{Purpose, Stream};
 use crate::plan::visit::Visit;
@@ -51,6 +54,8 @@ pub(super) struct Client {
     stirred: bool,
     /// Every message has its end.
     settled: bool,
+    /// What the server leaves unnamed.
+    order: Order,
 }
 
 /// A socket and what is going on on it.
@@ -110,6 +115,7 @@ impl Client {
             missing_us: visit.start_us,
             stirred: false,
             settled: false,
+            order: Order::default(),
         }
     }
 
@@ -131,6 +137,14 @@ impl Client {
             unflushed: false,
         }));
         self.generation
+    }
+
+    /// The upgrade is done: of some servers that is all that is to be waited for.
+    pub(super) fn upgraded(&mut self, lane: &Lane) {
+        let job = lane.job();
+        if dialect::is_ready_at_once(job.target.dialect.as_deref()) {
+            self.connected(lane, job.clock.now_us());
+        }
     }
 
     /// Nothing is left to be said or waited for in this stay.

@@ -5,8 +5,9 @@
 use std::task::{Context, Poll};
 
 use super::{ABNORMAL, Client, End, Phase, Why};
+use crate::client::dialect;
 use crate::client::socket::Incoming;
-use crate::client::wire::{ErrorFrame, ServerFrame};
+use crate::client::wire::{ErrorFrame, FrameError, ServerFrame};
 use crate::clock::monotonic_ns;
 use crate::load::job::retry_us;
 use crate::load::lane::Lane;
@@ -108,7 +109,7 @@ impl Client {
         match incoming {
             Incoming::Text(text, stamp_ns) => {
                 let at_us = lane.received(stamp_ns, now_ns);
-                self.frame(lane, &text, at_us);
+                self.text(lane, &text, at_us);
             }
             Incoming::Other => lane.received_other(),
             Incoming::Ended => self.cut_off(lane, now_us),
@@ -129,10 +130,27 @@ impl Client {
         }
     }
 
-    fn frame(&mut self, lane: &Lane, text: &str, at_us: u64) {
+    fn text(&mut self, lane: &Lane, text: &str, at_us: u64) {
+        let Some(dialect) = lane.job().target.dialect.as_deref() else {
+            return self.frame(lane, ServerFrame::parse(text), at_us);
+        };
+        match dialect::read(Some(dialect), text) {
+            // Somebody else's, in a room that several share.
+            Ok(ServerFrame::Answer { id: Some(id) })
+                if lane.job().message_number(&self.visit, &id).is_none() => {}
+            Ok(frame) => {
+                for frame in self.order.named(frame) {
+                    self.frame(lane, Ok(frame), at_us);
+                }
+            }
+            Err(error) => self.frame(lane, Err(error), at_us),
+        }
+    }
+
+    fn frame(&mut self, lane: &Lane, frame: Result<ServerFrame<'_>, FrameError>, at_us: u64) {
         let visit = self.visit;
         let number = |id: &str| lane.job().message_number(&visit, id);
-        let finding = match ServerFrame::parse(text) {
+        let finding = match frame {
             Ok(ServerFrame::TaskQueued {
                 task,
                 client_message_id: Some(id),
@@ -156,6 +174,8 @@ impl Client {
                 Finding::Fine
             }
             Ok(ServerFrame::Error(error)) => self.error(lane, error, at_us),
+            // Of other servers, and told apart before.
+            Ok(ServerFrame::Answer { .. } | ServerFrame::Ignored) => Finding::Fine,
             Ok(ServerFrame::Message { .. }) => Finding::Unexpected,
             Err(_) => {
                 lane.recorder().borrow_mut().error(at_us, "bad frame");
@@ -187,7 +207,7 @@ impl Client {
         }
     }
 
-    fn connected(&mut self, lane: &Lane, at_us: u64) -> Finding {
+    pub(super) fn connected(&mut self, lane: &Lane, at_us: u64) -> Finding {
         let now_us = lane.job().clock.now_us();
         let heartbeat_us = lane.job().load.heartbeat_us;
         let Some(link) = self.link.as_mut().filter(|l| l.phase == Phase::Opening) else {
@@ -220,6 +240,7 @@ impl Client {
         drop(recorder);
         self.conduct.opened(now_us);
         self.ledger.new_socket();
+        self.order.new_socket();
         self.stirred = true;
         Finding::Fine
     }

@@ -3,7 +3,7 @@
 //! **Units:** microseconds since load start.
 
 use super::{CLOSING_US, Client, End, Phase, Why};
-use crate::client::wire;
+use crate::client::dialect;
 use crate::load::lane::Lane;
 use crate::plan::seed::text_length;
 use crate::record::ledger::Attempt;
@@ -103,7 +103,7 @@ impl Client {
         let (min, max) = (message.length_min, message.length_max);
         let length = text_length(job.seed, self.visit.number, attempt.number, min, max);
         let id = job.message_id(&self.visit, attempt.number);
-        let frame = wire::chat_message(length, &id);
+        let frame = job.message(&self.visit, (length, &id));
         let written_us = job.clock.now_us();
         let Ok(flushed) = link.socket.send(frame) else {
             self.cut_off(lane, written_us);
@@ -142,10 +142,17 @@ impl Client {
             recorder.error(now_us, "heartbeat unanswered");
             return true;
         }
+        let dialect = lane.job().target.dialect.as_deref();
+        let Some(heartbeat) = dialect::heartbeat(dialect) else {
+            link.next_ping_us = u64::MAX;
+            return true;
+        };
         let written_us = lane.job().clock.now_us();
-        link.ping = Some((intended_us, written_us));
+        if dialect::has_pong(dialect) {
+            link.ping = Some((intended_us, written_us));
+        }
         link.heard_us = written_us;
-        match link.socket.send(wire::PING) {
+        match link.socket.send(heartbeat) {
             Ok(true) => true,
             Ok(false) => {
                 link.unflushed = true;

@@ -189,6 +189,7 @@ impl Lane {
         let generation = {
             let mut client = client.borrow_mut();
             let generation = client.connect(request, socket);
+            client.upgraded(lane);
             client.turn(lane, lane.job.clock.now_us());
             generation
         };

@@ -202,6 +202,8 @@ impl Message {
     }
 
     pub(super) fn chunk(&mut self, seq: u32, at_us: u64) -> Step {
+        // Not told: the next one.
+        let seq = if seq == u32::MAX { self.on_socket } else { seq };
         let first = self.first_chunk_us == NEVER;
         let before = self.on_socket;
         self.on_socket = before.max(seq.saturating_add(1));
@@ -235,6 +237,12 @@ impl Message {
             return Step::Finding(Finding::Fine);
         }
         self.complete_on = self.socket;
+        // Not told: as many as came.
+        let chunks = if chunks == u32::MAX {
+            self.whole_to
+        } else {
+            chunks
+        };
         self.chunks = chunks;
         if self.whole_to < chunks {
             // What is missing may still come, out of order.

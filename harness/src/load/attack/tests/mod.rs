@@ -55,6 +55,7 @@ async fn run_over(
         requests: None,
         users_prefix: "user-".to_owned(),
         password: "secret".to_owned(),
+        dialect: None,
     };
     let signals = Signals {
         clock: RunClock::starting_in(head_start(plan.load.clients)),
@@ -355,6 +356,7 @@ async fn without_clients_nothing_is_asked_of_the_target() {
         requests: None,
         users_prefix: String::new(),
         password: String::new(),
+        dialect: None,
     };
     let signals = Signals {
         clock: RunClock::starting_in(Duration::ZERO),

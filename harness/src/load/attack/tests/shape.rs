@@ -38,6 +38,7 @@ pub(super) fn plan() -> Plan {
             edge_processes: None,
             proxies: Vec::new(),
             toxiproxy: None,
+            dialect: None,
             users: UsersPlan {
                 prefix: "user-".to_owned(),
                 password: None,

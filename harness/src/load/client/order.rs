@@ -1,0 +1,134 @@
+//! This module names what a server leaves unnamed: answers without an id belong to the messages in their
+//! order.
+//!
+//! **In:** frames of a dialect. **Out:** the same as events of the contract: each answer is queued, comes in
+//! chunks and is complete.
+//!
+//! A new socket begins a new order: what was under way on the old one does not come any more.
+
+use std::borrow::Cow;
+
+use crate::client::wire::{ServerFrame, TaskId, UNNUMBERED};
+
+/// Answers so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Order {
+    queued: u64,
+    complete: u64,
+}
+
+impl Order {
+    pub(super) const fn new_socket(&mut self) {
+        self.complete = self.queued;
+    }
+
+    /// The frames of the contract that this one stands for, at most three.
+    pub(super) fn named<'a>(&mut self, frame: ServerFrame<'a>) -> Vec<ServerFrame<'a>> {
+        match frame {
+            ServerFrame::TaskQueued {
+                task: TaskId::UNNAMED,
+                client_message_id,
+            } => vec![self.queue(client_message_id)],
+            ServerFrame::ProcessingStarted {
+                task: TaskId::UNNAMED,
+            }
+            | ServerFrame::Ignored => Vec::new(),
+            ServerFrame::Chunk {
+                task: TaskId::UNNAMED,
+                seq,
+            } => {
+                let mut frames = self.begun();
+                let task = self.current();
+                frames.push(ServerFrame::Chunk { task, seq });
+                frames
+            }
+            ServerFrame::Complete {
+                task: TaskId::UNNAMED,
+                chunks,
+            } => {
+                let mut frames = self.begun();
+                frames.push(ServerFrame::Complete {
+                    task: self.current(),
+                    chunks,
+                });
+                self.complete += 1;
+                frames
+            }
+            ServerFrame::Answer { id: Some(id) } => {
+                let task = TaskId::of(&id);
+                let queued = ServerFrame::TaskQueued {
+                    task,
+                    client_message_id: Some(id),
+                };
+                let [chunk, complete] = whole(task);
+                vec![queued, chunk, complete]
+            }
+            ServerFrame::Answer { id: None } => {
+                let mut frames = self.begun();
+                frames.extend(whole(self.current()));
+                self.complete += 1;
+                frames
+            }
+            named => vec![named],
+        }
+    }
+
+    /// The answer that comes next is queued, if nobody said so.
+    fn begun<'a>(&mut self) -> Vec<ServerFrame<'a>> {
+        if self.queued > self.complete {
+            return Vec::new();
+        }
+        vec![self.queue(None)]
+    }
+
+    fn queue<'a>(&mut self, client_message_id: Option<Cow<'a, str>>) -> ServerFrame<'a> {
+        self.queued += 1;
+        ServerFrame::TaskQueued {
+            task: TaskId(self.queued),
+            client_message_id,
+        }
+    }
+
+    const fn current(&self) -> TaskId {
+        TaskId(self.complete + 1)
+    }
+}
+
+fn whole<'a>(task: TaskId) -> [ServerFrame<'a>; 2] {
+    let seq = UNNUMBERED;
+    let chunks = UNNUMBERED;
+    [
+        ServerFrame::Chunk { task, seq },
+        ServerFrame::Complete { task, chunks },
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_without_ids_are_those_of_the_messages_in_order() {
+        let mut order = Order::default();
+        let answer = || ServerFrame::Answer { id: None };
+        let tasks = |frames: Vec<ServerFrame<'_>>| -> Vec<u64> {
+            let tasks = frames.iter().filter_map(|frame| match frame {
+                ServerFrame::TaskQueued { task, .. }
+                | ServerFrame::Chunk { task, .. }
+                | ServerFrame::Complete { task, .. } => Some(task.0),
+                _ => None,
+            });
+            tasks.collect()
+        };
+        assert_eq!(tasks(order.named(answer())), [1, 1, 1]);
+        let queued = || ServerFrame::TaskQueued {
+            task: TaskId::UNNAMED,
+            client_message_id: None,
+        };
+        assert_eq!(tasks(order.named(queued())), [2]);
+        assert_eq!(tasks(order.named(queued())), [3]);
+        assert_eq!(tasks(order.named(answer())), [2, 2]);
+        order.new_socket();
+        assert_eq!(tasks(order.named(answer())), [4, 4, 4]);
+    }
+}

@@ -1,0 +1,128 @@
+//! This module drives servers that do not speak the contract, by the mappings of `scenarios/TARGETS.md`.
+//!
+//! Slow: returns early unless `HARNESS_SLOW_TESTS` is set.
+
+use std::net::{SocketAddr, TcpListener};
+use std::thread;
+
+use serde_json::Value;
+use tokio_tungstenite::tungstenite::{self, Message};
+
+use crate::case::{Case, number};
+use crate::support::{harness, read, slow_tests_are_on};
+
+/// The scenarios of the guide.
+fn mappings() -> Vec<String> {
+    let guide = read("scenarios/TARGETS.md");
+    let blocks = guide.split("```toml\n").skip(1);
+    let blocks = blocks.map(|block| block.split("```").next().unwrap().to_owned());
+    blocks.collect()
+}
+
+#[track_caller]
+fn run(mapping: &str, more: &[&str]) -> (i32, Value) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mapping.toml");
+    std::fs::write(&path, mapping).unwrap();
+    let case = Case::new();
+    let done = case.run(path.to_str().unwrap(), more);
+    assert!(
+        matches!(done.code, 0 | 10 | 14),
+        "{}{}",
+        done.stdout,
+        done.stderr
+    );
+    (done.code, case.result())
+}
+
+#[test]
+fn every_mapping_of_the_guide_has_no_problems_and_can_be_planned_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second) = (folder.path().join("a.toml"), folder.path().join("b.toml"));
+    for mapping in mappings() {
+        std::fs::write(&first, &mapping).unwrap();
+        let plan = harness(&["plan", first.to_str().unwrap()]);
+        assert_eq!(plan.code, 0, "{}", plan.stderr);
+        std::fs::write(&second, &plan.stdout).unwrap();
+        let again = harness(&["plan", second.to_str().unwrap()]);
+        let target = |text: &str| text.split("[target]").nth(1).unwrap().to_owned();
+        assert_eq!(target(&plan.stdout), target(&again.stdout));
+    }
+    assert_eq!(mappings().len(), 4);
+}
+
+#[test]
+fn the_shapes_of_the_guide_are_driven_and_every_message_is_accounted_for() {
+    if !slow_tests_are_on() {
+        return;
+    }
+    for mapping in &mappings()[..3] {
+        let (code, result) = run(mapping, &[]);
+        assert_eq!(code, 0, "{mapping}{}", result["verdict"]);
+        let sent = number(&result, "/delivery/sent");
+        assert_eq!(number(&result, "/delivery/completed"), sent, "{mapping}");
+        let talks = !mapping.contains("lurker");
+        assert_eq!(sent > 50, talks, "{sent} sent by\n{mapping}");
+        assert_eq!(number(&result, "/delivery/unexpected"), 0, "{mapping}");
+    }
+}
+
+#[test]
+fn what_goes_wrong_on_a_mapped_server_is_told_too() {
+    if !slow_tests_are_on() {
+        return;
+    }
+    let set = "environment.server.defects=[\"complete-missing=0.2\"]";
+    let (code, result) = run(&mappings()[2], &["--set", set]);
+    assert_eq!(code, 14, "{}", result["verdict"]);
+    assert!(number(&result, "/delivery/lost") > 0);
+}
+
+/// A server of somebody else: a text for a text, all in capitals; one in `swallow` is not answered.
+fn shouter(swallow: usize) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            thread::spawn(move || {
+                let Ok(mut socket) = tungstenite::accept(stream.unwrap()) else {
+                    return;
+                };
+                let mut heard = 0;
+                while let Ok(message) = socket.read() {
+                    let Message::Text(text) = message else {
+                        continue;
+                    };
+                    heard += 1;
+                    if heard % swallow == 0 {
+                        continue;
+                    }
+                    let answer = Message::text(text.to_uppercase());
+                    if socket.send(answer).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    address
+}
+
+#[test]
+fn an_echo_of_somebody_else_is_driven_without_login_ids_or_events() {
+    if !slow_tests_are_on() {
+        return;
+    }
+    for (swallow, whole) in [(usize::MAX, true), (7, false)] {
+        let target = format!("ws://{}", shouter(swallow));
+        let (_, result) = run(&mappings()[3], &["--target", &target]);
+        let (sent, unanswered) = (
+            number(&result, "/delivery/sent"),
+            number(&result, "/delivery/unanswered"),
+        );
+        assert!(sent > 100, "{sent} sent");
+        assert_eq!(unanswered == 0, whole, "{unanswered} of {sent}");
+        assert_eq!(number(&result, "/delivery/completed") + unanswered, sent);
+        assert_eq!(number(&result, "/delivery/unexpected"), 0);
+    }
+}
