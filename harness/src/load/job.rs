@@ -16,6 +16,7 @@ use crate::plan::seed::Stream;
 use crate::plan::visit::Visit;
 use crate::plan::{Jitter, LoadPlan, ReconnectPlan};
 use crate::record::counters::Counters;
+use crate::record::diary::Diary;
 use crate::record::fault::FaultBoard;
 use crate::record::recorder::Author;
 
@@ -172,8 +173,9 @@ impl Job {
         number.parse().ok().filter(|_| own)
     }
 
-    pub(super) fn author(&self, visit: &Visit, number: Option<u32>) -> Author {
+    pub(super) fn author(&self, visit: &Visit, number: Option<u32>, diary: &Diary) -> Author {
         Author {
+            steps: diary.steps().collect(),
             client: visit.client,
             conversation: self.conversation(visit),
             client_message_id: number.map_or_else(String::new, |n| self.message_id(visit, n)),

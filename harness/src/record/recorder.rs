@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::counters::{Counters, Recent};
+use super::diary::Step;
 use super::fault::FaultBoard;
 use super::ledger::{Fate, LostReason, Settled};
 use super::recording::{CellKey, CloseCause, MessageExample, Recording, SessionInterval};
@@ -33,6 +34,8 @@ pub(crate) struct Author {
     pub client: u32,
     pub conversation: String,
     pub client_message_id: String,
+    /// What the client did and heard.
+    pub steps: Vec<Step>,
 }
 
 impl Recorder {
@@ -160,7 +163,8 @@ impl Recorder {
             self.recording.settled(fault, end.ended_us);
         }
         self.count(end);
-        self.example(end, key.fault, author);
+        self.example(end, key.fault, &author);
+        self.slowest(end, key.fault, &author);
         let cell = self.recording.cells.entry(key).or_default();
         let delivery = &mut cell.delivery;
         delivery.sent += 1;
@@ -271,8 +275,53 @@ impl Recorder {
                 queued_us: end.queued_us,
                 ended_us: Some(end.ended_us),
                 fault,
+                steps: author.steps,
             });
         }
+    }
+
+    /// Keeps the session of the slowest answer.
+    fn slowest(&mut self, end: &Settled, fault: Option<u8>, author: impl Fn() -> Author) {
+        let response_us = end.ended_us.saturating_sub(end.intended_us);
+        let slowest = self.recording.slowest.as_ref();
+        if end.fate != Fate::Completed || slowest.is_some_and(|(known, _)| *known >= response_us) {
+            return;
+        }
+        let author = author();
+        let example = MessageExample {
+            client: author.client,
+            client_message_id: author.client_message_id,
+            conversation: author.conversation,
+            what: "the slowest answer".to_owned(),
+            intended_us: end.intended_us,
+            sent_us: end.sent_us,
+            queued_us: end.queued_us,
+            ended_us: Some(end.ended_us),
+            fault,
+            steps: author.steps,
+        };
+        self.recording.slowest = Some((response_us, example));
+    }
+
+    /// Keeps the session of the first socket that was cut.
+    pub(crate) fn cut(&mut self, at_us: u64, code: u16, author: impl Fn() -> Author) {
+        let first = self.recording.first_cut.as_ref();
+        if first.is_some_and(|first| first.intended_us <= at_us) {
+            return;
+        }
+        let author = author();
+        self.recording.first_cut = Some(MessageExample {
+            client: author.client,
+            client_message_id: author.client_message_id,
+            conversation: author.conversation,
+            what: format!("the first socket that was cut, with {code}"),
+            intended_us: at_us,
+            sent_us: None,
+            queued_us: None,
+            ended_us: Some(at_us),
+            fault: self.fault_of(at_us, at_us),
+            steps: author.steps,
+        });
     }
 
     /// An example of a frame that belongs to no open message.
@@ -289,6 +338,7 @@ impl Recorder {
             queued_us: None,
             ended_us: Some(at_us),
             fault,
+            steps: author.steps,
         });
     }
 }

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use super::diary::Step;
 use super::histogram::SparseHistogram;
 use crate::stage::Stage;
 
@@ -46,6 +47,10 @@ pub(crate) struct Recording {
     pub examples: Vec<MessageExample>,
     /// Examples that did not fit.
     pub examples_dropped: u64,
+    /// The slowest answer, with its response time.
+    pub slowest: Option<(u64, MessageExample)>,
+    /// The first socket that the server or the network ended.
+    pub first_cut: Option<MessageExample>,
 }
 
 /// Where a message belongs.
@@ -130,7 +135,7 @@ pub(crate) enum CloseCause {
 }
 
 /// One message, from intended send to its end.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct MessageExample {
     pub client: u32,
     pub client_message_id: String,
@@ -142,6 +147,8 @@ pub(crate) struct MessageExample {
     pub queued_us: Option<u64>,
     pub ended_us: Option<u64>,
     pub fault: Option<u8>,
+    /// What its client did and heard until then.
+    pub steps: Vec<Step>,
 }
 
 impl Recording {
@@ -161,6 +168,14 @@ impl Recording {
         }
         self.dispatch_delay.merge(&other.dispatch_delay);
         self.receive_lag.merge(&other.receive_lag);
+        self.slowest = match (self.slowest.take(), other.slowest) {
+            (Some(mine), Some(theirs)) if theirs.0 > mine.0 => Some(theirs),
+            (mine, theirs) => mine.or(theirs),
+        };
+        self.first_cut = match (self.first_cut.take(), other.first_cut) {
+            (Some(mine), Some(theirs)) if theirs.intended_us < mine.intended_us => Some(theirs),
+            (mine, theirs) => mine.or(theirs),
+        };
         self.planned_sends += other.planned_sends;
         self.unsent_without_socket += other.unsent_without_socket;
         self.frames_received += other.frames_received;

@@ -93,6 +93,9 @@ pub(crate) struct RunResult {
     pub distributions: Vec<Distribution>,
     /// Messages worth showing.
     pub examples: Vec<Example>,
+    /// The slowest answer and the first socket that was cut, where there are such.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stories: Vec<Example>,
     pub plan: Plan,
 }
 
@@ -521,4 +524,15 @@ pub(crate) struct Example {
     pub queued_us: Option<u64>,
     pub ended_us: Option<u64>,
     pub fault: Option<String>,
+    /// What its client did and heard until then, first steps and last; kept for the first few.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub session: Vec<SessionStep>,
+}
+
+/// A step of a client's session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct SessionStep {
+    pub at_us: u64,
+    /// `-> message 3`, `<- close 1011`. No text of a message, no secret.
+    pub text: String,
 }

@@ -13,18 +13,20 @@ use super::series::series;
 use super::windows::{Reach, Span, Tally, partition, summary, tallies, together, window};
 use super::{
     Clients, ConditionResult, Distribution, DistributionPoint, EndedProcess, Example, FaultResult,
-    Generator, GooseCounts, Run, RunResult, SCHEMA, ServerAccount, StageLatency, Status, Verdict,
-    Window, WindowKind,
+    Generator, GooseCounts, Run, RunResult, SCHEMA, ServerAccount, SessionStep, StageLatency,
+    Status, Verdict, Window, WindowKind,
 };
 use crate::plan::Plan;
 use crate::record::fault::FaultStamps;
 use crate::record::histogram::SparseHistogram;
-use crate::record::recording::{CloseCause, Recording};
+use crate::record::recording::{CloseCause, MessageExample, Recording};
 use crate::record::trial::TrialRecord;
 use crate::stage::Stage;
 
 /// Examples kept in the result, over all threads.
 const EXAMPLES_MAX: usize = 200;
+/// Of them with the session of their client.
+const SESSIONS_MAX: usize = 10;
 /// Points of a percentile curve for every tenth of the remaining share.
 const POINTS_PER_DECADE: i32 = 16;
 
@@ -92,6 +94,7 @@ pub(crate) fn summarize(facts: &Facts) -> RunResult {
         series: series(plan, recording, &facts.open_per_interval, facts.end_us),
         distributions: overlapping.distributions,
         examples: examples(facts),
+        stories: stories(facts),
         faults,
         conditions: conditions_of(facts),
         trials: facts.trials.clone(),
@@ -348,30 +351,43 @@ fn distribution(name: &str, histogram: &SparseHistogram) -> Distribution {
 }
 
 fn examples(facts: &Facts) -> Vec<Example> {
-    let name = |fault: u8| {
-        facts
-            .plan
-            .faults
-            .get(usize::from(fault))
-            .map(|fault| fault.name.clone())
-    };
-    let mut examples: Vec<Example> = facts
-        .recording
-        .examples
-        .iter()
-        .map(|example| Example {
-            client: example.client,
-            client_message_id: example.client_message_id.clone(),
-            conversation: example.conversation.clone(),
-            what: example.what.clone(),
-            intended_us: example.intended_us,
-            sent_us: example.sent_us,
-            queued_us: example.queued_us,
-            ended_us: example.ended_us,
-            fault: example.fault.and_then(name),
-        })
-        .collect();
+    let recorded = facts.recording.examples.iter();
+    let mut examples: Vec<Example> = recorded.map(|example| shown(facts, example)).collect();
     examples.sort_by_key(|example| (example.intended_us, example.client));
     examples.truncate(EXAMPLES_MAX);
+    for example in examples.iter_mut().skip(SESSIONS_MAX) {
+        example.session.clear();
+    }
     examples
+}
+
+/// Sessions that say more than their numbers.
+fn stories(facts: &Facts) -> Vec<Example> {
+    let slowest = facts.recording.slowest.iter().map(|(_, slowest)| slowest);
+    let all = slowest.chain(&facts.recording.first_cut);
+    all.map(|example| shown(facts, example)).collect()
+}
+
+fn shown(facts: &Facts, example: &MessageExample) -> Example {
+    let name = |fault: u8| {
+        let fault = facts.plan.faults.get(usize::from(fault));
+        fault.map(|fault| fault.name.clone())
+    };
+    let steps = example.steps.iter();
+    let session = steps.map(|step| SessionStep {
+        at_us: step.at_us,
+        text: step.what.text(),
+    });
+    Example {
+        client: example.client,
+        client_message_id: example.client_message_id.clone(),
+        conversation: example.conversation.clone(),
+        what: example.what.clone(),
+        intended_us: example.intended_us,
+        sent_us: example.sent_us,
+        queued_us: example.queued_us,
+        ended_us: example.ended_us,
+        fault: example.fault.and_then(name),
+        session: session.collect(),
+    }
 }

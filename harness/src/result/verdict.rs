@@ -68,7 +68,10 @@ impl Findings {
         let count = |outcome: Outcome| delivery::count_of(&result.delivery, outcome);
         let wrong = broken_promises
             .into_iter()
-            .map(|outcome| broken_promise(outcome, count(outcome)))
+            .map(|outcome| {
+                let first = first_of(result, outcome).unwrap_or_default();
+                format!("{}{first}", broken_promise(outcome, count(outcome)))
+            })
             .chain(broken(CheckGroup::Correctness).filter_map(trial::sentence))
             .collect();
         let checks = result.checks.iter();
@@ -210,6 +213,21 @@ fn broken_promise(outcome: Outcome, count: u64) -> String {
     };
     let subject = if count == 1 { one } else { many };
     format!("{} {subject} {what}", format::count(count))
+}
+
+/// The first message that shows it: when it should have been sent, and whose it was.
+fn first_of(result: &RunResult, outcome: Outcome) -> Option<String> {
+    let start = match outcome {
+        Outcome::Lost => "lost",
+        Outcome::Duplicated => "duplicated",
+        Outcome::OutOfOrder => "out of order",
+        Outcome::Unexpected => "unexpected",
+        _ => return None,
+    };
+    let mut examples = result.examples.iter();
+    let first = examples.find(|example| example.what.starts_with(start))?;
+    let at = format::duration(first.intended_us);
+    Some(format!(", first at {at}, client {}", first.client))
 }
 
 fn breach(expectation: &ExpectationResult) -> String {

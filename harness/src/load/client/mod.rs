@@ -25,7 +25,8 @@ use crate::client::dialect;
 use crate::client::socket::{ABNORMAL, ChatSocket};
 use crate::plan::seed::{Purpose, Stream};
 use crate::plan::visit::Visit;
-use crate::record::ledger::Ledger;
+use crate::record::diary::{Diary, What};
+use crate::record::ledger::{Fate, Ledger};
 use crate::record::recording::CloseCause;
 
 /// How long the orderly end of a socket may take.
@@ -56,6 +57,10 @@ pub(super) struct Client {
     settled: bool,
     /// What the server leaves unnamed.
     order: Order,
+    /// For the examples of a report.
+    diary: Diary,
+    /// As it was when the first message was lost, with that message's number.
+    kept: Option<(u32, Box<Diary>)>,
 }
 
 /// A socket and what is going on on it.
@@ -116,6 +121,8 @@ impl Client {
             stirred: false,
             settled: false,
             order: Order::default(),
+            diary: Diary::default(),
+            kept: None,
         }
     }
 
@@ -142,6 +149,7 @@ impl Client {
     /// The upgrade is done: of some servers that is all that is to be waited for.
     pub(super) fn upgraded(&mut self, lane: &Lane) {
         let job = lane.job();
+        self.diary.note(job.clock.now_us(), What::Upgraded);
         if dialect::is_ready_at_once(job.target.dialect.as_deref()) {
             self.connected(lane, job.clock.now_us());
         }
@@ -178,9 +186,16 @@ impl Client {
     /// Marks what has passed its deadline. Called a few times a second.
     pub(super) fn expire(&mut self, lane: &Lane, now_us: u64) -> Option<u64> {
         let expired = self.ledger.expire(now_us);
+        let mut lost = expired
+            .iter()
+            .filter(|(_, fate)| matches!(fate, Fate::Lost(_)));
+        if let (Some((number, _)), None) = (lost.next(), &self.kept) {
+            // At its settlement, which may be minutes later, the diary tells of others.
+            self.kept = Some((*number, Box::new(self.diary.clone())));
+        }
         if !expired.is_empty() {
             let recorder = lane.recorder().borrow();
-            for &fate in &expired {
+            for &(_, fate) in &expired {
                 recorder.expired(fate);
             }
             drop(recorder);
@@ -210,9 +225,14 @@ impl Client {
             .is_some_and(|link| link.phase == Phase::Open);
         let mut recorder = lane.recorder().borrow_mut();
         for end in self.ledger.settle_all(end_us) {
+            let kept = self
+                .kept
+                .as_ref()
+                .filter(|(number, _)| *number == end.number);
+            let diary = kept.map_or(&self.diary, |(_, diary)| diary);
             let cut_off = end.sent_us.is_none() && !connected;
             recorder.recording_mut().unsent_without_socket += u64::from(cut_off);
-            recorder.settle(&end, || job.author(&visit, Some(end.number)));
+            recorder.settle(&end, || job.author(&visit, Some(end.number), diary));
         }
     }
 
@@ -223,7 +243,9 @@ impl Client {
         if let Some(oldest) = self.ledger.intend(intended_us, now_us) {
             let (job, visit) = (lane.job(), self.visit);
             recorder.error(now_us, "client: too many open messages");
-            recorder.settle(&oldest, || job.author(&visit, Some(oldest.number)));
+            recorder.settle(&oldest, || {
+                job.author(&visit, Some(oldest.number), &self.diary)
+            });
         }
     }
 
@@ -266,6 +288,16 @@ impl Client {
             let (code, cause) = how.close();
             let mut recorder = lane.recorder().borrow_mut();
             recorder.socket_ended(now_us, code, cause);
+            if cause == CloseCause::Cut {
+                let what = if code == ABNORMAL {
+                    What::Cut
+                } else {
+                    What::Closed(code)
+                };
+                self.diary.note(now_us, what);
+                let (job, visit) = (lane.job(), self.visit);
+                recorder.cut(now_us, code, || job.author(&visit, None, &self.diary));
+            }
         } else {
             lane.opening(-1);
         }

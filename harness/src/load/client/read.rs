@@ -7,10 +7,11 @@ use std::task::{Context, Poll};
 use super::{ABNORMAL, Client, End, Phase, Why};
 use crate::client::dialect;
 use crate::client::socket::Incoming;
-use crate::client::wire::{ErrorFrame, FrameError, ServerFrame};
+use crate::client::wire::{ErrorFrame, FrameError, ServerFrame, TaskId};
 use crate::clock::monotonic_ns;
 use crate::load::job::retry_us;
 use crate::load::lane::Lane;
+use crate::record::diary::What;
 use crate::record::ledger::{Finding, Refusal};
 use crate::record::recorder::Span;
 use crate::stage::Stage;
@@ -150,15 +151,18 @@ impl Client {
     fn frame(&mut self, lane: &Lane, frame: Result<ServerFrame<'_>, FrameError>, at_us: u64) {
         let visit = self.visit;
         let number = |id: &str| lane.job().message_number(&visit, id);
+        if let Ok(frame) = &frame {
+            self.write_down(frame, at_us);
+        }
         let finding = match frame {
             Ok(ServerFrame::TaskQueued {
                 task,
                 client_message_id: Some(id),
             }) => match number(&id) {
-                Some(number) => self.ledger.queued(Some(number), task.0, at_us),
+                Some(number) => self.queued(Some(number), task, at_us),
                 None => Finding::Unexpected,
             },
-            Ok(ServerFrame::TaskQueued { task, .. }) => self.ledger.queued(None, task.0, at_us),
+            Ok(ServerFrame::TaskQueued { task, .. }) => self.queued(None, task, at_us),
             Ok(ServerFrame::ProcessingStarted { task }) => self.ledger.processing(task.0),
             Ok(ServerFrame::Chunk { task, seq }) => self.ledger.chunk(task.0, seq, at_us),
             Ok(ServerFrame::Complete { task, chunks }) => {
@@ -185,6 +189,33 @@ impl Client {
         self.found(lane, finding, at_us);
     }
 
+    fn queued(&mut self, number: Option<u32>, task: TaskId, at_us: u64) -> Finding {
+        let finding = self.ledger.queued(number, task.0, at_us);
+        if let Some(message) = self.ledger.number_of(task.0) {
+            self.diary.note(at_us, What::Queued { message });
+        }
+        finding
+    }
+
+    /// Into the diary, as far as it is about messages; the rest is written down where it is acted on.
+    fn write_down(&mut self, frame: &ServerFrame<'_>, at_us: u64) {
+        let number = |task: TaskId| self.ledger.number_of(task.0);
+        let what = match *frame {
+            ServerFrame::Chunk { task, seq } => {
+                number(task).map(|message| What::chunk(message, seq))
+            }
+            ServerFrame::Complete { task, .. } => {
+                number(task).map(|message| What::Complete { message })
+            }
+            ServerFrame::Connected => Some(What::Connected),
+            ServerFrame::Pong => Some(What::Pong),
+            _ => None,
+        };
+        if let Some(what) = what {
+            self.diary.note(at_us, what);
+        }
+    }
+
     fn found(&mut self, lane: &Lane, finding: Finding, at_us: u64) {
         let (job, visit) = (lane.job(), self.visit);
         let mut recorder = lane.recorder().borrow_mut();
@@ -197,13 +228,18 @@ impl Client {
                 service_us,
             } => {
                 recorder.service(Stage::Complete, service_us);
-                recorder.settle(&settled, || job.author(&visit, Some(settled.number)));
+                recorder.settle(&settled, || {
+                    job.author(&visit, Some(settled.number), &self.diary)
+                });
                 self.stirred |= self.conduct.answered(at_us);
             }
             Finding::Duplicated { number } => {
-                recorder.repeated(at_us, || job.author(&visit, Some(number)));
+                recorder.repeated(at_us, || job.author(&visit, Some(number), &self.diary));
             }
-            Finding::Unexpected => recorder.unexpected(at_us, || job.author(&visit, None)),
+            Finding::Unexpected => {
+                self.diary.note(at_us, What::Stranger);
+                recorder.unexpected(at_us, || job.author(&visit, None, &self.diary));
+            }
         }
     }
 
@@ -264,6 +300,7 @@ impl Client {
         let (job, visit) = (lane.job(), self.visit);
         let (label, passing) = code_label(&error.code);
         lane.recorder().borrow_mut().error(at_us, label);
+        self.diary.note(at_us, What::Refused(label));
         let number = match error.client_message_id.as_deref() {
             Some(id) => match job.message_number(&visit, id) {
                 Some(number) => Some(number),
@@ -289,7 +326,7 @@ impl Client {
             }
             Refusal::Ended(end) => {
                 let mut recorder = lane.recorder().borrow_mut();
-                recorder.settle(&end, || job.author(&visit, Some(end.number)));
+                recorder.settle(&end, || job.author(&visit, Some(end.number), &self.diary));
                 self.stirred |= self.conduct.answered(at_us);
             }
             Refusal::Moot => {}

@@ -6,6 +6,7 @@ use super::{CLOSING_US, Client, End, Phase, Why};
 use crate::client::dialect;
 use crate::load::lane::Lane;
 use crate::plan::seed::text_length;
+use crate::record::diary::What;
 use crate::record::ledger::Attempt;
 
 /// Sends of one client before others have their turn.
@@ -116,6 +117,8 @@ impl Client {
             self.wake();
         }
         self.ledger.sent(attempt.number, written_us);
+        let message = attempt.number;
+        self.diary.note(written_us, What::Sent { message });
         lane.sent();
         if attempt.first {
             let mut recorder = lane.recorder().borrow_mut();
@@ -152,6 +155,7 @@ impl Client {
             link.ping = Some((intended_us, written_us));
         }
         link.heard_us = written_us;
+        self.diary.note(written_us, What::Ping);
         match link.socket.send(heartbeat) {
             Ok(true) => true,
             Ok(false) => {
@@ -173,6 +177,9 @@ impl Client {
         };
         self.stirred = true;
         link.phase = Phase::Closing(why);
+        if !matches!(why, Why::Cut { .. }) {
+            self.diary.note(now_us, What::Closes);
+        }
         link.deadline_us = now_us + CLOSING_US;
         match link.socket.close() {
             Ok(flushed) => link.unflushed |= !flushed,

@@ -254,7 +254,7 @@ impl Ledger {
 
     /// Marks the messages whose deadline has passed since the last call; returns what they are
     /// unless an answer still comes.
-    pub(crate) fn expire(&mut self, now_us: u64) -> Vec<Fate> {
+    pub(crate) fn expire(&mut self, now_us: u64) -> Vec<(u32, Fate)> {
         let drain_us = self.drain_us;
         let newly = self
             .open
@@ -265,7 +265,7 @@ impl Ledger {
                 message.retry_us = NEVER;
                 let fate = message.fate_at(now_us, drain_us);
                 message.expired_as = Some(fate);
-                fate
+                (message.number, fate)
             })
             .collect()
     }
@@ -292,6 +292,11 @@ impl Ledger {
 
     fn find(&mut self, number: u32) -> Option<&mut Message> {
         self.open.iter_mut().find(|m| m.number == number)
+    }
+
+    /// The open message that this task answers.
+    pub(crate) fn number_of(&self, task: u64) -> Option<u32> {
+        self.place_of(task).map(|place| self.open[place].number)
     }
 
     fn place_of(&self, task: u64) -> Option<usize> {

@@ -75,7 +75,7 @@ fn a_missing_chunk_makes_the_message_lost() {
     assert_eq!(ledger.complete(77, 3, 30), Finding::Fine);
     assert_eq!(
         ledger.expire(15 + DRAIN_US),
-        [Fate::Lost(LostReason::Incomplete { missing_seq: 1 })]
+        [(0, Fate::Lost(LostReason::Incomplete { missing_seq: 1 }))]
     );
     assert_eq!(
         ledger.expire(15 + DRAIN_US + 1),

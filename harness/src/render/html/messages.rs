@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use maud::{Markup, html};
 
 use super::prose::prose;
+use super::story::story;
 use super::table::{Cell, Table};
 use crate::render::{format, words};
 use crate::result::{Delivery, Example, RunResult, Summary, Window};
@@ -221,6 +222,9 @@ pub(crate) fn examples(result: &RunResult) -> Markup {
     };
     html! {
         (table(caption, first))
+        @if let Some(told) = first.iter().find(|example| !example.session.is_empty()) {
+            (session(told))
+        }
         @if !others.is_empty() {
             details {
                 summary { (others.len()) " more" @if dropped > 0 { ", and " (format::count(dropped)) " that were not kept" } }
@@ -228,6 +232,27 @@ pub(crate) fn examples(result: &RunResult) -> Markup {
             }
         }
     }
+}
+
+/// What the slowest and the first that was cut went through.
+pub(crate) fn stories(result: &RunResult) -> Markup {
+    html! {
+        @for story in &result.stories { (session(story)) }
+    }
+}
+
+/// What the client of an example did and heard.
+fn session(of: &Example) -> Markup {
+    let steps: Vec<(u64, &str)> = of
+        .session
+        .iter()
+        .map(|step| (step.at_us, step.text.as_str()))
+        .collect();
+    let caption = html! {
+        "Client " (of.client) ", from its first step to the end of this one: " (prose(&of.what))
+        ". Messages go by their number, without their text."
+    };
+    story(caption, &steps)
 }
 
 fn example(of: &Example) -> Vec<Cell> {

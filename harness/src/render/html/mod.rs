@@ -7,14 +7,14 @@
 //! Everything from outside is escaped by `maud`; the content security policy allows this page's own
 //! style and script by their hash and nothing else, so a hostile name cannot load or run anything.
 //!
-//! Later work: the heatmap of every answer, reconnects against their ideal spread, the story of one
-//! failing client, and zoom.
+//! Later work: the heatmap of every answer, reconnects against their ideal spread, and zoom.
 
 mod environment;
 mod figure;
 mod messages;
 mod outcome;
 mod prose;
+mod story;
 mod table;
 mod time;
 mod trials;
@@ -227,6 +227,10 @@ fn run_sections(result: &RunResult, charts: &Charts) -> Vec<Section> {
     if !result.examples.is_empty() {
         let examples = messages::examples(result);
         add("examples", "Messages that went wrong", "Examples", examples);
+    }
+    if result.verdict.status == Status::Fail && !result.stories.is_empty() {
+        let stories = messages::stories(result);
+        add("stories", "Sessions worth a look", "Stories", stories);
     }
     sections
 }

@@ -8,6 +8,7 @@ use maud::{Markup, html};
 
 use super::figure::figure;
 use super::prose::prose;
+use super::story::story;
 use super::table::{Cell, Table};
 use crate::plan::TrialPlan;
 use crate::record::trial::{Showing, TrialRecord};
@@ -94,23 +95,15 @@ fn reasons(record: &TrialRecord) -> Option<String> {
 
 /// One experiment, line by line.
 fn showing(of: &Showing) -> Markup {
-    let begun_us = of.lines.first().map_or(of.at_us, |line| line.at_us);
-    let rows = of.lines.iter().map(|line| {
-        let after = format::duration(line.at_us.saturating_sub(begun_us));
-        vec![
-            Cell::text(format::stamp(line.at_us)).note(html! { "+" (after) }),
-            Cell::new(html! { code { (format::harmless(&line.text)) } }),
-        ]
-    });
-    Table {
-        caption: html! {
-            (prose(&of.what)) " (" (format::harmless(&of.account)) "). Times are seconds since load start; tokens are cut short."
-        },
-        class: "stack left",
-        heads: Table::heads(&["At", "What happened"]),
-        rows: rows.collect(),
-    }
-    .markup()
+    let lines: Vec<(u64, &str)> = of
+        .lines
+        .iter()
+        .map(|line| (line.at_us, line.text.as_str()))
+        .collect();
+    let caption = html! {
+        (prose(&of.what)) " (" (format::harmless(&of.account)) "). Times are seconds since load start; tokens are cut short."
+    };
+    story(caption, &lines)
 }
 
 /// Acceptance over the age of a token.

@@ -269,8 +269,8 @@ fn message(story: Story, (number, at_us): (u32, u64), dice: &mut Dice, recording
             intended_us: at_us,
             sent_us: Some(at_us + 100),
             queued_us: Some(at_us + queued_us),
-            ended_us: None,
             fault: Some(0),
+            ..MessageExample::default()
         });
     } else if inside && number % 2_600 == 0 {
         cell.delivery.refused += 1;
