@@ -15,9 +15,11 @@ use super::failure::{Exit, Failure};
 use super::overrides::{OverrideArgs, quoted};
 use super::{interrupt, read, save, screen};
 use crate::environment::{Settings, preflight};
+use crate::format;
 use crate::live::exporter::{self, BindError};
 use crate::live::{Watched, watch};
 use crate::plan::{EnvironmentPlan, RedisPlan};
+use crate::record::trace::Trace;
 use crate::render::terminal;
 use crate::result::store::RunDir;
 use crate::run::{Finished, Order, RunError, execute, identity};
@@ -26,6 +28,8 @@ use crate::scenario::address;
 
 const UNCHECKED: &str = "warning: no certificate is checked: \
 whoever stands between here and the target can read and answer";
+/// Lines of `--trace` that may wait to be written.
+const TRACE_LINES_MAX: usize = 10_000;
 /// How long the live view may take to end.
 const VIEW_GRACE: Duration = Duration::from_secs(3);
 
@@ -50,9 +54,19 @@ pub(crate) struct RunArgs {
     /// Allow faults against a host that is not this machine
     #[arg(long)]
     pub allow_faults: bool,
+    #[command(flatten)]
+    screen: ScreenArgs,
+}
+
+/// What is shown while it runs.
+#[derive(Args, Debug)]
+struct ScreenArgs {
     /// No progress on stderr
     #[arg(long, short)]
-    pub quiet: bool,
+    quiet: bool,
+    /// Print every frame of the one client there is (--clients 1), without credentials
+    #[arg(long, conflicts_with = "quiet")]
+    trace: bool,
 }
 
 pub(crate) fn overrides(args: &RunArgs) -> Overrides {
@@ -66,6 +80,13 @@ pub(crate) fn run(args: &RunArgs, out: &mut impl Write) -> Result<Exit, Failure>
         // Where nobody reads stderr, the summary and the plan say so too.
         drop(writeln!(std::io::stderr(), "{UNCHECKED}"));
     }
+    if args.screen.trace && plan.load.clients != 1 {
+        let fact = format!(
+            "--trace: follows one client, and there are {}",
+            plan.load.clients
+        );
+        return Err(Failure::new(Exit::Usage, fact).hint("add --clients 1"));
+    }
     let run_id = identity::run_id();
     let default = || PathBuf::from("reports").join(&run_id);
     let folder = RunDir::create(args.out.clone().unwrap_or_else(default))?;
@@ -78,6 +99,11 @@ pub(crate) fn run(args: &RunArgs, out: &mut impl Write) -> Result<Exit, Failure>
             allow_faults: args.allow_faults,
         },
         command: again(args, plan.seed),
+        trace: if args.screen.trace {
+            tracing_to_stderr()
+        } else {
+            Trace::default()
+        },
         plan,
     };
     save::forget(&folder)?;
@@ -99,6 +125,19 @@ pub(crate) fn run(args: &RunArgs, out: &mut impl Write) -> Result<Exit, Failure>
     };
     out.write_all(terminal::summary(&finished.result, &style).as_bytes())?;
     Ok(Exit::of(finished.result.exit_code))
+}
+
+/// Frames go to stderr as they come; the thread that writes them ends with the last sender.
+fn tracing_to_stderr() -> Trace {
+    let (trace, lines) = std::sync::mpsc::sync_channel::<(u64, String)>(TRACE_LINES_MAX);
+    std::thread::spawn(move || {
+        for (at_us, line) in lines {
+            let at = format::stamp(at_us);
+            // Where nobody reads stderr, nobody is told.
+            drop(writeln!(std::io::stderr(), "{at:>9}  {line}"));
+        }
+    });
+    Trace::to(trace)
 }
 
 /// The command that repeats the run, fit for a shell.
@@ -142,7 +181,7 @@ async fn watched(
             run_id: order.settings.run_id.clone(),
             clock: run.clock,
             counters: run.counters,
-            view: screen::view(args.quiet),
+            view: screen::view(args.screen.quiet || args.screen.trace),
             exporter,
         };
         live.spawn(watch(watched, run.faults, run.over));

@@ -26,6 +26,7 @@ pub(super) async fn connector(lane: Rc<Lane>) {
             result = tokio::time::timeout(limit, connect(&lane, &request, &request.secret)) => result.ok(),
             () = job.cancel.cancelled() => None,
         };
+        tell(&lane, &request, result.as_ref());
         match result {
             Some(Ok(opened)) => {
                 if let Some(stray) = &request.stray {
@@ -60,6 +61,19 @@ async fn connect(lane: &Lane, request: &OpenRequest, secret: &str) -> Result<Ope
         receive_buffer_bytes: None,
     })
     .await
+}
+
+/// The upgrade, without its credential.
+fn tell(lane: &Lane, request: &OpenRequest, result: Option<&Result<Opened, ConnectError>>) {
+    let job = lane.job();
+    job.trace.tell(job.clock.now_us(), || {
+        let path = job.path(&job.visits[request.number as usize]);
+        match result {
+            Some(Ok(_)) => format!("upgrade {path}: 101"),
+            Some(Err(error)) => format!("upgrade {path}: {error}"),
+            None => format!("upgrade {path}: no answer"),
+        }
+    });
 }
 
 fn stages(lane: &Lane, request: &OpenRequest, opened: &Opened) {

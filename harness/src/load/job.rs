@@ -19,6 +19,7 @@ use crate::record::counters::Counters;
 use crate::record::diary::Diary;
 use crate::record::fault::FaultBoard;
 use crate::record::recorder::Author;
+use crate::record::trace::Trace;
 
 /// Connections from one source address to one destination, past which `connect` slows down.
 const PORTS_PER_SOURCE: u32 = 10_000;
@@ -42,6 +43,7 @@ pub(super) struct Job {
     pub board: Arc<FaultBoard>,
     /// Ends everything early.
     pub cancel: CancellationToken,
+    pub trace: Trace,
 }
 
 /// From a goose user to its lane.

@@ -258,6 +258,7 @@ async fn credential(
             let password = &job.target.password;
             let who = (life.account.as_str(), password.as_str());
             let granted = login(user, job.clock, dialect, who).await;
+            society.told("login", &life.account, &granted);
             life.access = Some(granted?.secret);
         }
         let Some(access) = life.access.as_deref() else {
@@ -270,6 +271,7 @@ async fn credential(
         let asked_us = job.clock.now_us();
         let wish = (access, connection_id.as_str());
         let result = token(user, job.clock, dialect, wish).await;
+        society.told("connection token", &life.account, &result);
         society.token_answered(intended_us, asked_us, &result);
         match result {
             Ok(granted) => {
@@ -327,6 +329,15 @@ impl Society {
         if let Ok(mut desk) = self.desk.lock() {
             write(&mut desk);
         }
+    }
+
+    /// To whoever listens to every step.
+    fn told(&self, what: &str, account: &str, result: &Result<Granted, Denied>) {
+        let job = &self.job;
+        job.trace.tell(job.clock.now_us(), || match result {
+            Ok(_) => format!("{what} of {account}: granted"),
+            Err(denied) => format!("{what} of {account}: {}", denied.label),
+        });
     }
 
     fn token_answered(&self, intended_us: u64, asked_us: u64, result: &Result<Granted, Denied>) {

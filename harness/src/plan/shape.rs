@@ -185,10 +185,11 @@ fn scale_holds(legs: &mut [Leg], overrides: &Overrides, problems: &mut Problems)
     }
 }
 
-/// Whole clients for each share: largest remainders, and nobody who was asked for is left out.
+/// Whole clients for each share: largest remainders, and nobody who was asked for is left out, unless `fewer`
+/// clients are wanted than the file has.
 pub(super) fn mix(
     load: &Load,
-    clients: Option<u32>,
+    (clients, fewer): (Option<u32>, bool),
     problems: &mut Problems,
 ) -> Option<Vec<BehaviorShare>> {
     let every_us = units::us(load.reconnector_every.value);
@@ -197,7 +198,7 @@ pub(super) fn mix(
         (Behavior::Lurker, load.mix.lurker),
         (Behavior::Reconnector { every_us }, load.mix.reconnector),
     ];
-    let asked: Vec<(Behavior, f64)> = asked
+    let mut asked: Vec<(Behavior, f64)> = asked
         .into_iter()
         .filter(|(_, share)| *share > 0.0)
         .collect();
@@ -207,6 +208,11 @@ pub(super) fn mix(
         return None;
     }
     let clients = clients?;
+    if fewer {
+        // Wanted on the command line: the commonest behaviours stand for all.
+        asked.sort_by(|left, right| right.1.total_cmp(&left.1));
+        asked.truncate(clients as usize);
+    }
     let kinds = u32::try_from(asked.len()).unwrap_or(u32::MAX);
     if clients < kinds {
         let fact = format!("{clients} clients cannot behave in {kinds} ways");

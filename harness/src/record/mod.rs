@@ -17,5 +17,6 @@ pub(crate) mod histogram;
 pub(crate) mod ledger;
 pub(crate) mod recorder;
 pub(crate) mod recording;
+pub(crate) mod trace;
 pub(crate) mod trial;
 pub(crate) mod users;

@@ -26,6 +26,7 @@ use crate::monitor::{Monitor, SelfAccount};
 use crate::plan::Plan;
 use crate::record::counters::Counters;
 use crate::record::fault::{FaultBoard, FaultStamps};
+use crate::record::trace::Trace;
 use crate::record::trial::TrialRecord;
 use crate::result::summarize::{Facts, summarize};
 use crate::result::verdict::judge;
@@ -44,6 +45,8 @@ pub(crate) struct Order {
     pub settings: Settings,
     /// The command line that repeats it.
     pub command: String,
+    /// Hears every frame of the clients.
+    pub trace: Trace,
 }
 
 /// What can be watched while it is done; handed out when the load is about to start.
@@ -160,6 +163,7 @@ async fn load(
         counters: Arc::clone(&counters),
         faults: Arc::clone(&board),
         cancel: stop.clone(),
+        trace: order.trace.clone(),
     };
     let driven = async {
         let all = drive_all(plan, environment, signals, events).await;

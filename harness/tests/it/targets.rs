@@ -78,6 +78,35 @@ fn what_goes_wrong_on_a_mapped_server_is_told_too() {
     assert!(number(&result, "/delivery/lost") > 0);
 }
 
+#[test]
+fn one_client_can_be_followed_frame_by_frame_without_its_credentials() {
+    if !slow_tests_are_on() {
+        return;
+    }
+    let case = Case::new();
+    let more = ["--clients", "1", "--trace", "--duration", "5s"];
+    let done = case.run("scenarios/smoke.toml", &more);
+    for step in [
+        "login of user-000001: granted",
+        "connection token of user-000001: granted",
+        "upgrade /ws/chat/",
+        "<- {\"event\":\"connected\"",
+        "-> {\"message\":",
+        "<- {\"event\":\"complete\"",
+        "-> close 1000",
+    ] {
+        assert!(done.stderr.contains(step), "{step}: {}", done.stderr);
+    }
+    assert!(
+        !done.stderr.contains("connection_token="),
+        "{}",
+        done.stderr
+    );
+    let several = case.run("scenarios/smoke.toml", &["--trace"]);
+    assert_eq!(several.code, 2, "{}", several.stderr);
+    assert!(several.stderr.contains("--clients 1"), "{}", several.stderr);
+}
+
 /// A server of somebody else: a text for a text, all in capitals; one in `swallow` is not answered.
 fn shouter(swallow: usize) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -36,6 +36,7 @@ use crate::record::counters::Counters;
 use crate::record::fault::FaultBoard;
 use crate::record::recorder::Recorder;
 use crate::record::recording::Recording;
+use crate::record::trace::Trace;
 use crate::record::users::{RequestCounts, UserCounts};
 use crate::trust::Tls;
 
@@ -73,6 +74,8 @@ pub(crate) struct Signals {
     pub faults: Arc<FaultBoard>,
     /// Ends the run early: within about two seconds, with what was recorded so far.
     pub cancel: CancellationToken,
+    /// Hears every frame.
+    pub trace: Trace,
 }
 
 /// What came of it.
@@ -171,6 +174,7 @@ fn job(plan: &Plan, target: Target, signals: &Signals) -> Job {
         counters: Arc::clone(&signals.counters),
         board: Arc::clone(&signals.faults),
         cancel: signals.cancel.clone(),
+        trace: signals.trace.clone(),
     }
 }
 

@@ -76,6 +76,8 @@ impl Client {
 
     /// The socket broke.
     pub(super) fn cut_off(&mut self, lane: &Lane, now_us: u64) {
+        let trace = &lane.job().trace;
+        trace.tell(now_us, || "the connection is gone".to_owned());
         let phase = self.link.as_ref().map(|link| link.phase);
         match phase {
             None => {}
@@ -115,6 +117,8 @@ impl Client {
             Incoming::Other => lane.received_other(),
             Incoming::Ended => self.cut_off(lane, now_us),
             Incoming::Closing(code) => {
+                let trace = &lane.job().trace;
+                trace.tell(now_us, || format!("<- close {code}"));
                 let phase = self.link.as_ref().map(|link| link.phase);
                 match phase {
                     Some(Phase::Opening) => {
@@ -132,6 +136,7 @@ impl Client {
     }
 
     fn text(&mut self, lane: &Lane, text: &str, at_us: u64) {
+        lane.job().trace.tell(at_us, || format!("<- {text}"));
         let Some(dialect) = lane.job().target.dialect.as_deref() else {
             return self.frame(lane, ServerFrame::parse(text), at_us);
         };

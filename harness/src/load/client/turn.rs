@@ -106,6 +106,7 @@ impl Client {
         let id = job.message_id(&self.visit, attempt.number);
         let frame = job.message(&self.visit, (length, &id));
         let written_us = job.clock.now_us();
+        job.trace.tell(written_us, || format!("-> {frame}"));
         let Ok(flushed) = link.socket.send(frame) else {
             self.cut_off(lane, written_us);
             return false;
@@ -156,6 +157,8 @@ impl Client {
         }
         link.heard_us = written_us;
         self.diary.note(written_us, What::Ping);
+        let trace = &lane.job().trace;
+        trace.tell(written_us, || format!("-> {heartbeat}"));
         match link.socket.send(heartbeat) {
             Ok(true) => true,
             Ok(false) => {
@@ -178,6 +181,8 @@ impl Client {
         self.stirred = true;
         link.phase = Phase::Closing(why);
         if !matches!(why, Why::Cut { .. }) {
+            let trace = &lane.job().trace;
+            trace.tell(now_us, || "-> close 1000".to_owned());
             self.diary.note(now_us, What::Closes);
         }
         link.deadline_us = now_us + CLOSING_US;

@@ -62,6 +62,7 @@ async fn run_over(
         counters: Arc::new(Counters::new(usize::from(plan.load.lanes))),
         faults: Arc::new(FaultBoard::new(0)),
         cancel: CancellationToken::new(),
+        trace: Trace::default(),
     };
     let attack = run(plan, target, signals.clone());
     let (outcome, ()) = tokio::join!(Box::pin(attack), meanwhile(&peers[0], &signals));
@@ -363,6 +364,7 @@ async fn without_clients_nothing_is_asked_of_the_target() {
         counters: Arc::new(Counters::new(1)),
         faults: Arc::new(FaultBoard::new(0)),
         cancel: CancellationToken::new(),
+        trace: Trace::default(),
     };
     let mut nobody = plan();
     nobody.load.stages.clear();
