@@ -474,6 +474,12 @@ pub(crate) struct Series {
     pub lateness_max_us: Vec<Option<u64>>,
     /// Sampled at the end of the bin.
     pub open: Vec<u64>,
+    /// Attempts to come back after an abnormal close; empty where there was none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reconnects: Vec<u64>,
+    /// What they would be if every client that was cut came back evenly within the first backoff.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reconnects_ideal: Vec<f64>,
     /// Step of the ones below: 1 s, more for long runs.
     pub second_us: u64,
     pub complete_p999_us: Vec<Option<u64>>,

@@ -42,6 +42,12 @@ pub(super) fn series(plan: &Plan, recording: &Recording, open: &[u64], end_us: u
             step * per_step..(step + 1) * per_step,
         );
     }
+    reconnects(
+        &mut series,
+        plan,
+        recording,
+        (intervals.div_ceil(per_step), per_step),
+    );
     for row in 0..intervals.div_ceil(per_row) {
         let range = row * per_row..(row + 1) * per_row;
         push_second(&mut series, recording, open, range, plan.interval_us);
@@ -106,6 +112,40 @@ fn push_step(series: &mut Series, recording: &Recording, open: &[u64], range: In
         .lateness_max_us
         .push((!lateness.is_empty()).then(|| lateness.max_us()));
     series.open.push(open_at(open, &range));
+}
+
+/// Attempts after a cut, and their ideal spread.
+fn reconnects(
+    series: &mut Series,
+    plan: &Plan,
+    recording: &Recording,
+    (steps, per_step): (u64, u64),
+) {
+    let all = recording.sessions.values();
+    if all.clone().all(|sessions| sessions.reconnect_attempts == 0) {
+        return;
+    }
+    let length = usize::try_from(steps).unwrap_or(0);
+    let mut attempts = vec![0; length];
+    let mut ideal = vec![0.0; length];
+    let spread_us = plan.load.reconnect.first_us.max(1);
+    let spread = spread_us.div_ceil(series.step_us).max(1);
+    for (&interval, sessions) in &recording.sessions {
+        let step = usize::try_from(u64::from(interval) / per_step).unwrap_or(usize::MAX);
+        if let Some(attempts) = attempts.get_mut(step) {
+            *attempts += sessions.reconnect_attempts;
+        }
+        let closes = sessions.closes.iter();
+        let cut = closes.filter(|((_, cause), _)| *cause == CloseCause::Cut);
+        let cut: u64 = cut.map(|(_, count)| count).sum();
+        let each = cut as f64 / spread as f64;
+        let until = step.saturating_add(usize::try_from(spread).unwrap_or(usize::MAX));
+        for ideal in ideal.iter_mut().take(until).skip(step) {
+            *ideal += each;
+        }
+    }
+    series.reconnects = attempts;
+    series.reconnects_ideal = ideal.into_iter().map(super::summarize::short).collect();
 }
 
 fn push_second(

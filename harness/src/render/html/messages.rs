@@ -6,9 +6,11 @@ use std::collections::BTreeSet;
 
 use maud::{Markup, html};
 
+use super::figure::figure;
 use super::prose::prose;
 use super::story::story;
 use super::table::{Cell, Table};
+use crate::render::plot::Chart;
 use crate::render::{format, words};
 use crate::result::{Delivery, Example, RunResult, Summary, Window};
 use crate::stage::Stage;
@@ -89,11 +91,12 @@ fn row(name: Cell, of: Delivery, complete: Option<Summary>) -> Vec<Cell> {
     ]
 }
 
-pub(crate) fn sessions(result: &RunResult) -> Markup {
+pub(crate) fn sessions(result: &RunResult, reconnects: Option<&Chart>) -> Markup {
     let of = &result.clients;
     let count = format::count;
     html! {
         (codes(result))
+        @if let Some(chart) = reconnects { (figure(chart)) }
         div.card {
             dl.env {
                 dt { "Sessions" }

@@ -7,7 +7,7 @@
 //! Everything from outside is escaped by `maud`; the content security policy allows this page's own
 //! style and script by their hash and nothing else, so a hostile name cannot load or run anything.
 //!
-//! Later work: the heatmap of every answer, reconnects against their ideal spread, and zoom.
+//! Later work: the heatmap of every answer, and zoom.
 
 mod environment;
 mod figure;
@@ -58,6 +58,7 @@ struct Charts {
     lateness: Chart,
     stages: Option<Chart>,
     acceptance: Option<Chart>,
+    reconnects: Option<Chart>,
 }
 
 impl Charts {
@@ -70,17 +71,19 @@ impl Charts {
             lateness: Picture::Lateness.chart(result)?,
             stages: plot::stages(result)?,
             acceptance: plot::acceptance(result)?,
+            reconnects: plot::reconnects(result)?,
         })
     }
 
-    fn with_cursor(&self) -> [&Chart; 5] {
-        [
+    fn with_cursor(&self) -> Vec<&Chart> {
+        let always = [
             &self.response,
             &self.open,
             &self.closes,
             &self.distribution,
             &self.lateness,
-        ]
+        ];
+        always.into_iter().chain(&self.reconnects).collect()
     }
 }
 
@@ -215,7 +218,7 @@ fn run_sections(result: &RunResult, charts: &Charts) -> Vec<Section> {
         "Messages",
         ledger,
     );
-    let ends = messages::sessions(result);
+    let ends = messages::sessions(result, charts.reconnects.as_ref());
     add(
         "sessions",
         "Sessions: how they ended and came back",

@@ -15,6 +15,7 @@ mod label;
 mod lateness;
 mod open;
 mod palette;
+mod reconnects;
 mod response;
 mod stages;
 mod standalone;
@@ -99,6 +100,11 @@ pub(crate) fn stages(result: &RunResult) -> Result<Option<Chart>, RenderError> {
 /// Acceptance of tokens over their age: of the page only, where that was tried.
 pub(crate) fn acceptance(result: &RunResult) -> Result<Option<Chart>, RenderError> {
     acceptance::chart(result)
+}
+
+/// How clients came back: of the page only, where some had to.
+pub(crate) fn reconnects(result: &RunResult) -> Result<Option<Chart>, RenderError> {
+    reconnects::chart(result)
 }
 
 impl Renderer for Picture {
