@@ -8,8 +8,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::wire::{
-    self, ErrorFrame, FrameError, PING, ServerFrame, TaskId, UNNUMBERED, chat_message,
-    retry_after_us,
+    ErrorFrame, FrameError, PING, ServerFrame, TaskId, UNNUMBERED, chat_frame, retry_after_us,
 };
 use crate::account::found;
 use crate::plan::Dialect;
@@ -35,18 +34,17 @@ pub(crate) fn filled(template: &str, places: Places<'_>) -> String {
         .replace("{account}", places.account)
 }
 
-/// A chat message of `length` characters.
+/// A chat message; `text` as it stands within a JSON string.
 pub(crate) fn message(
     dialect: Option<&Dialect>,
-    (length, id): (u32, &str),
+    (text, id): (&str, &str),
     places: Places<'_>,
 ) -> String {
     let Some(dialect) = dialect else {
-        return chat_message(length, id);
+        return chat_frame(text, id);
     };
-    let text = wire::filler(length);
     filled(&dialect.send.message, places)
-        .replace("{text}", &text)
+        .replace("{text}", text)
         .replace("{id}", id)
 }
 

@@ -187,10 +187,14 @@ pub(crate) fn filler(length: u32) -> String {
 
 /// A chat message of `length` characters.
 pub(crate) fn chat_message(length: u32, client_message_id: &str) -> String {
-    let text = filler(length);
+    chat_frame(&filler(length), client_message_id)
+}
+
+/// A chat message; `text` as it stands within a JSON string.
+pub(crate) fn chat_frame(text: &str, client_message_id: &str) -> String {
     let mut frame = String::with_capacity(text.len() + client_message_id.len() + 40);
     frame.push_str(r#"{"message":""#);
-    frame.push_str(&text);
+    frame.push_str(text);
     frame.push_str(r#"","client_message_id":""#);
     frame.push_str(client_message_id);
     frame.push_str(r#""}"#);

@@ -140,6 +140,8 @@ pub(crate) enum EnvironmentError {
     },
     #[error("environment.server.instances: {instances}, but the edge link leads to one server")]
     EdgeOfSeveral { instances: u16 },
+    #[error("{place}: {fact}")]
+    UserFile { place: String, fact: String },
     #[error("no server was to be started")]
     NoServer,
     #[error("environment.redis: the reference server needs a Redis, and the plan has none")]
@@ -257,6 +259,7 @@ impl EnvironmentError {
             Self::FaultsNotAllowed { .. } => "add --allow-faults if you may break that system",
             Self::ServerWithoutRedis => "leave `redis` at \"private\", or give a redis:// URL",
             Self::EdgeOfSeveral { .. } | Self::NoServer => "write `instances = 1`, or no edge",
+            Self::UserFile { .. } => "see `users` and `payloads` in scenarios/README.md",
             Self::NeedsOwnProxy { .. } => {
                 "take the fault out, or leave --toxiproxy (and `links`) out: the embedded proxy can do it"
             }

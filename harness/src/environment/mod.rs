@@ -10,6 +10,7 @@
 //!
 //! **Units:** seconds of processor time, bytes of memory.
 
+mod accounts;
 mod child;
 mod children;
 mod edge;
@@ -46,6 +47,7 @@ use tokio_util::sync::CancellationToken;
 use crate::plan::{Link, Plan};
 use crate::trust::Trust;
 
+pub(crate) use accounts::Accounts;
 pub(crate) use child::Child;
 pub(crate) use error::EnvironmentError;
 pub(crate) use preflight::{file_limit, raise_file_limit, trust};

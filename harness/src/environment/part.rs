@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use reqwest::Client as Http;
 
 use super::Settings;
+use super::accounts::{Accounts, payloads};
 use super::child::Child;
 use super::children::Children;
 use super::edge::{self, Edge};
@@ -101,6 +102,9 @@ impl Parts {
         http: &Http,
     ) -> Result<BroughtUp, EnvironmentError> {
         let logs = logs(settings)?;
+        // Before anything is started: a mistake in a file costs nothing.
+        Accounts::of(plan, &Secret::new(String::new()))?;
+        payloads(plan)?;
         let redis = self.bring_up_redis(plan, &found, &logs).await?;
         let redis_version = match &redis {
             Some(redis) => redis.version().await,

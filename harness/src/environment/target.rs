@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use reqwest::Client as Http;
 
+use super::accounts::{Accounts, payloads};
 use super::error::EnvironmentError;
 use super::host::Place;
 use super::preflight::Found;
@@ -37,10 +38,9 @@ pub(crate) struct TargetInfo {
     pub tls: Option<Tls>,
     /// Requests over HTTP that believe whom the sockets believe; `None` without TLS.
     pub requests: Option<Http>,
-    /// Accounts are this and a six-digit number.
-    pub users_prefix: String,
-    /// The one password of all accounts.
-    pub password: Secret,
+    pub accounts: Accounts,
+    /// What clients write, as it stands within a JSON string; empty: filler.
+    pub payloads: Arc<[String]>,
     /// How it is spoken to, its secrets in place; `None`: by the contract.
     pub dialect: Option<Arc<Dialect>>,
     /// Readiness, asked directly and never through an edge proxy of this run.
@@ -81,9 +81,11 @@ impl Reached {
         )?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         let http_base = format!("{scheme}://{}", place.host_and_port());
-        let account = format!("{}000001", plan.environment.users.prefix);
+        let password = Secret::new(password);
+        let accounts = Accounts::of(plan, &password)?;
         let dialect = spoken(plan)?;
-        let who = (account.as_str(), password.as_str());
+        let account = accounts.name(0);
+        let who = (account.as_str(), accounts.password(0));
         let asked = plan.load.session.credential != Credential::None;
         let login = match account::login_path(dialect.as_ref()).filter(|_| asked) {
             Some(path) => {
@@ -105,7 +107,7 @@ impl Reached {
             http_base,
             place: Some(place.clone()),
             addresses: vec![place.address()],
-            password: Secret::new(password),
+            password,
         })
     }
 
@@ -151,8 +153,8 @@ impl Reached {
             host_header,
             tls: self.tls.clone(),
             requests: self.requests.clone(),
-            users_prefix: plan.environment.users.prefix.clone(),
-            password: self.password.clone(),
+            accounts: Accounts::of(plan, &self.password)?,
+            payloads: payloads(plan)?.into(),
             readyz_url: format!("{direct}/readyz"),
             metrics_urls: self.metrics_urls(),
             dialect: spoken(plan)?.map(Arc::new),

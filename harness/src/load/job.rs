@@ -3,6 +3,7 @@
 //!
 //! **Units:** microseconds since load start.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -11,8 +12,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::attack::Target;
 use crate::client::dialect::{Places, filled, message};
+use crate::client::wire::filler;
 use crate::clock::RunClock;
-use crate::plan::seed::Stream;
+use crate::plan::seed::{Stream, text_length};
 use crate::plan::visit::Visit;
 use crate::plan::{Jitter, LoadPlan, ReconnectPlan};
 use crate::record::counters::Counters;
@@ -122,7 +124,7 @@ impl Job {
 
     /// The account of a stay's client.
     pub(super) fn account(&self, visit: &Visit) -> String {
-        format!("{}{:06}", self.target.users_prefix, visit.client + 1)
+        self.target.accounts.name(visit.client)
     }
 
     /// The conversation of a stay. A client that comes back later begins a new one, so that
@@ -148,8 +150,24 @@ impl Job {
         }
     }
 
-    /// The text of a message.
-    pub(super) fn message(&self, visit: &Visit, (length, id): (u32, &str)) -> String {
+    /// Message `number` of a stay.
+    pub(super) fn message(&self, visit: &Visit, number: u32, id: &str) -> String {
+        let payloads = &self.target.payloads;
+        let text = if let Some(last) = payloads.len().checked_sub(1) {
+            let last = u32::try_from(last).unwrap_or(u32::MAX);
+            let place = text_length(self.seed, visit.number, number, 0, last);
+            Cow::Borrowed(payloads[place as usize].as_str())
+        } else {
+            let message = &self.load.message;
+            let (min, max) = (message.length_min, message.length_max);
+            Cow::Owned(filler(text_length(
+                self.seed,
+                visit.number,
+                number,
+                min,
+                max,
+            )))
+        };
         let dialect = self.target.dialect.as_deref();
         let (conversation, account) = match dialect {
             Some(_) => (self.conversation(visit), self.account(visit)),
@@ -160,7 +178,7 @@ impl Job {
             client: visit.client,
             account: &account,
         };
-        message(dialect, (length, id), places)
+        message(dialect, (&text, id), places)
     }
 
     pub(super) fn message_id(&self, visit: &Visit, number: u32) -> String {

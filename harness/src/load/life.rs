@@ -255,8 +255,8 @@ async fn credential(
     let mut fresh = life.access.is_none();
     loop {
         if life.access.is_none() {
-            let password = &job.target.password;
-            let who = (life.account.as_str(), password.as_str());
+            let password = job.target.accounts.password(life.visit.client);
+            let who = (life.account.as_str(), password);
             let granted = login(user, job.clock, dialect, who).await;
             society.told("login", &life.account, &granted);
             life.access = Some(granted?.secret);

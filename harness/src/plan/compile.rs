@@ -84,7 +84,8 @@ fn environment(typed: &Environment, asks_who: bool, problems: &mut Problems) -> 
             .hint("leave out either `server` or `target`");
         problems.add(at, "environment.server", complaint);
     }
-    if let (Some(target), None, true) = (&typed.target, &typed.password, asks_who) {
+    let known = typed.password.is_some() || typed.users_file.is_some();
+    if let (Some(target), false, true) = (&typed.target, known, asks_who) {
         let complaint = Complaint::new("clients need a password to log in at a target")
             .hint("write users = { prefix = \"user-\", password = \"${env:CHAT_PASSWORD}\" } into [environment], or add --set environment.users.password='${env:CHAT_PASSWORD}'");
         problems.add(&target.at, "environment.users.password", complaint);
@@ -121,6 +122,7 @@ fn environment(typed: &Environment, asks_who: bool, problems: &mut Problems) -> 
                 .password
                 .as_ref()
                 .map(|password| password.value.clone()),
+            file: typed.users_file.clone(),
         },
     }
 }
@@ -310,6 +312,7 @@ fn load(typed: &Load, overrides: &Overrides, problems: &mut Problems) -> Option<
         drain_us: units::us(typed.drain),
         lanes: typed.lanes,
         defects: typed.defects.clone(),
+        payloads: typed.payloads.clone(),
     })
 }
 

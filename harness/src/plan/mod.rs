@@ -138,6 +138,9 @@ pub(crate) struct UsersPlan {
     pub prefix: String,
     /// `None`: random, given to the managed server. `${env:NAME}` is resolved at start.
     pub password: Option<String>,
+    /// CSV file with accounts, in place of numbered ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
 }
 
 /// The load.
@@ -160,6 +163,9 @@ pub(crate) struct LoadPlan {
     /// What the clients do wrong, on purpose.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub defects: Vec<ClientDefect>,
+    /// File with what clients write, one text a line, in place of filler.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payloads: Option<String>,
 }
 
 /// One stretch of the load: the number of clients goes from `from` to `to` evenly.

@@ -112,6 +112,9 @@ fn environment(text: &mut String, plan: &Plan) {
     if let Some(password) = &environment.users.password {
         users.insert("password".to_owned(), password.as_str().into());
     }
+    if let Some(file) = &environment.users.file {
+        users.insert("file".to_owned(), file.as_str().into());
+    }
     pair(text, "users", Value::Table(users));
 }
 
@@ -225,6 +228,9 @@ fn load(text: &mut String, load: &LoadPlan) {
 fn rest(text: &mut String, load: &LoadPlan) {
     pair(text, "drain", print_us(load.drain_us));
     pair(text, "lanes", i64::from(load.lanes));
+    if let Some(payloads) = &load.payloads {
+        pair(text, "payloads", payloads.as_str());
+    }
     if !load.defects.is_empty() {
         let defects = load.defects.iter();
         let defects: Vec<&str> = defects

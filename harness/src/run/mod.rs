@@ -241,8 +241,8 @@ fn target(info: TargetInfo) -> Target {
         host_header: info.host_header,
         tls: info.tls,
         requests: info.requests,
-        users_prefix: info.users_prefix,
-        password: info.password.expose().to_owned(),
+        accounts: info.accounts,
+        payloads: info.payloads,
         dialect: info.dialect,
     }
 }

@@ -47,6 +47,7 @@ pub(crate) struct Environment {
     pub toxiproxy: Option<Located<String>>,
     pub user_prefix: String,
     pub password: Option<Located<String>>,
+    pub users_file: Option<String>,
 }
 
 /// `redis = …`.
@@ -88,6 +89,7 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Environme
         .read_or(problems, "prefix", "user-".to_owned(), value::text(40))
         .value;
     let password = users.read(problems, "password", secret);
+    let users_file = users.read(problems, "file", value::text(URL_CHARACTERS_MAX));
     users.finish(problems);
     let environment = Environment {
         attached: section.has("target"),
@@ -116,6 +118,7 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Environme
         toxiproxy: section.read(problems, "toxiproxy", |node| url(node, &["http"])),
         user_prefix,
         password,
+        users_file: users_file.map(|file| file.value),
     };
     section.finish(problems);
     environment

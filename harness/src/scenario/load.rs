@@ -16,6 +16,8 @@ use super::value::{self, HOUR, MINUTE, MS, SECOND};
 
 /// Most clients of one run.
 pub(crate) const CLIENTS_MAX: u32 = 100_000;
+/// Longest path of a file.
+const PATH_CHARACTERS_MAX: usize = 2_000;
 /// Most characters of a message that the contract allows.
 const MESSAGE_CHARACTERS_MAX: u32 = 10_000;
 
@@ -94,6 +96,8 @@ pub(crate) struct Load {
     pub lanes: u16,
     /// What the clients do wrong, on purpose.
     pub defects: Vec<ClientDefect>,
+    /// File with what clients write.
+    pub payloads: Option<String>,
 }
 
 /// What a client can do wrong (wire contract, "Failures", kind C).
@@ -191,6 +195,7 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Load {
     let lanes = section.read_or(problems, "lanes", 1, value::integer(1..=64));
     let defects = value::list(CLIENT_DEFECTS.len(), value::choice(&CLIENT_DEFECTS));
     let defects = section.read(problems, "defects", defects);
+    let payloads = section.read(problems, "payloads", value::text(PATH_CHARACTERS_MAX));
     let load = Load {
         at: section.at.clone(),
         clients,
@@ -205,6 +210,7 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Load {
         drain: drain.value,
         lanes: lanes.value,
         defects: defects.map_or_else(Vec::new, |defects| defects.value),
+        payloads: payloads.map(|payloads| payloads.value),
     };
     section.finish(problems);
     load

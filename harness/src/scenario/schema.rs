@@ -70,6 +70,7 @@ fn environment() -> Value {
             "users": table("How clients log in.", &[], json!({
                 "prefix": text_of("Clients are PREFIX000001 and so on; default user-."),
                 "password": text_of("Their password, only as ${env:NAME}."),
+                "file": text_of("CSV file with a column `account`, and `password` where each has its own; in place of the prefix."),
             })),
         }),
     )
@@ -213,6 +214,7 @@ fn load() -> Value {
             })),
             "drain": duration("How long after the last send an answer may still arrive; default 10s."),
             "lanes": integer(1, 64, "Threads that run sessions; default 1."),
+            "payloads": text_of("File with what clients write, one text a line; default: filler of message.length."),
             "defects": list(choice(&names(&CLIENT_DEFECTS), "A known failure of clients."), "What the clients do wrong on purpose, to see that it shows."),
         }),
     )

@@ -129,10 +129,13 @@ impl Crew {
         self.is_calm_since(self.begun_us)
     }
 
+    /// Of all accounts, from 0.
+    fn number(&self, who: usize) -> u32 {
+        self.first_user + u32::try_from(who).unwrap_or(0)
+    }
+
     fn account(&self, who: usize) -> String {
-        let prefix = &self.scene.ground.target.users_prefix;
-        let number = self.first_user as usize + who + 1;
-        format!("{prefix}{number:06}")
+        self.scene.ground.target.accounts.name(self.number(who))
     }
 
     /// A conversation nobody was in before.
@@ -166,7 +169,8 @@ impl Crew {
     pub(super) async fn login(&mut self, who: usize) -> Result<String, Missed> {
         let target = &self.scene.ground.target;
         let account = self.account(who);
-        let body = json!({ "email": account, "password": target.password.expose() });
+        let body =
+            json!({ "email": account, "password": target.accounts.password(self.number(who)) });
         let url = format!("{}{LOGIN_PATH}", target.http_base);
         let answer = ask(self.scene.http.post(url).json(&body), PATIENCE).await;
         self.note(&format!("{account} logs in: {}", status(&answer)));

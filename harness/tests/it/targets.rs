@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use crate::case::{Case, number};
-use crate::support::{harness, read, slow_tests_are_on};
+use crate::support::{finish, harness, read, slow_tests_are_on};
 
 /// The scenarios of the guide.
 fn mappings() -> Vec<String> {
@@ -105,6 +105,69 @@ fn one_client_can_be_followed_frame_by_frame_without_its_credentials() {
     let several = case.run("scenarios/smoke.toml", &["--trace"]);
     assert_eq!(several.code, 2, "{}", several.stderr);
     assert!(several.stderr.contains("--clients 1"), "{}", several.stderr);
+}
+
+#[test]
+fn accounts_and_texts_come_from_files_and_a_mistake_in_one_starts_nothing() {
+    if !slow_tests_are_on() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let users = file("users.csv", "account,note\nuser-000042,x\nuser-000043,y\n");
+    let payloads = file("texts.txt", "Was \"heißt\" \\das?\n");
+    let set = [
+        format!("environment.users={{ file = '{users}', password = '${{env:CHAT_PASSWORD}}' }}"),
+        format!("load.payloads='{payloads}'"),
+    ];
+    let run = |clients: &str| {
+        let case = Case::new();
+        let more = [
+            "--clients",
+            clients,
+            "--duration",
+            "4s",
+            "--set",
+            &set[0],
+            "--set",
+            &set[1],
+        ];
+        let mut run = case.command("scenarios/smoke.toml", &more);
+        run.args(["--set", "load.message.every=500ms"]);
+        run.env("CHAT_PASSWORD", "one-for-all");
+        if clients == "1" {
+            run.arg("--trace");
+        }
+        finish(run.spawn().unwrap())
+    };
+    let one = run("1");
+    assert!(
+        one.stderr.contains("login of user-000042: granted"),
+        "{}",
+        one.stderr
+    );
+    assert!(
+        one.stderr
+            .contains(r#"-> {"message":"Was \"heißt\" \\das?","#),
+        "{}",
+        one.stderr
+    );
+    assert!(
+        one.stderr.contains(r#"<- {"event":"complete""#),
+        "{}",
+        one.stderr
+    );
+    let three = run("3");
+    assert_eq!(three.code, 3, "{}", three.stderr);
+    assert!(
+        three.stderr.contains("2 accounts, and the run needs 3"),
+        "{}",
+        three.stderr
+    );
 }
 
 /// A server of somebody else: a text for a text, all in capitals; one in `swallow` is not answered.

@@ -30,6 +30,7 @@ use super::life::{Society, live};
 use super::pacing::Alarm;
 use super::ramp::test_plan;
 use crate::clock::{RunClock, wall_ns};
+use crate::environment::Accounts;
 use crate::plan::visit::visits;
 use crate::plan::{Dialect, Plan};
 use crate::record::counters::Counters;
@@ -58,9 +59,9 @@ pub(crate) struct Target {
     pub tls: Option<Tls>,
     /// Requests over HTTP, where goose's own client does not know whom to believe.
     pub requests: Option<reqwest::Client>,
-    /// `user-`; clients are `user-000001` and on.
-    pub users_prefix: String,
-    pub password: String,
+    pub accounts: Accounts,
+    /// What clients write, as it stands within a JSON string; empty: filler.
+    pub payloads: Arc<[String]>,
     /// How it is spoken to; `None`: by the contract.
     pub dialect: Option<Arc<Dialect>>,
 }

@@ -5,7 +5,6 @@
 use super::{CLOSING_US, Client, End, Phase, Why};
 use crate::client::dialect;
 use crate::load::lane::Lane;
-use crate::plan::seed::text_length;
 use crate::record::diary::What;
 use crate::record::ledger::Attempt;
 
@@ -100,11 +99,8 @@ impl Client {
             return false;
         };
         let job = lane.job();
-        let message = &job.load.message;
-        let (min, max) = (message.length_min, message.length_max);
-        let length = text_length(job.seed, self.visit.number, attempt.number, min, max);
         let id = job.message_id(&self.visit, attempt.number);
-        let frame = job.message(&self.visit, (length, &id));
+        let frame = job.message(&self.visit, attempt.number, &id);
         let written_us = job.clock.now_us();
         job.trace.tell(written_us, || format!("-> {frame}"));
         let Ok(flushed) = link.socket.send(frame) else {

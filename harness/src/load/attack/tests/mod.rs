@@ -53,8 +53,8 @@ async fn run_over(
         addresses: addresses.into(),
         tls: None,
         requests: None,
-        users_prefix: "user-".to_owned(),
-        password: "secret".to_owned(),
+        accounts: Accounts::numbered("user-".to_owned(), "secret".to_owned()),
+        payloads: [].into(),
         dialect: None,
     };
     let signals = Signals {
@@ -355,8 +355,8 @@ async fn without_clients_nothing_is_asked_of_the_target() {
         host_header: String::new(),
         tls: None,
         requests: None,
-        users_prefix: String::new(),
-        password: String::new(),
+        accounts: Accounts::numbered(String::new(), String::new()),
+        payloads: [].into(),
         dialect: None,
     };
     let signals = Signals {

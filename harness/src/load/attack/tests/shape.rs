@@ -25,25 +25,7 @@ pub(super) fn plan() -> Plan {
         scenario: String::new(),
         seed: 7,
         interval_us: 250_000,
-        environment: EnvironmentPlan {
-            target: None,
-            server: ServerPlan {
-                instances: 1,
-                defects: Vec::new(),
-                settings: BTreeMap::new(),
-            },
-            redis: RedisPlan::None,
-            tls: TlsPlan::default(),
-            links: BTreeMap::new(),
-            edge_processes: None,
-            proxies: Vec::new(),
-            toxiproxy: None,
-            dialect: None,
-            users: UsersPlan {
-                prefix: "user-".to_owned(),
-                password: None,
-            },
-        },
+        environment: environment(),
         load: LoadPlan {
             clients,
             stages: vec![stage(0, RAMP_US, 0), stage(RAMP_US, 800_000, clients)],
@@ -75,10 +57,35 @@ pub(super) fn plan() -> Plan {
             drain_us: 2_000_000,
             lanes: 2,
             defects: Vec::new(),
+            payloads: None,
         },
         faults: Vec::new(),
         trials: Vec::new(),
         expect: Vec::new(),
         abort_when: Vec::new(),
+    }
+}
+
+/// Nothing is started for it.
+fn environment() -> EnvironmentPlan {
+    EnvironmentPlan {
+        target: None,
+        server: ServerPlan {
+            instances: 1,
+            defects: Vec::new(),
+            settings: BTreeMap::new(),
+        },
+        redis: RedisPlan::None,
+        tls: TlsPlan::default(),
+        links: BTreeMap::new(),
+        edge_processes: None,
+        proxies: Vec::new(),
+        toxiproxy: None,
+        dialect: None,
+        users: UsersPlan {
+            prefix: "user-".to_owned(),
+            password: None,
+            file: None,
+        },
     }
 }

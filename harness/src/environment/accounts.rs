@@ -1,0 +1,221 @@
+//! This module knows the accounts of a run and what they write: by number and by filler, or from files.
+//!
+//! **In:** `users` and `payloads` of the plan. **Out:** [`Accounts`], and texts that stand within a JSON string.
+//! Both files are read before anything is started, so that a mistake in them costs nothing.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::error::EnvironmentError;
+use super::secret::Secret;
+use crate::plan::{Plan, UsersPlan};
+
+/// Largest file that is read.
+const FILE_BYTES_MAX: u64 = 64 << 20;
+/// Longest text of a message, in characters (wire contract, "Frames, client to server").
+const TEXT_CHARS_MAX: usize = 10_000;
+/// Accounts that one experiment of a trial has.
+const CREW: u32 = 10;
+
+/// Who the clients are.
+#[derive(Clone, Debug)]
+pub(crate) enum Accounts {
+    /// A prefix and six digits, from 1, and one password for all.
+    Numbered { prefix: String, password: Secret },
+    /// Names and passwords, in the order of the file.
+    Listed(Arc<[(String, Secret)]>),
+}
+
+impl Accounts {
+    /// Those of the plan; `password` is that of all whose own is not known.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or has fewer accounts than the run needs.
+    pub(super) fn of(plan: &Plan, password: &Secret) -> Result<Self, EnvironmentError> {
+        let UsersPlan { prefix, file, .. } = &plan.environment.users;
+        let Some(path) = file else {
+            return Ok(Self::Numbered {
+                prefix: prefix.clone(),
+                password: password.clone(),
+            });
+        };
+        let listed = listed(path, password)?;
+        let needed = needed(plan);
+        if listed.len() < needed as usize {
+            let fact = format!("{} accounts, and the run needs {needed}", listed.len());
+            return Err(wrong(path, 0, fact));
+        }
+        Ok(Self::Listed(listed.into()))
+    }
+
+    /// As tests without an environment have them.
+    #[cfg(test)]
+    pub(crate) fn numbered(prefix: String, password: String) -> Self {
+        Self::Numbered {
+            prefix,
+            password: Secret::new(password),
+        }
+    }
+
+    /// The name of account `number`, from 0.
+    pub(crate) fn name(&self, number: u32) -> String {
+        match self {
+            Self::Numbered { prefix, .. } => format!("{prefix}{:06}", u64::from(number) + 1),
+            Self::Listed(listed) => listed
+                .get(number as usize)
+                .map_or_else(String::new, |(name, _)| name.clone()),
+        }
+    }
+
+    /// Its password.
+    pub(crate) fn password(&self, number: u32) -> &str {
+        match self {
+            Self::Numbered { password, .. } => password.expose(),
+            Self::Listed(listed) => listed
+                .get(number as usize)
+                .map_or("", |(_, password)| password.expose()),
+        }
+    }
+}
+
+/// Accounts of the clients, and after them those of the trials.
+fn needed(plan: &Plan) -> u32 {
+    let clients = plan.load.clients;
+    let trials = plan
+        .trials
+        .iter()
+        .map(|trial| u32::from(trial.at_once) * CREW);
+    match trials.sum() {
+        0 => clients,
+        trials => clients.next_multiple_of(CREW) + trials,
+    }
+}
+
+/// `account,password`, with these heads; the second column may be missing.
+fn listed(path: &str, usual: &Secret) -> Result<Vec<(String, Secret)>, EnvironmentError> {
+    let text = read(path)?;
+    let mut reader = csv::ReaderBuilder::new()
+        .trim(csv::Trim::All)
+        .from_reader(text.as_bytes());
+    let heads = reader
+        .headers()
+        .map_err(|error| wrong(path, 1, error.to_string()))?;
+    let column = |name: &str| heads.iter().position(|head| head == name);
+    let (account, password) = (column("account"), column("password"));
+    let account = account.ok_or_else(|| wrong(path, 1, "no column `account`".to_owned()))?;
+    let mut listed = Vec::new();
+    for row in reader.records() {
+        let row = row.map_err(|error| {
+            let line = error.position().map_or(0, csv::Position::line);
+            wrong(path, line, error.to_string())
+        })?;
+        let name = row.get(account).unwrap_or_default();
+        if name.is_empty() {
+            let line = row.position().map_or(0, csv::Position::line);
+            return Err(wrong(path, line, "an empty account".to_owned()));
+        }
+        let own = password.and_then(|place| row.get(place));
+        let own = own.map_or_else(|| usual.clone(), |own| Secret::new(own.to_owned()));
+        listed.push((name.to_owned(), own));
+    }
+    Ok(listed)
+}
+
+/// What clients write, one text a line, as it stands within a JSON string; empty without a file.
+///
+/// # Errors
+///
+/// The file cannot be read, holds nothing, or a line is too long.
+pub(super) fn payloads(plan: &Plan) -> Result<Vec<String>, EnvironmentError> {
+    let Some(path) = &plan.load.payloads else {
+        return Ok(Vec::new());
+    };
+    let text = read(path)?;
+    let mut payloads = Vec::new();
+    for (line, payload) in (1..).zip(text.lines()) {
+        if payload.trim().is_empty() {
+            continue;
+        }
+        if payload.chars().count() > TEXT_CHARS_MAX {
+            let fact = format!("a text of more than {TEXT_CHARS_MAX} characters");
+            return Err(wrong(path, line, fact));
+        }
+        let quoted = serde_json::Value::from(payload).to_string();
+        payloads.push(quoted[1..quoted.len() - 1].to_owned());
+    }
+    if payloads.is_empty() {
+        return Err(wrong(path, 0, "no text in it".to_owned()));
+    }
+    Ok(payloads)
+}
+
+fn read(path: &str) -> Result<String, EnvironmentError> {
+    let size = fs::metadata(Path::new(path)).map(|file| file.len());
+    match size {
+        Ok(FILE_BYTES_MAX..) => Err(wrong(path, 0, format!("over {FILE_BYTES_MAX} bytes"))),
+        Ok(_) | Err(_) => {
+            fs::read_to_string(path).map_err(|error| wrong(path, 0, error.to_string()))
+        }
+    }
+}
+
+/// `line` is 0 where no line is meant.
+fn wrong(path: &str, line: u64, fact: String) -> EnvironmentError {
+    let place = match line {
+        0 => path.to_owned(),
+        line => format!("{path}:{line}"),
+    };
+    EnvironmentError::UserFile { place, fact }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(text: &str) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), text).unwrap();
+        file
+    }
+
+    fn list(text: &str) -> Result<Vec<(String, String)>, String> {
+        let file = written(text);
+        let usual = Secret::new("usual".to_owned());
+        let listed = listed(file.path().to_str().unwrap(), &usual);
+        let open = |(name, password): (String, Secret)| (name, password.expose().to_owned());
+        listed
+            .map(|listed| listed.into_iter().map(open).collect())
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn accounts_are_read_with_their_own_password_or_the_usual_one() {
+        let pair = |name: &str, password: &str| (name.to_owned(), password.to_owned());
+        assert_eq!(
+            list("account,password\nanna,x\n\"b, c\" , y\n").unwrap(),
+            [pair("anna", "x"), pair("b, c", "y")]
+        );
+        assert_eq!(list("account\nanna\n").unwrap(), [pair("anna", "usual")]);
+    }
+
+    #[test]
+    fn a_mistake_in_the_file_is_named_with_its_line() {
+        assert!(
+            list("name\nanna\n")
+                .unwrap_err()
+                .contains(":1: no column `account`")
+        );
+        assert!(
+            list("account,password\n,x\n")
+                .unwrap_err()
+                .contains(":2: an empty account")
+        );
+        assert!(
+            list("account,password\na,b,c\n")
+                .unwrap_err()
+                .contains(":2")
+        );
+    }
+}
