@@ -44,7 +44,7 @@ fn resolve(file: &ScenarioFile, overrides: &Overrides, problems: &mut Problems) 
     let load_us = load.as_ref().map(LoadPlan::load_us);
     let faults = timeline::resolve(&file.faults, load_us, problems);
     timeline::check_reach(&file.faults, &environment, problems);
-    let trials = trial::resolve(&file.trials, file.environment.attached, problems);
+    let trials = trial::resolve(file, problems);
     let view = criteria::View {
         environment: &environment,
         load_us,

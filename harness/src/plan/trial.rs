@@ -1,12 +1,14 @@
 //! This module names the trials of a plan.
 //!
-//! **In:** `[[trial]]` entries as typed. **Out:** [`TrialPlan`]s, each with a name of its own.
+//! **In:** the scenario as typed. **Out:** [`TrialPlan`]s, each with a name of its own.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::scenario::ScenarioFile;
+use crate::scenario::expectation::Quantity;
 use crate::scenario::problem::{Complaint, Problems};
-use crate::scenario::trial::{Trial, TrialKind};
+use crate::scenario::trial::TrialKind;
 use crate::units;
 
 /// An experiment that is repeated beside the load, from its start to its end.
@@ -24,9 +26,9 @@ pub(crate) struct TrialPlan {
 }
 
 /// The trials with their names; a name that is there twice is a problem.
-pub(super) fn resolve(trials: &[Trial], attached: bool, problems: &mut Problems) -> Vec<TrialPlan> {
-    let mut plans: Vec<TrialPlan> = Vec::with_capacity(trials.len());
-    for trial in trials {
+pub(super) fn resolve(file: &ScenarioFile, problems: &mut Problems) -> Vec<TrialPlan> {
+    let mut plans: Vec<TrialPlan> = Vec::with_capacity(file.trials.len());
+    for trial in &file.trials {
         // Without a kind it is a problem already.
         let Some(kind) = trial.kind else { continue };
         let name = match &trial.name {
@@ -39,10 +41,9 @@ pub(super) fn resolve(trials: &[Trial], attached: bool, problems: &mut Problems)
             let at = trial.name.as_ref().map_or(&trial.at, |name| &name.at);
             problems.add(at, format!("{}.name", trial.field), complaint);
         }
-        if attached && kind == TrialKind::TokenLog {
-            let fact = "reads the log of a server that the run starts, and this one attaches";
-            let complaint = Complaint::new(fact).hint("take the trial out, or leave `target` out");
-            problems.add(&trial.at, format!("{}.kind", trial.field), complaint);
+        if let Some((fact, hint)) = impossible(kind, file) {
+            let field = format!("{}.kind", trial.field);
+            problems.add(&trial.at, field, Complaint::new(fact).hint(hint));
         }
         plans.push(TrialPlan {
             name,
@@ -53,4 +54,35 @@ pub(super) fn resolve(trials: &[Trial], attached: bool, problems: &mut Problems)
         });
     }
     plans
+}
+
+/// Why it cannot be tried in this scenario, if it cannot.
+fn impossible(kind: TrialKind, file: &ScenarioFile) -> Option<(&'static str, &'static str)> {
+    let environment = &file.environment;
+    let of_people = matches!(
+        kind,
+        TrialKind::Broadcast { .. } | TrialKind::Resume { .. } | TrialKind::Participation
+    );
+    let mut expected = file.expect.iter();
+    if environment.attached && kind == TrialKind::TokenLog {
+        let fact = "reads the log of a server that the run starts, and this one attaches";
+        return Some((fact, "take the trial out, or leave `target` out"));
+    }
+    if of_people && environment.users_file.is_some() {
+        let fact = "needs to know whose chats are whose, and accounts of a file do not tell";
+        return Some((fact, "take the trial out, or users.file"));
+    }
+    if of_people && environment.settings.contains_key("participants") {
+        let fact = "counts on ten participants a chat";
+        return Some((fact, "take the trial out, or the setting `participants`"));
+    }
+    let counted = |what: Quantity| matches!(what, Quantity::Server { .. });
+    if expected.any(|criterion| counted(criterion.expectation.what)) {
+        let fact = "opens sockets and tries dead tokens, and the server's counts are expected to be the clients' alone";
+        return Some((
+            fact,
+            "take the trial out, or the expectations that begin with `server`",
+        ));
+    }
+    None
 }

@@ -118,7 +118,7 @@ impl What {
         else {
             return false;
         };
-        let goes_on = *message == same && seq == *last + 1;
+        let goes_on = *message == same && last.checked_add(1) == Some(seq);
         if goes_on {
             *last = until;
         }

@@ -32,7 +32,8 @@ type Page = BTreeMap<String, f64>;
 /// What was seen so far.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
-    opened: Option<u64>,
+    /// Sockets opened so far, and when that was read.
+    opened: Option<(u64, u64)>,
     open_peak: Option<u64>,
     connects_peak: Option<u64>,
 }
@@ -45,16 +46,18 @@ impl Counts {
         wanted.then(Self::default)
     }
 
-    /// A page, one interval after the last.
-    pub(super) fn look(&mut self, page: &Page) {
+    /// A page, read at `now_us`. What grew in more than about `interval_us` was no burst.
+    pub(super) fn look(&mut self, page: &Page, (now_us, interval_us): (u64, u64)) {
         self.open_peak = self.open_peak.max(count(page, OPEN));
         let opened = count(page, OPENED);
-        if let (Some(before), Some(now)) = (self.opened, opened) {
-            // A server that began anew counts from 0.
-            let grown = now.checked_sub(before).unwrap_or(now);
-            self.connects_peak = self.connects_peak.max(Some(grown));
+        if let (Some((before, at_us)), Some(now)) = (self.opened, opened) {
+            let in_time = now_us.saturating_sub(at_us) * 2 <= interval_us * 3;
+            // A server that began anew counts from 0: nothing is known of that interval.
+            if let (Some(grown), true) = (now.checked_sub(before), in_time) {
+                self.connects_peak = self.connects_peak.max(Some(grown));
+            }
         }
-        self.opened = opened;
+        self.opened = opened.map(|opened| (opened, now_us));
     }
 
     /// Adds what was seen to the account of the target, and waits until it has let go of what is over.
@@ -104,22 +107,24 @@ mod tests {
     #[test]
     fn a_burst_is_what_came_between_two_looks() {
         let mut counts = Counts::default();
-        for (open, opened) in [(0.0, 100.0), (20.0, 120.0), (30.0, 180.0), (10.0, 181.0)] {
-            counts.look(&page(open, opened));
+        let seen = [(0.0, 100.0), (20.0, 120.0), (30.0, 180.0), (10.0, 181.0)];
+        for (at, (open, opened)) in (0..).zip(seen) {
+            counts.look(&page(open, opened), (at * 250, 250));
         }
         assert_eq!(
             (counts.open_peak, counts.connects_peak),
             (Some(30), Some(60))
         );
-        // Begun anew.
-        counts.look(&page(5.0, 7.0));
+        // Begun anew; and late.
+        counts.look(&page(5.0, 7.0), (1_000, 250));
+        counts.look(&page(5.0, 900.0), (1_500, 250));
         assert_eq!(counts.connects_peak, Some(60));
     }
 
     #[test]
     fn a_target_that_does_not_count_leaves_nothing_known() {
         let mut counts = Counts::default();
-        counts.look(&Page::new());
+        counts.look(&Page::new(), (0, 250));
         assert_eq!((counts.open_peak, counts.connects_peak), (None, None));
     }
 }

@@ -23,7 +23,7 @@ use crate::environment::{Environment, EnvironmentError, Settings, TargetInfo};
 use crate::fault::{FaultEvent, drive};
 use crate::load::attack::{self, AttackError, AttackOutcome, Signals, Target};
 use crate::monitor::{Monitor, SelfAccount};
-use crate::plan::Plan;
+use crate::plan::{Link, Plan};
 use crate::record::counters::Counters;
 use crate::record::fault::{FaultBoard, FaultStamps};
 use crate::record::trace::Trace;
@@ -224,6 +224,8 @@ async fn drive_all(
         board: Arc::clone(&signals.faults),
         target: environment.target(),
         server_logs: environment.server_logs(),
+        direct: plan.environment.target.is_none()
+            && !plan.environment.proxies.contains(&Link::Edge),
     };
     let trials = trial::drive(plan, ground, &over);
     let attack = async {

@@ -72,7 +72,8 @@ pub(super) async fn sample(
         if let Some(counts) = &mut sampling.counts
             && let Some(page) = environment.server_metrics().await
         {
-            counts.look(&page);
+            let now_us = sampling.clock.now_us();
+            counts.look(&page, (now_us, sampling.plan.interval_us));
         }
         if due_us < processes_due_us {
             continue;

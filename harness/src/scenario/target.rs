@@ -232,11 +232,32 @@ fn headers(section: &mut Section<'_>, problems: &mut Problems) -> BTreeMap<Strin
             if !name.chars().all(allowed) {
                 return Err(Complaint::new(format!("\"{name}\" is no name of a header")));
             }
-            headers.insert(name.clone(), value::any_text(TEXT_MAX)(&entry.node)?);
+            let text = value::any_text(TEXT_MAX)(&entry.node)?;
+            if is_secret(name) && !text.contains(value::SECRET_OPEN) {
+                let fact = format!("a secret must not be written down here: {name}");
+                let hint = "write `${env:API_KEY}` and set that variable";
+                return Err(Complaint::new(fact).hint(hint));
+            }
+            headers.insert(name.clone(), text);
         }
         Ok(headers)
     });
     headers.map_or_else(BTreeMap::new, |headers| headers.value)
+}
+
+/// A header that carries a credential, by its name.
+fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let mut marks = [
+        "authorization",
+        "cookie",
+        "token",
+        "key",
+        "secret",
+        "password",
+    ]
+    .iter();
+    marks.any(|mark| name.contains(mark))
 }
 
 fn send(section: &mut Section<'_>, problems: &mut Problems) -> SendShape {

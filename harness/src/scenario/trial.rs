@@ -21,6 +21,8 @@ pub(super) const AT_ONCE_MAX: u16 = 1_000;
 pub(super) const RACERS_MAX: u16 = 64;
 /// Most messages of one experiment.
 pub(super) const MESSAGES_MAX: u32 = 5_000;
+/// Most messages that somebody misses: a history holds a few more (wire contract, "People chats").
+const MISSED_MAX: u32 = 900;
 /// Most members of one chat (wire contract, "People chats").
 pub(super) const MEMBERS_MAX: u16 = 10;
 /// The server pings every 25 s without more.
@@ -221,7 +223,7 @@ fn numbers(section: &mut Section<'_>, kind: Kind, problems: &mut Problems) -> Tr
         Kind::Origin => TrialKind::Origin,
         Kind::Participation => TrialKind::Participation,
         Kind::Flood => TrialKind::Flood {
-            messages: messages(section, problems, 100),
+            messages: messages(section, problems, 100, MESSAGES_MAX),
         },
         Kind::Oversize => TrialKind::Oversize,
         Kind::Heartbeat => TrialKind::Heartbeat,
@@ -242,13 +244,13 @@ fn numbers(section: &mut Section<'_>, kind: Kind, problems: &mut Problems) -> Tr
             within_us: time(section, problems, "within", 5 * SECOND),
         },
         Kind::Resume => TrialKind::Resume {
-            messages: messages(section, problems, 5),
+            messages: messages(section, problems, 5, MISSED_MAX),
         },
         Kind::Comeback => TrialKind::Comeback {
             away_us: time(section, problems, "away", 2 * SECOND),
         },
         Kind::SlowReader => TrialKind::SlowReader {
-            messages: messages(section, problems, 100),
+            messages: messages(section, problems, 100, MESSAGES_MAX),
         },
     }
 }
@@ -263,7 +265,7 @@ fn time(
     units::us(section.read_or(problems, key, default, read).value)
 }
 
-fn messages(section: &mut Section<'_>, problems: &mut Problems, default: u32) -> u32 {
-    let read = value::integer(2..=MESSAGES_MAX);
+fn messages(section: &mut Section<'_>, problems: &mut Problems, default: u32, most: u32) -> u32 {
+    let read = value::integer(2..=most);
     section.read_or(problems, "messages", default, read).value
 }

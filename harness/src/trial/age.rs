@@ -12,7 +12,7 @@ use super::crew::Crew;
 use super::door::{Door, Entry};
 use super::{Missed, Outcome, PATIENCE, Turn};
 use crate::known::Known;
-use crate::record::trial::AGE_BINS;
+use crate::record::trial::{AGE_BINS, OLD_TOKENS};
 
 /// A server may be off by this share before it counts.
 const TOLERANCE_RATIO: f64 = 0.01;
@@ -26,7 +26,8 @@ pub(super) async fn run(
     turn: Turn<'_>,
     (ttl_us, spread_us): (u64, u64),
 ) -> Result<Outcome, Missed> {
-    let age_us = if turn.chance.below(OLD_ONE_IN) == 0 {
+    let old = turn.chance.below(OLD_ONE_IN) == 0;
+    let age_us = if old {
         ttl_us * 2
     } else {
         (ttl_us + turn.chance.below(spread_us * 2)).saturating_sub(spread_us)
@@ -47,6 +48,9 @@ pub(super) async fn run(
     }
     if let Entry::In(talk) = entry {
         talk.close();
+    }
+    if old {
+        turn.record.add_met(OLD_TOKENS, 1);
     }
     let bin_us = (spread_us * 2 / AGE_BINS).max(1);
     let ages = turn

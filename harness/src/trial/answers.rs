@@ -4,14 +4,19 @@ use std::time::Duration;
 
 use super::crew::{Crew, found};
 use super::door::{Door, Entry};
-use super::{Missed, Outcome};
+use super::{Missed, Outcome, Turn};
 use crate::client::http::Answer;
 use crate::known::Known;
+use crate::record::trial::UNDER_FAULT;
 
 /// Opens nothing; a server has to look it up all the same.
 const MADE_UP: &str = "harness-trial-made-up-token-harness-trial-y";
 
-pub(super) async fn run(crew: &mut Crew, within_us: u64) -> Result<Outcome, Missed> {
+pub(super) async fn run(
+    crew: &mut Crew,
+    turn: Turn<'_>,
+    within_us: u64,
+) -> Result<Outcome, Missed> {
     let within = Duration::from_micros(within_us);
     let (answer, ..) = crew.ask_token(0, within).await?;
     if matches!(answer, Answer::None) && !crew.is_disturbed() {
@@ -20,7 +25,11 @@ pub(super) async fn run(crew: &mut Crew, within_us: u64) -> Result<Outcome, Miss
     }
     let secret = found(&answer, "connection_token").unwrap_or_else(|| MADE_UP.to_owned());
     let door = Door::with_token(0, &crew.new_conversation(), &secret);
-    Ok(match crew.enter(&door, within).await {
+    let entry = crew.enter(&door, within).await;
+    if !crew.is_calm() {
+        turn.record.add_met(UNDER_FAULT, 1);
+    }
+    Ok(match entry {
         Entry::In(talk) => {
             talk.close();
             Outcome::Held

@@ -18,9 +18,12 @@ use super::{Missed, Outcome, Turn};
 use crate::client::talk::{Heard, Talk};
 use crate::client::wire::{ServerFrame, people_message};
 use crate::known::Known;
+use crate::record::trial::AFTER_FAULT;
 
 /// So many messages not heard in a row make a socket deaf.
 const DEAF_AFTER: usize = 3;
+/// What was not heard in time is waited for so much longer before it counts as never heard.
+const GRACE: Duration = Duration::from_secs(5);
 /// The wait is bounded from outside.
 const FOR_EVER: Duration = Duration::from_hours(1);
 
@@ -32,6 +35,10 @@ pub(super) struct Chat {
     posted: usize,
     /// The last message that anybody heard, by its id of the server.
     last_heard: Option<String>,
+    /// Numbers of the last few that were taken while no fault was in force.
+    taken: Vec<usize>,
+    /// When its sockets were opened.
+    joined_us: u64,
 }
 
 /// A message of one member.
@@ -47,14 +54,14 @@ struct Missing {
     id: String,
     number: usize,
     writer: usize,
+    /// It was taken, and no fault was in force.
+    calm: bool,
 }
 
 struct Member {
     talk: Box<Talk>,
     /// Members whose messages it has heard, itself among them.
     heard: BTreeSet<usize>,
-    /// Messages not heard in a row, up to now.
-    deaf_for: usize,
     missing: Vec<Missing>,
     last_heard: Option<String>,
     refused: bool,
@@ -70,6 +77,7 @@ pub(super) async fn run(
     let members = usize::from(members);
     if chat.members.is_empty() {
         chat.members = join(crew, members).await?;
+        chat.joined_us = crew.clock().now_us();
     }
     chat.posted += 1;
     let id = crew.new_message_id();
@@ -83,6 +91,7 @@ pub(super) async fn run(
     if chat.members.iter().any(|member| member.ended) {
         // What a client does with a new socket to get the rest is another trial's question.
         chat.members.clear();
+        chat.taken.clear();
         return Ok(Outcome::Unclear("a socket ended"));
     }
     let unheard = chat.members.iter().any(|member| member.lacks(&id));
@@ -93,18 +102,29 @@ pub(super) async fn run(
         chat.forget(&id);
         return Ok(Outcome::Unclear("the message was not taken"));
     }
-    // What was in force must have been over for as long as an answer may take.
-    let settled_us = crew.clock().now_us().saturating_sub(within_us);
-    let calm = crew.is_calm_since(settled_us.min(sent_us));
-    let mut failures = chat.members.iter().enumerate();
-    match failures.find_map(|(who, member)| member.judge(who, &post)) {
-        Some((known, what)) if calm => {
+    let calm = crew.is_calm_since(sent_us.saturating_sub(within_us));
+    if !calm {
+        return Ok(Outcome::Unclear("a fault was in force"));
+    }
+    chat.count(&post);
+    if chat.judge(&post).is_some() {
+        // What comes late comes all the same.
+        chat.catch_up().await;
+    }
+    match chat.judge(&post) {
+        Some((known, what)) if crew.is_calm_since(sent_us) => {
             chat.members.clear();
+            chat.taken.clear();
             Ok(Outcome::Broke(known, what))
         }
         Some(_) => Ok(Outcome::Unclear("a fault was in force")),
         None if unheard => Ok(Outcome::Unclear("not everybody heard it yet")),
-        None => Ok(Outcome::Held),
+        None => {
+            if !crew.is_calm_since(chat.joined_us) {
+                turn.record.add_met(AFTER_FAULT, 1);
+            }
+            Ok(Outcome::Held)
+        }
     }
 }
 
@@ -115,7 +135,6 @@ async fn join(crew: &mut Crew, members: usize) -> Result<Vec<Member>, Missed> {
         joined.push(Member {
             talk: crew.join(who, &path).await?,
             heard: BTreeSet::new(),
-            deaf_for: 0,
             missing: Vec::new(),
             last_heard: None,
             refused: false,
@@ -143,14 +162,10 @@ impl Chat {
                 id: post.id.to_owned(),
                 number: post.number,
                 writer: post.writer,
+                calm: false,
             });
             member.refused = false;
             drop(timeout(within, member.hear(post, who == post.writer)).await);
-            member.deaf_for = if member.lacks(post.id) {
-                member.deaf_for + 1
-            } else {
-                0
-            };
         });
         join_all(listening).await;
         let heard = self
@@ -160,11 +175,34 @@ impl Chat {
         self.last_heard = heard.last().or(self.last_heard.take());
     }
 
+    /// It was taken, and nothing but the server explains who has not heard it.
+    fn count(&mut self, post: &Post<'_>) {
+        self.taken.push(post.number);
+        let surplus = self.taken.len().saturating_sub(DEAF_AFTER);
+        self.taken.drain(..surplus);
+        for member in &mut self.members {
+            let mut missing = member.missing.iter_mut();
+            if let Some(missing) = missing.find(|missing| missing.number == post.number) {
+                missing.calm = true;
+            }
+        }
+    }
+
+    /// Hears what still comes.
+    async fn catch_up(&mut self) {
+        let listening = self.members.iter_mut();
+        join_all(listening.map(|member| timeout(GRACE, member.catch_up()))).await;
+    }
+
+    fn judge(&self, post: &Post<'_>) -> Option<(Known, String)> {
+        let mut members = self.members.iter().enumerate();
+        members.find_map(|(who, member)| member.judge(who, post, &self.taken))
+    }
+
     /// It was not taken: nobody needs to hear it.
     fn forget(&mut self, id: &str) {
         for member in &mut self.members {
             member.missing.retain(|missing| missing.id != id);
-            member.deaf_for = member.deaf_for.saturating_sub(1);
         }
     }
 }
@@ -176,36 +214,48 @@ impl Member {
 
     /// Hears what comes until it has that message, or the message is refused, or the socket ends.
     async fn hear(&mut self, post: &Post<'_>, wrote: bool) {
+        while self.lacks(post.id) && !self.refused && !self.ended {
+            self.next(wrote).await;
+        }
+    }
+
+    /// Hears what comes until it has everything, or the socket ends.
+    async fn catch_up(&mut self) {
+        while !self.missing.is_empty() && !self.ended {
+            self.next(false).await;
+        }
+    }
+
+    async fn next(&mut self, wrote: bool) {
         let wanted = |frame: &ServerFrame<'_>| {
             matches!(frame, ServerFrame::Message { .. } | ServerFrame::Error(_))
         };
-        while self.lacks(post.id) && !self.refused && !self.ended {
-            let Heard::Frame(text) = self.talk.hear(FOR_EVER, wanted).await else {
-                self.ended = true;
-                return;
-            };
-            match ServerFrame::parse(&text) {
-                Ok(ServerFrame::Message {
-                    id,
-                    client_message_id: Some(heard),
-                }) => {
-                    self.last_heard = Some(id.into_owned());
-                    self.missing.retain(|missing| missing.id != heard);
-                    if heard == post.id {
-                        self.heard.insert(post.writer);
-                    }
+        let Heard::Frame(text) = self.talk.hear(FOR_EVER, wanted).await else {
+            self.ended = true;
+            return;
+        };
+        match ServerFrame::parse(&text) {
+            Ok(ServerFrame::Message {
+                id,
+                client_message_id: Some(heard),
+            }) => {
+                self.last_heard = Some(id.into_owned());
+                let place = self.missing.iter().position(|missing| missing.id == heard);
+                if let Some(place) = place {
+                    self.heard.insert(self.missing.remove(place).writer);
                 }
-                Ok(ServerFrame::Error(_)) => self.refused |= wrote,
-                _ => {}
             }
+            Ok(ServerFrame::Error(_)) => self.refused |= wrote,
+            _ => {}
         }
     }
 
     /// What this member's socket lacks, when that message has been heard or waited for.
-    fn judge(&self, who: usize, post: &Post<'_>) -> Option<(Known, String)> {
+    fn judge(&self, who: usize, post: &Post<'_>, taken: &[usize]) -> Option<(Known, String)> {
         let name = format!("member {}", who + 1);
-        let lacking = self.missing.len();
-        let strangers = self.missing.iter();
+        let missing: Vec<&Missing> = self.missing.iter().filter(|one| one.calm).collect();
+        let lacking = missing.len();
+        let strangers = missing.iter();
         let strangers = strangers.filter(|missing| !self.heard.contains(&missing.writer));
         let apart = strangers.count();
         if !self.heard.is_empty() && apart >= DEAF_AFTER {
@@ -214,13 +264,14 @@ impl Member {
             );
             return Some((Known::MemoryLayerTwoInstances, what));
         }
-        if self.deaf_for >= DEAF_AFTER {
+        let lacks = |number: &usize| missing.iter().any(|one| one.number == *number);
+        if taken.len() == DEAF_AFTER && taken.iter().all(lacks) {
             let what = format!(
                 "the socket of {name} is open and deaf: {lacking} messages that were taken never came"
             );
             return Some((Known::NoResubscribe, what));
         }
-        let mut older = self.missing.iter();
+        let mut older = missing.iter();
         let gone = older.any(|missing| {
             missing.number + 1 < post.number && self.heard.contains(&missing.writer)
         });

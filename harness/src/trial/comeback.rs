@@ -9,6 +9,8 @@ use crate::client::wire::{ServerFrame, chat_message};
 use crate::known::Known;
 
 const MESSAGE_CHARS: u32 = 20;
+/// Joins and answers may take this long on top.
+const SLACK: Duration = Duration::from_secs(12);
 
 pub(super) async fn run(crew: &mut Crew, away_us: u64) -> Result<Outcome, Missed> {
     let away = Duration::from_micros(away_us);
@@ -17,15 +19,20 @@ pub(super) async fn run(crew: &mut Crew, away_us: u64) -> Result<Outcome, Missed
     let Answer::Whole(chunks) = ask(&mut talk, &id).await? else {
         return Err(Missed("not answered at all"));
     };
+    let left_us = crew.clock().now_us();
     talk.close();
     crew.note(&format!("is away for {away:?}"));
     tokio::time::sleep(away).await;
     let mut back = crew.join(0, &path).await?;
     let again = ask(&mut back, &id).await?;
     back.close();
+    // A machine that stalls makes every absence long.
+    let absent = Duration::from_micros(crew.clock().now_us() - left_us);
+    let too_long = absent > away + SLACK;
     let broke = |what: String| Outcome::Broke(Known::ExpiryTooShort, what);
     Ok(match again {
         Answer::Whole(again) if again == chunks => Outcome::Held,
+        _ if too_long => Outcome::Unclear("it was away for longer than it meant"),
         _ if !crew.is_calm() => Outcome::Unclear("a fault was in force meanwhile"),
         Answer::Whole(again) => broke(format!(
             "after {away:?} away {again} of {chunks} chunks of an answer were left"
@@ -49,8 +56,10 @@ async fn ask(talk: &mut Talk, id: &str) -> Result<Answer, Missed> {
     talk.say(message)?;
     let mut chunks = 0;
     loop {
-        let Heard::Frame(text) = talk.hear(PATIENCE, |_| true).await else {
-            return Ok(Answer::Broken);
+        let text = match talk.hear(PATIENCE, |_| true).await {
+            Heard::Frame(text) => text,
+            Heard::Nothing => return Ok(Answer::Broken),
+            Heard::Closed(_) | Heard::Cut => return Err(Missed("the socket ended")),
         };
         match ServerFrame::parse(&text) {
             Ok(ServerFrame::Chunk { .. }) => chunks += 1,

@@ -19,6 +19,7 @@ use crate::client::journal::{Journal, Line};
 use crate::client::talk::{Heard, Talk};
 use crate::client::wire::ServerFrame;
 use crate::clock::RunClock;
+use crate::plan::{Link, Plan, PlannedFault};
 use crate::record::trial::{Showing, ShowingLine};
 
 /// As much of a token as a journal shows.
@@ -28,18 +29,31 @@ const TOKEN_CHARS_SHOWN: usize = 4;
 pub(super) struct Scene {
     pub ground: Ground,
     http: Http,
-    /// Places in the plan of the faults between clients and server.
+    /// Places in the plan of the faults between clients and server, and of the server itself.
     on_edge: Vec<usize>,
+    /// Conditions are on no board: from when each is in force, and whether it is between the two.
+    conditions: Vec<(u64, bool)>,
 }
 
 impl Scene {
-    pub(super) fn new(ground: Ground, on_edge: Vec<usize>) -> Self {
+    pub(super) fn new(plan: &Plan, ground: Ground) -> Self {
+        let between = |fault: &PlannedFault| {
+            fault.kind.link() == Some(Link::Edge) || fault.kind.is_of_server()
+        };
+        let faults = plan.faults.iter().enumerate();
+        let on_edge = faults.filter(|(_, fault)| between(fault));
+        let on_edge = on_edge.map(|(place, _)| place).collect();
+        let conditions = plan.faults.iter().filter(|fault| fault.condition);
+        let conditions = conditions
+            .map(|fault| (fault.at_us, between(fault)))
+            .collect();
         let requests = ground.target.requests.clone();
         let plain = || Http::builder().no_proxy().build().unwrap_or_default();
         Self {
             http: requests.unwrap_or_else(plain),
             ground,
             on_edge,
+            conditions,
         }
     }
 }
@@ -112,16 +126,17 @@ impl Crew {
     pub(super) fn is_disturbed(&self) -> bool {
         let (board, now_us) = (&self.scene.ground.board, self.clock().now_us());
         let mut faults = self.scene.on_edge.iter();
+        let mut conditions = self.scene.conditions.iter();
         faults.any(|&fault| board.touches(fault, self.begun_us, now_us))
+            || conditions.any(|&(from_us, between)| between && from_us <= now_us)
     }
 
     /// No fault of the run was in force since then.
     pub(super) fn is_calm_since(&self, from_us: u64) -> bool {
-        let ground = &self.scene.ground;
-        ground
-            .board
-            .touched(from_us, self.clock().now_us())
-            .is_none()
+        let (board, now_us) = (&self.scene.ground.board, self.clock().now_us());
+        let mut conditions = self.scene.conditions.iter();
+        board.touched(from_us, now_us).is_none()
+            && !conditions.any(|&(since_us, _)| since_us <= now_us)
     }
 
     /// No fault of the run was in force since the experiment began.

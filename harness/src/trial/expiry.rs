@@ -13,9 +13,10 @@ use crate::plan::Credential;
 /// The end may come this much later than the token's.
 const SLACK: Duration = Duration::from_secs(5);
 /// The server goes away, or cannot go on.
-const GOING: [u16; 2] = [1001, 1011];
+const GOING: [u16; 3] = [1001, 1011, 1013];
 
 pub(super) async fn run(crew: &mut Crew, ttl_us: u64) -> Result<Outcome, Missed> {
+    let asked_us = crew.clock().now_us();
     let access = crew.login(0).await?;
     let door = Door {
         credential: Credential::QueryToken,
@@ -32,7 +33,10 @@ pub(super) async fn run(crew: &mut Crew, ttl_us: u64) -> Result<Outcome, Missed>
     } else {
         heard
     };
+    // Long before its end a token is not the reason.
+    let early = crew.clock().now_us() - asked_us < ttl_us / 10 * 8;
     Ok(match end {
+        Heard::Closed(_) | Heard::Cut if early => Outcome::Unclear("the socket ended before"),
         _ if crew.is_disturbed() => Outcome::Unclear("the network was disturbed"),
         Heard::Closed(code) if GOING.contains(&code) => Outcome::Unclear("the server went away"),
         Heard::Closed(_) if warned => Outcome::Held,

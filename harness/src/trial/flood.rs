@@ -7,12 +7,16 @@ use crate::client::wire::{ServerFrame, chat_message};
 use crate::known::Known;
 
 const MESSAGE_CHARS: u32 = 20;
+/// Messages that a client may send at once, and each second.
+const BURST: u64 = 50;
+const RATE_PER_S: u32 = 10;
 /// The server closes on who goes on flooding.
 const TOO_MANY: u16 = 4429;
 
 pub(super) async fn run(crew: &mut Crew, messages: u32) -> Result<Outcome, Missed> {
     let path = crew.new_conversation();
     let mut talk = crew.join(0, &path).await?;
+    let begun_us = crew.clock().now_us();
     for _ in 0..messages {
         let id = crew.new_message_id();
         talk.say(chat_message(MESSAGE_CHARS, &id))?;
@@ -20,6 +24,12 @@ pub(super) async fn run(crew: &mut Crew, messages: u32) -> Result<Outcome, Misse
     let mut queued = 0;
     let outcome = loop {
         if queued == messages {
+            // What a client may send in that time (wire contract, "Defaults").
+            let seconds = (crew.clock().now_us() - begun_us) / 1_000_000 + 1;
+            let allowed = BURST + u64::from(RATE_PER_S) * seconds;
+            if u64::from(messages) <= allowed || !crew.is_calm() {
+                break Outcome::Unclear("they were taken in more time than a flood has");
+            }
             let what = format!("{messages} messages at once were all taken");
             break Outcome::Broke(Known::NoRateLimit, what);
         }

@@ -24,7 +24,7 @@ pub(super) async fn run(crew: &mut Crew) -> Result<Outcome, Missed> {
             )),
             _ => broke("a heartbeat was taken for a chat message"),
         },
-        Heard::Closed(1001) => Outcome::Unclear("the server goes away"),
+        Heard::Closed(1001 | 1013 | 4001 | 4401) => Outcome::Unclear("closed for another reason"),
         Heard::Closed(code) if crew.is_calm() => {
             broke(&format!("a heartbeat was answered by closing with {code}"))
         }

@@ -41,6 +41,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::client::socket::SendError;
@@ -48,7 +49,7 @@ use crate::clock::{RunClock, wall_ns};
 use crate::environment::TargetInfo;
 use crate::known::Known;
 use crate::plan::seed::{Purpose, Stream};
-use crate::plan::{Link, Plan, TrialKind, TrialPlan};
+use crate::plan::{Plan, TrialKind, TrialPlan};
 use crate::record::fault::FaultBoard;
 use crate::record::trial::TrialRecord;
 use crew::Crew;
@@ -58,6 +59,9 @@ const CREW_SIZE: u32 = 10;
 /// Longest wait for one answer, where the experiment is about something else.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Longest experiment, besides the time that it is about.
+const LIMIT: Duration = Duration::from_mins(2);
+
 /// Where trials take place.
 pub(crate) struct Ground {
     pub clock: RunClock,
@@ -65,6 +69,8 @@ pub(crate) struct Ground {
     pub target: TargetInfo,
     /// Logs of the servers that the run started.
     pub server_logs: Vec<PathBuf>,
+    /// Sockets go straight to a server that the run started: nothing between keeps what is sent.
+    pub direct: bool,
 }
 
 /// What an experiment came to.
@@ -109,11 +115,7 @@ pub(crate) async fn drive(
     ground: Ground,
     stop: &CancellationToken,
 ) -> Vec<TrialRecord> {
-    let faults = plan.faults.iter().enumerate();
-    let on_edge = faults
-        .filter(|(_, fault)| fault.kind.link() == Some(Link::Edge) || fault.kind.is_of_server());
-    let on_edge = on_edge.map(|(place, _)| place).collect();
-    let scene = Arc::new(crew::Scene::new(ground, on_edge));
+    let scene = Arc::new(crew::Scene::new(plan, ground));
     let mut workers = JoinSet::new();
     let tag = format!("trial-{:x}", wall_ns());
     let mut user = plan.load.clients.next_multiple_of(CREW_SIZE);
@@ -173,10 +175,12 @@ impl Worker {
                 record: &mut record,
             };
             self.crew.begin();
+            let limit = limit(self.trial.kind);
             let outcome = tokio::select! {
-                outcome = once(&mut self.crew, self.trial.kind, turn) => outcome,
+                outcome = timeout(limit, once(&mut self.crew, self.trial.kind, turn)) => outcome,
                 () = stop.cancelled() => break,
             };
+            let outcome = outcome.unwrap_or(Err(Missed("it took too long")));
             match outcome {
                 Ok(Outcome::Held) => record.held += 1,
                 Ok(Outcome::Broke(known, what)) => {
@@ -190,6 +194,20 @@ impl Worker {
         }
         record
     }
+}
+
+/// Longest time of one experiment: whatever a server does, it ends.
+fn limit(kind: TrialKind) -> Duration {
+    let own_us = match kind {
+        TrialKind::TokenAge { ttl_us, spread_us } => ttl_us * 2 + spread_us,
+        TrialKind::Expiry { ttl_us } => ttl_us,
+        TrialKind::Answers { within_us }
+        | TrialKind::KeepAlive { within_us }
+        | TrialKind::Broadcast { within_us, .. } => within_us * 2,
+        TrialKind::Comeback { away_us } => away_us,
+        _ => 0,
+    };
+    LIMIT + Duration::from_micros(own_us)
 }
 
 async fn once(crew: &mut Crew, kind: TrialKind, turn: Turn<'_>) -> Result<Outcome, Missed> {
@@ -208,7 +226,7 @@ async fn once(crew: &mut Crew, kind: TrialKind, turn: Turn<'_>) -> Result<Outcom
         TrialKind::Heartbeat => heartbeat::run(crew).await,
         TrialKind::Retry => retry::run(crew, turn).await,
         TrialKind::Expiry { ttl_us } => expiry::run(crew, ttl_us).await,
-        TrialKind::Answers { within_us } => answers::run(crew, within_us).await,
+        TrialKind::Answers { within_us } => answers::run(crew, turn, within_us).await,
         TrialKind::KeepAlive { within_us } => keep_alive::run(crew, within_us).await,
         TrialKind::Broadcast { members, within_us } => {
             broadcast::run(crew, turn, (members, within_us)).await

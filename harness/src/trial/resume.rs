@@ -13,8 +13,6 @@ use crate::known::Known;
 /// The one who leaves, and the one who goes on writing.
 const READER: usize = 0;
 const WRITER: usize = 1;
-/// Longest wait for what was missed.
-const REPLAY_PATIENCE: Duration = Duration::from_secs(3);
 /// After the last message that was expected, how long one that was not is waited for.
 const QUIET: Duration = Duration::from_millis(300);
 
@@ -35,15 +33,25 @@ pub(super) async fn run(crew: &mut Crew, messages: u32) -> Result<Outcome, Misse
     }
     writer.close();
     let mut back = crew.join(READER, &path).await?;
-    // One that is live before the replay: a careless replay repeats it.
+    // One that is live before the replay: a careless replay repeats it. What was missed may come with it, live,
+    // and must not come again then.
     let live = crew.new_message_id();
-    post(&mut back, &live).await?;
+    let message = people_message("hello", &live);
+    back.say(message)?;
+    let mut heard = BTreeMap::new();
+    while !heard.contains_key(&live) {
+        let Heard::Frame(text) = back.hear(PATIENCE, is_about_chat).await else {
+            return Err(Missed("a message did not come back"));
+        };
+        count(&mut heard, &text)?;
+    }
+    // What came before the replay was asked for is no replay.
+    heard.remove(&first);
     back.say(resume(&last_seen))?;
-    let heard = listen(&mut back, &missed).await?;
+    listen(&mut back, &missed, &mut heard).await?;
     back.close();
     let again = |id: &str| *heard.get(id).unwrap_or(&0);
-    let repeated = [&first, &live].into_iter().any(|id| again(id) > 0)
-        || missed.iter().any(|id| again(id) > 1);
+    let repeated = again(&first) > 0 || again(&live) > 1 || missed.iter().any(|id| again(id) > 1);
     let lost = missed.iter().filter(|id| again(id) == 0).count();
     Ok(if repeated {
         let what = "a replay repeated messages that had been seen".to_owned();
@@ -82,25 +90,36 @@ async fn until(talk: &mut Talk, id: &str) -> Result<String, Missed> {
     }
 }
 
-/// Hears what comes until all that was missed did, and a little longer; how often each message came.
-async fn listen(talk: &mut Talk, missed: &[String]) -> Result<BTreeMap<String, u32>, Missed> {
-    let mut heard = BTreeMap::new();
-    loop {
+/// Hears what comes until all that was missed did, and a little longer; how often each message came. What
+/// comes twice is enough to know.
+async fn listen(
+    talk: &mut Talk,
+    missed: &[String],
+    heard: &mut BTreeMap<String, u32>,
+) -> Result<(), Missed> {
+    while heard.values().all(|&times| times == 1) {
         let all = missed.iter().all(|id| heard.contains_key(id));
-        let patience = if all { QUIET } else { REPLAY_PATIENCE };
+        let patience = if all { QUIET } else { PATIENCE };
         match talk.hear(patience, is_about_chat).await {
-            Heard::Nothing => return Ok(heard),
+            Heard::Nothing => return Ok(()),
             Heard::Closed(_) | Heard::Cut => return Err(Missed("the socket ended")),
-            Heard::Frame(text) => match ServerFrame::parse(&text) {
-                Ok(ServerFrame::Error(_)) => return Err(Missed("the replay was refused")),
-                Ok(frame) => {
-                    if let Some(id) = client_id(&frame) {
-                        *heard.entry(id.to_owned()).or_insert(0) += 1;
-                    }
-                }
-                Err(_) => {}
-            },
+            Heard::Frame(text) => count(heard, &text)?,
         }
+    }
+    Ok(())
+}
+
+/// Counts a message by its id of the client.
+fn count(heard: &mut BTreeMap<String, u32>, text: &str) -> Result<(), Missed> {
+    match ServerFrame::parse(text) {
+        Ok(ServerFrame::Error(_)) => Err(Missed("the replay was refused")),
+        Ok(frame) => {
+            if let Some(id) = client_id(&frame) {
+                *heard.entry(id.to_owned()).or_insert(0) += 1;
+            }
+            Ok(())
+        }
+        Err(_) => Ok(()),
     }
 }
 

@@ -28,6 +28,11 @@ pub(super) struct Reading {
 
 pub(super) async fn run(crew: &mut Crew, turn: Turn<'_>) -> Result<Outcome, Missed> {
     let logs = crew.ground().server_logs.clone();
+    if turn.kept.log.ends.is_empty() {
+        // What was written before is nobody's secret of this trial.
+        let length = |log: &PathBuf| std::fs::metadata(log).map_or(0, |log| log.len());
+        turn.kept.log.ends = logs.iter().map(length).collect();
+    }
     let access = crew.access(0).await?;
     let token = crew.token(0).await?;
     let reading = &mut turn.kept.log;
@@ -42,32 +47,38 @@ pub(super) async fn run(crew: &mut Crew, turn: Turn<'_>) -> Result<Outcome, Miss
     let door = super::door::Door::with_token(0, &path, &token.secret);
     crew.join_with(&door).await?.close();
     tokio::time::sleep(LOG_DELAY).await;
-    reading.ends.resize(logs.len(), 0);
     for (log, end) in logs.iter().zip(&mut reading.ends) {
-        let Ok(new) = read(log, *end) else {
+        let Ok((new, whole)) = read(log, *end) else {
             return Err(Missed("the log cannot be read"));
         };
-        let known = reading.secrets.iter();
-        let mut known =
-            known.filter(|(_, secret)| memchr::memmem::find(&new, secret.as_bytes()).is_some());
-        if let Some((kind, secret)) = known.next() {
+        let overlap = reading.secrets.iter().map(|(_, secret)| secret.len()).max();
+        let place = reading
+            .secrets
+            .iter()
+            .position(|(_, secret)| memchr::memmem::find(&new, secret.as_bytes()).is_some());
+        // A secret may have been written half: begin before it next time.
+        let kept = place.map_or(overlap.unwrap_or(0), |_| 0);
+        *end += u64::try_from(new.len().saturating_sub(kept)).unwrap_or(0);
+        if let Some(place) = place {
+            let (kind, secret) = reading.secrets.remove(place);
             let shown: String = secret.chars().take(4).collect();
             let name = log.file_name().map(PathBuf::from).unwrap_or_default();
             let what = format!("{kind} ({shown}…) stands whole in {}", name.display());
             return Ok(Outcome::Broke(Known::TokenInLog, what));
         }
-        // A secret may have been written half: begin before it next time.
-        let overlap = reading.secrets.iter().map(|(_, secret)| secret.len()).max();
-        let read = new.len().saturating_sub(overlap.unwrap_or(0));
-        *end += u64::try_from(read).unwrap_or(0);
+        if !whole {
+            return Ok(Outcome::Unclear("the log grows faster than it is read"));
+        }
     }
     Ok(Outcome::Held)
 }
 
-fn read(log: &Path, from: u64) -> Result<Vec<u8>, std::io::Error> {
+/// What is new in a log, and whether that is all.
+fn read(log: &Path, from: u64) -> Result<(Vec<u8>, bool), std::io::Error> {
     let mut file = File::open(log)?;
     file.seek(SeekFrom::Start(from))?;
     let mut new = Vec::new();
     file.take(READ_BYTES_MAX).read_to_end(&mut new)?;
-    Ok(new)
+    let whole = (new.len() as u64) < READ_BYTES_MAX;
+    Ok((new, whole))
 }

@@ -9,6 +9,7 @@
 use std::borrow::Cow;
 
 use crate::client::wire::{ServerFrame, TaskId, UNNUMBERED};
+use crate::plan::Matching;
 
 /// Answers so far.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,9 +23,15 @@ impl Order {
         self.complete = self.queued;
     }
 
-    /// The frames of the contract that this one stands for, at most three.
-    pub(super) fn named<'a>(&mut self, frame: ServerFrame<'a>) -> Vec<ServerFrame<'a>> {
+    /// The frames of the contract that this one stands for, at most three. An answer without an id belongs
+    /// to nobody where answers have one.
+    pub(super) fn named<'a>(
+        &mut self,
+        matching: Matching,
+        frame: ServerFrame<'a>,
+    ) -> Vec<ServerFrame<'a>> {
         match frame {
+            ServerFrame::Answer { id: None } if matching == Matching::Id => Vec::new(),
             ServerFrame::TaskQueued {
                 task: TaskId::UNNAMED,
                 client_message_id,
@@ -120,15 +127,16 @@ mod tests {
             });
             tasks.collect()
         };
-        assert_eq!(tasks(order.named(answer())), [1, 1, 1]);
+        assert_eq!(tasks(order.named(Matching::Order, answer())), [1, 1, 1]);
         let queued = || ServerFrame::TaskQueued {
             task: TaskId::UNNAMED,
             client_message_id: None,
         };
-        assert_eq!(tasks(order.named(queued())), [2]);
-        assert_eq!(tasks(order.named(queued())), [3]);
-        assert_eq!(tasks(order.named(answer())), [2, 2]);
+        assert_eq!(tasks(order.named(Matching::Order, queued())), [2]);
+        assert_eq!(tasks(order.named(Matching::Order, queued())), [3]);
+        assert_eq!(tasks(order.named(Matching::Order, answer())), [2, 2]);
         order.new_socket();
-        assert_eq!(tasks(order.named(answer())), [4, 4, 4]);
+        assert_eq!(tasks(order.named(Matching::Order, answer())), [4, 4, 4]);
+        assert!(order.named(Matching::Id, answer()).is_empty());
     }
 }

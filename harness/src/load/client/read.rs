@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use super::{ABNORMAL, Client, End, Phase, Why};
 use crate::client::dialect;
 use crate::client::socket::Incoming;
-use crate::client::wire::{ErrorFrame, FrameError, ServerFrame, TaskId};
+use crate::client::wire::{ErrorFrame, FrameError, ServerFrame, TaskId, UNNUMBERED};
 use crate::clock::monotonic_ns;
 use crate::load::job::retry_us;
 use crate::load::lane::Lane;
@@ -145,7 +145,7 @@ impl Client {
             Ok(ServerFrame::Answer { id: Some(id) })
                 if lane.job().message_number(&self.visit, &id).is_none() => {}
             Ok(frame) => {
-                for frame in self.order.named(frame) {
+                for frame in self.order.named(dialect.matching, frame) {
                     self.frame(lane, Ok(frame), at_us);
                 }
             }
@@ -206,6 +206,10 @@ impl Client {
     fn write_down(&mut self, frame: &ServerFrame<'_>, at_us: u64) {
         let number = |task: TaskId| self.ledger.number_of(task.0);
         let what = match *frame {
+            // One without a number is told by its message alone.
+            ServerFrame::Chunk {
+                seq: UNNUMBERED, ..
+            } => None,
             ServerFrame::Chunk { task, seq } => {
                 number(task).map(|message| What::chunk(message, seq))
             }

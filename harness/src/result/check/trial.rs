@@ -7,7 +7,7 @@ use super::super::{CheckGroup, CheckResult, CheckStatus, RunResult};
 use crate::format;
 use crate::known::Known;
 use crate::plan::{TrialKind, TrialPlan};
-use crate::record::trial::TrialRecord;
+use crate::record::trial::{AFTER_FAULT, OLD_TOKENS, TrialRecord, UNDER_FAULT};
 
 /// What a kind of trial looks for: the promise, and the failure that breaks it.
 const fn promises(kind: TrialKind) -> &'static [(&'static str, Known)] {
@@ -63,19 +63,25 @@ const fn promises(kind: TrialKind) -> &'static [(&'static str, Known)] {
 /// Every trial of the plan, by failure.
 pub(in super::super) fn checks(result: &RunResult) -> Vec<CheckResult> {
     let planned = result.plan.trials.iter().zip(&result.trials);
+    let has_faults = !result.faults.is_empty();
     let checks = planned.flat_map(|(plan, record)| {
         let promises = promises(plan.kind).iter();
-        promises.map(move |&(promise, known)| check((plan, record), promise, known))
+        promises.map(move |&(promise, known)| check((plan, record), (promise, known), has_faults))
     });
     checks.collect()
 }
 
-fn check((plan, record): (&TrialPlan, &TrialRecord), promise: &str, known: Known) -> CheckResult {
+fn check(
+    (plan, record): (&TrialPlan, &TrialRecord),
+    (promise, known): (&str, Known),
+    has_faults: bool,
+) -> CheckResult {
     let broken = record.broke.get(&known);
     let clear = record.clear();
+    let met = needs(known, has_faults).is_none_or(|what| record.met.contains_key(what));
     let status = match broken {
         Some(_) => CheckStatus::Broke,
-        None if clear < plan.least => CheckStatus::Inconclusive,
+        None if clear < plan.least || !met => CheckStatus::Inconclusive,
         None => CheckStatus::Held,
     };
     let count = broken.map_or(0, |broken| broken.count);
@@ -87,6 +93,9 @@ fn check((plan, record): (&TrialPlan, &TrialRecord), promise: &str, known: Known
             format::duration(example.at_us),
             example.account
         ),
+        (None, CheckStatus::Inconclusive) if clear >= plan.least => {
+            "the situation that it is about was never met".to_owned()
+        }
         (None, CheckStatus::Inconclusive) => too_few(plan, record),
         (None, _) => held(record),
     };
@@ -98,6 +107,16 @@ fn check((plan, record): (&TrialPlan, &TrialRecord), promise: &str, known: Known
         bound: "= 0".to_owned(),
         finding,
         known: vec![known],
+    }
+}
+
+/// The situation without which a promise was not put to the test.
+const fn needs(known: Known, has_faults: bool) -> Option<&'static str> {
+    match known {
+        Known::TokenImmortal => Some(OLD_TOKENS),
+        Known::ConnectHang | Known::TokenEndpointHang if has_faults => Some(UNDER_FAULT),
+        Known::NoResubscribe | Known::PubsubOnly if has_faults => Some(AFTER_FAULT),
+        _ => None,
     }
 }
 
