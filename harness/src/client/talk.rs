@@ -131,3 +131,58 @@ impl Talk {
         drop(self.socket.close());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    /// For what must come; a wake-up that is missed takes all of it.
+    const PATIENCE: Duration = Duration::from_secs(5);
+    const PONG: &[u8] = b"\x81\x10{\"event\":\"pong\"}";
+
+    /// A socket of a client, and the bare connection of its server.
+    async fn pair() -> (ChatSocket, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (client, server) = tokio::join!(TcpStream::connect(address), listener.accept());
+        (
+            ChatSocket::new(client.unwrap(), Vec::new()),
+            server.unwrap().0,
+        )
+    }
+
+    /// Writes a frame, and lets the runtime hear of its arrival while nobody waits for it.
+    async fn arrives(server: &mut TcpStream) {
+        server.write_all(PONG).await.unwrap();
+        // A turn of the driver: a timer is the one thing that is sure to take one.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+
+    #[tokio::test]
+    async fn a_frame_that_came_between_two_waits_is_heard() {
+        let (socket, mut server) = pair().await;
+        let mut talk = Talk::new(socket);
+        for _ in 0..3 {
+            arrives(&mut server).await;
+            let heard = talk.hear(PATIENCE, |frame| matches!(frame, ServerFrame::Pong));
+            assert!(matches!(heard.await, Heard::Frame(_)));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_gave_way_hears_what_came_meanwhile() {
+        let (mut socket, mut server) = pair().await;
+        for _ in 0..3 {
+            arrives(&mut server).await;
+            let next = poll_fn(|cx| socket.poll_next(cx));
+            let next = timeout(PATIENCE, next).await;
+            assert!(matches!(next, Ok(Incoming::Text(..))), "{next:?}");
+            socket.look_again();
+        }
+    }
+}

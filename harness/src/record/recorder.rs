@@ -38,6 +38,34 @@ pub(crate) struct Author {
     pub steps: Vec<Step>,
 }
 
+impl Author {
+    /// An example of what was theirs, at one moment and without a message's stamps.
+    fn example(self, what: String, (at_us, fault): (u64, Option<u8>)) -> MessageExample {
+        MessageExample {
+            client: self.client,
+            client_message_id: self.client_message_id,
+            conversation: self.conversation,
+            what,
+            intended_us: at_us,
+            sent_us: None,
+            queued_us: None,
+            ended_us: Some(at_us),
+            fault,
+            steps: self.steps,
+        }
+    }
+
+    /// The same of a message that has its end.
+    fn settled(self, what: String, end: &Settled, fault: Option<u8>) -> MessageExample {
+        MessageExample {
+            intended_us: end.intended_us,
+            sent_us: end.sent_us,
+            queued_us: end.queued_us,
+            ..self.example(what, (end.ended_us, fault))
+        }
+    }
+}
+
 impl Recorder {
     pub(crate) fn new(interval_us: u64, board: Arc<FaultBoard>, counters: Arc<Counters>) -> Self {
         Self {
@@ -264,19 +292,8 @@ impl Recorder {
             .out_of_order
             .map(|seq| format!("out of order: seq {seq} after a later one"));
         for what in [lost, duplicated, disorder].into_iter().flatten() {
-            let author = author();
-            self.recording.example(MessageExample {
-                client: author.client,
-                client_message_id: author.client_message_id,
-                conversation: author.conversation,
-                what,
-                intended_us: end.intended_us,
-                sent_us: end.sent_us,
-                queued_us: end.queued_us,
-                ended_us: Some(end.ended_us),
-                fault,
-                steps: author.steps,
-            });
+            let example = author().settled(what, end, fault);
+            self.recording.example(example);
         }
     }
 
@@ -287,19 +304,7 @@ impl Recorder {
         if end.fate != Fate::Completed || slowest.is_some_and(|(known, _)| *known >= response_us) {
             return;
         }
-        let author = author();
-        let example = MessageExample {
-            client: author.client,
-            client_message_id: author.client_message_id,
-            conversation: author.conversation,
-            what: "the slowest answer".to_owned(),
-            intended_us: end.intended_us,
-            sent_us: end.sent_us,
-            queued_us: end.queued_us,
-            ended_us: Some(end.ended_us),
-            fault,
-            steps: author.steps,
-        };
+        let example = author().settled("the slowest answer".to_owned(), end, fault);
         self.recording.slowest = Some((response_us, example));
     }
 
@@ -309,37 +314,16 @@ impl Recorder {
         if first.is_some_and(|first| first.intended_us <= at_us) {
             return;
         }
-        let author = author();
-        self.recording.first_cut = Some(MessageExample {
-            client: author.client,
-            client_message_id: author.client_message_id,
-            conversation: author.conversation,
-            what: format!("the first socket that was cut, with {code}"),
-            intended_us: at_us,
-            sent_us: None,
-            queued_us: None,
-            ended_us: Some(at_us),
-            fault: self.fault_of(at_us, at_us),
-            steps: author.steps,
-        });
+        let what = format!("the first socket that was cut, with {code}");
+        let fault = self.fault_of(at_us, at_us);
+        self.recording.first_cut = Some(author().example(what, (at_us, fault)));
     }
 
     /// An example of a frame that belongs to no open message.
     fn stray(&mut self, what: &str, at_us: u64, author: impl Fn() -> Author) {
         let fault = self.fault_of(at_us, at_us);
-        let author = author();
-        self.recording.example(MessageExample {
-            client: author.client,
-            client_message_id: author.client_message_id,
-            conversation: author.conversation,
-            what: what.to_owned(),
-            intended_us: at_us,
-            sent_us: None,
-            queued_us: None,
-            ended_us: Some(at_us),
-            fault,
-            steps: author.steps,
-        });
+        let example = author().example(what.to_owned(), (at_us, fault));
+        self.recording.example(example);
     }
 }
 

@@ -22,6 +22,8 @@ use crate::record::trial::AFTER_FAULT;
 
 /// So many messages not heard in a row make a socket deaf.
 const DEAF_AFTER: usize = 3;
+/// Messages not heard that a member remembers.
+const MISSING_MAX: usize = 100;
 /// What was not heard in time is waited for so much longer before it counts as never heard.
 const GRACE: Duration = Duration::from_secs(5);
 /// The wait is bounded from outside.
@@ -158,6 +160,9 @@ impl Chat {
         writer.ended |= said.is_err();
         let listening = self.members.iter_mut().enumerate();
         let listening = listening.map(|(who, member)| async move {
+            if member.missing.len() == MISSING_MAX {
+                member.missing.remove(0);
+            }
             member.missing.push(Missing {
                 id: post.id.to_owned(),
                 number: post.number,

@@ -118,6 +118,12 @@ fn run(arguments: &Arguments, programs: &Programs) -> Result<bool, Failure> {
         entries.push(entry);
     }
     drop(fs::remove_dir_all(&matrix.out));
+    if entries.is_empty() {
+        return Err(Failure::Step {
+            step: "matrix".to_owned(),
+            status: format!("no such row; there are 1 to {}", ROWS.len()),
+        });
+    }
     let count = |key: &str| entries.iter().filter(|entry| entry[key] == true).count();
     let (all, caught, passed) = (entries.len(), count("caught"), count("clean_pass"));
     println!("{caught} of {all} caught by the right check, {passed} of {all} clean passes");

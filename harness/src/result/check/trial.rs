@@ -4,6 +4,7 @@
 //! can see. A trial with fewer clear outcomes than the scenario asks for is inconclusive, not held.
 
 use super::super::{CheckGroup, CheckResult, CheckStatus, RunResult};
+use super::delivery;
 use crate::format;
 use crate::known::Known;
 use crate::plan::{TrialKind, TrialPlan};
@@ -145,9 +146,12 @@ fn held(record: &TrialRecord) -> String {
     }
 }
 
-/// A broken promise of a trial as a sentence of the verdict.
+/// A broken promise of a trial as a sentence of the verdict; none where it is the ledger's.
 pub(in super::super) fn sentence(check: &CheckResult) -> Option<String> {
-    let known = check.known.first().filter(|_| is_of_trial(check))?;
+    let known = check.known.first()?;
+    if delivery::outcome_of(check).is_some() {
+        return None;
+    }
     Some(format!(
         "{} experiments showed {}: {}",
         check.observed,
@@ -156,7 +160,46 @@ pub(in super::super) fn sentence(check: &CheckResult) -> Option<String> {
     ))
 }
 
-/// A check of this module, which names its trial first.
-pub(in super::super) fn is_of_trial(check: &CheckResult) -> bool {
-    check.group == CheckGroup::Correctness && check.name.contains(": ")
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::trial::Showing;
+
+    fn plan(least: u64) -> TrialPlan {
+        TrialPlan {
+            name: "answers".to_owned(),
+            kind: TrialKind::Answers { within_us: 1 },
+            at_once: 1,
+            every_us: 1,
+            least,
+        }
+    }
+
+    fn status(least: u64, record: &TrialRecord, has_faults: bool) -> CheckStatus {
+        let promise = ("a connect is answered in time", Known::ConnectHang);
+        check((&plan(least), record), promise, has_faults).status
+    }
+
+    #[test]
+    fn too_few_experiments_or_none_in_the_situation_are_no_pass() {
+        let mut record = TrialRecord {
+            held: 10,
+            ..TrialRecord::default()
+        };
+        assert_eq!(status(10, &record, false), CheckStatus::Held);
+        assert_eq!(status(11, &record, false), CheckStatus::Inconclusive);
+        assert_eq!(status(10, &record, true), CheckStatus::Inconclusive);
+        record.add_met(UNDER_FAULT, 1);
+        assert_eq!(status(10, &record, true), CheckStatus::Held);
+    }
+
+    #[test]
+    fn one_that_broke_is_enough_however_few_there_were() {
+        let mut record = TrialRecord::default();
+        record.add_broken(Known::ConnectHang, Showing::default());
+        assert_eq!(status(10, &record, true), CheckStatus::Broke);
+        let mut other = TrialRecord::default();
+        other.add_broken(Known::TokenEndpointHang, Showing::default());
+        assert_eq!(status(1, &other, false), CheckStatus::Held);
+    }
 }
