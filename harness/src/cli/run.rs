@@ -64,7 +64,7 @@ struct ScreenArgs {
     /// No progress on stderr
     #[arg(long, short)]
     quiet: bool,
-    /// Print every frame of the one client there is (--clients 1), without credentials
+    /// Print every step and frame of the one client there is (--clients 1)
     #[arg(long, conflicts_with = "quiet")]
     trace: bool,
 }

@@ -9,14 +9,12 @@ use std::sync::Arc;
 
 use super::error::EnvironmentError;
 use super::secret::Secret;
-use crate::plan::{Plan, UsersPlan};
+use crate::plan::{CREW_SIZE, Plan, UsersPlan};
 
 /// Largest file that is read.
 const FILE_BYTES_MAX: u64 = 64 << 20;
 /// Longest text of a message, in characters (wire contract, "Frames, client to server").
 const TEXT_CHARS_MAX: usize = 10_000;
-/// Accounts that one experiment of a trial has.
-const CREW: u32 = 10;
 
 /// Who the clients are.
 #[derive(Clone, Debug)]
@@ -86,10 +84,10 @@ fn needed(plan: &Plan) -> u32 {
     let trials = plan
         .trials
         .iter()
-        .map(|trial| u32::from(trial.at_once) * CREW);
+        .map(|trial| u32::from(trial.at_once) * CREW_SIZE);
     match trials.sum() {
         0 => clients,
-        trials => clients.next_multiple_of(CREW) + trials,
+        trials => clients.next_multiple_of(CREW_SIZE) + trials,
     }
 }
 

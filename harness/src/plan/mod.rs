@@ -31,7 +31,7 @@ pub(crate) use compile::compile;
 pub(crate) use fault::{Amount, FaultKind, PlannedFault};
 pub(crate) use hash::hash;
 pub(crate) use print::to_toml;
-pub(crate) use trial::TrialPlan;
+pub(crate) use trial::{CREW_SIZE, TrialPlan};
 
 use crate::scenario::expectation::Expectation;
 pub(crate) use crate::scenario::fault::{Link, STREAMS, Streams};

@@ -11,6 +11,9 @@ use crate::scenario::problem::{Complaint, Problems};
 use crate::scenario::trial::TrialKind;
 use crate::units;
 
+/// Accounts of one experiment: a people chat full (wire contract, "People chats").
+pub(crate) const CREW_SIZE: u32 = 10;
+
 /// An experiment that is repeated beside the load, from its start to its end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct TrialPlan {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::door::{Door, Entry, Token};
-use super::{CREW_SIZE, Ground, Missed, PATIENCE};
+use super::{Ground, Missed, PATIENCE};
 use crate::account::{LOGIN_PATH, TOKEN_PATH};
 use crate::client::connector::{ConnectError, Destination, Dialled, Opened, dial, open};
 use crate::client::http::{Answer, ask};
@@ -19,7 +19,7 @@ use crate::client::journal::{Journal, Line};
 use crate::client::talk::{Heard, Talk};
 use crate::client::wire::ServerFrame;
 use crate::clock::RunClock;
-use crate::plan::{Link, Plan, PlannedFault};
+use crate::plan::{CREW_SIZE, Link, Plan, PlannedFault};
 use crate::record::trial::{Showing, ShowingLine};
 
 /// As much of a token as a journal shows.

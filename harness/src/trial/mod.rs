@@ -49,13 +49,11 @@ use crate::clock::{RunClock, wall_ns};
 use crate::environment::TargetInfo;
 use crate::known::Known;
 use crate::plan::seed::{Purpose, Stream};
-use crate::plan::{Plan, TrialKind, TrialPlan};
+use crate::plan::{CREW_SIZE, Plan, TrialKind, TrialPlan};
 use crate::record::fault::FaultBoard;
 use crate::record::trial::TrialRecord;
 use crew::Crew;
 
-/// Accounts of one worker: a people chat full (wire contract, "People chats").
-const CREW_SIZE: u32 = 10;
 /// Longest wait for one answer, where the experiment is about something else.
 const PATIENCE: Duration = Duration::from_secs(10);
 
