@@ -37,6 +37,7 @@ mod sweep;
 mod target;
 #[cfg(test)]
 pub(crate) mod tests;
+mod token_store;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -56,6 +57,7 @@ pub(crate) use process::ProcessUse;
 pub(crate) use proxy::{Carriers, ProxyLink, link_name};
 pub(crate) use secret::{Secret, resolve as resolve_secret};
 pub(crate) use target::TargetInfo;
+pub(crate) use token_store::TokenStore;
 
 /// What the processes of a run are called in reports.
 const REDIS: &str = "Redis";
@@ -106,6 +108,8 @@ pub(crate) struct FaultAccess {
     pub links: Carriers,
     /// A Redis that this run started.
     pub redis: Option<Child>,
+    /// Its connection tokens.
+    pub tokens: Option<TokenStore>,
     /// A server that this run started; of several, the first.
     pub server: Option<Child>,
     pub readyz_url: String,
@@ -254,6 +258,7 @@ impl Environment {
             run_id: self.run_id.clone(),
             links: self.brought_up.links.clone(),
             redis: self.parts.redis(),
+            tokens: self.parts.tokens(),
             server: self.parts.server(),
             readyz_url: self.brought_up.target.readyz_url.clone(),
             trust: self.trust.clone(),

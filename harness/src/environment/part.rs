@@ -26,6 +26,7 @@ use super::redis::{RedisEnd, RedisServer};
 use super::secret::{self, Secret};
 use super::server::{self, RedisUrls, Server};
 use super::target::{Reached, TargetInfo};
+use super::token_store::TokenStore;
 use crate::plan::{Link, Plan, estimate};
 
 /// What runs. The janitor is always there; the rest as far as it was started.
@@ -74,6 +75,11 @@ impl Parts {
 
     pub(super) fn redis(&self) -> Option<Child> {
         self.redis.as_ref().map(|redis| redis.child.clone())
+    }
+
+    pub(super) fn tokens(&self) -> Option<TokenStore> {
+        let redis = self.redis.as_ref()?;
+        Some(TokenStore::new(redis.end.clone()))
     }
 
     /// The first of several.

@@ -14,6 +14,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use redis::RedisError;
+use redis::aio::MultiplexedConnection;
 use reqwest::Url;
 
 use super::child::{Child, Kind};
@@ -109,16 +111,20 @@ impl RedisEnd {
         }
     }
 
-    /// The version INFO tells.
-    pub(super) async fn version(&self) -> Option<String> {
-        let client = redis::Client::open(self.url(&self.address.to_string(), 0)).ok()?;
+    /// A connection to one database, at the Redis itself.
+    pub(super) async fn connect(&self, database: u8) -> Result<MultiplexedConnection, RedisError> {
+        let client = redis::Client::open(self.url(&self.address.to_string(), database))?;
         let config = redis::AsyncConnectionConfig::new()
             .set_connection_timeout(Some(ATTACH_PATIENCE))
             .set_response_timeout(Some(ATTACH_PATIENCE));
-        let mut connection = client
+        client
             .get_multiplexed_async_connection_with_config(&config)
             .await
-            .ok()?;
+    }
+
+    /// The version INFO tells.
+    pub(super) async fn version(&self) -> Option<String> {
+        let mut connection = self.connect(0).await.ok()?;
         let mut info = redis::cmd("INFO");
         let text: String = info.arg("server").query_async(&mut connection).await.ok()?;
         let version = |name: &str| {

@@ -123,6 +123,7 @@ impl Stage {
             run_id: self.bench.run_id.clone(),
             links: self.links.clone(),
             redis: Some(self.redis.child.clone()),
+            tokens: Some(TokenStore::new(self.redis.end.clone())),
             server: None,
             readyz_url: readyz_url.to_owned(),
             trust: None,

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::down::Down;
+use super::flush::Flush;
 use super::life::{Lasts, Life, live};
 use super::process::{Blow, Process};
 use super::reset_now::ResetNow;
@@ -158,6 +159,10 @@ async fn one(index: usize, planned: PlannedFault, common: Common) -> FaultStamps
         FaultKind::RedisKill => process(redis, Blow::Kill, life).await,
         FaultKind::RedisPause => process(redis, Blow::Pause { silence }, life).await,
         FaultKind::RedisRestart => process(redis, Blow::Restart, life).await,
+        FaultKind::RedisFlush => match (redis, access.tokens.clone()) {
+            (Ok(redis), Some(store)) => Ok(live(&Flush { store, redis }, life).await),
+            _ => Err(FaultError::NoRedis),
+        },
         FaultKind::ServerKill => process(server, Blow::Kill, life).await,
         FaultKind::ServerPause => process(server, Blow::Pause { silence }, life).await,
         FaultKind::ServerRestart => process(server, Blow::Restart, life).await,

@@ -14,6 +14,7 @@
 
 mod down;
 mod driver;
+mod flush;
 mod life;
 mod process;
 mod readiness;

@@ -10,7 +10,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{FaultEvent, FaultMoment, drive};
+use super::flush::Flush;
+use super::{Fault, FaultEvent, FaultMoment, drive};
 use crate::clock::RunClock;
 use crate::environment::tests::Stage;
 use crate::plan::{FaultKind, Link, PlannedFault, Streams};
@@ -280,6 +281,40 @@ async fn a_paused_redis_is_silent_and_goes_on() {
 #[tokio::test]
 async fn a_redis_that_is_restarted_ends_orderly_and_comes_back() {
     check("restart", FaultKind::RedisRestart).await;
+}
+
+#[tokio::test]
+async fn tokens_are_flushed_at_one_moment() {
+    let stage = Stage::new("flush", false).await;
+    let tokens = stage.access(NO_READYZ).tokens.unwrap();
+    let (events, _heard) = mpsc::channel(1_000);
+    let fault = planned(FaultKind::RedisFlush, 300, 0);
+    let driving = drive(
+        std::slice::from_ref(&fault),
+        stage.access(NO_READYZ),
+        RunClock::starting_in(Duration::ZERO),
+        Arc::new(FaultBoard::new(1)),
+        events,
+        CancellationToken::new(),
+    );
+    let stamps = tokio::time::timeout(PATIENCE, driving).await.unwrap();
+    check_order(&fault, &stamps[0]);
+    assert!(!tokens.is_marked().await.unwrap());
+    stage.stop().await;
+}
+
+#[tokio::test]
+async fn a_flush_that_did_not_happen_is_not_confirmed() {
+    let stage = Stage::new("no-flush", false).await;
+    let flush = Flush {
+        store: stage.access(NO_READYZ).tokens.unwrap(),
+        redis: stage.redis.child.clone(),
+    };
+    flush.prepare().await.unwrap();
+    assert!(flush.is_met().await.is_err());
+    flush.inject().await.unwrap();
+    assert_eq!(flush.is_met().await, Ok(()));
+    stage.stop().await;
 }
 
 #[tokio::test]

@@ -162,6 +162,7 @@ fn model(kind: FaultKind) -> Option<ToxicSpec> {
         | FaultKind::RedisKill
         | FaultKind::RedisPause
         | FaultKind::RedisRestart
+        | FaultKind::RedisFlush
         | FaultKind::ServerKill
         | FaultKind::ServerPause
         | FaultKind::ServerRestart => return None,

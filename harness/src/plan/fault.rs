@@ -135,6 +135,8 @@ pub(crate) enum FaultKind {
     RedisPause,
     /// Orderly shutdown, started again at the end of the fault.
     RedisRestart,
+    /// Every connection token forgotten at one moment, and the rate limits with them.
+    RedisFlush,
     /// The same three for the server; of several, the first.
     ServerKill,
     ServerPause,
@@ -170,6 +172,7 @@ impl FaultKind {
             Self::RedisKill
             | Self::RedisPause
             | Self::RedisRestart
+            | Self::RedisFlush
             | Self::ServerKill
             | Self::ServerPause
             | Self::ServerRestart => None,
@@ -205,6 +208,7 @@ impl FaultKind {
             Self::RedisKill => "redis-kill",
             Self::RedisPause => "redis-pause",
             Self::RedisRestart => "redis-restart",
+            Self::RedisFlush => "redis-flush",
             Self::ServerKill => "server-kill",
             Self::ServerPause => "server-pause",
             Self::ServerRestart => "server-restart",
@@ -251,6 +255,7 @@ impl FaultKind {
             | Self::RedisKill
             | Self::RedisPause
             | Self::RedisRestart
+            | Self::RedisFlush
             | Self::ServerKill
             | Self::ServerPause
             | Self::ServerRestart => Vec::new(),
@@ -287,7 +292,7 @@ impl FaultKind {
 
     /// It acts at one moment and lasts no time.
     pub(crate) const fn is_moment(self) -> bool {
-        matches!(self, Self::ResetNow { .. })
+        matches!(self, Self::ResetNow { .. } | Self::RedisFlush)
     }
 
     /// How long a connection must be under it before anything is seen.
@@ -340,6 +345,7 @@ impl FaultKind {
             Self::RedisKill | Self::ServerKill => "killed".to_owned(),
             Self::RedisPause | Self::ServerPause => "stopped".to_owned(),
             Self::RedisRestart | Self::ServerRestart => "restarted".to_owned(),
+            Self::RedisFlush => "without its tokens".to_owned(),
         }
     }
 }

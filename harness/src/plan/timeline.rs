@@ -126,6 +126,7 @@ fn kind(fault: &Fault) -> Option<FaultKind> {
         Action::RedisKill => FaultKind::RedisKill,
         Action::RedisPause => FaultKind::RedisPause,
         Action::RedisRestart => FaultKind::RedisRestart,
+        Action::RedisFlush => FaultKind::RedisFlush,
         Action::ServerKill => FaultKind::ServerKill,
         Action::ServerPause => FaultKind::ServerPause,
         Action::ServerRestart => FaultKind::ServerRestart,
@@ -271,7 +272,9 @@ pub(super) fn check_reach(
     for fault in faults {
         let on_process = matches!(
             fault.action,
-            Some(Action::RedisKill | Action::RedisPause | Action::RedisRestart)
+            Some(
+                Action::RedisKill | Action::RedisPause | Action::RedisRestart | Action::RedisFlush
+            )
         );
         if on_process && environment.redis != RedisPlan::Private {
             let whose = match (&environment.redis, &environment.target) {

@@ -227,7 +227,7 @@ fn fault() -> Value {
         json!({
             "name": text_of("For `when = \"during NAME\"`; default: where and what, as in redis-down."),
             "at": duration("Start, counted from the start of the load."),
-            "for": duration("Length. Without it a toxic lasts to the end of the load and is a condition of the run; reset_now takes none; all other kinds need it."),
+            "for": duration("Length. Without it a toxic lasts to the end of the load and is a condition of the run; reset_now and redis-flush take none; all other kinds need it."),
             "link": choice(&names(&LINKS), "Where a network fault acts; redis-kill, server-kill and the like take none."),
             "kind": choice(&KIND_NAMES, "What goes wrong."),
             "latency": duration("kind = latency: everything arrives this much later."),

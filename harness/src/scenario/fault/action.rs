@@ -32,6 +32,7 @@ pub(crate) enum Action {
     RedisKill,
     RedisPause,
     RedisRestart,
+    RedisFlush,
     ServerKill,
     ServerPause,
     ServerRestart,
@@ -58,12 +59,13 @@ pub(super) enum Kind {
     RedisKill,
     RedisPause,
     RedisRestart,
+    RedisFlush,
     ServerKill,
     ServerPause,
     ServerRestart,
 }
 
-pub(super) const KINDS: [(&str, Kind); 21] = [
+pub(super) const KINDS: [(&str, Kind); 22] = [
     ("down", Kind::Down),
     ("latency", Kind::Latency),
     ("timeout", Kind::Timeout),
@@ -82,6 +84,7 @@ pub(super) const KINDS: [(&str, Kind); 21] = [
     ("redis-kill", Kind::RedisKill),
     ("redis-pause", Kind::RedisPause),
     ("redis-restart", Kind::RedisRestart),
+    ("redis-flush", Kind::RedisFlush),
     ("server-kill", Kind::ServerKill),
     ("server-pause", Kind::ServerPause),
     ("server-restart", Kind::ServerRestart),
@@ -120,6 +123,7 @@ impl Kind {
             Self::RedisKill
             | Self::RedisPause
             | Self::RedisRestart
+            | Self::RedisFlush
             | Self::ServerKill
             | Self::ServerPause
             | Self::ServerRestart => Reach::Process,
@@ -128,7 +132,7 @@ impl Kind {
 
     /// It acts at one moment and lasts no time.
     pub(super) const fn is_moment(self) -> bool {
-        matches!(self, Self::ResetNow)
+        matches!(self, Self::ResetNow | Self::RedisFlush)
     }
 
     /// It may last for the whole load, as a property of the network rather than an event.
@@ -205,6 +209,7 @@ pub(super) fn read(
         Kind::RedisKill => Action::RedisKill,
         Kind::RedisPause => Action::RedisPause,
         Kind::RedisRestart => Action::RedisRestart,
+        Kind::RedisFlush => Action::RedisFlush,
         Kind::ServerKill => Action::ServerKill,
         Kind::ServerPause => Action::ServerPause,
         Kind::ServerRestart => Action::ServerRestart,
