@@ -62,3 +62,33 @@ impl TokenStore {
             })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::environment::tests::Stage;
+
+    #[tokio::test]
+    async fn a_flush_takes_the_tokens_and_leaves_the_tasks() {
+        // As the reference server is told them (wire contract, section 4).
+        const TASKS: u8 = 0;
+        const TOKENS: u8 = 2;
+        let stage = Stage::new("flush-tokens", false).await;
+        let end = &stage.redis.end;
+        for database in [TASKS, TOKENS] {
+            let mut connection = end.connect(database).await.unwrap();
+            let mut set = cmd("SET");
+            set.arg("a-key").arg("1");
+            set.query_async::<()>(&mut connection).await.unwrap();
+        }
+        TokenStore::new(end.clone()).flush().await.unwrap();
+        let mut kept = Vec::new();
+        for database in [TASKS, TOKENS] {
+            let mut connection = end.connect(database).await.unwrap();
+            let size = cmd("DBSIZE").query_async::<u64>(&mut connection).await;
+            kept.push(size.unwrap());
+        }
+        assert_eq!(kept, [1, 0]);
+        stage.stop().await;
+    }
+}

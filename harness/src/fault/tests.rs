@@ -65,6 +65,22 @@ async fn driven(name: &str, durable: bool, faults: &[PlannedFault]) -> Vec<Fault
     stamps
 }
 
+/// Drives one fault, and leaves what it acted on as it then is.
+async fn driven_on(stage: &Stage, fault: &PlannedFault) -> (FaultStamps, Arc<FaultBoard>) {
+    let (events, _heard) = mpsc::channel(1_000);
+    let board = Arc::new(FaultBoard::new(1));
+    let driving = drive(
+        std::slice::from_ref(fault),
+        stage.access(NO_READYZ),
+        RunClock::starting_in(Duration::ZERO),
+        Arc::clone(&board),
+        events,
+        CancellationToken::new(),
+    );
+    let mut stamps = tokio::time::timeout(PATIENCE, driving).await.unwrap();
+    (stamps.remove(0), board)
+}
+
 /// All six moments are there, in order, each not before its planned one.
 #[track_caller]
 fn check_order(fault: &PlannedFault, stamps: &FaultStamps) {
@@ -224,19 +240,10 @@ async fn every_open_connection_is_reset_at_once_and_later_ones_live() {
     let stage = Stage::new("reset-now", false).await;
     let listen = stage.links[&Link::RedisTasks][0].listen;
     let mut open = tokio::net::TcpStream::connect(listen).await.unwrap();
-    let (events, _heard) = mpsc::channel(1_000);
     let link = Link::RedisTasks;
     let fault = planned(FaultKind::ResetNow { link }, 300, 0);
-    let driving = drive(
-        std::slice::from_ref(&fault),
-        stage.access(NO_READYZ),
-        RunClock::starting_in(Duration::ZERO),
-        Arc::new(FaultBoard::new(1)),
-        events,
-        CancellationToken::new(),
-    );
-    let stamps = tokio::time::timeout(PATIENCE, driving).await.unwrap();
-    check_order(&fault, &stamps[0]);
+    let (stamps, _) = driven_on(&stage, &fault).await;
+    check_order(&fault, &stamps);
     let read = tokio::io::AsyncReadExt::read(&mut open, &mut [0_u8; 8]).await;
     assert_eq!(
         read.unwrap_err().kind(),
@@ -248,22 +255,12 @@ async fn every_open_connection_is_reset_at_once_and_later_ones_live() {
 #[tokio::test]
 async fn a_condition_touches_no_message() {
     let stage = Stage::new("condition", false).await;
-    let (events, _heard) = mpsc::channel(1_000);
     let link = Link::RedisTasks;
     let timeout_us = 200_000;
     let mut fault = planned(FaultKind::IdleTimeout { link, timeout_us }, 0, 900);
     fault.condition = true;
-    let board = Arc::new(FaultBoard::new(1));
-    let driving = drive(
-        std::slice::from_ref(&fault),
-        stage.access(NO_READYZ),
-        RunClock::starting_in(Duration::ZERO),
-        Arc::clone(&board),
-        events,
-        CancellationToken::new(),
-    );
-    let stamps = tokio::time::timeout(PATIENCE, driving).await.unwrap();
-    check_order(&fault, &stamps[0]);
+    let (stamps, board) = driven_on(&stage, &fault).await;
+    check_order(&fault, &stamps);
     assert_eq!(board.touched(0, u64::MAX - 1), None);
     stage.stop().await;
 }
@@ -287,18 +284,9 @@ async fn a_redis_that_is_restarted_ends_orderly_and_comes_back() {
 async fn tokens_are_flushed_at_one_moment() {
     let stage = Stage::new("flush", false).await;
     let tokens = stage.access(NO_READYZ).tokens.unwrap();
-    let (events, _heard) = mpsc::channel(1_000);
     let fault = planned(FaultKind::RedisFlush, 300, 0);
-    let driving = drive(
-        std::slice::from_ref(&fault),
-        stage.access(NO_READYZ),
-        RunClock::starting_in(Duration::ZERO),
-        Arc::new(FaultBoard::new(1)),
-        events,
-        CancellationToken::new(),
-    );
-    let stamps = tokio::time::timeout(PATIENCE, driving).await.unwrap();
-    check_order(&fault, &stamps[0]);
+    let (stamps, _) = driven_on(&stage, &fault).await;
+    check_order(&fault, &stamps);
     assert!(!tokens.is_marked().await.unwrap());
     stage.stop().await;
 }
