@@ -9,6 +9,7 @@ pub(crate) mod doctor;
 pub(crate) mod events;
 pub(crate) mod hlog;
 pub(crate) mod html;
+pub(crate) mod journal;
 pub(crate) mod json;
 pub(crate) mod junit;
 pub(crate) mod markdown;
@@ -82,13 +83,15 @@ pub(crate) enum Format {
     Prom,
     /// events.jsonl
     Events,
+    /// journal.json, as the Chaos Toolkit writes it
+    Journal,
     /// result.json
     Json,
 }
 
 impl Format {
     /// Everything that is drawn beside `result.json` at the end of a run.
-    pub(crate) const DRAWN: [Self; 7] = [
+    pub(crate) const DRAWN: [Self; 8] = [
         Self::Html,
         Self::Svg,
         Self::Md,
@@ -96,6 +99,7 @@ impl Format {
         Self::Csv,
         Self::Prom,
         Self::Events,
+        Self::Journal,
     ];
 
     /// The renderers behind the format.
@@ -114,6 +118,7 @@ impl Format {
             Self::Csv => &[&series::Series],
             Self::Prom => &[&prometheus::Metrics],
             Self::Events => &[&events::Events],
+            Self::Journal => &[&journal::Journal],
             Self::Json => &[&json::Json],
         }
     }

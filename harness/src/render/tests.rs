@@ -115,6 +115,7 @@ fn sound(result: &RunResult) {
         }
         match file.rsplit('.').next() {
             Some("svg" | "xml") => well_formed(file, &text),
+            Some("json") => drop(serde_json::from_str::<serde_json::Value>(&text).unwrap()),
             Some("jsonl") => {
                 for line in text.lines() {
                     let _: serde_json::Value = serde_json::from_str(line).unwrap();

@@ -77,6 +77,7 @@ fn everything_but_the_result_is_drawn_unless_formats_are_named() {
         "series.csv",
         "metrics.prom",
         "events.jsonl",
+        "journal.json",
     ] {
         assert!(
             all.iter().any(|name| name == file),
