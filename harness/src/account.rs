@@ -12,6 +12,7 @@ use crate::scenario::target::{BodyKind, Dialect};
 pub(crate) const LOGIN_PATH: &str = "/api/auth/login/";
 /// `POST`, for a connection token.
 pub(crate) const TOKEN_PATH: &str = "/api/v1/auth/ws-connection-token/";
+pub(crate) const REFRESH_PATH: &str = "/api/auth/refresh/";
 
 /// Where a login is asked for; `None`: there is none.
 pub(crate) fn login_path(dialect: Option<&Dialect>) -> Option<&str> {

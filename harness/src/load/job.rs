@@ -92,11 +92,9 @@ pub(super) enum SessionEnd {
     /// The server or the network ended it.
     Cut { at_us: u64, idle: bool },
     /// The client ended it and wants another.
-    ComeBack {
-        at_us: u64,
-        /// The credential behind it ends soon: log in again.
-        renew: bool,
-    },
+    ComeBack { at_us: u64 },
+    /// It goes on, but its credential ends soon: open another under a new one.
+    HandOver { at_us: u64 },
 }
 
 /// Tells a goose user how its session ended.

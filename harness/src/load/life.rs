@@ -23,12 +23,13 @@ use goose::goose::GooseUser;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::credential::credential;
 use super::defect;
 use super::job::{Command, Job, OpenRequest, SessionEnd};
-use super::token::{Denied, Granted, login, token};
+use super::token::{Denied, Granted};
+use crate::plan::ClientDefect;
 use crate::plan::seed::{Purpose, Stream};
 use crate::plan::visit::Visit;
-use crate::plan::{ClientDefect, Credential};
 use crate::record::recorder::{Recorder, Span};
 use crate::stage::Stage;
 
@@ -64,18 +65,20 @@ enum Attempt {
 }
 
 /// What a life keeps between its sessions.
-struct Life {
-    visit: Visit,
-    account: String,
+pub(super) struct Life {
+    pub visit: Visit,
+    pub account: String,
     /// The access token, while it is believed good.
-    access: Option<String>,
+    pub access: Option<String>,
+    /// The cookie that gets a new one without a login.
+    pub refresh: Option<String>,
     jitter: Stream,
     /// Tries since the last session that followed a backoff.
     tries: u16,
     /// The last session was cut off.
-    after_cut: bool,
+    pub after_cut: bool,
     /// The connection token used last.
-    used: Option<String>,
+    pub used: Option<String>,
 }
 
 /// Lives the life of a goose user, once; returns at once when it is over.
@@ -136,6 +139,7 @@ async fn stay(user: &mut GooseUser, society: &Society, visit: Visit) {
         visit,
         account: job.account(&visit),
         access: None,
+        refresh: None,
         jitter: Stream::new(job.seed, Purpose::Backoff, visit.number),
         tries: 0,
         after_cut: false,
@@ -147,12 +151,16 @@ async fn stay(user: &mut GooseUser, society: &Society, visit: Visit) {
         let now_us = job.clock.now_us();
         let (from_us, asked_us, idle) = match attempt {
             Attempt::Ended(SessionEnd::Finished) => return,
-            Attempt::Ended(SessionEnd::ComeBack { at_us, renew }) => {
+            Attempt::Ended(SessionEnd::ComeBack { at_us }) => {
                 life.tries = 0;
                 life.after_cut = false;
-                if renew {
-                    life.access = None;
-                }
+                intended_us = at_us;
+                continue;
+            }
+            Attempt::Ended(SessionEnd::HandOver { at_us }) => {
+                life.tries = 0;
+                life.after_cut = false;
+                life.access = None;
                 intended_us = at_us;
                 continue;
             }
@@ -237,60 +245,6 @@ async fn attempt(
     }
 }
 
-/// The secret that opens the next socket.
-async fn credential(
-    user: &mut GooseUser,
-    society: &Society,
-    life: &mut Life,
-    intended_us: u64,
-) -> Result<String, Denied> {
-    let job = &society.job;
-    if let Some(stale) = defect::stale_token(&job.load, life.after_cut, life.used.as_ref()) {
-        return Ok(stale);
-    }
-    if job.load.session.credential == Credential::None {
-        return Ok(String::new());
-    }
-    let dialect = job.target.dialect.as_deref();
-    let mut fresh = life.access.is_none();
-    loop {
-        if life.access.is_none() {
-            let password = job.target.accounts.password(life.visit.client);
-            let who = (life.account.as_str(), password);
-            let granted = login(user, job.clock, dialect, who).await;
-            society.told("login", &life.account, &granted);
-            life.access = Some(granted?.secret);
-        }
-        let Some(access) = life.access.as_deref() else {
-            continue;
-        };
-        if job.load.session.credential != Credential::ConnectionToken {
-            return Ok(access.to_owned());
-        }
-        let connection_id = job.conversation(&life.visit);
-        let asked_us = job.clock.now_us();
-        let wish = (access, connection_id.as_str());
-        let result = token(user, job.clock, dialect, wish).await;
-        society.told("connection token", &life.account, &result);
-        society.token_answered(intended_us, asked_us, &result);
-        match result {
-            Ok(granted) => {
-                life.used = defect::remembered(&job.load, &granted.secret);
-                return Ok(granted.secret);
-            }
-            // The access token has run out: log in again, once.
-            Err(denied) if denied.unauthorized => {
-                life.access = None;
-                if fresh {
-                    return Err(denied);
-                }
-                fresh = true;
-            }
-            Err(denied) => return Err(denied),
-        }
-    }
-}
-
 impl Society {
     /// Sleeps. `false`: the run is over.
     async fn sleep(&self, time: Duration) -> bool {
@@ -332,7 +286,7 @@ impl Society {
     }
 
     /// To whoever listens to every step.
-    fn told(&self, what: &str, account: &str, result: &Result<Granted, Denied>) {
+    pub(super) fn told(&self, what: &str, account: &str, result: &Result<Granted, Denied>) {
         let job = &self.job;
         job.trace.tell(job.clock.now_us(), || match result {
             Ok(_) => format!("{what} of {account}: granted"),
@@ -340,7 +294,12 @@ impl Society {
         });
     }
 
-    fn token_answered(&self, intended_us: u64, asked_us: u64, result: &Result<Granted, Denied>) {
+    pub(super) fn token_answered(
+        &self,
+        intended_us: u64,
+        asked_us: u64,
+        result: &Result<Granted, Denied>,
+    ) {
         let counters = &self.job.counters;
         let now_us = self.job.clock.now_us();
         self.at_desk(|desk| {

@@ -18,6 +18,7 @@ pub(crate) mod attack;
 mod behavior;
 mod client;
 mod connecting;
+mod credential;
 mod defect;
 mod job;
 mod lane;

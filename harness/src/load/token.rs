@@ -1,22 +1,24 @@
 //! This module asks for credentials over HTTP, as a goose user, so that goose counts it too.
 //!
-//! **In:** an account or an access token. **Out:** an access token (`login`) or a connection token
-//! (`token`), or how the request failed.
+//! **In:** an account, the cookie of a login or an access token. **Out:** an access token (`login`,
+//! `refresh`) or a connection token (`token`), or how the request failed.
 //!
 //! The access token travels as `Authorization: Bearer`, which needs no CSRF header. One HTTP
 //! client serves all users (a client each would cost 110 KiB and two files per user).
 
 use goose::goose::{GooseMethod, GooseRequest, GooseUser};
-use reqwest::RequestBuilder;
+use reqwest::{RequestBuilder, header};
 
 use crate::account;
 use crate::client::wire::retry_after_us;
 use crate::clock::{RunClock, monotonic_ns};
 use crate::plan::Dialect;
 
-/// Names of the two requests in goose's metrics.
+/// Names of the requests in goose's metrics.
 const LOGIN: &str = "login";
+const REFRESH: &str = "refresh";
 const TOKEN: &str = "token";
+const REFRESH_COOKIE: &str = "refresh_token=";
 /// Longest answer that is read.
 const BODY_BYTES_MAX: usize = 64 * 1024;
 
@@ -24,6 +26,8 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
 #[derive(Debug)]
 pub(super) struct Granted {
     pub secret: String,
+    /// The cookie that gets the next access token, of a login that gives one.
+    pub refresh: Option<String>,
     pub asked_us: u64,
     pub given_us: u64,
 }
@@ -51,6 +55,7 @@ pub(super) async fn login(
     let Some(path) = account::login_path(dialect) else {
         return Ok(Granted {
             secret: password.to_owned(),
+            refresh: None,
             asked_us,
             given_us: asked_us,
         });
@@ -59,10 +64,34 @@ pub(super) async fn login(
         return Err(denied(names.unreachable));
     };
     let builder = account::with_login(builder, dialect, (account, password));
-    let text = request(user, names, builder).await?;
+    let Good { text, cookie } = request(user, names, builder).await?;
     let secret = account::access_token(dialect, &text).ok_or(denied(names.body))?;
     Ok(Granted {
         secret,
+        // Another server's refresh is not described.
+        refresh: cookie.filter(|_| dialect.is_none()),
+        asked_us,
+        given_us: clock.at_us(monotonic_ns()),
+    })
+}
+
+/// A new access token for the cookie of a login (wire contract, section 1).
+pub(super) async fn refresh(
+    user: &mut GooseUser,
+    clock: RunClock,
+    cookie: &str,
+) -> Result<Granted, Denied> {
+    let names = &REFRESH_LABELS;
+    let asked_us = clock.now_us();
+    let Ok(builder) = user.get_request_builder(&GooseMethod::Post, account::REFRESH_PATH) else {
+        return Err(denied(names.unreachable));
+    };
+    let builder = builder.header(header::COOKIE, cookie);
+    let Good { text, .. } = request(user, names, builder).await?;
+    let secret = account::access_token(None, &text).ok_or(denied(names.body))?;
+    Ok(Granted {
+        secret,
+        refresh: None,
         asked_us,
         given_us: clock.at_us(monotonic_ns()),
     })
@@ -82,20 +111,28 @@ pub(super) async fn token(
         return Err(denied(names.unreachable));
     };
     let builder = account::with_token_wish(builder.bearer_auth(access), dialect, conversation);
-    let text = request(user, names, builder).await?;
+    let Good { text, .. } = request(user, names, builder).await?;
     let secret = account::connection_token(dialect, &text).ok_or(denied(names.body))?;
     Ok(Granted {
         secret,
+        refresh: None,
         asked_us,
         given_us: clock.at_us(monotonic_ns()),
     })
+}
+
+/// A good answer.
+struct Good {
+    text: Vec<u8>,
+    /// `refresh_token=…`, as it is sent back.
+    cookie: Option<String>,
 }
 
 async fn request(
     user: &mut GooseUser,
     names: &Labels,
     builder: RequestBuilder,
-) -> Result<Vec<u8>, Denied> {
+) -> Result<Good, Denied> {
     let unsent = denied(names.unreachable);
     let request = GooseRequest::builder()
         .method(GooseMethod::Post)
@@ -118,6 +155,10 @@ async fn request(
         .and_then(|value| value.parse().ok())
         .and_then(retry_after_us)
         .unwrap_or(0);
+    let cookies = response.headers().get_all(header::SET_COOKIE).iter();
+    let mut cookies = cookies.filter_map(|cookie| cookie.to_str().ok()?.split(';').next());
+    let cookie = cookies.find(|cookie| cookie.starts_with(REFRESH_COOKIE));
+    let cookie = cookie.map(str::to_owned);
     // Read in any case, so that the connection can be used again.
     let mut text = Vec::new();
     loop {
@@ -128,7 +169,7 @@ async fn request(
         }
     }
     if matches!(status, 200 | 201) {
-        return Ok(text);
+        return Ok(Good { text, cookie });
     }
     Err(Denied {
         label: names.status(status),
@@ -160,6 +201,22 @@ const LOGIN_LABELS: Labels = Labels {
         (502, "login 502"),
         (503, "login 503"),
         (0, "login: other status"),
+    ],
+};
+
+const REFRESH_LABELS: Labels = Labels {
+    name: REFRESH,
+    unreachable: "refresh unreachable",
+    timeout: "refresh timeout",
+    body: "refresh: bad answer",
+    statuses: [
+        (400, "refresh 400"),
+        (401, "refresh 401"),
+        (429, "refresh 429"),
+        (500, "refresh 500"),
+        (502, "refresh 502"),
+        (503, "refresh 503"),
+        (0, "refresh: other status"),
     ],
 };
 

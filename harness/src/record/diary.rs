@@ -53,6 +53,8 @@ pub(crate) enum What {
     Pong,
     /// A frame for nothing this client asked.
     Stranger,
+    /// The client is told that its access token ends soon, and gets another.
+    Renews,
     /// The client closes.
     Closes,
     /// The server closed with this code.
@@ -147,6 +149,7 @@ impl What {
             Self::Ping => "-> ping".to_owned(),
             Self::Pong => "<- pong".to_owned(),
             Self::Stranger => "<- a frame for nothing this client asked".to_owned(),
+            Self::Renews => "the access token ends soon: gets another".to_owned(),
             Self::Closes => "-> close 1000".to_owned(),
             Self::Closed(code) => format!("<- close {code}"),
             Self::Cut => "cut without a close frame: 1006".to_owned(),

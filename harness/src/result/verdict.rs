@@ -289,7 +289,7 @@ fn about_faults(expectation: &ExpectationResult) -> bool {
 
 /// What a pass means, from the numbers.
 fn pass_sentence(result: &RunResult) -> String {
-    let clients = format::count(result.clients.peak_open);
+    let clients = format::count(result.clients.peak_open.min(result.clients.planned));
     let answers = format::count(result.delivery.completed);
     let delivery = &result.delivery;
     let kept = if delivery.lost + delivery.duplicated + delivery.out_of_order == 0 {

@@ -3,12 +3,15 @@
 //! **In:** the time ([`Client::turn`]) and its socket ([`Client::read`]). **Out:** frames, records,
 //! and in the end a [`SessionEnd`] for the goose user behind it.
 //!
+//! A client that is told of the end of its credential holds two sockets for a moment: see `handover`.
+//!
 //! The books ([`Ledger`]) and the schedule outlive the socket; a [`Link`] is there only while one
 //! is up. A client that is cut off keeps its schedule: what fell due meanwhile is sent when it is
 //! back, late and timed from when it was meant.
 //!
 //! **Units:** microseconds since load start.
 
+mod handover;
 mod order;
 mod read;
 mod turn;
@@ -19,7 +22,7 @@ use tokio::sync::oneshot;
 
 use self::order::Order;
 use super::behavior::Conduct;
-use super::job::{Job, OpenRequest, SessionEnd, answer};
+use super::job::{Job, OpenRequest, SessionEnd};
 use super::lane::Lane;
 use crate::client::dialect;
 use crate::client::socket::{ABNORMAL, ChatSocket};
@@ -43,8 +46,12 @@ pub(super) struct Client {
     retry_jitter: Stream,
     /// The socket, while one is up.
     link: Option<Box<Link>>,
-    /// Which socket that is; tells a session task that its socket is gone.
+    /// A second one: its successor until it takes over, then its predecessor until that is closed.
+    spare: Option<Box<Link>>,
+    /// Sockets so far.
     generation: u32,
+    /// Answers to messages before this one may come again until then: the socket before brought them.
+    copies: (u32, u64),
     /// When the pacer will call; `u64::MAX`: not.
     armed_ns: u64,
     /// Abnormal close that has not been made good.
@@ -67,7 +74,10 @@ pub(super) struct Client {
 #[derive(Debug)]
 struct Link {
     socket: ChatSocket,
-    reply: oneshot::Sender<SessionEnd>,
+    /// Which socket of the client; tells a session task that its socket is gone.
+    generation: u32,
+    /// `None`: the user is told already, and opens a successor.
+    reply: Option<oneshot::Sender<SessionEnd>>,
     waker: Option<Waker>,
     phase: Phase,
     /// When the attempt that opened it began.
@@ -81,7 +91,7 @@ struct Link {
     next_ping_us: u64,
     /// Heartbeat under way: intended, sent.
     ping: Option<(u64, u64)>,
-    /// The credential ends soon: leave since then.
+    /// The credential ends soon, as is known since then.
     renew_us: u64,
     /// The kernel did not take everything.
     unflushed: bool,
@@ -102,6 +112,8 @@ enum Why {
     Finish,
     /// The client wants a new session.
     ComeBack,
+    /// Another socket has taken over.
+    HandedOver,
     /// The server closed it.
     Cut { code: u16, at_us: u64 },
 }
@@ -114,7 +126,9 @@ impl Client {
             ledger: Ledger::new(job.load.drain_us, job.load.message.retries),
             retry_jitter: Stream::new(job.seed, Purpose::Retry, visit.number),
             link: None,
+            spare: None,
             generation: 0,
+            copies: (0, 0),
             armed_ns: u64::MAX,
             cut_us: None,
             missing_us: visit.start_us,
@@ -129,9 +143,10 @@ impl Client {
     /// Takes a socket that has been upgraded. Returns its generation.
     pub(super) fn connect(&mut self, request: OpenRequest, socket: ChatSocket) -> u32 {
         self.generation += 1;
-        self.link = Some(Box::new(Link {
+        let link = Box::new(Link {
             socket,
-            reply: request.reply,
+            generation: self.generation,
+            reply: Some(request.reply),
             waker: None,
             phase: Phase::Opening,
             begun_us: request.begun_us,
@@ -142,7 +157,13 @@ impl Client {
             ping: None,
             renew_us: u64::MAX,
             unflushed: false,
-        }));
+        });
+        let place = if self.link.is_some() {
+            &mut self.spare
+        } else {
+            &mut self.link
+        };
+        *place = Some(link);
         self.generation
     }
 
@@ -152,6 +173,7 @@ impl Client {
         self.diary.note(job.clock.now_us(), What::Upgraded);
         if dialect::is_ready_at_once(job.target.dialect.as_deref()) {
             self.connected(lane, job.clock.now_us());
+            self.successor_ready(lane, job.clock.now_us());
         }
     }
 
@@ -254,10 +276,6 @@ impl Client {
         let Some(link) = self.link.take() else {
             return;
         };
-        if let Some(waker) = link.waker {
-            // Its session task finds the link gone and ends.
-            waker.wake();
-        }
         let was_open = link.phase != Phase::Opening;
         let idle = self.idle(now_us);
         let reply = match how {
@@ -278,10 +296,7 @@ impl Client {
             }
             End::ComeBack { .. } => {
                 self.missing_us = now_us;
-                SessionEnd::ComeBack {
-                    at_us: now_us,
-                    renew: link.renew_us != u64::MAX,
-                }
+                SessionEnd::ComeBack { at_us: now_us }
             }
         };
         if was_open {
@@ -301,7 +316,8 @@ impl Client {
         } else {
             lane.opening(-1);
         }
-        answer(link.reply, reply);
+        link.tell(reply);
+        self.succeed(lane, now_us);
     }
 }
 

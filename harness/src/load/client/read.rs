@@ -4,7 +4,7 @@
 
 use std::task::{Context, Poll};
 
-use super::{ABNORMAL, Client, End, Phase, Why};
+use super::{ABNORMAL, Client, End, Link, Phase, Why};
 use crate::client::dialect;
 use crate::client::socket::Incoming;
 use crate::client::wire::{ErrorFrame, FrameError, ServerFrame, TaskId, UNNUMBERED};
@@ -17,7 +17,7 @@ use crate::record::recorder::Span;
 use crate::stage::Stage;
 
 /// Frames of one client before others have their turn.
-const FRAMES_PER_TURN: usize = 64;
+pub(super) const FRAMES_PER_TURN: usize = 64;
 
 impl Client {
     /// Reads what is there. Ready when the socket of that generation is gone.
@@ -27,6 +27,10 @@ impl Client {
         generation: u32,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
+        if holds(self.spare.as_deref(), generation) {
+            self.read_spare(lane, cx);
+            return self.until_gone(generation);
+        }
         // One look at the clock serves all frames of a batch; what they are timed by is their stamp.
         let now_ns = monotonic_ns();
         let now_us = lane.job().clock.at_us(now_ns);
@@ -34,7 +38,7 @@ impl Client {
             let Some(link) = self.link.as_mut() else {
                 return Poll::Ready(());
             };
-            if self.generation != generation {
+            if link.generation != generation {
                 return Poll::Ready(());
             }
             if link
@@ -67,7 +71,15 @@ impl Client {
         if std::mem::take(&mut self.stirred) || self.departing(now_us) {
             self.turn(lane, now_us);
         }
-        if self.link.is_some() {
+        self.until_gone(generation)
+    }
+
+    /// Ready when the socket of that generation is gone.
+    fn until_gone(&self, generation: u32) -> Poll<()> {
+        if [&self.link, &self.spare]
+            .iter()
+            .any(|link| holds(link.as_deref(), generation))
+        {
             Poll::Pending
         } else {
             Poll::Ready(())
@@ -242,6 +254,7 @@ impl Client {
                 });
                 self.stirred |= self.conduct.answered(at_us);
             }
+            Finding::Duplicated { number } if number < self.copies.0 && at_us < self.copies.1 => {}
             Finding::Duplicated { number } => {
                 recorder.repeated(at_us, || job.author(&visit, Some(number), &self.diary));
             }
@@ -258,12 +271,7 @@ impl Client {
         let Some(link) = self.link.as_mut().filter(|l| l.phase == Phase::Opening) else {
             return Finding::Unexpected;
         };
-        link.phase = Phase::Open;
-        // Not when the lane got round to reading it: that would be lateness of ours.
-        link.ready_us = at_us;
-        if heartbeat_us > 0 {
-            link.next_ping_us = now_us + heartbeat_us;
-        }
+        link.up(at_us, now_us, heartbeat_us);
         lane.opening(-1);
         let begun_us = link.begun_us;
         let (stage, intended_us) = match self.cut_us.take() {
@@ -345,6 +353,10 @@ impl Client {
     }
 }
 
+fn holds(link: Option<&Link>, generation: u32) -> bool {
+    link.is_some_and(|link| link.generation == generation)
+}
+
 /// The label of an `error` event, and whether the same message may pass later.
 fn code_label(code: &str) -> (&'static str, bool) {
     match code {
@@ -360,10 +372,11 @@ fn code_label(code: &str) -> (&'static str, bool) {
 }
 
 /// The label of a socket that was closed before `connected`.
-fn refused_label(code: u16) -> &'static str {
+pub(super) fn refused_label(code: u16) -> &'static str {
     match code {
         1001 => "refused 1001",
         1011 => "refused 1011",
+        ABNORMAL => "refused 1006",
         1013 => "refused 1013",
         4001 => "refused 4001",
         4003 => "refused 4003",

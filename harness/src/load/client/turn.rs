@@ -11,11 +11,12 @@ use crate::record::ledger::Attempt;
 /// Sends of one client before others have their turn.
 const SENDS_PER_TURN: usize = 32;
 /// How long a client that wants to leave goes on talking while it waits for a lull.
-const LULL_US: u64 = 2_000_000;
+pub(super) const LULL_US: u64 = 2_000_000;
 
 impl Client {
     /// Does what is due and asks the pacer for the next turn.
     pub(in crate::load) fn turn(&mut self, lane: &Lane, now_us: u64) {
+        self.turn_spare(lane, now_us);
         let phase = self
             .link
             .as_ref()
@@ -60,11 +61,14 @@ impl Client {
         if !self.beat(lane, now_us) {
             return;
         }
+        self.ask_for_successor(now_us);
         let waiting = self.ledger.waiting(now_us) > 0;
         let stay_end_us = lane.job().stay_end_us(&self.visit);
         if now_us >= self.visit.end_us {
             let unsaid = self.conduct.next_send_us() < self.visit.end_us;
-            if now_us >= stay_end_us || !(waiting || unsaid) {
+            // A second socket opens or closes: both within a bound.
+            let alone = self.spare.is_none() || now_us >= stay_end_us;
+            if alone && (now_us >= stay_end_us || !(waiting || unsaid)) {
                 self.begin_close(lane, now_us, Why::Finish);
             }
         } else if let Some(wish_us) = self.wish_us(now_us)
@@ -77,20 +81,24 @@ impl Client {
     /// Waits for its last answers, so that every frame may be the one to go on.
     pub(super) fn departing(&self, now_us: u64) -> bool {
         let open = self.link.as_ref().is_some_and(|l| l.phase == Phase::Open);
-        open && (now_us >= self.visit.end_us || self.wish_us(now_us).is_some())
+        open && (now_us >= self.visit.end_us
+            || self.successor_waits()
+            || self.wish_us(now_us).is_some())
     }
 
-    /// Since when the client wants to leave its session.
+    /// Since when the client wants to leave its session; not while it is being handed over.
     fn wish_us(&self, now_us: u64) -> Option<u64> {
-        let renew_us = self.link.as_ref().map_or(u64::MAX, |link| link.renew_us);
-        let wish_us = self.conduct.leave_us().min(renew_us);
-        (wish_us <= now_us).then_some(wish_us)
+        let own = self.link.as_ref().is_some_and(|link| link.reply.is_some());
+        let wish_us = self.conduct.leave_us();
+        (own && wish_us <= now_us).then_some(wish_us)
     }
 
-    /// It has wanted to leave for long, but never found a lull: it stops talking to make one.
+    /// It has wanted to leave for long, but never found a lull, or a successor waits for one: it stops
+    /// talking to make one.
     fn holds_back(&self, now_us: u64) -> bool {
         let wish_us = self.wish_us(now_us);
-        now_us < self.visit.end_us && wish_us.is_some_and(|wish| now_us >= wish + LULL_US)
+        let tired = wish_us.is_some_and(|wish| now_us >= wish + LULL_US);
+        now_us < self.visit.end_us && (tired || self.successor_waits())
     }
 
     /// Puts an attempt on the socket. `false`: the socket is gone.
@@ -196,11 +204,13 @@ impl Client {
             Why::Finish => End::Finished { orderly },
             Why::ComeBack => End::ComeBack { orderly },
             Why::Cut { code, at_us } => End::Cut { code, at_us },
+            // Not this one: it is not the client's own socket any more.
+            Why::HandedOver => return,
         };
         self.end(lane, now_us, end);
     }
 
-    fn wake(&self) {
+    pub(super) fn wake(&self) {
         let waker = self.link.as_ref().and_then(|link| link.waker.as_ref());
         if let Some(waker) = waker {
             waker.wake_by_ref();
@@ -216,6 +226,7 @@ impl Client {
             Phase::Opening | Phase::Closing(_) => link.deadline_us,
             Phase::Open => self.next_open_us(lane),
         };
+        let next_us = next_us.min(self.spare_us(lane));
         let next_ns = lane.job().clock.monotonic_ns_at(next_us);
         if next_ns < self.armed_ns {
             self.armed_ns = next_ns;
@@ -225,9 +236,7 @@ impl Client {
 
     fn next_open_us(&self, lane: &Lane) -> u64 {
         let now_us = lane.job().clock.now_us();
-        let (ping_us, renew_us) = self.link.as_ref().map_or((u64::MAX, u64::MAX), |link| {
-            (link.next_ping_us, link.renew_us)
-        });
+        let ping_us = self.link.as_ref().map_or(u64::MAX, |l| l.next_ping_us);
         let send_us = if self.holds_back(now_us) {
             u64::MAX
         } else {
@@ -238,7 +247,7 @@ impl Client {
         } else {
             lane.job().stay_end_us(&self.visit)
         };
-        let wish_us = self.conduct.leave_us().min(renew_us);
+        let wish_us = self.conduct.leave_us();
         let leave_us = [0, LULL_US, LULL_US + lane.job().load.drain_us]
             .into_iter()
             .map(|after_us| wish_us.saturating_add(after_us))

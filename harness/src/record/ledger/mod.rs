@@ -110,6 +110,11 @@ impl Ledger {
         })
     }
 
+    /// The number of the message that is entered next.
+    pub(crate) const fn next_number(&self) -> u32 {
+        self.next
+    }
+
     /// A new socket is up: what is open is sent again on it, as far as attempts and time allow.
     pub(crate) fn new_socket(&mut self) {
         self.socket += 1;
