@@ -52,29 +52,25 @@ pub(crate) fn command(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let redis = redis::ensure()?;
     let nginx = nginx::ensure()?;
     demo::build_release()?;
-    let release = step::target("release");
-    let programs = Programs {
-        harness: release.join("harness"),
-        server: release.join("reference-server"),
-        redis,
-        nginx,
-    };
-    if run(arguments, &programs)? {
+    if run(arguments, &programs("release", redis, nginx))? {
         Ok(ExitCode::SUCCESS)
     } else {
         Ok(ExitCode::FAILURE)
     }
 }
 
-/// The quick rows, as part of the tests.
-pub(crate) fn quick(redis: PathBuf, nginx: Option<PathBuf>) -> Result<(), Failure> {
-    let release = step::target("release");
-    let programs = Programs {
-        harness: release.join("harness"),
-        server: release.join("reference-server"),
+fn programs(profile: &str, redis: PathBuf, nginx: Option<PathBuf>) -> Programs {
+    let target = step::target(profile);
+    Programs {
+        harness: target.join("harness"),
+        server: target.join("reference-server"),
         redis,
         nginx,
-    };
+    }
+}
+
+/// The quick rows, as part of the tests and with what these built.
+pub(crate) fn quick(redis: PathBuf, nginx: Option<PathBuf>) -> Result<(), Failure> {
     let arguments = Arguments {
         rows: Vec::new(),
         quick: true,
@@ -82,7 +78,7 @@ pub(crate) fn quick(redis: PathBuf, nginx: Option<PathBuf>) -> Result<(), Failur
         write: false,
     };
     println!("\n=== matrix, quick rows");
-    if run(&arguments, &programs)? {
+    if run(&arguments, &programs("debug", redis, nginx))? {
         return Ok(());
     }
     Err(Failure::Step {
