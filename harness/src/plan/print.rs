@@ -285,12 +285,13 @@ fn trial(text: &mut String, trial: &TrialPlan) {
     pair(text, "kind", trial.kind.name());
     match trial.kind {
         TrialKind::TokenRace { racers } => pair(text, "racers", i64::from(racers)),
-        TrialKind::TokenAge { ttl_us, spread_us } => {
+        TrialKind::TokenAge { ttl_us, spread_us } | TrialKind::ExpiryRace { ttl_us, spread_us } => {
             pair(text, "ttl", print_us(ttl_us));
             pair(text, "spread", print_us(spread_us));
         }
         TrialKind::Flood { messages }
         | TrialKind::Resume { messages }
+        | TrialKind::Polling { messages }
         | TrialKind::SlowReader { messages } => pair(text, "messages", i64::from(messages)),
         TrialKind::Expiry { ttl_us } => pair(text, "ttl", print_us(ttl_us)),
         TrialKind::Comeback { away_us } => pair(text, "away", print_us(away_us)),
@@ -302,6 +303,7 @@ fn trial(text: &mut String, trial: &TrialPlan) {
             pair(text, "within", print_us(within_us));
         }
         TrialKind::TokenReuse
+        | TrialKind::ReplyLost
         | TrialKind::TokenLog
         | TrialKind::Refusal
         | TrialKind::Origin

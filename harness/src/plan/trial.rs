@@ -64,7 +64,10 @@ fn impossible(kind: TrialKind, file: &ScenarioFile) -> Option<(&'static str, &'s
     let environment = &file.environment;
     let of_people = matches!(
         kind,
-        TrialKind::Broadcast { .. } | TrialKind::Resume { .. } | TrialKind::Participation
+        TrialKind::Broadcast { .. }
+            | TrialKind::Resume { .. }
+            | TrialKind::Polling { .. }
+            | TrialKind::Participation
     );
     let mut expected = file.expect.iter();
     if environment.attached && kind == TrialKind::TokenLog {

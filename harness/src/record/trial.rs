@@ -18,6 +18,7 @@ pub(crate) const AGE_BINS: u64 = 20;
 pub(crate) const OLD_TOKENS: &str = "tokens presented at twice their life";
 pub(crate) const UNDER_FAULT: &str = "experiments while a fault was in force";
 pub(crate) const AFTER_FAULT: &str = "messages heard by all on sockets older than a fault";
+pub(crate) const ENDED_MIDWAY: &str = "access tokens that ended while a socket was asked for";
 /// Examples kept of each failure.
 const EXAMPLES_MAX: usize = 3;
 /// Different reasons kept.

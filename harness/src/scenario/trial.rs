@@ -41,6 +41,8 @@ pub(crate) enum TrialKind {
     TokenRace { racers: u16 },
     /// A token that let somebody in lets nobody in again.
     TokenReuse,
+    /// A token whose connect was never answered opens one socket at most, and a fresh one is the way back.
+    ReplyLost,
     /// A token of any age around its time to live: good before, not after.
     TokenAge { ttl_us: u64, spread_us: u64 },
     /// Tokens that opened sockets do not stand in the server's log.
@@ -61,6 +63,8 @@ pub(crate) enum TrialKind {
     Retry,
     /// Who holds a socket when the access token ends is warned before, and closed with a code.
     Expiry { ttl_us: u64 },
+    /// Who connects as the access token ends is let in or refused, and told so.
+    ExpiryRace { ttl_us: u64, spread_us: u64 },
     /// Token request and connect are answered within this, whatever is broken.
     Answers { within_us: u64 },
     /// A silent socket hears a ping of the server within this.
@@ -69,6 +73,8 @@ pub(crate) enum TrialKind {
     Broadcast { members: u16, within_us: u64 },
     /// Who comes back to a chat gets what it missed, and only that.
     Resume { messages: u32 },
+    /// Who polls a chat by plain HTTP gets all that is written, and nothing twice.
+    Polling { messages: u32 },
     /// An answer can be had again after an absence of this length.
     Comeback { away_us: u64 },
     /// A socket that does not read what it is sent is given up.
@@ -76,9 +82,10 @@ pub(crate) enum TrialKind {
 }
 
 /// The kinds by name, as a scenario writes them.
-pub(crate) const KINDS: [(&str, Kind); 18] = [
+pub(crate) const KINDS: [(&str, Kind); 21] = [
     ("token-race", Kind::TokenRace),
     ("token-reuse", Kind::TokenReuse),
+    ("reply-lost", Kind::ReplyLost),
     ("token-age", Kind::TokenAge),
     ("token-log", Kind::TokenLog),
     ("refusal", Kind::Refusal),
@@ -89,10 +96,12 @@ pub(crate) const KINDS: [(&str, Kind); 18] = [
     ("heartbeat", Kind::Heartbeat),
     ("retry", Kind::Retry),
     ("expiry", Kind::Expiry),
+    ("expiry-race", Kind::ExpiryRace),
     ("answers", Kind::Answers),
     ("keep-alive", Kind::KeepAlive),
     ("broadcast", Kind::Broadcast),
     ("resume", Kind::Resume),
+    ("polling", Kind::Polling),
     ("comeback", Kind::Comeback),
     ("slow-reader", Kind::SlowReader),
 ];
@@ -102,6 +111,7 @@ pub(crate) const KINDS: [(&str, Kind); 18] = [
 pub(crate) enum Kind {
     TokenRace,
     TokenReuse,
+    ReplyLost,
     TokenAge,
     TokenLog,
     Refusal,
@@ -112,10 +122,12 @@ pub(crate) enum Kind {
     Heartbeat,
     Retry,
     Expiry,
+    ExpiryRace,
     Answers,
     KeepAlive,
     Broadcast,
     Resume,
+    Polling,
     Comeback,
     SlowReader,
 }
@@ -126,6 +138,7 @@ impl TrialKind {
         match self {
             Self::TokenRace { .. } => Kind::TokenRace,
             Self::TokenReuse => Kind::TokenReuse,
+            Self::ReplyLost => Kind::ReplyLost,
             Self::TokenAge { .. } => Kind::TokenAge,
             Self::TokenLog => Kind::TokenLog,
             Self::Refusal => Kind::Refusal,
@@ -136,10 +149,12 @@ impl TrialKind {
             Self::Heartbeat => Kind::Heartbeat,
             Self::Retry => Kind::Retry,
             Self::Expiry { .. } => Kind::Expiry,
+            Self::ExpiryRace { .. } => Kind::ExpiryRace,
             Self::Answers { .. } => Kind::Answers,
             Self::KeepAlive { .. } => Kind::KeepAlive,
             Self::Broadcast { .. } => Kind::Broadcast,
             Self::Resume { .. } => Kind::Resume,
+            Self::Polling { .. } => Kind::Polling,
             Self::Comeback { .. } => Kind::Comeback,
             Self::SlowReader { .. } => Kind::SlowReader,
         }
@@ -214,6 +229,7 @@ fn numbers(section: &mut Section<'_>, kind: Kind, problems: &mut Problems) -> Tr
                 .value,
         },
         Kind::TokenReuse => TrialKind::TokenReuse,
+        Kind::ReplyLost => TrialKind::ReplyLost,
         Kind::TokenAge => TrialKind::TokenAge {
             ttl_us: time(section, problems, "ttl", TOKEN_TTL),
             spread_us: time(section, problems, "spread", 10 * SECOND),
@@ -231,6 +247,10 @@ fn numbers(section: &mut Section<'_>, kind: Kind, problems: &mut Problems) -> Tr
         Kind::Expiry => TrialKind::Expiry {
             ttl_us: time(section, problems, "ttl", ACCESS_TTL),
         },
+        Kind::ExpiryRace => TrialKind::ExpiryRace {
+            ttl_us: time(section, problems, "ttl", ACCESS_TTL),
+            spread_us: time(section, problems, "spread", 20 * MS),
+        },
         Kind::Answers => TrialKind::Answers {
             within_us: time(section, problems, "within", 5 * SECOND),
         },
@@ -244,6 +264,9 @@ fn numbers(section: &mut Section<'_>, kind: Kind, problems: &mut Problems) -> Tr
             within_us: time(section, problems, "within", 5 * SECOND),
         },
         Kind::Resume => TrialKind::Resume {
+            messages: messages(section, problems, 5, MISSED_MAX),
+        },
+        Kind::Polling => TrialKind::Polling {
             messages: messages(section, problems, 5, MISSED_MAX),
         },
         Kind::Comeback => TrialKind::Comeback {

@@ -14,7 +14,7 @@ use futures_util::future::join_all;
 use tokio::time::timeout;
 
 use super::crew::Crew;
-use super::{Missed, Outcome, Turn};
+use super::{Missed, Outcome, Turn, people};
 use crate::client::talk::{Heard, Talk};
 use crate::client::wire::{ServerFrame, people_message};
 use crate::known::Known;
@@ -148,8 +148,11 @@ async fn join(crew: &mut Crew, members: usize) -> Result<Vec<Member>, Missed> {
 
 /// The chat's history, which is polled, holds the message.
 async fn is_kept(crew: &mut Crew, after: Option<&str>, id: &str) -> bool {
-    let kept = crew.poll_chat(after).await;
-    kept.is_some_and(|ids| ids.iter().any(|kept| kept == id))
+    let kept = people::poll(crew, after).await;
+    kept.is_some_and(|kept| {
+        let mut ids = kept.iter().map(|kept| kept.client_message_id.as_deref());
+        ids.any(|kept| kept == Some(id))
+    })
 }
 
 impl Chat {

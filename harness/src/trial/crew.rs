@@ -4,13 +4,14 @@
 //! the journal of the experiment.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use reqwest::Client as Http;
 use serde_json::{Value, json};
+use tokio::task::yield_now;
 use tokio::time::timeout;
 
-use super::door::{Door, Entry, Token};
+use super::door::{Access, Door, Entry, Token};
 use super::{Ground, Missed, PATIENCE};
 use crate::account::{LOGIN_PATH, TOKEN_PATH};
 use crate::client::connector::{ConnectError, Destination, Dialled, Opened, dial, open};
@@ -18,9 +19,10 @@ use crate::client::http::{Answer, ask};
 use crate::client::journal::{Journal, Line};
 use crate::client::talk::{Heard, Talk};
 use crate::client::wire::ServerFrame;
-use crate::clock::RunClock;
+use crate::clock::{RunClock, wall_ns};
 use crate::plan::{CREW_SIZE, Link, Plan, PlannedFault};
 use crate::record::trial::{Showing, ShowingLine};
+use crate::units;
 
 /// As much of a token as a journal shows.
 const TOKEN_CHARS_SHOWN: usize = 4;
@@ -175,13 +177,11 @@ impl Crew {
         if let Some(access) = &self.access[who] {
             return Ok(access.clone());
         }
-        let access = self.login(who).await?;
-        self.access[who] = Some(access.clone());
-        Ok(access)
+        Ok(self.login(who).await?.secret)
     }
 
-    /// A new access token.
-    pub(super) async fn login(&mut self, who: usize) -> Result<String, Missed> {
+    /// A new access token, the one that is kept from now on.
+    pub(super) async fn login(&mut self, who: usize) -> Result<Access, Missed> {
         let target = &self.scene.ground.target;
         let account = self.account(who);
         let body =
@@ -189,7 +189,14 @@ impl Crew {
         let url = format!("{}{LOGIN_PATH}", target.http_base);
         let answer = ask(self.scene.http.post(url).json(&body), PATIENCE).await;
         self.note(&format!("{account} logs in: {}", status(&answer)));
-        found(&answer, "token").ok_or(Missed("no login"))
+        let secret = found(&answer, "token").ok_or(Missed("no login"))?;
+        self.access[who] = Some(secret.clone());
+        let ends = found(&answer, "expires_at");
+        let ends = ends.and_then(|ends| humantime::parse_rfc3339_weak(&ends).ok());
+        let now = UNIX_EPOCH + Duration::from_nanos(wall_ns());
+        let left = ends.map(|ends| ends.duration_since(now).unwrap_or_default());
+        let ends_us = left.map(|left| self.clock().now_us() + units::us(left));
+        Ok(Access { secret, ends_us })
     }
 
     /// Asks for a connection token, once.
@@ -268,6 +275,32 @@ impl Crew {
         self.entered(upgrade.ok(), (door, name), patience).await
     }
 
+    /// Asks to be let in and hangs up after that long; `true`: the answer was there by then.
+    pub(super) async fn ask_and_hang_up(
+        &mut self,
+        door: &Door,
+        wait: Duration,
+    ) -> Result<bool, Missed> {
+        let line = self.dial(door).await?;
+        self.note(&format!(
+            "a socket asks to be let in to {} and hangs up after {wait:?}",
+            door.path
+        ));
+        let destination = self.destination(door);
+        // A timer is too coarse for what takes less than a millisecond.
+        let over = async {
+            let over_us = self.clock().now_us() + units::us(wait);
+            while self.clock().now_us() < over_us {
+                yield_now().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = line.upgrade(&destination) => Ok(true),
+            () = over => Ok(false),
+        }
+    }
+
     /// Connects and waits until the server says yes or no.
     pub(super) async fn enter(&mut self, door: &Door, patience: Duration) -> Entry {
         self.sockets += 1;
@@ -319,20 +352,15 @@ impl Crew {
         }
     }
 
-    /// Messages of the crew's chat that came after that one, or all that are kept; their ids of the client.
-    pub(super) async fn poll_chat(&mut self, after: Option<&str>) -> Option<Vec<String>> {
-        let access = self.access(0).await.ok()?;
-        let base = &self.scene.ground.target.http_base;
-        let query = after.map_or_else(String::new, |after| format!("?after={after}"));
-        let url = format!("{base}/api/v1/messages/{}/{query}", self.chat());
+    /// Asks for what lies at that path, as one of the crew.
+    pub(super) async fn get(&mut self, who: usize, path: &str) -> Result<Answer, Missed> {
+        let access = self.access(who).await?;
+        let url = format!("{}{path}", self.scene.ground.target.http_base);
         let request = self.scene.http.get(url).bearer_auth(access);
-        let Answer::Status { status: 200, body } = ask(request, PATIENCE).await else {
-            return None;
-        };
-        let body: Value = serde_json::from_slice(&body).ok()?;
-        let messages = body.get("messages")?.as_array()?.iter();
-        let id = |message: &Value| Some(message.get("client_message_id")?.as_str()?.to_owned());
-        Some(messages.filter_map(id).collect())
+        let answer = ask(request, PATIENCE).await;
+        let account = self.account(who);
+        self.note(&format!("{account} asks for {path}: {}", status(&answer)));
+        Ok(answer)
     }
 }
 

@@ -3,6 +3,12 @@
 use crate::client::talk::Talk;
 use crate::plan::Credential;
 
+/// An access token and when its server says that it ends, if it says so.
+pub(super) struct Access {
+    pub secret: String,
+    pub ends_us: Option<u64>,
+}
+
 /// A connection token and when it was made: between these two.
 pub(super) struct Token {
     pub secret: String,

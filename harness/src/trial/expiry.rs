@@ -17,7 +17,7 @@ const GOING: [u16; 3] = [1001, 1011, 1013];
 
 pub(super) async fn run(crew: &mut Crew, ttl_us: u64) -> Result<Outcome, Missed> {
     let asked_us = crew.clock().now_us();
-    let access = crew.login(0).await?;
+    let access = crew.login(0).await?.secret;
     let door = Door {
         credential: Credential::QueryToken,
         ..Door::with_token(0, &crew.new_conversation(), &access)

@@ -22,14 +22,18 @@ mod comeback;
 mod crew;
 mod door;
 mod expiry;
+mod expiry_race;
 mod flood;
 mod heartbeat;
 mod keep_alive;
 mod origin;
 mod oversize;
 mod participation;
+mod people;
+mod polling;
 mod race;
 mod refusal;
+mod reply_lost;
 mod resume;
 mod retry;
 mod reuse;
@@ -105,6 +109,8 @@ struct Turn<'a> {
 struct Kept {
     chat: broadcast::Chat,
     log: token_log::Reading,
+    /// Longest wait before a connect is hung up.
+    hang_up_us: Option<u64>,
 }
 
 /// Repeats all trials of a plan until `stop` fires; none begins after the load's end.
@@ -198,7 +204,7 @@ impl Worker {
 fn limit(kind: TrialKind) -> Duration {
     let own_us = match kind {
         TrialKind::TokenAge { ttl_us, spread_us } => ttl_us * 2 + spread_us,
-        TrialKind::Expiry { ttl_us } => ttl_us,
+        TrialKind::Expiry { ttl_us } | TrialKind::ExpiryRace { ttl_us, .. } => ttl_us,
         TrialKind::Answers { within_us }
         | TrialKind::KeepAlive { within_us }
         | TrialKind::Broadcast { within_us, .. } => within_us * 2,
@@ -212,6 +218,7 @@ async fn once(crew: &mut Crew, kind: TrialKind, turn: Turn<'_>) -> Result<Outcom
     match kind {
         TrialKind::TokenRace { racers } => race::run(crew, turn, racers).await,
         TrialKind::TokenReuse => reuse::run(crew).await,
+        TrialKind::ReplyLost => reply_lost::run(crew, turn).await,
         TrialKind::TokenAge { ttl_us, spread_us } => {
             age::run(crew, turn, (ttl_us, spread_us)).await
         }
@@ -224,12 +231,14 @@ async fn once(crew: &mut Crew, kind: TrialKind, turn: Turn<'_>) -> Result<Outcom
         TrialKind::Heartbeat => heartbeat::run(crew).await,
         TrialKind::Retry => retry::run(crew, turn).await,
         TrialKind::Expiry { ttl_us } => expiry::run(crew, ttl_us).await,
+        TrialKind::ExpiryRace { spread_us, .. } => expiry_race::run(crew, turn, spread_us).await,
         TrialKind::Answers { within_us } => answers::run(crew, turn, within_us).await,
         TrialKind::KeepAlive { within_us } => keep_alive::run(crew, within_us).await,
         TrialKind::Broadcast { members, within_us } => {
             broadcast::run(crew, turn, (members, within_us)).await
         }
         TrialKind::Resume { messages } => resume::run(crew, messages).await,
+        TrialKind::Polling { messages } => polling::run(crew, turn, messages).await,
         TrialKind::Comeback { away_us } => comeback::run(crew, away_us).await,
         TrialKind::SlowReader { messages } => slow_reader::run(crew, messages).await,
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::crew::Crew;
+use super::people::{client_id, post, until};
 use super::{Missed, Outcome, PATIENCE};
 use crate::client::talk::{Heard, Talk};
 use crate::client::wire::{ServerFrame, people_message, resume};
@@ -68,28 +69,6 @@ pub(super) async fn run(crew: &mut Crew, messages: u32) -> Result<Outcome, Misse
     })
 }
 
-/// Sends a message to the chat and waits for it to come back; its id of the server.
-async fn post(talk: &mut Talk, id: &str) -> Result<String, Missed> {
-    let message = people_message("hello", id);
-    talk.say(message)?;
-    until(talk, id).await
-}
-
-/// Waits for that message; its id of the server.
-async fn until(talk: &mut Talk, id: &str) -> Result<String, Missed> {
-    let wanted = |frame: &ServerFrame<'_>| match frame {
-        ServerFrame::Error(_) => true,
-        frame => client_id(frame) == Some(id),
-    };
-    let Heard::Frame(text) = talk.hear(PATIENCE, wanted).await else {
-        return Err(Missed("a message did not come back"));
-    };
-    match ServerFrame::parse(&text) {
-        Ok(ServerFrame::Message { id, .. }) => Ok(id.into_owned()),
-        _ => Err(Missed("a message was refused")),
-    }
-}
-
 /// Hears what comes until all that was missed did, and a little longer; how often each message came. What
 /// comes twice is enough to know.
 async fn listen(
@@ -125,13 +104,4 @@ fn count(heard: &mut BTreeMap<String, u32>, text: &str) -> Result<(), Missed> {
 
 fn is_about_chat(frame: &ServerFrame<'_>) -> bool {
     matches!(frame, ServerFrame::Message { .. } | ServerFrame::Error(_))
-}
-
-fn client_id<'a>(frame: &'a ServerFrame<'_>) -> Option<&'a str> {
-    match frame {
-        ServerFrame::Message {
-            client_message_id, ..
-        } => client_message_id.as_deref(),
-        _ => None,
-    }
 }

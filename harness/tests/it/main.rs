@@ -21,3 +21,4 @@ mod support;
 mod targets;
 mod tidy;
 mod tls;
+mod tokens;

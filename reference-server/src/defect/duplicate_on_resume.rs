@@ -1,6 +1,7 @@
 //! Row 14: a replay begins with what the client named as its last, and asks nobody what was sent.
 //!
-//! Asked where a replay is read and sent, in `channel::replayer` and `room::replay`.
+//! Asked where a replay is read and sent, in `channel::replayer` and `room::replay`, and where a history is
+//! polled, in `http::messages`.
 
 use super::{Defect, Defects, Entry};
 use crate::room::What;

@@ -58,8 +58,9 @@ fn after(query: &str) -> Option<StreamId> {
 
 /// A page of the history as JSON; `None` where it cannot be read.
 async fn read(shared: &Shared, room: &str, after: StreamId) -> Option<String> {
+    let from = shared.config.defects.replay_from(after);
     let mut command = redis::cmd("XRANGE");
-    command.arg(room).arg(format!("({after}")).arg("+");
+    command.arg(room).arg(format!("({from}")).arg("+");
     command.arg("COUNT").arg(PAGE + 1);
     let found: Result<Vec<Entry>, _> = shared.links.channel.run(&command).await;
     let entries = found

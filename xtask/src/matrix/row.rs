@@ -72,7 +72,7 @@ pub(super) const ROWS: [Row; 34] = [
         ],
         ..Row::new(1, "token-double-spend", Way::Server("token-race"))
     },
-    Row::new(2, "token-reusable", LIFE),
+    Row::new(2, "token-reusable", Way::Server("token-sweep")),
     Row::new(3, "token-immortal", LIFE),
     Row::quick(4, "token-ttl-drift", LIFE),
     Row::quick(5, "token-in-log", RULES),

@@ -8,7 +8,7 @@ use super::delivery;
 use crate::format;
 use crate::known::Known;
 use crate::plan::{TrialKind, TrialPlan};
-use crate::record::trial::{AFTER_FAULT, OLD_TOKENS, TrialRecord, UNDER_FAULT};
+use crate::record::trial::{AFTER_FAULT, ENDED_MIDWAY, OLD_TOKENS, TrialRecord, UNDER_FAULT};
 
 /// What a kind of trial looks for: the promise, and the failure that breaks it.
 const fn promises(kind: TrialKind) -> &'static [(&'static str, Known)] {
@@ -18,6 +18,10 @@ const fn promises(kind: TrialKind) -> &'static [(&'static str, Known)] {
             Known::TokenDoubleSpend,
         )],
         TrialKind::TokenReuse => &[("a token opens one socket", Known::TokenReusable)],
+        TrialKind::ReplyLost => &[(
+            "a token whose answer was lost opens one socket at most",
+            Known::TokenReusable,
+        )],
         TrialKind::TokenAge { .. } => &[
             ("a token ends", Known::TokenImmortal),
             ("a token lives as long as is said", Known::TokenTtlDrift),
@@ -45,6 +49,10 @@ const fn promises(kind: TrialKind) -> &'static [(&'static str, Known)] {
             ("a replay repeats nothing", Known::DuplicateOnResume),
             ("who was away gets what it missed", Known::LostWhileAway),
         ],
+        TrialKind::Polling { .. } => &[
+            ("a poll repeats nothing", Known::DuplicateOnResume),
+            ("who polls gets all", Known::LostWhileAway),
+        ],
         TrialKind::Comeback { .. } => {
             &[("an answer outlives a short absence", Known::ExpiryTooShort)]
         }
@@ -57,6 +65,16 @@ const fn promises(kind: TrialKind) -> &'static [(&'static str, Known)] {
             "the end of the access token is announced",
             Known::JwtExpiryCut,
         )],
+        TrialKind::ExpiryRace { .. } => &[
+            (
+                "a connect at the end is refused with a word",
+                Known::Silent1006,
+            ),
+            (
+                "a socket is closed at the end with a code",
+                Known::JwtExpiryCut,
+            ),
+        ],
         TrialKind::Retry => &[("a message sent again runs once", Known::RetryRunsTwice)],
     }
 }
@@ -79,7 +97,8 @@ fn check(
 ) -> CheckResult {
     let broken = record.broke.get(&known);
     let clear = record.clear();
-    let met = needs(known, has_faults).is_none_or(|what| record.met.contains_key(what));
+    let met =
+        needs((plan.kind, known), has_faults).is_none_or(|what| record.met.contains_key(what));
     let status = match broken {
         Some(_) => CheckStatus::Broke,
         None if clear < plan.least || !met => CheckStatus::Inconclusive,
@@ -112,11 +131,12 @@ fn check(
 }
 
 /// The situation without which a promise was not put to the test.
-const fn needs(known: Known, has_faults: bool) -> Option<&'static str> {
-    match known {
-        Known::TokenImmortal => Some(OLD_TOKENS),
-        Known::ConnectHang | Known::TokenEndpointHang if has_faults => Some(UNDER_FAULT),
-        Known::NoResubscribe | Known::PubsubOnly if has_faults => Some(AFTER_FAULT),
+const fn needs((kind, known): (TrialKind, Known), has_faults: bool) -> Option<&'static str> {
+    match (kind, known) {
+        (TrialKind::ExpiryRace { .. }, _) => Some(ENDED_MIDWAY),
+        (_, Known::TokenImmortal) => Some(OLD_TOKENS),
+        (_, Known::ConnectHang | Known::TokenEndpointHang) if has_faults => Some(UNDER_FAULT),
+        (_, Known::NoResubscribe | Known::PubsubOnly) if has_faults => Some(AFTER_FAULT),
         _ => None,
     }
 }
