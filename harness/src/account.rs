@@ -92,7 +92,8 @@ pub(crate) fn found<'v>(frame: &'v Value, field: &str) -> Option<&'v Value> {
     steps.try_fold(frame, |value, step| value.get(step))
 }
 
-fn text(body: &[u8], field: &str) -> Option<String> {
+/// A text in an answer.
+pub(crate) fn text(body: &[u8], field: &str) -> Option<String> {
     let body: Value = serde_json::from_slice(body).ok()?;
     found(&body, field)?.as_str().map(str::to_owned)
 }

@@ -4,14 +4,17 @@
 //! Every wait has a bound. For examinations and trials; the load drives its sockets by itself.
 
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::timeout;
 
+use super::dialect;
 use super::journal::Journal;
 use super::socket::{ChatSocket, Incoming, SendError};
-use super::wire::ServerFrame;
+use super::wire::{FrameError, ServerFrame};
+use crate::plan::Dialect;
 
 /// A socket and what was heard on it.
 #[derive(Debug)]
@@ -21,6 +24,8 @@ pub(crate) struct Talk {
     pub pings: u32,
     /// Where every frame is written down, and what this socket is called there.
     journal: Option<(Journal, String)>,
+    /// How the server speaks; `None`: by the contract.
+    dialect: Option<Arc<Dialect>>,
 }
 
 /// What was waited for, or what came instead.
@@ -44,15 +49,26 @@ impl Talk {
             socket,
             pings: 0,
             journal: None,
+            dialect: None,
         }
     }
 
     /// One whose frames are written down.
-    pub(crate) fn noted(socket: ChatSocket, journal: &Journal, name: &str) -> Self {
+    pub(crate) fn noted(self, journal: &Journal, name: &str) -> Self {
         Self {
             journal: Some((journal.clone(), name.to_owned())),
-            ..Self::new(socket)
+            ..self
         }
+    }
+
+    /// One with a server that speaks so.
+    pub(crate) fn speaking(self, dialect: Option<Arc<Dialect>>) -> Self {
+        Self { dialect, ..self }
+    }
+
+    /// What a text of the server says.
+    pub(crate) fn parse<'a>(&self, text: &'a str) -> Result<ServerFrame<'a>, FrameError> {
+        dialect::read(self.dialect.as_deref(), text)
     }
 
     fn note(&self, what: &str) {
@@ -74,7 +90,7 @@ impl Talk {
                     Incoming::Closing(code) => return Heard::Closed(code),
                     Incoming::Other => {}
                     Incoming::Text(text, _) => {
-                        if ServerFrame::parse(&text).is_ok_and(|frame| wanted(&frame)) {
+                        if self.parse(&text).is_ok_and(|frame| wanted(&frame)) {
                             return Heard::Frame(text.as_str().to_owned());
                         }
                     }

@@ -30,6 +30,7 @@ use super::token::{Denied, Granted};
 use crate::plan::ClientDefect;
 use crate::plan::seed::{Purpose, Stream};
 use crate::plan::visit::Visit;
+use crate::record::diary::{Diary, What};
 use crate::record::recorder::{Recorder, Span};
 use crate::stage::Stage;
 
@@ -79,6 +80,8 @@ pub(super) struct Life {
     pub after_cut: bool,
     /// The connection token used last.
     pub used: Option<String>,
+    /// Attempts that came to nothing.
+    diary: Diary,
 }
 
 /// Lives the life of a goose user, once; returns at once when it is over.
@@ -144,6 +147,7 @@ async fn stay(user: &mut GooseUser, society: &Society, visit: Visit) {
         tries: 0,
         after_cut: false,
         used: None,
+        diary: Diary::default(),
     };
     let mut intended_us = visit.start_us;
     while !society.over.is_cancelled() {
@@ -170,17 +174,17 @@ async fn stay(user: &mut GooseUser, society: &Society, visit: Visit) {
                 (at_us, 0, idle)
             }
             Attempt::Ended(SessionEnd::Failed { label, at_us, idle }) => {
-                society.failed(at_us, label);
+                society.failed(&mut life, at_us, label);
                 (at_us, 0, idle)
             }
             Attempt::Denied(denied) => {
-                society.failed(now_us, denied.label);
+                society.failed(&mut life, now_us, denied.label);
                 let idle = now_us >= visit.end_us;
                 (now_us, denied.retry_after_us, idle)
             }
         };
         if life.tries >= job.load.reconnect.attempts {
-            society.gave_up(now_us);
+            society.gave_up(&life, now_us);
             return;
         }
         life.tries += 1;
@@ -321,16 +325,20 @@ impl Society {
     }
 
     /// An attempt did not reach `connected`.
-    fn failed(&self, at_us: u64, label: &'static str) {
+    fn failed(&self, life: &mut Life, at_us: u64, label: &'static str) {
+        life.diary.note(at_us, What::Failed(label));
         self.at_desk(|desk| {
             desk.session(at_us).connects_failed += 1;
             desk.error(at_us, label);
         });
     }
 
-    fn gave_up(&self, at_us: u64) {
+    fn gave_up(&self, life: &Life, at_us: u64) {
         let counters = &self.job.counters;
         counters.clients_failed.fetch_add(1, Ordering::Relaxed);
-        self.at_desk(|desk| desk.session(at_us).clients_failed += 1);
+        self.at_desk(|desk| {
+            desk.session(at_us).clients_failed += 1;
+            desk.given_up(at_us, || self.job.author(&life.visit, None, &life.diary));
+        });
     }
 }

@@ -39,7 +39,7 @@ fn resolve(file: &ScenarioFile, overrides: &Overrides, problems: &mut Problems) 
         load
     });
     if let Some(typed) = &file.dialect {
-        dialect::check(typed, (load.as_ref(), file.trials.len()), problems);
+        dialect::check(typed, (load.as_ref(), &file.trials), problems);
     }
     let load_us = load.as_ref().map(LoadPlan::load_us);
     let faults = timeline::resolve(&file.faults, load_us, problems);

@@ -6,6 +6,7 @@ use crate::plan::{Credential, LoadPlan, Matching};
 use crate::scenario::ScenarioFile;
 use crate::scenario::problem::{Complaint, Place, Problems};
 use crate::scenario::target::Dialect;
+use crate::scenario::trial::{Trial, TrialKind};
 
 /// Where the message's id goes.
 const ID: &str = "{id}";
@@ -14,7 +15,7 @@ const TEXT: &str = "{text}";
 /// What does not go together.
 pub(super) fn check(
     dialect: &Dialect,
-    (load, trials): (Option<&LoadPlan>, usize),
+    (load, trials): (Option<&LoadPlan>, &[Trial]),
     problems: &mut Problems,
 ) {
     let mut problem = |field: &str, fact: &str, hint: &str| {
@@ -53,12 +54,49 @@ pub(super) fn check(
             "name it: complete = \"done\", or answer = \"message\" where it comes in one frame",
         );
     }
-    if trials > 0 {
-        problem(
-            "events",
-            "trials speak the wire contract, and this scenario maps another one",
-            "take [[trial]] out, or [target]",
-        );
+    for trial in trials {
+        let refused = trial
+            .kind
+            .and_then(|kind| untried(kind, dialect, credential));
+        if let Some((fact, hint)) = refused {
+            let field = format!("{}.kind", trial.field);
+            problems.add(&trial.at, field, Complaint::new(fact).hint(hint));
+        }
+    }
+}
+
+/// Why that cannot be tried on a mapped server, if it cannot.
+fn untried(
+    kind: TrialKind,
+    dialect: &Dialect,
+    credential: Option<Credential>,
+) -> Option<(&'static str, &'static str)> {
+    const OUT: &str = "take the trial out";
+    match kind {
+        TrialKind::TokenRace { .. }
+        | TrialKind::TokenReuse
+        | TrialKind::ReplyLost
+        | TrialKind::TokenAge { .. } => {
+            let has_tokens = credential == Some(Credential::ConnectionToken);
+            (!has_tokens).then_some(("is about connection tokens, and none open the sockets", OUT))
+        }
+        TrialKind::Refusal => {
+            let open = credential == Some(Credential::None);
+            open.then_some((
+                "presents a wrong credential, and the sockets take none",
+                OUT,
+            ))
+        }
+        TrialKind::Heartbeat => {
+            let beats = dialect.send.heartbeat.is_some() && dialect.events.pong.is_some();
+            let hint = "name both: send.heartbeat and events.pong, or take the trial out";
+            (!beats).then_some(("needs a heartbeat and its answer", hint))
+        }
+        TrialKind::Origin | TrialKind::KeepAlive { .. } | TrialKind::Answers { .. } => None,
+        _ => Some((
+            "speaks frames of the wire contract, and this scenario maps another one",
+            "take the trial out, or [target]; tokens, refusals, origins and pings can be tried on any server",
+        )),
     }
 }
 

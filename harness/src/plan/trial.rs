@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::scenario::ScenarioFile;
-use crate::scenario::expectation::Quantity;
+use crate::scenario::expectation::{Quantity, ServerCount};
 use crate::scenario::problem::{Complaint, Problems};
 use crate::scenario::trial::TrialKind;
 use crate::units;
@@ -82,12 +82,17 @@ fn impossible(kind: TrialKind, file: &ScenarioFile) -> Option<(&'static str, &'s
         let fact = "counts on ten participants a chat";
         return Some((fact, "take the trial out, or the setting `participants`"));
     }
-    let counted = |what: Quantity| matches!(what, Quantity::Server { .. });
+    let counted = |what: Quantity| {
+        let Quantity::Server { count } = what else {
+            return false;
+        };
+        count != ServerCount::MemoryGrowth
+    };
     if expected.any(|criterion| counted(criterion.expectation.what)) {
         let fact = "opens sockets and tries dead tokens, and the server's counts are expected to be the clients' alone";
         return Some((
             fact,
-            "take the trial out, or the expectations that begin with `server`",
+            "take the trial out, or the expectations on the server's counts",
         ));
     }
     None

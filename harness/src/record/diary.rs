@@ -55,6 +55,8 @@ pub(crate) enum What {
     Stranger,
     /// The client is told that its access token ends soon, and gets another.
     Renews,
+    /// An attempt at a session came to nothing, by its label.
+    Failed(&'static str),
     /// The client closes.
     Closes,
     /// The server closed with this code.
@@ -150,6 +152,7 @@ impl What {
             Self::Pong => "<- pong".to_owned(),
             Self::Stranger => "<- a frame for nothing this client asked".to_owned(),
             Self::Renews => "the access token ends soon: gets another".to_owned(),
+            Self::Failed(label) => format!("no session: {label}"),
             Self::Closes => "-> close 1000".to_owned(),
             Self::Closed(code) => format!("<- close {code}"),
             Self::Cut => "cut without a close frame: 1006".to_owned(),

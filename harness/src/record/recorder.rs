@@ -319,6 +319,17 @@ impl Recorder {
         self.recording.first_cut = Some(author().example(what, (at_us, fault)));
     }
 
+    /// Keeps what the first client went through that gave up.
+    pub(crate) fn given_up(&mut self, at_us: u64, author: impl Fn() -> Author) {
+        let first = self.recording.first_given_up.as_ref();
+        if first.is_some_and(|first| first.intended_us <= at_us) {
+            return;
+        }
+        let fault = self.fault_of(at_us, at_us);
+        let what = "the first client that gave up".to_owned();
+        self.recording.first_given_up = Some(author().example(what, (at_us, fault)));
+    }
+
     /// An example of a frame that belongs to no open message.
     fn stray(&mut self, what: &str, at_us: u64, author: impl Fn() -> Author) {
         let fault = self.fault_of(at_us, at_us);

@@ -51,6 +51,8 @@ pub(crate) struct Recording {
     pub slowest: Option<(u64, MessageExample)>,
     /// The first socket that the server or the network ended.
     pub first_cut: Option<MessageExample>,
+    /// The first client that gave up.
+    pub first_given_up: Option<MessageExample>,
 }
 
 /// Where a message belongs.
@@ -172,10 +174,8 @@ impl Recording {
             (Some(mine), Some(theirs)) if theirs.0 > mine.0 => Some(theirs),
             (mine, theirs) => mine.or(theirs),
         };
-        self.first_cut = match (self.first_cut.take(), other.first_cut) {
-            (Some(mine), Some(theirs)) if theirs.intended_us < mine.intended_us => Some(theirs),
-            (mine, theirs) => mine.or(theirs),
-        };
+        self.first_cut = earlier(self.first_cut.take(), other.first_cut);
+        self.first_given_up = earlier(self.first_given_up.take(), other.first_given_up);
         self.planned_sends += other.planned_sends;
         self.unsent_without_socket += other.unsent_without_socket;
         self.frames_received += other.frames_received;
@@ -217,6 +217,12 @@ impl Recording {
             self.examples_dropped += 1;
         }
     }
+}
+
+/// Of two examples of the same kind.
+fn earlier(mine: Option<MessageExample>, theirs: Option<MessageExample>) -> Option<MessageExample> {
+    let both = mine.into_iter().chain(theirs);
+    both.min_by_key(|example| example.intended_us)
 }
 
 impl Cell {

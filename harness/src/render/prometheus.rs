@@ -12,6 +12,7 @@ use crate::result::{CheckStatus, ExpectationResult, RunResult, Summary, Unit};
 pub(crate) struct Metrics;
 
 const US_PER_S: f64 = 1e6;
+const BYTES_PER_KIB: f64 = 1_024.0;
 
 impl Renderer for Metrics {
     fn file(&self) -> &'static str {
@@ -215,6 +216,7 @@ fn expectations(registry: &Registry, result: &RunResult) -> Set<()> {
 fn in_base_unit(row: &ExpectationResult, value: f64) -> f64 {
     match row.unit {
         Unit::Microseconds => value / US_PER_S,
+        Unit::Kibibytes => value * BYTES_PER_KIB,
         Unit::Messages | Unit::Sockets | Unit::Clients | Unit::Tokens | Unit::Conversations => {
             value
         }

@@ -348,6 +348,7 @@ pub(crate) enum Unit {
     Clients,
     Tokens,
     Conversations,
+    Kibibytes,
 }
 
 /// A stretch of the run.
@@ -447,6 +448,9 @@ pub(crate) struct ServerAccount {
     /// Conversations that it still held when the sockets of the run were gone: more than before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversations_left: Option<u64>,
+    /// By how much its resident memory was larger in the last quarter of the load than in the second, on average.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_growth_bytes: Option<u64>,
 }
 
 /// A process that ended by itself.

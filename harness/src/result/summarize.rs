@@ -364,7 +364,9 @@ fn examples(facts: &Facts) -> Vec<Example> {
 /// Sessions that say more than their numbers.
 fn stories(facts: &Facts) -> Vec<Example> {
     let slowest = facts.recording.slowest.iter().map(|(_, slowest)| slowest);
-    let all = slowest.chain(&facts.recording.first_cut);
+    let all = slowest
+        .chain(&facts.recording.first_cut)
+        .chain(&facts.recording.first_given_up);
     all.map(|example| shown(facts, example)).collect()
 }
 

@@ -22,6 +22,8 @@ const OPENED: &str = "chat_connections_opened_total";
 const REFUSED: &str = "chat_tokens_refused_total{reason=\"unknown\"}";
 /// Conversations with a socket or an unfinished answer.
 const CONVERSATIONS: &str = "active_conversations";
+/// Its resident memory, by the name of every Prometheus library.
+const MEMORY: &str = "process_resident_memory_bytes";
 /// How long a server may take to let go of what is over, and how often it is asked.
 const LETTING_GO: Duration = Duration::from_secs(5);
 const ASKED_EVERY: Duration = Duration::from_millis(250);
@@ -36,6 +38,9 @@ pub(super) struct Counts {
     opened: Option<(u64, u64)>,
     open_peak: Option<u64>,
     connects_peak: Option<u64>,
+    load_us: u64,
+    /// By quarter of the load: the sum of what its memory was at each look, and how many those were.
+    memory: [(u64, u64); 4],
 }
 
 impl Counts {
@@ -43,7 +48,10 @@ impl Counts {
     pub(super) fn wanted(plan: &Plan) -> Option<Self> {
         let mut expected = plan.expect.iter();
         let wanted = expected.any(|expected| matches!(expected.what, Quantity::Server { .. }));
-        wanted.then(Self::default)
+        wanted.then(|| Self {
+            load_us: plan.load.load_us(),
+            ..Self::default()
+        })
     }
 
     /// A page, read at `now_us`. What grew in more than about `interval_us` was no burst.
@@ -58,6 +66,22 @@ impl Counts {
             }
         }
         self.opened = opened.map(|opened| (opened, now_us));
+        let quarter = usize::try_from(now_us * 4 / self.load_us.max(1)).unwrap_or(usize::MAX);
+        if let (Some((sum, looks)), Some(bytes)) =
+            (self.memory.get_mut(quarter), count(page, MEMORY))
+        {
+            *sum += bytes;
+            *looks += 1;
+        }
+    }
+
+    /// From the second quarter of the load to the last; the first is the ramp's.
+    fn memory_growth_bytes(&self) -> Option<u64> {
+        let mean = |quarter: usize| {
+            let (sum, looks) = self.memory[quarter];
+            sum.checked_div(looks)
+        };
+        Some(mean(3)?.saturating_sub(mean(1)?))
     }
 
     /// Adds what was seen to the account of the target, and waits until it has let go of what is over.
@@ -69,6 +93,7 @@ impl Counts {
     ) {
         account.open_peak = self.open_peak;
         account.connects_peak = self.connects_peak;
+        account.memory_growth_bytes = self.memory_growth_bytes();
         let refused = |page: &Page| count(page, REFUSED);
         let refused_before = before.and_then(refused).unwrap_or(0);
         let held_before = before
@@ -102,6 +127,21 @@ mod tests {
 
     fn page(open: f64, opened: f64) -> Page {
         [(OPEN.to_owned(), open), (OPENED.to_owned(), opened)].into()
+    }
+
+    #[test]
+    fn memory_is_compared_between_quarters_of_the_load() {
+        let mut counts = Counts {
+            load_us: 8,
+            ..Counts::default()
+        };
+        // Large while it starts, and once more when the load is over.
+        for (at_us, bytes) in (0..).zip([900.0, 800.0, 100.0, 120.0, 1.0, 2.0, 200.0, 220.0, 999.0])
+        {
+            counts.look(&[(MEMORY.to_owned(), bytes)].into(), (at_us, 1));
+        }
+        assert_eq!(counts.memory_growth_bytes(), Some(100));
+        assert_eq!(Counts::default().memory_growth_bytes(), None);
     }
 
     #[test]

@@ -53,7 +53,7 @@ const OUTCOMES: [(&str, Outcome); 10] = [
     ("late", Outcome::Late),
 ];
 
-const COUNTS: [(&str, Quantity); 11] = [
+const COUNTS: [(&str, Quantity); 12] = [
     ("impact", Quantity::Impact),
     ("detect", Quantity::Detect),
     ("recovery", Quantity::Recovery),
@@ -68,6 +68,7 @@ const COUNTS: [(&str, Quantity); 11] = [
         "server left conversations",
         server(ServerCount::LeftConversations),
     ),
+    ("server memory growth", server(ServerCount::MemoryGrowth)),
 ];
 
 const fn server(count: ServerCount) -> Quantity {

@@ -64,6 +64,9 @@ pub(crate) enum ServerCount {
     RefusedTokens,
     /// `server left conversations`: those still held when the sockets were gone.
     LeftConversations,
+    /// `server memory growth`: KiB by which its resident memory was larger in the last quarter of the load than
+    /// in the second, on average.
+    MemoryGrowth,
 }
 
 /// Which number of a latency distribution.

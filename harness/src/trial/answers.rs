@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::crew::{Crew, found};
-use super::door::{Door, Entry};
+use super::crew::Crew;
+use super::door::Entry;
 use super::{Missed, Outcome, Turn};
 use crate::client::http::Answer;
 use crate::known::Known;
@@ -18,13 +18,18 @@ pub(super) async fn run(
     within_us: u64,
 ) -> Result<Outcome, Missed> {
     let within = Duration::from_micros(within_us);
-    let (answer, ..) = crew.ask_token(0, within).await?;
-    if matches!(answer, Answer::None) && !crew.is_disturbed() {
-        let what = format!("a token request was not answered within {within:?}");
-        return Ok(Outcome::Broke(Known::TokenEndpointHang, what));
-    }
-    let secret = found(&answer, "connection_token").unwrap_or_else(|| MADE_UP.to_owned());
-    let door = Door::with_token(0, &crew.new_conversation(), &secret);
+    let path = crew.new_conversation();
+    let door = if crew.has_tokens() {
+        let (answer, ..) = crew.ask_token(0, within).await?;
+        if matches!(answer, Answer::None) && !crew.is_disturbed() {
+            let what = format!("a token request was not answered within {within:?}");
+            return Ok(Outcome::Broke(Known::TokenEndpointHang, what));
+        }
+        let secret = crew.token_in(&answer);
+        crew.made_up(0, &path, secret.as_deref().unwrap_or(MADE_UP))
+    } else {
+        crew.key(0, &path).await?
+    };
     let entry = crew.enter(&door, within).await;
     if !crew.is_calm() {
         turn.record.add_met(UNDER_FAULT, 1);

@@ -1,78 +1,36 @@
-//! This module is what an experiment can do: log in, fetch a token, open a socket, speak on it.
+//! This module is what an experiment can do without a socket: log in, fetch a token, ask, write down.
 //!
-//! **In:** the accounts of one worker. **Out:** answers, [`Entry`]s and [`Talk`]s, each within a bound; and
-//! the journal of the experiment.
+//! **In:** the accounts of one worker. **Out:** answers, each within a bound; and the journal of the experiment.
+//! Sockets are opened in `entrance`.
 
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use reqwest::Client as Http;
-use serde_json::{Value, json};
-use tokio::task::yield_now;
-use tokio::time::timeout;
-
-use super::door::{Access, Door, Entry, Token};
+use super::door::{Access, Token};
+use super::scene::Scene;
 use super::{Ground, Missed, PATIENCE};
-use crate::account::{LOGIN_PATH, TOKEN_PATH};
-use crate::client::connector::{ConnectError, Destination, Dialled, Opened, dial, open};
+use crate::account;
+use crate::client::dialect::{Places, filled};
 use crate::client::http::{Answer, ask};
 use crate::client::journal::{Journal, Line};
-use crate::client::talk::{Heard, Talk};
-use crate::client::wire::ServerFrame;
 use crate::clock::{RunClock, wall_ns};
-use crate::plan::{CREW_SIZE, Link, Plan, PlannedFault};
+use crate::plan::{CREW_SIZE, Dialect};
 use crate::record::trial::{Showing, ShowingLine};
 use crate::units;
 
-/// As much of a token as a journal shows.
-const TOKEN_CHARS_SHOWN: usize = 4;
-
-/// What all workers of a run share.
-pub(super) struct Scene {
-    pub ground: Ground,
-    http: Http,
-    /// Places in the plan of the faults between clients and server, and of the server itself.
-    on_edge: Vec<usize>,
-    /// Conditions are on no board: from when each is in force, and whether it is between the two.
-    conditions: Vec<(u64, bool)>,
-}
-
-impl Scene {
-    pub(super) fn new(plan: &Plan, ground: Ground) -> Self {
-        let between = |fault: &PlannedFault| {
-            fault.kind.link() == Some(Link::Edge) || fault.kind.is_of_server()
-        };
-        let faults = plan.faults.iter().enumerate();
-        let on_edge = faults.filter(|(_, fault)| between(fault));
-        let on_edge = on_edge.map(|(place, _)| place).collect();
-        let conditions = plan.faults.iter().filter(|fault| fault.condition);
-        let conditions = conditions
-            .map(|fault| (fault.at_us, between(fault)))
-            .collect();
-        let requests = ground.target.requests.clone();
-        let plain = || Http::builder().no_proxy().build().unwrap_or_default();
-        Self {
-            http: requests.unwrap_or_else(plain),
-            ground,
-            on_edge,
-            conditions,
-        }
-    }
-}
-
 /// The accounts of one worker, a people chat full of them.
 pub(super) struct Crew {
-    scene: Arc<Scene>,
+    pub scene: Arc<Scene>,
     /// Accounts are the numbers after this.
-    first_user: u32,
+    pub first_user: u32,
     /// Names its conversations and messages.
     tag: String,
     access: Vec<Option<String>>,
-    journal: Journal,
+    pub journal: Journal,
     begun_us: u64,
     /// Conversations and sockets so far.
     named: u64,
-    sockets: u64,
+    pub sockets: u64,
 }
 
 impl Crew {
@@ -123,22 +81,14 @@ impl Crew {
         self.journal.note(text);
     }
 
-    /// A fault of the run between clients and server was in force since the experiment began, so that what
-    /// the network does says nothing of the server.
+    /// A fault of the run between clients and server was in force since the experiment began.
     pub(super) fn is_disturbed(&self) -> bool {
-        let (board, now_us) = (&self.scene.ground.board, self.clock().now_us());
-        let mut faults = self.scene.on_edge.iter();
-        let mut conditions = self.scene.conditions.iter();
-        faults.any(|&fault| board.touches(fault, self.begun_us, now_us))
-            || conditions.any(|&(from_us, between)| between && from_us <= now_us)
+        self.scene.is_disturbed_since(self.begun_us)
     }
 
     /// No fault of the run was in force since then.
     pub(super) fn is_calm_since(&self, from_us: u64) -> bool {
-        let (board, now_us) = (&self.scene.ground.board, self.clock().now_us());
-        let mut conditions = self.scene.conditions.iter();
-        board.touched(from_us, now_us).is_none()
-            && !conditions.any(|&(since_us, _)| since_us <= now_us)
+        self.scene.is_calm_since(from_us)
     }
 
     /// No fault of the run was in force since the experiment began.
@@ -158,7 +108,21 @@ impl Crew {
     /// A conversation nobody was in before.
     pub(super) fn new_conversation(&mut self) -> String {
         self.named += 1;
-        format!("/ws/chat/{}-{}/", self.tag, self.named)
+        let conversation = format!("{}-{}", self.tag, self.named);
+        let Some(dialect) = self.dialect() else {
+            return format!("/ws/chat/{conversation}/");
+        };
+        let places = Places {
+            conversation: &conversation,
+            client: self.first_user,
+            account: &self.account(0),
+        };
+        filled(&dialect.socket.path, places)
+    }
+
+    /// How the server is spoken to; `None`: by the contract.
+    pub(super) fn dialect(&self) -> Option<&Dialect> {
+        self.scene.ground.target.dialect.as_deref()
     }
 
     /// An id no message had before.
@@ -184,14 +148,23 @@ impl Crew {
     pub(super) async fn login(&mut self, who: usize) -> Result<Access, Missed> {
         let target = &self.scene.ground.target;
         let account = self.account(who);
-        let body =
-            json!({ "email": account, "password": target.accounts.password(self.number(who)) });
-        let url = format!("{}{LOGIN_PATH}", target.http_base);
-        let answer = ask(self.scene.http.post(url).json(&body), PATIENCE).await;
+        let password = target.accounts.password(self.number(who));
+        let dialect = self.dialect();
+        let Some(path) = account::login_path(dialect) else {
+            return Ok(Access {
+                secret: password.to_owned(),
+                ends_us: None,
+            });
+        };
+        let url = format!("{}{path}", target.http_base);
+        let request = self.scene.http.post(url);
+        let request = account::with_login(request, dialect, (&account, password));
+        let answer = ask(request, PATIENCE).await;
         self.note(&format!("{account} logs in: {}", status(&answer)));
-        let secret = found(&answer, "token").ok_or(Missed("no login"))?;
+        let secret = good(&answer).and_then(|body| account::access_token(dialect, body));
+        let secret = secret.ok_or(Missed("no login"))?;
         self.access[who] = Some(secret.clone());
-        let ends = found(&answer, "expires_at");
+        let ends = good(&answer).and_then(|body| account::text(body, "expires_at"));
         let ends = ends.and_then(|ends| humantime::parse_rfc3339_weak(&ends).ok());
         let now = UNIX_EPOCH + Duration::from_nanos(wall_ns());
         let left = ends.map(|ends| ends.duration_since(now).unwrap_or_default());
@@ -207,9 +180,10 @@ impl Crew {
     ) -> Result<(Answer, u64, u64), Missed> {
         let access = self.access(who).await?;
         let target = &self.scene.ground.target;
-        let url = format!("{}{TOKEN_PATH}", target.http_base);
-        let body = json!({ "connection_id": self.tag });
-        let request = self.scene.http.post(url).bearer_auth(access).json(&body);
+        let dialect = self.dialect();
+        let url = format!("{}{}", target.http_base, account::token_path(dialect));
+        let request = self.scene.http.post(url).bearer_auth(access);
+        let request = account::with_token_wish(request, dialect, &self.tag);
         let asked_us = self.clock().now_us();
         let answer = ask(request, patience).await;
         let given_us = self.clock().now_us();
@@ -227,7 +201,7 @@ impl Crew {
     /// A connection token.
     pub(super) async fn token(&mut self, who: usize) -> Result<Token, Missed> {
         let (answer, asked_us, given_us) = self.ask_token(who, PATIENCE).await?;
-        let secret = found(&answer, "connection_token").ok_or(Missed("no token"))?;
+        let secret = self.token_in(&answer).ok_or(Missed("no token"))?;
         Ok(Token {
             secret,
             asked_us,
@@ -235,121 +209,9 @@ impl Crew {
         })
     }
 
-    fn destination<'a>(&'a self, door: &'a Door) -> Destination<'a> {
-        let target = &self.scene.ground.target;
-        let addresses = &target.addresses;
-        let account = self.first_user as usize + door.who;
-        Destination {
-            address: addresses[account % addresses.len()],
-            tls: target.tls.as_ref(),
-            host_header: &target.host_header,
-            path: &door.path,
-            origin: door.origin,
-            dialect: None,
-            credential: door.credential,
-            secret: &door.secret,
-            source: None,
-            receive_buffer_bytes: door.receive_buffer_bytes,
-        }
-    }
-
-    /// A connection on which nothing is asked yet.
-    pub(super) async fn dial(&self, door: &Door) -> Result<Dialled, Missed> {
-        let dialled = timeout(PATIENCE, dial(&self.destination(door))).await;
-        match dialled {
-            Ok(Ok(dialled)) => Ok(dialled),
-            Ok(Err(_)) | Err(_) => Err(Missed("no connection")),
-        }
-    }
-
-    /// Asks to be let in on such a connection.
-    pub(super) async fn enter_on(
-        &self,
-        line: Dialled,
-        door: &Door,
-        name: &str,
-        patience: Duration,
-    ) -> Entry {
-        let destination = self.destination(door);
-        let upgrade = timeout(patience, line.upgrade(&destination)).await;
-        self.entered(upgrade.ok(), (door, name), patience).await
-    }
-
-    /// Asks to be let in and hangs up after that long; `true`: the answer was there by then.
-    pub(super) async fn ask_and_hang_up(
-        &mut self,
-        door: &Door,
-        wait: Duration,
-    ) -> Result<bool, Missed> {
-        let line = self.dial(door).await?;
-        self.note(&format!(
-            "a socket asks to be let in to {} and hangs up after {wait:?}",
-            door.path
-        ));
-        let destination = self.destination(door);
-        // A timer is too coarse for what takes less than a millisecond.
-        let over = async {
-            let over_us = self.clock().now_us() + units::us(wait);
-            while self.clock().now_us() < over_us {
-                yield_now().await;
-            }
-        };
-        tokio::select! {
-            biased;
-            _ = line.upgrade(&destination) => Ok(true),
-            () = over => Ok(false),
-        }
-    }
-
-    /// Connects and waits until the server says yes or no.
-    pub(super) async fn enter(&mut self, door: &Door, patience: Duration) -> Entry {
-        self.sockets += 1;
-        let name = format!("socket {}", self.sockets);
-        let opened = timeout(patience, open(self.destination(door))).await;
-        self.entered(opened.ok(), (door, &name), patience).await
-    }
-
-    async fn entered(
-        &self,
-        opened: Option<Result<Opened, ConnectError>>,
-        (door, name): (&Door, &str),
-        patience: Duration,
-    ) -> Entry {
-        let token: String = door.secret.chars().take(TOKEN_CHARS_SHOWN).collect();
-        self.note(&format!("{name} connects to {} with {token}…", door.path));
-        let entry = match opened {
-            None => Entry::Silent,
-            Some(Err(ConnectError::Status { status })) => Entry::Status(status),
-            Some(Err(ConnectError::Broken(_))) => Entry::Cut,
-            Some(Err(_)) => Entry::Unreachable,
-            Some(Ok(opened)) => {
-                let mut talk = Talk::noted(opened.socket, &self.journal, name);
-                let connected = |frame: &ServerFrame<'_>| matches!(frame, ServerFrame::Connected);
-                match talk.hear(patience, connected).await {
-                    Heard::Frame(_) => return Entry::In(Box::new(talk)),
-                    Heard::Closed(code) => Entry::Out(code),
-                    Heard::Cut => Entry::Cut,
-                    Heard::Nothing => Entry::Silent,
-                }
-            }
-        };
-        self.note(&format!("{name} is {}", entry.word()));
-        entry
-    }
-
-    /// A socket of a client with a good token.
-    pub(super) async fn join(&mut self, who: usize, path: &str) -> Result<Box<Talk>, Missed> {
-        let token = self.token(who).await?;
-        let door = Door::with_token(who, path, &token.secret);
-        self.join_with(&door).await
-    }
-
-    /// The same with whatever opens it.
-    pub(super) async fn join_with(&mut self, door: &Door) -> Result<Box<Talk>, Missed> {
-        match self.enter(door, PATIENCE).await {
-            Entry::In(talk) => Ok(talk),
-            _ => Err(Missed("not let in")),
-        }
+    /// The connection token in an answer.
+    pub(super) fn token_in(&self, answer: &Answer) -> Option<String> {
+        account::connection_token(self.dialect(), good(answer)?)
     }
 
     /// Asks for what lies at that path, as one of the crew.
@@ -373,11 +235,13 @@ fn status(answer: &Answer) -> String {
     }
 }
 
-/// A text in the JSON of a good answer.
-pub(super) fn found(answer: &Answer, key: &str) -> Option<String> {
-    let Answer::Status { status: 200, body } = answer else {
-        return None;
-    };
-    let body: Value = serde_json::from_slice(body).ok()?;
-    body.get(key)?.as_str().map(str::to_owned)
+/// The body of a good answer.
+fn good(answer: &Answer) -> Option<&[u8]> {
+    match answer {
+        Answer::Status {
+            status: 200 | 201,
+            body,
+        } => Some(body),
+        _ => None,
+    }
 }

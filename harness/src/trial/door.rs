@@ -9,6 +9,15 @@ pub(super) struct Access {
     pub ends_us: Option<u64>,
 }
 
+/// Close codes that say so: RFC 6455's for a broken policy, the two of the IANA registry, and what applications
+/// number like the statuses of HTTP, as the contract does (4001, 4003, 4401, 4403). Idle and flooding (4408, 4429)
+/// lie after them.
+const POLICY: u16 = 1008;
+const UNAUTHORIZED: u16 = 3000;
+const FORBIDDEN: u16 = 3003;
+const OWN_FIRST: u16 = 4000;
+const OWN_LAST: u16 = 4407;
+
 /// A connection token and when it was made: between these two.
 pub(super) struct Token {
     pub secret: String,
@@ -60,7 +69,8 @@ impl Entry {
     pub(super) const fn is_refusal(&self) -> bool {
         matches!(
             self,
-            Self::Out(4001 | 4003 | 4401 | 4403) | Self::Status(401 | 403)
+            Self::Out(POLICY | UNAUTHORIZED | FORBIDDEN | OWN_FIRST..=OWN_LAST)
+                | Self::Status(401 | 403)
         )
     }
 

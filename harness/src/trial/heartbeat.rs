@@ -2,18 +2,20 @@
 
 use super::crew::Crew;
 use super::{Missed, Outcome, PATIENCE};
+use crate::client::dialect;
 use crate::client::talk::Heard;
-use crate::client::wire::{PING, ServerFrame};
+use crate::client::wire::ServerFrame;
 use crate::known::Known;
 
 pub(super) async fn run(crew: &mut Crew) -> Result<Outcome, Missed> {
     let path = crew.new_conversation();
     let mut talk = crew.join(0, &path).await?;
-    talk.say(PING.to_owned())?;
+    let heartbeat = dialect::heartbeat(crew.dialect()).ok_or(Missed("there is no heartbeat"))?;
+    talk.say(heartbeat.to_owned())?;
     let heard = talk.hear(PATIENCE, is_answer).await;
     let broke = |what: &str| Outcome::Broke(Known::PingAsChat, what.to_owned());
     let outcome = match &heard {
-        Heard::Frame(text) => match ServerFrame::parse(text) {
+        Heard::Frame(text) => match talk.parse(text) {
             Ok(ServerFrame::Pong) => Outcome::Held,
             Ok(ServerFrame::Error(error)) if error.is_passing() => {
                 Outcome::Unclear("the server is busy or away")

@@ -21,6 +21,7 @@ mod broadcast;
 mod comeback;
 mod crew;
 mod door;
+mod entrance;
 mod expiry;
 mod expiry_race;
 mod flood;
@@ -37,6 +38,7 @@ mod reply_lost;
 mod resume;
 mod retry;
 mod reuse;
+mod scene;
 mod slow_reader;
 mod token_log;
 
@@ -119,7 +121,7 @@ pub(crate) async fn drive(
     ground: Ground,
     stop: &CancellationToken,
 ) -> Vec<TrialRecord> {
-    let scene = Arc::new(crew::Scene::new(plan, ground));
+    let scene = Arc::new(scene::Scene::new(plan, ground));
     let mut workers = JoinSet::new();
     let tag = format!("trial-{:x}", wall_ns());
     let mut user = plan.load.clients.next_multiple_of(CREW_SIZE);

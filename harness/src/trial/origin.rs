@@ -9,11 +9,10 @@ use crate::known::Known;
 const ELSEWHERE: &str = "https://elsewhere.invalid";
 
 pub(super) async fn run(crew: &mut Crew) -> Result<Outcome, Missed> {
-    let token = crew.token(0).await?;
     let path = crew.new_conversation();
     let door = Door {
         origin: Some(ELSEWHERE),
-        ..Door::with_token(0, &path, &token.secret)
+        ..crew.key(0, &path).await?
     };
     crew.note(&format!("connects as a page of {ELSEWHERE}"));
     Ok(match crew.enter(&door, PATIENCE).await {

@@ -1,7 +1,7 @@
 //! A made-up token is refused, and with a word: a close code or a status, not a bare 1006 (row 6).
 
 use super::crew::Crew;
-use super::door::{Door, Entry};
+use super::door::Entry;
 use super::{Missed, Outcome, PATIENCE};
 use crate::known::Known;
 
@@ -9,7 +9,8 @@ use crate::known::Known;
 const MADE_UP: &str = "harness-trial-made-up-token-harness-trial-x";
 
 pub(super) async fn run(crew: &mut Crew) -> Result<Outcome, Missed> {
-    let door = Door::with_token(0, &crew.new_conversation(), MADE_UP);
+    let path = crew.new_conversation();
+    let door = crew.made_up(0, &path, MADE_UP);
     let entry = crew.enter(&door, PATIENCE).await;
     let broke = |what: &str| Outcome::Broke(Known::Silent1006, what.to_owned());
     Ok(match entry {

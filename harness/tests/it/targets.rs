@@ -79,6 +79,24 @@ fn what_goes_wrong_on_a_mapped_server_is_told_too() {
 }
 
 #[test]
+fn a_trial_is_judged_on_a_mapped_server_as_on_any() {
+    if !slow_tests_are_on() {
+        return;
+    }
+    for (mapping, defect, trial) in [
+        (0, "origin-unchecked", 1),
+        (1, "ping-as-chat", 1),
+        (2, "token-reusable", 1),
+    ] {
+        let set = format!("environment.server.defects=[\"{defect}\"]");
+        let (code, result) = run(&mappings()[mapping], &["--set", &set]);
+        assert_eq!(code, 14, "{defect}: {}", result["verdict"]);
+        let broke = &result["trials"][trial]["broke"];
+        assert!(!broke[defect].is_null(), "{defect}: {}", result["trials"]);
+    }
+}
+
+#[test]
 fn one_client_can_be_followed_frame_by_frame_without_its_credentials() {
     if !slow_tests_are_on() {
         return;

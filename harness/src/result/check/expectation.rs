@@ -288,6 +288,7 @@ fn when_text(result: &RunResult, expectation: &Expectation) -> String {
 pub(crate) fn observed_text(result: &ExpectationResult) -> String {
     let number = |value: f64| match result.unit {
         Unit::Microseconds => format::duration(crate::units::rounded(value)),
+        Unit::Kibibytes => kibibytes(value),
         Unit::Messages | Unit::Sockets | Unit::Clients | Unit::Tokens | Unit::Conversations => {
             format::count(crate::units::rounded(value))
         }
@@ -297,6 +298,10 @@ pub(crate) fn observed_text(result: &ExpectationResult) -> String {
         (None, Some(value)) => number(value),
         (None, None) => "–".to_owned(),
     }
+}
+
+fn kibibytes(value: f64) -> String {
+    format!("{}{}KiB", format::count_f64(value), format::NBSP)
 }
 
 /// The limit with its comparison: `< 500 ms`, `= 0`.
@@ -310,6 +315,7 @@ pub(crate) fn bound_text(result: &ExpectationResult) -> String {
     };
     let value = match result.unit {
         Unit::Microseconds => format::round_duration(bound.value),
+        Unit::Kibibytes => kibibytes(bound.value),
         Unit::Messages | Unit::Sockets | Unit::Clients | Unit::Tokens | Unit::Conversations => {
             format::count_f64(bound.value)
         }

@@ -46,7 +46,7 @@ struct Texts {
 fn known(result: &RunResult, what: Quantity) -> Vec<Known> {
     match what {
         Quantity::Delivery { outcome } => delivery::known(result, outcome),
-        Quantity::Server { count } => vec![server::known(count)],
+        Quantity::Server { count } => server::known(count).to_vec(),
         Quantity::Latency { .. }
         | Quantity::Impact
         | Quantity::Detect

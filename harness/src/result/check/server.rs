@@ -6,6 +6,8 @@ use super::super::{RunResult, Unit};
 use crate::known::Known;
 use crate::scenario::expectation::ServerCount;
 
+const BYTES_PER_KIB: u64 = 1 << 10;
+
 /// The count and what it counts.
 pub(super) fn seen(result: &RunResult, count: ServerCount) -> (Option<u64>, Unit) {
     let account = result.server.as_ref();
@@ -18,16 +20,21 @@ pub(super) fn seen(result: &RunResult, count: ServerCount) -> (Option<u64>, Unit
             of(|account| account.conversations_left),
             Unit::Conversations,
         ),
+        ServerCount::MemoryGrowth => {
+            let grown = of(|account| account.memory_growth_bytes);
+            (grown.map(|bytes| bytes / BYTES_PER_KIB), Unit::Kibibytes)
+        }
     }
 }
 
-/// The failure that breaks a bound on it.
-pub(super) const fn known(count: ServerCount) -> Known {
+/// The failures that break a bound on it.
+pub(super) const fn known(count: ServerCount) -> &'static [Known] {
     match count {
-        ServerCount::PeakOpen => Known::RacingConnects,
-        ServerCount::PeakConnects => Known::NoBackoff,
-        ServerCount::RefusedTokens => Known::StaleTokenRetry,
-        ServerCount::LeftConversations => Known::GroupLeak,
+        ServerCount::PeakOpen => &[Known::RacingConnects],
+        ServerCount::PeakConnects => &[Known::NoBackoff],
+        ServerCount::RefusedTokens => &[Known::StaleTokenRetry],
+        ServerCount::LeftConversations => &[Known::GroupLeak],
+        ServerCount::MemoryGrowth => &[Known::UnboundedOutbox, Known::GroupLeak],
     }
 }
 
@@ -39,6 +46,9 @@ pub(super) const fn finding(count: ServerCount) -> &'static str {
         ServerCount::RefusedTokens => "tokens that the server did not know, or not any more",
         ServerCount::LeftConversations => {
             "conversations that the server still held when the sockets were gone"
+        }
+        ServerCount::MemoryGrowth => {
+            "resident memory in the last quarter of the load beyond that in the second, on average"
         }
     }
 }

@@ -1,0 +1,67 @@
+//! This module is where all experiments of a run take place, and what the run does to it meanwhile.
+//!
+//! **In:** a plan and its target. **Out:** [`Scene`]: how the target is reached, and whether a fault of the run is in
+//! the way.
+
+use reqwest::Client as Http;
+
+use super::Ground;
+use crate::plan::{Credential, Link, Plan, PlannedFault};
+
+/// What all workers of a run share.
+pub(super) struct Scene {
+    pub ground: Ground,
+    pub http: Http,
+    /// Places in the plan of the faults between clients and server, and of the server itself.
+    on_edge: Vec<usize>,
+    /// What opens a socket.
+    pub credential: Credential,
+    /// Conditions are on no board: from when each is in force, and whether it is between the two.
+    conditions: Vec<(u64, bool)>,
+}
+
+impl Scene {
+    pub(super) fn new(plan: &Plan, ground: Ground) -> Self {
+        let between = |fault: &PlannedFault| {
+            fault.kind.link() == Some(Link::Edge) || fault.kind.is_of_server()
+        };
+        let faults = plan.faults.iter().enumerate();
+        let on_edge = faults.filter(|(_, fault)| between(fault));
+        let on_edge = on_edge.map(|(place, _)| place).collect();
+        let conditions = plan.faults.iter().filter(|fault| fault.condition);
+        let conditions = conditions
+            .map(|fault| (fault.at_us, between(fault)))
+            .collect();
+        let requests = ground.target.requests.clone();
+        let plain = || Http::builder().no_proxy().build().unwrap_or_default();
+        Self {
+            http: requests.unwrap_or_else(plain),
+            credential: match ground.target.dialect {
+                Some(_) => plan.load.session.credential,
+                // Every server of the contract has tokens, whatever the clients use.
+                None => Credential::ConnectionToken,
+            },
+            ground,
+            on_edge,
+            conditions,
+        }
+    }
+
+    /// A fault of the run between clients and server was in force since then, so that what the network does says
+    /// nothing of the server.
+    pub(super) fn is_disturbed_since(&self, from_us: u64) -> bool {
+        let (board, now_us) = (&self.ground.board, self.ground.clock.now_us());
+        let mut faults = self.on_edge.iter();
+        let mut conditions = self.conditions.iter();
+        faults.any(|&fault| board.touches(fault, from_us, now_us))
+            || conditions.any(|&(since_us, between)| between && since_us <= now_us)
+    }
+
+    /// No fault of the run was in force since then.
+    pub(super) fn is_calm_since(&self, from_us: u64) -> bool {
+        let (board, now_us) = (&self.ground.board, self.ground.clock.now_us());
+        let mut conditions = self.conditions.iter();
+        board.touched(from_us, now_us).is_none()
+            && !conditions.any(|&(since_us, _)| since_us <= now_us)
+    }
+}
