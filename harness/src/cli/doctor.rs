@@ -1,18 +1,20 @@
 //! This module is `harness doctor`: what is wrong with that server?
 
 use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 
 use super::failure::{Exit, Failure};
-use super::screen;
-use crate::doctor::{Account, Order, examine};
-use crate::environment::{EnvironmentError, Secret, resolve_secret, trust};
-use crate::plan::TlsPlan;
+use super::{read, screen};
+use crate::doctor::{Account, Manners, Order, examine};
+use crate::environment::{EnvironmentError, Secret, resolve_secret, spoken, trust};
+use crate::plan::{Plan, TlsPlan};
 use crate::render::doctor::{json, text};
-use crate::scenario::address;
 use crate::scenario::problem::Complaint;
+use crate::scenario::{Overrides, address};
 use crate::units;
 
 /// Longest silence that can be asked for.
@@ -23,9 +25,9 @@ pub(super) struct DoctorArgs {
     /// The server: ws://HOST:PORT, or wss://, http://, https://
     #[arg(value_name = "URL")]
     url: String,
-    /// Account to log in with
-    #[arg(long, value_name = "NAME", default_value = "user-000001")]
-    user: String,
+    /// Account to log in with [default: the first of the scenario, user-000001]
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
     /// Its password, as ${env:NAME}; without it only what needs no login is examined
     #[arg(long, value_name = "SECRET")]
     password: Option<String>,
@@ -43,6 +45,9 @@ pub(super) struct DoctorArgs {
     /// Watch a socket that long on which nothing is said, such as 30s
     #[arg(long, value_name = "DURATION", value_parser = units::parse_duration)]
     idle: Option<Duration>,
+    /// Speak as the [target] of this scenario says, and open sockets with its credential
+    #[arg(long, value_name = "SCENARIO")]
+    scenario: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -84,6 +89,11 @@ fn order(args: &DoctorArgs) -> Result<Order, Failure> {
         checked.map_err(|complaint| usage("--password", complaint))?;
         resolve_secret("--password", text).map_err(environment)
     });
+    let scenario = args.scenario.as_deref();
+    let scenario = scenario.map(|path| read::plan(path, &Overrides::default()));
+    let scenario = scenario.transpose()?;
+    let prefix = scenario.as_ref().map(|plan| &plan.environment.users.prefix);
+    let first = format!("{}000001", prefix.map_or("user-", |prefix| prefix));
     let plan = TlsPlan {
         ca: args.ca.clone(),
         insecure: args.insecure,
@@ -92,10 +102,25 @@ fn order(args: &DoctorArgs) -> Result<Order, Failure> {
         url,
         trust: trust(&plan).map_err(environment)?,
         account: password.transpose()?.map(|password| Account {
-            name: args.user.clone(),
+            name: args.user.clone().unwrap_or(first),
             password: Secret::new(password),
         }),
+        manners: scenario
+            .as_ref()
+            .map(manners)
+            .transpose()?
+            .unwrap_or_default(),
         idle: args.idle,
+    })
+}
+
+/// How the scenario speaks to its server.
+fn manners(plan: &Plan) -> Result<Manners, Failure> {
+    let mut mix = plan.load.mix.iter();
+    Ok(Manners {
+        dialect: spoken(plan).map_err(environment)?.map(Arc::new),
+        credential: plan.load.session.credential,
+        writes: mix.any(|share| share.behavior.sends()),
     })
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Account, CONVERSATION, Known, PATIENCE, Server, Trouble};
-use crate::account::{LOGIN_PATH, TOKEN_PATH};
+use crate::account;
 use crate::client::http::{Answer, ask};
 
 const HEALTH_PATH: &str = "/health/ws/";
@@ -12,7 +12,11 @@ const QUOTE_CHARS_MAX: usize = 120;
 
 /// The login is there, whatever it says to an empty one.
 pub(super) async fn has_login(server: &Server<'_>) -> bool {
-    let request = server.http.post(server.path(LOGIN_PATH)).json(&json!({}));
+    let dialect = server.manners.dialect.as_deref();
+    let Some(path) = account::login_path(dialect) else {
+        return false;
+    };
+    let request = server.http.post(server.path(path)).json(&json!({}));
     let asked = ask(request, PATIENCE).await;
     matches!(
         asked,
@@ -73,57 +77,69 @@ pub(super) async fn login(
     server: &Server<'_>,
     account: &Account,
 ) -> Result<(String, String), Trouble> {
-    let body = json!({ "email": account.name, "password": account.password.expose() });
-    let request = server.http.post(server.path(LOGIN_PATH)).json(&body);
-    match ask(request, PATIENCE).await {
-        Answer::Status { status: 200, body } => found(&body, "token", LOGIN_PATH)
-            .map(|token| (format!("{} is let in", account.name), token)),
+    let dialect = server.manners.dialect.as_deref();
+    let path = account::login_path(dialect).unwrap_or_default();
+    let who = (account.name.as_str(), account.password.expose());
+    let request = server.http.post(server.path(path));
+    match ask(account::with_login(request, dialect, who), PATIENCE).await {
+        Answer::Status {
+            status: 200 | 201,
+            body,
+        } => account::access_token(dialect, &body)
+            .map(|token| (format!("{} is let in", account.name), token))
+            .ok_or_else(|| without_token(server, path)),
         Answer::Status {
             status: 401 | 403, ..
         } => Err(Trouble::new(
             format!("{} is not let in", account.name),
             "name an account of this server with --user and its password with --password",
         )),
-        other => Err(refused(&other, LOGIN_PATH)),
+        other => Err(refused(server, &other, path)),
     }
 }
 
 /// Fetches a connection token.
 pub(super) async fn token(server: &Server<'_>, access: &str) -> Result<(String, String), Trouble> {
-    let request = server.http.post(server.path(TOKEN_PATH));
-    let body = json!({ "connection_id": CONVERSATION });
-    match ask(request.bearer_auth(access).json(&body), PATIENCE).await {
-        Answer::Status { status: 200, body } => found(&body, "connection_token", TOKEN_PATH)
-            .map(|token| ("a token is given".to_owned(), token)),
+    let dialect = server.manners.dialect.as_deref();
+    let path = account::token_path(dialect);
+    let request = server.http.post(server.path(path)).bearer_auth(access);
+    let request = account::with_token_wish(request, dialect, CONVERSATION);
+    match ask(request, PATIENCE).await {
+        Answer::Status {
+            status: 200 | 201,
+            body,
+        } => account::connection_token(dialect, &body)
+            .map(|token| ("a token is given".to_owned(), token))
+            .ok_or_else(|| without_token(server, path)),
         Answer::None => Err(Trouble::new(
-            format!("no answer to {TOKEN_PATH} within {PATIENCE:?}"),
+            format!("no answer to {path} within {PATIENCE:?}"),
             "give the calls to Redis a timeout, and answer 503 with Retry-After when it is over",
         )
         .known(Known::TokenEndpointHang)),
-        other => Err(refused(&other, TOKEN_PATH)),
+        other => Err(refused(server, &other, path)),
     }
 }
 
-fn found(body: &[u8], key: &str, path: &str) -> Result<String, Trouble> {
-    let value: Option<Value> = serde_json::from_slice(body).ok();
-    let token = value.as_ref().and_then(|value| value.get(key)?.as_str());
-    // The body is not quoted: it may hold a credential under another name.
-    token.map(str::to_owned).ok_or_else(|| {
-        Trouble::new(
-            format!("{path} answers 200 without `{key}`"),
-            "see contract/README.md for what it must answer",
-        )
-    })
+/// The body is not quoted: it may hold a credential under another name.
+fn without_token(server: &Server<'_>, path: &str) -> Trouble {
+    let fact = format!("{path} answers with success, but without the token");
+    Trouble::new(fact, written(server))
 }
 
-fn refused(answer: &Answer, path: &str) -> Trouble {
+/// Where it is written what a server must answer.
+const fn written(server: &Server<'_>) -> &'static str {
+    if server.manners.dialect.is_some() {
+        "see [target] in the scenario: does it name the paths and fields of this server?"
+    } else {
+        "see contract/README.md for the routes of a server and what they answer; for another server write a [target], and give its scenario as --scenario FILE"
+    }
+}
+
+fn refused(server: &Server<'_>, answer: &Answer, path: &str) -> Trouble {
     match answer {
         Answer::Status {
             status: 404 | 405, ..
-        } => Trouble::new(
-            format!("there is no {path}"),
-            "see contract/README.md for the routes a server must have",
-        ),
+        } => Trouble::new(format!("there is no {path}"), written(server)),
         Answer::Status { status: 503, body } => Trouble::new(
             format!("{path} answers 503: {}", quote(body)),
             "look at the server's Redis: its address, its password, whether it runs",

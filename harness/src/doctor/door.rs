@@ -6,6 +6,7 @@ use std::io;
 use super::api::has_login;
 use super::{Known, PATIENCE, Server, Trouble};
 use crate::client::connector::ConnectError;
+use crate::client::dialect;
 use crate::client::talk::{Heard, Talk};
 use crate::client::wire::ServerFrame;
 
@@ -28,7 +29,7 @@ pub(super) async fn knock(server: &Server<'_>) -> Result<(String, Door), Trouble
     };
     match opened {
         Ok(opened) => {
-            let talk = Talk::new(opened.socket);
+            let talk = Talk::new(opened.socket).speaking(server.manners.dialect.clone());
             Ok(("101".to_owned(), Door::Open(Box::new(talk))))
         }
         Err(ConnectError::Status {
@@ -82,7 +83,7 @@ fn silent(fact: &str) -> Trouble {
 }
 
 /// Waits for the refusal.
-pub(super) async fn refusal(door: Door) -> Result<(String, ()), Trouble> {
+pub(super) async fn refusal(server: &Server<'_>, door: Door) -> Result<(String, ()), Trouble> {
     let mut talk = match door {
         Door::Open(talk) => talk,
         Door::Refused(status) => {
@@ -106,6 +107,12 @@ pub(super) async fn refusal(door: Door) -> Result<(String, ()), Trouble> {
             "a made-up token is let in",
             "check the token before anything is said to the client",
         )),
+        Heard::Nothing if dialect::is_ready_at_once(server.manners.dialect.as_deref()) => {
+            Err(Trouble::new(
+                format!("a made-up token is let in: no close within {PATIENCE:?}"),
+                "check the token before anything is said to the client",
+            ))
+        }
         Heard::Nothing => Err(Trouble::new(
             format!("a made-up token is neither let in nor refused within {PATIENCE:?}"),
             "bound the wait for Redis when a token is checked, and close with 1011 when it is over",

@@ -1,7 +1,7 @@
 //! This module examines one server as one client would, step by step, and names the known failure
 //! that it meets.
 //!
-//! **In:** an address, whom to believe, an account. **Out:** a [`Report`]: every step with its time,
+//! **In:** an address, whom to believe, an account, how the server is spoken to. **Out:** a [`Report`]: every step with its time,
 //! and for one that failed what it looks like and what cures it.
 //!
 //! A handful of connections, one after the other; every wait has a bound ([`PATIENCE`]), the one for an
@@ -14,20 +14,24 @@ mod report;
 mod session;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::{Client as Http, Url};
 
 use self::report::{Chart, Step, Trouble};
 pub(crate) use self::report::{Entry, Outcome, Report};
+use crate::account;
 use crate::client::connector::{ConnectError, Destination, Opened, open};
+use crate::client::dialect::{Places, filled};
 use crate::environment::Secret;
 use crate::known::Known;
-use crate::plan::Credential;
+use crate::plan::{Credential, Dialect};
 use crate::trust::{Tls, Trust};
 
 /// Longest wait for one answer.
 const PATIENCE: Duration = Duration::from_secs(5);
+const NO_API: &str = "the scenario asks for nothing over HTTP";
 const BEHIND_LOGIN: [Step; 6] = [
     Step::Login,
     Step::Token,
@@ -45,8 +49,38 @@ pub(crate) struct Order {
     pub trust: Trust,
     /// Without it nothing behind the login is tried.
     pub account: Option<Account>,
+    /// How the server is spoken to.
+    pub manners: Manners,
     /// How long to watch a socket on which nothing is said; `None`: not at all.
     pub idle: Option<Duration>,
+}
+
+/// How a server is spoken to, and what opens its sockets.
+#[derive(Debug)]
+pub(crate) struct Manners {
+    /// `None`: by the contract.
+    pub dialect: Option<Arc<Dialect>>,
+    pub credential: Credential,
+    /// Its clients write.
+    pub writes: bool,
+}
+
+impl Default for Manners {
+    fn default() -> Self {
+        Self {
+            dialect: None,
+            credential: Credential::ConnectionToken,
+            writes: true,
+        }
+    }
+}
+
+impl Manners {
+    /// Something is asked for over HTTP: a server of sockets alone may answer nothing there.
+    fn has_api(&self) -> bool {
+        let tokens = self.credential == Credential::ConnectionToken;
+        tokens || account::login_path(self.dialect.as_deref()).is_some()
+    }
 }
 
 /// Who logs in.
@@ -59,6 +93,9 @@ pub(crate) struct Account {
 /// The server, as far as it is known.
 struct Server<'a> {
     url: &'a Url,
+    manners: &'a Manners,
+    /// Who the doctor is.
+    account: &'a str,
     address: SocketAddr,
     tls: Option<Tls>,
     host_header: String,
@@ -87,42 +124,94 @@ async fn walk(order: &Order, chart: &mut Chart) -> Option<()> {
     };
     let server = Server {
         url: &order.url,
+        manners: &order.manners,
+        account: order.account.as_ref().map_or("", |account| &account.name),
         address,
         tls,
         host_header: authority(&order.url),
         http: http(order)?,
     };
-    chart.step(Step::Http, reach::http(&server)).await?;
+    let has_api = order.manners.has_api();
+    if has_api {
+        chart.step(Step::Http, reach::http(&server)).await?;
+    } else {
+        chart.skip(Step::Http, NO_API);
+    }
     let door = chart.step(Step::Upgrade, door::knock(&server)).await;
     if let Some(door) = door {
-        chart.step(Step::Refusal, door::refusal(door)).await;
+        if order.manners.credential == Credential::None {
+            chart.skip(Step::Refusal, "sockets open without a credential");
+        } else {
+            chart
+                .step(Step::Refusal, door::refusal(&server, door))
+                .await;
+        }
     } else if chart.met(Known::WrongServer) {
         return None;
     }
-    chart.step(Step::Health, api::health(&server)).await;
-    let Some(account) = &order.account else {
-        for step in BEHIND_LOGIN {
-            chart.skip(step, "needs --password");
+    if has_api {
+        chart.step(Step::Health, api::health(&server)).await;
+    } else {
+        chart.skip(Step::Health, NO_API);
+    }
+    inside(order, &server, chart).await
+}
+
+/// What only somebody who is let in can see.
+async fn inside(order: &Order, server: &Server<'_>, chart: &mut Chart) -> Option<()> {
+    let secret = match (order.manners.credential, &order.account) {
+        (Credential::None, _) => {
+            chart.skip(Step::Login, "sockets open without a credential");
+            chart.skip(Step::Token, "sockets open without a credential");
+            String::new()
         }
-        return Some(());
+        (_, Some(account)) => credential(server, account, chart).await?,
+        (_, None) => {
+            for step in BEHIND_LOGIN {
+                chart.skip(step, "needs --password");
+            }
+            return Some(());
+        }
     };
-    let access = chart
-        .step(Step::Login, api::login(&server, account))
-        .await?;
-    let token = chart
-        .step(Step::Token, api::token(&server, &access))
-        .await?;
     let mut session = chart
-        .step(Step::Connected, session::connect(&server, &token))
+        .step(Step::Connected, session::connect(server, &secret))
         .await?;
-    chart.step(Step::Heartbeat, session.heartbeat()).await;
-    chart.step(Step::Message, session.message()).await;
+    if session::beats(&order.manners) {
+        chart.step(Step::Heartbeat, session.heartbeat(server)).await;
+    } else {
+        chart.skip(
+            Step::Heartbeat,
+            "the scenario names no heartbeat with an answer",
+        );
+    }
+    if order.manners.writes {
+        chart.step(Step::Message, session.message(server)).await;
+    } else {
+        chart.skip(Step::Message, "the scenario's clients say nothing");
+    }
     match order.idle {
         Some(length) => chart.step(Step::Idle, session.idle(length)).await?,
         None => chart.skip(Step::Idle, "takes its time: ask for it with --idle 30s"),
     }
     session.close();
     Some(())
+}
+
+/// What opens a socket.
+async fn credential(server: &Server<'_>, account: &Account, chart: &mut Chart) -> Option<String> {
+    let dialect = server.manners.dialect.as_deref();
+    let access = if account::login_path(dialect).is_some() {
+        let login = api::login(server, account);
+        chart.step(Step::Login, login).await?
+    } else {
+        chart.skip(Step::Login, "there is none: the password is the credential");
+        account.password.expose().to_owned()
+    };
+    if server.manners.credential != Credential::ConnectionToken {
+        chart.skip(Step::Token, "sockets open with the access token");
+        return Some(access);
+    }
+    chart.step(Step::Token, api::token(server, &access)).await
 }
 
 fn is_secure(url: &Url) -> bool {
@@ -154,16 +243,30 @@ impl Server<'_> {
         format!("{scheme}://{}{path}", self.host_header)
     }
 
+    /// What fills the templates of a dialect.
+    fn places(&self) -> Places<'_> {
+        Places {
+            conversation: CONVERSATION,
+            client: 0,
+            account: self.account,
+        }
+    }
+
     /// Opens a socket; `None`: no answer in time.
     async fn open(&self, token: &str) -> Option<Result<Opened, ConnectError>> {
+        let dialect = self.manners.dialect.as_deref();
+        let path = dialect.map_or_else(
+            || PATH.to_owned(),
+            |dialect| filled(&dialect.socket.path, self.places()),
+        );
         let to = Destination {
             address: self.address,
             tls: self.tls.as_ref(),
             host_header: &self.host_header,
-            path: PATH,
-            origin: None,
-            dialect: None,
-            credential: Credential::ConnectionToken,
+            path: &path,
+            origin: dialect.and_then(|dialect| dialect.socket.origin.as_deref()),
+            dialect,
+            credential: self.manners.credential,
             secret: token,
             source: None,
             receive_buffer_bytes: None,

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::api::NOAUTH_CURE;
-use super::{Known, PATIENCE, Server, Trouble};
+use super::{Known, Manners, PATIENCE, Server, Trouble};
+use crate::client::dialect::{self, message};
 use crate::client::talk::{Heard, Talk};
-use crate::client::wire::{PING, ServerFrame, chat_message};
+use crate::client::wire::{ServerFrame, UNNUMBERED, filler};
 use crate::clock::monotonic_ns;
 use crate::format;
 
@@ -14,6 +15,9 @@ const MESSAGE_CHARS: u32 = 40;
 const ANSWER_PATIENCE: Duration = Duration::from_secs(15);
 /// A server that pings at all does so within this (wire contract: every 25 s).
 const PING_EXPECTED_WITHIN: Duration = Duration::from_secs(30);
+
+/// Where a server says nothing to who is let in, it is let in who is not thrown out within this.
+const SETTLING: Duration = Duration::from_millis(500);
 
 /// A socket under examination.
 pub(super) struct Session(Talk);
@@ -35,12 +39,16 @@ pub(super) async fn connect(
             return Err(Trouble::new(fact, cure).known(Known::ConnectHang));
         }
     };
-    let mut talk = Talk::new(opened.socket);
+    let dialect = server.manners.dialect.clone();
+    let at_once = dialect::is_ready_at_once(dialect.as_deref());
+    let mut talk = Talk::new(opened.socket).speaking(dialect);
+    let patience = if at_once { SETTLING } else { PATIENCE };
     match talk
-        .hear(PATIENCE, |frame| matches!(frame, ServerFrame::Connected))
+        .hear(patience, |frame| matches!(frame, ServerFrame::Connected))
         .await
     {
         Heard::Frame(_) => Ok(("connected".to_owned(), Session(talk))),
+        Heard::Nothing if at_once => Ok(("open".to_owned(), Session(talk))),
         Heard::Closed(1011) => {
             let fact = "closed with 1011: tokens work, the channel layer does not";
             Err(Trouble::new(fact, NOAUTH_CURE).known(Known::RedisNoauth))
@@ -67,6 +75,12 @@ pub(super) async fn connect(
     }
 }
 
+/// There is a heartbeat, and an answer to it.
+pub(super) fn beats(manners: &Manners) -> bool {
+    let dialect = manners.dialect.as_deref();
+    dialect::heartbeat(dialect).is_some() && dialect::has_pong(dialect)
+}
+
 impl Session {
     fn say(&mut self, text: String) -> Result<(), Trouble> {
         let said = self.0.say(text);
@@ -74,8 +88,9 @@ impl Session {
     }
 
     /// `{"type":"ping"}` is answered, and is no message.
-    pub(super) async fn heartbeat(&mut self) -> Result<(String, ()), Trouble> {
-        self.say(PING.to_owned())?;
+    pub(super) async fn heartbeat(&mut self, server: &Server<'_>) -> Result<(String, ()), Trouble> {
+        let dialect = server.manners.dialect.as_deref();
+        self.say(dialect::heartbeat(dialect).unwrap_or_default().to_owned())?;
         let taken_for_chat = Trouble::new(
             "a heartbeat is taken for a chat message",
             "answer {\"type\":\"ping\"} before a frame is looked at as a message",
@@ -88,7 +103,7 @@ impl Session {
             )
         };
         match self.0.hear(PATIENCE, answers).await {
-            Heard::Frame(text) if matches!(ServerFrame::parse(&text), Ok(ServerFrame::Pong)) => {
+            Heard::Frame(text) if matches!(self.0.parse(&text), Ok(ServerFrame::Pong)) => {
                 Ok(("ping, pong".to_owned(), ()))
             }
             Heard::Frame(_) => Err(taken_for_chat),
@@ -110,23 +125,38 @@ impl Session {
     }
 
     /// One message and the whole of its answer.
-    pub(super) async fn message(&mut self) -> Result<(String, ()), Trouble> {
-        self.say(chat_message(MESSAGE_CHARS, "harness-doctor-1"))?;
+    pub(super) async fn message(&mut self, server: &Server<'_>) -> Result<(String, ()), Trouble> {
+        let text = filler(MESSAGE_CHARS);
+        let dialect = server.manners.dialect.as_deref();
+        self.say(message(
+            dialect,
+            (&text, "harness-doctor-1"),
+            server.places(),
+        ))?;
         let begun = |frame: &ServerFrame<'_>| {
             matches!(
                 frame,
-                ServerFrame::TaskQueued { .. } | ServerFrame::Error(_)
+                ServerFrame::TaskQueued { .. }
+                    | ServerFrame::ProcessingStarted { .. }
+                    | ServerFrame::Chunk { .. }
+                    | ServerFrame::Complete { .. }
+                    | ServerFrame::Answer { .. }
+                    | ServerFrame::Error(_)
             )
         };
         match self.0.hear(PATIENCE, begun).await {
-            Heard::Frame(text) => {
-                if let Ok(ServerFrame::Error(error)) = ServerFrame::parse(&text) {
+            Heard::Frame(text) => match self.0.parse(&text) {
+                Ok(ServerFrame::Error(error)) => {
                     return Err(Trouble::new(
                         format!("the message is refused: {}", error.code),
                         "look at the server's Redis: its address, its password, whether it runs",
                     ));
                 }
-            }
+                Ok(ServerFrame::Complete { .. } | ServerFrame::Answer { .. }) => {
+                    return Ok(("answered".to_owned(), ()));
+                }
+                _ => {}
+            },
             Heard::Nothing => {
                 let fact = format!("connected, but nothing comes back within {PATIENCE:?}");
                 return Err(Trouble::new(fact, NOAUTH_CURE).known(Known::RedisNoauth));
@@ -134,12 +164,18 @@ impl Session {
             ended => return Err(ended_by(&ended)),
         }
         let complete = |frame: &ServerFrame<'_>| {
-            matches!(frame, ServerFrame::Complete { .. } | ServerFrame::Error(_))
+            matches!(
+                frame,
+                ServerFrame::Complete { .. } | ServerFrame::Answer { .. } | ServerFrame::Error(_)
+            )
         };
         match self.0.hear(ANSWER_PATIENCE, complete).await {
-            Heard::Frame(text) => match ServerFrame::parse(&text) {
-                Ok(ServerFrame::Complete { chunks, .. }) => {
+            Heard::Frame(text) => match self.0.parse(&text) {
+                Ok(ServerFrame::Complete { chunks, .. }) if chunks != UNNUMBERED => {
                     Ok((format!("queued and answered in {chunks} chunks"), ()))
+                }
+                Ok(ServerFrame::Complete { .. } | ServerFrame::Answer { .. }) => {
+                    Ok(("queued and answered".to_owned(), ()))
                 }
                 _ => Err(Trouble::new(
                     "queued, then an error instead of an answer",

@@ -56,7 +56,7 @@ pub(crate) use probe::Answer;
 pub(crate) use process::ProcessUse;
 pub(crate) use proxy::{Carriers, ProxyLink, link_name};
 pub(crate) use secret::{Secret, resolve as resolve_secret};
-pub(crate) use target::TargetInfo;
+pub(crate) use target::{TargetInfo, spoken};
 pub(crate) use token_store::TokenStore;
 
 /// What the processes of a run are called in reports.

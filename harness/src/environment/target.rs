@@ -163,7 +163,7 @@ impl Reached {
 }
 
 /// The dialect with the secrets that its headers name.
-fn spoken(plan: &Plan) -> Result<Option<Dialect>, EnvironmentError> {
+pub(crate) fn spoken(plan: &Plan) -> Result<Option<Dialect>, EnvironmentError> {
     let Some(mut dialect) = plan.environment.dialect.as_deref().cloned() else {
         return Ok(None);
     };

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::support::{
     PASSWORD, Part, command, finish, free_address, redis_command, serve_command, slow_tests_are_on,
 };
+use crate::targets::{mappings, shouter};
 
 /// Redis and a server, or whatever stands in its place.
 struct System {
@@ -46,7 +47,7 @@ impl System {
     }
 
     fn certificate(&self) -> [PathBuf; 2] {
-        let made = generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let made = generate_simple_self_signed([self.address.ip().to_string()]).unwrap();
         let CertifiedKey { cert, signing_key } = made;
         let files = ["cert.pem", "key.pem"].map(|name| self.folder.path().join(name));
         fs::write(&files[0], cert.pem()).unwrap();
@@ -301,4 +302,34 @@ fn add_toxic(api: SocketAddr, toxic: &fault_proxy::ToxicSpec) {
     runtime
         .block_on(client.add_toxic("middlebox", toxic))
         .unwrap();
+}
+
+#[test]
+fn a_server_is_examined_as_the_mapping_of_a_scenario_says() {
+    if !slow_tests_are_on() {
+        return;
+    }
+    let mut system = System::server(&[]);
+    let path = system.folder.path().join("mapping.toml");
+    let scenario = ["--scenario", path.to_str().unwrap()];
+    let map = |text: &str| fs::write(&path, text).unwrap();
+    for mapping in &mappings()[..3] {
+        map(mapping);
+        system.assert_healthy("ws", &scenario);
+    }
+    // What the mapping says and the server has not.
+    let wrong = mappings()[2].replace("[target]", "[target]\nlogin = { path = \"/nowhere/\" }");
+    map(&wrong);
+    let (code, report) = system.examined("ws", &scenario);
+    let steps = report["steps"].as_array().unwrap();
+    let failed = steps.iter().find(|step| step["outcome"] == "failed");
+    let failed = failed.unwrap_or_else(|| panic!("{report:#}"));
+    assert_eq!((code, &failed["step"]), (10, &json!("login")), "{report:#}");
+    assert!(failed["cure"].as_str().unwrap().contains("[target]"));
+    map(&mappings()[3]);
+    system.address = shouter(usize::MAX);
+    system.assert_healthy("ws", &scenario);
+    system.address = shouter(1);
+    let (code, report) = system.examined("ws", &scenario);
+    assert_eq!(code, 10, "{report:#}");
 }

@@ -1,8 +1,9 @@
 //! This module runs the harness as a user does and waits for it no longer than a minute.
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -101,8 +102,13 @@ pub(crate) fn slow_tests_are_on() -> bool {
     std::env::var_os("HARNESS_SLOW_TESTS").is_some()
 }
 
+/// A loopback address that nothing else of these tests uses: a port alone may be taken by the connection of another
+/// test before its server is up.
 pub(crate) fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    static GIVEN: AtomicU8 = AtomicU8::new(1);
+    let process = std::process::id().to_le_bytes()[0];
+    let ip = Ipv4Addr::new(127, 8, process, GIVEN.fetch_add(1, Ordering::Relaxed));
+    let listener = TcpListener::bind((ip, 0)).unwrap();
     listener.local_addr().unwrap()
 }
 
@@ -142,7 +148,9 @@ pub(crate) fn redis_command(address: SocketAddr, folder: &Path) -> Command {
     let binary = std::env::var_os("REDIS_SERVER").unwrap_or("redis-server".into());
     let mut command = Command::new(binary);
     command
-        .args(["--bind", "127.0.0.1", "--save", "", "--port"])
+        .arg("--bind")
+        .arg(address.ip().to_string())
+        .args(["--save", "", "--port"])
         .arg(address.port().to_string())
         .current_dir(folder);
     command

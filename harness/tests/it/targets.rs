@@ -12,7 +12,7 @@ use crate::case::{Case, number};
 use crate::support::{finish, harness, read, slow_tests_are_on};
 
 /// The scenarios of the guide.
-fn mappings() -> Vec<String> {
+pub(crate) fn mappings() -> Vec<String> {
     let guide = read("scenarios/TARGETS.md");
     let blocks = guide.split("```toml\n").skip(1);
     let blocks = blocks.map(|block| block.split("```").next().unwrap().to_owned());
@@ -189,7 +189,7 @@ fn accounts_and_texts_come_from_files_and_a_mistake_in_one_starts_nothing() {
 }
 
 /// A server of somebody else: a text for a text, all in capitals; one in `swallow` is not answered.
-fn shouter(swallow: usize) -> SocketAddr {
+pub(crate) fn shouter(swallow: usize) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {

@@ -14,7 +14,7 @@ use crate::support::{
     slow_tests_are_on,
 };
 
-/// Somebody else's Redis, and a server with a certificate for 127.0.0.1 that nobody else signed.
+/// Somebody else's Redis, and a server with a certificate for its address that nobody else signed.
 struct System {
     folder: tempfile::TempDir,
     _parts: [Part; 2],
@@ -24,11 +24,11 @@ struct System {
 impl System {
     fn start(encrypted: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let [redis, server] = std::array::from_fn(|_| free_address());
         let CertifiedKey { cert, signing_key } =
-            generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+            generate_simple_self_signed([server.ip().to_string()]).unwrap();
         fs::write(folder.path().join("cert.pem"), cert.pem()).unwrap();
         fs::write(folder.path().join("key.pem"), signing_key.serialize_pem()).unwrap();
-        let [redis, server] = std::array::from_fn(|_| free_address());
         let mut serve = serve_command(server, redis);
         if encrypted {
             serve.arg("--tls-cert").arg(folder.path().join("cert.pem"));
