@@ -18,6 +18,11 @@ use super::ledger::{Fate, LostReason, Settled};
 use super::recording::{CellKey, CloseCause, MessageExample, Recording, SessionInterval};
 use crate::stage::Stage;
 
+/// What the sessions are called that are kept for more than their numbers.
+pub(crate) const GAVE_UP: &str = "the first client that gave up";
+pub(crate) const CUT: &str = "the first socket that was cut";
+pub(crate) const SLOWEST: &str = "the slowest answer";
+
 /// One thread's recorder.
 #[derive(Debug)]
 pub(crate) struct Recorder {
@@ -304,7 +309,7 @@ impl Recorder {
         if end.fate != Fate::Completed || slowest.is_some_and(|(known, _)| *known >= response_us) {
             return;
         }
-        let example = author().settled("the slowest answer".to_owned(), end, fault);
+        let example = author().settled(SLOWEST.to_owned(), end, fault);
         self.recording.slowest = Some((response_us, example));
     }
 
@@ -314,7 +319,7 @@ impl Recorder {
         if first.is_some_and(|first| first.intended_us <= at_us) {
             return;
         }
-        let what = format!("the first socket that was cut, with {code}");
+        let what = format!("{CUT}, with {code}");
         let fault = self.fault_of(at_us, at_us);
         self.recording.first_cut = Some(author().example(what, (at_us, fault)));
     }
@@ -326,7 +331,7 @@ impl Recorder {
             return;
         }
         let fault = self.fault_of(at_us, at_us);
-        let what = "the first client that gave up".to_owned();
+        let what = GAVE_UP.to_owned();
         self.recording.first_given_up = Some(author().example(what, (at_us, fault)));
     }
 

@@ -279,6 +279,29 @@ fn a_lost_message_is_a_broken_promise_and_the_sentence_says_so() {
 }
 
 #[test]
+fn a_client_that_gave_up_is_named_with_its_moment() {
+    let mut result = result_of(recording());
+    let expectation = json!({
+        "what": {"kind": "failed_clients"}, "when": {"kind": "whole_run"}, "line": 30, "bound_text": "0",
+        "bound": {"comparison": "equals", "value": 0.0},
+    });
+    result.plan.expect = vec![serde_json::from_value(expectation).unwrap()];
+    for view in &mut result.views {
+        view.clients_failed = 2;
+    }
+    let story = json!({
+        "client": 17, "client_message_id": "", "conversation": "c", "what": "the first client that gave up",
+        "intended_us": 8_500_000, "sent_us": null, "queued_us": null, "ended_us": 8_500_000, "fault": null, "session": [],
+    });
+    result.stories = vec![serde_json::from_value(story).unwrap()];
+    judge(&mut result);
+    assert_eq!(
+        crate::format::plain(&result.verdict.sentence),
+        "Failed clients was 2 (limit = 0), first at 8.50 s, client 17."
+    );
+}
+
+#[test]
 fn an_undeclared_promise_is_kept_all_the_same() {
     let mut recording = recording();
     let cell = recording

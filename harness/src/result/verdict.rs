@@ -12,7 +12,9 @@ use super::{
     Verdict,
 };
 use crate::format;
-use crate::scenario::expectation::{Outcome, Quantity, When};
+use crate::record::recorder::{CUT, GAVE_UP, SLOWEST};
+use crate::scenario::expectation::{Expectation, Outcome, Quantity, When};
+use crate::stage::Stage;
 
 /// Exit code per outcome, in the order in which they are looked for.
 const INTERRUPTED: u8 = 130;
@@ -85,7 +87,9 @@ impl Findings {
             .map(|rule| format!("ended early: {rule}"));
         Self {
             wrong,
-            slow: aborted.chain(breached.into_iter().map(breach)).collect(),
+            slow: aborted
+                .chain(breached.into_iter().map(|one| breach(result, one)))
+                .collect(),
             invalid: broken(CheckGroup::Validity).map(invalidity).collect(),
             open: with_status(result, CheckStatus::Inconclusive)
                 .map(unanswered)
@@ -230,7 +234,25 @@ fn first_of(result: &RunResult, outcome: Outcome) -> Option<String> {
     Some(format!(", first at {at}, client {}", first.client))
 }
 
-fn breach(expectation: &ExpectationResult) -> String {
+/// The session that shows a breach of the whole run: when, and whose it was.
+fn shown_by(result: &RunResult, expectation: &Expectation) -> Option<String> {
+    let (start, which) = match expectation.what {
+        Quantity::FailedClients => (GAVE_UP, "first"),
+        Quantity::CutSessions | Quantity::Closes { .. } => (CUT, "first"),
+        Quantity::Latency {
+            stage: Stage::Complete,
+            ..
+        } => (SLOWEST, "slowest"),
+        _ => return None,
+    };
+    let mut stories = result.stories.iter();
+    let story = stories.find(|story| story.what.starts_with(start))?;
+    let at = format::duration(story.intended_us);
+    let whole_run = expectation.when == When::WholeRun;
+    whole_run.then(|| format!(", {which} at {at}, client {}", story.client))
+}
+
+fn breach(result: &RunResult, expectation: &ExpectationResult) -> String {
     let limit = expectation::bound_text(expectation);
     let place = if expectation.unit == Unit::Microseconds {
         format!(" {}", expectation.when)
@@ -238,7 +260,11 @@ fn breach(expectation: &ExpectationResult) -> String {
         String::new()
     };
     let observed = expectation::observed_text(expectation);
-    format!("{}{place} was {observed} (limit {limit})", expectation.name)
+    let shown = shown_by(result, &expectation.expectation).unwrap_or_default();
+    format!(
+        "{}{place} was {observed} (limit {limit}){shown}",
+        expectation.name
+    )
 }
 
 fn invalidity(check: &CheckResult) -> String {
@@ -297,10 +323,18 @@ fn pass_sentence(result: &RunResult) -> String {
     } else {
         "delivery stayed within the limits of the scenario"
     };
+    let cut = match result.clients.cut {
+        0 => "none".to_owned(),
+        cut => format::count(cut),
+    };
     let back = |fault: &FaultResult| Some((fault.recovery_us?, fault.name.clone()));
     let recoveries: Vec<(u64, String)> = result.faults.iter().filter_map(back).collect();
     let slowest = recoveries.iter().max();
     match (result.faults.len(), slowest) {
+        (0, _) if delivery.sent == 0 => format!(
+            "{clients} clients, which had nothing to say, were held for {}, and {cut} of their sessions were cut.",
+            format::duration(result.run.duration_us)
+        ),
         (0, _) => format!(
             "{answers} messages of {clients} clients were answered as expected, and {kept}."
         ),
