@@ -45,7 +45,7 @@ pub(super) struct DoctorArgs {
     /// Watch a socket that long on which nothing is said, such as 30s
     #[arg(long, value_name = "DURATION", value_parser = units::parse_duration)]
     idle: Option<Duration>,
-    /// Speak as the [target] of this scenario says, and open sockets with its credential
+    /// Speak as this scenario maps its server, and open sockets with its credential
     #[arg(long, value_name = "SCENARIO")]
     scenario: Option<PathBuf>,
     /// Print JSON
