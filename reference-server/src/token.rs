@@ -75,9 +75,10 @@ pub(crate) async fn issue(
     } else {
         auth.token_ttl
     };
+    let (rate, burst) = defects.token_allowance(auth.token_rate, auth.token_burst);
     let arguments = [
-        (1e6 / auth.token_rate).round().to_string(),
-        auth.token_burst.to_string(),
+        (1e6 / rate).round().to_string(),
+        burst.to_string(),
         serde_json::to_string(&grant).expect("a grant is plain data"),
         clock::millis(life).to_string(),
     ];

@@ -20,6 +20,9 @@ use nix::sys::time::TimeSpec;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio_rustls::rustls::{ClientConnection, StreamOwned};
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+pub(crate) use tokio_tungstenite::tungstenite::protocol::frame::coding::Data;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::OpCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes, WebSocket};
 
@@ -160,6 +163,12 @@ impl ChatSocket {
     /// Sends a text message. `Ok(false)`: the kernel did not take all of it yet, flush later.
     pub(crate) fn send(&mut self, text: impl Into<Utf8Bytes>) -> Result<bool, SendError> {
         sent(self.inner.send(Message::Text(text.into())))
+    }
+
+    /// Sends a message of any bytes, for whoever wants to know what a server makes of it.
+    pub(crate) fn send_bytes(&mut self, kind: Data, bytes: Vec<u8>) -> Result<bool, SendError> {
+        let frame = Frame::message(bytes, OpCode::Data(kind), true);
+        sent(self.inner.send(Message::Frame(frame)))
     }
 
     /// Begins an orderly end: 1000. `Ok(false)` as for [`ChatSocket::send`].

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::dialect;
 use super::journal::Journal;
-use super::socket::{ChatSocket, Incoming, SendError};
+use super::socket::{ChatSocket, Data, Incoming, SendError};
 use super::wire::{FrameError, ServerFrame};
 use crate::plan::Dialect;
 
@@ -140,6 +140,16 @@ impl Talk {
     pub(crate) fn say(&mut self, text: String) -> Result<(), SendError> {
         self.note(&format!("-> {text}"));
         self.socket.send(text).map(drop)
+    }
+
+    /// The same with any bytes; `what` they are goes into the journal.
+    pub(crate) fn say_bytes(
+        &mut self,
+        what: &str,
+        (kind, bytes): (Data, Vec<u8>),
+    ) -> Result<(), SendError> {
+        self.note(&format!("-> {what}"));
+        self.socket.send_bytes(kind, bytes).map(drop)
     }
 
     /// An orderly end; nobody waits for it.

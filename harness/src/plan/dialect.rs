@@ -76,6 +76,7 @@ fn untried(
         TrialKind::TokenRace { .. }
         | TrialKind::TokenReuse
         | TrialKind::ReplyLost
+        | TrialKind::TokenHoard { .. }
         | TrialKind::TokenAge { .. } => {
             let has_tokens = credential == Some(Credential::ConnectionToken);
             (!has_tokens).then_some(("is about connection tokens, and none open the sockets", OUT))

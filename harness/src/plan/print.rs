@@ -293,6 +293,7 @@ fn trial(text: &mut String, trial: &TrialPlan) {
         | TrialKind::Resume { messages }
         | TrialKind::Polling { messages }
         | TrialKind::SlowReader { messages } => pair(text, "messages", i64::from(messages)),
+        TrialKind::TokenHoard { tokens } => pair(text, "tokens", i64::from(tokens)),
         TrialKind::Expiry { ttl_us } => pair(text, "ttl", print_us(ttl_us)),
         TrialKind::Comeback { away_us } => pair(text, "away", print_us(away_us)),
         TrialKind::Answers { within_us } | TrialKind::KeepAlive { within_us } => {
@@ -310,6 +311,7 @@ fn trial(text: &mut String, trial: &TrialPlan) {
         | TrialKind::Participation
         | TrialKind::Oversize
         | TrialKind::Heartbeat
+        | TrialKind::Hostile
         | TrialKind::Retry => {}
     }
     pair(text, "at_once", i64::from(trial.at_once));

@@ -55,6 +55,10 @@ pub(crate) enum TrialKind {
     Participation,
     /// Of so many messages at once some are refused.
     Flood { messages: u32 },
+    /// Of so many token requests one after the other some are refused.
+    TokenHoard { tokens: u32 },
+    /// What no client should send is answered with a word.
+    Hostile,
     /// A message over the length limit is refused.
     Oversize,
     /// A heartbeat is answered, and is no message.
@@ -82,7 +86,7 @@ pub(crate) enum TrialKind {
 }
 
 /// The kinds by name, as a scenario writes them.
-pub(crate) const KINDS: [(&str, Kind); 21] = [
+pub(crate) const KINDS: [(&str, Kind); 23] = [
     ("token-race", Kind::TokenRace),
     ("token-reuse", Kind::TokenReuse),
     ("reply-lost", Kind::ReplyLost),
@@ -92,6 +96,8 @@ pub(crate) const KINDS: [(&str, Kind); 21] = [
     ("origin", Kind::Origin),
     ("participation", Kind::Participation),
     ("flood", Kind::Flood),
+    ("token-hoard", Kind::TokenHoard),
+    ("hostile", Kind::Hostile),
     ("oversize", Kind::Oversize),
     ("heartbeat", Kind::Heartbeat),
     ("retry", Kind::Retry),
@@ -118,6 +124,8 @@ pub(crate) enum Kind {
     Origin,
     Participation,
     Flood,
+    TokenHoard,
+    Hostile,
     Oversize,
     Heartbeat,
     Retry,
@@ -145,6 +153,8 @@ impl TrialKind {
             Self::Origin => Kind::Origin,
             Self::Participation => Kind::Participation,
             Self::Flood { .. } => Kind::Flood,
+            Self::TokenHoard { .. } => Kind::TokenHoard,
+            Self::Hostile => Kind::Hostile,
             Self::Oversize => Kind::Oversize,
             Self::Heartbeat => Kind::Heartbeat,
             Self::Retry => Kind::Retry,
@@ -241,6 +251,10 @@ fn numbers(section: &mut Section<'_>, kind: Kind, problems: &mut Problems) -> Tr
         Kind::Flood => TrialKind::Flood {
             messages: messages(section, problems, 100, MESSAGES_MAX),
         },
+        Kind::TokenHoard => TrialKind::TokenHoard {
+            tokens: number(section, problems, ("tokens", 200), MESSAGES_MAX),
+        },
+        Kind::Hostile => TrialKind::Hostile,
         Kind::Oversize => TrialKind::Oversize,
         Kind::Heartbeat => TrialKind::Heartbeat,
         Kind::Retry => TrialKind::Retry,
@@ -289,6 +303,15 @@ fn time(
 }
 
 fn messages(section: &mut Section<'_>, problems: &mut Problems, default: u32, most: u32) -> u32 {
+    number(section, problems, ("messages", default), most)
+}
+
+fn number(
+    section: &mut Section<'_>,
+    problems: &mut Problems,
+    (key, default): (&'static str, u32),
+    most: u32,
+) -> u32 {
     let read = value::integer(2..=most);
-    section.read_or(problems, "messages", default, read).value
+    section.read_or(problems, key, default, read).value
 }

@@ -26,6 +26,7 @@ mod expiry;
 mod expiry_race;
 mod flood;
 mod heartbeat;
+mod hostile;
 mod keep_alive;
 mod origin;
 mod oversize;
@@ -40,6 +41,7 @@ mod retry;
 mod reuse;
 mod scene;
 mod slow_reader;
+mod token_hoard;
 mod token_log;
 
 use std::path::PathBuf;
@@ -229,6 +231,8 @@ async fn once(crew: &mut Crew, kind: TrialKind, turn: Turn<'_>) -> Result<Outcom
         TrialKind::Origin => origin::run(crew).await,
         TrialKind::Participation => participation::run(crew).await,
         TrialKind::Flood { messages } => flood::run(crew, messages).await,
+        TrialKind::TokenHoard { tokens } => token_hoard::run(crew, tokens).await,
+        TrialKind::Hostile => hostile::run(crew, turn).await,
         TrialKind::Oversize => oversize::run(crew).await,
         TrialKind::Heartbeat => heartbeat::run(crew).await,
         TrialKind::Retry => retry::run(crew, turn).await,

@@ -60,6 +60,8 @@ const fn promises(kind: TrialKind) -> &'static [(&'static str, Known)] {
         TrialKind::Origin => &[("a page of another site is refused", Known::OriginUnchecked)],
         TrialKind::Participation => &[("a chat of others is closed", Known::NotAParticipant)],
         TrialKind::Flood { .. } => &[("a flood is refused", Known::NoRateLimit)],
+        TrialKind::TokenHoard { .. } => &[("tokens without end are refused", Known::NoRateLimit)],
+        TrialKind::Hostile => &[("nonsense is answered with a word", Known::Silent1006)],
         TrialKind::Oversize => &[("an oversized message is refused", Known::OversizeAccepted)],
         TrialKind::Expiry { .. } => &[(
             "the end of the access token is announced",

@@ -1,0 +1,75 @@
+//! What no client should send is answered with a word: an `error`, or a close code, never a bare cut (row 6).
+//!
+//! One thing after the other, a socket each: text that is no JSON, JSON of no known shape, an empty message, a binary
+//! frame, text that is no UTF-8, a frame over the limit. Where the answer is an `error` the socket has to live on.
+
+use super::crew::Crew;
+use super::{Missed, Outcome, PATIENCE, Turn};
+use crate::client::socket::Data;
+use crate::client::talk::{Heard, Talk};
+use crate::client::wire::{PING, ServerFrame};
+use crate::known::Known;
+
+/// More than a frame may have (wire contract, "Operations").
+const FRAME_BYTES: usize = 70_000;
+
+/// What is sent, and what that is.
+type Nuisance = (&'static str, Data, fn() -> Vec<u8>);
+
+const NUISANCES: [Nuisance; 6] = [
+    ("text that is no JSON", Data::Text, || b"hello".to_vec()),
+    ("JSON of no known shape", Data::Text, || {
+        br#"{"type":"nonsense"}"#.to_vec()
+    }),
+    ("an empty message", Data::Text, || {
+        br#"{"message":""}"#.to_vec()
+    }),
+    ("a binary frame", Data::Binary, || vec![0, 1, 2]),
+    ("text that is no UTF-8", Data::Text, || {
+        vec![0x22, 0xC3, 0x28]
+    }),
+    ("a frame over the limit", Data::Text, || {
+        vec![b'x'; FRAME_BYTES]
+    }),
+];
+
+pub(super) async fn run(crew: &mut Crew, turn: Turn<'_>) -> Result<Outcome, Missed> {
+    let place = usize::try_from(turn.number).unwrap_or(0) % NUISANCES.len();
+    let (what, kind, bytes) = NUISANCES[place];
+    let path = crew.new_conversation();
+    let mut talk = crew.join(0, &path).await?;
+    talk.say_bytes(what, (kind, bytes()))?;
+    let heard = talk
+        .hear(PATIENCE, |frame| matches!(frame, ServerFrame::Error(_)))
+        .await;
+    Ok(match heard {
+        Heard::Frame(_) => lives_on(crew, talk, what).await,
+        Heard::Closed(_) => Outcome::Held,
+        Heard::Cut if !crew.is_disturbed() => cut(&format!("{what} was answered by a cut")),
+        Heard::Cut | Heard::Nothing => Outcome::Unclear("not answered"),
+    })
+}
+
+/// The socket that was told of its mistake is as good as before.
+async fn lives_on(crew: &Crew, mut talk: Box<Talk>, what: &str) -> Outcome {
+    if talk.say(PING.to_owned()).is_err() {
+        return Outcome::Unclear("the socket ended");
+    }
+    let pong = |frame: &ServerFrame<'_>| matches!(frame, ServerFrame::Pong);
+    match talk.hear(PATIENCE, pong).await {
+        Heard::Frame(_) => {
+            talk.close();
+            Outcome::Held
+        }
+        Heard::Closed(_) => Outcome::Held,
+        Heard::Cut if !crew.is_disturbed() => {
+            cut(&format!("{what} was answered by an error and then a cut"))
+        }
+        Heard::Cut | Heard::Nothing => Outcome::Unclear("not answered after the error"),
+    }
+}
+
+fn cut(what: &str) -> Outcome {
+    let what = format!("{what} without a code: a browser sees 1006");
+    Outcome::Broke(Known::Silent1006, what)
+}
