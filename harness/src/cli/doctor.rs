@@ -94,6 +94,7 @@ fn order(args: &DoctorArgs) -> Result<Order, Failure> {
     let scenario = scenario.transpose()?;
     let prefix = scenario.as_ref().map(|plan| &plan.environment.users.prefix);
     let first = format!("{}000001", prefix.map_or("user-", |prefix| prefix));
+    let user = args.user.clone().unwrap_or(first);
     let plan = TlsPlan {
         ca: args.ca.clone(),
         insecure: args.insecure,
@@ -101,8 +102,9 @@ fn order(args: &DoctorArgs) -> Result<Order, Failure> {
     Ok(Order {
         url,
         trust: trust(&plan).map_err(environment)?,
+        user: user.clone(),
         account: password.transpose()?.map(|password| Account {
-            name: args.user.clone().unwrap_or(first),
+            name: user.clone(),
             password: Secret::new(password),
         }),
         manners: scenario

@@ -47,6 +47,8 @@ pub(crate) struct Order {
     /// `ws://`, `wss://`, `http://` or `https://`, a host, a port where it is not the usual one.
     pub url: Url,
     pub trust: Trust,
+    /// Who the doctor is.
+    pub user: String,
     /// Without it nothing behind the login is tried.
     pub account: Option<Account>,
     /// How the server is spoken to.
@@ -125,7 +127,7 @@ async fn walk(order: &Order, chart: &mut Chart) -> Option<()> {
     let server = Server {
         url: &order.url,
         manners: &order.manners,
-        account: order.account.as_ref().map_or("", |account| &account.name),
+        account: &order.user,
         address,
         tls,
         host_header: authority(&order.url),
@@ -149,10 +151,13 @@ async fn walk(order: &Order, chart: &mut Chart) -> Option<()> {
     } else if chart.met(Known::WrongServer) {
         return None;
     }
-    if has_api {
+    if order.manners.dialect.is_none() {
         chart.step(Step::Health, api::health(&server)).await;
     } else {
-        chart.skip(Step::Health, NO_API);
+        chart.skip(
+            Step::Health,
+            "the contract's own, and the scenario maps another server",
+        );
     }
     inside(order, &server, chart).await
 }

@@ -7,7 +7,7 @@ use super::{Known, Manners, PATIENCE, Server, Trouble};
 use crate::client::dialect::{self, message};
 use crate::client::talk::{Heard, Talk};
 use crate::client::wire::{ServerFrame, UNNUMBERED, filler};
-use crate::clock::monotonic_ns;
+use crate::clock::{monotonic_ns, wall_ns};
 use crate::format;
 
 const MESSAGE_CHARS: u32 = 40;
@@ -17,7 +17,7 @@ const ANSWER_PATIENCE: Duration = Duration::from_secs(15);
 const PING_EXPECTED_WITHIN: Duration = Duration::from_secs(30);
 
 /// Where a server says nothing to who is let in, it is let in who is not thrown out within this.
-const SETTLING: Duration = Duration::from_millis(500);
+const SETTLING: Duration = Duration::from_secs(2);
 
 /// A socket under examination.
 pub(super) struct Session(Talk);
@@ -127,12 +127,10 @@ impl Session {
     /// One message and the whole of its answer.
     pub(super) async fn message(&mut self, server: &Server<'_>) -> Result<(String, ()), Trouble> {
         let text = filler(MESSAGE_CHARS);
+        // One that was never asked before: a server remembers ids.
+        let id = format!("harness-doctor-{}", wall_ns());
         let dialect = server.manners.dialect.as_deref();
-        self.say(message(
-            dialect,
-            (&text, "harness-doctor-1"),
-            server.places(),
-        ))?;
+        self.say(message(dialect, (&text, &id), server.places()))?;
         let begun = |frame: &ServerFrame<'_>| {
             matches!(
                 frame,

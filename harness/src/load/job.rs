@@ -75,6 +75,8 @@ pub(super) struct OpenRequest {
     /// `connected` must have come by then.
     pub deadline_us: u64,
     pub reply: oneshot::Sender<SessionEnd>,
+    /// Its credential ends soon: open a successor under a new one.
+    pub renew: oneshot::Sender<()>,
 }
 
 /// From a lane to the goose user: how a session ended.
@@ -92,9 +94,13 @@ pub(super) enum SessionEnd {
     /// The server or the network ended it.
     Cut { at_us: u64, idle: bool },
     /// The client ended it and wants another.
-    ComeBack { at_us: u64 },
-    /// It goes on, but its credential ends soon: open another under a new one.
-    HandOver { at_us: u64 },
+    ComeBack {
+        at_us: u64,
+        /// The credential behind it ends soon: get another.
+        renew: bool,
+    },
+    /// Its successor has taken over.
+    HandedOver,
 }
 
 /// Tells a goose user how its session ended.

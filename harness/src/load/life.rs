@@ -6,6 +6,8 @@
 //! wait for the start → login → [ token → session on a lane ] again and again → wait for goose's Exit
 //! ```
 //!
+//! A session whose credential ends soon goes on while its successor is opened, which then takes its place.
+//!
 //! The client model is that of the wire contract, section 6: after an abnormal close a new token,
 //! exponential backoff, a bounded number of tries, then it gives up. A 503's `Retry-After` is
 //! added to the backoff, so that a client does not use up its tries in an outage it was told of.
@@ -20,14 +22,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use goose::goose::GooseUser;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::credential::credential;
 use super::defect;
-use super::job::{Command, Job, OpenRequest, SessionEnd};
+use super::job::{Command, Job, SessionEnd};
+use super::session::{Attempt, attempt};
 use super::token::{Denied, Granted};
-use crate::plan::ClientDefect;
 use crate::plan::seed::{Purpose, Stream};
 use crate::plan::visit::Visit;
 use crate::record::diary::{Diary, What};
@@ -58,13 +59,6 @@ pub(super) struct Society {
     pub cancelled_us: AtomicU64,
 }
 
-/// How an attempt at a session ended.
-enum Attempt {
-    Ended(SessionEnd),
-    /// No credential.
-    Denied(Denied),
-}
-
 /// What a life keeps between its sessions.
 pub(super) struct Life {
     pub visit: Visit,
@@ -73,7 +67,7 @@ pub(super) struct Life {
     pub access: Option<String>,
     /// The cookie that gets a new one without a login.
     pub refresh: Option<String>,
-    jitter: Stream,
+    pub jitter: Stream,
     /// Tries since the last session that followed a backoff.
     tries: u16,
     /// The last session was cut off.
@@ -154,17 +148,13 @@ async fn stay(user: &mut GooseUser, society: &Society, visit: Visit) {
         let attempt = attempt(user, society, &mut life, intended_us).await;
         let now_us = job.clock.now_us();
         let (from_us, asked_us, idle) = match attempt {
-            Attempt::Ended(SessionEnd::Finished) => return,
-            Attempt::Ended(SessionEnd::ComeBack { at_us }) => {
+            Attempt::Ended(SessionEnd::Finished | SessionEnd::HandedOver) => return,
+            Attempt::Ended(SessionEnd::ComeBack { at_us, renew }) => {
                 life.tries = 0;
                 life.after_cut = false;
-                intended_us = at_us;
-                continue;
-            }
-            Attempt::Ended(SessionEnd::HandOver { at_us }) => {
-                life.tries = 0;
-                life.after_cut = false;
-                life.access = None;
+                if renew {
+                    life.access = None;
+                }
                 intended_us = at_us;
                 continue;
             }
@@ -204,54 +194,9 @@ async fn stay(user: &mut GooseUser, society: &Society, visit: Visit) {
     }
 }
 
-/// One attempt at a session: credential, then a lane.
-async fn attempt(
-    user: &mut GooseUser,
-    society: &Society,
-    life: &mut Life,
-    intended_us: u64,
-) -> Attempt {
-    let job = &society.job;
-    if life.after_cut {
-        society.at_desk(|desk| desk.session(intended_us).reconnect_attempts += 1);
-    }
-    let begun_us = job.clock.now_us();
-    let deadline_us = begun_us.saturating_add(job.load.session.connect_timeout_us);
-    let secret = match Box::pin(credential(user, society, life, intended_us)).await {
-        Ok(secret) => secret,
-        Err(denied) => return Attempt::Denied(denied),
-    };
-    let stray = if job.load.has(ClientDefect::RacingConnects) {
-        Box::pin(credential(user, society, life, intended_us))
-            .await
-            .ok()
-    } else {
-        None
-    };
-    let (reply, answer) = oneshot::channel();
-    let request = OpenRequest {
-        number: life.visit.number,
-        secret,
-        stray,
-        intended_us,
-        begun_us,
-        deadline_us,
-        reply,
-    };
-    let command = Command::Open(Box::new(request));
-    if !Box::pin(society.tell(&life.visit, command)).await {
-        return Attempt::Ended(SessionEnd::Finished);
-    }
-    tokio::select! {
-        // A lane that is gone says nothing.
-        end = answer => Attempt::Ended(end.unwrap_or(SessionEnd::Finished)),
-        () = society.stuck.cancelled() => Attempt::Ended(SessionEnd::Finished),
-    }
-}
-
 impl Society {
     /// Sleeps. `false`: the run is over.
-    async fn sleep(&self, time: Duration) -> bool {
+    pub(super) async fn sleep(&self, time: Duration) -> bool {
         tokio::select! {
             () = tokio::time::sleep(time) => true,
             () = self.over.cancelled() => false,
@@ -267,7 +212,7 @@ impl Society {
     }
 
     /// `false`: the lane is gone, or the run is over.
-    async fn tell(&self, visit: &Visit, command: Command) -> bool {
+    pub(super) async fn tell(&self, visit: &Visit, command: Command) -> bool {
         let lane = visit.number as usize % self.lanes.len().max(1);
         let Some(lane) = self.lanes.get(lane) else {
             return false;
@@ -283,7 +228,7 @@ impl Society {
         self.tell(visit, Command::Left { number }).await;
     }
 
-    fn at_desk(&self, write: impl FnOnce(&mut Recorder)) {
+    pub(super) fn at_desk(&self, write: impl FnOnce(&mut Recorder)) {
         if let Ok(mut desk) = self.desk.lock() {
             write(&mut desk);
         }
@@ -325,7 +270,7 @@ impl Society {
     }
 
     /// An attempt did not reach `connected`.
-    fn failed(&self, life: &mut Life, at_us: u64, label: &'static str) {
+    pub(super) fn failed(&self, life: &mut Life, at_us: u64, label: &'static str) {
         life.diary.note(at_us, What::Failed(label));
         self.at_desk(|desk| {
             desk.session(at_us).connects_failed += 1;

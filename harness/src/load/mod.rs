@@ -25,4 +25,5 @@ mod lane;
 mod life;
 mod pacing;
 mod ramp;
+mod session;
 mod token;

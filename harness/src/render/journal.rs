@@ -42,7 +42,10 @@ fn document(result: &RunResult) -> Value {
     let hypothesis: Vec<&Value> = probes.iter().map(|probe| &probe["activity"]).collect();
     let method: Vec<Value> = activities.iter().map(Activity::action).collect();
     let rollbacks: Vec<Value> = activities.iter().filter_map(Activity::rollback).collect();
-    let done = activities.iter().map(|activity| activity.done(&when));
+    // What the run did not live to see is planned, and not run.
+    let begun = |activity: &&Activity<'_>| activity.stamps.injecting_us.is_some();
+    let done = activities.iter().filter(begun);
+    let done = done.map(|activity| activity.done(&when));
     let undone = activities
         .iter()
         .filter_map(|activity| activity.undone(&when));

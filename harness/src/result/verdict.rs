@@ -237,16 +237,17 @@ fn first_of(result: &RunResult, outcome: Outcome) -> Option<String> {
 /// The session that shows a breach of the whole run: when, and whose it was.
 fn shown_by(result: &RunResult, expectation: &Expectation) -> Option<String> {
     let (start, which) = match expectation.what {
-        Quantity::FailedClients => (GAVE_UP, "first"),
-        Quantity::CutSessions | Quantity::Closes { .. } => (CUT, "first"),
+        Quantity::FailedClients => (GAVE_UP.to_owned(), "first"),
+        Quantity::CutSessions => (CUT.to_owned(), "first"),
+        Quantity::Closes { code } => (format!("{CUT}, with {code}"), "first"),
         Quantity::Latency {
             stage: Stage::Complete,
             ..
-        } => (SLOWEST, "slowest"),
+        } => (SLOWEST.to_owned(), "slowest"),
         _ => return None,
     };
     let mut stories = result.stories.iter();
-    let story = stories.find(|story| story.what.starts_with(start))?;
+    let story = stories.find(|story| story.what.starts_with(&start))?;
     let at = format::duration(story.intended_us);
     let whole_run = expectation.when == When::WholeRun;
     whole_run.then(|| format!(", {which} at {at}, client {}", story.client))

@@ -39,6 +39,10 @@ pub(super) struct Counts {
     open_peak: Option<u64>,
     connects_peak: Option<u64>,
     load_us: u64,
+    /// Clients come until then, and memory with them.
+    ramp_us: u64,
+    /// It began anew meanwhile.
+    restarted: bool,
     /// By quarter of the load: the sum of what its memory was at each look, and how many those were.
     memory: [(u64, u64); 4],
 }
@@ -50,6 +54,7 @@ impl Counts {
         let wanted = expected.any(|expected| matches!(expected.what, Quantity::Server { .. }));
         wanted.then(|| Self {
             load_us: plan.load.load_us(),
+            ramp_us: plan.load.ramp_end_us(),
             ..Self::default()
         })
     }
@@ -61,8 +66,12 @@ impl Counts {
         if let (Some((before, at_us)), Some(now)) = (self.opened, opened) {
             let in_time = now_us.saturating_sub(at_us) * 2 <= interval_us * 3;
             // A server that began anew counts from 0: nothing is known of that interval.
-            if let (Some(grown), true) = (now.checked_sub(before), in_time) {
-                self.connects_peak = self.connects_peak.max(Some(grown));
+            match now.checked_sub(before) {
+                Some(grown) if in_time => {
+                    self.connects_peak = self.connects_peak.max(Some(grown));
+                }
+                Some(_) => {}
+                None => self.restarted = true,
             }
         }
         self.opened = opened.map(|opened| (opened, now_us));
@@ -75,8 +84,12 @@ impl Counts {
         }
     }
 
-    /// From the second quarter of the load to the last; the first is the ramp's.
+    /// From the second quarter of the load to the last; the first is the ramp's. `None` where it was longer, or the
+    /// server began anew.
     fn memory_growth_bytes(&self) -> Option<u64> {
+        if self.restarted || self.ramp_us > self.load_us / 4 {
+            return None;
+        }
         let mean = |quarter: usize| {
             let (sum, looks) = self.memory[quarter];
             sum.checked_div(looks)
@@ -141,6 +154,8 @@ mod tests {
             counts.look(&[(MEMORY.to_owned(), bytes)].into(), (at_us, 1));
         }
         assert_eq!(counts.memory_growth_bytes(), Some(100));
+        counts.ramp_us = 3;
+        assert_eq!(counts.memory_growth_bytes(), None);
         assert_eq!(Counts::default().memory_growth_bytes(), None);
     }
 

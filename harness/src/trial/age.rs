@@ -32,8 +32,9 @@ pub(super) async fn run(
     } else {
         (ttl_us + turn.chance.below(spread_us * 2)).saturating_sub(spread_us)
     };
+    let path = crew.new_conversation();
     let token = crew.token(0).await?;
-    let door = Door::with_token(0, &crew.new_conversation(), &token.secret);
+    let door = Door::with_token(0, &path, &token.secret);
     crew.note(&format!("waits until the token is {} old", text(age_us)));
     tokio::time::sleep(crew.clock().until(token.given_us + age_us)).await;
     let presented_us = crew.clock().now_us();

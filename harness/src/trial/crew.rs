@@ -28,6 +28,8 @@ pub(super) struct Crew {
     access: Vec<Option<String>>,
     pub journal: Journal,
     begun_us: u64,
+    /// The one that tokens are asked for.
+    conversation: String,
     /// Conversations and sockets so far.
     named: u64,
     pub sockets: u64,
@@ -38,9 +40,10 @@ impl Crew {
         Self {
             scene,
             first_user,
-            tag,
             access: vec![None; CREW_SIZE as usize],
             journal: Journal::default(),
+            conversation: tag.clone(),
+            tag,
             begun_us: 0,
             named: 0,
             sockets: 0,
@@ -77,6 +80,11 @@ impl Crew {
         }
     }
 
+    /// An access token that is refused is not kept.
+    pub(super) fn forget_access(&mut self, who: usize) {
+        self.access[who] = None;
+    }
+
     pub(super) fn note(&self, text: &str) {
         self.journal.note(text);
     }
@@ -108,12 +116,13 @@ impl Crew {
     /// A conversation nobody was in before.
     pub(super) fn new_conversation(&mut self) -> String {
         self.named += 1;
-        let conversation = format!("{}-{}", self.tag, self.named);
+        self.conversation = format!("{}-{}", self.tag, self.named);
+        let conversation = &self.conversation;
         let Some(dialect) = self.dialect() else {
             return format!("/ws/chat/{conversation}/");
         };
         let places = Places {
-            conversation: &conversation,
+            conversation,
             client: self.first_user,
             account: &self.account(0),
         };
@@ -183,7 +192,7 @@ impl Crew {
         let dialect = self.dialect();
         let url = format!("{}{}", target.http_base, account::token_path(dialect));
         let request = self.scene.http.post(url).bearer_auth(access);
-        let request = account::with_token_wish(request, dialect, &self.tag);
+        let request = account::with_token_wish(request, dialect, &self.conversation);
         let asked_us = self.clock().now_us();
         let answer = ask(request, patience).await;
         let given_us = self.clock().now_us();
@@ -222,6 +231,9 @@ impl Crew {
         let answer = ask(request, PATIENCE).await;
         let account = self.account(who);
         self.note(&format!("{account} asks for {path}: {}", status(&answer)));
+        if matches!(answer, Answer::Status { status: 401, .. }) {
+            self.access[who] = None;
+        }
         Ok(answer)
     }
 }

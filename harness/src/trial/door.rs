@@ -17,6 +17,9 @@ const UNAUTHORIZED: u16 = 3000;
 const FORBIDDEN: u16 = 3003;
 const OWN_FIRST: u16 = 4000;
 const OWN_LAST: u16 = 4407;
+/// The same two where a server numbers them like the last digits.
+const OWN_IDLE: u16 = 4008;
+const OWN_FLOOD: u16 = 4029;
 
 /// A connection token and when it was made: between these two.
 pub(super) struct Token {
@@ -67,11 +70,16 @@ pub(super) enum Entry {
 impl Entry {
     /// The server says that this credential opens nothing.
     pub(super) const fn is_refusal(&self) -> bool {
-        matches!(
-            self,
-            Self::Out(POLICY | UNAUTHORIZED | FORBIDDEN | OWN_FIRST..=OWN_LAST)
-                | Self::Status(401 | 403)
-        )
+        match self {
+            Self::Out(code) => {
+                matches!(
+                    *code,
+                    POLICY | UNAUTHORIZED | FORBIDDEN | OWN_FIRST..=OWN_LAST
+                ) && !matches!(*code, OWN_IDLE | OWN_FLOOD)
+            }
+            Self::Status(status) => matches!(*status, 401 | 403),
+            Self::In(_) | Self::Cut | Self::Silent | Self::Unreachable => false,
+        }
     }
 
     /// In words.

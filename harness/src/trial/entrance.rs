@@ -18,7 +18,7 @@ use crate::plan::Credential;
 use crate::units;
 
 /// Where a server says nothing to who is let in, it is let in who is not thrown out within this.
-const SETTLING: Duration = Duration::from_millis(500);
+const SETTLING: Duration = Duration::from_secs(2);
 /// As much of a token as a journal shows.
 const TOKEN_CHARS_SHOWN: usize = 4;
 
@@ -117,7 +117,11 @@ impl Crew {
         self.sockets += 1;
         let name = format!("socket {}", self.sockets);
         let opened = timeout(patience, open(self.destination(door))).await;
-        self.entered(opened.ok(), (door, &name), patience).await
+        let entry = self.entered(opened.ok(), (door, &name), patience).await;
+        if entry.is_refusal() && door.credential != Credential::ConnectionToken {
+            self.forget_access(door.who);
+        }
+        entry
     }
 
     async fn entered(
@@ -142,7 +146,10 @@ impl Crew {
                 let patience = if at_once { SETTLING } else { patience };
                 match talk.hear(patience, connected).await {
                     Heard::Frame(_) => return Entry::In(Box::new(talk)),
-                    Heard::Nothing if at_once => return Entry::In(Box::new(talk)),
+                    // On a disturbed network the close frame may be on its way.
+                    Heard::Nothing if at_once && !self.is_disturbed() => {
+                        return Entry::In(Box::new(talk));
+                    }
                     Heard::Closed(code) => Entry::Out(code),
                     Heard::Cut => Entry::Cut,
                     Heard::Nothing => Entry::Silent,

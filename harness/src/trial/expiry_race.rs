@@ -49,11 +49,12 @@ pub(super) async fn run(
         turn.record.add_met(ENDED_MIDWAY, 1);
     }
     Ok(match entry {
-        Entry::In(talk) => until_closed(crew, *talk).await,
+        Entry::In(talk) => until_closed(crew, *talk, ends_us).await,
         entry if entry.is_refusal() && judged_us < ends_us => {
             Outcome::Unclear("the access token was refused before its end")
         }
-        Entry::Out(_) | Entry::Status(_) => Outcome::Held,
+        entry if entry.is_refusal() => Outcome::Held,
+        Entry::Out(_) | Entry::Status(_) => Outcome::Unclear("refused for another reason"),
         Entry::Cut if !crew.is_disturbed() => {
             let what = "a connect at the end of the access token was cut without a word: a browser sees 1006";
             Outcome::Broke(Known::Silent1006, what.to_owned())
@@ -63,8 +64,9 @@ pub(super) async fn run(
 }
 
 /// It was let in before the end, or hardly after it.
-async fn until_closed(crew: &Crew, mut talk: Talk) -> Outcome {
-    match talk.hear(SLACK, |_| false).await {
+async fn until_closed(crew: &Crew, mut talk: Talk, ends_us: u64) -> Outcome {
+    let patience = crew.clock().until(ends_us) + SLACK;
+    match talk.hear(patience, |_| false).await {
         Heard::Closed(_) => Outcome::Held,
         Heard::Cut if !crew.is_disturbed() => {
             let what = "a socket that was let in as its access token ended was cut without a code";

@@ -12,7 +12,9 @@ pub(super) async fn run(crew: &mut Crew) -> Result<Outcome, Missed> {
     let mut talk = crew.join(0, &path).await?;
     let heartbeat = dialect::heartbeat(crew.dialect()).ok_or(Missed("there is no heartbeat"))?;
     talk.say(heartbeat.to_owned())?;
-    let heard = talk.hear(PATIENCE, is_answer).await;
+    // In a room that several share, what is said there is not about this socket.
+    let alone = crew.dialect().is_none();
+    let heard = talk.hear(PATIENCE, |frame| is_answer(frame, alone)).await;
     let broke = |what: &str| Outcome::Broke(Known::PingAsChat, what.to_owned());
     let outcome = match &heard {
         Heard::Frame(text) => match talk.parse(text) {
@@ -40,9 +42,10 @@ pub(super) async fn run(crew: &mut Crew) -> Result<Outcome, Missed> {
     Ok(outcome)
 }
 
-fn is_answer(frame: &ServerFrame<'_>) -> bool {
-    matches!(
-        frame,
-        ServerFrame::Pong | ServerFrame::Error(_) | ServerFrame::TaskQueued { .. }
-    )
+fn is_answer(frame: &ServerFrame<'_>, alone: bool) -> bool {
+    match frame {
+        ServerFrame::Pong | ServerFrame::Error(_) => true,
+        ServerFrame::TaskQueued { .. } => alone,
+        _ => false,
+    }
 }

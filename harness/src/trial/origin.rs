@@ -21,7 +21,11 @@ pub(super) async fn run(crew: &mut Crew) -> Result<Outcome, Missed> {
             let what = format!("a page of {ELSEWHERE} was let in");
             Outcome::Broke(Known::OriginUnchecked, what)
         }
-        entry if entry.is_refusal() => Outcome::Held,
+        entry if entry.is_refusal() => {
+            // It was the origin: without it the same account is let in.
+            crew.join(0, &path).await?.close();
+            Outcome::Held
+        }
         _ => Outcome::Unclear("the origin was not judged"),
     })
 }

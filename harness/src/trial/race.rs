@@ -12,8 +12,9 @@ use crate::known::Known;
 
 pub(super) async fn run(crew: &mut Crew, turn: Turn<'_>, most: u16) -> Result<Outcome, Missed> {
     let racers = racers(turn.number, most);
+    let path = crew.new_conversation();
     let token = crew.token(0).await?;
-    let door = Door::with_token(0, &crew.new_conversation(), &token.secret);
+    let door = Door::with_token(0, &path, &token.secret);
     let mut lines = Vec::with_capacity(usize::from(racers));
     for _ in 0..racers {
         lines.push(crew.dial(&door).await?);

@@ -6,8 +6,9 @@ use super::{Missed, Outcome, PATIENCE};
 use crate::known::Known;
 
 pub(super) async fn run(crew: &mut Crew) -> Result<Outcome, Missed> {
+    let path = crew.new_conversation();
     let token = crew.token(0).await?;
-    let door = Door::with_token(0, &crew.new_conversation(), &token.secret);
+    let door = Door::with_token(0, &path, &token.secret);
     let first = crew.join_with(&door).await?;
     let second = crew.enter(&door, PATIENCE).await;
     first.close();

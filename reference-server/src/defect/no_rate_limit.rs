@@ -1,4 +1,4 @@
-//! Row 21: messages are not limited.
+//! Row 21: neither messages nor connection tokens are limited.
 //!
 //! Asked where messages are limited, in `intake`.
 

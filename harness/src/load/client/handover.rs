@@ -2,13 +2,19 @@
 //! soon, it opens a second socket under a new one before it gives up the first.
 //!
 //! ```text
-//! token_expiring_soon → new access token, token, socket (the user) → connected
-//!   → nothing more is said until what was asked on the old socket is answered there → the old one closes
+//! token_expiring_soon → the user gets a new access token, a token, a socket → `connected`
+//!   → all that is said from now on goes to the new one; the old one is heard until what was asked on it is
+//!     answered, then it closes
 //! ```
 //!
-//! Both sockets are in one conversation and hear the same, so what the new one hears before it takes over is
-//! passed by, and so is what it brings again shortly after. A successor that is not let in is one more failed connect of its user, who backs off and tries
-//! again, while the old socket goes on; where that one ends first, the successor takes its place as it is.
+//! Both are in one conversation and hear the same. So what concerns a message of before the change counts
+//! wherever it comes first, and again as nothing (see the ledger's `change_sockets`); what the old one brings of
+//! later messages is passed by. A successor that is not let in is one more failed connect of its user, who
+//! backs off and tries again, while the old socket goes on; where that one ends first, the successor takes
+//! its place however far it is.
+//!
+//! `spare` is the successor while it is `Opening`, the predecessor from then on. Of a server that a dialect maps
+//! the client takes leave instead and comes back: what its frames leave unnamed cannot be told apart.
 //!
 //! **Units:** microseconds since load start. **Source:** wire contract, section 6.
 
@@ -17,7 +23,6 @@ use std::task::{Context, Poll};
 use super::read::{FRAMES_PER_TURN, refused_label};
 use super::turn::LULL_US;
 use super::{ABNORMAL, CLOSING_US, Client, Link, NORMAL, Phase, Why};
-use crate::client::dialect;
 use crate::client::socket::Incoming;
 use crate::client::wire::ServerFrame;
 use crate::clock::monotonic_ns;
@@ -30,23 +35,19 @@ use crate::stage::Stage;
 
 impl Client {
     /// Asks the user for a successor to a socket whose credential ends soon, once.
-    pub(super) fn ask_for_successor(&mut self, now_us: u64) {
-        let Some(link) = self.link.as_mut() else {
+    pub(super) fn ask_for_successor(&mut self, lane: &Lane, now_us: u64) {
+        if lane.job().target.dialect.is_some() || self.spare.is_some() {
             return;
-        };
-        if link.renew_us <= now_us
-            && self.spare.is_none()
-            && let Some(reply) = link.reply.take()
+        }
+        if let Some(link) = self.link.as_mut()
+            && link.renew_us <= now_us
+            && let Some(renew) = link.renew.take()
         {
             self.diary.note(now_us, What::Renews);
-            answer(reply, SessionEnd::HandOver { at_us: now_us });
+            if renew.send(()).is_err() {
+                tracing::trace!("a user was gone before its successor was asked for");
+            }
         }
-    }
-
-    /// A second socket is `connected`, and waits to take over.
-    pub(super) fn successor_waits(&self) -> bool {
-        let spare = self.spare.as_ref();
-        spare.is_some_and(|spare| spare.phase == Phase::Open)
     }
 
     /// The second socket's part in a turn.
@@ -59,89 +60,94 @@ impl Client {
             Phase::Opening if late || lane.cancelled() => {
                 self.successor_failed(lane, now_us, "connected timeout");
             }
-            Phase::Open => {
-                // Sends are held back: whatever is open is long over its deadline by then.
-                let patience_us = LULL_US + lane.job().load.drain_us;
-                let waited = now_us >= spare.ready_us.saturating_add(patience_us);
-                let owed = self.ledger.waiting(now_us) > 0;
-                let over = now_us >= self.visit.end_us || lane.cancelled();
-                if waited || over || !owed {
-                    self.hand_over(lane, now_us);
-                }
+            Phase::Open
+                if late || lane.cancelled() || !self.ledger.is_owed_before_change(now_us) =>
+            {
+                self.close_predecessor(lane, now_us);
             }
             Phase::Closing(_) if late => self.predecessor_gone(lane, now_us, false),
-            Phase::Opening | Phase::Closing(_) => {}
+            Phase::Opening | Phase::Open | Phase::Closing(_) => {}
         }
     }
 
     /// When the second socket wants a turn; `u64::MAX`: not.
-    pub(super) fn spare_us(&self, lane: &Lane) -> u64 {
-        let patience_us = LULL_US + lane.job().load.drain_us;
-        self.spare
-            .as_ref()
-            .map_or(u64::MAX, |spare| match spare.phase {
-                Phase::Open => spare.ready_us.saturating_add(patience_us),
-                Phase::Opening | Phase::Closing(_) => spare.deadline_us,
-            })
+    pub(super) fn spare_us(&self) -> u64 {
+        let spare = self.spare.as_ref();
+        spare.map_or(u64::MAX, |spare| spare.deadline_us)
     }
 
-    /// The second socket takes over, and the first is closed.
-    fn hand_over(&mut self, lane: &Lane, now_us: u64) {
-        // One that ends by itself is succeeded when it has.
-        let Some(mut old) = self.link.take_if(|link| link.phase == Phase::Open) else {
+    /// The successor is `connected`: it takes over.
+    pub(super) fn successor_ready(&mut self, lane: &Lane, at_us: u64) {
+        let job = lane.job();
+        let now_us = job.clock.now_us();
+        if let Some(Phase::Closing(why)) = self.link.as_ref().map(|link| link.phase) {
+            // The server closes the old one itself: that is its end.
+            self.closed(lane, now_us, why, true);
+            self.connected(lane, at_us);
+            return;
+        }
+        let (Some(mut old), Some(mut new)) = (self.link.take(), self.spare.take()) else {
             return;
         };
-        self.diary.note(now_us, What::Closes);
-        old.phase = Phase::Closing(Why::HandedOver);
-        old.deadline_us = now_us + CLOSING_US;
-        if let Ok(flushed) = old.socket.close() {
-            old.unflushed |= !flushed;
-        } else {
-            old.deadline_us = now_us;
+        new.up(at_us, now_us, job.load.heartbeat_us);
+        let span = Span {
+            intended_us: old.renew_us.min(new.begun_us),
+            begun_us: new.begun_us,
+            end_us: at_us,
+        };
+        self.diary.note(at_us, What::Connected);
+        lane.opening(-1);
+        let mut recorder = lane.recorder().borrow_mut();
+        recorder.session_stage(Stage::SessionReady, span);
+        recorder.session(at_us).opened += 1;
+        recorder.counters().socket_opened();
+        drop(recorder);
+        if let Some(reply) = old.reply.take() {
+            answer(reply, SessionEnd::HandedOver);
         }
-        if let Some(waker) = &old.waker {
-            waker.wake_by_ref();
-        }
-        self.succeed(lane, now_us);
+        // As long as an answer may take that began just now.
+        let patience_us = LULL_US + 2 * job.load.drain_us;
+        old.deadline_us = now_us + patience_us;
+        self.copies_us = old.deadline_us;
+        self.ledger.change_sockets();
+        self.conduct.opened(now_us);
+        self.link = Some(new);
         self.spare = Some(old);
-    }
-
-    /// The second socket is the first from now on, however far it is.
-    pub(super) fn succeed(&mut self, lane: &Lane, now_us: u64) {
-        let is_successor = |spare: &mut Box<Link>| !matches!(spare.phase, Phase::Closing(_));
-        self.link = self.spare.take_if(is_successor);
-        let Some(link) = &mut self.link else {
-            return;
-        };
-        if link.phase == Phase::Open {
-            // What was held back until now is late by the change, not by the harness.
-            link.ready_us = now_us;
-            self.copies = (self.ledger.next_number(), now_us + CLOSING_US);
-            if let Some(cut_us) = self.cut_us.take() {
-                lane.reconnecting(-1);
-                let span = Span {
-                    intended_us: cut_us,
-                    begun_us: cut_us,
-                    end_us: now_us,
-                };
-                let mut recorder = lane.recorder().borrow_mut();
-                recorder.session_stage(Stage::Reconnect, span);
-            }
-            self.conduct.opened(now_us);
-            self.ledger.new_socket();
-            self.order.new_socket();
-        }
-        // What it has been sent meanwhile is read as the client's own now.
-        self.wake();
         self.stirred = true;
     }
 
+    /// Nothing is owed on the old socket any more, or it took too long.
+    fn close_predecessor(&mut self, lane: &Lane, now_us: u64) {
+        let Some(old) = self.spare.as_mut() else {
+            return;
+        };
+        self.diary.note(now_us, What::Closes);
+        let trace = &lane.job().trace;
+        trace.tell(now_us, || "-> close 1000, on the old socket".to_owned());
+        old.phase = Phase::Closing(Why::HandedOver);
+        old.deadline_us = now_us + CLOSING_US;
+        let Ok(flushed) = old.socket.close() else {
+            return self.predecessor_gone(lane, now_us, false);
+        };
+        old.unflushed |= !flushed;
+        if let Some(waker) = &old.waker {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// The first socket is gone, and a successor was on its way: it is the first from now on.
+    pub(super) fn succeed(&mut self) {
+        self.link = self.spare.take_if(|spare| spare.phase == Phase::Opening);
+        self.wake();
+    }
+
     /// Reads the second socket.
-    pub(super) fn read_spare(&mut self, lane: &Lane, cx: &mut Context<'_>) {
+    pub(super) fn read_spare(&mut self, lane: &Lane, generation: u32, cx: &mut Context<'_>) {
         let now_ns = monotonic_ns();
         let now_us = lane.job().clock.at_us(now_ns);
         for frames in 0.. {
-            let Some(spare) = self.spare.as_mut() else {
+            let spare = self.spare.as_mut();
+            let Some(spare) = spare.filter(|spare| spare.generation == generation) else {
                 break;
             };
             spare.waker = Some(cx.waker().clone());
@@ -150,7 +156,7 @@ impl Client {
                     Poll::Pending => {}
                     Poll::Ready(Ok(())) => spare.unflushed = false,
                     Poll::Ready(Err(_)) => {
-                        self.spare_cut(lane, now_us, ABNORMAL);
+                        self.spare_cut(lane, now_us);
                         break;
                     }
                 }
@@ -166,92 +172,118 @@ impl Client {
             }
         }
         self.turn(lane, now_us);
+        if let Some(link) = self.link.as_mut().filter(|l| l.generation == generation) {
+            // It took over: what has come since is read as the client's own.
+            link.socket.look_again();
+            cx.waker().wake_by_ref();
+        }
     }
 
     fn incoming_spare(&mut self, lane: &Lane, incoming: Incoming, now_ns: u64) {
         let now_us = lane.job().clock.at_us(now_ns);
-        let Some(spare) = self.spare.as_mut() else {
+        let Some(phase) = self.spare.as_ref().map(|spare| spare.phase) else {
             return;
         };
         match incoming {
             Incoming::Text(text, stamp_ns) => {
-                let at_us = lane.received(stamp_ns, now_ns);
-                let dialect = lane.job().target.dialect.as_deref();
-                match dialect::read(dialect, &text) {
-                    Ok(ServerFrame::Connected) => self.successor_ready(lane, at_us),
-                    Ok(ServerFrame::TokenExpiringSoon) => spare.renew_us = at_us,
+                let at_us = lane.received(stamp_ns, now_ns, phase != Phase::Opening);
+                match (ServerFrame::parse(&text), phase) {
+                    (Ok(ServerFrame::Connected), Phase::Opening) => {
+                        lane.job().trace.tell(at_us, || format!("<- {text}"));
+                        self.successor_ready(lane, at_us);
+                    }
+                    (Ok(frame), Phase::Open) if self.is_of_before(lane, &frame) => {
+                        lane.job().trace.tell(at_us, || format!("<- {text}"));
+                        self.frame(lane, Ok(frame), at_us);
+                    }
                     _ => {}
                 }
             }
             Incoming::Other => lane.received_other(),
-            Incoming::Ended => self.spare_cut(lane, now_us, ABNORMAL),
-            Incoming::Closing(code) => {
-                if !matches!(spare.phase, Phase::Closing(_)) {
-                    self.spare_cut(lane, now_us, code);
-                }
-            }
+            Incoming::Ended => self.spare_cut(lane, now_us),
+            Incoming::Closing(code) => match phase {
+                Phase::Opening => self.successor_failed(lane, now_us, refused_label(code)),
+                Phase::Open => self.predecessor_closes(now_us, code),
+                Phase::Closing(_) => {}
+            },
         }
     }
 
-    /// The second socket is `connected`.
-    pub(super) fn successor_ready(&mut self, lane: &Lane, at_us: u64) {
-        let heartbeat_us = lane.job().load.heartbeat_us;
-        let asked_us = self.link.as_ref().map_or(at_us, |link| link.renew_us);
-        let Some(spare) = self.spare.as_mut().filter(|l| l.phase == Phase::Opening) else {
-            return;
+    /// The frame is about a message that was sent before the change of sockets.
+    fn is_of_before(&self, lane: &Lane, frame: &ServerFrame<'_>) -> bool {
+        let number = match frame {
+            ServerFrame::TaskQueued {
+                client_message_id: Some(id),
+                ..
+            } => lane.job().message_number(&self.visit, id),
+            ServerFrame::ProcessingStarted { task }
+            | ServerFrame::Chunk { task, .. }
+            | ServerFrame::Complete { task, .. } => self.ledger.number_of(task.0),
+            ServerFrame::Error(error) => {
+                let id = error.client_message_id.as_deref();
+                id.and_then(|id| lane.job().message_number(&self.visit, id))
+            }
+            _ => None,
         };
-        spare.up(at_us, lane.job().clock.now_us(), heartbeat_us);
-        let span = Span {
-            intended_us: asked_us.min(spare.begun_us),
-            begun_us: spare.begun_us,
-            end_us: at_us,
-        };
-        self.diary.note(at_us, What::Connected);
-        lane.opening(-1);
-        let mut recorder = lane.recorder().borrow_mut();
-        recorder.session_stage(Stage::SessionReady, span);
-        recorder.session(at_us).opened += 1;
-        recorder.counters().socket_opened();
+        number.is_some_and(|number| self.ledger.is_before_change(number))
     }
 
-    /// The second socket ended without being asked to, or as it was.
-    fn spare_cut(&mut self, lane: &Lane, now_us: u64, code: u16) {
+    /// The server closes the old socket before the client does.
+    fn predecessor_closes(&mut self, now_us: u64, code: u16) {
+        let Some(old) = self.spare.as_mut() else {
+            return;
+        };
+        let at_us = now_us;
+        old.phase = Phase::Closing(Why::Cut { code, at_us });
+        old.deadline_us = now_us + CLOSING_US;
+        // Its reply goes out with the next read.
+        old.unflushed = true;
+        self.stirred = true;
+    }
+
+    /// The second socket ended without a close frame.
+    fn spare_cut(&mut self, lane: &Lane, now_us: u64) {
         match self.spare.as_ref().map(|spare| spare.phase) {
             None => {}
-            Some(Phase::Opening) => self.successor_failed(lane, now_us, refused_label(code)),
+            Some(Phase::Opening) => self.successor_failed(lane, now_us, "refused 1006"),
             Some(Phase::Closing(_)) => self.predecessor_gone(lane, now_us, true),
             Some(Phase::Open) => {
-                let idle = self.idle(now_us);
-                let Some(spare) = self.spare.take() else {
-                    return;
-                };
-                let at_us = now_us;
-                lane.recorder()
-                    .borrow_mut()
-                    .socket_ended(now_us, code, CloseCause::Cut);
-                spare.tell(SessionEnd::Cut { at_us, idle });
+                self.spare = None;
+                self.note_cut(lane, now_us, ABNORMAL);
+                self.give_up_old();
             }
         }
     }
 
     fn successor_failed(&mut self, lane: &Lane, now_us: u64, label: &'static str) {
         let idle = self.idle(now_us);
-        let Some(spare) = self.spare.take() else {
-            return;
-        };
-        lane.opening(-1);
-        let at_us = now_us;
-        spare.tell(SessionEnd::Failed { label, at_us, idle });
+        if let Some(spare) = self.spare.take() {
+            lane.opening(-1);
+            let at_us = now_us;
+            spare.tell(SessionEnd::Failed { label, at_us, idle });
+        }
     }
 
-    /// The socket that was handed over is closed.
+    /// The old socket is closed.
     fn predecessor_gone(&mut self, lane: &Lane, now_us: u64, orderly: bool) {
-        if self.spare.take().is_some() {
-            let code = if orderly { NORMAL } else { ABNORMAL };
-            lane.recorder()
-                .borrow_mut()
-                .socket_ended(now_us, code, CloseCause::Planned);
-        }
+        let Some(old) = self.spare.take() else {
+            return;
+        };
+        let code = match old.phase {
+            Phase::Closing(Why::Cut { code, .. }) => code,
+            _ if orderly => NORMAL,
+            _ => ABNORMAL,
+        };
+        let mut recorder = lane.recorder().borrow_mut();
+        recorder.socket_ended(now_us, code, CloseCause::Planned);
+        drop(recorder);
+        self.give_up_old();
+    }
+
+    /// What was asked on the old socket and is still owed is asked again on the new one.
+    fn give_up_old(&mut self) {
+        self.ledger.forget_old_socket();
+        self.stirred = true;
     }
 }
 

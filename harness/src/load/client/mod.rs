@@ -46,12 +46,12 @@ pub(super) struct Client {
     retry_jitter: Stream,
     /// The socket, while one is up.
     link: Option<Box<Link>>,
-    /// A second one: its successor until it takes over, then its predecessor until that is closed.
+    /// A second one: its successor until that takes over, then its predecessor until that is closed.
     spare: Option<Box<Link>>,
     /// Sockets so far.
     generation: u32,
-    /// Answers to messages before this one may come again until then: the socket before brought them.
-    copies: (u32, u64),
+    /// Until when frames may come again that the socket before brought.
+    copies_us: u64,
     /// When the pacer will call; `u64::MAX`: not.
     armed_ns: u64,
     /// Abnormal close that has not been made good.
@@ -76,8 +76,10 @@ struct Link {
     socket: ChatSocket,
     /// Which socket of the client; tells a session task that its socket is gone.
     generation: u32,
-    /// `None`: the user is told already, and opens a successor.
+    /// Tells the user how it ended; `None`: that is told already.
     reply: Option<oneshot::Sender<SessionEnd>>,
+    /// Asks the user for a successor; `None`: that is asked already.
+    renew: Option<oneshot::Sender<()>>,
     waker: Option<Waker>,
     phase: Phase,
     /// When the attempt that opened it began.
@@ -128,7 +130,7 @@ impl Client {
             link: None,
             spare: None,
             generation: 0,
-            copies: (0, 0),
+            copies_us: 0,
             armed_ns: u64::MAX,
             cut_us: None,
             missing_us: visit.start_us,
@@ -147,6 +149,7 @@ impl Client {
             socket,
             generation: self.generation,
             reply: Some(request.reply),
+            renew: Some(request.renew),
             waker: None,
             phase: Phase::Opening,
             begun_us: request.begun_us,
@@ -173,7 +176,6 @@ impl Client {
         self.diary.note(job.clock.now_us(), What::Upgraded);
         if dialect::is_ready_at_once(job.target.dialect.as_deref()) {
             self.connected(lane, job.clock.now_us());
-            self.successor_ready(lane, job.clock.now_us());
         }
     }
 
@@ -296,28 +298,47 @@ impl Client {
             }
             End::ComeBack { .. } => {
                 self.missing_us = now_us;
-                SessionEnd::ComeBack { at_us: now_us }
+                SessionEnd::ComeBack {
+                    at_us: now_us,
+                    renew: link.renew_us != u64::MAX,
+                }
             }
         };
         if was_open {
             let (code, cause) = how.close();
-            let mut recorder = lane.recorder().borrow_mut();
-            recorder.socket_ended(now_us, code, cause);
+            let recorder = lane.recorder();
+            recorder.borrow_mut().socket_ended(now_us, code, cause);
             if cause == CloseCause::Cut {
-                let what = if code == ABNORMAL {
-                    What::Cut
-                } else {
-                    What::Closed(code)
-                };
-                self.diary.note(now_us, what);
-                let (job, visit) = (lane.job(), self.visit);
-                recorder.cut(now_us, code, || job.author(&visit, None, &self.diary));
+                self.tell_of_cut(lane, now_us, code);
             }
         } else {
             lane.opening(-1);
         }
         link.tell(reply);
-        self.succeed(lane, now_us);
+        self.succeed();
+    }
+}
+
+impl Client {
+    /// A socket was cut: into the books, as [`Client::end`] does.
+    fn note_cut(&mut self, lane: &Lane, now_us: u64, code: u16) {
+        let recorder = lane.recorder();
+        recorder
+            .borrow_mut()
+            .socket_ended(now_us, code, CloseCause::Cut);
+        self.tell_of_cut(lane, now_us, code);
+    }
+
+    fn tell_of_cut(&mut self, lane: &Lane, now_us: u64, code: u16) {
+        let what = if code == ABNORMAL {
+            What::Cut
+        } else {
+            What::Closed(code)
+        };
+        self.diary.note(now_us, what);
+        let (job, visit) = (lane.job(), self.visit);
+        let mut recorder = lane.recorder().borrow_mut();
+        recorder.cut(now_us, code, || job.author(&visit, None, &self.diary));
     }
 }
 

@@ -28,7 +28,7 @@ impl Client {
         cx: &mut Context<'_>,
     ) -> Poll<()> {
         if holds(self.spare.as_deref(), generation) {
-            self.read_spare(lane, cx);
+            self.read_spare(lane, generation, cx);
             return self.until_gone(generation);
         }
         // One look at the clock serves all frames of a batch; what they are timed by is their stamp.
@@ -68,7 +68,7 @@ impl Client {
                 Poll::Ready(incoming) => self.incoming(lane, incoming, now_ns),
             }
         }
-        if std::mem::take(&mut self.stirred) || self.departing(now_us) {
+        if std::mem::take(&mut self.stirred) || self.departing(lane, now_us) {
             self.turn(lane, now_us);
         }
         self.until_gone(generation)
@@ -123,7 +123,9 @@ impl Client {
         }
         match incoming {
             Incoming::Text(text, stamp_ns) => {
-                let at_us = lane.received(stamp_ns, now_ns);
+                let link = self.link.as_ref();
+                let open = link.is_some_and(|link| link.phase != Phase::Opening);
+                let at_us = lane.received(stamp_ns, now_ns, open);
                 self.text(lane, &text, at_us);
             }
             Incoming::Other => lane.received_other(),
@@ -165,7 +167,12 @@ impl Client {
         }
     }
 
-    fn frame(&mut self, lane: &Lane, frame: Result<ServerFrame<'_>, FrameError>, at_us: u64) {
+    pub(super) fn frame(
+        &mut self,
+        lane: &Lane,
+        frame: Result<ServerFrame<'_>, FrameError>,
+        at_us: u64,
+    ) {
         let visit = self.visit;
         let number = |id: &str| lane.job().message_number(&visit, id);
         if let Ok(frame) = &frame {
@@ -254,7 +261,8 @@ impl Client {
                 });
                 self.stirred |= self.conduct.answered(at_us);
             }
-            Finding::Duplicated { number } if number < self.copies.0 && at_us < self.copies.1 => {}
+            // Copies of what another socket brought, of tasks that are not remembered any more.
+            Finding::Unexpected if at_us < self.copies_us => {}
             Finding::Duplicated { number } => {
                 recorder.repeated(at_us, || job.author(&visit, Some(number), &self.diary));
             }

@@ -22,18 +22,14 @@ impl Client {
             .as_ref()
             .map(|link| (link.phase, link.deadline_us));
         match phase {
-            None => return,
-            Some((Phase::Opening, deadline_us)) => {
-                if lane.cancelled() || now_us >= deadline_us {
-                    self.end(lane, now_us, End::Failed("connected timeout"));
-                }
+            Some((Phase::Opening, deadline_us)) if lane.cancelled() || now_us >= deadline_us => {
+                self.end(lane, now_us, End::Failed("connected timeout"));
             }
             Some((Phase::Open, _)) => self.turn_open(lane, now_us),
-            Some((Phase::Closing(why), deadline_us)) => {
-                if now_us >= deadline_us {
-                    self.closed(lane, now_us, why, false);
-                }
+            Some((Phase::Closing(why), deadline_us)) if now_us >= deadline_us => {
+                self.closed(lane, now_us, why, false);
             }
+            Some((Phase::Opening | Phase::Closing(_), _)) | None => {}
         }
         self.rearm(lane);
     }
@@ -43,7 +39,7 @@ impl Client {
             return self.begin_close(lane, now_us, Why::Finish);
         }
         let mut budget = SENDS_PER_TURN;
-        while budget > 0 && !self.holds_back(now_us) {
+        while budget > 0 && !self.holds_back(lane, now_us) {
             let Some(intended_us) = self.conduct.take_due(now_us) else {
                 break;
             };
@@ -61,7 +57,7 @@ impl Client {
         if !self.beat(lane, now_us) {
             return;
         }
-        self.ask_for_successor(now_us);
+        self.ask_for_successor(lane, now_us);
         let waiting = self.ledger.waiting(now_us) > 0;
         let stay_end_us = lane.job().stay_end_us(&self.visit);
         if now_us >= self.visit.end_us {
@@ -71,7 +67,7 @@ impl Client {
             if alone && (now_us >= stay_end_us || !(waiting || unsaid)) {
                 self.begin_close(lane, now_us, Why::Finish);
             }
-        } else if let Some(wish_us) = self.wish_us(now_us)
+        } else if let Some(wish_us) = self.wish_us(lane, now_us)
             && (!waiting || now_us >= wish_us + LULL_US + lane.job().load.drain_us)
         {
             self.begin_close(lane, now_us, Why::ComeBack);
@@ -79,26 +75,29 @@ impl Client {
     }
 
     /// Waits for its last answers, so that every frame may be the one to go on.
-    pub(super) fn departing(&self, now_us: u64) -> bool {
+    pub(super) fn departing(&self, lane: &Lane, now_us: u64) -> bool {
         let open = self.link.as_ref().is_some_and(|l| l.phase == Phase::Open);
-        open && (now_us >= self.visit.end_us
-            || self.successor_waits()
-            || self.wish_us(now_us).is_some())
+        let waits = self.spare.as_ref().is_some_and(|s| s.phase == Phase::Open);
+        open && (waits || now_us >= self.visit.end_us || self.wish_us(lane, now_us).is_some())
     }
 
-    /// Since when the client wants to leave its session; not while it is being handed over.
-    fn wish_us(&self, now_us: u64) -> Option<u64> {
-        let own = self.link.as_ref().is_some_and(|link| link.reply.is_some());
-        let wish_us = self.conduct.leave_us();
-        (own && wish_us <= now_us).then_some(wish_us)
+    /// Since when the client wants to leave its session: of its own accord, or because its credential ends and
+    /// another socket cannot take over.
+    fn wish_us(&self, lane: &Lane, now_us: u64) -> Option<u64> {
+        let wish_us = self.conduct.leave_us().min(self.leave_to_renew_us(lane));
+        (wish_us <= now_us).then_some(wish_us)
     }
 
-    /// It has wanted to leave for long, but never found a lull, or a successor waits for one: it stops
-    /// talking to make one.
-    fn holds_back(&self, now_us: u64) -> bool {
-        let wish_us = self.wish_us(now_us);
-        let tired = wish_us.is_some_and(|wish| now_us >= wish + LULL_US);
-        now_us < self.visit.end_us && (tired || self.successor_waits())
+    fn leave_to_renew_us(&self, lane: &Lane) -> u64 {
+        let mapped = lane.job().target.dialect.is_some();
+        let link = self.link.as_ref().filter(|_| mapped);
+        link.map_or(u64::MAX, |link| link.renew_us)
+    }
+
+    /// It has wanted to leave for long, but never found a lull: it stops talking to make one.
+    fn holds_back(&self, lane: &Lane, now_us: u64) -> bool {
+        let wish_us = self.wish_us(lane, now_us);
+        now_us < self.visit.end_us && wish_us.is_some_and(|wish| now_us >= wish + LULL_US)
     }
 
     /// Puts an attempt on the socket. `false`: the socket is gone.
@@ -219,14 +218,17 @@ impl Client {
 
     /// Asks the pacer for the next moment at which something is to be done.
     pub(super) fn rearm(&mut self, lane: &Lane) {
-        let Some(link) = self.link.as_ref() else {
+        let next_us = self
+            .link
+            .as_ref()
+            .map_or(u64::MAX, |link| match link.phase {
+                Phase::Opening | Phase::Closing(_) => link.deadline_us,
+                Phase::Open => self.next_open_us(lane),
+            });
+        let next_us = next_us.min(self.spare_us());
+        if next_us == u64::MAX {
             return;
-        };
-        let next_us = match link.phase {
-            Phase::Opening | Phase::Closing(_) => link.deadline_us,
-            Phase::Open => self.next_open_us(lane),
-        };
-        let next_us = next_us.min(self.spare_us(lane));
+        }
         let next_ns = lane.job().clock.monotonic_ns_at(next_us);
         if next_ns < self.armed_ns {
             self.armed_ns = next_ns;
@@ -237,7 +239,7 @@ impl Client {
     fn next_open_us(&self, lane: &Lane) -> u64 {
         let now_us = lane.job().clock.now_us();
         let ping_us = self.link.as_ref().map_or(u64::MAX, |l| l.next_ping_us);
-        let send_us = if self.holds_back(now_us) {
+        let send_us = if self.holds_back(lane, now_us) {
             u64::MAX
         } else {
             self.conduct.next_send_us()
@@ -247,7 +249,7 @@ impl Client {
         } else {
             lane.job().stay_end_us(&self.visit)
         };
-        let wish_us = self.conduct.leave_us();
+        let wish_us = self.conduct.leave_us().min(self.leave_to_renew_us(lane));
         let leave_us = [0, LULL_US, LULL_US + lane.job().load.drain_us]
             .into_iter()
             .map(|after_us| wish_us.saturating_add(after_us))

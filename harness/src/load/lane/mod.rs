@@ -228,13 +228,14 @@ impl Lane {
         }
     }
 
-    /// A text frame was read: when its bytes came, on the run's clock.
-    pub(super) fn received(&self, stamp_ns: u64, now_ns: u64) -> u64 {
+    /// A text frame was read: when its bytes came, on the run's clock. What comes with the answer to the upgrade
+    /// has no stamp of its own; of what comes on an open socket, that is a flaw.
+    pub(super) fn received(&self, stamp_ns: u64, now_ns: u64, open: bool) -> u64 {
         let mut recorder = self.recorder.borrow_mut();
         let recording = recorder.recording_mut();
         recording.frames_received += 1;
         if stamp_ns == 0 {
-            recording.frames_unstamped += 1;
+            recording.frames_unstamped += u64::from(open);
             return self.job.clock.at_us(now_ns);
         }
         let came_ns = stamp_ns

@@ -97,6 +97,8 @@ pub(super) struct Message {
     chunks: u32,
     /// Socket that carried `complete`; 0: none.
     complete_on: u32,
+    /// Two sockets may bring its events: none is a repetition, and they have no order.
+    pub(super) heard_twice: bool,
 }
 
 impl Message {
@@ -121,11 +123,17 @@ impl Message {
             on_socket: 0,
             chunks: u32::MAX,
             complete_on: 0,
+            heard_twice: false,
         }
     }
 
-    /// When the next attempt is due on `socket`; [`NEVER`] while an answer is awaited.
-    pub(super) const fn due_us(&self, socket: u32, retries: u16) -> u64 {
+    /// The last attempt went to that socket.
+    pub(super) fn is_on(&self, socket: Option<u32>) -> bool {
+        self.attempts > 0 && socket == Some(self.socket)
+    }
+
+    /// When the next attempt is due on `socket`; [`NEVER`] while an answer is awaited, on this one or the old.
+    pub(super) fn due_us(&self, (socket, old): (u32, Option<u32>), retries: u16) -> u64 {
         if self.attempts == 0 {
             return self.intended_us;
         }
@@ -134,7 +142,7 @@ impl Message {
         }
         if self.retry_us != NEVER {
             self.retry_us
-        } else if self.socket == socket {
+        } else if self.socket == socket || self.is_on(old) {
             NEVER
         } else {
             self.sent_us
@@ -194,7 +202,7 @@ impl Message {
     /// after `unavailable`.
     pub(super) const fn acknowledge_again(&mut self) -> Finding {
         self.retry_us = NEVER;
-        if self.attempts < 2 {
+        if self.attempts < 2 && !self.heard_twice {
             self.duplicated = self.duplicated.saturating_add(1);
         }
         self.acknowledged = self.attempts;
@@ -208,14 +216,14 @@ impl Message {
         let before = self.on_socket;
         self.on_socket = before.max(seq.saturating_add(1));
         if self.has(seq) {
-            if seq < before {
+            if seq < before && !self.heard_twice {
                 self.duplicated = self.duplicated.saturating_add(1);
             }
             return Step::Finding(Finding::Fine);
         }
         self.add(seq);
         let after_complete = self.complete_on == self.socket;
-        if seq < before || after_complete {
+        if (seq < before || after_complete) && !self.heard_twice {
             self.out_of_order.get_or_insert(seq);
         }
         if first {
@@ -233,7 +241,9 @@ impl Message {
 
     pub(super) const fn complete(&mut self, chunks: u32, at_us: u64) -> Step {
         if self.complete_on == self.socket {
-            self.duplicated = self.duplicated.saturating_add(1);
+            if !self.heard_twice {
+                self.duplicated = self.duplicated.saturating_add(1);
+            }
             return Step::Finding(Finding::Fine);
         }
         self.complete_on = self.socket;

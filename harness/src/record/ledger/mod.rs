@@ -34,6 +34,10 @@ pub(crate) struct Ledger {
     next: u32,
     /// Which socket is current: 0 before the first.
     socket: u32,
+    /// The one before it, while that is heard too.
+    old_socket: Option<u32>,
+    /// Messages before this one were entered before the last change of sockets.
+    changed_at: u32,
     /// How long after its intended send a message may be answered.
     drain_us: u64,
     /// Further attempts after the first.
@@ -88,6 +92,8 @@ impl Ledger {
             settled_next: 0,
             next: 0,
             socket: 0,
+            old_socket: None,
+            changed_at: 0,
             drain_us,
             retries,
         }
@@ -110,9 +116,34 @@ impl Ledger {
         })
     }
 
-    /// The number of the message that is entered next.
-    pub(crate) const fn next_number(&self) -> u32 {
-        self.next
+    /// Another socket takes over, while the old one is heard until what was asked on it is answered: that is not
+    /// asked again before [`Ledger::forget_old_socket`]. Both bring the same, so of messages until now nothing
+    /// counts as repeated or out of order.
+    pub(crate) fn change_sockets(&mut self) {
+        self.old_socket = Some(self.socket);
+        self.socket += 1;
+        self.changed_at = self.next;
+        for message in &mut self.open {
+            message.heard_twice = true;
+        }
+    }
+
+    /// The old socket is gone.
+    pub(crate) const fn forget_old_socket(&mut self) {
+        self.old_socket = None;
+    }
+
+    /// The message was entered before the last change of sockets.
+    pub(crate) const fn is_before_change(&self, number: u32) -> bool {
+        number < self.changed_at
+    }
+
+    /// Something that was asked on the old socket may still be answered there.
+    pub(crate) fn is_owed_before_change(&self, now_us: u64) -> bool {
+        let mut open = self.open.iter();
+        open.any(|message| {
+            message.is_on(self.old_socket) && !message.expired(now_us, self.drain_us)
+        })
     }
 
     /// A new socket is up: what is open is sent again on it, as far as attempts and time allow.
@@ -123,7 +154,7 @@ impl Ledger {
     /// The next message that should be on the current socket by now, oldest first.
     pub(crate) fn next_attempt(&self, now_us: u64) -> Option<Attempt> {
         let due = |message: &&Message| {
-            message.due_us(self.socket, self.retries) <= now_us
+            message.due_us((self.socket, self.old_socket), self.retries) <= now_us
                 && (message.attempts == 0 || !message.expired(now_us, self.drain_us))
         };
         self.open.iter().find(due).map(|message| Attempt {
@@ -139,7 +170,7 @@ impl Ledger {
             .open
             .iter()
             .filter(|message| message.attempts == 0 || !message.expired(now_us, self.drain_us));
-        let due = open.map(|message| message.due_us(self.socket, self.retries));
+        let due = open.map(|message| message.due_us((self.socket, self.old_socket), self.retries));
         due.min().unwrap_or(NEVER)
     }
 
@@ -165,6 +196,10 @@ impl Ledger {
                 None => Finding::Unexpected,
                 // A retry that crossed the answer is acknowledged with the same task.
                 Some(number) if known == Some(number) => Finding::Fine,
+                Some(number) if self.is_before_change(number) => {
+                    self.remember(task, number);
+                    Finding::Fine
+                }
                 // Settled, and now run a second time.
                 Some(number) => {
                     self.remember(task, number);
@@ -336,8 +371,11 @@ impl Ledger {
 
     /// An event of a task that is not open.
     fn stranger(&self, task: u64) -> Finding {
-        self.remembered(task)
-            .map_or(Finding::Unexpected, |number| Finding::Duplicated { number })
+        match self.remembered(task) {
+            None => Finding::Unexpected,
+            Some(number) if self.is_before_change(number) => Finding::Fine,
+            Some(number) => Finding::Duplicated { number },
+        }
     }
 
     fn follow(&mut self, place: usize, step: Step, at_us: u64) -> Finding {

@@ -140,6 +140,51 @@ fn after_a_lost_socket_the_whole_answer_may_come_again() {
 }
 
 #[test]
+fn what_two_sockets_bring_of_an_answer_is_one_answer() {
+    let mut ledger = one_sent();
+    ledger.queued(Some(0), 77, 20);
+    ledger.chunk(77, 0, 30);
+    ledger.change_sockets();
+    // The new one brings what it heard too, then both bring the rest.
+    for (seq, at_us) in [(0, 31), (1, 32), (1, 33)] {
+        assert!(!matches!(
+            ledger.chunk(77, seq, at_us),
+            Finding::Done { .. }
+        ));
+    }
+    let whole = settled(ledger.complete(77, 2, 40));
+    assert_eq!((whole.duplicated, whole.out_of_order), (0, None));
+    // And the end once more.
+    assert_eq!(ledger.complete(77, 2, 41), Finding::Fine);
+    assert_eq!(ledger.queued(Some(0), 77, 42), Finding::Fine);
+    // What is asked on the new socket is held to its order as ever.
+    ledger.intend(50, 50);
+    ledger.sent(1, 50);
+    ledger.queued(Some(1), 88, 51);
+    ledger.chunk(88, 1, 52);
+    ledger.chunk(88, 0, 53);
+    let strict = settled(ledger.complete(88, 2, 54));
+    assert_eq!(strict.out_of_order, Some(0));
+    assert_eq!(ledger.chunk(88, 0, 55), Finding::Duplicated { number: 1 });
+}
+
+#[test]
+fn what_was_asked_on_the_old_socket_is_asked_again_only_when_that_is_gone() {
+    let mut ledger = one_sent();
+    ledger.change_sockets();
+    assert!(ledger.is_owed_before_change(20));
+    assert_eq!(ledger.next_attempt(20), None);
+    ledger.forget_old_socket();
+    assert_eq!(
+        ledger.next_attempt(20).map(|attempt| attempt.number),
+        Some(0)
+    );
+    ledger.sent(0, 21);
+    assert!(!ledger.is_owed_before_change(21));
+    assert_eq!(ledger.next_attempt(22), None);
+}
+
+#[test]
 fn a_refusal_is_tried_again_with_growing_waits_and_then_final() {
     let mut ledger = one_sent();
     for attempt in 1..=2_u16 {

@@ -1,0 +1,168 @@
+//! This module is a goose user's side of its sessions: one after the other, and two at once while one succeeds
+//! the other.
+//!
+//! **In:** when a session should begin. **Out:** [`Attempt`]: how the last of those that succeeded each other ended.
+
+use goose::goose::GooseUser;
+use tokio::sync::oneshot;
+
+use super::credential::credential;
+use super::defect;
+use super::job::{Command, OpenRequest, SessionEnd};
+use super::life::{Life, Society};
+use super::token::Denied;
+use crate::plan::ClientDefect;
+
+/// How an attempt at a session ended.
+pub(super) enum Attempt {
+    Ended(SessionEnd),
+    /// No credential.
+    Denied(Denied),
+}
+
+/// One attempt at a session, and the sessions that succeed it.
+pub(super) async fn attempt(
+    user: &mut GooseUser,
+    society: &Society,
+    life: &mut Life,
+    intended_us: u64,
+) -> Attempt {
+    let mut session = match ask(user, society, life, intended_us).await {
+        Ok(session) => session,
+        Err(denied) => return Attempt::Denied(denied),
+    };
+    loop {
+        let Session { answer, renewal } = &mut session;
+        tokio::select! {
+            biased;
+            end = ended(answer, society) => return Attempt::Ended(end),
+            () = is_wanted(renewal) => {}
+        }
+        match Box::pin(succeed(user, society, life, &mut session)).await {
+            Next::Session(next) => session = next,
+            Next::Ended(end) => return Attempt::Ended(end),
+        }
+    }
+}
+
+/// Gets a credential and asks a lane for a session.
+async fn ask(
+    user: &mut GooseUser,
+    society: &Society,
+    life: &mut Life,
+    intended_us: u64,
+) -> Result<Session, Denied> {
+    let job = &society.job;
+    if life.after_cut {
+        society.at_desk(|desk| desk.session(intended_us).reconnect_attempts += 1);
+    }
+    let begun_us = job.clock.now_us();
+    let deadline_us = begun_us.saturating_add(job.load.session.connect_timeout_us);
+    let secret = Box::pin(credential(user, society, life, intended_us)).await?;
+    let stray = if job.load.has(ClientDefect::RacingConnects) {
+        Box::pin(credential(user, society, life, intended_us))
+            .await
+            .ok()
+    } else {
+        None
+    };
+    let (reply, answer) = oneshot::channel();
+    let (renew, renewal) = oneshot::channel();
+    let request = OpenRequest {
+        number: life.visit.number,
+        secret,
+        stray,
+        intended_us,
+        begun_us,
+        deadline_us,
+        reply,
+        renew,
+    };
+    // A lane that is gone drops the request, and with it its side of the answer.
+    Box::pin(society.tell(&life.visit, Command::Open(Box::new(request)))).await;
+    Ok(Session {
+        answer,
+        renewal: Some(renewal),
+    })
+}
+
+/// Opens a successor to a session while that one goes on; as often as after a cut, then it is left alone.
+async fn succeed(
+    user: &mut GooseUser,
+    society: &Society,
+    life: &mut Life,
+    session: &mut Session,
+) -> Next {
+    let job = &society.job;
+    life.access = None;
+    life.after_cut = false;
+    let mut intended_us = job.clock.now_us();
+    for nth in 1..=job.load.reconnect.attempts {
+        let (from_us, asked_us) = match ask(user, society, life, intended_us).await {
+            Err(denied) => {
+                let now_us = job.clock.now_us();
+                society.failed(life, now_us, denied.label);
+                (now_us, denied.retry_after_us)
+            }
+            Ok(mut next) => tokio::select! {
+                biased;
+                end = ended(&mut session.answer, society) => return match end {
+                    SessionEnd::Finished => Next::Ended(end),
+                    // Handed over, or over by itself: the next one is in its place.
+                    _ => Next::Session(next),
+                },
+                end = ended(&mut next.answer, society) => {
+                    let SessionEnd::Failed { label, at_us, .. } = end else {
+                        break;
+                    };
+                    society.failed(life, at_us, label);
+                    (at_us, 0)
+                }
+            },
+        };
+        let wait_us = defect::backoff_us(&job.load, nth, asked_us, &mut life.jitter);
+        intended_us = from_us.saturating_add(wait_us);
+        tokio::select! {
+            biased;
+            end = ended(&mut session.answer, society) => return Next::Ended(end),
+            _ = society.sleep(job.clock.until(intended_us)) => {}
+        }
+    }
+    Next::Ended(ended(&mut session.answer, society).await)
+}
+
+/// What follows the wish for a successor.
+enum Next {
+    /// The session to wait for from now on.
+    Session(Session),
+    /// There is no other, and this one has ended.
+    Ended(SessionEnd),
+}
+
+/// A session that a lane was asked for.
+struct Session {
+    answer: oneshot::Receiver<SessionEnd>,
+    /// Fires when a successor is wanted; `None`: it has.
+    renewal: Option<oneshot::Receiver<()>>,
+}
+
+/// How a session ended, once.
+async fn ended(answer: &mut oneshot::Receiver<SessionEnd>, society: &Society) -> SessionEnd {
+    tokio::select! {
+        // A lane that is gone says nothing.
+        end = answer => end.unwrap_or(SessionEnd::Finished),
+        () = society.stuck.cancelled() => SessionEnd::Finished,
+    }
+}
+
+/// Waits until a successor is wanted; it may be that none ever is.
+async fn is_wanted(renewal: &mut Option<oneshot::Receiver<()>>) {
+    if let Some(receiver) = renewal.as_mut() {
+        let wanted = receiver.await.is_ok();
+        *renewal = None;
+        if wanted {
+            return;
+        }
+    }
+    std::future::pending::<()>().await;
+}
