@@ -72,11 +72,14 @@ fn points(result: &RunResult) -> Vec<(f64, f64)> {
 
 fn finding(result: &RunResult) -> String {
     let clients = &result.clients;
-    let mut text = format!(
-        "{} of {} planned clients were open at once.",
-        format::count(clients.peak_open),
-        format::count(clients.planned)
-    );
+    let planned = format::count(clients.planned);
+    let open = format::count(clients.peak_open);
+    // A client that changes sockets has two for a moment.
+    let mut text = if clients.peak_open > clients.planned {
+        format!("{open} sockets of {planned} planned clients were open at once.")
+    } else {
+        format!("{open} of {planned} planned clients were open at once.")
+    };
     if clients.cut == 0 {
         text.push_str(" No session was cut.");
     } else {
