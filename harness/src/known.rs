@@ -92,6 +92,47 @@ impl Known {
         ALL.get(self as usize).map_or("", |(_, name)| name)
     }
 
+    /// Whether a run that is not sound can show the same: its own Redis died, the load generator starved. The others
+    /// are the service's doing in any environment.
+    pub(crate) const fn needs_sound_run(self) -> bool {
+        match self {
+            Self::TokenDoubleSpend
+            | Self::TokenReusable
+            | Self::TokenImmortal
+            | Self::TokenInLog
+            | Self::DuplicateOnResume
+            | Self::OriginUnchecked
+            | Self::NotAParticipant
+            | Self::OversizeAccepted
+            | Self::ChunkReorder
+            | Self::WrongConversation => false,
+            Self::TokenTtlDrift
+            | Self::Silent1006
+            | Self::ConnectHang
+            | Self::TokenEndpointHang
+            | Self::NoServerPing
+            | Self::PingAsChat
+            | Self::RedisNoauth
+            | Self::NoResubscribe
+            | Self::MemoryLayerTwoInstances
+            | Self::LostWhileAway
+            | Self::GroupLeak
+            | Self::UnboundedOutbox
+            | Self::ExpiryTooShort
+            | Self::NoRateLimit
+            | Self::JwtExpiryCut
+            | Self::CompleteMissing
+            | Self::RacingConnects
+            | Self::NoBackoff
+            | Self::StaleTokenRetry
+            | Self::ProxyNoUpgrade
+            | Self::WrongServer
+            | Self::WrongSchemeOrPort
+            | Self::PubsubOnly
+            | Self::RetryRunsTwice => true,
+        }
+    }
+
     /// Its row in the contract's table, from 1.
     pub(crate) const fn row(self) -> u8 {
         self as u8 + 1

@@ -18,6 +18,7 @@ mod client;
 mod clock;
 mod doctor;
 mod environment;
+mod failure;
 mod fault;
 mod format;
 mod known;

@@ -3,31 +3,24 @@
 //! **In:** where to, and with which credential. **Out:** a [`ChatSocket`] and the moments of each
 //! step, or a [`ConnectError`] that names the step.
 //!
-//! The upgrade is written and read here, by hand, because a client library's keeps kilobytes per
-//! connection that are never used again.
-//!
 //! **Units:** moments are nanoseconds on the monotonic clock.
-//! **Source:** RFC 6455, section 4.
 
 use std::io;
 use std::net::SocketAddr;
 
 use nix::sys::socket::{setsockopt, sockopt};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::socket::ChatSocket;
+use super::upgrade::{NotUpgraded, request, response};
 use crate::clock::monotonic_ns;
-use crate::format::append;
-use crate::plan::{Credential, Dialect};
-use crate::trust::Tls;
-
-/// Longest answer to an upgrade.
-const HEAD_BYTES_MAX: usize = 8 * 1024;
-const HEAD_END: &[u8] = b"\r\n\r\n";
+use crate::failure::{DialProblem, Failure, FailureKind, TlsProblem, UpgradeProblem};
+use crate::plan::{Credential, Dialect, MESSAGE_BYTES_MAX};
+use crate::trust::{Tls, distrust};
 
 /// Where and as whom to connect.
 #[derive(Clone, Copy, Debug)]
@@ -73,37 +66,134 @@ pub(crate) enum ConnectError {
     Tls(#[source] io::Error),
     #[error("the connection broke during the upgrade: {0}")]
     Broken(#[source] io::Error),
-    #[error("the upgrade was answered with status {status}")]
-    Status { status: u16 },
-    #[error("the answer to the upgrade is no WebSocket handshake")]
-    NotWebSocket,
+    /// The first line of the body, or where it sends us; and how long the server asks to wait.
+    #[error("the upgrade was answered with status {status}{}", colon(words))]
+    Status {
+        status: u16,
+        words: String,
+        retry_after_us: Option<u64>,
+    },
+    #[error("the answer to the upgrade is no WebSocket handshake: {0}")]
+    NotWebSocket(String),
+    #[error("the answer to the upgrade is no HTTP: {0}")]
+    NotHttp(String),
+    #[error(
+        "the head of the answer to the upgrade is longer than {0} bytes, which the harness takes"
+    )]
+    TooLong(usize),
+}
+
+fn colon(words: &str) -> String {
+    if words.is_empty() {
+        String::new()
+    } else {
+        format!(": {words}")
+    }
+}
+
+impl From<NotUpgraded> for ConnectError {
+    fn from(error: NotUpgraded) -> Self {
+        match error {
+            NotUpgraded::Broken(error) => Self::Broken(error),
+            NotUpgraded::Status {
+                status,
+                words,
+                retry_after_us,
+            } => Self::Status {
+                status,
+                words,
+                retry_after_us,
+            },
+            NotUpgraded::Handshake(why) => Self::NotWebSocket(why),
+            NotUpgraded::NotHttp(why) => Self::NotHttp(why),
+            NotUpgraded::TooLong(bytes_max) => Self::TooLong(bytes_max),
+        }
+    }
 }
 
 impl ConnectError {
-    /// A label from a small fixed set, for counting.
-    pub(crate) fn label(&self) -> &'static str {
+    /// As the load counts it.
+    pub(crate) fn failure(&self) -> Failure {
         match self {
-            Self::Local(_) => "connect: no local socket",
-            Self::Tcp(error) => match error.kind() {
-                io::ErrorKind::ConnectionRefused => "connect refused",
-                io::ErrorKind::ConnectionReset => "connect reset",
-                io::ErrorKind::TimedOut => "connect timeout",
-                _ => "connect failed",
-            },
-            Self::Tls(_) => "TLS handshake failed",
-            Self::Broken(_) => "upgrade broken",
-            Self::Status { status } => match status {
-                401 => "upgrade 401",
-                403 => "upgrade 403",
-                404 => "upgrade 404",
-                426 => "upgrade 426",
-                429 => "upgrade 429",
-                502 => "upgrade 502",
-                503 => "upgrade 503",
-                _ => "upgrade: other status",
-            },
-            Self::NotWebSocket => "upgrade: no WebSocket",
+            Self::Local(error) => {
+                let number = error.raw_os_error().unwrap_or(0);
+                let kind = FailureKind::Dial(DialProblem::Local(number));
+                Failure::said(kind, &error.to_string())
+            }
+            Self::Tcp(error) => {
+                let problem = dial_problem(error);
+                let words = match problem {
+                    DialProblem::Refused | DialProblem::Reset | DialProblem::Timeout => {
+                        String::new()
+                    }
+                    _ => error.to_string(),
+                };
+                Failure::said(FailureKind::Dial(problem), &words)
+            }
+            Self::Tls(error) => {
+                let words = distrust(error).unwrap_or_else(|| error.to_string());
+                Failure::said(FailureKind::Tls(tls_problem(error)), &words)
+            }
+            Self::Broken(error) => {
+                let problem = match error.kind() {
+                    io::ErrorKind::UnexpectedEof => UpgradeProblem::Closed,
+                    _ => UpgradeProblem::Reset,
+                };
+                FailureKind::Upgrade(problem).into()
+            }
+            Self::Status { status, words, .. } => {
+                Failure::said(FailureKind::Upgrade(UpgradeProblem::Status(*status)), words)
+            }
+            Self::NotWebSocket(why) => {
+                Failure::said(FailureKind::Upgrade(UpgradeProblem::Handshake), why)
+            }
+            Self::NotHttp(why) => Failure::said(FailureKind::Upgrade(UpgradeProblem::NotHttp), why),
+            Self::TooLong(bytes_max) => {
+                let words = format!("at most {bytes_max} bytes of a head are taken");
+                Failure::said(FailureKind::Upgrade(UpgradeProblem::TooLong), &words)
+            }
         }
+    }
+
+    /// How long the server asks to wait.
+    pub(crate) const fn retry_after_us(&self) -> Option<u64> {
+        match self {
+            Self::Status { retry_after_us, .. } => *retry_after_us,
+            _ => None,
+        }
+    }
+}
+
+/// Why there is no connection.
+pub(crate) fn dial_problem(error: &io::Error) -> DialProblem {
+    let number = error.raw_os_error().unwrap_or(0);
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => DialProblem::Refused,
+        io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => DialProblem::Reset,
+        io::ErrorKind::TimedOut => DialProblem::Timeout,
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+            DialProblem::Unreachable
+        }
+        // Ports, files or memory of this machine.
+        io::ErrorKind::AddrNotAvailable | io::ErrorKind::AddrInUse => DialProblem::Local(number),
+        _ if is_exhaustion(number) => DialProblem::Local(number),
+        _ => DialProblem::System(number),
+    }
+}
+
+fn is_exhaustion(number: i32) -> bool {
+    use nix::libc::{EMFILE, ENFILE, ENOBUFS, ENOMEM};
+    [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(&number)
+}
+
+/// Why there is no TLS.
+pub(crate) fn tls_problem(error: &io::Error) -> TlsProblem {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    match inner {
+        Some(rustls::Error::AlertReceived(alert)) => TlsProblem::Alert(u8::from(*alert)),
+        Some(rustls::Error::InvalidCertificate(_)) => TlsProblem::Certificate,
+        Some(_) => TlsProblem::Handshake,
+        None => TlsProblem::Ended,
     }
 }
 
@@ -150,15 +240,18 @@ pub(crate) async fn dial(to: &Destination<'_>) -> Result<Dialled, ConnectError> 
 impl Dialled {
     /// The rest.
     pub(crate) async fn upgrade(self, to: &Destination<'_>) -> Result<Opened, ConnectError> {
+        let message_bytes_max = to
+            .dialect
+            .map_or(MESSAGE_BYTES_MAX, |dialect| dialect.limits.message_bytes);
         let socket = match self.line {
             Line::Plain(mut stream) => {
                 let left_over = upgrade(&mut stream, to).await?;
-                ChatSocket::new(stream, left_over)
+                ChatSocket::new(stream, left_over, message_bytes_max)
             }
             Line::Secure(mut secure) => {
                 let left_over = upgrade(&mut secure, to).await?;
                 let (stream, tls) = secure.into_inner();
-                ChatSocket::secure(stream, tls, left_over)
+                ChatSocket::secure(stream, tls, left_over, message_bytes_max)
             }
         };
         Ok(Opened {
@@ -177,11 +270,11 @@ async fn upgrade(
     to: &Destination<'_>,
 ) -> Result<Vec<u8>, ConnectError> {
     let key = generate_key();
-    let request = upgrade_request(to, &key);
+    let request = request(to, &key);
     let written = stream.write_all(request.as_bytes()).await;
     written.map_err(ConnectError::Broken)?;
     stream.flush().await.map_err(ConnectError::Broken)?;
-    upgrade_answer(stream, &key).await
+    Ok(response(stream, &key).await?)
 }
 
 async fn connect(to: &Destination<'_>) -> Result<TcpStream, ConnectError> {
@@ -193,7 +286,10 @@ async fn connect(to: &Destination<'_>) -> Result<TcpStream, ConnectError> {
     let local = local.map_err(ConnectError::Local)?;
     prepare(&local, to).map_err(ConnectError::Local)?;
     let stream = local.connect(to.address).await;
-    stream.map_err(ConnectError::Tcp)
+    stream.map_err(|error| match dial_problem(&error) {
+        DialProblem::Local(_) => ConnectError::Local(error),
+        _ => ConnectError::Tcp(error),
+    })
 }
 
 fn prepare(socket: &TcpSocket, to: &Destination<'_>) -> Result<(), io::Error> {
@@ -210,138 +306,4 @@ fn prepare(socket: &TcpSocket, to: &Destination<'_>) -> Result<(), io::Error> {
         socket.bind(source)?;
     }
     Ok(())
-}
-
-fn upgrade_request(to: &Destination<'_>, key: &str) -> String {
-    let secret = to.secret;
-    let named = to.dialect.map(|dialect| &dialect.socket);
-    let query = named.map_or("connection_token", |socket| &socket.query);
-    let token = named.map_or("token", |socket| &socket.query);
-    let cookie = named.map_or("access_token", |socket| &socket.cookie);
-    let mark = if to.path.contains('?') { '&' } else { '?' };
-    let (query, header) = match to.credential {
-        Credential::ConnectionToken => (format!("{mark}{query}={secret}"), String::new()),
-        Credential::QueryToken => (format!("{mark}{token}={secret}"), String::new()),
-        Credential::Cookie => (String::new(), format!("Cookie: {cookie}={secret}\r\n")),
-        Credential::Bearer => (
-            String::new(),
-            format!("Sec-WebSocket-Protocol: Bearer, {secret}\r\n"),
-        ),
-        Credential::None => (String::new(), String::new()),
-    };
-    let mut further = String::new();
-    for (name, value) in to.dialect.iter().flat_map(|dialect| &dialect.headers) {
-        append(&mut further, format_args!("{name}: {value}\r\n"));
-    }
-    let origin = to
-        .origin
-        .map_or_else(String::new, |origin| format!("Origin: {origin}\r\n"));
-    format!(
-        "GET {path}{query} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\n\
-         Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n{origin}{header}{further}\r\n",
-        path = to.path,
-        host = to.host_header,
-    )
-}
-
-/// Reads up to the end of the head; returns what came after it.
-async fn upgrade_answer(
-    stream: &mut (impl AsyncRead + Unpin),
-    key: &str,
-) -> Result<Vec<u8>, ConnectError> {
-    let mut head = Vec::with_capacity(512);
-    loop {
-        let read = stream.read_buf(&mut head).await;
-        if read.map_err(ConnectError::Broken)? == 0 {
-            return Err(ConnectError::Broken(io::ErrorKind::UnexpectedEof.into()));
-        }
-        if let Some(end) = memchr::memmem::find(&head, HEAD_END) {
-            let left_over = head.split_off(end + HEAD_END.len());
-            check_head(&head, key)?;
-            return Ok(left_over);
-        }
-        if head.len() > HEAD_BYTES_MAX {
-            return Err(ConnectError::NotWebSocket);
-        }
-    }
-}
-
-fn check_head(head: &[u8], key: &str) -> Result<(), ConnectError> {
-    let head = String::from_utf8_lossy(head);
-    let mut lines = head.split("\r\n");
-    let status = lines
-        .next()
-        .filter(|line| line.starts_with("HTTP/1.1 "))
-        .and_then(|line| line.split(' ').nth(1))
-        .and_then(|status| status.parse::<u16>().ok())
-        .ok_or(ConnectError::NotWebSocket)?;
-    if status != 101 {
-        return Err(ConnectError::Status { status });
-    }
-    let accept = lines
-        .filter_map(|line| line.split_once(':'))
-        .find(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-accept"))
-        .map(|(_, value)| value.trim());
-    if accept == Some(&*derive_accept_key(key.as_bytes())) {
-        Ok(())
-    } else {
-        Err(ConnectError::NotWebSocket)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The key and its answer from RFC 6455, section 1.3.
-    const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
-
-    #[track_caller]
-    fn label(head: &str) -> Option<&'static str> {
-        check_head(head.as_bytes(), KEY)
-            .err()
-            .map(|error| error.label())
-    }
-
-    #[test]
-    fn only_the_right_answer_to_our_key_is_a_handshake() {
-        let good = "HTTP/1.1 101 Switching Protocols\r\nsec-websocket-ACCEPT: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
-        assert_eq!(label(good), None);
-        assert_eq!(
-            label(&good.replace("s3pP", "xxxx")),
-            Some("upgrade: no WebSocket")
-        );
-        assert_eq!(label("HTTP/1.1 503 x\r\n\r\n"), Some("upgrade 503"));
-        assert_eq!(
-            label("SSH-2.0-OpenSSH\r\n\r\n"),
-            Some("upgrade: no WebSocket")
-        );
-    }
-
-    #[test]
-    fn every_credential_travels_where_the_contract_says() {
-        let request = |credential| {
-            let to = Destination {
-                address: SocketAddr::from(([127, 0, 0, 1], 80)),
-                tls: None,
-                host_header: "chat.test",
-                path: "/ws/chat/c-1/",
-                origin: None,
-                dialect: None,
-                credential,
-                secret: "S",
-                source: None,
-                receive_buffer_bytes: None,
-            };
-            upgrade_request(&to, KEY)
-        };
-        assert!(
-            request(Credential::ConnectionToken).starts_with(
-                "GET /ws/chat/c-1/?connection_token=S HTTP/1.1\r\nHost: chat.test\r\n"
-            )
-        );
-        assert!(request(Credential::QueryToken).contains("/?token=S HTTP"));
-        assert!(request(Credential::Cookie).contains("\r\nCookie: access_token=S\r\n"));
-        assert!(request(Credential::Bearer).contains("\r\nSec-WebSocket-Protocol: Bearer, S\r\n"));
-    }
 }

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::wire::{
-    ErrorFrame, FrameError, PING, ServerFrame, TaskId, UNNUMBERED, chat_frame, retry_after_us,
+    ErrorFrame, FrameError, PING, ServerFrame, TaskId, UNNUMBERED, chat_frame, wait_us,
 };
 use crate::account::found;
 use crate::plan::Dialect;
@@ -84,7 +84,9 @@ pub(crate) fn read<'a>(
     };
     let frame: Value = serde_json::from_str(text)?;
     let name = found(&frame, field).and_then(Value::as_str);
-    let name = name.ok_or(FrameError::MissingField)?;
+    let name = name.ok_or_else(|| FrameError::MissingField {
+        field: field.clone(),
+    })?;
     let is = |event: &Option<String>| event.as_deref() == Some(name);
     let fields = &dialect.fields;
     let id = || owned(&frame, &fields.id);
@@ -125,15 +127,22 @@ pub(crate) fn read<'a>(
         let wait = found(&frame, &fields.retry_after).and_then(Value::as_f64);
         ServerFrame::Error(ErrorFrame {
             code,
-            retry_after_us: wait.and_then(retry_after_us),
+            retry_after_us: wait.and_then(wait_us),
             client_message_id: id(),
             task: (task != TaskId::UNNAMED).then_some(task),
         })
     } else if events.ignore.iter().any(|ignored| ignored == name) {
         ServerFrame::Ignored
     } else {
-        return Err(FrameError::UnknownEvent);
+        return Err(FrameError::UnknownEvent {
+            name: name.to_owned(),
+        });
     })
+}
+
+/// Whether a message that is no text is an answer: where every message is one.
+pub(crate) fn is_any_answer(dialect: Option<&Dialect>) -> bool {
+    dialect.is_some_and(|dialect| dialect.events.field.is_none())
 }
 
 /// An id: a text or a number.

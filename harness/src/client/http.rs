@@ -1,13 +1,21 @@
-//! This module asks one question over HTTP.
+//! This module asks one question over HTTP, and reads what every answer may say.
 //!
 //! **In:** a request. **Out:** [`Answer`]: status and body, or that there is none. For examinations and
 //! trials; clients of the load ask through goose.
+//!
+//! **Source:** RFC 9110, section 10.2.3 (`Retry-After`).
 
 use std::error::Error;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use reqwest::RequestBuilder;
 use tokio::time::timeout;
+use tokio_rustls::rustls;
+
+use super::connector::{dial_problem, tls_problem};
+use super::wire::wait_us;
+use crate::clock::wall_ns;
+use crate::failure::{DialProblem, RequestProblem};
 
 /// Longest answer that is read; what comes after it is not needed.
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -46,10 +54,123 @@ pub(crate) async fn ask(request: RequestBuilder, patience: Duration) -> Answer {
     }
 }
 
-fn innermost(error: &reqwest::Error) -> String {
-    let mut cause: &dyn Error = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
+/// What became of a request that has no answer, or no whole one; and the words for it.
+pub(crate) fn request_problem(error: &reqwest::Error) -> (RequestProblem, String) {
+    let mut causes = causes(error).into_iter();
+    let problem = causes.find_map(|cause| {
+        if let Some(error) = cause.downcast_ref::<hyper::Error>() {
+            // One with a cause of its own is told by that.
+            return match error {
+                error if error.is_parse() => Some(RequestProblem::NotHttp),
+                error
+                    if error.is_incomplete_message()
+                        || error.is_canceled()
+                        || error.is_closed() =>
+                {
+                    Some(RequestProblem::Closed)
+                }
+                _ => None,
+            };
+        }
+        let system = cause.downcast_ref::<std::io::Error>()?;
+        let secure = system
+            .get_ref()
+            .is_some_and(|inner| inner.is::<rustls::Error>());
+        if secure {
+            return Some(RequestProblem::Tls(tls_problem(system)));
+        }
+        // A wrapper has no number of its own.
+        system.raw_os_error()?;
+        Some(match dial_problem(system) {
+            problem if error.is_connect() => RequestProblem::Dial(problem),
+            DialProblem::Local(number) => RequestProblem::Dial(DialProblem::Local(number)),
+            _ => RequestProblem::Reset,
+        })
+    });
+    match problem {
+        Some(problem) => (problem, innermost(error)),
+        None if error.is_timeout() => (RequestProblem::Timeout, String::new()),
+        None if error.is_connect() => (
+            RequestProblem::Dial(DialProblem::System(0)),
+            innermost(error),
+        ),
+        None => (RequestProblem::Closed, innermost(error)),
     }
-    cause.to_string()
+}
+
+/// What an error is caused by, outermost first.
+fn causes(error: &reqwest::Error) -> Vec<&(dyn Error + 'static)> {
+    let mut causes = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        causes.push(cause);
+        next = cause.source();
+    }
+    causes
+}
+
+fn innermost(error: &reqwest::Error) -> String {
+    let causes = causes(error);
+    let last = causes.last();
+    last.map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+/// What a `Retry-After` asks for, seconds or a date, in microseconds from now.
+pub(crate) fn retry_after_us(value: &str) -> Option<u64> {
+    if let Ok(seconds) = value.parse() {
+        return wait_us(seconds);
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    let now = UNIX_EPOCH + Duration::from_nanos(wall_ns());
+    wait_us(date.duration_since(now).unwrap_or_default().as_secs_f64())
+}
+
+/// The first words of a body: its first line, of a page its title.
+pub(crate) fn first_words(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    let text = text.trim();
+    if text.starts_with('<') {
+        let lower = text.to_ascii_lowercase();
+        let title = lower.find("<title>").map(|at| at + "<title>".len());
+        let title = title.and_then(|from| {
+            let length = lower[from..].find("</title>")?;
+            Some(text[from..from + length].trim().to_owned())
+        });
+        if let Some(title) = title {
+            return title;
+        }
+    }
+    text.lines()
+        .next()
+        .unwrap_or_default()
+        .trim_end()
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_seconds_or_a_date_and_may_be_long() {
+        assert_eq!(retry_after_us("3"), Some(3_000_000));
+        assert_eq!(retry_after_us("900"), Some(900_000_000));
+        assert_eq!(retry_after_us("soon"), None);
+        assert_eq!(retry_after_us("-1"), None);
+        let now = UNIX_EPOCH + Duration::from_nanos(wall_ns());
+        let asked = retry_after_us(&httpdate::fmt_http_date(now + Duration::from_secs(60)));
+        assert!(
+            (58_000_000..=60_000_000).contains(&asked.unwrap()),
+            "{asked:?}"
+        );
+        assert_eq!(retry_after_us("Fri, 27 Nov 1998 18:00:00 GMT"), Some(0));
+    }
+
+    #[test]
+    fn the_first_words_of_a_page_are_its_title() {
+        let page = b"<!DOCTYPE html>\n<html><HEAD><Title> 404 Not Found </Title>";
+        assert_eq!(first_words(page), "404 Not Found");
+        assert_eq!(first_words(b"\r\n no tenant\nmore"), "no tenant");
+        assert_eq!(first_words(b""), "");
+    }
 }

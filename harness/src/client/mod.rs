@@ -9,4 +9,5 @@ pub(crate) mod http;
 pub(crate) mod journal;
 pub(crate) mod socket;
 pub(crate) mod talk;
+mod upgrade;
 pub(crate) mod wire;

@@ -20,41 +20,49 @@ use nix::sys::time::TimeSpec;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio_rustls::rustls::{ClientConnection, StreamOwned};
+use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 pub(crate) use tokio_tungstenite::tungstenite::protocol::frame::coding::Data;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::OpCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes, WebSocket};
 
+use crate::failure::{Ending, Failure, FailureKind, Rule, TOO_LONG};
+
 /// Zero-filled before every read and kept by every client: small, yet an answer's frames fit.
 const READ_BUFFER_BYTES: usize = 512;
 /// Frames that the peer does not take; past it the socket counts as dead.
 const WRITE_BUFFER_BYTES_MAX: usize = 256 * 1024;
-/// Longest message taken from a server.
-const MESSAGE_BYTES_MAX: usize = 1 << 20;
-/// 1006: the connection ended without a close frame.
-pub(crate) const ABNORMAL: u16 = 1006;
 /// A close frame without a code.
 const NO_STATUS: u16 = 1005;
+/// Reads of a connection that is only waited for to end, before others have their turn.
+const DISCARDS_PER_POLL: usize = 16;
+const DISCARD_BYTES: usize = 4096;
 const NS_PER_S: u64 = 1_000_000_000;
 
 /// A WebSocket of a client.
 #[derive(Debug)]
 pub(crate) struct ChatSocket {
     inner: WebSocket<Wire>,
+    /// The client has closed because of what came: nothing that follows is read any more.
+    deaf: bool,
 }
 
 /// What [`ChatSocket::poll_next`] found.
 #[derive(Debug)]
 pub(crate) enum Incoming {
-    /// A text message and its kernel stamp.
+    /// A text message, or a binary one that holds text, and its kernel stamp.
     Text(Utf8Bytes, u64),
-    /// A ping, pong or binary message; pings are answered by themselves.
+    /// A binary message of that many bytes that is no text, and its kernel stamp.
+    Binary(usize, u64),
+    /// A ping or pong; pings are answered by themselves.
     Other,
-    /// The server closes with this code; the reply is on its way.
-    Closing(u16),
+    /// The server closes with this code and reason; the reply is on its way.
+    Closing(u16, Utf8Bytes),
+    /// What came breaks the protocol or a limit; the client's close frame, which says so, is on its way.
+    Violated(Failure),
     /// The connection is over.
-    Ended,
+    Ended(Ending),
 }
 
 /// Why a frame could not be sent.
@@ -65,29 +73,36 @@ pub(crate) struct SendError(#[source] Box<Error>);
 impl ChatSocket {
     /// A client's socket over a stream that has been upgraded. `left_over` are bytes that came
     /// together with the answer to the upgrade.
-    pub(crate) fn new(stream: TcpStream, left_over: Vec<u8>) -> Self {
-        Self::over(Wire::Plain(StampedStream::new(stream)), left_over)
+    /// Messages longer than `message_bytes_max` are not taken.
+    pub(crate) fn new(stream: TcpStream, left_over: Vec<u8>, message_bytes_max: usize) -> Self {
+        let wire = Wire::Plain(StampedStream::new(stream));
+        Self::over(wire, left_over, message_bytes_max)
     }
 
     /// The same over TLS, whose handshake is done.
-    pub(crate) fn secure(stream: TcpStream, tls: ClientConnection, left_over: Vec<u8>) -> Self {
+    pub(crate) fn secure(
+        stream: TcpStream,
+        tls: ClientConnection,
+        left_over: Vec<u8>,
+        message_bytes_max: usize,
+    ) -> Self {
         let stream = StreamOwned::new(tls, StampedStream::new(stream));
-        Self::over(Wire::Secure(Box::new(stream)), left_over)
+        Self::over(Wire::Secure(Box::new(stream)), left_over, message_bytes_max)
     }
 
-    fn over(stream: Wire, left_over: Vec<u8>) -> Self {
+    fn over(stream: Wire, left_over: Vec<u8>, message_bytes_max: usize) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_BYTES)
             .write_buffer_size(0)
             .max_write_buffer_size(WRITE_BUFFER_BYTES_MAX)
-            .max_message_size(Some(MESSAGE_BYTES_MAX))
-            .max_frame_size(Some(MESSAGE_BYTES_MAX));
+            .max_message_size(Some(message_bytes_max))
+            .max_frame_size(Some(message_bytes_max));
         let inner = if left_over.is_empty() {
             WebSocket::from_raw_socket(stream, Role::Client, Some(config))
         } else {
             WebSocket::from_partially_read(stream, left_over, Role::Client, Some(config))
         };
-        Self { inner }
+        Self { inner, deaf: false }
     }
 
     /// Asks the kernel before every wait. Without it a reader must read to the end in one go, on a
@@ -110,32 +125,103 @@ impl ChatSocket {
 
     /// The next message; registers for the next one where there is none.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Incoming> {
+        if self.deaf {
+            return self.poll_end(cx);
+        }
         loop {
             match self.inner.read() {
                 Ok(Message::Text(text)) => {
-                    let stamp_ns = self.inner.get_ref().stamped().stamp_ns;
-                    return Poll::Ready(Incoming::Text(text, stamp_ns));
+                    return Poll::Ready(Incoming::Text(text, self.stamp_ns()));
+                }
+                Ok(Message::Binary(bytes)) => {
+                    let length = bytes.len();
+                    let stamp_ns = self.stamp_ns();
+                    return Poll::Ready(match Utf8Bytes::try_from(bytes) {
+                        Ok(text) => Incoming::Text(text, stamp_ns),
+                        Err(_) => Incoming::Binary(length, stamp_ns),
+                    });
                 }
                 Ok(Message::Close(frame)) => {
-                    let code = frame.map_or(NO_STATUS, |frame| u16::from(frame.code));
-                    return Poll::Ready(Incoming::Closing(code));
+                    let (code, reason) = frame.map_or_else(
+                        || (NO_STATUS, Utf8Bytes::from_static("")),
+                        |frame| (u16::from(frame.code), frame.reason),
+                    );
+                    return Poll::Ready(Incoming::Closing(code, reason));
                 }
                 Ok(_) => return Poll::Ready(Incoming::Other),
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if self
-                        .inner
-                        .get_ref()
-                        .stamped()
-                        .tcp
-                        .poll_read_ready(cx)
-                        .is_pending()
-                    {
+                    if self.is_read_pending(cx) {
                         return Poll::Pending;
                     }
                 }
-                Err(_) => return Poll::Ready(Incoming::Ended),
+                Err(error) => return Poll::Ready(self.failed(error)),
             }
         }
+    }
+
+    fn stamp_ns(&self) -> u64 {
+        self.inner.get_ref().stamped().stamp_ns
+    }
+
+    fn is_read_pending(&self, cx: &mut Context<'_>) -> bool {
+        let tcp = &self.inner.get_ref().stamped().tcp;
+        tcp.poll_read_ready(cx).is_pending()
+    }
+
+    /// What an error of the read path means; one that is the server's doing is answered with a close frame.
+    fn failed(&mut self, error: Error) -> Incoming {
+        let (failure, code) = match error {
+            Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)
+            | Error::ConnectionClosed
+            | Error::AlreadyClosed => return Incoming::Ended(Ending::Closed),
+            Error::Io(error) => return Incoming::Ended(ending(&error)),
+            Error::Protocol(broken) => {
+                let rule = rule(&broken);
+                let words = match rule {
+                    Rule::Framing => broken.to_string(),
+                    _ => String::new(),
+                };
+                let failure = Failure::said(FailureKind::Protocol(rule), &words);
+                (failure, rule.close_code())
+            }
+            Error::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
+                let words = format!("{size} bytes came, at most {max_size} are taken");
+                (Failure::said(FailureKind::MessageTooLong, &words), TOO_LONG)
+            }
+            Error::Utf8(_) => {
+                let failure = FailureKind::Protocol(Rule::Utf8).into();
+                (failure, Rule::Utf8.close_code())
+            }
+            other => {
+                let kind = FailureKind::Protocol(Rule::Framing);
+                let failure = Failure::said(kind, &other.to_string());
+                (failure, Rule::Framing.close_code())
+            }
+        };
+        let reason = failure.kind.to_string();
+        drop(self.close_with(code, &reason));
+        self.deaf = true;
+        Incoming::Violated(failure)
+    }
+
+    /// Waits for the end of a connection that the client has closed; what still comes is thrown away.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Incoming> {
+        let mut waste = [0; DISCARD_BYTES];
+        for _ in 0..DISCARDS_PER_POLL {
+            match self.inner.get_mut().read(&mut waste) {
+                Ok(0) => return Poll::Ready(Incoming::Ended(Ending::Closed)),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if self.is_read_pending(cx) {
+                        return Poll::Pending;
+                    }
+                }
+                Err(error) => return Poll::Ready(Incoming::Ended(ending(&error))),
+            }
+        }
+        self.look_again();
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// Writes what the kernel did not take so far; registers where it still does not.
@@ -173,11 +259,47 @@ impl ChatSocket {
 
     /// Begins an orderly end: 1000. `Ok(false)` as for [`ChatSocket::send`].
     pub(crate) fn close(&mut self) -> Result<bool, SendError> {
+        self.close_with(1000, "")
+    }
+
+    fn close_with(&mut self, code: u16, reason: &str) -> Result<bool, SendError> {
         let frame = CloseFrame {
-            code: 1000.into(),
-            reason: Utf8Bytes::from_static(""),
+            code: code.into(),
+            reason: reason.into(),
         };
         sent(self.inner.close(Some(frame)))
+    }
+}
+
+/// How a connection ended that broke without a close frame.
+fn ending(error: &io::Error) -> Ending {
+    match error.kind() {
+        // TLS that ended without its own farewell, too.
+        io::ErrorKind::UnexpectedEof => Ending::Closed,
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::BrokenPipe => Ending::Reset,
+        io::ErrorKind::InvalidData => Ending::Tls,
+        _ => Ending::System(error.raw_os_error().unwrap_or(0)),
+    }
+}
+
+/// The rule that was broken.
+fn rule(error: &ProtocolError) -> Rule {
+    match error {
+        ProtocolError::NonZeroReservedBits => Rule::ReservedBits,
+        ProtocolError::MaskedFrameFromServer => Rule::Masked,
+        ProtocolError::UnknownControlFrameType(opcode)
+        | ProtocolError::UnknownDataFrameType(opcode)
+        | ProtocolError::InvalidOpcode(opcode) => Rule::Opcode(*opcode),
+        ProtocolError::FragmentedControlFrame => Rule::ControlFragmented,
+        ProtocolError::ControlFrameTooBig => Rule::ControlTooLong,
+        ProtocolError::UnexpectedContinueFrame => Rule::NothingToContinue,
+        ProtocolError::ExpectedFragment(_) => Rule::InterleavedMessage,
+        ProtocolError::InvalidCloseSequence => Rule::ClosePayload,
+        ProtocolError::ReceivedAfterClosing => Rule::AfterClose,
+        // The rest is about handshakes, which are not tungstenite's here; the words say what it was.
+        _ => Rule::Framing,
     }
 }
 

@@ -14,6 +14,7 @@ use super::dialect;
 use super::journal::Journal;
 use super::socket::{ChatSocket, Data, Incoming, SendError};
 use super::wire::{FrameError, ServerFrame};
+use crate::failure::{Ending, Failure};
 use crate::plan::Dialect;
 
 /// A socket and what was heard on it.
@@ -22,6 +23,8 @@ pub(crate) struct Talk {
     socket: ChatSocket,
     /// Pings of the server so far.
     pub pings: u32,
+    /// What the server gave as its reason when it closed.
+    pub reason: String,
     /// Where every frame is written down, and what this socket is called there.
     journal: Option<(Journal, String)>,
     /// How the server speaks; `None`: by the contract.
@@ -35,6 +38,8 @@ pub(crate) enum Heard {
     Frame(String),
     /// The server closed with this code.
     Closed(u16),
+    /// What came breaks the WebSocket protocol, or a limit of the harness.
+    Violated(Failure),
     /// The connection ended without a close frame.
     Cut,
     /// Nothing, in time.
@@ -48,6 +53,7 @@ impl Talk {
         Self {
             socket,
             pings: 0,
+            reason: String::new(),
             journal: None,
             dialect: None,
         }
@@ -86,9 +92,13 @@ impl Talk {
         let hearing = async {
             loop {
                 match self.next().await {
-                    Incoming::Ended => return Heard::Cut,
-                    Incoming::Closing(code) => return Heard::Closed(code),
-                    Incoming::Other => {}
+                    Incoming::Ended(_) => return Heard::Cut,
+                    Incoming::Closing(code, reason) => {
+                        self.reason = reason.as_str().to_owned();
+                        return Heard::Closed(code);
+                    }
+                    Incoming::Violated(failure) => return Heard::Violated(failure),
+                    Incoming::Other | Incoming::Binary(..) => {}
                     Incoming::Text(text, _) => {
                         if self.parse(&text).is_ok_and(|frame| wanted(&frame)) {
                             return Heard::Frame(text.as_str().to_owned());
@@ -106,9 +116,13 @@ impl Talk {
         let hearing = async {
             while self.pings == begun {
                 match self.next().await {
-                    Incoming::Ended => return Heard::Cut,
-                    Incoming::Closing(code) => return Heard::Closed(code),
-                    Incoming::Other | Incoming::Text(..) => {}
+                    Incoming::Ended(_) => return Heard::Cut,
+                    Incoming::Closing(code, reason) => {
+                        self.reason = reason.as_str().to_owned();
+                        return Heard::Closed(code);
+                    }
+                    Incoming::Violated(failure) => return Heard::Violated(failure),
+                    Incoming::Other | Incoming::Binary(..) | Incoming::Text(..) => {}
                 }
             }
             Heard::Frame(String::new())
@@ -120,8 +134,12 @@ impl Talk {
     async fn next(&mut self) -> Incoming {
         let incoming = poll_fn(|cx| self.poll(cx)).await;
         match &incoming {
-            Incoming::Ended => self.note("is cut"),
-            Incoming::Closing(code) => self.note(&format!("<- close {code}")),
+            Incoming::Ended(ending) => self.note(&format!("is cut {ending}")),
+            Incoming::Closing(code, reason) => {
+                self.note(format!("<- close {code} {reason}").trim_end());
+            }
+            Incoming::Violated(failure) => self.note(&format!("closes: {}", failure.text())),
+            Incoming::Binary(bytes, _) => self.note(&format!("<- {bytes} bytes that are no text")),
             Incoming::Other => self.pings += 1,
             Incoming::Text(text, _) => self.note(&format!("<- {text}")),
         }
@@ -131,7 +149,7 @@ impl Talk {
     /// The next thing that comes; what waits to be written (a message, a pong) goes first.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Incoming> {
         match self.socket.poll_flush(cx) {
-            Poll::Ready(Err(_)) => Poll::Ready(Incoming::Ended),
+            Poll::Ready(Err(_)) => Poll::Ready(Incoming::Ended(Ending::Reset)),
             Poll::Ready(Ok(())) | Poll::Pending => self.socket.poll_next(cx),
         }
     }
@@ -177,7 +195,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let (client, server) = tokio::join!(TcpStream::connect(address), listener.accept());
         (
-            ChatSocket::new(client.unwrap(), Vec::new()),
+            ChatSocket::new(client.unwrap(), Vec::new(), 1 << 16),
             server.unwrap().0,
         )
     }

@@ -71,16 +71,18 @@ pub(crate) struct TaskId(pub u64);
 /// Why a frame cannot be acted on.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FrameError {
-    #[error("the frame is not a JSON object of the contract")]
+    #[error("it is no JSON object with the fields of an event: {0}")]
     Shape(#[from] serde_json::Error),
-    #[error("the frame names an event that is not in the contract")]
-    UnknownEvent,
-    #[error("the event lacks a field it must have")]
-    MissingField,
+    #[error("the event \"{name}\" is not known")]
+    UnknownEvent { name: String },
+    #[error("the event lacks a field it must have: {field}")]
+    MissingField { field: String },
+    #[error("a binary message of {bytes} bytes that is no text")]
+    Binary { bytes: usize },
 }
 
-/// Longest wait a server may ask for: 10 minutes.
-const RETRY_AFTER_MAX_S: f64 = 600.0;
+/// Longest wait that is told apart, a year: who is asked to wait longer does not come back either.
+const WAIT_MAX_S: f64 = 31_536_000.0;
 const US_PER_S: f64 = 1e6;
 
 /// Every field any event has; which of them must be there, the event decides.
@@ -106,37 +108,42 @@ impl<'a> ServerFrame<'a> {
     pub(crate) fn parse(text: &'a str) -> Result<Self, FrameError> {
         let raw: Raw<'a> = serde_json::from_str(text)?;
         let task = raw.task_id.as_ref().map(|id| TaskId::of(&id.0));
-        let must = FrameError::MissingField;
+        let must = |field: &str| FrameError::MissingField {
+            field: field.to_owned(),
+        };
+        let must_task = || task.ok_or_else(|| must("task_id"));
         Ok(match &*raw.event.0 {
             "connected" => Self::Connected,
             "task_queued" => Self::TaskQueued {
-                task: task.ok_or(must)?,
+                task: must_task()?,
                 client_message_id: raw.client_message_id.map(|id| id.0),
             },
-            "processing_started" => Self::ProcessingStarted {
-                task: task.ok_or(must)?,
+            "processing_started" => Self::ProcessingStarted { task: must_task()? },
+            "chunk" => Self::Chunk {
+                task: must_task()?,
+                seq: raw.seq.ok_or_else(|| must("seq"))?,
             },
-            "chunk" => match (task, raw.seq) {
-                (Some(task), Some(seq)) => Self::Chunk { task, seq },
-                _ => return Err(must),
-            },
-            "complete" => match (task, raw.chunks) {
-                (Some(task), Some(chunks)) => Self::Complete { task, chunks },
-                _ => return Err(must),
+            "complete" => Self::Complete {
+                task: must_task()?,
+                chunks: raw.chunks.ok_or_else(|| must("chunks"))?,
             },
             "message" => Self::Message {
-                id: raw.message_id.ok_or(must)?.0,
+                id: raw.message_id.ok_or_else(|| must("message_id"))?.0,
                 client_message_id: raw.client_message_id.map(|id| id.0),
             },
             "pong" => Self::Pong,
             "token_expiring_soon" => Self::TokenExpiringSoon,
             "error" => Self::Error(ErrorFrame {
-                code: raw.code.ok_or(must)?.0,
-                retry_after_us: raw.retry_after.and_then(retry_after_us),
+                code: raw.code.ok_or_else(|| must("code"))?.0,
+                retry_after_us: raw.retry_after.and_then(wait_us),
                 client_message_id: raw.client_message_id.map(|id| id.0),
                 task,
             }),
-            _ => return Err(FrameError::UnknownEvent),
+            name => {
+                return Err(FrameError::UnknownEvent {
+                    name: name.to_owned(),
+                });
+            }
         })
     }
 }
@@ -156,17 +163,17 @@ impl TaskId {
     }
 }
 
-/// Seconds from a header or frame, as microseconds; `None` for what is no sensible wait.
-pub(crate) fn retry_after_us(seconds: f64) -> Option<u64> {
-    if !(0.0..=RETRY_AFTER_MAX_S).contains(&seconds) {
+/// How long a server asks to wait, from seconds to microseconds; `None` for what is no time to wait.
+pub(crate) fn wait_us(seconds: f64) -> Option<u64> {
+    if seconds.is_nan() || seconds < 0.0 {
         return None;
     }
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "in 0..=600 s"
+        reason = "between 0 and a year"
     )]
-    let us = (seconds * US_PER_S) as u64;
+    let us = (seconds.min(WAIT_MAX_S) * US_PER_S) as u64;
     Some(us)
 }
 
@@ -297,8 +304,9 @@ mod tests {
             (&*error.code, error.retry_after_us),
             ("unavailable", Some(250_000))
         );
-        assert_eq!(retry_after_us(-1.0), None);
-        assert_eq!(retry_after_us(f64::NAN), None);
+        assert_eq!(wait_us(-1.0), None);
+        assert_eq!(wait_us(f64::NAN), None);
+        assert_eq!(wait_us(900.0), Some(900_000_000));
     }
 
     proptest! {

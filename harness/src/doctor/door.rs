@@ -9,6 +9,7 @@ use crate::client::connector::ConnectError;
 use crate::client::dialect;
 use crate::client::talk::{Heard, Talk};
 use crate::client::wire::ServerFrame;
+use crate::failure::Failure;
 
 /// 43 characters, as a real one has.
 const MADE_UP: &str = "harness-doctor-made-up-token-harness-doctor";
@@ -34,20 +35,22 @@ pub(super) async fn knock(server: &Server<'_>) -> Result<(String, Door), Trouble
         }
         Err(ConnectError::Status {
             status: status @ (401 | 403),
+            ..
         }) => {
             let fact = format!("refused in the handshake: {status}");
             Ok((fact, Door::Refused(status)))
         }
         Err(ConnectError::Status {
             status: status @ (502..=504),
+            ..
         }) => Err(Trouble::new(
             format!("the upgrade is answered with {status}"),
             "look at the server behind the reverse proxy, and at its Redis",
         )),
-        Err(ConnectError::Status { status }) => {
+        Err(ConnectError::Status { status, .. }) => {
             Err(no_upgrade(server, &format!("the upgrade is answered with {status}")).await)
         }
-        Err(error @ ConnectError::NotWebSocket) => {
+        Err(error @ (ConnectError::NotWebSocket(_) | ConnectError::NotHttp(_))) => {
             Err(no_upgrade(server, &error.to_string()).await)
         }
         Err(ConnectError::Broken(error)) if error.kind() == io::ErrorKind::UnexpectedEof => Err(
@@ -82,6 +85,13 @@ fn silent(fact: &str) -> Trouble {
     Trouble::new(fact, cure).known(Known::Silent1006)
 }
 
+/// The server breaks the WebSocket protocol, or a limit of ours.
+pub(super) fn broken(failure: &Failure) -> Trouble {
+    let cure =
+        "look at the library that the server speaks WebSockets with, and at proxies on the way";
+    Trouble::new(failure.text(), cure)
+}
+
 /// Waits for the refusal.
 pub(super) async fn refusal(server: &Server<'_>, door: Door) -> Result<(String, ()), Trouble> {
     let mut talk = match door {
@@ -102,6 +112,7 @@ pub(super) async fn refusal(server: &Server<'_>, door: Door) -> Result<(String, 
             "look at the server's Redis: its address, its password, whether it runs",
         )),
         Heard::Closed(code) => Ok((format!("a made-up token is refused with {code}"), ())),
+        Heard::Violated(failure) => Err(broken(&failure)),
         Heard::Cut => Err(silent("a made-up token is refused without a close code")),
         Heard::Frame(_) => Err(Trouble::new(
             "a made-up token is let in",

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::api::NOAUTH_CURE;
+use super::door::broken;
 use super::{Known, Manners, PATIENCE, Server, Trouble};
 use crate::client::dialect::{self, message};
 use crate::client::talk::{Heard, Talk};
@@ -61,6 +62,7 @@ pub(super) async fn connect(
             format!("closed with {code} instead of `connected`"),
             "look at the server's log, and at its Redis",
         )),
+        Heard::Violated(failure) => Err(broken(&failure)),
         Heard::Cut => {
             let cure = "close with a code that says why: all a browser sees now is 1006";
             Err(
@@ -112,6 +114,7 @@ impl Session {
                 "answer {\"type\":\"ping\"} with {\"event\":\"pong\"}",
             )
             .known(Known::PingAsChat)),
+            Heard::Violated(failure) => Err(broken(&failure)),
             Heard::Cut => Err(Trouble::new(
                 "a heartbeat ends the connection",
                 "answer {\"type\":\"ping\"} with {\"event\":\"pong\"}",
@@ -227,6 +230,7 @@ impl Session {
 
 fn word(ended: &Heard) -> String {
     match ended {
+        Heard::Violated(failure) => format!("closed by the harness ({})", failure.text()),
         Heard::Closed(code) => format!("closed with {code}"),
         Heard::Cut | Heard::Frame(_) | Heard::Nothing => "cut without a close code".to_owned(),
     }

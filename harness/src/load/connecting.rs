@@ -10,6 +10,7 @@ use std::rc::Rc;
 use super::job::{OpenRequest, SessionEnd, answer};
 use super::lane::Lane;
 use crate::client::connector::{ConnectError, Destination, Opened, open};
+use crate::failure::{FailureKind, UpgradeProblem};
 use crate::record::recorder::Span;
 use crate::stage::Stage;
 
@@ -36,8 +37,17 @@ pub(super) async fn connector(lane: Rc<Lane>) {
                 stages(&lane, &request, &opened);
                 Lane::install(&lane, request, opened.socket);
             }
-            Some(Err(error)) => lane.connect_failed(request, error.label()),
-            None => lane.connect_failed(request, "connect timeout"),
+            Some(Err(error)) => {
+                let retry_after_us = error.retry_after_us().unwrap_or(0);
+                lane.connect_failed(request, error.failure(), retry_after_us);
+            }
+            None if limit.is_zero() => {
+                lane.connect_failed(request, FailureKind::ConnectQueue.into(), 0);
+            }
+            None => {
+                let failure = FailureKind::Upgrade(UpgradeProblem::Timeout).into();
+                lane.connect_failed(request, failure, 0);
+            }
         }
     }
     lane.connector_done();

@@ -14,6 +14,7 @@ use super::attack::Target;
 use crate::client::dialect::{Places, filled, message};
 use crate::client::wire::filler;
 use crate::clock::RunClock;
+use crate::failure::Failure;
 use crate::plan::seed::{Stream, text_length};
 use crate::plan::visit::Visit;
 use crate::plan::{Jitter, LoadPlan, ReconnectPlan};
@@ -80,14 +81,16 @@ pub(super) struct OpenRequest {
 }
 
 /// From a lane to the goose user: how a session ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum SessionEnd {
     /// The stay is over; every message has its end.
     Finished,
     /// `connected` did not come.
     Failed {
-        label: &'static str,
+        failure: Failure,
         at_us: u64,
+        /// The server asked to wait that long.
+        retry_after_us: u64,
         /// Nothing is left to be said or heard in this stay.
         idle: bool,
     },

@@ -9,8 +9,9 @@
 //! A session whose credential ends soon goes on while its successor is opened, which then takes its place.
 //!
 //! The client model is that of the wire contract, section 6: after an abnormal close a new token,
-//! exponential backoff, a bounded number of tries, then it gives up. A 503's `Retry-After` is
-//! added to the backoff, so that a client does not use up its tries in an outage it was told of.
+//! exponential backoff, a bounded number of tries, then it gives up. The `Retry-After` of a refused request or
+//! upgrade is added to the backoff, so that a client does not use up its tries in an outage it was told of. One that
+//! never had a session by the end of its stay has given up too.
 //!
 //! goose does not interrupt a transaction, and runs one that returns early again at once. So a life
 //! ends by the plan's clock, and one that is over waits for goose's signal in small steps.
@@ -29,6 +30,7 @@ use super::defect;
 use super::job::{Command, Job, SessionEnd};
 use super::session::{Attempt, attempt};
 use super::token::{Denied, Granted};
+use crate::failure::Failure;
 use crate::plan::seed::{Purpose, Stream};
 use crate::plan::visit::Visit;
 use crate::record::diary::{Diary, What};
@@ -70,6 +72,8 @@ pub(super) struct Life {
     pub jitter: Stream,
     /// Tries since the last session that followed a backoff.
     tries: u16,
+    /// It had a session.
+    was_in: bool,
     /// The last session was cut off.
     pub after_cut: bool,
     /// The connection token used last.
@@ -139,6 +143,7 @@ async fn stay(user: &mut GooseUser, society: &Society, visit: Visit) {
         refresh: None,
         jitter: Stream::new(job.seed, Purpose::Backoff, visit.number),
         tries: 0,
+        was_in: false,
         after_cut: false,
         used: None,
         diary: Diary::default(),
@@ -150,6 +155,7 @@ async fn stay(user: &mut GooseUser, society: &Society, visit: Visit) {
         let (from_us, asked_us, idle) = match attempt {
             Attempt::Ended(SessionEnd::Finished | SessionEnd::HandedOver) => return,
             Attempt::Ended(SessionEnd::ComeBack { at_us, renew }) => {
+                life.was_in = true;
                 life.tries = 0;
                 life.after_cut = false;
                 if renew {
@@ -159,16 +165,22 @@ async fn stay(user: &mut GooseUser, society: &Society, visit: Visit) {
                 continue;
             }
             Attempt::Ended(SessionEnd::Cut { at_us, idle }) => {
+                life.was_in = true;
                 life.tries = 0;
                 life.after_cut = true;
                 (at_us, 0, idle)
             }
-            Attempt::Ended(SessionEnd::Failed { label, at_us, idle }) => {
-                society.failed(&mut life, at_us, label);
-                (at_us, 0, idle)
+            Attempt::Ended(SessionEnd::Failed {
+                failure,
+                at_us,
+                retry_after_us,
+                idle,
+            }) => {
+                society.failed(&mut life, at_us, &failure);
+                (at_us, retry_after_us, idle)
             }
             Attempt::Denied(denied) => {
-                society.failed(&mut life, now_us, denied.label);
+                society.failed(&mut life, now_us, &denied.failure);
                 let idle = now_us >= visit.end_us;
                 (now_us, denied.retry_after_us, idle)
             }
@@ -186,6 +198,9 @@ async fn stay(user: &mut GooseUser, society: &Society, visit: Visit) {
             job.stay_end_us(&visit)
         };
         if intended_us >= last_us {
+            if !life.was_in {
+                society.gave_up(&life, now_us);
+            }
             return;
         }
         if !Box::pin(society.sleep(job.clock.until(intended_us))).await {
@@ -239,7 +254,7 @@ impl Society {
         let job = &self.job;
         job.trace.tell(job.clock.now_us(), || match result {
             Ok(_) => format!("{what} of {account}: granted"),
-            Err(denied) => format!("{what} of {account}: {}", denied.label),
+            Err(denied) => format!("{what} of {account}: {}", denied.failure.text()),
         });
     }
 
@@ -270,11 +285,12 @@ impl Society {
     }
 
     /// An attempt did not reach `connected`.
-    pub(super) fn failed(&self, life: &mut Life, at_us: u64, label: &'static str) {
-        life.diary.note(at_us, What::Failed(label));
+    pub(super) fn failed(&self, life: &mut Life, at_us: u64, failure: &Failure) {
+        life.diary
+            .note(at_us, What::Failed(Box::new(failure.clone())));
         self.at_desk(|desk| {
             desk.session(at_us).connects_failed += 1;
-            desk.error(at_us, label);
+            desk.failure(at_us, failure);
         });
     }
 

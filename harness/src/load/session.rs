@@ -101,7 +101,7 @@ async fn succeed(
         let (from_us, asked_us) = match ask(user, society, life, intended_us).await {
             Err(denied) => {
                 let now_us = job.clock.now_us();
-                society.failed(life, now_us, denied.label);
+                society.failed(life, now_us, &denied.failure);
                 (now_us, denied.retry_after_us)
             }
             Ok(mut next) => tokio::select! {
@@ -112,11 +112,11 @@ async fn succeed(
                     _ => Next::Session(next),
                 },
                 end = ended(&mut next.answer, society) => {
-                    let SessionEnd::Failed { label, at_us, .. } = end else {
+                    let SessionEnd::Failed { failure, at_us, retry_after_us, .. } = end else {
                         break;
                     };
-                    society.failed(life, at_us, label);
-                    (at_us, 0)
+                    society.failed(life, at_us, &failure);
+                    (at_us, retry_after_us)
                 }
             },
         };

@@ -6,18 +6,16 @@
 //! The access token travels as `Authorization: Bearer`, which needs no CSRF header. One HTTP
 //! client serves all users (a client each would cost 110 KiB and two files per user).
 
-use goose::goose::{GooseMethod, GooseRequest, GooseUser};
+use goose::goose::{GooseMethod, GooseRequest, GooseUser, TransactionError};
 use reqwest::{RequestBuilder, header};
 
 use crate::account;
-use crate::client::wire::retry_after_us;
+use crate::client::http::{first_words, request_problem, retry_after_us};
 use crate::clock::{RunClock, monotonic_ns};
+use crate::failure::{Failure, FailureKind, Request, RequestProblem};
+use crate::format::append;
 use crate::plan::Dialect;
 
-/// Names of the requests in goose's metrics.
-const LOGIN: &str = "login";
-const REFRESH: &str = "refresh";
-const TOKEN: &str = "token";
 const REFRESH_COOKIE: &str = "refresh_token=";
 /// Longest answer that is read.
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -33,14 +31,23 @@ pub(super) struct Granted {
 }
 
 /// Why there is no credential.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Denied {
-    /// From a small fixed set.
-    pub label: &'static str,
+    pub failure: Failure,
     /// The access token is not accepted (any more).
     pub unauthorized: bool,
     /// The server asked to wait that long.
     pub retry_after_us: u64,
+}
+
+impl Denied {
+    fn new(request: Request, problem: RequestProblem, words: &str) -> Self {
+        Self {
+            failure: Failure::said(FailureKind::Request(request, problem), words),
+            unauthorized: false,
+            retry_after_us: 0,
+        }
+    }
 }
 
 /// Logs in. Without a login the password is the credential.
@@ -50,7 +57,6 @@ pub(super) async fn login(
     dialect: Option<&Dialect>,
     (account, password): (&str, &str),
 ) -> Result<Granted, Denied> {
-    let names = &LOGIN_LABELS;
     let asked_us = clock.now_us();
     let Some(path) = account::login_path(dialect) else {
         return Ok(Granted {
@@ -60,12 +66,11 @@ pub(super) async fn login(
             given_us: asked_us,
         });
     };
-    let Ok(builder) = user.get_request_builder(&GooseMethod::Post, path) else {
-        return Err(denied(names.unreachable));
-    };
+    let builder = prepared(user, Request::Login, path)?;
     let builder = account::with_login(builder, dialect, (account, password));
-    let Good { text, cookie } = request(user, names, builder).await?;
-    let secret = account::access_token(dialect, &text).ok_or(denied(names.body))?;
+    let Good { text, cookie } = request(user, Request::Login, builder).await?;
+    let secret = account::access_token(dialect, &text);
+    let secret = secret.ok_or_else(|| unreadable(Request::Login, &text))?;
     Ok(Granted {
         secret,
         // Another server's refresh is not described.
@@ -81,14 +86,12 @@ pub(super) async fn refresh(
     clock: RunClock,
     cookie: &str,
 ) -> Result<Granted, Denied> {
-    let names = &REFRESH_LABELS;
     let asked_us = clock.now_us();
-    let Ok(builder) = user.get_request_builder(&GooseMethod::Post, account::REFRESH_PATH) else {
-        return Err(denied(names.unreachable));
-    };
+    let builder = prepared(user, Request::Refresh, account::REFRESH_PATH)?;
     let builder = builder.header(header::COOKIE, cookie);
-    let Good { text, .. } = request(user, names, builder).await?;
-    let secret = account::access_token(None, &text).ok_or(denied(names.body))?;
+    let Good { text, .. } = request(user, Request::Refresh, builder).await?;
+    let secret = account::access_token(None, &text);
+    let secret = secret.ok_or_else(|| unreadable(Request::Refresh, &text))?;
     Ok(Granted {
         secret,
         refresh: None,
@@ -104,15 +107,12 @@ pub(super) async fn token(
     dialect: Option<&Dialect>,
     (access, conversation): (&str, &str),
 ) -> Result<Granted, Denied> {
-    let names = &TOKEN_LABELS;
     let asked_us = clock.now_us();
-    let path = account::token_path(dialect);
-    let Ok(builder) = user.get_request_builder(&GooseMethod::Post, path) else {
-        return Err(denied(names.unreachable));
-    };
+    let builder = prepared(user, Request::Token, account::token_path(dialect))?;
     let builder = account::with_token_wish(builder.bearer_auth(access), dialect, conversation);
-    let Good { text, .. } = request(user, names, builder).await?;
-    let secret = account::connection_token(dialect, &text).ok_or(denied(names.body))?;
+    let Good { text, .. } = request(user, Request::Token, builder).await?;
+    let secret = account::connection_token(dialect, &text);
+    let secret = secret.ok_or_else(|| unreadable(Request::Token, &text))?;
     Ok(Granted {
         secret,
         refresh: None,
@@ -128,33 +128,46 @@ struct Good {
     cookie: Option<String>,
 }
 
+/// A request to that path, as goose wants it.
+fn prepared(user: &GooseUser, request: Request, path: &str) -> Result<RequestBuilder, Denied> {
+    let builder = user.get_request_builder(&GooseMethod::Post, path);
+    // Only a path that makes no URL is refused, and plans hold none.
+    builder.map_err(|error| Denied::new(request, RequestProblem::Unsent, &error.to_string()))
+}
+
+fn unreadable(request: Request, body: &[u8]) -> Denied {
+    Denied::new(request, RequestProblem::Unreadable, &first_words(body))
+}
+
 async fn request(
     user: &mut GooseUser,
-    names: &Labels,
+    what: Request,
     builder: RequestBuilder,
 ) -> Result<Good, Denied> {
-    let unsent = denied(names.unreachable);
     let request = GooseRequest::builder()
         .method(GooseMethod::Post)
-        .name(names.name)
+        .name(what.name())
         .set_request_builder(builder)
         .build();
-    let Ok(goose) = user.request(request).await else {
-        return Err(unsent);
+    let response = match user.request(request).await {
+        Ok(goose) => goose.response.map_err(|error| broken(what, &error)),
+        Err(error) => match *error {
+            TransactionError::Reqwest(error) => Err(broken(what, &error)),
+            error => Err(Denied::new(
+                what,
+                RequestProblem::Unsent,
+                &error.to_string(),
+            )),
+        },
     };
-    let mut response = match goose.response {
-        Ok(response) => response,
-        Err(error) if error.is_timeout() => return Err(denied(names.timeout)),
-        Err(_) => return Err(unsent),
-    };
+    let mut response = response?;
     let status = response.status().as_u16();
-    let retry_after_us = response
-        .headers()
-        .get("retry-after")
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.parse().ok())
-        .and_then(retry_after_us)
-        .unwrap_or(0);
+    let header = |name: &str| {
+        let value = response.headers().get(name)?;
+        Some(value.to_str().ok()?.to_owned())
+    };
+    let retry_after = header("retry-after");
+    let location = header("location");
     let cookies = response.headers().get_all(header::SET_COOKIE).iter();
     let mut cookies = cookies.filter_map(|cookie| cookie.to_str().ok()?.split(';').next());
     let cookie = cookies.find(|cookie| cookie.starts_with(REFRESH_COOKIE));
@@ -165,88 +178,33 @@ async fn request(
         match response.chunk().await {
             Ok(Some(part)) if text.len() + part.len() <= BODY_BYTES_MAX => text.extend(&part),
             Ok(None) => break,
-            Ok(Some(_)) | Err(_) => return Err(denied(names.body)),
+            Ok(Some(_)) => {
+                let words = format!("at most {BODY_BYTES_MAX} bytes are read");
+                return Err(Denied::new(what, RequestProblem::TooLong, &words));
+            }
+            Err(error) => return Err(broken(what, &error)),
         }
     }
-    if matches!(status, 200 | 201) {
+    if matches!(status, 200..=299) {
         return Ok(Good { text, cookie });
     }
+    let mut words = first_words(&text);
+    if let Some(location) = location {
+        words = format!("Location: {location} {words}");
+    }
+    if let Some(retry_after) = &retry_after {
+        append(&mut words, format_args!(" (Retry-After: {retry_after})"));
+    }
+    let denied = Denied::new(what, RequestProblem::Status(status), &words);
     Err(Denied {
-        label: names.status(status),
         unauthorized: status == 401,
-        retry_after_us,
+        retry_after_us: retry_after.as_deref().and_then(retry_after_us).unwrap_or(0),
+        ..denied
     })
 }
 
-/// What a request's failures are called.
-struct Labels {
-    name: &'static str,
-    unreachable: &'static str,
-    timeout: &'static str,
-    body: &'static str,
-    /// By status; the last is for all others.
-    statuses: [(u16, &'static str); 7],
-}
-
-const LOGIN_LABELS: Labels = Labels {
-    name: LOGIN,
-    unreachable: "login unreachable",
-    timeout: "login timeout",
-    body: "login: bad answer",
-    statuses: [
-        (400, "login 400"),
-        (401, "login 401"),
-        (429, "login 429"),
-        (500, "login 500"),
-        (502, "login 502"),
-        (503, "login 503"),
-        (0, "login: other status"),
-    ],
-};
-
-const REFRESH_LABELS: Labels = Labels {
-    name: REFRESH,
-    unreachable: "refresh unreachable",
-    timeout: "refresh timeout",
-    body: "refresh: bad answer",
-    statuses: [
-        (400, "refresh 400"),
-        (401, "refresh 401"),
-        (429, "refresh 429"),
-        (500, "refresh 500"),
-        (502, "refresh 502"),
-        (503, "refresh 503"),
-        (0, "refresh: other status"),
-    ],
-};
-
-const TOKEN_LABELS: Labels = Labels {
-    name: TOKEN,
-    unreachable: "token unreachable",
-    timeout: "token timeout",
-    body: "token: bad answer",
-    statuses: [
-        (400, "token 400"),
-        (401, "token 401"),
-        (429, "token 429"),
-        (500, "token 500"),
-        (502, "token 502"),
-        (503, "token 503"),
-        (0, "token: other status"),
-    ],
-};
-
-impl Labels {
-    fn status(&self, status: u16) -> &'static str {
-        let known = self.statuses.iter().find(|known| known.0 == status);
-        known.unwrap_or(&self.statuses[6]).1
-    }
-}
-
-const fn denied(label: &'static str) -> Denied {
-    Denied {
-        label,
-        unauthorized: false,
-        retry_after_us: 0,
-    }
+/// Why there is no answer, or no whole one.
+fn broken(request: Request, error: &reqwest::Error) -> Denied {
+    let (problem, words) = request_problem(error);
+    Denied::new(request, problem, &words)
 }

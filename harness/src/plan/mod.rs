@@ -7,6 +7,7 @@
 //! **Units:** `*_us` are microseconds; `at_us` and `start_us` count from load start.
 
 pub(crate) mod arrivals;
+mod builtin;
 mod compile;
 mod criteria;
 mod dialect;
@@ -27,6 +28,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use builtin::{ANSWERED_RATIO_MIN, BuiltIn};
 pub(crate) use compile::compile;
 pub(crate) use fault::{Amount, FaultKind, PlannedFault};
 pub(crate) use hash::hash;
@@ -36,7 +38,7 @@ pub(crate) use trial::{CREW_SIZE, TrialPlan};
 use crate::scenario::expectation::Expectation;
 pub(crate) use crate::scenario::fault::{Link, STREAMS, Streams};
 pub(crate) use crate::scenario::load::{Arrival, ClientDefect, Conversation, Credential, Jitter};
-pub(crate) use crate::scenario::target::{Dialect, Matching};
+pub(crate) use crate::scenario::target::{Dialect, MESSAGE_BYTES_MAX, Matching};
 pub(crate) use crate::scenario::trial::TrialKind;
 
 /// A run, before it happens.

@@ -139,6 +139,7 @@ fn spelled(value: serde_json::Value) -> Value {
         }
         serde_json::Value::Array(items) => Value::Array(items.into_iter().map(spelled).collect()),
         serde_json::Value::String(text) if !text.is_empty() => Value::from(text),
+        serde_json::Value::Number(number) => Value::from(number.as_i64().unwrap_or(i64::MAX)),
         _ => Value::from("none"),
     }
 }

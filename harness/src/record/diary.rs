@@ -7,6 +7,8 @@
 
 use std::collections::VecDeque;
 
+use crate::failure::Failure;
+
 /// Steps kept from the beginning, and from the end.
 const FIRST: usize = 6;
 const LAST: usize = 24;
@@ -20,14 +22,14 @@ pub(crate) struct Diary {
 }
 
 /// What happened at one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Step {
     pub at_us: u64,
     pub what: What,
 }
 
 /// What a client does or hears. A message goes by its number, from 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum What {
     /// The upgrade is done.
     Upgraded,
@@ -47,22 +49,22 @@ pub(crate) enum What {
     Complete {
         message: u32,
     },
-    /// An `error` event, by its label.
-    Refused(&'static str),
+    /// An `error` event.
+    Refused(Box<Failure>),
     Ping,
     Pong,
     /// A frame for nothing this client asked.
     Stranger,
     /// The client is told that its access token ends soon, and gets another.
     Renews,
-    /// An attempt at a session came to nothing, by its label.
-    Failed(&'static str),
+    /// An attempt at a session came to nothing.
+    Failed(Box<Failure>),
+    /// The server broke the protocol, or a limit of ours: the client closes.
+    Violated(Box<Failure>),
     /// The client closes.
     Closes,
-    /// The server closed with this code.
-    Closed(u16),
-    /// The connection ended without a close frame.
-    Cut,
+    /// The server ended the socket: closed it, or cut it.
+    Ended(Box<Failure>),
     /// So many steps that are not kept.
     LeftOut(u64),
 }
@@ -70,7 +72,7 @@ pub(crate) enum What {
 impl Diary {
     pub(crate) fn note(&mut self, at_us: u64, what: What) {
         let latest = self.last.back_mut().or(self.first.last_mut());
-        if latest.is_some_and(|latest| latest.what.goes_on_with(what)) {
+        if latest.is_some_and(|latest| latest.what.goes_on_with(&what)) {
             return;
         }
         let step = Step { at_us, what };
@@ -94,9 +96,9 @@ impl Diary {
         });
         self.first
             .iter()
-            .copied()
+            .cloned()
             .chain(gap)
-            .chain(self.last.iter().copied())
+            .chain(self.last.iter().cloned())
     }
 }
 
@@ -110,7 +112,7 @@ impl What {
     }
 
     /// The next chunk of the same answer is the same step.
-    fn goes_on_with(&mut self, next: Self) -> bool {
+    fn goes_on_with(&mut self, next: &Self) -> bool {
         let (
             Self::Chunks { message, last, .. },
             Self::Chunks {
@@ -122,15 +124,15 @@ impl What {
         else {
             return false;
         };
-        let goes_on = *message == same && last.checked_add(1) == Some(seq);
+        let goes_on = message == same && last.checked_add(1) == Some(*seq);
         if goes_on {
-            *last = until;
+            *last = *until;
         }
         goes_on
     }
 
     /// For a reader: `->` is what the client sends, `<-` what it gets.
-    pub(crate) fn text(self) -> String {
+    pub(crate) fn text(&self) -> String {
         match self {
             Self::Upgraded => "socket open".to_owned(),
             Self::Connected => "<- connected".to_owned(),
@@ -147,15 +149,15 @@ impl What {
                 last,
             } => format!("<- chunks {first} to {last} of message {message}"),
             Self::Complete { message } => format!("<- message {message} is complete"),
-            Self::Refused(label) => format!("<- error: {label}"),
+            Self::Refused(failure) => format!("<- error: {}", failure.text()),
             Self::Ping => "-> ping".to_owned(),
             Self::Pong => "<- pong".to_owned(),
             Self::Stranger => "<- a frame for nothing this client asked".to_owned(),
             Self::Renews => "the access token ends soon: gets another".to_owned(),
-            Self::Failed(label) => format!("no session: {label}"),
+            Self::Failed(failure) => format!("no session: {}", failure.text()),
+            Self::Violated(failure) => format!("{}; -> close", failure.text()),
             Self::Closes => "-> close 1000".to_owned(),
-            Self::Closed(code) => format!("<- close {code}"),
-            Self::Cut => "cut without a close frame: 1006".to_owned(),
+            Self::Ended(failure) => failure.text(),
             Self::LeftOut(count) => format!("({count} steps left out)"),
         }
     }

@@ -16,6 +16,7 @@ use super::diary::Step;
 use super::fault::FaultBoard;
 use super::ledger::{Fate, LostReason, Settled};
 use super::recording::{CellKey, CloseCause, MessageExample, Recording, SessionInterval};
+use crate::failure::Failure;
 use crate::stage::Stage;
 
 /// What the sessions are called that are kept for more than their numbers.
@@ -137,10 +138,10 @@ impl Recorder {
         self.recording.service[stage.index()].record(service_us);
     }
 
-    /// Counts an error at a moment.
-    pub(crate) fn error(&mut self, at_us: u64, label: &'static str) {
+    /// Counts a failure at a moment.
+    pub(crate) fn failure(&mut self, at_us: u64, failure: &Failure) {
         let interval = self.interval(at_us);
-        self.recording.error(interval, label);
+        self.recording.failure(interval, at_us, failure);
         self.trouble(at_us);
     }
 
@@ -169,6 +170,8 @@ impl Recorder {
         self.counters.socket_ended();
         if cause == CloseCause::Cut {
             self.counters.socket_cut(code);
+        }
+        if cause != CloseCause::Planned {
             self.trouble(at_us);
         }
     }
@@ -314,12 +317,12 @@ impl Recorder {
     }
 
     /// Keeps the session of the first socket that was cut.
-    pub(crate) fn cut(&mut self, at_us: u64, code: u16, author: impl Fn() -> Author) {
+    pub(crate) fn cut(&mut self, at_us: u64, how: &str, author: impl Fn() -> Author) {
         let first = self.recording.first_cut.as_ref();
         if first.is_some_and(|first| first.intended_us <= at_us) {
             return;
         }
-        let what = format!("{CUT}, with {code}");
+        let what = format!("{CUT}: {how}");
         let fault = self.fault_of(at_us, at_us);
         self.recording.first_cut = Some(author().example(what, (at_us, fault)));
     }

@@ -9,10 +9,16 @@ use std::collections::BTreeMap;
 
 use super::diary::Step;
 use super::histogram::SparseHistogram;
+use crate::failure::{Failure, FailureKind};
 use crate::stage::Stage;
 
 /// Examples of messages that were lost, repeated, reordered or unexpected that are kept per thread.
 pub(crate) const EXAMPLES_MAX: usize = 200;
+
+/// Kinds of failures that are counted apart, per thread: a server may make up a code for every `error` event.
+pub(crate) const KINDS_MAX: usize = 100;
+/// Different words that are kept of one kind.
+const WORDS_MAX: usize = 5;
 
 /// Everything one thread saw.
 #[derive(Clone, Debug, Default)]
@@ -37,9 +43,10 @@ pub(crate) struct Recording {
     pub frames_received: u64,
     /// Frames that had no kernel stamp (they came with the `101`), so user time was taken.
     pub frames_unstamped: u64,
-    /// Errors by label (`unavailable`, `rate_limited`, `token 503`, `connect refused`, …) and
-    /// interval. Labels are from a fixed small set: no ids, ports or addresses.
-    pub errors: BTreeMap<(u32, &'static str), u64>,
+    /// What went wrong for clients, by interval. At most [`KINDS_MAX`] kinds, the rest together.
+    pub failures: BTreeMap<(u32, FailureKind), u64>,
+    /// What came with each kind.
+    pub said: BTreeMap<FailureKind, Said>,
     /// By fault: the first refusal, failure or cut it caused, and the end of the last message it
     /// touched.
     pub impact: BTreeMap<u8, Impact>,
@@ -118,6 +125,40 @@ pub(crate) struct SessionInterval {
     pub closes: BTreeMap<(u16, CloseCause), u64>,
 }
 
+/// What came with the failures of one kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Said {
+    /// When it first happened.
+    pub first_us: Option<u64>,
+    /// The first different words, at most [`WORDS_MAX`], with how often each came.
+    pub words: Vec<(Box<str>, u64)>,
+}
+
+impl Said {
+    fn add(&mut self, at_us: u64, words: Option<&str>) {
+        self.first_us = Some(self.first_us.map_or(at_us, |first| first.min(at_us)));
+        if let Some(words) = words {
+            self.count(words, 1);
+        }
+    }
+
+    fn count(&mut self, words: &str, times: u64) {
+        let known = self.words.iter_mut().find(|(known, _)| **known == *words);
+        if let Some((_, count)) = known {
+            *count += times;
+        } else if self.words.len() < WORDS_MAX {
+            self.words.push((words.into(), times));
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.first_us = [self.first_us, other.first_us].into_iter().flatten().min();
+        for (words, times) in other.words {
+            self.count(&words, times);
+        }
+    }
+}
+
 /// The reach of one fault, as one thread saw it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Impact {
@@ -134,6 +175,8 @@ pub(crate) enum CloseCause {
     Planned,
     /// The server or the network.
     Cut,
+    /// The client, because what came breaks the protocol or a limit of the harness.
+    Violation,
 }
 
 /// One message, from intended send to its end.
@@ -180,8 +223,11 @@ impl Recording {
         self.unsent_without_socket += other.unsent_without_socket;
         self.frames_received += other.frames_received;
         self.frames_unstamped += other.frames_unstamped;
-        for (key, count) in other.errors {
-            *self.errors.entry(key).or_insert(0) += count;
+        for (key, count) in other.failures {
+            *self.failures.entry(key).or_insert(0) += count;
+        }
+        for (kind, said) in other.said {
+            self.said.entry(kind).or_default().merge(said);
         }
         for (fault, impact) in other.impact {
             let mine = self.impact.entry(fault).or_default();
@@ -192,9 +238,17 @@ impl Recording {
         self.examples.extend(other.examples);
     }
 
-    /// Counts an error.
-    pub(crate) fn error(&mut self, interval: u32, label: &'static str) {
-        *self.errors.entry((interval, label)).or_insert(0) += 1;
+    /// Counts a failure, and keeps what came with it.
+    pub(crate) fn failure(&mut self, interval: u32, at_us: u64, failure: &Failure) {
+        let known = self.said.len() < KINDS_MAX || self.said.contains_key(&failure.kind);
+        let kind = if known {
+            failure.kind.clone()
+        } else {
+            FailureKind::Further
+        };
+        let said = self.said.entry(kind.clone()).or_default();
+        said.add(at_us, failure.words.as_deref());
+        *self.failures.entry((interval, kind)).or_insert(0) += 1;
     }
 
     /// Something went wrong at `at_us` while `fault` was in force.

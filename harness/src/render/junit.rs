@@ -65,6 +65,7 @@ fn cases(result: &RunResult) -> Vec<Case> {
     cases.extend(view::checks(result).into_iter().map(|check| {
         let (class, kind) = match check.group {
             CheckGroup::Correctness => ("correctness", "correctness"),
+            CheckGroup::Service => ("service", "service"),
             CheckGroup::Validity => ("validity", "validity"),
         };
         let message = format!(

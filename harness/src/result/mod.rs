@@ -19,6 +19,7 @@ use crate::scenario::expectation::Expectation;
 
 mod acceptance;
 mod check;
+mod failure;
 mod recovery;
 mod series;
 pub(crate) mod store;
@@ -32,6 +33,7 @@ pub(crate) use acceptance::{Acceptance, AcceptanceBin};
 pub(crate) use check::expectation::{bound_text, observed_text};
 
 pub(crate) use check::expectation::quantity_name;
+pub(crate) use failure::FailureCount;
 #[cfg(test)]
 pub(crate) use tests::plan as example_plan;
 
@@ -61,8 +63,11 @@ pub(crate) struct RunResult {
     pub delivery: Delivery,
     /// Sockets that ended, by close code.
     pub closes: BTreeMap<u16, u64>,
-    /// By label, whole run.
+    /// What went wrong for clients, by label, whole run.
     pub errors: BTreeMap<String, u64>,
+    /// The same by who caused it, most first, with what came with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<FailureCount>,
     pub faults: Vec<FaultResult>,
     /// Faults that were in force all the time, without a window of their own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -156,6 +161,12 @@ pub(crate) struct Verdict {
     /// Finding per line, for the "what broke" and "what held" cards.
     pub broke: Vec<String>,
     pub held: Vec<String>,
+    /// Seen in a run that is not valid, by what may have caused it: not to be trusted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub untrusted: Vec<String>,
+    /// What could not be judged, and what to change.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -327,6 +338,8 @@ pub(crate) struct CheckResult {
 pub(crate) enum CheckGroup {
     /// Broken: the service did something wrong (exit 14).
     Correctness,
+    /// Broken: the service did not do the work that any run is about (exit 10).
+    Service,
     /// Broken: the numbers cannot be trusted (exit 13).
     Validity,
 }
@@ -370,6 +383,9 @@ pub(crate) struct Window {
     /// Sockets that ended in this window, by close code; planned ones apart.
     pub closes_cut: BTreeMap<u16, u64>,
     pub closes_planned: BTreeMap<u16, u64>,
+    /// Closed by the client, because what came breaks the protocol (1002, 1007) or a limit of the harness (1009).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub closes_violation: BTreeMap<u16, u64>,
     pub tokens_ok: u64,
     pub tokens_failed: u64,
     /// Clients that gave up in this window.
@@ -504,6 +520,8 @@ pub(crate) struct Second {
     pub complete: Option<Summary>,
     pub closes_cut: BTreeMap<u16, u64>,
     pub closes_planned: BTreeMap<u16, u64>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub closes_violation: BTreeMap<u16, u64>,
     pub errors: BTreeMap<String, u64>,
 }
 

@@ -170,8 +170,10 @@ fn push_second(
         sessions.merge(part);
     }
     let mut errors = std::collections::BTreeMap::new();
-    for ((_, label), count) in recording.errors.range((first, "")..(end, "")) {
-        *errors.entry((*label).to_owned()).or_insert(0) += count;
+    for ((interval, kind), count) in &recording.failures {
+        if (first..end).contains(interval) {
+            *errors.entry(kind.to_string()).or_insert(0) += count;
+        }
     }
     series.per_second.push(Second {
         at_us: range.start * interval_us,
@@ -184,6 +186,7 @@ fn push_second(
         complete: summary(&complete),
         closes_cut: closes(&sessions, CloseCause::Cut),
         closes_planned: closes(&sessions, CloseCause::Planned),
+        closes_violation: closes(&sessions, CloseCause::Violation),
         errors,
     });
 }

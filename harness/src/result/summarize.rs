@@ -82,6 +82,7 @@ pub(crate) fn summarize(facts: &Facts) -> RunResult {
         delivery: super::windows::delivery(whole.delivery),
         closes: all_closes(&whole),
         errors: errors(recording),
+        failures: super::failure::counts(recording, &spans, plan.interval_us),
         windows: spans
             .iter()
             .zip(&tallies)
@@ -197,6 +198,8 @@ fn undecided() -> Verdict {
         trust: String::new(),
         broke: Vec::new(),
         held: Vec::new(),
+        untrusted: Vec::new(),
+        open: Vec::new(),
     }
 }
 
@@ -308,16 +311,18 @@ fn latency(whole: &Tally, recording: &Recording) -> BTreeMap<String, StageLatenc
 
 fn all_closes(whole: &Tally) -> BTreeMap<u16, u64> {
     let mut closes = whole.closes(CloseCause::Planned);
-    for (code, count) in whole.closes(CloseCause::Cut) {
-        *closes.entry(code).or_insert(0) += count;
+    for cause in [CloseCause::Cut, CloseCause::Violation] {
+        for (code, count) in whole.closes(cause) {
+            *closes.entry(code).or_insert(0) += count;
+        }
     }
     closes
 }
 
 fn errors(recording: &Recording) -> BTreeMap<String, u64> {
     let mut errors = BTreeMap::new();
-    for ((_, label), count) in &recording.errors {
-        *errors.entry((*label).to_owned()).or_insert(0) += count;
+    for ((_, kind), count) in &recording.failures {
+        *errors.entry(kind.to_string()).or_insert(0) += count;
     }
     errors
 }

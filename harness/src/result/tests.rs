@@ -5,8 +5,10 @@ use serde_json::json;
 use super::summarize::{Facts, summarize};
 use super::verdict::judge;
 use super::{CheckStatus, Generator, GooseCounts, Host, Run, RunResult, Status, WindowKind};
+use crate::failure::{Cause, Failure, FailureKind, Rule, UpgradeProblem};
 use crate::plan::Plan;
 use crate::record::fault::FaultStamps;
+use crate::record::histogram::SparseHistogram;
 use crate::record::recording::{Cell, CellKey, CloseCause, Recording};
 
 const INTERVAL_US: u64 = 250_000;
@@ -124,6 +126,7 @@ fn recording() -> Recording {
     recording.planned_sends += 1;
     recording.dispatch_delay.record(20);
     recording.frames_received = 10_000;
+    recording.sessions.entry(0).or_default().opened = 200;
     recording.trouble(0, 20_043_000);
     recording.settled(0, 26_300_000);
     recording
@@ -297,7 +300,7 @@ fn a_client_that_gave_up_is_named_with_its_moment() {
     judge(&mut result);
     assert_eq!(
         crate::format::plain(&result.verdict.sentence),
-        "Failed clients was 2 (limit = 0), first at 8.50 s, client 17."
+        "2 clients gave up; the limit is = 0, the first at 8.50 s, client 17."
     );
 }
 
@@ -338,7 +341,7 @@ fn a_ledger_that_does_not_add_up_makes_the_run_invalid() {
 }
 
 #[test]
-fn an_invalid_run_that_also_lost_messages_exits_14_and_names_both() {
+fn what_an_invalid_run_lost_is_listed_and_not_trusted() {
     let mut recording = recording();
     recording.planned_sends = 5_000;
     let cell = recording
@@ -352,8 +355,12 @@ fn an_invalid_run_that_also_lost_messages_exits_14_and_names_both() {
     cell.delivery.lost += 2;
     let result = result_of(recording);
     assert_eq!(result.verdict.status, Status::Invalid);
-    assert_eq!(result.exit_code, 14);
-    assert_eq!(result.verdict.also, ["2 acknowledged messages were lost"]);
+    assert_eq!(result.exit_code, 13);
+    let lost = "2 acknowledged messages were lost";
+    assert_eq!(result.verdict.untrusted, [lost]);
+    assert_eq!(result.verdict.broke, [""; 0]);
+    let also = format!("seen, but not to be trusted: {lost}");
+    assert_eq!(result.verdict.also, [also]);
 }
 
 #[test]
@@ -398,7 +405,7 @@ fn pauses_of_the_machine_are_not_held_against_the_harness() {
 fn an_expectation_without_samples_is_inconclusive() {
     let mut recording = recording();
     recording.cells.retain(|_, cell| {
-        cell.complete = crate::record::histogram::SparseHistogram::default();
+        cell.complete = SparseHistogram::default();
         true
     });
     let result = result_of(recording);
@@ -444,7 +451,7 @@ fn a_result_survives_being_written_and_read() {
 #[test]
 fn a_plan_that_was_not_offered_makes_the_run_invalid() {
     let mut short = recording();
-    short.dispatch_delay = crate::record::histogram::SparseHistogram::default();
+    short.dispatch_delay = SparseHistogram::default();
     for _ in 0..2_000 {
         short.dispatch_delay.record(20);
     }
@@ -460,7 +467,7 @@ fn a_plan_that_was_not_offered_makes_the_run_invalid() {
 fn a_percentile_without_support_decides_nothing() {
     let mut few = recording();
     for cell in few.cells.values_mut() {
-        let mut one = crate::record::histogram::SparseHistogram::default();
+        let mut one = SparseHistogram::default();
         one.record(45_000);
         cell.complete = one;
     }
@@ -577,4 +584,182 @@ fn a_process_that_died_makes_the_run_invalid_and_is_named_first() {
     let attached = judged(&facts);
     let names = attached.checks.iter().map(|check| check.name.as_str());
     assert!(!names.collect::<Vec<_>>().contains(&"processes of the run"));
+}
+
+#[test]
+fn what_no_environment_can_break_is_a_failure_even_of_an_invalid_run() {
+    let mut recording = recording();
+    recording.planned_sends = 5_000;
+    let key = CellKey {
+        interval: 150,
+        fault: None,
+    };
+    let cell = recording.cells.get_mut(&key).unwrap();
+    cell.delivery.unexpected = 1;
+    let result = result_of(recording);
+    assert_eq!(
+        (result.exit_code, result.verdict.status),
+        (14, Status::Fail),
+        "{:#?}",
+        result.verdict
+    );
+    assert!(result.verdict.sentence.starts_with("1 unexpected frame"));
+    let also = &result.verdict.also;
+    assert!(also[0].starts_with("the run is not valid: "), "{also:?}");
+}
+
+/// A run whose scenario expects nothing, changed by `change`.
+#[track_caller]
+fn unasked(change: impl FnOnce(&mut Facts)) -> RunResult {
+    let mut facts = facts(recording());
+    facts.plan.expect.clear();
+    change(&mut facts);
+    let mut result = summarize(&facts);
+    judge(&mut result);
+    result
+}
+
+#[track_caller]
+fn breaks(name: &str, code: u8, change: impl FnOnce(&mut Facts)) -> RunResult {
+    let result = unasked(change);
+    let check = result.checks.iter().find(|check| check.name == name);
+    let status = check.unwrap_or_else(|| panic!("no check {name}")).status;
+    assert_eq!(
+        (status, result.exit_code),
+        (CheckStatus::Broke, code),
+        "{:#?}",
+        result.verdict
+    );
+    result
+}
+
+#[test]
+fn a_run_that_expects_nothing_says_so_and_is_held_to_the_built_in_checks() {
+    let result = unasked(|_| {});
+    assert_eq!(result.exit_code, 0, "{:#?}", result.verdict);
+    let sentence = &result.verdict.sentence;
+    assert!(sentence.starts_with("Nothing was expected; the built-in checks held."));
+}
+
+#[test]
+fn a_run_in_which_nobody_got_in_is_invalid_and_says_why() {
+    let refused = FailureKind::Upgrade(UpgradeProblem::Status(503));
+    let result = breaks("somebody got in", 13, |facts| {
+        facts.recording.sessions.clear();
+        let failure = Failure::said(refused, "full");
+        for _ in 0..50 {
+            facts.recording.failure(4, 1_000_000, &failure);
+        }
+    });
+    assert_eq!(
+        result.verdict.sentence,
+        "Nobody got in: none of 200 clients had a session; most often: upgrade 503: full (50 times)."
+    );
+}
+
+#[test]
+fn a_run_in_which_nothing_was_sent_is_invalid() {
+    let result = breaks("something was sent", 13, |facts| {
+        facts.recording.dispatch_delay = SparseHistogram::default();
+        facts.recording.unsent_without_socket = facts.recording.planned_sends;
+    });
+    assert!(
+        result
+            .verdict
+            .sentence
+            .starts_with("Nothing was sent of 2,401")
+    );
+}
+
+#[test]
+fn messages_that_are_never_answered_break_a_run_unless_it_allows_them() {
+    let silent = |facts: &mut Facts| {
+        for interval in 40..60 {
+            let key = CellKey {
+                interval,
+                fault: None,
+            };
+            let cell = facts.recording.cells.get_mut(&key).unwrap();
+            cell.delivery.completed -= 2;
+            cell.delivery.unanswered += 2;
+        }
+    };
+    let result = breaks("messages answered", 10, silent);
+    let sentence = &result.verdict.sentence;
+    assert!(
+        sentence.starts_with("40 of 2,120 messages were never answered"),
+        "{sentence}"
+    );
+    let allowed = unasked(|facts| {
+        silent(facts);
+        let expectation = json!({
+            "what": {"kind": "delivery", "outcome": "unanswered"}, "when": {"kind": "whole_run"},
+            "line": 30, "bound_text": "50", "bound": {"comparison": "at_most", "value": 50.0},
+        });
+        facts.plan.expect = vec![serde_json::from_value(expectation).unwrap()];
+    });
+    assert_eq!(allowed.exit_code, 0, "{:#?}", allowed.verdict);
+}
+
+#[test]
+fn a_cut_breaks_a_run_outside_faults_only() {
+    let cut_at = |interval: u32| {
+        move |facts: &mut Facts| {
+            let session = facts.recording.sessions.entry(interval).or_default();
+            session.closes.insert((1012, CloseCause::Cut), 3);
+        }
+    };
+    let result = breaks("no session cut", 10, cut_at(150));
+    assert!(result.verdict.sentence.contains("1012: 3"));
+    assert_eq!(unasked(cut_at(85)).exit_code, 0);
+}
+
+#[test]
+fn a_client_that_gave_up_breaks_a_run() {
+    breaks("nobody gave up", 10, |facts| {
+        facts
+            .recording
+            .sessions
+            .entry(85)
+            .or_default()
+            .clients_failed = 1;
+    });
+}
+
+#[test]
+fn protocol_errors_break_a_run_and_limits_of_ours_make_it_invalid() {
+    let failed = |kind: FailureKind| {
+        move |facts: &mut Facts| {
+            facts.recording.failure(150, 37_500_000, &kind.into());
+        }
+    };
+    let masked = FailureKind::Protocol(Rule::Masked);
+    let result = breaks("no protocol errors", 10, failed(masked));
+    assert!(result.verdict.sentence.contains("RFC 6455, 5.1"));
+    breaks("limits of our own", 13, failed(FailureKind::MessageTooLong));
+}
+
+#[test]
+fn what_happens_while_a_fault_is_in_force_is_booked_to_the_fault() {
+    let result = unasked(|facts| {
+        let failure = Failure::event("unavailable");
+        for interval in [20, 85, 90] {
+            facts.recording.failure(interval, 0, &failure);
+        }
+        let ours = FailureKind::ConnectQueue.into();
+        facts.recording.failure(85, 0, &ours);
+    });
+    let booked: Vec<(Cause, &str, u64)> = result
+        .failures
+        .iter()
+        .map(|one| (one.cause, one.label.split(':').next().unwrap(), one.count))
+        .collect();
+    assert_eq!(
+        booked,
+        [
+            (Cause::Fault, "unavailable", 2),
+            (Cause::Generator, "connect", 1),
+            (Cause::Server, "unavailable", 1),
+        ]
+    );
 }

@@ -132,7 +132,7 @@ fn span_of_cell(spans: &[Span], key: CellKey, interval_us: u64) -> usize {
 }
 
 /// The span that sockets and tokens of an interval belong to.
-fn span_of_interval(spans: &[Span], interval: u32, interval_us: u64) -> usize {
+pub(super) fn span_of_interval(spans: &[Span], interval: u32, interval_us: u64) -> usize {
     let start_us = u64::from(interval) * interval_us;
     let end_us = start_us + interval_us;
     let overlaps = |span: &Span| {
@@ -238,6 +238,7 @@ pub(super) fn window(span: &Span, tally: &Tally) -> Window {
         service: service.into_iter().collect(),
         closes_cut: tally.closes(CloseCause::Cut),
         closes_planned: tally.closes(CloseCause::Planned),
+        closes_violation: tally.closes(CloseCause::Violation),
         tokens_ok: tally.sessions.tokens_ok,
         tokens_failed: tally.sessions.tokens_failed,
         clients_failed: tally.sessions.clients_failed,

@@ -148,6 +148,9 @@ fn target() -> Value {
             "code": field("code"),
             "retry_after": field("retry_after"),
         })),
+        "limits": table("What the harness takes of such a server; past it, it closes with 1009 and says so.", &[], json!({
+            "message_bytes": integer(1 << 10, 256 << 20, "Longest message, in bytes; default 16777216 (16 MiB)."),
+        })),
         "matching": choice(&names(&MATCHINGS), "How an event without ids finds its message; default id."),
     });
     if let Value::Object(parts) = &mut parts {

@@ -4,6 +4,7 @@
 //! `None` without the table.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,10 @@ use super::value;
 const TEXT_MAX: usize = 2_000;
 const HEADERS_MAX: usize = 32;
 const IGNORED_MAX: usize = 64;
+/// Longest message that is taken where the scenario says nothing: 16 MiB.
+pub(crate) const MESSAGE_BYTES_MAX: usize = 16 << 20;
+/// The least and the most that a scenario may set.
+const MESSAGE_BYTES: RangeInclusive<u32> = (1 << 10)..=(256 << 20);
 /// Says that there is no such thing.
 const NONE: &str = "none";
 
@@ -33,6 +38,9 @@ pub(crate) struct Dialect {
     pub send: SendShape,
     pub events: EventNames,
     pub fields: FieldNames,
+    /// What the harness takes of such a server.
+    #[serde(default, skip_serializing_if = "Limits::is_usual")]
+    pub limits: Limits,
     pub matching: Matching,
 }
 
@@ -120,6 +128,27 @@ pub(crate) struct FieldNames {
     pub retry_after: String,
 }
 
+/// What the harness takes of a server; past it, it closes and says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Limits {
+    /// Longest message, in bytes.
+    pub message_bytes: usize,
+}
+
+impl Limits {
+    fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_bytes: MESSAGE_BYTES_MAX,
+        }
+    }
+}
+
 /// How an event finds its message where it has no id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -149,6 +178,7 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Option<Di
         send: send(&mut section, problems),
         events: events(&mut section, problems),
         fields: fields(&mut section, problems),
+        limits: limits(&mut section, problems),
         matching: section
             .read_or(
                 problems,
@@ -311,6 +341,16 @@ fn fields(section: &mut Section<'_>, problems: &mut Problems) -> FieldNames {
     };
     table.finish(problems);
     fields
+}
+
+fn limits(section: &mut Section<'_>, problems: &mut Problems) -> Limits {
+    let mut table = section.table(problems, "limits");
+    let usual = Limits::default();
+    let read = table.read(problems, "message_bytes", value::integer(MESSAGE_BYTES));
+    table.finish(problems);
+    Limits {
+        message_bytes: read.map_or(usual.message_bytes, |read| read.value as usize),
+    }
 }
 
 fn text(

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::crew::Crew;
 use super::door::Entry;
-use super::{Missed, Outcome, Turn};
+use super::{BROKE_PROTOCOL, Missed, Outcome, Turn};
 use crate::client::http::Answer;
 use crate::known::Known;
 use crate::record::trial::UNDER_FAULT;
@@ -44,6 +44,7 @@ pub(super) async fn run(
             let what = format!("a connect was neither let in nor refused within {within:?}");
             Outcome::Broke(Known::ConnectHang, what)
         }
+        Entry::Broke(_) => Outcome::Unclear(BROKE_PROTOCOL),
         Entry::Silent | Entry::Cut | Entry::Unreachable => Outcome::Unclear("no answer"),
     })
 }

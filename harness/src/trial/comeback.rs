@@ -59,7 +59,9 @@ async fn ask(talk: &mut Talk, id: &str) -> Result<Answer, Missed> {
         let text = match talk.hear(PATIENCE, |_| true).await {
             Heard::Frame(text) => text,
             Heard::Nothing => return Ok(Answer::Broken),
-            Heard::Closed(_) | Heard::Cut => return Err(Missed("the socket ended")),
+            Heard::Closed(_) | Heard::Cut | Heard::Violated(_) => {
+                return Err(Missed("the socket ended"));
+            }
         };
         match ServerFrame::parse(&text) {
             Ok(ServerFrame::Chunk { .. }) => chunks += 1,

@@ -1,6 +1,7 @@
 //! This module is how a socket is asked for, and what may come of it.
 
 use crate::client::talk::Talk;
+use crate::failure::Failure;
 use crate::plan::Credential;
 
 /// An access token and when its server says that it ends, if it says so.
@@ -59,6 +60,8 @@ pub(super) enum Entry {
     Out(u16),
     /// The upgrade was answered with this status.
     Status(u16),
+    /// The server broke the WebSocket protocol.
+    Broke(Failure),
     /// The connection ended without a word.
     Cut,
     /// Nothing, in time.
@@ -78,7 +81,7 @@ impl Entry {
                 ) && !matches!(*code, OWN_IDLE | OWN_FLOOD)
             }
             Self::Status(status) => matches!(*status, 401 | 403),
-            Self::In(_) | Self::Cut | Self::Silent | Self::Unreachable => false,
+            Self::In(_) | Self::Broke(_) | Self::Cut | Self::Silent | Self::Unreachable => false,
         }
     }
 
@@ -88,6 +91,7 @@ impl Entry {
             Self::In(_) => "let in".to_owned(),
             Self::Out(code) => format!("closed with {code}"),
             Self::Status(status) => format!("refused with status {status}"),
+            Self::Broke(failure) => failure.text(),
             Self::Cut => "cut without a word".to_owned(),
             Self::Silent => "not answered".to_owned(),
             Self::Unreachable => "not reached".to_owned(),

@@ -134,7 +134,7 @@ impl Crew {
         self.note(&format!("{name} connects to {} with {token}…", door.path));
         let entry = match opened {
             None => Entry::Silent,
-            Some(Err(ConnectError::Status { status })) => Entry::Status(status),
+            Some(Err(ConnectError::Status { status, .. })) => Entry::Status(status),
             Some(Err(ConnectError::Broken(_))) => Entry::Cut,
             Some(Err(_)) => Entry::Unreachable,
             Some(Ok(opened)) => {
@@ -152,6 +152,7 @@ impl Crew {
                     }
                     Heard::Closed(code) => Entry::Out(code),
                     Heard::Cut => Entry::Cut,
+                    Heard::Violated(failure) => Entry::Broke(failure),
                     Heard::Nothing => Entry::Silent,
                 }
             }

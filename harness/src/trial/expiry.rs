@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::crew::Crew;
 use super::door::Door;
-use super::{Missed, Outcome};
+use super::{BROKE_PROTOCOL, Missed, Outcome};
 use crate::client::talk::Heard;
 use crate::client::wire::ServerFrame;
 use crate::known::Known;
@@ -36,6 +36,7 @@ pub(super) async fn run(crew: &mut Crew, ttl_us: u64) -> Result<Outcome, Missed>
     // Long before its end a token is not the reason.
     let early = crew.clock().now_us() - asked_us < ttl_us / 10 * 8;
     Ok(match end {
+        Heard::Violated(_) => Outcome::Unclear(BROKE_PROTOCOL),
         Heard::Closed(_) | Heard::Cut if early => Outcome::Unclear("the socket ended before"),
         _ if crew.is_disturbed() => Outcome::Unclear("the network was disturbed"),
         Heard::Closed(code) if GOING.contains(&code) => Outcome::Unclear("the server went away"),

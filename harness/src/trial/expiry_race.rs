@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::crew::Crew;
 use super::door::{Door, Entry};
-use super::{Missed, Outcome, PATIENCE, Turn};
+use super::{BROKE_PROTOCOL, Missed, Outcome, PATIENCE, Turn};
 use crate::client::talk::{Heard, Talk};
 use crate::known::Known;
 use crate::plan::Credential;
@@ -59,6 +59,7 @@ pub(super) async fn run(
             let what = "a connect at the end of the access token was cut without a word: a browser sees 1006";
             Outcome::Broke(Known::Silent1006, what.to_owned())
         }
+        Entry::Broke(_) => Outcome::Unclear(BROKE_PROTOCOL),
         Entry::Cut | Entry::Silent | Entry::Unreachable => Outcome::Unclear("no answer"),
     })
 }
@@ -72,6 +73,7 @@ async fn until_closed(crew: &Crew, mut talk: Talk, ends_us: u64) -> Outcome {
             let what = "a socket that was let in as its access token ended was cut without a code";
             Outcome::Broke(Known::JwtExpiryCut, what.to_owned())
         }
+        Heard::Violated(_) => Outcome::Unclear(BROKE_PROTOCOL),
         Heard::Cut => Outcome::Unclear("the network was disturbed"),
         Heard::Frame(_) | Heard::Nothing => {
             talk.close();

@@ -1,7 +1,7 @@
 //! Of many messages at once some are refused, or the socket is closed (row 21).
 
 use super::crew::Crew;
-use super::{Missed, Outcome, PATIENCE};
+use super::{BROKE_PROTOCOL, Missed, Outcome, PATIENCE};
 use crate::client::talk::Heard;
 use crate::client::wire::{ServerFrame, chat_message};
 use crate::known::Known;
@@ -42,6 +42,7 @@ pub(super) async fn run(crew: &mut Crew, messages: u32) -> Result<Outcome, Misse
                 _ => break Outcome::Unclear("refused for another reason"),
             },
             Heard::Closed(TOO_MANY) => break Outcome::Held,
+            Heard::Violated(_) => break Outcome::Unclear(BROKE_PROTOCOL),
             Heard::Closed(_) | Heard::Cut | Heard::Nothing => {
                 break Outcome::Unclear("not all were answered");
             }

@@ -1,7 +1,7 @@
 //! `{"type":"ping"}` is answered by `pong`, and is no message (row 10).
 
 use super::crew::Crew;
-use super::{Missed, Outcome, PATIENCE};
+use super::{BROKE_PROTOCOL, Missed, Outcome, PATIENCE};
 use crate::client::dialect;
 use crate::client::talk::Heard;
 use crate::client::wire::ServerFrame;
@@ -34,6 +34,7 @@ pub(super) async fn run(crew: &mut Crew) -> Result<Outcome, Missed> {
         }
         Heard::Cut if crew.is_calm() => broke("a heartbeat ended the connection"),
         Heard::Nothing if crew.is_calm() => broke("a heartbeat was not answered"),
+        Heard::Violated(_) => Outcome::Unclear(BROKE_PROTOCOL),
         Heard::Closed(_) | Heard::Cut | Heard::Nothing => {
             Outcome::Unclear("not answered while a fault was in force")
         }

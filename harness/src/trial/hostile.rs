@@ -4,7 +4,7 @@
 //! frame, text that is no UTF-8, a frame over the limit. Where the answer is an `error` the socket has to live on.
 
 use super::crew::Crew;
-use super::{Missed, Outcome, PATIENCE, Turn};
+use super::{BROKE_PROTOCOL, Missed, Outcome, PATIENCE, Turn};
 use crate::client::socket::Data;
 use crate::client::talk::{Heard, Talk};
 use crate::client::wire::{PING, ServerFrame};
@@ -46,6 +46,7 @@ pub(super) async fn run(crew: &mut Crew, turn: Turn<'_>) -> Result<Outcome, Miss
         Heard::Frame(_) => lives_on(crew, talk, what).await,
         Heard::Closed(_) => Outcome::Held,
         Heard::Cut if !crew.is_disturbed() => cut(&format!("{what} was answered by a cut")),
+        Heard::Violated(_) => Outcome::Unclear(BROKE_PROTOCOL),
         Heard::Cut | Heard::Nothing => Outcome::Unclear("not answered"),
     })
 }
@@ -65,6 +66,7 @@ async fn lives_on(crew: &Crew, mut talk: Box<Talk>, what: &str) -> Outcome {
         Heard::Cut if !crew.is_disturbed() => {
             cut(&format!("{what} was answered by an error and then a cut"))
         }
+        Heard::Violated(_) => Outcome::Unclear(BROKE_PROTOCOL),
         Heard::Cut | Heard::Nothing => Outcome::Unclear("not answered after the error"),
     }
 }

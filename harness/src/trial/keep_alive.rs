@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::crew::Crew;
-use super::{Missed, Outcome};
+use super::{BROKE_PROTOCOL, Missed, Outcome};
 use crate::client::talk::Heard;
 use crate::known::Known;
 
@@ -22,6 +22,7 @@ pub(super) async fn run(crew: &mut Crew, within_us: u64) -> Result<Outcome, Miss
             let what = format!("an idle socket heard no ping of the server in {within:?}");
             Outcome::Broke(Known::NoServerPing, what)
         }
+        Heard::Violated(_) => Outcome::Unclear(BROKE_PROTOCOL),
         Heard::Nothing | Heard::Closed(_) | Heard::Cut => {
             Outcome::Unclear("the socket ended first")
         }

@@ -65,6 +65,9 @@ use crew::Crew;
 /// Longest wait for one answer, where the experiment is about something else.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Why an experiment is unclear on whose socket the server broke the WebSocket protocol: that is a failure of its own.
+const BROKE_PROTOCOL: &str = "the server broke the WebSocket protocol";
+
 /// Longest experiment, besides the time that it is about.
 const LIMIT: Duration = Duration::from_mins(2);
 

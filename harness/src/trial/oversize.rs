@@ -1,7 +1,7 @@
 //! A message over the length limit is refused (row 22).
 
 use super::crew::Crew;
-use super::{Missed, Outcome, PATIENCE};
+use super::{BROKE_PROTOCOL, Missed, Outcome, PATIENCE};
 use crate::client::talk::Heard;
 use crate::client::wire::{ServerFrame, chat_message};
 use crate::known::Known;
@@ -34,6 +34,7 @@ pub(super) async fn run(crew: &mut Crew) -> Result<Outcome, Missed> {
             _ => Outcome::Held,
         },
         Heard::Closed(TOO_LARGE) => Outcome::Held,
+        Heard::Violated(_) => Outcome::Unclear(BROKE_PROTOCOL),
         Heard::Closed(_) | Heard::Cut | Heard::Nothing => Outcome::Unclear("not answered"),
     };
     talk.close();

@@ -2,7 +2,7 @@
 
 use super::crew::Crew;
 use super::door::Entry;
-use super::{Missed, Outcome, PATIENCE};
+use super::{BROKE_PROTOCOL, Missed, Outcome, PATIENCE};
 use crate::known::Known;
 
 /// 43 characters, as a real one has.
@@ -22,6 +22,7 @@ pub(super) async fn run(crew: &mut Crew) -> Result<Outcome, Missed> {
         Entry::Cut if !crew.is_disturbed() => {
             broke("a made-up token was refused by cutting the connection: a browser sees 1006")
         }
+        Entry::Broke(_) => Outcome::Unclear(BROKE_PROTOCOL),
         Entry::Cut | Entry::Silent | Entry::Unreachable => Outcome::Unclear("no answer"),
     })
 }

@@ -81,7 +81,9 @@ async fn listen(
         let patience = if all { QUIET } else { PATIENCE };
         match talk.hear(patience, is_about_chat).await {
             Heard::Nothing => return Ok(()),
-            Heard::Closed(_) | Heard::Cut => return Err(Missed("the socket ended")),
+            Heard::Closed(_) | Heard::Cut | Heard::Violated(_) => {
+                return Err(Missed("the socket ended"));
+            }
             Heard::Frame(text) => count(heard, &text)?,
         }
     }

@@ -20,12 +20,13 @@
 
 use std::task::{Context, Poll};
 
-use super::read::{FRAMES_PER_TURN, refused_label};
+use super::read::{FRAMES_PER_TURN, REFUSED};
 use super::turn::LULL_US;
 use super::{ABNORMAL, CLOSING_US, Client, Link, NORMAL, Phase, Why};
 use crate::client::socket::Incoming;
 use crate::client::wire::ServerFrame;
 use crate::clock::monotonic_ns;
+use crate::failure::{Ending, Failure, FailureKind, TOO_LONG};
 use crate::load::job::{SessionEnd, answer};
 use crate::load::lane::Lane;
 use crate::record::diary::What;
@@ -58,14 +59,17 @@ impl Client {
         let late = now_us >= spare.deadline_us;
         match spare.phase {
             Phase::Opening if late || lane.cancelled() => {
-                self.successor_failed(lane, now_us, "connected timeout");
+                self.successor_failed(lane, now_us, FailureKind::NotReady.into());
             }
             Phase::Open
                 if late || lane.cancelled() || !self.ledger.is_owed_before_change(now_us) =>
             {
                 self.close_predecessor(lane, now_us);
             }
-            Phase::Closing(_) if late => self.predecessor_gone(lane, now_us, false),
+            Phase::Closing(_) if late => {
+                let answered = spare.answered;
+                self.predecessor_gone(lane, now_us, answered);
+            }
             Phase::Opening | Phase::Open | Phase::Closing(_) => {}
         }
     }
@@ -156,7 +160,7 @@ impl Client {
                     Poll::Pending => {}
                     Poll::Ready(Ok(())) => spare.unflushed = false,
                     Poll::Ready(Err(_)) => {
-                        self.spare_cut(lane, now_us);
+                        self.spare_cut(lane, now_us, Ending::Reset);
                         break;
                     }
                 }
@@ -199,12 +203,20 @@ impl Client {
                     _ => {}
                 }
             }
-            Incoming::Other => lane.received_other(),
-            Incoming::Ended => self.spare_cut(lane, now_us),
-            Incoming::Closing(code) => match phase {
-                Phase::Opening => self.successor_failed(lane, now_us, refused_label(code)),
+            Incoming::Other | Incoming::Binary(..) => lane.received_other(),
+            Incoming::Ended(ending) => self.spare_cut(lane, now_us, ending),
+            Incoming::Violated(failure) => self.spare_violated(lane, now_us, (phase, failure)),
+            Incoming::Closing(code, reason) => match phase {
+                Phase::Opening => {
+                    let failure = Failure::said(FailureKind::Refused { code }, &reason);
+                    self.successor_failed(lane, now_us, failure);
+                }
                 Phase::Open => self.predecessor_closes(now_us, code),
-                Phase::Closing(_) => {}
+                Phase::Closing(_) => {
+                    if let Some(spare) = self.spare.as_mut() {
+                        spare.answered = true;
+                    }
+                }
             },
         }
     }
@@ -242,25 +254,57 @@ impl Client {
     }
 
     /// The second socket ended without a close frame.
-    fn spare_cut(&mut self, lane: &Lane, now_us: u64) {
+    fn spare_cut(&mut self, lane: &Lane, now_us: u64, ending: Ending) {
         match self.spare.as_ref().map(|spare| spare.phase) {
             None => {}
-            Some(Phase::Opening) => self.successor_failed(lane, now_us, "refused 1006"),
+            Some(Phase::Opening) => {
+                let failure = Failure::said(REFUSED, &format!("cut {ending}"));
+                self.successor_failed(lane, now_us, failure);
+            }
             Some(Phase::Closing(_)) => self.predecessor_gone(lane, now_us, true),
             Some(Phase::Open) => {
                 self.spare = None;
-                self.note_cut(lane, now_us, ABNORMAL);
-                self.give_up_old();
+                self.old_ended(lane, now_us, (ABNORMAL, CloseCause::Cut));
+                self.tell_of_end(lane, now_us, FailureKind::Cut(ending).into());
             }
         }
     }
 
-    fn successor_failed(&mut self, lane: &Lane, now_us: u64, label: &'static str) {
+    /// What came on the second socket breaks a rule.
+    fn spare_violated(&mut self, lane: &Lane, now_us: u64, (phase, failure): (Phase, Failure)) {
+        match phase {
+            Phase::Opening => self.successor_failed(lane, now_us, failure),
+            Phase::Open => {
+                let code = match failure.kind {
+                    FailureKind::Protocol(rule) => rule.close_code(),
+                    _ => TOO_LONG,
+                };
+                self.spare = None;
+                self.old_ended(lane, now_us, (code, CloseCause::Violation));
+                self.tell_of_end(lane, now_us, failure);
+            }
+            Phase::Closing(_) => {}
+        }
+    }
+
+    /// The old socket ended before the client closed it.
+    fn old_ended(&mut self, lane: &Lane, now_us: u64, (code, cause): (u16, CloseCause)) {
+        let mut recorder = lane.recorder().borrow_mut();
+        recorder.socket_ended(now_us, code, cause);
+        drop(recorder);
+        self.give_up_old();
+    }
+
+    fn successor_failed(&mut self, lane: &Lane, now_us: u64, failure: Failure) {
         let idle = self.idle(now_us);
         if let Some(spare) = self.spare.take() {
             lane.opening(-1);
-            let at_us = now_us;
-            spare.tell(SessionEnd::Failed { label, at_us, idle });
+            spare.tell(SessionEnd::Failed {
+                failure,
+                at_us: now_us,
+                retry_after_us: 0,
+                idle,
+            });
         }
     }
 

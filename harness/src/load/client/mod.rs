@@ -25,7 +25,8 @@ use super::behavior::Conduct;
 use super::job::{Job, OpenRequest, SessionEnd};
 use super::lane::Lane;
 use crate::client::dialect;
-use crate::client::socket::{ABNORMAL, ChatSocket};
+use crate::client::socket::ChatSocket;
+use crate::failure::{ABNORMAL, Failure, FailureKind};
 use crate::plan::seed::{Purpose, Stream};
 use crate::plan::visit::Visit;
 use crate::record::diary::{Diary, What};
@@ -97,6 +98,8 @@ struct Link {
     renew_us: u64,
     /// The kernel did not take everything.
     unflushed: bool,
+    /// The server has answered the client's close frame.
+    answered: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,6 +121,8 @@ enum Why {
     HandedOver,
     /// The server closed it.
     Cut { code: u16, at_us: u64 },
+    /// What came breaks the protocol, or a limit of ours.
+    Violated { code: u16, at_us: u64 },
 }
 
 impl Client {
@@ -160,6 +165,7 @@ impl Client {
             ping: None,
             renew_us: u64::MAX,
             unflushed: false,
+            answered: false,
         });
         let place = if self.link.is_some() {
             &mut self.spare
@@ -266,7 +272,7 @@ impl Client {
         recorder.intended();
         if let Some(oldest) = self.ledger.intend(intended_us, now_us) {
             let (job, visit) = (lane.job(), self.visit);
-            recorder.error(now_us, "client: too many open messages");
+            recorder.failure(now_us, &FailureKind::OpenMessages.into());
             recorder.settle(&oldest, || {
                 job.author(&visit, Some(oldest.number), &self.diary)
             });
@@ -280,13 +286,15 @@ impl Client {
         };
         let was_open = link.phase != Phase::Opening;
         let idle = self.idle(now_us);
+        let (code, cause) = how.close();
         let reply = match how {
-            End::Failed(label) => SessionEnd::Failed {
-                label,
+            End::Failed(failure) => SessionEnd::Failed {
+                failure,
                 at_us: now_us,
+                retry_after_us: 0,
                 idle,
             },
-            End::Cut { at_us, .. } => {
+            End::Cut { at_us, .. } | End::Violated { at_us, .. } => {
                 if self.cut_us.replace(at_us).is_none() {
                     lane.reconnecting(1);
                 }
@@ -305,12 +313,8 @@ impl Client {
             }
         };
         if was_open {
-            let (code, cause) = how.close();
             let recorder = lane.recorder();
             recorder.borrow_mut().socket_ended(now_us, code, cause);
-            if cause == CloseCause::Cut {
-                self.tell_of_cut(lane, now_us, code);
-            }
         } else {
             lane.opening(-1);
         }
@@ -320,34 +324,32 @@ impl Client {
 }
 
 impl Client {
-    /// A socket was cut: into the books, as [`Client::end`] does.
-    fn note_cut(&mut self, lane: &Lane, now_us: u64, code: u16) {
-        let recorder = lane.recorder();
-        recorder
-            .borrow_mut()
-            .socket_ended(now_us, code, CloseCause::Cut);
-        self.tell_of_cut(lane, now_us, code);
-    }
-
-    fn tell_of_cut(&mut self, lane: &Lane, now_us: u64, code: u16) {
-        let what = if code == ABNORMAL {
-            What::Cut
-        } else {
-            What::Closed(code)
+    /// The server or the network ended an open socket, or broke a rule on it: into the books, while it is known why.
+    fn tell_of_end(&mut self, lane: &Lane, now_us: u64, failure: Failure) {
+        let text = failure.text();
+        lane.recorder().borrow_mut().failure(now_us, &failure);
+        let failure = Box::new(failure);
+        let what = match failure.kind {
+            FailureKind::Closed { .. } | FailureKind::Cut(_) => What::Ended(failure),
+            _ => What::Violated(failure),
         };
         self.diary.note(now_us, what);
         let (job, visit) = (lane.job(), self.visit);
         let mut recorder = lane.recorder().borrow_mut();
-        recorder.cut(now_us, code, || job.author(&visit, None, &self.diary));
+        recorder.cut(now_us, &text, || job.author(&visit, None, &self.diary));
     }
 }
 
 /// How a socket ended.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum End {
     /// Before `connected`.
-    Failed(&'static str),
+    Failed(Failure),
     Cut {
+        code: u16,
+        at_us: u64,
+    },
+    Violated {
         code: u16,
         at_us: u64,
     },
@@ -361,10 +363,11 @@ enum End {
 
 impl End {
     /// Close code and whose doing it was.
-    const fn close(self) -> (u16, CloseCause) {
+    const fn close(&self) -> (u16, CloseCause) {
         match self {
             Self::Failed(_) => (ABNORMAL, CloseCause::Cut),
-            Self::Cut { code, .. } => (code, CloseCause::Cut),
+            Self::Cut { code, .. } => (*code, CloseCause::Cut),
+            Self::Violated { code, .. } => (*code, CloseCause::Violation),
             Self::Finished { orderly: true } | Self::ComeBack { orderly: true } => {
                 (NORMAL, CloseCause::Planned)
             }

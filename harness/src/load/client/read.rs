@@ -9,12 +9,16 @@ use crate::client::dialect;
 use crate::client::socket::Incoming;
 use crate::client::wire::{ErrorFrame, FrameError, ServerFrame, TaskId, UNNUMBERED};
 use crate::clock::monotonic_ns;
+use crate::failure::{Ending, Failure, FailureKind, TOO_LONG};
 use crate::load::job::retry_us;
 use crate::load::lane::Lane;
 use crate::record::diary::What;
 use crate::record::ledger::{Finding, Refusal};
 use crate::record::recorder::Span;
 use crate::stage::Stage;
+
+/// A socket that was cut before it was ready.
+pub(super) const REFUSED: FailureKind = FailureKind::Refused { code: ABNORMAL };
 
 /// Frames of one client before others have their turn.
 pub(super) const FRAMES_PER_TURN: usize = 64;
@@ -53,7 +57,7 @@ impl Client {
                     Poll::Pending => {}
                     Poll::Ready(Ok(())) => link.unflushed = false,
                     Poll::Ready(Err(_)) => {
-                        self.cut_off(lane, now_us);
+                        self.cut_off(lane, now_us, Ending::Reset);
                         return Poll::Ready(());
                     }
                 }
@@ -87,13 +91,16 @@ impl Client {
     }
 
     /// The socket broke.
-    pub(super) fn cut_off(&mut self, lane: &Lane, now_us: u64) {
+    pub(super) fn cut_off(&mut self, lane: &Lane, now_us: u64, ending: Ending) {
         let trace = &lane.job().trace;
-        trace.tell(now_us, || "the connection is gone".to_owned());
+        trace.tell(now_us, || format!("the connection is gone: cut {ending}"));
         let phase = self.link.as_ref().map(|link| link.phase);
         match phase {
             None => {}
-            Some(Phase::Opening) => self.end(lane, now_us, End::Failed("refused 1006")),
+            Some(Phase::Opening) => {
+                let failure = Failure::said(REFUSED, &format!("cut {ending}"));
+                self.end(lane, now_us, End::Failed(failure));
+            }
             Some(Phase::Open) => {
                 let silent_us = self.link.as_ref().map_or(now_us, |link| link.heard_us);
                 let silence = Span {
@@ -103,6 +110,7 @@ impl Client {
                 };
                 let recorder = lane.recorder();
                 recorder.borrow_mut().session_stage(Stage::Silence, silence);
+                self.tell_of_end(lane, now_us, FailureKind::Cut(ending).into());
                 self.end(
                     lane,
                     now_us,
@@ -118,7 +126,9 @@ impl Client {
 
     fn incoming(&mut self, lane: &Lane, incoming: Incoming, now_ns: u64) {
         let now_us = lane.job().clock.at_us(now_ns);
-        if let (Some(link), Incoming::Text(..) | Incoming::Other) = (&mut self.link, &incoming) {
+        if let (Some(link), Incoming::Text(..) | Incoming::Binary(..) | Incoming::Other) =
+            (&mut self.link, &incoming)
+        {
             link.heard_us = now_us;
         }
         match incoming {
@@ -128,24 +138,74 @@ impl Client {
                 let at_us = lane.received(stamp_ns, now_ns, open);
                 self.text(lane, &text, at_us);
             }
+            Incoming::Binary(bytes, stamp_ns) => {
+                let link = self.link.as_ref();
+                let open = link.is_some_and(|link| link.phase != Phase::Opening);
+                let at_us = lane.received(stamp_ns, now_ns, open);
+                self.binary(lane, bytes, at_us);
+            }
             Incoming::Other => lane.received_other(),
-            Incoming::Ended => self.cut_off(lane, now_us),
-            Incoming::Closing(code) => {
-                let trace = &lane.job().trace;
-                trace.tell(now_us, || format!("<- close {code}"));
-                let phase = self.link.as_ref().map(|link| link.phase);
-                match phase {
-                    Some(Phase::Opening) => {
-                        self.end(lane, now_us, End::Failed(refused_label(code)));
-                    }
-                    Some(Phase::Open) => {
-                        // The reply goes out with the next read; then the server ends TCP.
-                        let at_us = now_us;
-                        self.begin_close(lane, now_us, Why::Cut { code, at_us });
-                    }
-                    Some(Phase::Closing(_)) | None => {}
+            Incoming::Ended(ending) => self.cut_off(lane, now_us, ending),
+            Incoming::Closing(code, reason) => self.server_closes(lane, now_us, (code, &reason)),
+            Incoming::Violated(failure) => self.violated(lane, now_us, failure),
+        }
+    }
+
+    /// A close frame of the server, first or as an answer.
+    fn server_closes(&mut self, lane: &Lane, now_us: u64, (code, reason): (u16, &str)) {
+        let trace = &lane.job().trace;
+        trace.tell(now_us, || format!("<- close {code} {reason}"));
+        let Some(link) = self.link.as_mut() else {
+            return;
+        };
+        match link.phase {
+            Phase::Opening => {
+                let failure = Failure::said(FailureKind::Refused { code }, reason);
+                self.end(lane, now_us, End::Failed(failure));
+            }
+            Phase::Open => {
+                let failure = Failure::said(FailureKind::Closed { code }, reason);
+                self.tell_of_end(lane, now_us, failure);
+                // The reply goes out with the next read; then the server ends TCP.
+                let at_us = now_us;
+                self.begin_close(lane, now_us, Why::Cut { code, at_us });
+            }
+            Phase::Closing(_) => link.answered = true,
+        }
+    }
+
+    /// What came breaks a rule: the close frame that says so is on its way.
+    fn violated(&mut self, lane: &Lane, now_us: u64, failure: Failure) {
+        let trace = &lane.job().trace;
+        trace.tell(now_us, || format!("-> close: {}", failure.text()));
+        match self.link.as_ref().map(|link| link.phase) {
+            Some(Phase::Opening) => self.end(lane, now_us, End::Failed(failure)),
+            Some(Phase::Open) => {
+                let code = match failure.kind {
+                    FailureKind::Protocol(rule) => rule.close_code(),
+                    _ => TOO_LONG,
+                };
+                self.tell_of_end(lane, now_us, failure);
+                let at_us = now_us;
+                self.begin_close(lane, now_us, Why::Violated { code, at_us });
+            }
+            Some(Phase::Closing(_)) | None => {}
+        }
+    }
+
+    /// A binary message that is no text: an answer where every message is one.
+    fn binary(&mut self, lane: &Lane, bytes: usize, at_us: u64) {
+        let trace = &lane.job().trace;
+        trace.tell(at_us, || format!("<- {bytes} bytes that are no text"));
+        let dialect = lane.job().target.dialect.as_deref();
+        match dialect.filter(|_| dialect::is_any_answer(dialect)) {
+            Some(dialect) => {
+                let answer = ServerFrame::Answer { id: None };
+                for frame in self.order.named(dialect.matching, answer) {
+                    self.frame(lane, Ok(frame), at_us);
                 }
             }
+            None => self.frame(lane, Err(FrameError::Binary { bytes }), at_us),
         }
     }
 
@@ -205,8 +265,9 @@ impl Client {
             // Of other servers, and told apart before.
             Ok(ServerFrame::Answer { .. } | ServerFrame::Ignored) => Finding::Fine,
             Ok(ServerFrame::Message { .. }) => Finding::Unexpected,
-            Err(_) => {
-                lane.recorder().borrow_mut().error(at_us, "bad frame");
+            Err(error) => {
+                let failure = Failure::said(FailureKind::BadFrame, &error.to_string());
+                lane.recorder().borrow_mut().failure(at_us, &failure);
                 Finding::Unexpected
             }
         };
@@ -323,9 +384,9 @@ impl Client {
 
     fn error(&mut self, lane: &Lane, error: ErrorFrame<'_>, at_us: u64) -> Finding {
         let (job, visit) = (lane.job(), self.visit);
-        let (label, passing) = code_label(&error.code);
-        lane.recorder().borrow_mut().error(at_us, label);
-        self.diary.note(at_us, What::Refused(label));
+        let failure = Failure::event(&error.code);
+        lane.recorder().borrow_mut().failure(at_us, &failure);
+        self.diary.note(at_us, What::Refused(Box::new(failure)));
         let number = match error.client_message_id.as_deref() {
             Some(id) => match job.message_number(&visit, id) {
                 Some(number) => Some(number),
@@ -335,7 +396,7 @@ impl Client {
         };
         let refusal = match error.task.filter(|_| &*error.code == "lost") {
             Some(task) => self.ledger.told_lost(task.0, at_us),
-            None if passing => {
+            None if error.is_passing() => {
                 let asked_us = error.retry_after_us.unwrap_or(0);
                 let jitter = &mut self.retry_jitter;
                 let plan = &job.load.reconnect;
@@ -363,33 +424,4 @@ impl Client {
 
 fn holds(link: Option<&Link>, generation: u32) -> bool {
     link.is_some_and(|link| link.generation == generation)
-}
-
-/// The label of an `error` event, and whether the same message may pass later.
-fn code_label(code: &str) -> (&'static str, bool) {
-    match code {
-        "unavailable" => ("unavailable", true),
-        "rate_limited" => ("rate_limited", true),
-        "busy" => ("busy", true),
-        "too_long" => ("too_long", false),
-        "empty" => ("empty", false),
-        "bad_frame" => ("bad_frame", false),
-        "lost" => ("lost", false),
-        _ => ("error: other code", false),
-    }
-}
-
-/// The label of a socket that was closed before `connected`.
-pub(super) fn refused_label(code: u16) -> &'static str {
-    match code {
-        1001 => "refused 1001",
-        1011 => "refused 1011",
-        ABNORMAL => "refused 1006",
-        1013 => "refused 1013",
-        4001 => "refused 4001",
-        4003 => "refused 4003",
-        4401 => "refused 4401",
-        4403 => "refused 4403",
-        _ => "refused: other code",
-    }
 }

@@ -4,6 +4,7 @@
 
 use super::{CLOSING_US, Client, End, Phase, Why};
 use crate::client::dialect;
+use crate::failure::{Ending, FailureKind};
 use crate::load::lane::Lane;
 use crate::record::diary::What;
 use crate::record::ledger::Attempt;
@@ -23,11 +24,12 @@ impl Client {
             .map(|link| (link.phase, link.deadline_us));
         match phase {
             Some((Phase::Opening, deadline_us)) if lane.cancelled() || now_us >= deadline_us => {
-                self.end(lane, now_us, End::Failed("connected timeout"));
+                self.end(lane, now_us, End::Failed(FailureKind::NotReady.into()));
             }
             Some((Phase::Open, _)) => self.turn_open(lane, now_us),
             Some((Phase::Closing(why), deadline_us)) if now_us >= deadline_us => {
-                self.closed(lane, now_us, why, false);
+                let answered = self.link.as_ref().is_some_and(|link| link.answered);
+                self.closed(lane, now_us, why, answered);
             }
             Some((Phase::Opening | Phase::Closing(_), _)) | None => {}
         }
@@ -111,7 +113,7 @@ impl Client {
         let written_us = job.clock.now_us();
         job.trace.tell(written_us, || format!("-> {frame}"));
         let Ok(flushed) = link.socket.send(frame) else {
-            self.cut_off(lane, written_us);
+            self.cut_off(lane, written_us, Ending::Reset);
             return false;
         };
         link.unflushed |= !flushed;
@@ -146,7 +148,7 @@ impl Client {
         if link.ping.is_some() {
             // The one that is out is timed to its end, however long that takes.
             let mut recorder = lane.recorder().borrow_mut();
-            recorder.error(now_us, "heartbeat unanswered");
+            recorder.failure(now_us, &FailureKind::HeartbeatUnanswered.into());
             return true;
         }
         let dialect = lane.job().target.dialect.as_deref();
@@ -170,7 +172,7 @@ impl Client {
                 true
             }
             Err(_) => {
-                self.cut_off(lane, now_us);
+                self.cut_off(lane, now_us, Ending::Reset);
                 false
             }
         }
@@ -183,7 +185,7 @@ impl Client {
         };
         self.stirred = true;
         link.phase = Phase::Closing(why);
-        if !matches!(why, Why::Cut { .. }) {
+        if !matches!(why, Why::Cut { .. } | Why::Violated { .. }) {
             let trace = &lane.job().trace;
             trace.tell(now_us, || "-> close 1000".to_owned());
             self.diary.note(now_us, What::Closes);
@@ -203,6 +205,7 @@ impl Client {
             Why::Finish => End::Finished { orderly },
             Why::ComeBack => End::ComeBack { orderly },
             Why::Cut { code, at_us } => End::Cut { code, at_us },
+            Why::Violated { code, at_us } => End::Violated { code, at_us },
             // Not this one: it is not the client's own socket any more.
             Why::HandedOver => return,
         };

@@ -28,6 +28,7 @@ use super::pacing::Pacer;
 use crate::client::connector::Opened;
 use crate::client::socket::ChatSocket;
 use crate::clock::monotonic_ns;
+use crate::failure::Failure;
 use crate::plan::Arrival;
 use crate::plan::visit::Visit;
 use crate::record::recorder::Recorder;
@@ -161,14 +162,24 @@ impl Lane {
         self.connectors.set(self.connectors.get().saturating_sub(1));
     }
 
-    pub(super) fn connect_failed(&self, request: OpenRequest, label: &'static str) {
+    pub(super) fn connect_failed(
+        &self,
+        request: OpenRequest,
+        failure: Failure,
+        retry_after_us: u64,
+    ) {
         let at_us = self.job.clock.now_us();
         if self.cancelled() {
             return turn_away(request);
         }
         let client = self.client(request.number);
         let idle = client.is_some_and(|client| client.borrow().idle(at_us));
-        let end = SessionEnd::Failed { label, at_us, idle };
+        let end = SessionEnd::Failed {
+            failure,
+            at_us,
+            retry_after_us,
+            idle,
+        };
         answer(request.reply, end);
     }
 

@@ -9,6 +9,7 @@
 mod facts;
 
 use self::facts::{description, plan, stamps};
+use crate::failure::Failure;
 use crate::record::recording::{CellKey, CloseCause, MessageExample, Recording};
 use crate::result::summarize::{Facts, summarize};
 use crate::result::verdict::judge;
@@ -204,10 +205,11 @@ fn messages(story: Story, dice: &mut Dice, recording: &mut Recording) {
     }
     recording.settled(0, BACK_US + 7_000_000);
     recording.trouble(0, DOWN_US + 43_000);
-    recording.error(interval(21_000_000), "unavailable");
+    let away = Failure::event("unavailable");
+    recording.failure(interval(21_000_000), 21_000_000, &away);
     *recording
-        .errors
-        .entry((interval(22_000_000), "unavailable"))
+        .failures
+        .entry((interval(22_000_000), away.kind))
         .or_insert(0) += 21_376;
 }
 

@@ -13,6 +13,7 @@ pub(super) mod expectation;
 mod server;
 pub(super) mod trial;
 pub(super) mod validity;
+pub(super) mod work;
 
 use super::{CheckGroup, CheckResult, CheckStatus, RunResult};
 use crate::known::Known;

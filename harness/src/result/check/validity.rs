@@ -15,7 +15,7 @@ use crate::plan::Link;
 use crate::scenario::expectation::Quantity;
 
 /// Name of the check that names what crashed.
-pub(in super::super) const PROCESSES: &str = "processes of the run";
+const PROCESSES: &str = "processes of the run";
 
 /// Bound on lateness p99 where the scenario expects no latency.
 const LATENESS_FALLBACK_US: u64 = 5_000;

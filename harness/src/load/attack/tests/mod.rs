@@ -139,9 +139,9 @@ impl Run {
     }
 
     fn error(&self, label: &str) -> u64 {
-        let errors = self.outcome.recording.errors.iter();
-        errors
-            .filter(|((_, known), _)| *known == label)
+        let failures = self.outcome.recording.failures.iter();
+        failures
+            .filter(|((_, kind), _)| kind.to_string() == label)
             .map(|(_, count)| count)
             .sum()
     }
@@ -204,7 +204,7 @@ async fn a_good_server_answers_everything_and_goose_counts_the_same() {
     assert_eq!(run.closes(Some((1000, CloseCause::Planned))), opened);
     assert_eq!(run.stage_count(Stage::SessionReady), opened);
     assert!(run.stage_count(Stage::Heartbeat) >= 20);
-    assert_eq!(run.outcome.recording.errors.len(), 0);
+    assert_eq!(run.outcome.recording.failures.len(), 0);
     let ended_us = run.signals.clock.now_us();
     assert!(ended_us < plan.load.load_us() + 1_000_000, "{ended_us}");
 }

@@ -1,0 +1,522 @@
+//! This module names what can go wrong for a client of the load, and who caused it.
+//!
+//! **In:** codes, statuses and words, as they were met. **Out:** [`Failure`]: one of a typed list of kinds, with
+//! its code, and the words that came with it. Every kind has a label of its own, which names its code; none stands
+//! for "others".
+//!
+//! **Source:** RFC 6455 (sections of protocol errors, close codes), RFC 9110 (statuses), RFC 8446 (alerts).
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Longest words kept of one failure, in characters.
+const WORDS_CHARS_MAX: usize = 160;
+/// Longest code of an `error` event, in characters.
+const CODE_CHARS_MAX: usize = 40;
+/// The connection ended without a close frame; never sent.
+pub(crate) const ABNORMAL: u16 = 1006;
+/// A message is longer than it may be.
+pub(crate) const TOO_LONG: u16 = 1009;
+
+/// Who caused a failure.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Cause {
+    /// The target answered it, closed it, or broke the protocol.
+    Server,
+    /// The way to the target: unreachable, reset, timed out.
+    Network,
+    /// A fault of the run was in force, or the service had not recovered from it.
+    Fault,
+    /// A limit of the harness, with its name.
+    Harness,
+    /// This machine ran out of something that the load needs.
+    Generator,
+    /// What the harness was told does not fit the target: a certificate, an address.
+    Usage,
+}
+
+impl Cause {
+    /// In words, as in "caused by the server".
+    pub(crate) const fn words(self) -> &'static str {
+        match self {
+            Self::Server => "the server",
+            Self::Network => "the network",
+            Self::Fault => "a fault of the run",
+            Self::Harness => "a limit of the harness",
+            Self::Generator => "the load generator",
+            Self::Usage => "how the harness was called",
+        }
+    }
+
+    /// The numbers of such a run are not the target's.
+    pub(crate) const fn is_ours(self) -> bool {
+        match self {
+            Self::Harness | Self::Generator => true,
+            Self::Server | Self::Network | Self::Fault | Self::Usage => false,
+        }
+    }
+}
+
+/// Something that went wrong, once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub kind: FailureKind,
+    /// What came with it: a close reason, the first line of a body, the system's words. Safe to print, bounded.
+    pub words: Option<Box<str>>,
+}
+
+/// What went wrong.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum FailureKind {
+    /// A request over HTTP.
+    Request(Request, RequestProblem),
+    /// The connection of a socket.
+    Dial(DialProblem),
+    /// The TLS handshake of a socket.
+    Tls(TlsProblem),
+    /// The upgrade of a socket.
+    Upgrade(UpgradeProblem),
+    /// Every connector of the lane was busy until the attempt's time was over.
+    ConnectQueue,
+    /// The socket was closed with this code before it was ready; [`ABNORMAL`]: without a close frame.
+    Refused { code: u16 },
+    /// Nothing said that the socket is ready, in time.
+    NotReady,
+    /// An open socket was closed with this code.
+    Closed { code: u16 },
+    /// An open socket ended without a close frame.
+    Cut(Ending),
+    /// The server broke the WebSocket protocol; the client closed.
+    Protocol(Rule),
+    /// A message was longer than the harness takes; the client closed with 1009.
+    MessageTooLong,
+    /// A frame that cannot be read as the server is said to speak.
+    BadFrame,
+    /// An `error` event, by its code.
+    Event { code: Box<str> },
+    /// A heartbeat had no answer when the next one was due.
+    HeartbeatUnanswered,
+    /// A client had too many messages without an end; the oldest was settled as it stood.
+    OpenMessages,
+    /// Kinds past the number that is kept apart.
+    Further,
+}
+
+/// Which request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Request {
+    Login,
+    Refresh,
+    Token,
+}
+
+impl Request {
+    /// Its name in goose's metrics and in labels.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::Refresh => "refresh",
+            Self::Token => "token",
+        }
+    }
+}
+
+/// What became of a request that was not granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum RequestProblem {
+    /// This status, where another one grants.
+    Status(u16),
+    /// No answer in time.
+    Timeout,
+    /// No connection.
+    Dial(DialProblem),
+    /// No TLS.
+    Tls(TlsProblem),
+    /// The connection ended before an answer.
+    Closed,
+    /// The connection was reset before an answer.
+    Reset,
+    /// A good status, and no credential can be read from the answer.
+    Unreadable,
+    /// The answer was longer than is read.
+    TooLong,
+    /// What came is no HTTP.
+    NotHttp,
+    /// goose did not put it on the way: the run is ending, say.
+    Unsent,
+}
+
+/// Why there is no connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum DialProblem {
+    /// This machine gave no socket: files, ports or memory; the system's number.
+    Local(i32),
+    Refused,
+    Reset,
+    Timeout,
+    Unreachable,
+    /// Another error, by the system's number.
+    System(i32),
+}
+
+/// Why there is no TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum TlsProblem {
+    /// The server sent this alert.
+    Alert(u8),
+    /// Its certificate is not believed.
+    Certificate,
+    /// What it speaks is no TLS, or breaks its rules.
+    Handshake,
+    /// The connection ended in the handshake.
+    Ended,
+}
+
+/// Why there is no WebSocket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum UpgradeProblem {
+    Status(u16),
+    /// A 101 whose headers are no handshake of RFC 6455.
+    Handshake,
+    /// What came is no HTTP.
+    NotHttp,
+    /// The head of the answer was longer than is read.
+    TooLong,
+    Closed,
+    Reset,
+    /// No answer in time.
+    Timeout,
+}
+
+/// How a connection ended without a close frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Ending {
+    /// The other end closed it.
+    Closed,
+    /// It was reset.
+    Reset,
+    /// TLS ended it, or broke.
+    Tls,
+    /// Another error, by the system's number.
+    System(i32),
+}
+
+/// A rule of RFC 6455 that a server can break.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Rule {
+    ReservedBits,
+    Masked,
+    Opcode(u8),
+    ControlFragmented,
+    ControlTooLong,
+    NothingToContinue,
+    InterleavedMessage,
+    ClosePayload,
+    AfterClose,
+    Utf8,
+    /// One that has no place of its own here; the words say which.
+    Framing,
+}
+
+impl Rule {
+    /// What was broken, and the section that says so.
+    const fn text(self) -> (&'static str, &'static str) {
+        match self {
+            Self::ReservedBits => (
+                "reserved bits are set though no extension was agreed",
+                "5.2",
+            ),
+            Self::Masked => ("a masked frame came from the server", "5.1"),
+            Self::Opcode(_) => ("unknown opcode", "5.2"),
+            Self::ControlFragmented => ("a control frame is fragmented", "5.5"),
+            Self::ControlTooLong => ("a control frame is longer than 125 bytes", "5.5"),
+            Self::NothingToContinue => ("a continuation without a message", "5.4"),
+            Self::InterleavedMessage => ("a new message within a fragmented one", "5.4"),
+            Self::ClosePayload => ("a close frame of one byte", "5.5.1"),
+            Self::AfterClose => ("a frame after the close frame", "5.5.1"),
+            Self::Utf8 => ("text that is not UTF-8", "8.1"),
+            Self::Framing => ("bad framing", "5"),
+        }
+    }
+
+    /// The code with which the client closes.
+    pub(crate) const fn close_code(self) -> u16 {
+        match self {
+            Self::Utf8 => 1007,
+            _ => 1002,
+        }
+    }
+}
+
+impl Failure {
+    pub(crate) const fn new(kind: FailureKind) -> Self {
+        Self { kind, words: None }
+    }
+
+    /// With what came with it; empty words are none.
+    pub(crate) fn said(kind: FailureKind, words: &str) -> Self {
+        let words = clipped(words, WORDS_CHARS_MAX);
+        let words = (!words.is_empty()).then(|| words.into_boxed_str());
+        Self { kind, words }
+    }
+
+    /// An `error` event.
+    pub(crate) fn event(code: &str) -> Self {
+        let code = clipped(code, CODE_CHARS_MAX).into_boxed_str();
+        Self::new(FailureKind::Event { code })
+    }
+
+    /// Label and words, in one line.
+    pub(crate) fn text(&self) -> String {
+        match &self.words {
+            Some(words) => format!("{}: {words}", self.kind),
+            None => self.kind.to_string(),
+        }
+    }
+}
+
+impl From<FailureKind> for Failure {
+    fn from(kind: FailureKind) -> Self {
+        Self::new(kind)
+    }
+}
+
+/// The first line, without control characters, of bounded length.
+fn clipped(text: &str, chars_max: usize) -> String {
+    let line = text.trim().lines().next().unwrap_or_default().trim_end();
+    let clean = line
+        .chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c });
+    let mut clean: String = clean.take(chars_max + 1).collect();
+    if clean.chars().count() > chars_max {
+        clean = clean.chars().take(chars_max - 1).collect();
+        clean.push('…');
+    }
+    clean
+}
+
+impl FailureKind {
+    /// Who caused it where no fault of the run explains it.
+    pub(crate) const fn cause(&self) -> Cause {
+        match self {
+            Self::Request(_, problem) => problem.cause(),
+            Self::Dial(problem) => problem.cause(),
+            Self::Tls(problem) => problem.cause(),
+            Self::Upgrade(problem) => problem.cause(),
+            Self::Cut(Ending::Closed | Ending::Tls)
+            | Self::Refused { .. }
+            | Self::NotReady
+            | Self::Closed { .. }
+            | Self::Protocol(_)
+            | Self::BadFrame
+            | Self::Event { .. }
+            | Self::HeartbeatUnanswered
+            | Self::Further => Cause::Server,
+            Self::Cut(Ending::Reset | Ending::System(_)) => Cause::Network,
+            Self::MessageTooLong | Self::OpenMessages => Cause::Harness,
+            Self::ConnectQueue => Cause::Generator,
+        }
+    }
+}
+
+impl RequestProblem {
+    const fn cause(self) -> Cause {
+        match self {
+            Self::Status(300..=399) => Cause::Usage,
+            Self::Status(_) | Self::Closed | Self::Unreadable | Self::NotHttp => Cause::Server,
+            Self::Timeout | Self::Reset => Cause::Network,
+            Self::Dial(problem) => problem.cause(),
+            Self::Tls(problem) => problem.cause(),
+            Self::TooLong => Cause::Harness,
+            Self::Unsent => Cause::Generator,
+        }
+    }
+}
+
+impl DialProblem {
+    const fn cause(self) -> Cause {
+        match self {
+            Self::Local(_) => Cause::Generator,
+            Self::Refused => Cause::Server,
+            Self::Reset | Self::Timeout | Self::Unreachable | Self::System(_) => Cause::Network,
+        }
+    }
+}
+
+impl TlsProblem {
+    const fn cause(self) -> Cause {
+        match self {
+            Self::Certificate => Cause::Usage,
+            Self::Alert(_) | Self::Handshake | Self::Ended => Cause::Server,
+        }
+    }
+}
+
+impl UpgradeProblem {
+    const fn cause(self) -> Cause {
+        match self {
+            Self::Status(300..=399) => Cause::Usage,
+            Self::Status(_) | Self::Handshake | Self::NotHttp | Self::Closed => Cause::Server,
+            Self::Timeout | Self::Reset => Cause::Network,
+            Self::TooLong => Cause::Harness,
+        }
+    }
+}
+
+/// The label: short, and the same for everything of one kind.
+impl fmt::Display for FailureKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Request(request, problem) => write!(f, "{} {problem}", request.name()),
+            Self::Dial(problem) => write!(f, "connect {problem}"),
+            Self::Tls(problem) => write!(f, "TLS {problem}"),
+            Self::Upgrade(problem) => write!(f, "upgrade {problem}"),
+            Self::ConnectQueue => {
+                f.write_str("connect: no connector of the harness was free in time")
+            }
+            Self::Refused { code } => write!(f, "refused {code}"),
+            Self::NotReady => f.write_str("connected timeout"),
+            Self::Closed { code } => write!(f, "closed {code}"),
+            Self::Cut(ending) => write!(f, "cut {ending}"),
+            Self::Protocol(rule) => {
+                let (what, section) = rule.text();
+                write!(f, "protocol error: {what}")?;
+                if let Rule::Opcode(opcode) = rule {
+                    write!(f, " {opcode:#x}")?;
+                }
+                write!(f, " (RFC 6455, {section})")
+            }
+            Self::MessageTooLong => f.write_str("message over the harness's limit"),
+            Self::BadFrame => f.write_str("bad frame"),
+            Self::Event { code } => f.write_str(code),
+            Self::HeartbeatUnanswered => f.write_str("heartbeat unanswered"),
+            Self::OpenMessages => f.write_str("client: too many open messages"),
+            Self::Further => f.write_str("further kinds of failures"),
+        }
+    }
+}
+
+impl fmt::Display for RequestProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => write!(f, "{status}"),
+            Self::Timeout => f.write_str("timeout"),
+            Self::Dial(problem) => write!(f, "connect {problem}"),
+            Self::Tls(problem) => write!(f, "TLS {problem}"),
+            Self::Closed => f.write_str("closed without an answer"),
+            Self::Reset => f.write_str("reset without an answer"),
+            Self::Unreadable => f.write_str("unreadable answer"),
+            Self::TooLong => f.write_str("answer over the harness's limit"),
+            Self::NotHttp => f.write_str("answer that is no HTTP"),
+            Self::Unsent => f.write_str("not sent"),
+        }
+    }
+}
+
+impl fmt::Display for DialProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local(number) => write!(f, "without a local socket: errno {number}"),
+            Self::Refused => f.write_str("refused"),
+            Self::Reset => f.write_str("reset"),
+            Self::Timeout => f.write_str("timeout"),
+            Self::Unreachable => f.write_str("unreachable"),
+            Self::System(number) => write!(f, "errno {number}"),
+        }
+    }
+}
+
+impl fmt::Display for TlsProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Alert(number) => write!(f, "alert {number}"),
+            Self::Certificate => f.write_str("certificate not believed"),
+            Self::Handshake => f.write_str("handshake failed"),
+            Self::Ended => f.write_str("handshake cut off"),
+        }
+    }
+}
+
+impl fmt::Display for UpgradeProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => write!(f, "{status}"),
+            Self::Handshake => f.write_str("101 without a WebSocket handshake"),
+            Self::NotHttp => f.write_str("answer that is no HTTP"),
+            Self::TooLong => f.write_str("answer over the harness's limit"),
+            Self::Closed => f.write_str("closed without an answer"),
+            Self::Reset => f.write_str("reset without an answer"),
+            Self::Timeout => f.write_str("timeout"),
+        }
+    }
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("without a close frame"),
+            Self::Reset => f.write_str("by a reset"),
+            Self::Tls => f.write_str("within TLS"),
+            Self::System(number) => write!(f, "by errno {number}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_names_its_code_whatever_that_is() {
+        let labels = [
+            FailureKind::Upgrade(UpgradeProblem::Status(521)),
+            FailureKind::Refused { code: 4999 },
+            FailureKind::Request(Request::Login, RequestProblem::Status(418)),
+            FailureKind::Tls(TlsProblem::Alert(116)),
+            FailureKind::Dial(DialProblem::System(113)),
+            FailureKind::Protocol(Rule::Opcode(11)),
+        ];
+        assert_eq!(
+            labels.map(|kind| kind.to_string()),
+            [
+                "upgrade 521",
+                "refused 4999",
+                "login 418",
+                "TLS alert 116",
+                "connect errno 113",
+                "protocol error: unknown opcode 0xb (RFC 6455, 5.2)"
+            ]
+        );
+    }
+
+    #[test]
+    fn words_are_one_line_of_bounded_length_and_safe_to_print() {
+        let failure = Failure::said(FailureKind::NotReady, "  no\u{1b}[31m such tenant\r\nmore");
+        assert_eq!(failure.words.as_deref(), Some("no\u{fffd}[31m such tenant"));
+        let long = Failure::said(FailureKind::NotReady, &"ä".repeat(1_000));
+        let words = long.words.unwrap();
+        assert_eq!(words.chars().count(), WORDS_CHARS_MAX);
+        assert!(words.ends_with('…'));
+        assert_eq!(Failure::said(FailureKind::NotReady, " \n ").words, None);
+    }
+
+    #[test]
+    fn a_limit_of_ours_is_never_the_servers_doing() {
+        for kind in [
+            FailureKind::MessageTooLong,
+            FailureKind::OpenMessages,
+            FailureKind::ConnectQueue,
+            FailureKind::Dial(DialProblem::Local(24)),
+            FailureKind::Request(Request::Token, RequestProblem::TooLong),
+            FailureKind::Upgrade(UpgradeProblem::TooLong),
+        ] {
+            assert!(kind.cause().is_ours(), "{kind}");
+        }
+        assert!(!FailureKind::Closed { code: 1011 }.cause().is_ours());
+    }
+}

@@ -1,0 +1,263 @@
+//! This module says what the run means: pass, fail, invalid, inconclusive or interrupted.
+//!
+//! **In:** a [`RunResult`] with its facts. **Out:** the same with expectations, checks, verdict and
+//! exit code. Called after a run, and again when a saved run is held to other thresholds.
+//!
+//! Exit codes, the first that applies, while the verdict names all of them: 130 interrupted; 14 a promise broken
+//! that no bad environment can break (somebody else's frame, a token spent twice); 13 invalid; 14 any other promise;
+//! 10 threshold, or the service did not do its work; 12 inconclusive; 0 pass. What an invalid run shows beside that
+//! may come from what made it invalid: it is listed, and not to be trusted.
+
+mod sentence;
+
+use super::check::{delivery, expectation, trial, validity, work};
+use super::{CheckGroup, CheckStatus, ExpectationResult, RunResult, Status, Verdict};
+use crate::scenario::expectation::{Outcome, Quantity};
+
+/// Exit code per outcome, in the order in which they are looked for.
+const INTERRUPTED: u8 = 130;
+const CORRECTNESS: u8 = 14;
+const INVALID: u8 = 13;
+const THRESHOLD: u8 = 10;
+const INCONCLUSIVE: u8 = 12;
+
+/// Judges a result by its own plan.
+pub(crate) fn judge(result: &mut RunResult) {
+    result.expectations = expectation::results(result);
+    result.generator.lateness_limit_us = Some(validity::lateness_bound_us(result));
+    result.checks = work::checks(result);
+    result.checks.extend(delivery::checks(result));
+    result.checks.extend(trial::checks(result));
+    result.checks.extend(validity::checks(result));
+    let findings = Findings::of(result);
+    result.exit_code = findings.exit_code(result.run.interrupted);
+    result.verdict = findings.verdict(result);
+}
+
+/// What broke, sorted by what it means.
+struct Findings {
+    /// Broken promises that no environment can break for the service, as "3 unexpected frames arrived".
+    certain: Vec<String>,
+    /// Other broken promises, as "42 messages were lost".
+    wrong: Vec<String>,
+    /// Work that was not done, then broken thresholds, worst first.
+    slow: Vec<String>,
+    /// Broken validity checks.
+    invalid: Vec<String>,
+    /// Expectations and trials without an answer.
+    open: Vec<String>,
+}
+
+impl Findings {
+    fn of(result: &RunResult) -> Self {
+        let broken = |group: CheckGroup| {
+            let mine = result
+                .checks
+                .iter()
+                .filter(move |check| check.group == group);
+            mine.filter(|check| check.status == CheckStatus::Broke)
+        };
+        let mut promises: Vec<Outcome> = broken(CheckGroup::Correctness)
+            .filter_map(delivery::outcome_of)
+            .collect();
+        let mut breached: Vec<&ExpectationResult> = Vec::new();
+        for expectation in with_status(result, CheckStatus::Broke) {
+            match expectation.expectation.what {
+                Quantity::Delivery { outcome } if delivery::is_promise(outcome) => {
+                    promises.push(outcome);
+                }
+                _ => breached.push(expectation),
+            }
+        }
+        let (mut certain, mut wrong) = (Vec::new(), Vec::new());
+        for outcome in promises {
+            let sentence = sentence::broken_promise(result, outcome);
+            if needs_sound_run(result, outcome) {
+                wrong.push(sentence);
+            } else {
+                certain.push(sentence);
+            }
+        }
+        for check in broken(CheckGroup::Correctness) {
+            let Some(sentence) = trial::sentence(check) else {
+                continue;
+            };
+            if check
+                .known
+                .first()
+                .is_some_and(|known| known.needs_sound_run())
+            {
+                wrong.push(sentence);
+            } else {
+                certain.push(sentence);
+            }
+        }
+        let used = |expectation: &ExpectationResult| expectation.used_ratio.unwrap_or(0.0);
+        breached.sort_by(|left, right| used(right).total_cmp(&used(left)));
+        let aborted = result
+            .run
+            .aborted
+            .iter()
+            .map(|rule| format!("the run ended early: {rule}"));
+        let undone = broken(CheckGroup::Service).map(|check| check.finding.clone());
+        let undecided = result
+            .checks
+            .iter()
+            .filter(|check| check.status == CheckStatus::Inconclusive);
+        Self {
+            certain,
+            wrong,
+            slow: aborted
+                .chain(undone)
+                .chain(
+                    breached
+                        .into_iter()
+                        .map(|one| sentence::breach(result, one)),
+                )
+                .collect(),
+            invalid: broken(CheckGroup::Validity)
+                .map(sentence::invalidity)
+                .collect(),
+            open: with_status(result, CheckStatus::Inconclusive)
+                .map(sentence::unanswered)
+                .chain(undecided.map(|check| format!("{}: {}", check.name, check.finding)))
+                .collect(),
+        }
+    }
+
+    fn exit_code(&self, interrupted: bool) -> u8 {
+        let codes = [
+            (interrupted, INTERRUPTED),
+            (!self.certain.is_empty(), CORRECTNESS),
+            (!self.invalid.is_empty(), INVALID),
+            (!self.wrong.is_empty(), CORRECTNESS),
+            (!self.slow.is_empty(), THRESHOLD),
+            (!self.open.is_empty(), INCONCLUSIVE),
+        ];
+        codes
+            .into_iter()
+            .find(|(applies, _)| *applies)
+            .map_or(0, |(_, code)| code)
+    }
+
+    fn status(&self, interrupted: bool) -> Status {
+        if interrupted {
+            Status::Interrupted
+        } else if !self.certain.is_empty() {
+            Status::Fail
+        } else if !self.invalid.is_empty() {
+            Status::Invalid
+        } else if !self.wrong.is_empty() || !self.slow.is_empty() {
+            Status::Fail
+        } else if !self.open.is_empty() {
+            Status::Inconclusive
+        } else {
+            Status::Pass
+        }
+    }
+
+    fn verdict(self, result: &RunResult) -> Verdict {
+        let status = self.status(result.run.interrupted);
+        let sentence = self.sentence(result, status);
+        let trust = sentence::trust(result, &self.invalid);
+        let uncertain: Vec<String> = self.wrong.iter().chain(&self.slow).cloned().collect();
+        let (broke, untrusted) = if self.invalid.is_empty() {
+            ([self.certain, uncertain].concat(), Vec::new())
+        } else {
+            (self.certain, uncertain)
+        };
+        let mut also = match status {
+            Status::Interrupted | Status::Invalid | Status::Inconclusive => broke.clone(),
+            Status::Fail | Status::Pass => self.open.clone(),
+        };
+        also.extend(
+            untrusted
+                .iter()
+                .map(|one| format!("seen, but not to be trusted: {one}")),
+        );
+        if status == Status::Fail {
+            also.extend(
+                self.invalid
+                    .iter()
+                    .map(|one| format!("the run is not valid: {one}")),
+            );
+        }
+        Verdict {
+            status,
+            sentence,
+            also,
+            trust,
+            broke,
+            held: sentence::held(result),
+            untrusted,
+            open: self.open,
+        }
+    }
+
+    fn sentence(&self, result: &RunResult, status: Status) -> String {
+        match status {
+            Status::Pass => sentence::pass(result),
+            Status::Fail => self.fail_sentence(result),
+            Status::Invalid if is_empty_run(result) => sentence::worst(&self.invalid),
+            Status::Invalid => format!(
+                "These numbers cannot be trusted: {}.",
+                sentence::list(&self.invalid)
+            ),
+            Status::Inconclusive => {
+                format!("The run cannot tell: {}.", sentence::list(&self.open))
+            }
+            Status::Interrupted => sentence::interrupted(result),
+        }
+    }
+
+    fn fail_sentence(&self, result: &RunResult) -> String {
+        let promises: Vec<String> = self.certain.iter().chain(&self.wrong).cloned().collect();
+        let mut parts = Vec::new();
+        for broke in [&promises, &self.slow] {
+            if !broke.is_empty() {
+                parts.push(sentence::worst(broke));
+            }
+        }
+        let only_faults = with_status(result, CheckStatus::Broke).all(sentence::is_about_faults)
+            && with_status(result, CheckStatus::Broke).next().is_some();
+        let undone = result
+            .checks
+            .iter()
+            .any(|check| check.group == CheckGroup::Service && check.status == CheckStatus::Broke);
+        if only_faults && !undone && !result.faults.is_empty() && promises.is_empty() {
+            parts.push("Outside the faults everything held.".to_owned());
+        }
+        parts.join(" ")
+    }
+}
+
+/// Nobody got in, or nothing was sent: there are no numbers to trust.
+fn is_empty_run(result: &RunResult) -> bool {
+    result.clients.opened == 0 || result.generator.actual_sends == 0
+}
+
+/// Whether what makes a run invalid could have broken this promise too. A message can get lost by anything; it comes
+/// twice by itself only where a store forgot, and out of order or to somebody else by no environment.
+fn needs_sound_run(result: &RunResult, outcome: Outcome) -> bool {
+    match outcome {
+        Outcome::OutOfOrder | Outcome::Unexpected => false,
+        Outcome::Duplicated => !result.ended_processes.is_empty(),
+        Outcome::Sent
+        | Outcome::Completed
+        | Outcome::Refused
+        | Outcome::Unanswered
+        | Outcome::Lost
+        | Outcome::Pending
+        | Outcome::Late => true,
+    }
+}
+
+fn with_status(
+    result: &RunResult,
+    status: CheckStatus,
+) -> impl Iterator<Item = &ExpectationResult> {
+    result
+        .expectations
+        .iter()
+        .filter(move |expectation| expectation.status == status)
+}
