@@ -63,6 +63,7 @@ pub(crate) fn summary(result: &RunResult, style: &Style) -> String {
         paragraph(&mut out, "trials", &trials(result), INDENT);
     }
     broken_checks(&mut out, result, CheckGroup::Correctness, style.color);
+    broken_checks(&mut out, result, CheckGroup::Service, style.color);
     paragraph(&mut out, "harness", &trust(result), INDENT);
     broken_checks(&mut out, result, CheckGroup::Validity, style.color);
     out.push('\n');

@@ -17,6 +17,7 @@ pub(crate) fn section(result: &RunResult, lateness: &Chart) -> Markup {
         all.filter(|check| check.group == group).collect::<Vec<_>>()
     };
     let (validity, correctness) = (of(CheckGroup::Validity), of(CheckGroup::Correctness));
+    let service = of(CheckGroup::Service);
     html! {
         @if !validity.is_empty() {
             (checks(
@@ -26,6 +27,12 @@ pub(crate) fn section(result: &RunResult, lateness: &Chart) -> Markup {
         }
         @if !correctness.is_empty() {
             (checks("What every run is held to, expected or not (exit 14).", &correctness))
+        }
+        @if !service.is_empty() {
+            (checks(
+                "The work of every run, where the scenario does not say itself how much of it may fail (exit 10).",
+                &service,
+            ))
         }
         (figure(lateness))
         (harness(result))
