@@ -75,7 +75,8 @@ pub(crate) fn request_problem(error: &reqwest::Error) -> (RequestProblem, String
         let system = cause.downcast_ref::<std::io::Error>()?;
         let secure = system
             .get_ref()
-            .is_some_and(|inner| inner.is::<rustls::Error>());
+            .and_then(|inner| inner.downcast_ref::<rustls::Error>())
+            .is_some();
         if secure {
             return Some(RequestProblem::Tls(tls_problem(system)));
         }
@@ -158,7 +159,7 @@ mod tests {
         assert_eq!(retry_after_us("soon"), None);
         assert_eq!(retry_after_us("-1"), None);
         let now = UNIX_EPOCH + Duration::from_nanos(wall_ns());
-        let asked = retry_after_us(&httpdate::fmt_http_date(now + Duration::from_secs(60)));
+        let asked = retry_after_us(&httpdate::fmt_http_date(now + Duration::from_mins(1)));
         assert!(
             (58_000_000..=60_000_000).contains(&asked.unwrap()),
             "{asked:?}"

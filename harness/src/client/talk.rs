@@ -94,7 +94,7 @@ impl Talk {
                 match self.next().await {
                     Incoming::Ended(_) => return Heard::Cut,
                     Incoming::Closing(code, reason) => {
-                        self.reason = reason.as_str().to_owned();
+                        reason.as_str().clone_into(&mut self.reason);
                         return Heard::Closed(code);
                     }
                     Incoming::Violated(failure) => return Heard::Violated(failure),
@@ -118,7 +118,7 @@ impl Talk {
                 match self.next().await {
                     Incoming::Ended(_) => return Heard::Cut,
                     Incoming::Closing(code, reason) => {
-                        self.reason = reason.as_str().to_owned();
+                        reason.as_str().clone_into(&mut self.reason);
                         return Heard::Closed(code);
                     }
                     Incoming::Violated(failure) => return Heard::Violated(failure),

@@ -136,18 +136,7 @@ fn aim(user: &mut GooseUser, job: &Job, visit: &Visit) {
 async fn stay(user: &mut GooseUser, society: &Society, visit: Visit) {
     let job = &society.job;
     aim(user, job, &visit);
-    let mut life = Life {
-        visit,
-        account: job.account(&visit),
-        access: None,
-        refresh: None,
-        jitter: Stream::new(job.seed, Purpose::Backoff, visit.number),
-        tries: 0,
-        was_in: false,
-        after_cut: false,
-        used: None,
-        diary: Diary::default(),
-    };
+    let mut life = Life::new(job, visit);
     let mut intended_us = visit.start_us;
     while !society.over.is_cancelled() {
         let attempt = attempt(user, society, &mut life, intended_us).await;
@@ -205,6 +194,23 @@ async fn stay(user: &mut GooseUser, society: &Society, visit: Visit) {
         }
         if !Box::pin(society.sleep(job.clock.until(intended_us))).await {
             return;
+        }
+    }
+}
+
+impl Life {
+    fn new(job: &Job, visit: Visit) -> Self {
+        Self {
+            visit,
+            account: job.account(&visit),
+            access: None,
+            refresh: None,
+            jitter: Stream::new(job.seed, Purpose::Backoff, visit.number),
+            tries: 0,
+            was_in: false,
+            after_cut: false,
+            used: None,
+            diary: Diary::default(),
         }
     }
 }

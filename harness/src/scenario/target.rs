@@ -136,6 +136,7 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
     fn is_usual(&self) -> bool {
         *self == Self::default()
     }

@@ -69,29 +69,7 @@ impl Findings {
                 _ => breached.push(expectation),
             }
         }
-        let (mut certain, mut wrong) = (Vec::new(), Vec::new());
-        for outcome in promises {
-            let sentence = sentence::broken_promise(result, outcome);
-            if needs_sound_run(result, outcome) {
-                wrong.push(sentence);
-            } else {
-                certain.push(sentence);
-            }
-        }
-        for check in broken(CheckGroup::Correctness) {
-            let Some(sentence) = trial::sentence(check) else {
-                continue;
-            };
-            if check
-                .known
-                .first()
-                .is_some_and(|known| known.needs_sound_run())
-            {
-                wrong.push(sentence);
-            } else {
-                certain.push(sentence);
-            }
-        }
+        let (certain, wrong) = promises_by_certainty(result, promises);
         let used = |expectation: &ExpectationResult| expectation.used_ratio.unwrap_or(0.0);
         breached.sort_by(|left, right| used(right).total_cmp(&used(left)));
         let aborted = result
@@ -229,6 +207,29 @@ impl Findings {
         }
         parts.join(" ")
     }
+}
+
+/// Broken promises in words: those that no environment can break, then the others.
+fn promises_by_certainty(result: &RunResult, broken: Vec<Outcome>) -> (Vec<String>, Vec<String>) {
+    let delivered = broken.into_iter().map(|outcome| {
+        let sentence = sentence::broken_promise(result, outcome);
+        (sentence, needs_sound_run(result, outcome))
+    });
+    let tried = result
+        .checks
+        .iter()
+        .filter(|check| check.status == CheckStatus::Broke)
+        .filter(|check| check.group == CheckGroup::Correctness);
+    let tried = tried.filter_map(|check| {
+        let known = check.known.first();
+        let uncertain = known.is_some_and(|known| known.needs_sound_run());
+        Some((trial::sentence(check)?, uncertain))
+    });
+    let (uncertain, certain): (Vec<_>, Vec<_>) = delivered
+        .chain(tried)
+        .partition(|(_, uncertain)| *uncertain);
+    let sentences = |all: Vec<(String, bool)>| all.into_iter().map(|(sentence, _)| sentence);
+    (sentences(certain).collect(), sentences(uncertain).collect())
 }
 
 /// Nobody got in, or nothing was sent: there are no numbers to trust.
