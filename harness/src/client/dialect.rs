@@ -123,7 +123,7 @@ pub(crate) fn read<'a>(
     } else if is(&events.expiring) {
         ServerFrame::TokenExpiringSoon
     } else if is(&events.error) {
-        let code = owned(&frame, &fields.code).unwrap_or(Cow::Borrowed("other"));
+        let code = owned(&frame, &fields.code).unwrap_or(Cow::Borrowed("error without a code"));
         let wait = found(&frame, &fields.retry_after).and_then(Value::as_f64);
         ServerFrame::Error(ErrorFrame {
             code,

@@ -8,6 +8,7 @@ pub(crate) mod dialect;
 pub(crate) mod http;
 pub(crate) mod journal;
 pub(crate) mod socket;
+mod stream;
 pub(crate) mod talk;
 mod upgrade;
 pub(crate) mod wire;

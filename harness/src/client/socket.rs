@@ -2,22 +2,19 @@
 //!
 //! **In:** a connected TCP stream. **Out:** messages, each with the moment its bytes arrived.
 //!
-//! tungstenite runs synchronously over a stream that is read by `recvmsg` with `SO_TIMESTAMPNS`,
-//! so that a frame may be read later than it came without being timed later. Where one read
-//! brings several frames, all carry the stamp of the last. Its read buffer is small because it is
-//! zero-filled before every read. With TLS a frame carries the stamp of the read that completed its
-//! record.
+//! tungstenite runs synchronously over a stream that stamps what it reads, so that a frame may be read later than
+//! it came without being timed later. Where one read brings several frames, all carry the stamp of the last. Its
+//! read buffer is small because it is zero-filled before every read. With TLS a frame carries the stamp of the read
+//! that completed its record.
+//!
+//! What breaks RFC 6455, or the longest message that is taken, is answered with a close frame that says so; what
+//! follows is not read any more.
 //!
 //! **Units:** stamps are nanoseconds on `CLOCK_REALTIME`, as the kernel gives them; 0: none.
 
-use std::cell::RefCell;
-use std::io::{self, IoSliceMut, Read, Write};
-use std::os::fd::AsRawFd;
+use std::io::{self, Read};
 use std::task::{Context, Poll};
 
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
-use nix::sys::time::TimeSpec;
-use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio_rustls::rustls::{ClientConnection, StreamOwned};
 use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
@@ -27,6 +24,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::OpCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes, WebSocket};
 
+use super::stream::{StampedStream, Wire};
 use crate::failure::{Ending, Failure, FailureKind, Rule, TOO_LONG};
 
 /// Zero-filled before every read and kept by every client: small, yet an answer's frames fit.
@@ -38,7 +36,6 @@ const NO_STATUS: u16 = 1005;
 /// Reads of a connection that is only waited for to end, before others have their turn.
 const DISCARDS_PER_POLL: usize = 16;
 const DISCARD_BYTES: usize = 4096;
-const NS_PER_S: u64 = 1_000_000_000;
 
 /// A WebSocket of a client.
 #[derive(Debug)]
@@ -309,121 +306,4 @@ fn sent(result: Result<(), Error>) -> Result<bool, SendError> {
         Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
         Err(error) => Err(SendError(Box::new(error))),
     }
-}
-
-/// A TCP stream that remembers when the bytes of its last read reached the kernel.
-#[derive(Debug)]
-struct StampedStream {
-    tcp: TcpStream,
-    /// The last read was short: nothing is left, so the next one need not ask the kernel.
-    drained: bool,
-    /// Something may arrive between two reads without a new wake-up: see [`ChatSocket::read_thoroughly`].
-    thorough: bool,
-    stamp_ns: u64,
-}
-
-impl StampedStream {
-    fn new(tcp: TcpStream) -> Self {
-        Self {
-            tcp,
-            drained: false,
-            thorough: false,
-            stamp_ns: 0,
-        }
-    }
-}
-
-/// What frames travel on.
-#[derive(Debug)]
-enum Wire {
-    Plain(StampedStream),
-    Secure(Box<StreamOwned<ClientConnection, StampedStream>>),
-}
-
-impl Wire {
-    fn stamped(&self) -> &StampedStream {
-        match self {
-            Self::Plain(stream) => stream,
-            Self::Secure(stream) => &stream.sock,
-        }
-    }
-}
-
-impl Read for Wire {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(stream) => stream.read(buffer),
-            Self::Secure(stream) => stream.read(buffer),
-        }
-    }
-}
-
-impl Write for Wire {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(stream) => stream.write(bytes),
-            Self::Secure(stream) => stream.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Plain(stream) => stream.flush(),
-            Self::Secure(stream) => stream.flush(),
-        }
-    }
-}
-
-impl Read for StampedStream {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let drained = std::mem::take(&mut self.drained);
-        let fd = self.tcp.as_raw_fd();
-        let size = buffer.len();
-        let stamp_ns = &mut self.stamp_ns;
-        let read = self.tcp.try_io(Interest::READABLE, || {
-            if drained {
-                // Tells tokio to wait for the next arrival; an end of file stays readable.
-                return Err(io::ErrorKind::WouldBlock.into());
-            }
-            receive(fd, buffer, stamp_ns)
-        })?;
-        self.drained = read > 0 && read < size && !self.thorough;
-        Ok(read)
-    }
-}
-
-impl Write for StampedStream {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.tcp.try_write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-thread_local! {
-    /// Where the kernel puts a stamp: one for all sockets of a thread.
-    static CONTROL: RefCell<Vec<u8>> = RefCell::new(nix::cmsg_space!(TimeSpec));
-}
-
-/// One `recvmsg`; the stamp is 0 where the kernel gives none.
-fn receive(
-    fd: std::os::fd::RawFd,
-    buffer: &mut [u8],
-    stamp_ns: &mut u64,
-) -> Result<usize, io::Error> {
-    CONTROL.with_borrow_mut(|control| {
-        let mut slices = [IoSliceMut::new(buffer)];
-        let message = recvmsg::<()>(fd, &mut slices, Some(control), MsgFlags::empty())?;
-        *stamp_ns = 0;
-        for part in message.cmsgs()? {
-            if let ControlMessageOwned::ScmTimestampns(time) = part {
-                let seconds = u64::try_from(time.tv_sec()).unwrap_or(0);
-                let nanoseconds = u64::try_from(time.tv_nsec()).unwrap_or(0);
-                *stamp_ns = seconds * NS_PER_S + nanoseconds;
-            }
-        }
-        Ok(message.bytes)
-    })
 }

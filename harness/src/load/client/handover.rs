@@ -20,7 +20,8 @@
 
 use std::task::{Context, Poll};
 
-use super::read::{FRAMES_PER_TURN, REFUSED};
+use super::ending::REFUSED;
+use super::read::FRAMES_PER_TURN;
 use super::turn::LULL_US;
 use super::{ABNORMAL, CLOSING_US, Client, Link, NORMAL, Phase, Why};
 use crate::client::socket::Incoming;

@@ -11,6 +11,7 @@
 //!
 //! **Units:** microseconds since load start.
 
+mod ending;
 mod handover;
 mod order;
 mod read;
@@ -320,23 +321,6 @@ impl Client {
         }
         link.tell(reply);
         self.succeed();
-    }
-}
-
-impl Client {
-    /// The server or the network ended an open socket, or broke a rule on it: into the books, while it is known why.
-    fn tell_of_end(&mut self, lane: &Lane, now_us: u64, failure: Failure) {
-        let text = failure.text();
-        lane.recorder().borrow_mut().failure(now_us, &failure);
-        let failure = Box::new(failure);
-        let what = match failure.kind {
-            FailureKind::Closed { .. } | FailureKind::Cut(_) => What::Ended(failure),
-            _ => What::Violated(failure),
-        };
-        self.diary.note(now_us, what);
-        let (job, visit) = (lane.job(), self.visit);
-        let mut recorder = lane.recorder().borrow_mut();
-        recorder.cut(now_us, &text, || job.author(&visit, None, &self.diary));
     }
 }
 

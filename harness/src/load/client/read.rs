@@ -4,21 +4,18 @@
 
 use std::task::{Context, Poll};
 
-use super::{ABNORMAL, Client, End, Link, Phase, Why};
+use super::{Client, Link, Phase};
 use crate::client::dialect;
 use crate::client::socket::Incoming;
 use crate::client::wire::{ErrorFrame, FrameError, ServerFrame, TaskId, UNNUMBERED};
 use crate::clock::monotonic_ns;
-use crate::failure::{Ending, Failure, FailureKind, TOO_LONG};
+use crate::failure::{Ending, Failure, FailureKind};
 use crate::load::job::retry_us;
 use crate::load::lane::Lane;
 use crate::record::diary::What;
 use crate::record::ledger::{Finding, Refusal};
 use crate::record::recorder::Span;
 use crate::stage::Stage;
-
-/// A socket that was cut before it was ready.
-pub(super) const REFUSED: FailureKind = FailureKind::Refused { code: ABNORMAL };
 
 /// Frames of one client before others have their turn.
 pub(super) const FRAMES_PER_TURN: usize = 64;
@@ -90,40 +87,6 @@ impl Client {
         }
     }
 
-    /// The socket broke.
-    pub(super) fn cut_off(&mut self, lane: &Lane, now_us: u64, ending: Ending) {
-        let trace = &lane.job().trace;
-        trace.tell(now_us, || format!("the connection is gone: cut {ending}"));
-        let phase = self.link.as_ref().map(|link| link.phase);
-        match phase {
-            None => {}
-            Some(Phase::Opening) => {
-                let failure = Failure::said(REFUSED, &format!("cut {ending}"));
-                self.end(lane, now_us, End::Failed(failure));
-            }
-            Some(Phase::Open) => {
-                let silent_us = self.link.as_ref().map_or(now_us, |link| link.heard_us);
-                let silence = Span {
-                    intended_us: silent_us,
-                    begun_us: silent_us,
-                    end_us: now_us,
-                };
-                let recorder = lane.recorder();
-                recorder.borrow_mut().session_stage(Stage::Silence, silence);
-                self.tell_of_end(lane, now_us, FailureKind::Cut(ending).into());
-                self.end(
-                    lane,
-                    now_us,
-                    End::Cut {
-                        code: ABNORMAL,
-                        at_us: now_us,
-                    },
-                );
-            }
-            Some(Phase::Closing(why)) => self.closed(lane, now_us, why, true),
-        }
-    }
-
     fn incoming(&mut self, lane: &Lane, incoming: Incoming, now_ns: u64) {
         let now_us = lane.job().clock.at_us(now_ns);
         if let (Some(link), Incoming::Text(..) | Incoming::Binary(..) | Incoming::Other) =
@@ -148,48 +111,6 @@ impl Client {
             Incoming::Ended(ending) => self.cut_off(lane, now_us, ending),
             Incoming::Closing(code, reason) => self.server_closes(lane, now_us, (code, &reason)),
             Incoming::Violated(failure) => self.violated(lane, now_us, failure),
-        }
-    }
-
-    /// A close frame of the server, first or as an answer.
-    fn server_closes(&mut self, lane: &Lane, now_us: u64, (code, reason): (u16, &str)) {
-        let trace = &lane.job().trace;
-        trace.tell(now_us, || format!("<- close {code} {reason}"));
-        let Some(link) = self.link.as_mut() else {
-            return;
-        };
-        match link.phase {
-            Phase::Opening => {
-                let failure = Failure::said(FailureKind::Refused { code }, reason);
-                self.end(lane, now_us, End::Failed(failure));
-            }
-            Phase::Open => {
-                let failure = Failure::said(FailureKind::Closed { code }, reason);
-                self.tell_of_end(lane, now_us, failure);
-                // The reply goes out with the next read; then the server ends TCP.
-                let at_us = now_us;
-                self.begin_close(lane, now_us, Why::Cut { code, at_us });
-            }
-            Phase::Closing(_) => link.answered = true,
-        }
-    }
-
-    /// What came breaks a rule: the close frame that says so is on its way.
-    fn violated(&mut self, lane: &Lane, now_us: u64, failure: Failure) {
-        let trace = &lane.job().trace;
-        trace.tell(now_us, || format!("-> close: {}", failure.text()));
-        match self.link.as_ref().map(|link| link.phase) {
-            Some(Phase::Opening) => self.end(lane, now_us, End::Failed(failure)),
-            Some(Phase::Open) => {
-                let code = match failure.kind {
-                    FailureKind::Protocol(rule) => rule.close_code(),
-                    _ => TOO_LONG,
-                };
-                self.tell_of_end(lane, now_us, failure);
-                let at_us = now_us;
-                self.begin_close(lane, now_us, Why::Violated { code, at_us });
-            }
-            Some(Phase::Closing(_)) | None => {}
         }
     }
 

@@ -1,0 +1,71 @@
+//! This module says who caused a failure of each kind, where no fault of the run explains it.
+
+use super::{Cause, DialProblem, Ending, FailureKind, RequestProblem, TlsProblem, UpgradeProblem};
+
+impl FailureKind {
+    /// Who caused it where no fault of the run explains it.
+    pub(crate) const fn cause(&self) -> Cause {
+        match self {
+            Self::Request(_, problem) => problem.cause(),
+            Self::Dial(problem) => problem.cause(),
+            Self::Tls(problem) => problem.cause(),
+            Self::Upgrade(problem) => problem.cause(),
+            Self::Cut(Ending::Closed | Ending::Tls)
+            | Self::Refused { .. }
+            | Self::NotReady
+            | Self::Closed { .. }
+            | Self::Protocol(_)
+            | Self::BadFrame
+            | Self::Event { .. }
+            | Self::HeartbeatUnanswered
+            | Self::Further => Cause::Server,
+            Self::Cut(Ending::Reset | Ending::System(_)) => Cause::Network,
+            Self::MessageTooLong | Self::OpenMessages => Cause::Harness,
+            Self::ConnectQueue => Cause::Generator,
+        }
+    }
+}
+
+impl RequestProblem {
+    const fn cause(self) -> Cause {
+        match self {
+            Self::Status(300..=399) => Cause::Usage,
+            Self::Status(_) | Self::Closed | Self::Unreadable | Self::NotHttp => Cause::Server,
+            Self::Timeout | Self::Reset => Cause::Network,
+            Self::Dial(problem) => problem.cause(),
+            Self::Tls(problem) => problem.cause(),
+            Self::TooLong => Cause::Harness,
+            Self::Unsent => Cause::Generator,
+        }
+    }
+}
+
+impl DialProblem {
+    const fn cause(self) -> Cause {
+        match self {
+            Self::Local(_) => Cause::Generator,
+            Self::Refused => Cause::Server,
+            Self::Reset | Self::Timeout | Self::Unreachable | Self::System(_) => Cause::Network,
+        }
+    }
+}
+
+impl TlsProblem {
+    const fn cause(self) -> Cause {
+        match self {
+            Self::Certificate => Cause::Usage,
+            Self::Alert(_) | Self::Handshake | Self::Ended => Cause::Server,
+        }
+    }
+}
+
+impl UpgradeProblem {
+    const fn cause(self) -> Cause {
+        match self {
+            Self::Status(300..=399) => Cause::Usage,
+            Self::Status(_) | Self::Handshake | Self::NotHttp | Self::Closed => Cause::Server,
+            Self::Timeout | Self::Reset => Cause::Network,
+            Self::TooLong => Cause::Harness,
+        }
+    }
+}
