@@ -132,7 +132,10 @@ pub(crate) async fn dial(to: &Destination<'_>) -> Result<Dialled, ConnectError> 
     let tcp_begun_ns = monotonic_ns();
     let stream = connect(to).await?;
     let tcp_done_ns = monotonic_ns();
-    let (line, tls_done_ns) = if let Some(Tls { connector, name }) = to.tls {
+    let (line, tls_done_ns) = if let Some(Tls {
+        connector, name, ..
+    }) = to.tls
+    {
         let secure = connector.connect(name.clone(), stream).await;
         let secure = secure.map_err(ConnectError::Tls)?;
         (Line::Secure(Box::new(secure)), monotonic_ns())

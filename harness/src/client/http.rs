@@ -3,11 +3,12 @@
 //! **In:** a request. **Out:** [`Answer`]: status and body, or that there is none. For examinations and
 //! trials; clients of the load ask through goose.
 
-use std::error::Error;
 use std::time::Duration;
 
 use reqwest::RequestBuilder;
 use tokio::time::timeout;
+
+use crate::trust::innermost;
 
 /// Longest answer that is read; what comes after it is not needed.
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -44,12 +45,4 @@ pub(crate) async fn ask(request: RequestBuilder, patience: Duration) -> Answer {
         Ok(Err(error)) => Answer::Broken(innermost(&error)),
         Err(_) => Answer::None,
     }
-}
-
-fn innermost(error: &reqwest::Error) -> String {
-    let mut cause: &dyn Error = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    cause.to_string()
 }

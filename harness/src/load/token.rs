@@ -9,7 +9,7 @@
 use goose::goose::{GooseMethod, GooseRequest, GooseUser};
 use reqwest::{RequestBuilder, header};
 
-use crate::account;
+use crate::account::{self, Ask, granted};
 use crate::client::wire::retry_after_us;
 use crate::clock::{RunClock, monotonic_ns};
 use crate::plan::Dialect;
@@ -65,7 +65,7 @@ pub(super) async fn login(
     };
     let builder = account::with_login(builder, dialect, (account, password));
     let Good { text, cookie } = request(user, names, builder).await?;
-    let secret = account::access_token(dialect, &text).ok_or(denied(names.body))?;
+    let secret = granted(dialect, Ask::Login, 200, &text).map_err(|_| denied(names.body))?;
     Ok(Granted {
         secret,
         // Another server's refresh is not described.
@@ -88,7 +88,7 @@ pub(super) async fn refresh(
     };
     let builder = builder.header(header::COOKIE, cookie);
     let Good { text, .. } = request(user, names, builder).await?;
-    let secret = account::access_token(None, &text).ok_or(denied(names.body))?;
+    let secret = granted(None, Ask::Refresh, 200, &text).map_err(|_| denied(names.body))?;
     Ok(Granted {
         secret,
         refresh: None,
@@ -112,7 +112,7 @@ pub(super) async fn token(
     };
     let builder = account::with_token_wish(builder.bearer_auth(access), dialect, conversation);
     let Good { text, .. } = request(user, names, builder).await?;
-    let secret = account::connection_token(dialect, &text).ok_or(denied(names.body))?;
+    let secret = granted(dialect, Ask::Token, 200, &text).map_err(|_| denied(names.body))?;
     Ok(Granted {
         secret,
         refresh: None,
@@ -168,7 +168,7 @@ async fn request(
             Ok(Some(_)) | Err(_) => return Err(denied(names.body)),
         }
     }
-    if matches!(status, 200 | 201) {
+    if (200..300).contains(&status) {
         return Ok(Good { text, cookie });
     }
     Err(Denied {
