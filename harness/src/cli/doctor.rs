@@ -10,7 +10,7 @@ use clap::Args;
 use super::failure::{Exit, Failure};
 use super::{read, screen};
 use crate::doctor::{Account, Manners, Order, examine};
-use crate::environment::{EnvironmentError, Secret, resolve_secret, spoken, trust};
+use crate::environment::{EnvironmentError, Secret, Spoken, resolve_secret, spoken, trust};
 use crate::plan::{Plan, TlsPlan};
 use crate::render::doctor::{json, text};
 use crate::scenario::problem::Complaint;
@@ -55,6 +55,7 @@ pub(super) struct DoctorArgs {
 
 pub(super) fn run(args: &DoctorArgs, out: &mut impl Write) -> Result<Exit, Failure> {
     let order = order(args)?;
+    screen::say_direct();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -99,9 +100,11 @@ fn order(args: &DoctorArgs) -> Result<Order, Failure> {
         ca: args.ca.clone(),
         insecure: args.insecure,
     };
+    let secure = matches!(url.scheme(), "wss" | "https");
+    let trust = secure.then(|| trust(&plan)).transpose();
     Ok(Order {
         url,
-        trust: trust(&plan).map_err(environment)?,
+        trust: trust.map_err(environment)?,
         user: user.clone(),
         account: password.transpose()?.map(|password| Account {
             name: user.clone(),
@@ -119,8 +122,10 @@ fn order(args: &DoctorArgs) -> Result<Order, Failure> {
 /// How the scenario speaks to its server.
 fn manners(plan: &Plan) -> Result<Manners, Failure> {
     let mut mix = plan.load.mix.iter();
+    let Spoken { dialect, host } = spoken(plan).map_err(environment)?;
     Ok(Manners {
-        dialect: spoken(plan).map_err(environment)?.map(Arc::new),
+        dialect: dialect.map(Arc::new),
+        host,
         credential: plan.load.session.credential,
         writes: mix.any(|share| share.behavior.sends()),
     })

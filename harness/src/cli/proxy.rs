@@ -11,6 +11,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::failure::{Exit, Failure};
 use crate::environment::raise_file_limit;
+use crate::intake;
+
+/// A file with every proxy that fits into a machine is smaller.
+const CONFIG_BYTES_MAX: u64 = 16 << 20;
 
 #[derive(Args, Debug)]
 pub(super) struct ProxyArgs {
@@ -79,7 +83,8 @@ pub(super) fn run(args: &ProxyArgs, out: &mut impl Write) -> Result<Exit, Failur
 async fn configure(server: &Server, file: &Path) -> Result<(), Failure> {
     let place = file.display();
     let usage = |fact: String| Failure::new(Exit::Usage, format!("--config {place}: {fact}"));
-    let config = std::fs::read(file).map_err(|error| usage(error.to_string()))?;
+    let config = intake::bytes(file, CONFIG_BYTES_MAX);
+    let config = config.map_err(|error| usage(error.to_string()))?;
     let created = server.populate(&config).await;
     created.map(drop).map_err(|error| {
         usage(error.to_string()).hint(

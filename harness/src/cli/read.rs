@@ -7,13 +7,23 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use super::failure::{Exit, Failure};
+use super::screen;
 use crate::plan::{self, Plan};
-use crate::scenario::{FILE_BYTES_MAX, Overrides};
+use crate::scenario::{FILE_BYTES_MAX, Overrides, left_out};
 
 /// The plan of the scenario at `path`.
 pub(crate) fn plan(path: &Path, overrides: &Overrides) -> Result<Plan, Failure> {
     let text = text(path)?;
-    Ok(plan::compile(&path.to_string_lossy(), &text, overrides)?)
+    let plan = plan::compile(&path.to_string_lossy(), &text, overrides)?;
+    let left_out = left_out(&text, overrides);
+    if !left_out.is_empty() {
+        screen::say(&format!(
+            "note: --target: no server is started, so this of {} is left out: {}",
+            path.display(),
+            left_out.join(", ")
+        ));
+    }
+    Ok(plan)
 }
 
 /// The text of the scenario at `path`; no more of it than a scenario may have, and one byte.

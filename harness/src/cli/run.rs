@@ -97,6 +97,7 @@ pub(crate) fn run(args: &RunArgs, out: &mut impl Write) -> Result<Exit, Failure>
             server_binary: args.server.clone(),
             allow_hosts: args.allow_host.clone(),
             allow_faults: args.allow_faults,
+            say: screen::say,
         },
         command: again(args, plan.seed),
         trace: if args.screen.trace {
@@ -108,6 +109,9 @@ pub(crate) fn run(args: &RunArgs, out: &mut impl Write) -> Result<Exit, Failure>
     };
     save::forget(&folder)?;
     start_log(&folder)?;
+    if order.plan.environment.target.is_some() {
+        screen::say_direct();
+    }
     let cancel = interrupt::token()?;
     let runtime = Builder::new_multi_thread()
         .worker_threads(1)

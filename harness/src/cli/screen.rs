@@ -1,12 +1,35 @@
 //! This module decides how this process speaks to its terminal.
 //!
 //! **In:** the streams and the environment variables `NO_COLOR`, `TERM`, `LC_ALL`, `LC_CTYPE` and
-//! `LANG`. **Out:** whether to color, and which live view there is.
+//! `LANG`. **Out:** whether to color, and which live view there is; notes on stderr.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 
+use crate::format;
 use crate::live::{Glyphs, View};
 use crate::render::terminal::Color;
+use crate::route;
+
+/// Tells whoever reads stderr, and the log of a run under way.
+pub(super) fn say(line: &str) {
+    tracing::info!("{line}");
+    // Where nobody reads stderr, nobody is told.
+    drop(writeln!(std::io::stderr(), "{}", format::harmless(line)));
+}
+
+/// Says once that no proxy of the environment is used, where it names one.
+pub(super) fn say_direct() {
+    let variables = route::proxy_variables();
+    if !variables.is_empty() {
+        let (names, is) = match variables.as_slice() {
+            [one] => ((*one).to_owned(), "is"),
+            several => (several.join(", "), "are"),
+        };
+        say(&format!(
+            "note: {names} {is} set, and not obeyed: requests and sockets go to the target directly"
+        ));
+    }
+}
 
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())

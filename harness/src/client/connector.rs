@@ -20,7 +20,7 @@ use super::upgrade::{NotUpgraded, request, response};
 use crate::clock::monotonic_ns;
 use crate::failure::{DialProblem, Failure, FailureKind, TlsProblem, UpgradeProblem};
 use crate::plan::{Credential, Dialect, MESSAGE_BYTES_MAX};
-use crate::trust::{Tls, distrust};
+use crate::trust::{Tls, innermost};
 
 /// Where and as whom to connect.
 #[derive(Clone, Copy, Debug)]
@@ -131,8 +131,7 @@ impl ConnectError {
                 Failure::said(FailureKind::Dial(problem), &words)
             }
             Self::Tls(error) => {
-                let words = distrust(error).unwrap_or_else(|| error.to_string());
-                Failure::said(FailureKind::Tls(tls_problem(error)), &words)
+                Failure::said(FailureKind::Tls(tls_problem(error)), &innermost(error))
             }
             Self::Broken(error) => {
                 let problem = match error.kind() {
@@ -222,7 +221,10 @@ pub(crate) async fn dial(to: &Destination<'_>) -> Result<Dialled, ConnectError> 
     let tcp_begun_ns = monotonic_ns();
     let stream = connect(to).await?;
     let tcp_done_ns = monotonic_ns();
-    let (line, tls_done_ns) = if let Some(Tls { connector, name }) = to.tls {
+    let (line, tls_done_ns) = if let Some(Tls {
+        connector, name, ..
+    }) = to.tls
+    {
         let secure = connector.connect(name.clone(), stream).await;
         let secure = secure.map_err(ConnectError::Tls)?;
         (Line::Secure(Box::new(secure)), monotonic_ns())

@@ -14,8 +14,11 @@ use tokio_rustls::rustls;
 
 use super::connector::{dial_problem, tls_problem};
 use super::wire::wait_us;
+use crate::account::retry_after;
 use crate::clock::wall_ns;
 use crate::failure::{DialProblem, RequestProblem};
+
+use crate::trust::innermost;
 
 /// Longest answer that is read; what comes after it is not needed.
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -110,68 +113,8 @@ fn causes(error: &reqwest::Error) -> Vec<&(dyn Error + 'static)> {
     causes
 }
 
-fn innermost(error: &reqwest::Error) -> String {
-    let causes = causes(error);
-    let last = causes.last();
-    last.map_or_else(|| error.to_string(), ToString::to_string)
-}
-
 /// What a `Retry-After` asks for, seconds or a date, in microseconds from now.
 pub(crate) fn retry_after_us(value: &str) -> Option<u64> {
-    if let Ok(seconds) = value.parse() {
-        return wait_us(seconds);
-    }
-    let date = httpdate::parse_http_date(value).ok()?;
     let now = UNIX_EPOCH + Duration::from_nanos(wall_ns());
-    wait_us(date.duration_since(now).unwrap_or_default().as_secs_f64())
-}
-
-/// The first words of a body: its first line, of a page its title.
-pub(crate) fn first_words(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body);
-    let text = text.trim();
-    if text.starts_with('<') {
-        let lower = text.to_ascii_lowercase();
-        let title = lower.find("<title>").map(|at| at + "<title>".len());
-        let title = title.and_then(|from| {
-            let length = lower[from..].find("</title>")?;
-            Some(text[from..from + length].trim().to_owned())
-        });
-        if let Some(title) = title {
-            return title;
-        }
-    }
-    text.lines()
-        .next()
-        .unwrap_or_default()
-        .trim_end()
-        .to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_wait_is_seconds_or_a_date_and_may_be_long() {
-        assert_eq!(retry_after_us("3"), Some(3_000_000));
-        assert_eq!(retry_after_us("900"), Some(900_000_000));
-        assert_eq!(retry_after_us("soon"), None);
-        assert_eq!(retry_after_us("-1"), None);
-        let now = UNIX_EPOCH + Duration::from_nanos(wall_ns());
-        let asked = retry_after_us(&httpdate::fmt_http_date(now + Duration::from_mins(1)));
-        assert!(
-            (58_000_000..=60_000_000).contains(&asked.unwrap()),
-            "{asked:?}"
-        );
-        assert_eq!(retry_after_us("Fri, 27 Nov 1998 18:00:00 GMT"), Some(0));
-    }
-
-    #[test]
-    fn the_first_words_of_a_page_are_its_title() {
-        let page = b"<!DOCTYPE html>\n<html><HEAD><Title> 404 Not Found </Title>";
-        assert_eq!(first_words(page), "404 Not Found");
-        assert_eq!(first_words(b"\r\n no tenant\nmore"), "no tenant");
-        assert_eq!(first_words(b""), "");
-    }
+    wait_us(retry_after(value, now)?.as_secs_f64())
 }

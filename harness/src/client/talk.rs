@@ -17,6 +17,9 @@ use super::wire::{FrameError, ServerFrame};
 use crate::failure::{Ending, Failure};
 use crate::plan::Dialect;
 
+/// As much of a frame as is kept of one that passed by.
+const PASSED_CHARS_MAX: usize = 100;
+
 /// A socket and what was heard on it.
 #[derive(Debug)]
 pub(crate) struct Talk {
@@ -25,10 +28,29 @@ pub(crate) struct Talk {
     pub pings: u32,
     /// What the server gave as its reason when it closed.
     pub reason: String,
+    /// Frames that nobody waited for.
+    pub passed: Passed,
     /// Where every frame is written down, and what this socket is called there.
     journal: Option<(Journal, String)>,
     /// How the server speaks; `None`: by the contract.
     dialect: Option<Arc<Dialect>>,
+}
+
+/// Frames that came while something else was waited for.
+#[derive(Debug, Default)]
+pub(crate) struct Passed {
+    pub frames: u32,
+    /// The beginning of the first.
+    pub first: String,
+}
+
+impl Passed {
+    fn note(&mut self, text: &str) {
+        if self.frames == 0 {
+            self.first = text.chars().take(PASSED_CHARS_MAX).collect();
+        }
+        self.frames = self.frames.saturating_add(1);
+    }
 }
 
 /// What was waited for, or what came instead.
@@ -54,6 +76,7 @@ impl Talk {
             socket,
             pings: 0,
             reason: String::new(),
+            passed: Passed::default(),
             journal: None,
             dialect: None,
         }
@@ -103,6 +126,7 @@ impl Talk {
                         if self.parse(&text).is_ok_and(|frame| wanted(&frame)) {
                             return Heard::Frame(text.as_str().to_owned());
                         }
+                        self.passed.note(&text);
                     }
                 }
             }

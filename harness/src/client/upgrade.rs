@@ -12,12 +12,13 @@
 use std::io;
 use std::time::Duration;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, utf8_percent_encode};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::connector::Destination;
-use super::http::{first_words, retry_after_us};
+use super::http::retry_after_us;
+use crate::account::{RESERVED, quoted};
 use crate::format::append;
 use crate::plan::Credential;
 
@@ -28,14 +29,8 @@ const HEADERS_MAX: usize = 64;
 const BODY_BYTES_MAX: usize = 4 * 1024;
 const BODY_WAIT: Duration = Duration::from_millis(500);
 
-/// What stands for itself in a query (RFC 3986, unreserved).
-const QUERY: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
-/// The same within a cookie (RFC 6265, cookie-octet, without `%`).
-const COOKIE: &AsciiSet = &QUERY
+/// What does not stand for itself in a cookie (RFC 6265, cookie-octet, and `%`).
+const COOKIE: &AsciiSet = &RESERVED
     .remove(b'!')
     .remove(b'#')
     .remove(b'$')
@@ -59,8 +54,8 @@ const COOKIE: &AsciiSet = &QUERY
     .remove(b'{')
     .remove(b'|')
     .remove(b'}');
-/// The same in the name of a sub-protocol (RFC 9110, token, without `%`).
-const PROTOCOL: &AsciiSet = &QUERY
+/// The same in the name of a sub-protocol (RFC 9110, token, and `%`).
+const PROTOCOL: &AsciiSet = &RESERVED
     .remove(b'!')
     .remove(b'#')
     .remove(b'$')
@@ -97,8 +92,14 @@ pub(super) fn request(to: &Destination<'_>, key: &str) -> String {
     let mark = if to.path.contains('?') { '&' } else { '?' };
     let encoded = |set| utf8_percent_encode(to.secret, set);
     let (query, header) = match to.credential {
-        Credential::ConnectionToken => (format!("{mark}{query}={}", encoded(QUERY)), String::new()),
-        Credential::QueryToken => (format!("{mark}{token}={}", encoded(QUERY)), String::new()),
+        Credential::ConnectionToken => (
+            format!("{mark}{query}={}", encoded(RESERVED)),
+            String::new(),
+        ),
+        Credential::QueryToken => (
+            format!("{mark}{token}={}", encoded(RESERVED)),
+            String::new(),
+        ),
         Credential::Cookie => {
             let header = format!("Cookie: {cookie}={}\r\n", encoded(COOKIE));
             (String::new(), header)
@@ -143,7 +144,7 @@ pub(super) async fn response(
         {
             let unknown = !bytes.is_empty() && !bytes.starts_with(b"HTTP/");
             return Err(if unknown {
-                NotUpgraded::NotHttp(first_words(&bytes))
+                NotUpgraded::NotHttp(quoted(&bytes))
             } else {
                 NotUpgraded::Broken(io::ErrorKind::UnexpectedEof.into())
             });
@@ -187,7 +188,7 @@ impl Head {
         let mut response = httparse::Response::new(&mut headers);
         let parsed = response.parse(bytes).map_err(|error| match error {
             httparse::Error::TooManyHeaders => NotUpgraded::TooLong(HEAD_BYTES_MAX),
-            _ => NotUpgraded::NotHttp(first_words(bytes)),
+            _ => NotUpgraded::NotHttp(quoted(bytes)),
         })?;
         let httparse::Status::Complete(length) = parsed else {
             return Ok(None);
@@ -229,7 +230,7 @@ impl Head {
 
     /// An answer that is no upgrade, with its first words.
     async fn refusal(self, stream: &mut (impl AsyncRead + Unpin), body: Vec<u8>) -> NotUpgraded {
-        let mut words = first_words(&self.body(stream, body).await);
+        let mut words = quoted(&self.body(stream, body).await);
         if let Some(location) = &self.location {
             words = match &*words {
                 "" => format!("Location: {location}"),

@@ -2,13 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{Account, CONVERSATION, Known, PATIENCE, Server, Trouble};
-use crate::account;
+use super::{Account, CONVERSATION, Known, NO_TOKENS, PATIENCE, Server, Trouble};
+use crate::account::{self, Ask, NotGranted, granted, quoted};
 use crate::client::http::{Answer, ask};
 
 const HEALTH_PATH: &str = "/health/ws/";
-/// As much of a body as a message quotes.
-const QUOTE_CHARS_MAX: usize = 120;
 
 /// The login is there, whatever it says to an empty one.
 pub(super) async fn has_login(server: &Server<'_>) -> bool {
@@ -31,24 +29,29 @@ pub(super) async fn has_login(server: &Server<'_>) -> bool {
 pub(super) async fn health(server: &Server<'_>) -> Result<(String, ()), Trouble> {
     let cure = "look at the server's log and at its Redis";
     match ask(server.http.get(server.path(HEALTH_PATH)), PATIENCE).await {
-        Answer::Status { status: 200, body } => match failing(&body) {
-            Some(part) => Err(Trouble::new(
-                format!("the server says that this does not work: {part}"),
+        Answer::Status {
+            status: 200, body, ..
+        } => match broken_parts(&body).as_slice() {
+            [] => Ok((format!("{HEALTH_PATH} answers 200"), ())),
+            parts => Err(Trouble::new(
+                format!(
+                    "the server says that this does not work: {}",
+                    parts.join(", ")
+                ),
                 cure,
             )),
-            None => Ok((format!("{HEALTH_PATH} answers 200"), ())),
         },
         Answer::Status {
             status: 404 | 405 | 501,
             ..
         } => Ok((format!("there is no {HEALTH_PATH}"), ())),
-        Answer::Status { status, body } => {
-            let body = quote(&body);
-            let fact = format!("{HEALTH_PATH} answers {status}: {body}");
-            let lower = body.to_ascii_lowercase();
-            if ["noauth", "wrongpass", "password"]
+        Answer::Status { status, body, .. } => {
+            let fact = format!("{HEALTH_PATH} answers {status}: {}", quoted(&body));
+            let body = String::from_utf8_lossy(&body).to_ascii_lowercase();
+            // Redis' own words, which nothing else says.
+            if ["noauth", "wrongpass"]
                 .iter()
-                .any(|word| lower.contains(word))
+                .any(|word| body.contains(word))
             {
                 return Err(Trouble::new(fact, NOAUTH_CURE).known(Known::RedisNoauth));
             }
@@ -62,12 +65,25 @@ pub(super) async fn health(server: &Server<'_>) -> Result<(String, ()), Trouble>
     }
 }
 
+/// What the server itself says is broken; nothing, where it speaks otherwise than the contract.
+pub(super) async fn failing(server: &Server<'_>) -> Vec<String> {
+    if server.manners.dialect.is_some() {
+        return Vec::new();
+    }
+    match ask(server.http.get(server.path(HEALTH_PATH)), PATIENCE).await {
+        Answer::Status { body, .. } => broken_parts(&body),
+        Answer::None | Answer::Broken(_) => Vec::new(),
+    }
+}
+
 /// What the server says is broken, in the words of the contract.
-fn failing(body: &[u8]) -> Option<String> {
-    let value: Value = serde_json::from_slice(body).ok()?;
-    let parts = value.get("failed")?.as_array()?.iter();
-    let parts: Vec<&str> = parts.filter_map(Value::as_str).collect();
-    (!parts.is_empty()).then(|| parts.join(", "))
+fn broken_parts(body: &[u8]) -> Vec<String> {
+    let value: Option<Value> = serde_json::from_slice(body).ok();
+    let parts = value
+        .as_ref()
+        .and_then(|value| value.get("failed")?.as_array());
+    let parts = parts.into_iter().flatten().filter_map(Value::as_str);
+    parts.map(str::to_owned).collect()
 }
 
 pub(super) const NOAUTH_CURE: &str = "write Redis' password into the URL of the channel layer, redis://:PASSWORD@host:6379, and have its health check send a message, not only PING";
@@ -82,19 +98,15 @@ pub(super) async fn login(
     let who = (account.name.as_str(), account.password.expose());
     let request = server.http.post(server.path(path));
     match ask(account::with_login(request, dialect, who), PATIENCE).await {
-        Answer::Status {
-            status: 200 | 201,
-            body,
-        } => account::access_token(dialect, &body)
-            .map(|token| (format!("{} is let in", account.name), token))
-            .ok_or_else(|| without_token(server, path)),
-        Answer::Status {
-            status: 401 | 403, ..
-        } => Err(Trouble::new(
-            format!("{} is not let in", account.name),
-            "name an account of this server with --user and its password with --password",
-        )),
-        other => Err(refused(server, &other, path)),
+        Answer::Status { status, body, .. } => match granted(dialect, Ask::Login, status, &body) {
+            Ok(access) => Ok((format!("{} is let in", account.name), access)),
+            Err(why) if matches!(status, 401 | 403) => Err(Trouble::new(
+                format!("{} is not let in: {why}", account.name),
+                "name an account of this server with --user and its password with --password",
+            )),
+            Err(why) => Err(refused(server, &why, path)),
+        },
+        other => Err(unanswered(&other, path)),
     }
 }
 
@@ -105,25 +117,20 @@ pub(super) async fn token(server: &Server<'_>, access: &str) -> Result<(String, 
     let request = server.http.post(server.path(path)).bearer_auth(access);
     let request = account::with_token_wish(request, dialect, CONVERSATION);
     match ask(request, PATIENCE).await {
-        Answer::Status {
-            status: 200 | 201,
-            body,
-        } => account::connection_token(dialect, &body)
+        Answer::Status { status, body, .. } => granted(dialect, Ask::Token, status, &body)
             .map(|token| ("a token is given".to_owned(), token))
-            .ok_or_else(|| without_token(server, path)),
-        Answer::None => Err(Trouble::new(
-            format!("no answer to {path} within {PATIENCE:?}"),
-            "give the calls to Redis a timeout, and answer 503 with Retry-After when it is over",
-        )
-        .known(Known::TokenEndpointHang)),
-        other => Err(refused(server, &other, path)),
+            .map_err(|why| refused(server, &why, path)),
+        Answer::None => {
+            let trouble = unanswered(&Answer::None, path);
+            // Named where the server itself says that it cannot reach its tokens: else it may be slow.
+            if failing(server).await.iter().any(|part| part == NO_TOKENS) {
+                let cure = "give the calls to Redis a timeout, and answer 503 with Retry-After when it is over";
+                return Err(trouble.cured_by(cure).known(Known::TokenEndpointHang));
+            }
+            Err(trouble)
+        }
+        other => Err(unanswered(&other, path)),
     }
-}
-
-/// The body is not quoted: it may hold a credential under another name.
-fn without_token(server: &Server<'_>, path: &str) -> Trouble {
-    let fact = format!("{path} answers with success, but without the token");
-    Trouble::new(fact, written(server))
 }
 
 /// Where it is written what a server must answer.
@@ -135,36 +142,35 @@ const fn written(server: &Server<'_>) -> &'static str {
     }
 }
 
-fn refused(server: &Server<'_>, answer: &Answer, path: &str) -> Trouble {
-    match answer {
-        Answer::Status {
+fn refused(server: &Server<'_>, why: &NotGranted, path: &str) -> Trouble {
+    let fact = format!("{path} answers {why}");
+    let cure = match why {
+        NotGranted::Absent { .. } => written(server),
+        NotGranted::Refused {
             status: 404 | 405, ..
-        } => Trouble::new(format!("there is no {path}"), written(server)),
-        Answer::Status { status: 503, body } => Trouble::new(
-            format!("{path} answers 503: {}", quote(body)),
-            "look at the server's Redis: its address, its password, whether it runs",
-        ),
-        Answer::Status { status, body } => Trouble::new(
-            format!("{path} answers {status}: {}", quote(body)),
-            "look at the server's log",
-        ),
-        Answer::None => Trouble::new(
-            format!("no answer to {path} within {PATIENCE:?}"),
-            "look whether the server is stopped, overloaded, or waits for its Redis",
-        ),
-        Answer::Broken(error) => {
-            Trouble::new(format!("{path}: {error}"), "look at the server's log")
+        } => written(server),
+        NotGranted::Refused {
+            status: 300..400, ..
+        } => "name the path to which it leads: redirects are not followed",
+        NotGranted::Refused { status: 503, .. } => {
+            "look at the server's Redis: its address, its password, whether it runs"
         }
+        NotGranted::Refused { .. } => "look at the server's log",
+    };
+    match why.hint().filter(|_| server.manners.dialect.is_some()) {
+        Some(hint) => Trouble::new(fact, hint),
+        None => Trouble::new(fact, cure),
     }
 }
 
-/// The beginning of a body, on one line.
-fn quote(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body);
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let line = words.join(" ");
-    if line.chars().count() <= QUOTE_CHARS_MAX {
-        return line;
+fn unanswered(answer: &Answer, path: &str) -> Trouble {
+    match answer {
+        Answer::Broken(error) => {
+            Trouble::new(format!("{path}: {error}"), "look at the server's log")
+        }
+        Answer::None | Answer::Status { .. } => Trouble::new(
+            format!("no answer to {path} within {PATIENCE:?}"),
+            "look whether the server is stopped, overloaded, or waits for its Redis",
+        ),
     }
-    line.chars().take(QUOTE_CHARS_MAX).chain(['…']).collect()
 }

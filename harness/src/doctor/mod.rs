@@ -23,14 +23,18 @@ use self::report::{Chart, Step, Trouble};
 pub(crate) use self::report::{Entry, Outcome, Report};
 use crate::account;
 use crate::client::connector::{ConnectError, Destination, Opened, open};
-use crate::client::dialect::{Places, filled};
+use crate::client::dialect::{self, Places};
 use crate::environment::Secret;
 use crate::known::Known;
 use crate::plan::{Credential, Dialect};
-use crate::trust::{Tls, Trust};
+use crate::route;
+use crate::trust::{Tls, Trust, with_trust};
 
 /// Longest wait for one answer.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// What the health page of the contract calls the store of tokens, and the layer that carries answers.
+const NO_TOKENS: &str = "tokens";
+const NO_LAYER: &str = "channel_layer";
 const NO_API: &str = "the scenario asks for nothing over HTTP";
 const BEHIND_LOGIN: [Step; 6] = [
     Step::Login,
@@ -46,7 +50,8 @@ const BEHIND_LOGIN: [Step; 6] = [
 pub(crate) struct Order {
     /// `ws://`, `wss://`, `http://` or `https://`, a host, a port where it is not the usual one.
     pub url: Url,
-    pub trust: Trust,
+    /// `None` where nothing is encrypted.
+    pub trust: Option<Trust>,
     /// Who the doctor is.
     pub user: String,
     /// Without it nothing behind the login is tried.
@@ -62,6 +67,8 @@ pub(crate) struct Order {
 pub(crate) struct Manners {
     /// `None`: by the contract.
     pub dialect: Option<Arc<Dialect>>,
+    /// The `Host` that the headers of the dialect name.
+    pub host: Option<String>,
     pub credential: Credential,
     /// Its clients write.
     pub writes: bool,
@@ -71,6 +78,7 @@ impl Default for Manners {
     fn default() -> Self {
         Self {
             dialect: None,
+            host: None,
             credential: Credential::ConnectionToken,
             writes: true,
         }
@@ -100,6 +108,7 @@ struct Server<'a> {
     account: &'a str,
     address: SocketAddr,
     tls: Option<Tls>,
+    /// The one `Host` of everything.
     host_header: String,
     http: Http,
 }
@@ -113,25 +122,26 @@ pub(crate) async fn examine(order: &Order) -> Report {
 }
 
 async fn walk(order: &Order, chart: &mut Chart) -> Option<()> {
-    let address = chart.step(Step::Dns, reach::dns(&order.url)).await?;
-    chart
-        .step(Step::Tcp, reach::tcp(&order.url, address))
-        .await?;
-    let tls = if is_secure(&order.url) {
-        let tls = reach::tls(&order.url, address, &order.trust);
+    let addresses = chart.step(Step::Dns, reach::dns(&order.url)).await?;
+    let tcp = reach::tcp(&order.url, &addresses);
+    let address = chart.step(Step::Tcp, tcp).await?;
+    let tls = if let Some(trust) = order.trust.as_ref().filter(|_| is_secure(&order.url)) {
+        let tls = reach::tls(&order.url, address, trust);
         Some(chart.step(Step::Tls, tls).await?)
     } else {
         chart.skip(Step::Tls, "not wanted by the URL");
         None
     };
+    let host = order.manners.host.clone();
+    let host_header = host.unwrap_or_else(|| header(&order.url));
     let server = Server {
         url: &order.url,
         manners: &order.manners,
         account: &order.user,
         address,
         tls,
-        host_header: authority(&order.url),
-        http: http(order)?,
+        http: http(order, (address, &host_header))?,
+        host_header,
     };
     let has_api = order.manners.has_api();
     if has_api {
@@ -148,7 +158,7 @@ async fn walk(order: &Order, chart: &mut Chart) -> Option<()> {
                 .step(Step::Refusal, door::refusal(&server, door))
                 .await;
         }
-    } else if chart.met(Known::WrongServer) {
+    } else if chart.is_over() {
         return None;
     }
     if order.manners.dialect.is_none() {
@@ -181,6 +191,10 @@ async fn inside(order: &Order, server: &Server<'_>, chart: &mut Chart) -> Option
     let mut session = chart
         .step(Step::Connected, session::connect(server, &secret))
         .await?;
+    if order.manners.credential != Credential::None {
+        // Who has a right to it gets in, so it is the refusal that was silent.
+        chart.confirm(Known::Silent1006);
+    }
     if session::beats(&order.manners) {
         chart.step(Step::Heartbeat, session.heartbeat(server)).await;
     } else {
@@ -195,7 +209,7 @@ async fn inside(order: &Order, server: &Server<'_>, chart: &mut Chart) -> Option
         chart.skip(Step::Message, "the scenario's clients say nothing");
     }
     match order.idle {
-        Some(length) => chart.step(Step::Idle, session.idle(length)).await?,
+        Some(length) => chart.step(Step::Idle, session.idle(server, length)).await?,
         None => chart.skip(Step::Idle, "takes its time: ask for it with --idle 30s"),
     }
     session.close();
@@ -233,19 +247,29 @@ fn authority(url: &Url) -> String {
     format!("{}:{}", url.host_str().unwrap_or_default(), port(url))
 }
 
-/// A client that goes nowhere but to the server.
-fn http(order: &Order) -> Option<Http> {
-    let builder = Http::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
+/// The same as a browser writes it: without the port that the scheme stands for.
+fn header(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
+}
+
+/// A client that goes nowhere but to the server, at the address that accepts.
+fn http(order: &Order, (address, host_header): (SocketAddr, &str)) -> Option<Http> {
+    let headers = account::headers(order.manners.dialect.as_deref(), Some(host_header));
+    let builder = route::http()
+        .default_headers(headers)
+        .resolve(order.url.host_str().unwrap_or_default(), address)
         .timeout(PATIENCE);
-    order.trust.http(builder).build().ok()
+    with_trust(builder, order.trust.as_ref()).build().ok()
 }
 
 impl Server<'_> {
     fn path(&self, path: &str) -> String {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
-        format!("{scheme}://{}{path}", self.host_header)
+        format!("{scheme}://{}{path}", authority(self.url))
     }
 
     /// What fills the templates of a dialect.
@@ -257,18 +281,26 @@ impl Server<'_> {
         }
     }
 
+    /// Where sockets are opened.
+    fn socket_path(&self) -> String {
+        match self.manners.dialect.as_deref() {
+            Some(dialect) => dialect::path(&dialect.socket.path, self.places()),
+            None => PATH.to_owned(),
+        }
+    }
+
     /// Opens a socket; `None`: no answer in time.
     async fn open(&self, token: &str) -> Option<Result<Opened, ConnectError>> {
+        self.open_at(&self.socket_path(), token).await
+    }
+
+    async fn open_at(&self, path: &str, token: &str) -> Option<Result<Opened, ConnectError>> {
         let dialect = self.manners.dialect.as_deref();
-        let path = dialect.map_or_else(
-            || PATH.to_owned(),
-            |dialect| filled(&dialect.socket.path, self.places()),
-        );
         let to = Destination {
             address: self.address,
             tls: self.tls.as_ref(),
             host_header: &self.host_header,
-            path: &path,
+            path,
             origin: dialect.and_then(|dialect| dialect.socket.origin.as_deref()),
             dialect,
             credential: self.manners.credential,

@@ -1,64 +1,62 @@
 //! This module finds out whether anything is there, and whether it speaks what the URL says.
 
-use std::io;
 use std::net::SocketAddr;
 
 use reqwest::Url;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::{Known, PATIENCE, Server, Trouble, authority, is_secure, port};
 use crate::client::http::{Answer, ask};
-use crate::trust::{Tls, Trust, distrust, speaks_tls};
+use crate::route;
+use crate::trust::{Tls, TlsFailure, Trust, speaks_tls};
 
-/// Looks the name up; finds its first address, IPv4 before IPv6.
-pub(super) async fn dns(url: &Url) -> Result<(String, SocketAddr), Trouble> {
+/// Understood by every HTTP server, and answered by most others too.
+const PLAIN_QUESTION: &[u8] = b"GET / HTTP/1.0\r\n\r\n";
+/// As much of the answer as tells what it is.
+const FIRST_BYTES: usize = 16;
+
+/// Looks the name up; finds its addresses.
+pub(super) async fn dns(url: &Url) -> Result<(String, Vec<SocketAddr>), Trouble> {
     let host = url.host_str().unwrap_or_default();
     let bare = host.trim_matches(['[', ']']);
     let cure = "correct the name, or the resolver of this machine";
-    let looked_up = timeout(PATIENCE, tokio::net::lookup_host((bare, port(url)))).await;
-    let mut addresses: Vec<SocketAddr> = match looked_up {
-        Ok(Ok(addresses)) => addresses.collect(),
-        Ok(Err(error)) => {
-            return Err(Trouble::new(
-                format!("{host} has no address: {error}"),
-                cure,
-            ));
-        }
-        Err(_) => {
-            return Err(Trouble::new(
-                format!("no address within {PATIENCE:?}"),
-                cure,
-            ));
-        }
-    };
-    addresses.sort_by_key(SocketAddr::is_ipv6);
-    let Some(first) = addresses.first().copied() else {
-        return Err(Trouble::new(format!("{host} has no address"), cure));
-    };
-    let more = match addresses.len() {
-        1 => String::new(),
-        number => format!(" (of {number})"),
-    };
-    Ok((format!("{}{more}", first.ip()), first))
+    let addresses = route::addresses((bare, port(url)), PATIENCE).await;
+    let addresses =
+        addresses.map_err(|error| Trouble::new(format!("{host} has no address: {error}"), cure))?;
+    let ips: Vec<String> = addresses
+        .iter()
+        .map(|address| address.ip().to_string())
+        .collect();
+    Ok((ips.join(", "), addresses))
 }
 
-/// Connects, and no more.
-pub(super) async fn tcp(url: &Url, address: SocketAddr) -> Result<(String, ()), Trouble> {
-    match timeout(PATIENCE, TcpStream::connect(address)).await {
-        Ok(Ok(_)) => Ok((format!("{} accepts", authority(url)), ())),
-        Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            let fact = format!("nothing listens on port {}", port(url));
+/// Connects to the first address that accepts, and no more.
+pub(super) async fn tcp(
+    url: &Url,
+    addresses: &[SocketAddr],
+) -> Result<(String, SocketAddr), Trouble> {
+    match route::first_to_accept(addresses, PATIENCE).await {
+        Ok(address) => {
+            let at = match addresses.len() {
+                1 => String::new(),
+                _ => format!(" at {}", address.ip()),
+            };
+            Ok((format!("{} accepts{at}", authority(url)), address))
+        }
+        Err(none) if none.is_refused() => {
+            let fact = format!(
+                "nothing listens on port {} of {}",
+                port(url),
+                none.addresses()
+            );
             let cure = "start the server, or name the port it listens on; a client must not have it hard-coded";
             Err(Trouble::new(fact, cure).known(Known::WrongSchemeOrPort))
         }
-        Ok(Err(error)) => Err(Trouble::new(
-            error.to_string(),
-            "look at the way there: address, route, firewall",
-        )),
-        Err(_) => Err(Trouble::new(
-            format!("no answer within {PATIENCE:?}"),
-            "look for a firewall in between, or a backlog that is full",
+        Err(none) => Err(Trouble::new(
+            none.to_string(),
+            "look at the way there: address, route, a firewall in between, a backlog that is full",
         )),
     }
 }
@@ -76,22 +74,42 @@ pub(super) async fn tls(
             "name a host that a certificate can be for",
         )
     })?;
-    let error = match tls.handshake(address, PATIENCE).await {
+    let failure = match tls.handshake(address, PATIENCE).await {
         Ok(()) => return Ok(("the certificate is believed".to_owned(), tls)),
-        Err(error) => error,
+        Err(failure) => failure,
     };
-    if let Some(reason) = distrust(&error) {
-        let cure = "name the authority with --ca FILE, or have the server show the right certificate with its whole chain";
-        return Err(Trouble::new(
-            format!("the certificate is not believed: {reason}"),
-            cure,
-        ));
+    let fact = match &failure {
+        TlsFailure::Certificate(why) => format!("the certificate is not believed: {why}"),
+        TlsFailure::NotTls => format!("no TLS is spoken on port {}: {failure}", port(url)),
+        other => other.to_string(),
+    };
+    // Who hangs up may be one that expects plain text, and whoever is stopped may not.
+    let plain = match &failure {
+        TlsFailure::NotTls => true,
+        TlsFailure::Ended | TlsFailure::Reset | TlsFailure::Silent => {
+            first_bytes(address).await.starts_with(b"HTTP/")
+        }
+        _ => false,
+    };
+    if plain {
+        let cure = "use ws://, or the port on which the server speaks TLS";
+        return Err(Trouble::new(fact, cure).known(Known::WrongSchemeOrPort));
     }
-    Err(Trouble::new(
-        format!("no TLS is spoken on port {}: {error}", port(url)),
-        "use ws://, or the port on which the server speaks TLS",
-    )
-    .known(Known::WrongSchemeOrPort))
+    Err(Trouble::new(fact, failure.hint()))
+}
+
+/// How an answer to plain HTTP begins; nothing, where there is none.
+async fn first_bytes(address: SocketAddr) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let asking = async {
+        let mut stream = TcpStream::connect(address).await?;
+        stream.write_all(PLAIN_QUESTION).await?;
+        let mut answer = stream.take(FIRST_BYTES as u64);
+        answer.read_to_end(&mut bytes).await
+    };
+    // What came is what counts, however it ended.
+    drop(timeout(PATIENCE, asking).await);
+    bytes
 }
 
 /// Something speaks HTTP there.
@@ -111,7 +129,6 @@ pub(super) async fn http(server: &Server<'_>) -> Result<(String, ()), Trouble> {
         let trouble = Trouble::new(fact, "use wss://");
         return Err(trouble.known(Known::WrongSchemeOrPort));
     }
-    let wrong_port = "name the port of the chat server: this one may be another service's";
     match answer {
         Answer::Status { status, .. } => Ok((format!("/healthz answers {status}"), ())),
         Answer::None => Err(Trouble::new(
@@ -119,11 +136,17 @@ pub(super) async fn http(server: &Server<'_>) -> Result<(String, ()), Trouble> {
             "look whether the server is stopped or overloaded",
         )),
         Answer::Broken(error) => {
-            let trouble = Trouble::new(
-                format!("what listens there speaks no HTTP: {error}"),
-                wrong_port,
-            );
-            Err(trouble.known(Known::WrongSchemeOrPort))
+            let spoken = match is_secure(server.url) {
+                true => Vec::new(),
+                false => first_bytes(server.address).await,
+            };
+            if spoken.is_empty() || spoken.starts_with(b"HTTP/") {
+                let fact = format!("/healthz is not answered: {error}");
+                return Err(Trouble::new(fact, "look at the server's log"));
+            }
+            let fact = format!("what listens there speaks no HTTP: {error}");
+            let cure = "name the port of the chat server: this one is another service's";
+            Err(Trouble::new(fact, cure).known(Known::WrongSchemeOrPort))
         }
     }
 }

@@ -71,6 +71,10 @@ pub(super) struct Trouble {
     /// What was seen, one clause.
     fact: String,
     known: Option<Known>,
+    /// What it is if a later step shows that nothing else can be.
+    suspected: Option<Known>,
+    /// Nothing that comes after it makes sense.
+    last: bool,
     cure: String,
 }
 
@@ -79,10 +83,34 @@ impl Trouble {
         Self {
             fact: fact.into(),
             known: None,
+            suspected: None,
+            last: false,
             cure: cure.into(),
         }
     }
 
+    /// The same with another cure.
+    pub(super) fn cured_by(self, cure: &str) -> Self {
+        Self {
+            cure: cure.to_owned(),
+            ..self
+        }
+    }
+
+    /// What it may be; named where a later step shows it.
+    pub(super) fn suspected(self, known: Known) -> Self {
+        Self {
+            suspected: Some(known),
+            ..self
+        }
+    }
+
+    /// Ends the examination.
+    pub(super) fn last(self) -> Self {
+        Self { last: true, ..self }
+    }
+
+    /// What it is, beyond doubt.
     pub(super) fn known(self, known: Known) -> Self {
         Self {
             known: Some(known),
@@ -134,6 +162,9 @@ impl Failure {
 #[derive(Debug, Default)]
 pub(super) struct Chart {
     entries: Vec<Entry>,
+    /// Places of entries, and what they may be.
+    suspected: Vec<(usize, Known)>,
+    over: bool,
 }
 
 impl Chart {
@@ -152,6 +183,10 @@ impl Chart {
                 Some(found)
             }
             Err(trouble) => {
+                self.over |= trouble.last;
+                let place = self.entries.len();
+                self.suspected
+                    .extend(trouble.suspected.map(|known| (place, known)));
                 let entry = self.add((step, us), Outcome::Failed, &trouble.fact);
                 entry.failure = trouble.known.map(Failure::of);
                 entry.cure = Some(trouble.cure);
@@ -175,11 +210,20 @@ impl Chart {
         })
     }
 
-    /// A step met this failure.
-    pub(super) fn met(&self, known: Known) -> bool {
-        let entries = self.entries.iter();
-        let mut failures = entries.filter_map(|entry| entry.failure.as_ref());
-        failures.any(|failure| failure.row == known.row())
+    /// A later step has shown that a suspicion is right.
+    pub(super) fn confirm(&mut self, known: Known) {
+        for (place, suspected) in &self.suspected {
+            if *suspected == known
+                && let Some(entry) = self.entries.get_mut(*place)
+            {
+                entry.failure.get_or_insert(Failure::of(known));
+            }
+        }
+    }
+
+    /// A step has ended the examination.
+    pub(super) const fn is_over(&self) -> bool {
+        self.over
     }
 
     /// Ends the examination; steps that were not reached are skipped.

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::api::NOAUTH_CURE;
-use super::door::broken;
-use super::{Known, Manners, PATIENCE, Server, Trouble};
+use super::api::{NOAUTH_CURE, failing};
+use super::door::{broke_protocol, hangs, words};
+use super::{Known, Manners, NO_LAYER, PATIENCE, Server, Trouble};
 use crate::client::dialect::{self, message};
-use crate::client::talk::{Heard, Talk};
+use crate::client::talk::{Heard, Passed, Talk};
 use crate::client::wire::{ServerFrame, UNNUMBERED, filler};
 use crate::clock::{monotonic_ns, wall_ns};
 use crate::format;
@@ -17,6 +17,9 @@ const ANSWER_PATIENCE: Duration = Duration::from_secs(15);
 /// A server that pings at all does so within this (wire contract: every 25 s).
 const PING_EXPECTED_WITHIN: Duration = Duration::from_secs(30);
 
+/// Errors of the contract about what a message says.
+const OF_A_TEXT: [&str; 3] = ["bad_frame", "empty", "too_long"];
+const UNKNOWN_BEATS: &str = "does send.heartbeat of [target] say what this server expects, and events.pong what it answers?";
 /// Where a server says nothing to who is let in, it is let in who is not thrown out within this.
 const SETTLING: Duration = Duration::from_secs(2);
 
@@ -31,14 +34,9 @@ pub(super) async fn connect(
     let opened = match server.open(token).await {
         Some(Ok(opened)) => opened,
         Some(Err(error)) => {
-            return Err(Trouble::new(error.to_string(), "look at the server's log"));
+            return Err(Trouble::new(words(&error), "look at the server's log"));
         }
-        None => {
-            let fact = format!("the upgrade is not answered within {PATIENCE:?}");
-            let cure =
-                "bound the wait for Redis in the handshake, and close with 1011 when it is over";
-            return Err(Trouble::new(fact, cure).known(Known::ConnectHang));
-        }
+        None => return Err(hangs(server).await),
     };
     let dialect = server.manners.dialect.clone();
     let at_once = dialect::is_ready_at_once(dialect.as_deref());
@@ -51,8 +49,7 @@ pub(super) async fn connect(
         Heard::Frame(_) => Ok(("connected".to_owned(), Session(talk))),
         Heard::Nothing if at_once => Ok(("open".to_owned(), Session(talk))),
         Heard::Closed(1011) => {
-            let fact = "closed with 1011: tokens work, the channel layer does not";
-            Err(Trouble::new(fact, NOAUTH_CURE).known(Known::RedisNoauth))
+            Err(layer(server, "closed with 1011 instead of `connected`".to_owned()).await)
         }
         Heard::Closed(code @ (4001 | 4401)) => Err(Trouble::new(
             format!("a token just given is refused with {code}"),
@@ -62,19 +59,38 @@ pub(super) async fn connect(
             format!("closed with {code} instead of `connected`"),
             "look at the server's log, and at its Redis",
         )),
-        Heard::Violated(failure) => Err(broken(&failure)),
-        Heard::Cut => {
-            let cure = "close with a code that says why: all a browser sees now is 1006";
-            Err(
-                Trouble::new("cut without a close code before `connected`", cure)
-                    .known(Known::Silent1006),
-            )
-        }
+        Heard::Violated(failure) => Err(broke_protocol(&failure)),
+        Heard::Cut => Err(Trouble::new(
+            "cut without a close code before `connected`",
+            "look at the server's log; close with a code that says why: all a browser sees now is 1006",
+        )),
+        Heard::Nothing if talk.passed.frames > 0 => Err(Trouble::new(
+            format!(
+                "open, and {} frames came, none of them `connected`; the first: {}",
+                talk.passed.frames, talk.passed.first
+            ),
+            UNKNOWN_EVENTS,
+        )),
         Heard::Nothing => {
-            let fact = format!("open, but no `connected` within {PATIENCE:?}");
-            Err(Trouble::new(fact, NOAUTH_CURE).known(Known::RedisNoauth))
+            let fact = format!("open, but no `connected` within {PATIENCE:?}, nor anything else");
+            Err(layer(server, fact).await)
         }
     }
+}
+
+const UNKNOWN_EVENTS: &str = "does [target] name the events of this server, and events.field the field in which they stand? a server without a greeting has connected = \"none\"";
+
+/// What is missing where tokens work, and answers do not come: named where the server itself says so, and of
+/// nothing else.
+async fn layer(server: &Server<'_>, fact: String) -> Trouble {
+    if failing(server).await == [NO_LAYER] {
+        let fact = format!("{fact}: tokens work, the channel layer does not");
+        return Trouble::new(fact, NOAUTH_CURE).known(Known::RedisNoauth);
+    }
+    Trouble::new(
+        fact,
+        "look at the server's log, and at its Redis: a channel layer whose URL lacks the password looks like this, and so does a server that waits for the client to speak first",
+    )
 }
 
 /// There is a heartbeat, and an answer to it.
@@ -93,37 +109,53 @@ impl Session {
     pub(super) async fn heartbeat(&mut self, server: &Server<'_>) -> Result<(String, ()), Trouble> {
         let dialect = server.manners.dialect.as_deref();
         self.say(dialect::heartbeat(dialect).unwrap_or_default().to_owned())?;
-        let taken_for_chat = Trouble::new(
-            "a heartbeat is taken for a chat message",
-            "answer {\"type\":\"ping\"} before a frame is looked at as a message",
-        )
-        .known(Known::PingAsChat);
+        let contract = dialect.is_none();
+        let cure = "answer {\"type\":\"ping\"} before a frame is looked at as a message";
+        let taken_for_chat = |fact: String| {
+            let trouble = Trouble::new(fact, cure);
+            match contract {
+                true => trouble.known(Known::PingAsChat),
+                false => trouble.cured_by(UNKNOWN_BEATS),
+            }
+        };
         let answers = |frame: &ServerFrame<'_>| {
             matches!(
                 frame,
                 ServerFrame::Pong | ServerFrame::Error(_) | ServerFrame::TaskQueued { .. }
             )
         };
+        let other = |fact: String| {
+            let cure = match contract {
+                true => {
+                    "answer {\"type\":\"ping\"} with {\"event\":\"pong\"}: a browser cannot send WebSocket pings"
+                }
+                false => UNKNOWN_BEATS,
+            };
+            Err(Trouble::new(fact, cure))
+        };
         match self.0.hear(PATIENCE, answers).await {
-            Heard::Frame(text) if matches!(self.0.parse(&text), Ok(ServerFrame::Pong)) => {
-                Ok(("ping, pong".to_owned(), ()))
-            }
-            Heard::Frame(_) => Err(taken_for_chat),
-            Heard::Closed(code) => Err(Trouble::new(
-                format!("a heartbeat is answered by closing with {code}"),
-                "answer {\"type\":\"ping\"} with {\"event\":\"pong\"}",
-            )
-            .known(Known::PingAsChat)),
-            Heard::Violated(failure) => Err(broken(&failure)),
-            Heard::Cut => Err(Trouble::new(
-                "a heartbeat ends the connection",
-                "answer {\"type\":\"ping\"} with {\"event\":\"pong\"}",
-            )
-            .known(Known::PingAsChat)),
-            Heard::Nothing => Err(Trouble::new(
-                format!("no `pong` within {PATIENCE:?}"),
-                "answer {\"type\":\"ping\"} with {\"event\":\"pong\"}: a browser cannot send WebSocket pings",
-            )),
+            Heard::Frame(text) => match self.0.parse(&text) {
+                Ok(ServerFrame::Pong) => Ok(("ping, pong".to_owned(), ())),
+                Ok(ServerFrame::TaskQueued { .. }) => Err(taken_for_chat(
+                    "a heartbeat is queued as a chat message".to_owned(),
+                )),
+                // What is wrong with it is its text, as if it were to be read by somebody.
+                Ok(ServerFrame::Error(error)) if OF_A_TEXT.contains(&&*error.code) => {
+                    Err(taken_for_chat(format!(
+                        "a heartbeat is taken for a chat message: {}",
+                        error.code
+                    )))
+                }
+                Ok(ServerFrame::Error(error)) => other(format!(
+                    "a heartbeat is answered by an error: {}",
+                    error.code
+                )),
+                _ => other(format!("a heartbeat is answered by {text}")),
+            },
+            Heard::Closed(code) => other(format!("a heartbeat is answered by closing with {code}")),
+            Heard::Violated(failure) => Err(broke_protocol(&failure)),
+            Heard::Cut => other("a heartbeat ends the connection".to_owned()),
+            Heard::Nothing => other(format!("no `pong` within {PATIENCE:?}")),
         }
     }
 
@@ -134,6 +166,7 @@ impl Session {
         let id = format!("harness-doctor-{}", wall_ns());
         let dialect = server.manners.dialect.as_deref();
         self.say(message(dialect, (&text, &id), server.places()))?;
+        let passed = self.0.passed.frames;
         let begun = |frame: &ServerFrame<'_>| {
             matches!(
                 frame,
@@ -158,9 +191,17 @@ impl Session {
                 }
                 _ => {}
             },
+            Heard::Nothing if self.0.passed.frames > passed => {
+                let fact = format!(
+                    "the message is followed by {} frames, and none is an answer; the first: {}",
+                    self.0.passed.frames - passed,
+                    self.0.passed.first
+                );
+                return Err(Trouble::new(fact, UNKNOWN_EVENTS));
+            }
             Heard::Nothing => {
                 let fact = format!("connected, but nothing comes back within {PATIENCE:?}");
-                return Err(Trouble::new(fact, NOAUTH_CURE).known(Known::RedisNoauth));
+                return Err(layer(server, fact).await);
             }
             ended => return Err(ended_by(&ended)),
         }
@@ -192,25 +233,46 @@ impl Session {
     }
 
     /// Says nothing for `length`; the socket must live, and somebody must keep it alive.
-    pub(super) async fn idle(&mut self, length: Duration) -> Result<(String, ()), Trouble> {
+    pub(super) async fn idle(
+        &mut self,
+        server: &Server<'_>,
+        length: Duration,
+    ) -> Result<(String, ()), Trouble> {
         self.0.pings = 0;
+        self.0.passed = Passed::default();
         let begun_ns = monotonic_ns();
         let heard = self.0.hear(length, |_| false).await;
         let lived = format::plain(&format::duration((monotonic_ns() - begun_ns) / 1_000));
         let cure = "have the server send a WebSocket ping more often than the shortest idle timeout on the way (25 s suits most)";
-        let unkept = |fact: String| Err(Trouble::new(fact, cure).known(Known::NoServerPing));
-        let pings = self.0.pings;
+        // The contract has the server ping; another may leave it to its clients.
+        let contract = server.manners.dialect.is_none();
+        let unkept = |fact: String| {
+            let trouble = Trouble::new(fact, cure);
+            match contract {
+                true => Err(trouble.known(Known::NoServerPing)),
+                false => Err(trouble),
+            }
+        };
+        let (pings, frames) = (self.0.pings, self.0.passed.frames);
         match heard {
             Heard::Nothing if pings > 0 => Ok((
                 format!("open after {lived}, {pings} pings of the server"),
+                (),
+            )),
+            Heard::Nothing if frames > 0 => Ok((
+                format!("open after {lived}, {frames} frames of the server, and no ping"),
                 (),
             )),
             Heard::Nothing if length < PING_EXPECTED_WITHIN => Ok((
                 format!("open after {lived}; too short to expect a ping of the server"),
                 (),
             )),
+            Heard::Nothing if beats(server.manners) && !contract => Ok((
+                format!("open after {lived} without a ping of the server: clients keep it alive"),
+                (),
+            )),
             Heard::Nothing => unkept(format!("no ping of the server in {lived}")),
-            Heard::Cut if pings == 0 => unkept(format!(
+            Heard::Cut if pings == 0 && frames == 0 => unkept(format!(
                 "cut without a word after {lived} of silence, in which the server sent no ping"
             )),
             ended => Err(Trouble::new(

@@ -1,15 +1,17 @@
 //! This module knows the accounts of a run and what they write: by number and by filler, or from files.
 //!
-//! **In:** `users` and `payloads` of the plan. **Out:** [`Accounts`], and texts that stand within a JSON string.
+//! **In:** `users` and `payloads` of the plan. **Out:** [`Accounts`], and texts, as they were written.
 //! Both files are read before anything is started, so that a mistake in them costs nothing.
 
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::error::EnvironmentError;
 use super::secret::Secret;
-use crate::plan::{CREW_SIZE, Plan, UsersPlan};
+use super::sheet;
+use crate::format;
+use crate::intake;
+use crate::plan::{CREW_SIZE, Credential, Plan, UsersPlan};
 
 /// Largest file that is read.
 const FILE_BYTES_MAX: u64 = 64 << 20;
@@ -32,14 +34,21 @@ impl Accounts {
     ///
     /// The file cannot be read, or has fewer accounts than the run needs.
     pub(super) fn of(plan: &Plan, password: &Secret) -> Result<Self, EnvironmentError> {
-        let UsersPlan { prefix, file, .. } = &plan.environment.users;
+        let users = &plan.environment.users;
+        let UsersPlan { prefix, file, .. } = users;
         let Some(path) = file else {
             return Ok(Self::Numbered {
                 prefix: prefix.clone(),
                 password: password.clone(),
             });
         };
-        let listed = listed(path, password)?;
+        // A server that is started here has one password, whether it was named or not.
+        let shared = users.password.is_some() || plan.environment.target.is_none();
+        let usual = match plan.load.session.credential {
+            Credential::None => Some(password),
+            _ => Some(password).filter(|_| shared),
+        };
+        let listed = listed(path, usual)?;
         let needed = needed(plan);
         if listed.len() < needed as usize {
             let fact = format!("{} accounts, and the run needs {needed}", listed.len());
@@ -91,37 +100,53 @@ fn needed(plan: &Plan) -> u32 {
     }
 }
 
-/// `account,password`, with these heads; the second column may be missing.
-fn listed(path: &str, usual: &Secret) -> Result<Vec<(String, Secret)>, EnvironmentError> {
+/// `account,password`, with these heads. `usual` is the password of who has none of his own.
+fn listed(path: &str, usual: Option<&Secret>) -> Result<Vec<(String, Secret)>, EnvironmentError> {
     let text = read(path)?;
-    let mut reader = csv::ReaderBuilder::new()
-        .trim(csv::Trim::All)
-        .from_reader(text.as_bytes());
-    let heads = reader
-        .headers()
-        .map_err(|error| wrong(path, 1, error.to_string()))?;
-    let column = |name: &str| heads.iter().position(|head| head == name);
+    let rows = sheet::rows(&text).map_err(|error| wrong(path, error.line(), error.to_string()))?;
+    let Some((heads, rows)) = rows.split_first() else {
+        return Err(wrong(path, 0, "nothing stands in it".to_owned()));
+    };
+    let column = |name: &str| {
+        let mut cells = heads.cells.iter();
+        cells.position(|head| head.trim().eq_ignore_ascii_case(name))
+    };
     let (account, password) = (column("account"), column("password"));
-    let account = account.ok_or_else(|| wrong(path, 1, "no column `account`".to_owned()))?;
+    let Some(account) = account else {
+        let cells: Vec<&str> = heads.cells.iter().map(|head| head.trim()).collect();
+        let fact = format!("no column `account`; its columns: {}", cells.join(", "));
+        return Err(wrong(path, heads.line, fact));
+    };
     let mut listed = Vec::new();
-    for row in reader.records() {
-        let row = row.map_err(|error| {
-            let line = error.position().map_or(0, csv::Position::line);
-            wrong(path, line, error.to_string())
-        })?;
-        let name = row.get(account).unwrap_or_default();
-        if name.is_empty() {
-            let line = row.position().map_or(0, csv::Position::line);
-            return Err(wrong(path, line, "an empty account".to_owned()));
+    for row in rows {
+        let wrong = |fact: &str| wrong(path, row.line, fact.to_owned());
+        if (heads.cells.len()..row.cells.len()).any(|place| row.cell(place).is_some()) {
+            return Err(wrong(
+                "more cells than there are columns: is a separator within one? put it in quotes",
+            ));
         }
-        let own = password.and_then(|place| row.get(place));
-        let own = own.map_or_else(|| usual.clone(), |own| Secret::new(own.to_owned()));
+        let name = row.cell(account).ok_or_else(|| wrong("an empty account"))?;
+        if name.chars().any(char::is_control) {
+            return Err(wrong(
+                "an account with a line break or another control character",
+            ));
+        }
+        let own = password.and_then(|place| row.cell(place));
+        let own = match (own, usual) {
+            (Some(own), _) => Secret::new(own.to_owned()),
+            (None, Some(usual)) => usual.clone(),
+            (None, None) => {
+                return Err(wrong(
+                    "no password, and environment.users.password names none for all",
+                ));
+            }
+        };
         listed.push((name.to_owned(), own));
     }
     Ok(listed)
 }
 
-/// What clients write, one text a line, as it stands within a JSON string; empty without a file.
+/// What clients write, one text a line; empty without a file.
 ///
 /// # Errors
 ///
@@ -140,8 +165,7 @@ pub(super) fn payloads(plan: &Plan) -> Result<Vec<String>, EnvironmentError> {
             let fact = format!("a text of more than {TEXT_CHARS_MAX} characters");
             return Err(wrong(path, line, fact));
         }
-        let quoted = serde_json::Value::from(payload).to_string();
-        payloads.push(quoted[1..quoted.len() - 1].to_owned());
+        payloads.push(payload.to_owned());
     }
     if payloads.is_empty() {
         return Err(wrong(path, 0, "no text in it".to_owned()));
@@ -150,13 +174,8 @@ pub(super) fn payloads(plan: &Plan) -> Result<Vec<String>, EnvironmentError> {
 }
 
 fn read(path: &str) -> Result<String, EnvironmentError> {
-    let size = fs::metadata(Path::new(path)).map(|file| file.len());
-    match size {
-        Ok(FILE_BYTES_MAX..) => Err(wrong(path, 0, format!("over {FILE_BYTES_MAX} bytes"))),
-        Ok(_) | Err(_) => {
-            fs::read_to_string(path).map_err(|error| wrong(path, 0, error.to_string()))
-        }
-    }
+    let text = intake::text(Path::new(path), FILE_BYTES_MAX);
+    text.map_err(|error| wrong(path, 0, error.to_string()))
 }
 
 /// `line` is 0 where no line is meant.
@@ -165,7 +184,10 @@ fn wrong(path: &str, line: u64, fact: String) -> EnvironmentError {
         0 => path.to_owned(),
         line => format!("{path}:{line}"),
     };
-    EnvironmentError::UserFile { place, fact }
+    EnvironmentError::UserFile {
+        place,
+        fact: format::harmless(&fact),
+    }
 }
 
 #[cfg(test)]
@@ -174,14 +196,14 @@ mod tests {
 
     fn written(text: &str) -> tempfile::NamedTempFile {
         let file = tempfile::NamedTempFile::new().unwrap();
-        fs::write(file.path(), text).unwrap();
+        std::fs::write(file.path(), text).unwrap();
         file
     }
 
     fn list(text: &str) -> Result<Vec<(String, String)>, String> {
         let file = written(text);
         let usual = Secret::new("usual".to_owned());
-        let listed = listed(file.path().to_str().unwrap(), &usual);
+        let listed = listed(file.path().to_str().unwrap(), Some(&usual));
         let open = |(name, password): (String, Secret)| (name, password.expose().to_owned());
         listed
             .map(|listed| listed.into_iter().map(open).collect())
@@ -196,6 +218,10 @@ mod tests {
             [pair("anna", "x"), pair("b, c", "y")]
         );
         assert_eq!(list("account\nanna\n").unwrap(), [pair("anna", "usual")]);
+        assert_eq!(
+            list("\u{feff}Nr;PASSWORD;Account\r\n1;\" x \";anna\r\n2;;bert\r\n;;\r\n").unwrap(),
+            [pair("anna", " x "), pair("bert", "usual")]
+        );
     }
 
     #[test]
@@ -213,7 +239,22 @@ mod tests {
         assert!(
             list("account,password\na,b,c\n")
                 .unwrap_err()
-                .contains(":2")
+                .contains(":2: more cells")
         );
+        assert!(
+            list("user;secret\na;b\n")
+                .unwrap_err()
+                .contains("user, secret")
+        );
+        assert!(list("\n\n").unwrap_err().contains("nothing"));
+        assert!(
+            list("account\n\"a\nb\"\n")
+                .unwrap_err()
+                .contains(":2: an account with")
+        );
+        let file = written("account,password\nanna,\n");
+        let path = file.path().to_str().unwrap();
+        let problem = listed(path, None).unwrap_err().to_string();
+        assert!(problem.contains(":2: no password"), "{problem}");
     }
 }

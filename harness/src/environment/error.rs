@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use fault_proxy::client::ClientError;
 
-use crate::trust::TrustError;
+use crate::account::{Ask, NotGranted};
+use crate::trust::{TlsFailure, TrustError};
 
 /// Why the environment did not start. The process exits with 3 for all of them except
 /// [`EnvironmentError::Cancelled`], which is an interruption (130).
@@ -181,20 +182,34 @@ pub(crate) enum EnvironmentError {
         address: String,
         reason: String,
     },
-    #[error("environment.target: the certificate of {address} is not believed: {reason}")]
-    Untrusted { address: String, reason: String },
-    #[error("environment.target: {address} does not speak TLS: {reason}")]
-    NotTls { address: String, reason: String },
+    #[error("environment.target: {}", no_tls(address, failure))]
+    NotShaken {
+        address: String,
+        failure: TlsFailure,
+    },
     #[error("environment.target: {address} speaks TLS, and was asked in plain text")]
     SpeaksTls { address: String },
     #[error("environment.tls.ca {}: {reason}", path.display())]
     Authority { path: PathBuf, reason: String },
     #[error("TLS cannot be set up: {0}")]
     NoTls(#[source] TrustError),
-    #[error("environment.target: {address} does not let {account} log in")]
-    WrongLogin { address: String, account: String },
-    #[error("environment.target: {address} does not log clients in: {answer}")]
-    NoLogin { address: String, answer: String },
+    #[error("environment.target: {}", not_admitted(url, *ask, account, why))]
+    NotAdmitted {
+        url: String,
+        ask: Ask,
+        account: String,
+        why: NotGranted,
+        /// Where the answer leads instead.
+        location: Option<String>,
+    },
+    #[error("environment.target: no {} at {url}: {fact}", ask.word())]
+    NoAdmission { url: String, ask: Ask, fact: String },
+    #[error("{place}: the value of {header} cannot be sent: it holds {what}")]
+    Header {
+        place: &'static str,
+        header: String,
+        what: &'static str,
+    },
     #[error("{place}: Redis at {address} does not accept the password: {answer}")]
     WrongPassword {
         place: &'static str,
@@ -269,16 +284,23 @@ impl EnvironmentError {
             Self::WrongPassword { .. } => {
                 "write the URL as redis://:${env:REDIS_PASSWORD}@host:port and set that variable"
             }
-            Self::Untrusted { .. } => {
-                "name its authority with --ca FILE, or go on without a check: --insecure"
-            }
-            Self::NotTls { .. } => "write ws:// or http://, or the port that speaks TLS",
+            Self::NotShaken { failure, .. } => failure.hint(),
             Self::SpeaksTls { .. } => "write wss:// or https://",
-            Self::Authority { .. } => "give a PEM file that holds the authority's certificate",
-            Self::WrongLogin { .. } => {
-                "set environment.users.password (and prefix) to those of the target"
+            Self::Authority { .. } => {
+                "give a PEM file that holds the authority's certificate, or the server's own"
             }
-            Self::NoLogin { .. } => "is this the port of a chat server that speaks the contract?",
+            Self::NoTls(TrustError::NoAuthorities(_)) => {
+                "install ca-certificates, or name the authority with --ca FILE"
+            }
+            Self::NotAdmitted {
+                why, location, ask, ..
+            } => return Some(admission_hint(*ask, why, location.as_deref())),
+            Self::NoAdmission { .. } => {
+                "is this the port of a chat server, and does it speak the contract or a [target] of yours?"
+            }
+            Self::Header { .. } => {
+                "headers are of printable ASCII; is there a line break at the end of the variable?"
+            }
             Self::NotRedis { .. } => "is this the port of another service?",
             Self::Lease { .. } => "`harness recover` cleans up after killed runs",
             Self::FaultImpossible { .. }
@@ -300,5 +322,50 @@ impl EnvironmentError {
             | Self::Http(_) => return None,
         };
         Some(hint.to_owned())
+    }
+}
+
+fn no_tls(address: &str, failure: &TlsFailure) -> String {
+    match failure {
+        TlsFailure::Certificate(why) => {
+            format!("the certificate of {address} is not believed: {why}")
+        }
+        TlsFailure::NotTls => format!("{address} does not speak TLS: {failure}"),
+        other => format!("no TLS with {address}: {other}"),
+    }
+}
+
+fn not_admitted(url: &str, ask: Ask, account: &str, why: &NotGranted) -> String {
+    match (ask, why) {
+        (Ask::Token, _) => format!("{url} gives {account} no connection token: {why}"),
+        (Ask::Login | Ask::Refresh, NotGranted::Refused { .. }) => {
+            format!("{url} does not let {account} log in: {why}")
+        }
+        (Ask::Login | Ask::Refresh, NotGranted::Absent { .. }) => {
+            format!("{url} lets {account} log in, and gives no token: {why}")
+        }
+    }
+}
+
+fn admission_hint(ask: Ask, why: &NotGranted, location: Option<&str>) -> String {
+    if let Some(hint) = why.hint() {
+        return hint;
+    }
+    let ask = ask.word();
+    match (why.status(), location) {
+        (300..400, Some(location)) => {
+            format!("redirects are not followed: name where it leads, {location}")
+        }
+        (401 | 403, _) => {
+            "set environment.users.password (and prefix, or file) to those of the target".to_owned()
+        }
+        (404 | 405, _) => format!(
+            "name the path with [target] {ask}.path; without a [target] the server must speak the contract"
+        ),
+        (400 | 415 | 422, _) if ask == Ask::Login.word() => {
+            "does it want a form, or other fields? see body, user and password of [target] login"
+                .to_owned()
+        }
+        _ => "look at the server's log".to_owned(),
     }
 }

@@ -1,7 +1,8 @@
 //! This module finds out whose machine an address is on, and keeps the load at home.
 //!
 //! **In:** addresses a user typed. **Out:** [`Place`]: the same, parsed and resolved, once every
-//! address behind the name is this machine or the host is allowed by name.
+//! address behind the name is this machine or the host is allowed by name; of several addresses the one that
+//! accepts connections comes first, and is the one that is used.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -9,8 +10,11 @@ use std::time::Duration;
 use reqwest::Url;
 
 use super::error::EnvironmentError;
+use crate::route;
 
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
+/// For the first address that accepts, of all that a name has.
+pub(super) const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 
 /// An address as typed, taken apart and resolved.
 #[derive(Clone, Debug)]
@@ -20,6 +24,7 @@ pub(super) struct Place {
     pub url: Url,
     pub host: String,
     pub port: u16,
+    /// Never empty; the first is the one that is used.
     pub addresses: Vec<SocketAddr>,
 }
 
@@ -37,15 +42,8 @@ impl Place {
             host: name.clone(),
             source,
         };
-        let lookup = tokio::net::lookup_host((host.as_str(), port));
-        let addresses: Vec<SocketAddr> = tokio::time::timeout(RESOLVE_TIMEOUT, lookup)
-            .await
-            .map_err(|elapsed| unresolved(elapsed.into()))?
-            .map_err(unresolved)?
-            .collect();
-        if addresses.is_empty() {
-            return Err(unresolved(std::io::ErrorKind::NotFound.into()));
-        }
+        let addresses = route::addresses((&host, port), RESOLVE_TIMEOUT);
+        let addresses = addresses.await.map_err(unresolved)?;
         Ok(Self {
             place,
             url,
@@ -88,13 +86,60 @@ impl Place {
         }
     }
 
-    /// The first address, IPv4 before IPv6.
+    /// Connects, and keeps to the first address that accepts.
+    ///
+    /// # Errors
+    ///
+    /// None does.
+    pub(super) async fn settle(&mut self) -> Result<(), EnvironmentError> {
+        let reached = route::first_to_accept(&self.addresses, CONNECT_PATIENCE).await;
+        let chosen = reached.map_err(|none| {
+            let (place, address) = (self.place, self.host_and_port());
+            if none.is_refused() {
+                let address = match self.addresses.len() {
+                    1 => address,
+                    _ => format!("{address} ({})", none.addresses()),
+                };
+                EnvironmentError::Refused { place, address }
+            } else {
+                EnvironmentError::Unreachable {
+                    place,
+                    address,
+                    reason: none.to_string(),
+                }
+            }
+        })?;
+        if self.addresses.len() > 1 {
+            tracing::info!(
+                "{}: {} has {} addresses; {} is used",
+                self.place,
+                self.host,
+                self.addresses.len(),
+                chosen.ip()
+            );
+        }
+        self.addresses.retain(|address| *address != chosen);
+        self.addresses.insert(0, chosen);
+        Ok(())
+    }
+
+    /// The one that is used.
     pub(super) fn address(&self) -> SocketAddr {
-        let v4 = self.addresses.iter().find(|address| address.is_ipv4());
-        // `find` made sure that there is one.
-        v4.or_else(|| self.addresses.first())
-            .copied()
-            .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], self.port)))
+        // There is one, or the place would not have been found.
+        let none = || SocketAddr::from(([127, 0, 0, 1], self.port));
+        self.addresses.first().copied().unwrap_or_else(none)
+    }
+
+    /// As a browser writes it: without the port that the scheme stands for.
+    pub(super) fn host_header(&self) -> String {
+        let whole = self.host_and_port();
+        match self.url.port() {
+            Some(_) => whole,
+            None => {
+                let suffix = format!(":{}", self.port);
+                whole.strip_suffix(&suffix).unwrap_or(&whole).to_owned()
+            }
+        }
     }
 
     /// `host:port`, an IPv6 address in brackets.
@@ -172,6 +217,33 @@ mod tests {
             let place = Place::find("--target", text, HTTP).await.unwrap();
             assert!(place.guard(&[]).is_ok(), "{text}");
         }
+    }
+
+    #[tokio::test]
+    async fn the_host_header_leaves_out_the_port_that_the_scheme_stands_for() {
+        for (text, header) in [
+            ("ws://127.0.0.1:8000", "127.0.0.1:8000"),
+            ("ws://[::1]:80", "[::1]"),
+            ("http://LOCALHOST", "localhost"),
+        ] {
+            let place = Place::find("--target", text, HTTP).await.unwrap();
+            assert_eq!(place.host_header(), header);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_address_that_accepts_is_kept_and_all_that_do_not_are_named() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let there = listener.local_addr().unwrap();
+        let url = format!("ws://[::1]:{}", there.port());
+        let mut place = Place::find("--target", &url, HTTP).await.unwrap();
+        place.addresses.push(there);
+        place.settle().await.unwrap();
+        assert_eq!(place.address(), there);
+        assert_eq!(place.addresses.len(), 2);
+        drop(listener);
+        let problem = place.settle().await.unwrap_err().to_string();
+        assert!(problem.contains("(127.0.0.1 and ::1)"), "{problem}");
     }
 
     #[tokio::test]

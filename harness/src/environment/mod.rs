@@ -11,6 +11,7 @@
 //! **Units:** seconds of processor time, bytes of memory.
 
 mod accounts;
+mod admission;
 mod child;
 mod children;
 mod edge;
@@ -33,6 +34,7 @@ pub(crate) mod recover;
 mod redis;
 mod secret;
 mod server;
+mod sheet;
 mod sweep;
 mod target;
 #[cfg(test)]
@@ -46,7 +48,6 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::plan::{Link, Plan};
-use crate::trust::Trust;
 
 pub(crate) use accounts::Accounts;
 pub(crate) use child::Child;
@@ -56,7 +57,7 @@ pub(crate) use probe::Answer;
 pub(crate) use process::ProcessUse;
 pub(crate) use proxy::{Carriers, ProxyLink, link_name};
 pub(crate) use secret::{Secret, resolve as resolve_secret};
-pub(crate) use target::{TargetInfo, spoken};
+pub(crate) use target::{Spoken, TargetInfo, spoken};
 pub(crate) use token_store::TokenStore;
 
 /// What the processes of a run are called in reports.
@@ -80,6 +81,8 @@ pub(crate) struct Settings {
     pub allow_hosts: Vec<String>,
     /// `--allow-faults`.
     pub allow_faults: bool,
+    /// Hears what somebody who waits for the start should know, a line at a time.
+    pub say: fn(&str),
 }
 
 /// What was counted before anything was started.
@@ -94,8 +97,7 @@ pub(crate) struct Preflight {
 pub(crate) struct Environment {
     parts: part::Parts,
     brought_up: part::BroughtUp,
-    http: reqwest::Client,
-    trust: Option<Trust>,
+    /// TLS is spoken, and with whoever answers.
     insecure: bool,
     run_id: String,
 }
@@ -113,8 +115,8 @@ pub(crate) struct FaultAccess {
     /// A server that this run started; of several, the first.
     pub server: Option<Child>,
     pub readyz_url: String,
-    /// Whom to believe there; `None` without TLS.
-    pub trust: Option<Trust>,
+    /// Asks there, and at nobody else's.
+    pub http: reqwest::Client,
     /// `/readyz` is reached through the proxy of the edge link, and cannot be told from its faults.
     pub readyz_on_edge: bool,
 }
@@ -141,14 +143,6 @@ pub(crate) async fn preflight(
         .map(|(counted, _)| counted)
 }
 
-/// The same requests, with TLS as the target wants it.
-fn believing(trust: Option<&Trust>, builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
-    match trust {
-        Some(trust) => trust.http(builder),
-        None => builder,
-    }
-}
-
 impl Environment {
     /// Starts or attaches everything the plan asks for. What was started is stopped again when a
     /// later part fails or `cancel` fires.
@@ -172,26 +166,16 @@ impl Environment {
         (found, keeper): (preflight::Found, keeper::Keeper),
         cancel: &CancellationToken,
     ) -> Result<Self, EnvironmentError> {
-        let builder = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(HTTP_PATIENCE);
-        let trust = found.trust.clone();
-        let http = believing(trust.as_ref(), builder)
-            .build()
-            .map_err(EnvironmentError::Http)?;
         let mut parts = part::Parts::new(keeper);
         // A cancelled start drops a request half-way at most: the janitor knows what came of it.
         let brought_up = tokio::select! {
-            brought_up = parts.bring_up(plan, settings, found, &http) => brought_up,
+            brought_up = parts.bring_up(plan, settings, found) => brought_up,
             () = cancel.cancelled() => Err(EnvironmentError::Cancelled),
         };
         match brought_up {
             Ok(brought_up) => Ok(Self {
                 parts,
                 brought_up,
-                http,
-                trust,
                 insecure: plan.environment.tls.insecure,
                 run_id: settings.run_id.clone(),
             }),
@@ -226,12 +210,12 @@ impl Environment {
         });
         let mut lines: Vec<String> = links.collect();
         if !self.brought_up.links.contains_key(&Link::Edge) {
-            let encrypted = match (&self.trust, self.insecure) {
+            let encrypted = match (&self.brought_up.target.tls, self.insecure) {
                 (None, _) => "",
                 (Some(_), false) => ", TLS",
                 (Some(_), true) => ", TLS WITHOUT A CHECK OF THE CERTIFICATE",
             };
-            let target = &self.brought_up.target.host_header;
+            let target = &self.brought_up.place;
             lines.push(format!("edge: {target}, direct{encrypted}"));
         }
         lines
@@ -244,7 +228,7 @@ impl Environment {
 
     /// As the target's `/health/ws/` tells it.
     pub(crate) async fn target_version(&self) -> Option<String> {
-        metrics::version(&self.http, &self.brought_up.health_url).await
+        metrics::version(&self.brought_up.http, &self.brought_up.health_url).await
     }
 
     /// Logs of the servers that were started.
@@ -261,7 +245,7 @@ impl Environment {
             tokens: self.parts.tokens(),
             server: self.parts.server(),
             readyz_url: self.brought_up.target.readyz_url.clone(),
-            trust: self.trust.clone(),
+            http: self.brought_up.http.clone(),
             readyz_on_edge: self.brought_up.edge_is_adopted,
         }
     }
@@ -279,7 +263,7 @@ impl Environment {
     pub(crate) async fn server_metrics(&self) -> Option<BTreeMap<String, f64>> {
         let mut all = BTreeMap::new();
         for url in &self.brought_up.target.metrics_urls {
-            for (name, value) in metrics::scrape(&self.http, url).await? {
+            for (name, value) in metrics::scrape(&self.brought_up.http, url).await? {
                 *all.entry(name).or_insert(0.0) += value;
             }
         }

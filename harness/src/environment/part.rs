@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 
 use reqwest::Client as Http;
 
-use super::Settings;
 use super::accounts::{Accounts, payloads};
 use super::child::Child;
 use super::children::Children;
 use super::edge::{self, Edge};
 use super::error::EnvironmentError;
+use super::host::Place;
 use super::janitor::SpawnSpec;
 use super::keeper::Keeper;
 use super::link::database;
@@ -25,9 +25,12 @@ use super::proxy::{Behind, Carriers, ProxyHost, ProxyLink, proxy_name};
 use super::redis::{RedisEnd, RedisServer};
 use super::secret::{self, Secret};
 use super::server::{self, RedisUrls, Server};
-use super::target::{Reached, TargetInfo};
+use super::target::{Reached, TargetInfo, spoken};
 use super::token_store::TokenStore;
+use super::{HTTP_PATIENCE, Settings};
 use crate::plan::{Link, Plan, estimate};
+use crate::route;
+use crate::trust::with_trust;
 
 /// What runs. The janitor is always there; the rest as far as it was started.
 #[derive(Debug)]
@@ -43,6 +46,10 @@ pub(super) struct Parts {
 #[derive(Clone, Debug)]
 pub(super) struct BroughtUp {
     pub target: TargetInfo,
+    /// Where it is, without what stands in front of it.
+    pub place: String,
+    /// Asks it directly.
+    pub http: Http,
     pub health_url: String,
     pub links: Carriers,
     /// The edge link runs through somebody else's proxy, and the target's address is that proxy's.
@@ -104,13 +111,16 @@ impl Parts {
         &mut self,
         plan: &Plan,
         settings: &Settings,
-        found: Found,
-        http: &Http,
+        mut found: Found,
     ) -> Result<BroughtUp, EnvironmentError> {
         let logs = logs(settings)?;
         // Before anything is started: a mistake in a file costs nothing.
         Accounts::of(plan, &Secret::new(String::new()))?;
         payloads(plan)?;
+        let given = [&mut found.redis, &mut found.toxiproxy, &mut found.target];
+        for place in given.into_iter().flatten() {
+            place.settle().await?;
+        }
         let redis = self.bring_up_redis(plan, &found, &logs).await?;
         let redis_version = match &redis {
             Some(redis) => redis.version().await,
@@ -122,10 +132,10 @@ impl Parts {
             links.extend(self.carry_redis(plan, settings, (redis, &found)).await?);
         }
         let reached = match (&found.target, &redis) {
-            (Some(place), _) => Reached::attach(plan, (place, &found), http).await?,
+            (Some(place), _) => Reached::attach(plan, (place, &found), settings).await?,
             (None, Some(redis)) => {
                 let commands = server_commands(plan, &found, (redis, &links), &logs)?;
-                self.start_servers(commands, http).await?
+                self.start_servers(plan, commands).await?
             }
             (None, None) => return Err(EnvironmentError::ServerWithoutRedis),
         };
@@ -136,6 +146,11 @@ impl Parts {
         let edge = links.get(&Link::Edge).filter(|_| found.needs.edge);
         Ok(BroughtUp {
             target: reached.info(plan, edge.map_or(&[], Vec::as_slice))?,
+            place: match &reached.place {
+                Some(place) => place.host_and_port(),
+                None => reached.first().to_string(),
+            },
+            http: reached.watcher()?,
             health_url: format!("{}/health/ws/", reached.http_base),
             links,
             edge_is_adopted: plan.environment.links.contains_key(&Link::Edge),
@@ -197,15 +212,15 @@ impl Parts {
         redis: Option<&RedisEnd>,
     ) -> Result<Carriers, EnvironmentError> {
         let mut links = Carriers::new();
-        let Some(host) = &mut self.proxy else {
+        let Some(proxies) = &mut self.proxy else {
             return Ok(links);
         };
+        let own = found.target.as_ref().map(Place::host_header);
+        let host = spoken(plan)?.host.or(own).unwrap_or_default();
         for (link, name) in &plan.environment.links {
-            let proxy = host
+            let proxy = proxies
                 .adopt((*link, name), |listen| match (link, &found.target, redis) {
-                    (Link::Edge, Some(target), _) => {
-                        Probe::http(target.address(), target.host_and_port())
-                    }
+                    (Link::Edge, Some(target), _) => Probe::http(target.address(), host.clone()),
                     (Link::Edge, None, _) => Probe::http(listen, listen.to_string()),
                     (_, _, Some(redis)) => redis.probe().at(listen),
                     (_, _, None) => Probe::any_redis(listen),
@@ -231,9 +246,14 @@ impl Parts {
             Some(host) => host,
             none => none.insert(ProxyHost::embedded(plan.seed)?),
         };
+        // A name may mean another address to somebody else's proxy, and several to one's own.
+        let upstream = match host.is_attached() {
+            true => redis.upstream.clone(),
+            false => redis.address.to_string(),
+        };
         let behind = found.needs.redis.iter().map(|link| Behind {
             link: *link,
-            upstream: redis.upstream.clone(),
+            upstream: upstream.clone(),
             probe: redis.probe(),
         });
         host.carry(&settings.run_id, &behind.collect::<Vec<_>>())
@@ -242,22 +262,25 @@ impl Parts {
 
     async fn start_servers(
         &mut self,
+        plan: &Plan,
         (commands, password): (Vec<SpawnSpec>, Secret),
-        http: &Http,
     ) -> Result<Reached, EnvironmentError> {
+        let builder = with_trust(route::http().timeout(HTTP_PATIENCE), None);
+        let http = builder.build().map_err(EnvironmentError::Http)?;
         for command in commands {
-            let server = Server::start(&self.keeper, command, http).await?;
+            let server = Server::start(&self.keeper, command, &http).await?;
             self.servers.push(server);
         }
         let addresses: Vec<SocketAddr> = self.servers.iter().map(|server| server.address).collect();
         let first = addresses.first().ok_or(EnvironmentError::NoServer)?;
         Ok(Reached {
             tls: None,
-            requests: None,
+            trust: None,
             http_base: format!("http://{first}"),
             place: None,
             addresses,
             password,
+            spoken: spoken(plan)?,
         })
     }
 
@@ -268,18 +291,19 @@ impl Parts {
         settings: &Settings,
         (reached, logs): (&Reached, &Path),
     ) -> Result<Vec<ProxyLink>, EnvironmentError> {
-        let upstream = match &reached.place {
-            Some(place) => place.host_and_port(),
-            None => reached.first().to_string(),
-        };
-        let behind = Behind {
+        let address = reached.first();
+        let mut behind = Behind {
             link: Link::Edge,
-            probe: Probe::http(reached.first(), upstream.clone()),
-            upstream,
+            probe: Probe::http(address, reached.host_header()),
+            upstream: address.to_string(),
         };
         if let Some(host) = &mut self.proxy
             && host.is_attached()
         {
+            // A name may mean another address there.
+            if let Some(place) = &reached.place {
+                behind.upstream = place.host_and_port();
+            }
             return Ok(vec![host.create(&settings.run_id, &behind).await?]);
         }
         let processes = estimate::edge_processes(plan, raise_file_limit()?);
@@ -327,7 +351,7 @@ fn server_commands(
     let url = |link: Link| {
         let proxied = links.get(&link).and_then(|proxies| proxies.first());
         let proxied = proxied.map(|proxy| proxy.listen.to_string());
-        let address = proxied.unwrap_or_else(|| redis.upstream.clone());
+        let address = proxied.unwrap_or_else(|| redis.address.to_string());
         Secret::new(redis.url(&address, database(link)))
     };
     let urls = RedisUrls {

@@ -18,6 +18,7 @@ use super::port::ephemeral_range;
 use super::program;
 use super::redis::REDIS_PORT;
 use super::{Preflight, Settings};
+use crate::intake;
 use crate::plan::{FaultKind, Link, Plan, RedisPlan, TlsPlan, estimate};
 use crate::trust::Trust;
 
@@ -118,11 +119,8 @@ pub(crate) fn trust(plan: &TlsPlan) -> Result<Trust, EnvironmentError> {
         path: path.clone(),
         reason,
     };
-    let size = fs::metadata(&path).map_err(|error| problem(error.to_string()))?;
-    if size.len() > AUTHORITY_BYTES_MAX {
-        return Err(problem(format!("{} bytes are too many", size.len())));
-    }
-    let text = fs::read(&path).map_err(|error| problem(error.to_string()))?;
+    let text = intake::bytes(&path, AUTHORITY_BYTES_MAX);
+    let text = text.map_err(|error| problem(error.to_string()))?;
     Trust::system(Some(&text)).map_err(|error| problem(error.to_string()))
 }
 

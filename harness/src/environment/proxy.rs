@@ -283,6 +283,7 @@ impl ProxyHost {
         let view = loop {
             let listen = match &self.elsewhere {
                 None => format!("{}:{}", self.loopback, free_port()?),
+                Some(place) if place.address().is_ipv6() => "[::]:0".to_owned(),
                 Some(_) => "0.0.0.0:0".to_owned(),
             };
             match self.client.create(&name, &listen, &behind.upstream).await {

@@ -12,22 +12,18 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use reqwest::Client as Http;
-use tokio::net::TcpStream;
 
 use super::child::{Child, Kind};
 use super::error::EnvironmentError;
-use super::host::Place;
 use super::janitor::SpawnSpec;
 use super::keeper::Keeper;
 use super::probe::Probe;
 use super::ready::{Wait, announced, log_end};
 use super::secret::Secret;
-use crate::account;
-use crate::plan::{Dialect, Plan};
+use crate::plan::Plan;
 
 const WHAT: &str = "reference-server";
 const READY_PATIENCE: Duration = Duration::from_secs(20);
-pub(super) const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 /// The server closes its sockets for up to 10 s.
 const STOP_PATIENCE: Duration = Duration::from_secs(12);
 const KILL_PATIENCE: Duration = Duration::from_secs(3);
@@ -161,60 +157,5 @@ pub(super) fn command(
             variable("PASSWORD", password),
         ],
         log,
-    }
-}
-
-/// # Errors
-///
-/// Why nothing accepts connections at an address the user gave.
-pub(super) async fn check_target(place: &Place) -> Result<(), EnvironmentError> {
-    let address = place.host_and_port();
-    let unreachable = |reason: String| EnvironmentError::Unreachable {
-        place: place.place,
-        address: address.clone(),
-        reason,
-    };
-    let connecting = TcpStream::connect(place.address());
-    match tokio::time::timeout(CONNECT_PATIENCE, connecting).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
-            Err(EnvironmentError::Refused {
-                place: place.place,
-                address,
-            })
-        }
-        Ok(Err(error)) => Err(unreachable(error.to_string())),
-        Err(_) => Err(unreachable(format!("no answer in {CONNECT_PATIENCE:?}"))),
-    }
-}
-
-/// Logs one account in, so that a wrong password is found before thousands of clients try it.
-///
-/// # Errors
-///
-/// The target does not know the account, or does not answer a login at all.
-pub(super) async fn check_login(
-    http: &Http,
-    (base, path): (&str, &str),
-    dialect: Option<&Dialect>,
-    (account, password): (&str, &str),
-) -> Result<(), EnvironmentError> {
-    let no_login = |answer: String| EnvironmentError::NoLogin {
-        address: base.to_owned(),
-        answer,
-    };
-    let request = http.post(format!("{base}{path}"));
-    let asking = account::with_login(request, dialect, (account, password)).send();
-    match tokio::time::timeout(CONNECT_PATIENCE, asking).await {
-        Ok(Ok(answer)) if answer.status().is_success() => Ok(()),
-        Ok(Ok(answer)) if answer.status() == reqwest::StatusCode::UNAUTHORIZED => {
-            Err(EnvironmentError::WrongLogin {
-                address: base.to_owned(),
-                account: account.to_owned(),
-            })
-        }
-        Ok(Ok(answer)) => Err(no_login(format!("{path} answers {}", answer.status()))),
-        Ok(Err(_)) => Err(no_login("it does not answer HTTP".to_owned())),
-        Err(_) => Err(no_login(format!("no answer in {CONNECT_PATIENCE:?}"))),
     }
 }

@@ -9,15 +9,18 @@ use std::time::Duration;
 use reqwest::Client as Http;
 
 use super::accounts::{Accounts, payloads};
+use super::admission::Admission;
 use super::error::EnvironmentError;
-use super::host::Place;
+use super::host::{CONNECT_PATIENCE, Place};
 use super::preflight::Found;
 use super::proxy::ProxyLink;
 use super::secret::{self, Secret};
-use super::server::{self, CONNECT_PATIENCE};
-use crate::account;
-use crate::plan::{Credential, Dialect, Plan};
-use crate::trust::{Tls, Trust, distrust, speaks_tls};
+use super::{HTTP_PATIENCE, Settings};
+use crate::account::{self, NotGranted};
+use crate::plan::{Dialect, Plan};
+use crate::route;
+use crate::scenario::header;
+use crate::trust::{Tls, Trust, speaks_tls, with_trust};
 
 /// The password of a target that is not ours, where the plan names none.
 const NO_PASSWORD: &str = "";
@@ -32,16 +35,18 @@ pub(crate) struct TargetInfo {
     /// other processes that carry the edge link, if several do. Then clients are spread over them,
     /// with their HTTP requests. Never empty.
     pub addresses: Arc<[SocketAddr]>,
-    /// Host header and TLS server name: `127.0.0.1:41234`.
+    /// The one `Host` of everything that is asked: that of the `[target]`'s headers, or else the target's own,
+    /// `127.0.0.1:41234`, whatever proxy stands in front of it.
     pub host_header: String,
     /// How connections speak TLS; `None`: they are plain.
     pub tls: Option<Tls>,
-    /// Requests over HTTP that believe whom the sockets believe; `None` without TLS.
-    pub requests: Option<Http>,
+    /// Requests over HTTP that go where the sockets go, believe whom they believe, and carry the headers of
+    /// the `[target]`.
+    pub requests: Http,
     pub accounts: Accounts,
-    /// What clients write, as it stands within a JSON string; empty: filler.
+    /// What clients write; empty: filler.
     pub payloads: Arc<[String]>,
-    /// How it is spoken to, its secrets in place; `None`: by the contract.
+    /// How it is spoken to, its secrets in place and `Host` taken out; `None`: by the contract.
     pub dialect: Option<Arc<Dialect>>,
     /// Readiness, asked directly and never through an edge proxy of this run.
     pub readyz_url: String,
@@ -53,26 +58,38 @@ pub(crate) struct TargetInfo {
 pub(super) struct Reached {
     /// With what the target is spoken to, where that is TLS.
     pub tls: Option<Tls>,
-    pub requests: Option<Http>,
+    pub trust: Option<Trust>,
     pub http_base: String,
     pub place: Option<Place>,
     /// One for every instance that was started; never empty.
     pub addresses: Vec<SocketAddr>,
     pub password: Secret,
+    pub spoken: Spoken,
+}
+
+/// How a plan has its target spoken to.
+pub(crate) struct Spoken {
+    /// With the secrets that its headers name, and without a `Host` among them.
+    pub dialect: Option<Dialect>,
+    /// The `Host` that stood there.
+    pub host: Option<String>,
 }
 
 impl Reached {
-    /// A target of somebody else: it answers, and lets the first account in.
+    /// A target of somebody else: it answers, and gives the first account what opens a socket.
     pub(super) async fn attach(
         plan: &Plan,
         (place, found): (&Place, &Found),
-        http: &Http,
+        settings: &Settings,
     ) -> Result<Self, EnvironmentError> {
-        server::check_target(place).await?;
         let tls = found.trust.as_ref().map(|trust| trust.tls(&place.host));
         let tls = tls.transpose().map_err(EnvironmentError::NoTls)?;
         if let Some(tls) = &tls {
-            check_tls(place, tls).await?;
+            let shaken = tls.handshake(place.address(), CONNECT_PATIENCE).await;
+            shaken.map_err(|failure| EnvironmentError::NotShaken {
+                address: place.host_and_port(),
+                failure,
+            })?;
         }
         let password = plan.environment.users.password.as_deref();
         let password = secret::resolve(
@@ -80,35 +97,81 @@ impl Reached {
             password.unwrap_or(NO_PASSWORD),
         )?;
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let http_base = format!("{scheme}://{}", place.host_and_port());
-        let password = Secret::new(password);
-        let accounts = Accounts::of(plan, &password)?;
-        let dialect = spoken(plan)?;
-        let account = accounts.name(0);
-        let who = (account.as_str(), accounts.password(0));
-        let asked = plan.load.session.credential != Credential::None;
-        let login = match account::login_path(dialect.as_ref()).filter(|_| asked) {
-            Some(path) => {
-                server::check_login(http, (&http_base, path), dialect.as_ref(), who).await
-            }
-            None => Ok(()),
+        let reached = Self {
+            tls,
+            trust: found.trust.clone(),
+            http_base: format!("{scheme}://{}", place.host_and_port()),
+            place: Some(place.clone()),
+            addresses: vec![place.address()],
+            password: Secret::new(password),
+            spoken: spoken(plan)?,
         };
-        if let (Err(EnvironmentError::NoLogin { .. }), None) = (&login, &tls)
+        reached.admit(plan, (place, settings)).await?;
+        Ok(reached)
+    }
+
+    /// # Errors
+    ///
+    /// The first account gets nothing that opens a socket.
+    async fn admit(
+        &self,
+        plan: &Plan,
+        (place, settings): (&Place, &Settings),
+    ) -> Result<(), EnvironmentError> {
+        let admission = Admission {
+            http: &self.client(patience(plan))?,
+            base: &self.http_base,
+            dialect: self.spoken.dialect.as_ref(),
+            accounts: &Accounts::of(plan, &self.password)?,
+            credential: plan.load.session.credential,
+            say: settings.say,
+        };
+        let Err(problem) = admission.check().await else {
+            return Ok(());
+        };
+        // A web server that expects TLS says 400 to plain requests, or hangs up.
+        let maybe_tls = match &problem {
+            EnvironmentError::NoAdmission { .. } => true,
+            EnvironmentError::NotAdmitted { why, .. } => {
+                matches!(why, NotGranted::Refused { status: 400, .. })
+            }
+            _ => false,
+        };
+        if maybe_tls
+            && self.tls.is_none()
             && speaks_tls(place.address(), &place.host, CONNECT_PATIENCE).await
         {
             let address = place.host_and_port();
             return Err(EnvironmentError::SpeaksTls { address });
         }
-        login?;
-        let requests = found.trust.as_ref().map(|trust| requests(plan, trust));
-        Ok(Self {
-            tls,
-            requests: requests.transpose()?,
-            http_base,
-            place: Some(place.clone()),
-            addresses: vec![place.address()],
-            password,
-        })
+        Err(problem)
+    }
+
+    /// The one `Host` of everything.
+    pub(super) fn host_header(&self) -> String {
+        match (&self.spoken.host, &self.place) {
+            (Some(named), _) => named.clone(),
+            (None, Some(place)) => place.host_header(),
+            (None, None) => self.first().to_string(),
+        }
+    }
+
+    /// Requests over HTTP to the target, and to nobody else.
+    fn client(&self, patience: Duration) -> Result<Http, EnvironmentError> {
+        let host = self.host_header();
+        let headers = account::headers(self.spoken.dialect.as_ref(), Some(&host));
+        let builder = route::http().timeout(patience).default_headers(headers);
+        let builder = match &self.place {
+            Some(place) => builder.resolve(&place.host, place.address()),
+            None => builder,
+        };
+        let client = with_trust(builder, self.trust.as_ref()).build();
+        client.map_err(EnvironmentError::Http)
+    }
+
+    /// Requests that watch the target.
+    pub(super) fn watcher(&self) -> Result<Http, EnvironmentError> {
+        self.client(HTTP_PATIENCE)
     }
 
     pub(super) fn first(&self) -> SocketAddr {
@@ -128,7 +191,7 @@ impl Reached {
     ///
     /// # Errors
     ///
-    /// A header names a variable that is not set.
+    /// A file of the plan cannot be read any more.
     pub(super) fn info(
         &self,
         plan: &Plan,
@@ -142,57 +205,57 @@ impl Reached {
             ),
             None => (self.addresses.clone().into(), direct.clone()),
         };
-        let host_header = match (&self.place, edge.first()) {
-            (Some(place), None) => place.host_and_port(),
-            (_, Some(first)) => first.listen.to_string(),
-            (None, None) => self.first().to_string(),
-        };
         Ok(TargetInfo {
             http_base,
             addresses,
-            host_header,
+            host_header: self.host_header(),
             tls: self.tls.clone(),
-            requests: self.requests.clone(),
+            requests: self.client(patience(plan))?,
             accounts: Accounts::of(plan, &self.password)?,
             payloads: payloads(plan)?.into(),
             readyz_url: format!("{direct}/readyz"),
             metrics_urls: self.metrics_urls(),
-            dialect: spoken(plan)?.map(Arc::new),
+            dialect: self.spoken.dialect.clone().map(Arc::new),
         })
     }
 }
 
-/// The dialect with the secrets that its headers name.
-pub(crate) fn spoken(plan: &Plan) -> Result<Option<Dialect>, EnvironmentError> {
-    let Some(mut dialect) = plan.environment.dialect.as_deref().cloned() else {
-        return Ok(None);
-    };
-    for value in dialect.headers.values_mut() {
-        *value = secret::resolve("target.headers", value)?;
-    }
-    Ok(Some(dialect))
+/// How long one request of a client may take.
+fn patience(plan: &Plan) -> Duration {
+    Duration::from_micros(plan.load.session.connect_timeout_us)
 }
 
-/// What clients ask over HTTP, with TLS.
-fn requests(plan: &Plan, trust: &Trust) -> Result<Http, EnvironmentError> {
-    let patience = Duration::from_micros(plan.load.session.connect_timeout_us);
-    let builder = Http::builder().no_proxy().timeout(patience);
-    trust.http(builder).build().map_err(EnvironmentError::Http)
-}
-
+/// How the plan has its target spoken to.
+///
 /// # Errors
 ///
-/// The target does not speak TLS, or with a certificate that is not believed.
-async fn check_tls(place: &Place, tls: &Tls) -> Result<(), EnvironmentError> {
-    let Err(error) = tls.handshake(place.address(), CONNECT_PATIENCE).await else {
-        return Ok(());
+/// A header names a variable that is not set, or that holds what no header may.
+pub(crate) fn spoken(plan: &Plan) -> Result<Spoken, EnvironmentError> {
+    const PLACE: &str = "target.headers";
+    let Some(mut dialect) = plan.environment.dialect.as_deref().cloned() else {
+        return Ok(Spoken {
+            dialect: None,
+            host: None,
+        });
     };
-    let address = place.host_and_port();
-    Err(match distrust(&error) {
-        Some(reason) => EnvironmentError::Untrusted { address, reason },
-        None => EnvironmentError::NotTls {
-            address,
-            reason: error.to_string(),
-        },
+    for (name, value) in &mut dialect.headers {
+        *value = secret::resolve(PLACE, value)?;
+        // The value may be a secret: it is not shown.
+        if let Some(what) = header::fault(value) {
+            return Err(EnvironmentError::Header {
+                place: PLACE,
+                header: name.clone(),
+                what,
+            });
+        }
+    }
+    let mut names = dialect.headers.keys();
+    let name = names
+        .find(|name| name.eq_ignore_ascii_case("host"))
+        .cloned();
+    let host = name.and_then(|name| dialect.headers.remove(&name));
+    Ok(Spoken {
+        dialect: Some(dialect),
+        host,
     })
 }

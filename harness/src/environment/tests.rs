@@ -126,7 +126,7 @@ impl Stage {
             tokens: Some(TokenStore::new(self.redis.end.clone())),
             server: None,
             readyz_url: readyz_url.to_owned(),
-            trust: None,
+            http: reqwest::Client::new(),
             readyz_on_edge: false,
         }
     }
@@ -524,6 +524,7 @@ fn settings(bench: &Bench) -> Settings {
         server_binary: None,
         allow_hosts: Vec::new(),
         allow_faults: false,
+        say: |_| {},
     }
 }
 

@@ -146,7 +146,7 @@ async fn one(index: usize, planned: PlannedFault, common: Common) -> FaultStamps
             Some(Link::Edge) if access.readyz_on_edge => None,
             _ => Some(access.readyz_url.clone()),
         },
-        trust: access.trust.clone(),
+        http: access.http.clone(),
         clock: common.clock,
         board: Arc::clone(&common.board),
         events: common.events.clone(),

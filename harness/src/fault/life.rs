@@ -18,7 +18,6 @@ use super::readiness::{Change, Readiness};
 use super::{Fault, FaultError};
 use crate::clock::RunClock;
 use crate::record::fault::{FaultBoard, FaultStamps};
-use crate::trust::Trust;
 
 /// Connections to the proxy are opened, and `/readyz` is watched, this long before.
 const PREPARE_US: u64 = 1_000_000;
@@ -56,7 +55,7 @@ pub(super) struct Life {
     pub lasts: Lasts,
     /// `None` where the fault lies on the way there.
     pub readyz_url: Option<String>,
-    pub trust: Option<Trust>,
+    pub http: reqwest::Client,
     pub clock: RunClock,
     pub board: Arc<FaultBoard>,
     pub events: mpsc::Sender<FaultEvent>,
@@ -238,10 +237,10 @@ impl Life {
             tell(&events, fault, change.at_us, moment);
         };
         let (readiness, url, clock) = (readiness.clone(), self.readyz_url.clone(), self.clock);
-        let trust = self.trust.clone();
+        let http = self.http.clone();
         async move {
             if let Some(url) = url {
-                readiness.watch((url, trust), clock, stop, tell).await;
+                readiness.watch((url, http), clock, stop, tell).await;
             }
         }
     }

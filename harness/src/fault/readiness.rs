@@ -1,6 +1,6 @@
 //! This module watches the target's `/readyz` around a fault.
 //!
-//! **In:** the address of `/readyz`. **Out:** when it turned red and green again, dated by the
+//! **In:** the address of `/readyz`, and who asks there. **Out:** when it turned red and green again, dated by the
 //! arrival of the answer that said so.
 //!
 //! **Units:** microseconds since load start.
@@ -11,7 +11,6 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::RunClock;
-use crate::trust::Trust;
 
 const POLL: Duration = Duration::from_millis(50);
 /// No answer for so long is as red as a refusal.
@@ -50,27 +49,14 @@ impl Readiness {
     /// Asks until `stop`; `tell` hears of every change but the first answer.
     pub(super) async fn watch(
         self,
-        (url, trust): (String, Option<Trust>),
+        (url, client): (String, reqwest::Client),
         clock: RunClock,
         stop: CancellationToken,
         tell: impl Fn(Change),
     ) {
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(PATIENCE);
-        let client = match &trust {
-            Some(trust) => trust.http(client),
-            None => client,
-        };
-        let client = client.build();
-        let Ok(client) = client else {
-            // Without a client nothing is watched, and the result says so.
-            return;
-        };
         loop {
             let asked = async {
-                let green = match client.get(&url).send().await {
+                let green = match client.get(&url).timeout(PATIENCE).send().await {
                     Ok(answer) => answer.status().is_success(),
                     Err(_) => false,
                 };

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::attack::Target;
-use crate::client::dialect::{Places, filled, message};
+use crate::client::dialect::{self, Places, message};
 use crate::client::wire::filler;
 use crate::clock::RunClock;
 use crate::failure::Failure;
@@ -151,7 +151,7 @@ impl Job {
                     client: visit.client,
                     account: &account,
                 };
-                filled(&dialect.socket.path, places)
+                dialect::path(&dialect.socket.path, places)
             }
             None => format!("/ws/chat/{conversation}/"),
         }

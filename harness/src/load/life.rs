@@ -128,9 +128,7 @@ fn aim(user: &mut GooseUser, job: &Job, visit: &Visit) {
             "is no URL: this client's HTTP goes where the first one's does"
         );
     }
-    if let Some(requests) = &job.target.requests {
-        user.client = requests.clone();
-    }
+    user.client = job.target.requests.clone();
 }
 
 async fn stay(user: &mut GooseUser, society: &Society, visit: Visit) {

@@ -9,8 +9,8 @@
 use goose::goose::{GooseMethod, GooseRequest, GooseUser, TransactionError};
 use reqwest::{RequestBuilder, header};
 
-use crate::account;
-use crate::client::http::{first_words, request_problem, retry_after_us};
+use crate::account::{self, Ask, NotGranted, granted};
+use crate::client::http::{request_problem, retry_after_us};
 use crate::clock::{RunClock, monotonic_ns};
 use crate::failure::{Failure, FailureKind, Request, RequestProblem};
 use crate::format::append;
@@ -69,8 +69,8 @@ pub(super) async fn login(
     let builder = prepared(user, Request::Login, path)?;
     let builder = account::with_login(builder, dialect, (account, password));
     let Good { text, cookie } = request(user, Request::Login, builder).await?;
-    let secret = account::access_token(dialect, &text);
-    let secret = secret.ok_or_else(|| unreadable(Request::Login, &text))?;
+    let secret = granted(dialect, Ask::Login, 200, &text);
+    let secret = secret.map_err(|why| unreadable(Request::Login, &why))?;
     Ok(Granted {
         secret,
         // Another server's refresh is not described.
@@ -90,8 +90,8 @@ pub(super) async fn refresh(
     let builder = prepared(user, Request::Refresh, account::REFRESH_PATH)?;
     let builder = builder.header(header::COOKIE, cookie);
     let Good { text, .. } = request(user, Request::Refresh, builder).await?;
-    let secret = account::access_token(None, &text);
-    let secret = secret.ok_or_else(|| unreadable(Request::Refresh, &text))?;
+    let secret = granted(None, Ask::Refresh, 200, &text);
+    let secret = secret.map_err(|why| unreadable(Request::Refresh, &why))?;
     Ok(Granted {
         secret,
         refresh: None,
@@ -111,8 +111,8 @@ pub(super) async fn token(
     let builder = prepared(user, Request::Token, account::token_path(dialect))?;
     let builder = account::with_token_wish(builder.bearer_auth(access), dialect, conversation);
     let Good { text, .. } = request(user, Request::Token, builder).await?;
-    let secret = account::connection_token(dialect, &text);
-    let secret = secret.ok_or_else(|| unreadable(Request::Token, &text))?;
+    let secret = granted(dialect, Ask::Token, 200, &text);
+    let secret = secret.map_err(|why| unreadable(Request::Token, &why))?;
     Ok(Granted {
         secret,
         refresh: None,
@@ -135,8 +135,8 @@ fn prepared(user: &GooseUser, request: Request, path: &str) -> Result<RequestBui
     builder.map_err(|error| Denied::new(request, RequestProblem::Unsent, &error.to_string()))
 }
 
-fn unreadable(request: Request, body: &[u8]) -> Denied {
-    Denied::new(request, RequestProblem::Unreadable, &first_words(body))
+fn unreadable(request: Request, why: &NotGranted) -> Denied {
+    Denied::new(request, RequestProblem::Unreadable, &why.to_string())
 }
 
 async fn request(
@@ -188,7 +188,7 @@ async fn request(
     if matches!(status, 200..=299) {
         return Ok(Good { text, cookie });
     }
-    let mut words = first_words(&text);
+    let mut words = account::quoted(&text);
     if let Some(location) = location {
         words = format!("Location: {location} {words}");
     }

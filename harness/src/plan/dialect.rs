@@ -30,6 +30,29 @@ pub(super) fn check(
             "write what opens them: session = { credential = \"query-token\" } in [load]",
         );
     }
+    let has_header = |name: &str| {
+        dialect
+            .headers
+            .keys()
+            .any(|key| key.eq_ignore_ascii_case(name))
+    };
+    if credential == Some(Credential::Bearer) && has_header("Sec-WebSocket-Protocol") {
+        problem(
+            "headers",
+            "the sub-protocol carries the credential, and a header names another",
+            "leave Sec-WebSocket-Protocol out, or have something else carry the credential",
+        );
+    }
+    let origins = trials
+        .iter()
+        .any(|trial| matches!(trial.kind, Some(TrialKind::Origin)));
+    if has_header("Origin") && (dialect.socket.origin.is_some() || origins) {
+        problem(
+            "headers",
+            "an upgrade has one origin, and something else names it too",
+            "leave Origin out of the headers: socket = { origin = \"https://…\" }, or the trial, says it",
+        );
+    }
     if !dialect.send.message.contains(TEXT) {
         problem(
             "send.message",

@@ -6,11 +6,13 @@
 
 use std::time::Duration;
 
-use super::document::{Entry, Node, Table, Value, parse_flag_value};
+use super::document::{self, Entry, Node, Table, Value, parse_flag_value};
 use super::problem::{Complaint, Place, Problems};
 
 /// Most `--set` flags.
 const SETS_MAX: usize = 100;
+/// The link between clients and server.
+const EDGE: &str = "edge";
 /// Most parts of a key such as `load.message.every`.
 const KEYS_MAX: usize = 16;
 
@@ -32,6 +34,10 @@ pub(crate) struct Overrides {
 
 /// Applies everything but `--clients` and `--duration`.
 pub(super) fn apply(overrides: &Overrides, document: &mut Table, problems: &mut Problems) {
+    // Before `--set`, which may say something about the target.
+    if overrides.target.is_some() {
+        attach(document);
+    }
     for set in overrides.set.iter().take(SETS_MAX) {
         let at = Place::flag(&format!("--set {set}"));
         match set.split_once('=') {
@@ -64,7 +70,6 @@ pub(super) fn apply(overrides: &Overrides, document: &mut Table, problems: &mut 
         );
     }
     if let Some(target) = &overrides.target {
-        attach(document);
         let value = Value::Text(target.clone());
         flag(
             document,
@@ -97,22 +102,66 @@ pub(super) fn apply(overrides: &Overrides, document: &mut Table, problems: &mut 
     }
 }
 
-/// `--target` means another environment: what the file says about the one it would have started no
-/// longer holds.
-fn attach(document: &mut Table) {
-    let entry = document.get_mut("environment");
+/// What of the file `--target` leaves out, as paths: it was said of a server that the run would have started.
+pub(crate) fn left_out(text: &str, overrides: &Overrides) -> Vec<String> {
+    if overrides.target.is_none() {
+        return Vec::new();
+    }
+    // Problems of the file are told by who reads it whole.
+    let mut document = document::parse(text, &mut Problems::none(""));
+    attach(&mut document)
+}
+
+/// `--target` means another server: what the file says about the one it would have started no longer holds. What
+/// stands between clients and server does. Returns what was left out.
+fn attach(document: &mut Table) -> Vec<String> {
+    let Some(environment) = document.get_mut("environment").and_then(table) else {
+        return Vec::new();
+    };
+    let mut left_out = Vec::new();
+    if let Some(mut server) = environment.remove("server") {
+        match table(&mut server) {
+            Some(server) => {
+                left_out.extend(server.keys().map(|key| format!("environment.server.{key}")));
+            }
+            None => left_out.push("environment.server".to_owned()),
+        }
+    }
+    if environment.remove("redis").is_some() {
+        left_out.push("environment.redis".to_owned());
+    }
+    let mut has_edge = false;
     if let Some(Entry {
         node: Node {
-            value: Value::Table(environment),
+            value: Value::List(links),
             ..
         },
         ..
-    }) = entry
+    }) = environment.get_mut("proxies")
     {
-        environment.remove("server");
-        environment.remove("redis");
-        environment.remove("proxies");
-        environment.remove("toxiproxy");
+        let of_edge = |node: &Node| matches!(&node.value, Value::Text(link) if link == EDGE);
+        let all = links.len();
+        links.retain(of_edge);
+        has_edge = !links.is_empty();
+        if links.len() < all {
+            left_out.push("environment.proxies of Redis".to_owned());
+        }
+        if !has_edge {
+            environment.remove("proxies");
+        }
+    }
+    // It carries links of the target, or nothing.
+    let is_used = has_edge || environment.contains_key("links");
+    if !is_used && environment.remove("toxiproxy").is_some() {
+        left_out.push("environment.toxiproxy".to_owned());
+    }
+    left_out
+}
+
+fn table(entry: &mut Entry) -> Option<&mut Table> {
+    match &mut entry.node.value {
+        Value::Table(table) => Some(table),
+        _ => None,
     }
 }
 

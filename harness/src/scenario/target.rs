@@ -10,13 +10,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::document::{Node, Value};
+use super::header;
 use super::problem::{Complaint, Problems};
 use super::section::Section;
 use super::value;
 
 /// Longest path, name or template.
 const TEXT_MAX: usize = 2_000;
-const HEADERS_MAX: usize = 32;
 const IGNORED_MAX: usize = 64;
 /// Longest message that is taken where the scenario says nothing: 16 MiB.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 16 << 20;
@@ -33,7 +33,8 @@ pub(crate) struct Dialect {
     /// `None`: there are no connection tokens.
     pub token: Option<TokenRequest>,
     pub socket: SocketShape,
-    /// Sent with every request and upgrade; a value may name a secret as `${env:NAME}`.
+    /// Sent with every request and upgrade, `Host` instead of the target's own; a value may name a secret as
+    /// `${env:NAME}`.
     pub headers: BTreeMap<String, String>,
     pub send: SendShape,
     pub events: EventNames,
@@ -52,7 +53,7 @@ pub(crate) struct Login {
     /// Fields of the request.
     pub user: String,
     pub password: String,
-    /// Field of the answer, `a.b` for one within another.
+    /// Field of the answer, `a.b` for one within another; "body": the whole body is the token.
     pub token: String,
 }
 
@@ -68,7 +69,7 @@ pub(crate) enum BodyKind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct TokenRequest {
     pub path: String,
-    /// Field of the answer.
+    /// Field of the answer, `a.b` for one within another; "body": the whole body is the token.
     pub field: String,
     /// Field of the request that names the conversation; empty: an empty body.
     pub conversation: String,
@@ -89,7 +90,8 @@ pub(crate) struct SocketShape {
 /// What a client sends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct SendShape {
-    /// With `{text}`, `{id}` and those of the path; put in as they stand within a JSON string.
+    /// With `{text}`, `{id}` and those of the path; put in as they stand within a JSON string where the place
+    /// is in double quotes, else as they are.
     pub message: String,
     /// `None`: no heartbeat of the client.
     pub heartbeat: Option<String>,
@@ -175,7 +177,7 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Option<Di
         login: part(&mut section, problems, "login", login),
         token: part(&mut section, problems, "token", token),
         socket: socket(&mut section, problems),
-        headers: headers(&mut section, problems),
+        headers: header::read(&mut section, problems),
         send: send(&mut section, problems),
         events: events(&mut section, problems),
         fields: fields(&mut section, problems),
@@ -239,56 +241,12 @@ fn socket(section: &mut Section<'_>, problems: &mut Problems) -> SocketShape {
     let mut table = section.table(problems, "socket");
     let socket = SocketShape {
         path: path(&mut table, problems, "path", "/ws/chat/{conversation}/"),
-        query: text(&mut table, problems, "query", "connection_token"),
-        cookie: text(&mut table, problems, "cookie", "access_token"),
-        origin: optional(&mut table, problems, "origin", None),
+        query: name(&mut table, problems, "query", "connection_token"),
+        cookie: name(&mut table, problems, "cookie", "access_token"),
+        origin: origin(&mut table, problems),
     };
     table.finish(problems);
     socket
-}
-
-fn headers(section: &mut Section<'_>, problems: &mut Problems) -> BTreeMap<String, String> {
-    let headers = section.read(problems, "headers", |node| {
-        let Value::Table(table) = &node.value else {
-            let fact = format!("expected a table, found {}", node.value.found());
-            return Err(Complaint::new(fact).hint("write headers = { X-Tenant = \"acme\" }"));
-        };
-        if table.len() > HEADERS_MAX {
-            let fact = format!("at most {HEADERS_MAX} headers, found {}", table.len());
-            return Err(Complaint::new(fact));
-        }
-        let mut headers = BTreeMap::new();
-        for (name, entry) in table {
-            let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-            if !name.chars().all(allowed) {
-                return Err(Complaint::new(format!("\"{name}\" is no name of a header")));
-            }
-            let text = value::any_text(TEXT_MAX)(&entry.node)?;
-            if is_secret(name) && !text.contains(value::SECRET_OPEN) {
-                let fact = format!("a secret must not be written down here: {name}");
-                let hint = "write `${env:API_KEY}` and set that variable";
-                return Err(Complaint::new(fact).hint(hint));
-            }
-            headers.insert(name.clone(), text);
-        }
-        Ok(headers)
-    });
-    headers.map_or_else(BTreeMap::new, |headers| headers.value)
-}
-
-/// A header that carries a credential, by its name.
-fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    let mut marks = [
-        "authorization",
-        "cookie",
-        "token",
-        "key",
-        "secret",
-        "password",
-    ]
-    .iter();
-    marks.any(|mark| name.contains(mark))
 }
 
 fn send(section: &mut Section<'_>, problems: &mut Problems) -> SendShape {
@@ -378,6 +336,38 @@ fn optional(
         Some(read) => Some(read.value),
         None => usual.map(str::to_owned),
     }
+}
+
+/// A name that stands in a query or a cookie as it is.
+fn name(
+    table: &mut Section<'_>,
+    problems: &mut Problems,
+    key: &'static str,
+    usual: &str,
+) -> String {
+    let read = |node: &Node| {
+        let name = value::text(TEXT_MAX)(node)?;
+        let plain = |c: char| c.is_ascii_graphic() && !"&=?#;,\"\\".contains(c);
+        if name.chars().all(plain) {
+            return Ok(name);
+        }
+        let complaint = Complaint::new(format!("expected a plain name, found \"{name}\""));
+        Err(complaint.hint("write it as the server knows it, such as \"token\""))
+    };
+    table.read_or(problems, key, usual.to_owned(), read).value
+}
+
+/// As a browser says where a page comes from, or "none".
+fn origin(table: &mut Section<'_>, problems: &mut Problems) -> Option<String> {
+    let read = table.read(problems, "origin", |node| {
+        let origin = value::text(TEXT_MAX)(node)?;
+        if origin.chars().all(|c| c.is_ascii_graphic()) {
+            return Ok(origin);
+        }
+        let complaint = Complaint::new(format!("expected an origin, found \"{origin}\""));
+        Err(complaint.hint("write it like \"https://chat.example.org\""))
+    });
+    read.map(|read| read.value).filter(|origin| origin != NONE)
 }
 
 fn path(

@@ -9,8 +9,8 @@ use std::time::{Duration, UNIX_EPOCH};
 use super::door::{Access, Token};
 use super::scene::Scene;
 use super::{Ground, Missed, PATIENCE};
-use crate::account;
-use crate::client::dialect::{Places, filled};
+use crate::account::{self, Ask, granted};
+use crate::client::dialect::{self, Places};
 use crate::client::http::{Answer, ask};
 use crate::client::journal::{Journal, Line};
 use crate::clock::{RunClock, wall_ns};
@@ -126,7 +126,7 @@ impl Crew {
             client: self.first_user,
             account: &self.account(0),
         };
-        filled(&dialect.socket.path, places)
+        dialect::path(&dialect.socket.path, places)
     }
 
     /// How the server is spoken to; `None`: by the contract.
@@ -170,10 +170,12 @@ impl Crew {
         let request = account::with_login(request, dialect, (&account, password));
         let answer = ask(request, PATIENCE).await;
         self.note(&format!("{account} logs in: {}", status(&answer)));
-        let secret = good(&answer).and_then(|body| account::access_token(dialect, body));
-        let secret = secret.ok_or(Missed("no login"))?;
+        let secret = credential(&answer, Ask::Login, dialect).ok_or(Missed("no login"))?;
         self.access[who] = Some(secret.clone());
-        let ends = good(&answer).and_then(|body| account::text(body, "expires_at"));
+        let ends = match &answer {
+            Answer::Status { body, .. } => account::text(body, "expires_at"),
+            Answer::None | Answer::Broken(_) => None,
+        };
         let ends = ends.and_then(|ends| humantime::parse_rfc3339_weak(&ends).ok());
         let now = UNIX_EPOCH + Duration::from_nanos(wall_ns());
         let left = ends.map(|ends| ends.duration_since(now).unwrap_or_default());
@@ -220,7 +222,7 @@ impl Crew {
 
     /// The connection token in an answer.
     pub(super) fn token_in(&self, answer: &Answer) -> Option<String> {
-        account::connection_token(self.dialect(), good(answer)?)
+        credential(answer, Ask::Token, self.dialect())
     }
 
     /// Asks for what lies at that path, as one of the crew.
@@ -247,13 +249,10 @@ fn status(answer: &Answer) -> String {
     }
 }
 
-/// The body of a good answer.
-fn good(answer: &Answer) -> Option<&[u8]> {
+/// The credential in an answer, if any.
+fn credential(answer: &Answer, ask: Ask, dialect: Option<&Dialect>) -> Option<String> {
     match answer {
-        Answer::Status {
-            status: 200 | 201,
-            body,
-        } => Some(body),
-        _ => None,
+        Answer::Status { status, body, .. } => granted(dialect, ask, *status, body).ok(),
+        Answer::None | Answer::Broken(_) => None,
     }
 }

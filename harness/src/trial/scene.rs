@@ -32,10 +32,8 @@ impl Scene {
         let conditions = conditions
             .map(|fault| (fault.at_us, between(fault)))
             .collect();
-        let requests = ground.target.requests.clone();
-        let plain = || Http::builder().no_proxy().build().unwrap_or_default();
         Self {
-            http: requests.unwrap_or_else(plain),
+            http: ground.target.requests.clone(),
             credential: match ground.target.dialect {
                 Some(_) => plan.load.session.credential,
                 // Every server of the contract has tokens, whatever the clients use.

@@ -1,0 +1,465 @@
+//! This module judges the answer to a login, a refresh or the wish for a connection token.
+//!
+//! **In:** status and body. **Out:** the credential in it, or [`NotGranted`]: what there is instead of it, in words
+//! that name the field that was looked for and those that are there, and hold no credential.
+//!
+//! Whoever asks (the load, the examination before it, trials, the doctor) judges by this, so that what one of them
+//! can read, all can.
+
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
+
+use crate::format;
+use crate::scenario::target::Dialect;
+
+/// Longest answer that is read.
+pub(crate) const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Instead of a field: the whole body is the credential.
+const WHOLE_BODY: &str = "body";
+/// As much of a body as is quoted.
+const QUOTE_CHARS_MAX: usize = 120;
+/// Most fields of a body that are named, and how deep they may lie.
+const FIELDS_MAX: usize = 12;
+const FIELD_DEPTH_MAX: usize = 4;
+const FIELD_CHARS_MAX: usize = 60;
+/// Words with a digit that are so long may be credentials: in a refusal, and in an answer that may be nothing else.
+const REFUSED_WORD_CHARS: usize = 24;
+const GRANTED_WORD_CHARS: usize = 8;
+/// Words that are so long may be credentials without one.
+const LONG_WORD_CHARS: usize = 40;
+
+/// What was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ask {
+    /// An access token, for an account and its password.
+    Login,
+    /// Another one, for the cookie of a login.
+    Refresh,
+    /// A connection token.
+    Token,
+}
+
+impl Ask {
+    /// As it is called in messages.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::Refresh => "refresh",
+            Self::Token => "token",
+        }
+    }
+
+    /// The field of the answer, `a.b` for one within another.
+    fn field(self, dialect: Option<&Dialect>) -> &str {
+        match (self, dialect) {
+            (Self::Login, Some(dialect)) => {
+                let login = dialect.login.as_ref();
+                login.map_or("token", |login| &login.token)
+            }
+            (Self::Token, Some(dialect)) => {
+                let token = dialect.token.as_ref();
+                token.map_or("connection_token", |token| &token.field)
+            }
+            (Self::Login | Self::Refresh, _) => "token",
+            (Self::Token, None) => "connection_token",
+        }
+    }
+
+    /// Where the scenario says which field it is.
+    const fn key(self) -> &'static str {
+        match self {
+            Self::Login | Self::Refresh => "login.token",
+            Self::Token => "token.field",
+        }
+    }
+}
+
+/// Why an answer gives no credential.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NotGranted {
+    /// The server says no.
+    #[error("{status}{}", after(line))]
+    Refused { status: u16, line: String },
+    /// It says yes, and there is no credential where one was looked for.
+    #[error("{status}, but {}", absence(field, there))]
+    Absent {
+        status: u16,
+        key: &'static str,
+        field: String,
+        there: There,
+    },
+}
+
+/// What there is instead of a credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum There {
+    /// An empty body.
+    Nothing,
+    /// A body that is no JSON with fields; its first line.
+    Text { line: String },
+    /// The field is there and holds something else.
+    Other { what: &'static str },
+    /// Other fields.
+    Fields { names: Vec<String>, more: usize },
+}
+
+fn after(line: &str) -> String {
+    if line.is_empty() {
+        ", with an empty body".to_owned()
+    } else {
+        format!(": {line}")
+    }
+}
+
+fn absence(field: &str, there: &There) -> String {
+    match there {
+        There::Nothing => "the body is empty".to_owned(),
+        There::Text { line } if field == WHOLE_BODY => format!("the body is not a token: {line}"),
+        There::Text { line } => {
+            format!("the body is a text, so it has no field `{field}`: {line}")
+        }
+        There::Other { what } if field == WHOLE_BODY => format!("the body is {what}, not a token"),
+        There::Other { what } => format!("its field `{field}` is {what}, not a token"),
+        There::Fields { names, .. } if names.is_empty() => {
+            format!("there is no field `{field}` in the body, nor any other")
+        }
+        There::Fields { names, more } => {
+            let more = match more {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            format!(
+                "there is no field `{field}` in the body; its fields: {}{more}",
+                names.join(", ")
+            )
+        }
+    }
+}
+
+impl NotGranted {
+    /// The status of the answer.
+    pub(crate) const fn status(&self) -> u16 {
+        match self {
+            Self::Refused { status, .. } | Self::Absent { status, .. } => *status,
+        }
+    }
+
+    /// What can be done about it, where the scenario can.
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Absent {
+                key, field, there, ..
+            } => Some(match there {
+                There::Text { .. } if field != WHOLE_BODY => {
+                    format!(
+                        "where the whole body is the token, write [target] {key} = \"{WHOLE_BODY}\""
+                    )
+                }
+                There::Fields { names, .. } => match likely(names) {
+                    Some(name) => format!("does [target] {key} = \"{name}\" name it?"),
+                    None => format!("name the field with [target] {key}: it is \"{field}\" now"),
+                },
+                There::Nothing | There::Text { .. } | There::Other { .. } => {
+                    format!("name the field with [target] {key}: it is \"{field}\" now")
+                }
+            }),
+            Self::Refused { .. } => None,
+        }
+    }
+}
+
+/// The one field that sounds like a token.
+fn likely(names: &[String]) -> Option<&str> {
+    let mut sounding = names.iter().filter(|name| {
+        let name = name.to_ascii_lowercase();
+        ["token", "jwt", "access", "ticket", "key"]
+            .iter()
+            .any(|sound| name.contains(sound))
+    });
+    let first = sounding.next()?;
+    sounding.next().is_none().then_some(first)
+}
+
+/// The credential in an answer.
+///
+/// # Errors
+///
+/// The status is none of success, or what was asked for is not in the body.
+pub(crate) fn granted(
+    dialect: Option<&Dialect>,
+    ask: Ask,
+    status: u16,
+    body: &[u8],
+) -> Result<String, NotGranted> {
+    if !(200..300).contains(&status) {
+        let line = quoted(body);
+        return Err(NotGranted::Refused { status, line });
+    }
+    let field = ask.field(dialect);
+    credential(field, body).map_err(|there| NotGranted::Absent {
+        status,
+        key: ask.key(),
+        field: field.to_owned(),
+        there,
+    })
+}
+
+fn credential(field: &str, body: &[u8]) -> Result<String, There> {
+    let text = String::from_utf8_lossy(body);
+    let text = text.trim_start_matches('\u{feff}').trim();
+    if text.is_empty() {
+        return Err(There::Nothing);
+    }
+    let Ok(value) = serde_json::from_str::<Value>(text) else {
+        // A page is no token.
+        if field == WHOLE_BODY && !text.contains(['<', '\n']) {
+            return Ok(text.to_owned());
+        }
+        return Err(There::Text {
+            line: first_line(body, GRANTED_WORD_CHARS),
+        });
+    };
+    match found(&value, field) {
+        Some(held) => token(held),
+        None if field == WHOLE_BODY => match token(&value) {
+            Err(There::Other { .. }) if value.is_object() => Err(fields(&value)),
+            other => other,
+        },
+        None if value.is_string() || value.is_number() => Err(There::Text {
+            line: first_line(body, GRANTED_WORD_CHARS),
+        }),
+        None => Err(fields(&value)),
+    }
+}
+
+fn token(value: &Value) -> Result<String, There> {
+    let what = match value {
+        Value::String(text) if text.is_empty() => "empty",
+        Value::String(text) => return Ok(text.clone()),
+        Value::Number(number) => return Ok(number.to_string()),
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    };
+    Err(There::Other { what })
+}
+
+/// A field, `a.b` for one within another; a number is a place in a list, from 0.
+pub(crate) fn found<'v>(frame: &'v Value, field: &str) -> Option<&'v Value> {
+    let mut steps = field.split('.');
+    steps.try_fold(frame, |value, step| match value {
+        Value::Array(items) => items.get(step.parse::<usize>().ok()?),
+        other => other.get(step),
+    })
+}
+
+/// A text in an answer.
+pub(crate) fn text(body: &[u8], field: &str) -> Option<String> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    found(&body, field)?.as_str().map(str::to_owned)
+}
+
+/// The fields of a body that hold a value, without the values.
+fn fields(value: &Value) -> There {
+    let mut names = Vec::new();
+    name_fields(value, "", FIELD_DEPTH_MAX, &mut names);
+    let more = names.len().saturating_sub(FIELDS_MAX);
+    names.truncate(FIELDS_MAX);
+    There::Fields { names, more }
+}
+
+fn name_fields(value: &Value, path: &str, depth: usize, names: &mut Vec<String>) {
+    let mut step = |name: &str, below: &Value| {
+        let name = match path {
+            "" => name.to_owned(),
+            path => format!("{path}.{name}"),
+        };
+        match below {
+            Value::Object(_) | Value::Array(_) if depth > 1 => {
+                name_fields(below, &name, depth - 1, names);
+            }
+            _ => {
+                let shown: String = name.chars().take(FIELD_CHARS_MAX).collect();
+                names.push(format::harmless(&shown));
+            }
+        }
+    };
+    match value {
+        Value::Object(map) => map.iter().for_each(|(name, below)| step(name, below)),
+        Value::Array(items) => {
+            if let Some(first) = items.first() {
+                step("0", first);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The first line of a refusal, safe to print: what looks like a credential is left out.
+pub(crate) fn quoted(body: &[u8]) -> String {
+    first_line(body, REFUSED_WORD_CHARS)
+}
+
+/// Words with a digit in them that have `least` characters or more are left out, and long ones anyway.
+fn first_line(body: &[u8], least: usize) -> String {
+    let text = String::from_utf8_lossy(body);
+    let mut lines = text.lines().map(str::trim);
+    let line = lines.find(|line| !line.is_empty()).unwrap_or_default();
+    let line = title(&text).unwrap_or(line);
+    let mut shown = String::new();
+    for word in line.split_inclusive(|c: char| !is_of_token(c)) {
+        let end = word.find(|c| !is_of_token(c)).unwrap_or(word.len());
+        let (word, mark) = word.split_at(end);
+        let digits = word.contains(|c: char| c.is_ascii_digit());
+        if word.len() >= LONG_WORD_CHARS || digits && word.len() >= least {
+            shown.push_str("***");
+        } else {
+            shown.push_str(word);
+        }
+        shown.push_str(mark);
+    }
+    let shown = format::harmless(&shown);
+    if shown.chars().count() <= QUOTE_CHARS_MAX {
+        return shown;
+    }
+    shown.chars().take(QUOTE_CHARS_MAX).chain(['…']).collect()
+}
+
+/// The title of a page: its first line says nothing.
+fn title(text: &str) -> Option<&str> {
+    if !text.trim_start().starts_with('<') {
+        return None;
+    }
+    // As long as the text: only letters of ASCII change.
+    let lower = text.to_ascii_lowercase();
+    let from = lower.find("<title>")? + "<title>".len();
+    let length = lower[from..].find("</title>")?;
+    Some(text[from..from + length].trim())
+}
+
+/// A character of base64 for URLs, or of a JWT.
+const fn is_of_token(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '+' | '=' | '~')
+}
+
+/// How long a `Retry-After` asks to wait: seconds, or a date (RFC 9110, section 10.2.3).
+pub(crate) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+    let value = value.trim();
+    if let Ok(seconds) = value.parse::<f64>() {
+        return Duration::try_from_secs_f64(seconds).ok();
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    Some(date.duration_since(now).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::target::Dialect;
+
+    /// The token of a login whose field is named so.
+    fn login(field: &str, status: u16, body: &str) -> Result<String, String> {
+        let mut dialect: Dialect = crate::account::tests::dialect();
+        dialect.login.as_mut().unwrap().token = field.to_owned();
+        let granted = granted(Some(&dialect), Ask::Login, status, body.as_bytes());
+        granted.map_err(|none| match none.hint() {
+            Some(hint) => format!("{none} ({hint})"),
+            None => none.to_string(),
+        })
+    }
+
+    #[track_caller]
+    fn reads(field: &str, status: u16, body: &str, token: &str) {
+        assert_eq!(login(field, status, body).as_deref(), Ok(token));
+    }
+
+    #[track_caller]
+    fn refuses(field: &str, status: u16, body: &str, said: &str) {
+        let why = login(field, status, body).unwrap_err();
+        assert!(why.contains(said), "{why}");
+    }
+
+    #[test]
+    fn every_answer_of_success_is_read_whatever_the_token_is_written_as() {
+        reads("token", 200, r#"{"token":"T"}"#, "T");
+        reads("token", 202, r#"{"token":"T"}"#, "T");
+        reads("token", 299, "\u{feff}{\"token\":\"T\"}", "T");
+        reads("token", 200, r#"{"token":123456}"#, "123456");
+        reads("data.jwt", 200, r#"{"data":{"jwt":"T"}}"#, "T");
+        reads(
+            "tokens.1.value",
+            200,
+            r#"{"tokens":[{},{"value":"T"}]}"#,
+            "T",
+        );
+        reads("body", 200, "a.b-c_d\r\n", "a.b-c_d");
+        reads("body", 200, "\"T\"", "T");
+        reads("body", 200, "77", "77");
+        reads("body", 200, r#"{"body":"T"}"#, "T");
+    }
+
+    #[test]
+    fn what_is_no_token_is_told_by_the_fields_that_are_there() {
+        refuses(
+            "token",
+            200,
+            r#"{"data":{"access_token":"very-secret","user":{"id":1}},"ok":true}"#,
+            "200, but there is no field `token` in the body; its fields: data.access_token, data.user.id, ok \
+             (does [target] login.token = \"data.access_token\" name it?)",
+        );
+        refuses("token", 204, "", "204, but the body is empty");
+        refuses(
+            "token",
+            200,
+            r#"{"token":""}"#,
+            "its field `token` is empty",
+        );
+        refuses("token", 200, r#"{"token":{"a":1}}"#, "is an object");
+        refuses("token", 200, "null", "nor any other");
+        refuses("token", 200, "[]", "nor any other");
+        refuses(
+            "token",
+            200,
+            "welcome",
+            "is a text, so it has no field `token`: welcome",
+        );
+        refuses("token", 200, "tok-000001", "`token`: ***");
+        refuses("token", 200, "welcome", "login.token = \"body\"");
+        refuses("token", 200, "\"T\"", "login.token = \"body\"");
+        refuses("body", 200, "<html>\n<p>hello", "is not a token: <html>");
+        refuses("body", 200, r#"{"jwt":"T"}"#, "its fields: jwt");
+    }
+
+    #[test]
+    fn a_refusal_is_told_with_its_first_line_and_without_what_may_be_a_credential() {
+        refuses(
+            "token",
+            401,
+            "\n  {\"error\":\"invalid_credentials\"}\nmore",
+            "401: {\"error\":\"invalid_credentials\"}",
+        );
+        refuses("token", 403, "", "403, with an empty body");
+        refuses(
+            "token",
+            400,
+            "no user-000001 at /api/v1/auth/login/ with eyJhbGciOiJIUzI1NiJ9.e30.abc",
+            "400: no user-000001 at /api/v1/auth/login/ with ***",
+        );
+        refuses("token", 500, "a\u{1b}[31mb", "500: a");
+        assert!(quoted(&[b'a', b' '].repeat(500)).chars().count() <= QUOTE_CHARS_MAX + 1);
+    }
+
+    #[test]
+    fn a_wait_is_a_number_of_seconds_or_a_date() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_770);
+        let wait = |value| retry_after(value, now).map(|wait| wait.as_secs());
+        assert_eq!(wait("3"), Some(3));
+        assert_eq!(wait(" 1.5 "), Some(1));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:49:37 GMT"), Some(7));
+        assert_eq!(wait("Sat, 06 Nov 1993 08:49:37 GMT"), Some(0));
+        assert_eq!(wait("-1"), None);
+        assert_eq!(wait("soon"), None);
+    }
+}

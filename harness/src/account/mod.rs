@@ -1,0 +1,194 @@
+//! This module is how an account proves itself over HTTP: a login, and the wish for a connection token.
+//!
+//! **In:** a [`Dialect`], or none for the contract. **Out:** paths and bodies of the two requests, the headers of
+//! all, and the credential in an answer ([`granted`]).
+
+mod answer;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{RequestBuilder, Url};
+use serde_json::{Map, Value};
+
+pub(crate) use answer::{
+    Ask, BODY_BYTES_MAX, NotGranted, found, granted, quoted, retry_after, text,
+};
+
+use crate::scenario::target::{BodyKind, Dialect};
+
+/// What does not stand for itself in a part of a URL (RFC 3986: all but the unreserved).
+pub(crate) const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// `POST`, for an access token.
+pub(crate) const LOGIN_PATH: &str = "/api/auth/login/";
+/// `POST`, for a connection token.
+pub(crate) const TOKEN_PATH: &str = "/api/v1/auth/ws-connection-token/";
+pub(crate) const REFRESH_PATH: &str = "/api/auth/refresh/";
+
+/// Where a login is asked for; `None`: there is none.
+pub(crate) fn login_path(dialect: Option<&Dialect>) -> Option<&str> {
+    match dialect {
+        Some(dialect) => dialect.login.as_ref().map(|login| login.path.as_str()),
+        None => Some(LOGIN_PATH),
+    }
+}
+
+/// Where a connection token is asked for.
+pub(crate) fn token_path(dialect: Option<&Dialect>) -> &str {
+    let token = dialect.and_then(|dialect| dialect.token.as_ref());
+    token.map_or(TOKEN_PATH, |token| &token.path)
+}
+
+/// Adds a login's body. The headers of the dialect are the client's own: see [`headers`].
+pub(crate) fn with_login(
+    builder: RequestBuilder,
+    dialect: Option<&Dialect>,
+    (account, password): (&str, &str),
+) -> RequestBuilder {
+    let login = dialect.and_then(|dialect| dialect.login.as_ref());
+    let user = login.map_or("email", |login| &login.user);
+    let secret = login.map_or("password", |login| &login.password);
+    let pairs = [(user, account), (secret, password)];
+    match login.map(|login| login.body) {
+        Some(BodyKind::Form) => {
+            typed(builder, dialect, "application/x-www-form-urlencoded").body(form(&pairs))
+        }
+        Some(BodyKind::Json) | None => typed(builder, dialect, JSON).json(&object(&pairs)),
+    }
+}
+
+/// Adds the body of a wish for a connection token.
+pub(crate) fn with_token_wish(
+    builder: RequestBuilder,
+    dialect: Option<&Dialect>,
+    conversation: &str,
+) -> RequestBuilder {
+    let token = dialect.and_then(|dialect| dialect.token.as_ref());
+    let field = token.map_or("connection_id", |token| &token.conversation);
+    let body = if field.is_empty() {
+        object(&[])
+    } else {
+        object(&[(field, conversation)])
+    };
+    typed(builder, dialect, JSON).json(&body)
+}
+
+const JSON: &str = "application/json";
+
+/// The type of a body: the user's, where the headers of the dialect name one.
+fn typed(builder: RequestBuilder, dialect: Option<&Dialect>, usual: &str) -> RequestBuilder {
+    let mut headers = dialect.iter().flat_map(|dialect| &dialect.headers);
+    let named = headers.find(|(name, _)| name.eq_ignore_ascii_case(CONTENT_TYPE.as_str()));
+    builder.header(CONTENT_TYPE, named.map_or(usual, |(_, value)| value))
+}
+
+/// What every request to a target carries: its `Host`, and the headers of the dialect. One that a request
+/// sets itself comes before these. What cannot be sent was refused when the scenario was read.
+pub(crate) fn headers(dialect: Option<&Dialect>, host: Option<&str>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in dialect.iter().flat_map(|dialect| &dialect.headers) {
+        let name = HeaderName::try_from(name);
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::try_from(value)) {
+            headers.insert(name, value);
+        }
+    }
+    if let Some(host) = host.and_then(|host| HeaderValue::try_from(host).ok()) {
+        headers.insert(HOST, host);
+    }
+    headers
+}
+
+/// A text as it stands in a part of a path or of a query (RFC 3986, section 2.1): all but the unreserved
+/// characters are escaped.
+pub(crate) fn percent_encoded(text: &str) -> String {
+    utf8_percent_encode(text, RESERVED).to_string()
+}
+
+fn object(pairs: &[(&str, &str)]) -> Value {
+    let pairs = pairs.iter();
+    let pairs = pairs.map(|(name, value)| ((*name).to_owned(), Value::from(*value)));
+    Value::Object(pairs.collect::<Map<String, Value>>())
+}
+
+fn form(pairs: &[(&str, &str)]) -> String {
+    // A query is written as a form is.
+    let url = Url::parse_with_params("http://form.invalid/", pairs);
+    url.ok()
+        .and_then(|url| url.query().map(str::to_owned))
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::plan::compile;
+    use crate::scenario::Overrides;
+
+    /// The contract's, as a table that says nothing makes it.
+    pub(crate) fn dialect() -> Dialect {
+        let text = "# ?\n[environment]\nusers = { password = \"${env:P}\" }\n[load]\nclients = 1\nhold = \"1s\"\n[target]\n";
+        let plan = compile("t.toml", text, &Overrides::default()).unwrap();
+        *plan.environment.dialect.unwrap()
+    }
+
+    fn request(dialect: &Dialect) -> reqwest::Request {
+        let client =
+            reqwest::Client::builder().default_headers(headers(Some(dialect), Some("chat.test")));
+        let builder = client.no_proxy().build().unwrap().post("http://127.0.0.1/");
+        with_login(builder, Some(dialect), ("a b", "x&y=z"))
+            .build()
+            .unwrap()
+    }
+
+    #[test]
+    fn a_form_is_escaped() {
+        assert_eq!(
+            form(&[("user", "a b"), ("p", "x&y=z")]),
+            "user=a+b&p=x%26y%3Dz"
+        );
+    }
+
+    #[test]
+    fn a_body_has_one_type_and_that_is_the_users_where_there_is_one() {
+        let mut dialect = dialect();
+        let types = |dialect: &Dialect| -> Vec<String> {
+            let request = request(dialect);
+            let types = request.headers().get_all(CONTENT_TYPE).iter();
+            types
+                .map(|value| value.to_str().unwrap().to_owned())
+                .collect()
+        };
+        assert_eq!(types(&dialect), [JSON]);
+        dialect.login.as_mut().unwrap().body = BodyKind::Form;
+        assert_eq!(types(&dialect), ["application/x-www-form-urlencoded"]);
+        dialect
+            .headers
+            .insert("content-type".to_owned(), "a/b".to_owned());
+        assert_eq!(types(&dialect), ["a/b"]);
+    }
+
+    #[test]
+    fn a_request_has_one_host() {
+        let mut dialect = dialect();
+        dialect
+            .headers
+            .insert("X-Tenant".to_owned(), "acme".to_owned());
+        let all = headers(Some(&dialect), Some("chat.test"));
+        assert_eq!(all["host"], "chat.test");
+        assert_eq!(all["x-tenant"], "acme");
+        assert_eq!(all.len(), 2);
+    }
+
+    #[test]
+    fn what_is_put_into_a_url_is_escaped_but_for_what_means_nothing_there() {
+        assert_eq!(percent_encoded("ann.b-c_d~1"), "ann.b-c_d~1");
+        assert_eq!(
+            percent_encoded("a@b c/ü?&=+%"),
+            "a%40b%20c%2F%C3%BC%3F%26%3D%2B%25"
+        );
+    }
+}
