@@ -6,10 +6,9 @@
 //! Exit codes: 130 interrupted, 14 correctness, 13 invalid, 10 threshold, 12 inconclusive, 0 pass;
 //! the first that applies, while the verdict names all of them.
 
-use super::check::{delivery, expectation, trial, validity};
+use super::check::{delivery, expectation, generator, machine, trial, validity, wording};
 use super::{
-    CheckGroup, CheckResult, CheckStatus, ExpectationResult, FaultResult, RunResult, Status, Unit,
-    Verdict,
+    CheckGroup, CheckStatus, ExpectationResult, FaultResult, RunResult, Status, Unit, Verdict,
 };
 use crate::format;
 use crate::record::recorder::{CUT, GAVE_UP, SLOWEST};
@@ -26,7 +25,7 @@ const INCONCLUSIVE: u8 = 12;
 /// Judges a result by its own plan.
 pub(crate) fn judge(result: &mut RunResult) {
     result.expectations = expectation::results(result);
-    result.generator.lateness_limit_us = Some(validity::lateness_bound_us(result));
+    result.generator.lateness_limit_us = Some(generator::lateness_bound_us(result));
     result.checks = delivery::checks(result);
     result.checks.extend(trial::checks(result));
     result.checks.extend(validity::checks(result));
@@ -90,7 +89,9 @@ impl Findings {
             slow: aborted
                 .chain(breached.into_iter().map(|one| breach(result, one)))
                 .collect(),
-            invalid: broken(CheckGroup::Validity).map(invalidity).collect(),
+            invalid: broken(CheckGroup::Validity)
+                .map(validity::sentence)
+                .collect(),
             open: with_status(result, CheckStatus::Inconclusive)
                 .map(unanswered)
                 .chain(undecided.map(|check| format!("{}: {}", check.name, check.finding)))
@@ -179,16 +180,17 @@ impl Findings {
             return format!("Invalid: {}.", list(&self.invalid));
         }
         let sent = format::count(result.generator.planned_sends);
-        let late = result.generator.lateness_net.map_or_else(
-            || "nothing was due".to_owned(),
-            |net| format!("late p99 {}", format::duration(net.p99_us)),
-        );
+        let late = generator::lateness_text(result);
+        let full = machine::told(result);
+        let full = full.map_or_else(String::new, |told| format!("; {told}"));
         let faults = match result.faults.len() {
             0 => String::new(),
             1 => ", the fault confirmed by a probe".to_owned(),
             count => format!(", all {count} faults confirmed by probes"),
         };
-        format!("Valid: {sent} planned messages accounted for{faults}; the harness itself: {late}.")
+        format!(
+            "Valid: {sent} planned messages accounted for{faults}; the harness itself: {late}{full}."
+        )
     }
 }
 
@@ -254,30 +256,17 @@ fn shown_by(result: &RunResult, expectation: &Expectation) -> Option<String> {
 }
 
 fn breach(result: &RunResult, expectation: &ExpectationResult) -> String {
-    let limit = expectation::bound_text(expectation);
+    let limit = wording::bound_text(expectation);
     let place = if expectation.unit == Unit::Microseconds {
         format!(" {}", expectation.when)
     } else {
         String::new()
     };
-    let observed = expectation::observed_text(expectation);
+    let observed = wording::observed_text(expectation);
     let shown = shown_by(result, &expectation.expectation).unwrap_or_default();
     format!(
         "{}{place} was {observed} (limit {limit}){shown}",
         expectation.name
-    )
-}
-
-fn invalidity(check: &CheckResult) -> String {
-    if check.name == validity::PROCESSES {
-        return check.finding.clone();
-    }
-    if check.name == "faults confirmed" {
-        return format!("{} faults confirmed ({})", check.observed, check.finding);
-    }
-    format!(
-        "{} was {} (must be {})",
-        check.name, check.observed, check.bound
     )
 }
 
@@ -291,8 +280,8 @@ fn unanswered(expectation: &ExpectationResult) -> String {
 /// What held, for the card: expectations, then the promises of every run.
 fn held(result: &RunResult) -> Vec<String> {
     let expectations = with_status(result, CheckStatus::Held).map(|expectation| {
-        let observed = expectation::observed_text(expectation);
-        let limit = expectation::bound_text(expectation);
+        let observed = wording::observed_text(expectation);
+        let limit = wording::bound_text(expectation);
         format!(
             "{} {}: {observed} (limit {limit})",
             expectation.name, expectation.when
@@ -346,7 +335,7 @@ fn pass_sentence(result: &RunResult) -> String {
                 format!(", the slowest of {faults} faults")
             };
             let after = match us {
-                0 => "as soon as".to_owned(),
+                us if *us < result.plan.interval_us => "as soon as".to_owned(),
                 us => format!("{} after", format::duration(*us)),
             };
             format!(
