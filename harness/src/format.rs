@@ -83,6 +83,15 @@ pub(crate) fn beyond(us: u64) -> String {
     format!(">{NBSP}{}", duration(us))
 }
 
+/// A time that is found to a step only: `< 250 ms` below it.
+pub(crate) fn at_best(us: u64, step_us: u64) -> String {
+    if us < step_us {
+        format!("<{NBSP}{}", round_duration(step_us as f64))
+    } else {
+        duration(us)
+    }
+}
+
 /// `99,834`.
 pub(crate) fn count(value: u64) -> String {
     let digits = value.to_string();
@@ -255,6 +264,9 @@ mod tests {
         assert_eq!(plain(&bytes(10_000_000)), "9.5 MiB");
         assert_eq!(plain(&bytes(12)), "12 B");
         assert_eq!(plain(&beyond(29_900_000)), "> 29.9 s");
+        assert_eq!(plain(&at_best(0, 250_000)), "< 250 ms");
+        assert_eq!(plain(&at_best(249_999, 250_000)), "< 250 ms");
+        assert_eq!(plain(&at_best(250_000, 250_000)), "250 ms");
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub(crate) mod run;
 mod save;
 mod schema;
 mod screen;
+mod warning;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

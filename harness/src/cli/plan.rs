@@ -1,6 +1,7 @@
 //! This module is `harness plan`: what a run would do, as a scenario with every default filled in.
 //!
-//! The chart and the figures stand in comments, so that the output can itself be run.
+//! The chart and the figures stand in comments, so that the output can itself be run; what the run will hardly be
+//! able to answer is told on stderr.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -10,7 +11,7 @@ use clap::Args;
 use super::chart;
 use super::failure::{Exit, Failure};
 use super::overrides::OverrideArgs;
-use super::read;
+use super::{read, warning};
 use crate::environment::file_limit;
 use crate::format::count;
 use crate::plan::{self, Plan, estimate};
@@ -38,6 +39,8 @@ pub(super) fn run(args: &PlanArgs, out: &mut impl Write) -> Result<Exit, Failure
         writeln!(out, "{}", format!("# {line}").trim_end())?;
     }
     writeln!(out, "\n{rest}")?;
+    out.flush()?;
+    warning::tell(&plan);
     Ok(Exit::Pass)
 }
 

@@ -13,7 +13,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::failure::{Exit, Failure};
 use super::overrides::{OverrideArgs, quoted};
-use super::{interrupt, read, save, screen};
+use super::{interrupt, read, save, screen, warning};
 use crate::environment::{Settings, preflight};
 use crate::format;
 use crate::live::exporter::{self, BindError};
@@ -87,6 +87,7 @@ pub(crate) fn run(args: &RunArgs, out: &mut impl Write) -> Result<Exit, Failure>
         );
         return Err(Failure::new(Exit::Usage, fact).hint("add --clients 1"));
     }
+    warning::tell(&plan);
     let run_id = identity::run_id();
     let default = || PathBuf::from("reports").join(&run_id);
     let folder = RunDir::create(args.out.clone().unwrap_or_else(default))?;

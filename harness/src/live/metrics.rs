@@ -308,7 +308,8 @@ pub(super) fn bounds_us(plan: &Plan, stage: Stage) -> Vec<u64> {
         }
         _ => None,
     };
-    let limits = plan.expect.iter().chain(&plan.abort_when).filter_map(limit);
+    let rules = plan.abort_when.iter().map(|rule| &rule.expectation);
+    let limits = plan.expect.iter().chain(rules).filter_map(limit);
     let mut bounds: Vec<u64> = BOUNDS_US.into_iter().chain(limits).collect();
     bounds.sort_unstable();
     bounds.dedup();

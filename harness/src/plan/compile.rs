@@ -55,7 +55,9 @@ fn resolve(file: &ScenarioFile, overrides: &Overrides, problems: &mut Problems) 
     let mut abort_when = criteria::resolve_aborts(&file.abort_when, &view, problems);
     if let (Some(written), Some(wanted)) = (&file.load.clients, overrides.clients) {
         criteria::scale(
-            expect.iter_mut().chain(&mut abort_when),
+            expect
+                .iter_mut()
+                .chain(abort_when.iter_mut().map(|rule| &mut rule.expectation)),
             written.value,
             wanted,
         );

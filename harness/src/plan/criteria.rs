@@ -4,13 +4,15 @@
 //! expectations; a problem for each that no run could answer: it names no fault, it watches a stage
 //! that never happens, it ends too soon to be seen.
 
+use std::time::Duration;
+
 use crate::plan::EnvironmentPlan;
 use crate::plan::timeline::Placed;
-use crate::scenario::Criterion;
 use crate::scenario::address;
-use crate::scenario::expectation::{Comparison, Expectation, Quantity, TimeKind, When};
+use crate::scenario::expectation::{AbortRule, Comparison, Expectation, Quantity, TimeKind, When};
 use crate::scenario::fault::unknown_name_hint;
-use crate::scenario::problem::{Complaint, Problems};
+use crate::scenario::problem::{Complaint, Located, Problems};
+use crate::scenario::{Criterion, Patience};
 use crate::stage::Stage;
 use crate::units;
 
@@ -74,10 +76,11 @@ pub(super) fn resolve_aborts(
     criteria: &[Criterion],
     view: &View<'_>,
     problems: &mut Problems,
-) -> Vec<Expectation> {
+) -> Vec<AbortRule> {
     for criterion in criteria {
         if !is_known_afterwards(criterion.expectation.what) {
             check(criterion, view, problems);
+            check_patience(criterion, view, problems);
             continue;
         }
         let complaint = Complaint::new("is known only when the run is over").hint(
@@ -89,10 +92,72 @@ pub(super) fn resolve_aborts(
             complaint,
         );
     }
-    criteria
-        .iter()
-        .map(|criterion| criterion.expectation.clone())
-        .collect()
+    criteria.iter().map(rule).collect()
+}
+
+fn rule(criterion: &Criterion) -> AbortRule {
+    let time = |typed: &Option<Located<Duration>>| {
+        typed.as_ref().map_or(0, |typed| units::us(typed.value))
+    };
+    let patience = &criterion.patience;
+    let least = match criterion.expectation.what {
+        Quantity::Latency { statistic, .. } => statistic.acts_on(),
+        _ => 0,
+    };
+    AbortRule {
+        expectation: criterion.expectation.clone(),
+        after_us: time(&patience.after),
+        for_us: time(&patience.lasting),
+        min_samples: patience
+            .min_samples
+            .as_ref()
+            .map_or(least, |typed| typed.value),
+    }
+}
+
+/// A rule is looked at, can hold as long as it must, and asks for answers that there are.
+fn check_patience(criterion: &Criterion, view: &View<'_>, problems: &mut Problems) {
+    let Patience {
+        after,
+        lasting,
+        min_samples,
+    } = &criterion.patience;
+    let after_us = after.as_ref().map_or(0, |typed| units::us(typed.value));
+    if let (Some(after), Some(load_us)) = (after, view.load_us)
+        && after_us >= load_us
+    {
+        let fact = format!(
+            "is never looked at: the load ends at {}",
+            units::print_us(load_us)
+        );
+        let complaint = Complaint::new(fact).hint("look earlier, or hold the load longer");
+        problems.add(&after.at, format!("{}.after", criterion.field), complaint);
+    } else if let (Some(lasting), Some(load_us)) = (lasting, view.load_us)
+        && after_us.saturating_add(units::us(lasting.value)) >= load_us
+    {
+        let fact = format!(
+            "cannot last that long: the load ends at {}",
+            units::print_us(load_us)
+        );
+        let complaint = Complaint::new(fact).hint("shorten it, or hold the load longer");
+        problems.add(&lasting.at, format!("{}.for", criterion.field), complaint);
+    }
+    let Some(asked) = min_samples else { return };
+    let complaint = match criterion.expectation.what {
+        Quantity::Latency { statistic, .. } if asked.value >= statistic.needs() => return,
+        Quantity::Latency { statistic, .. } => {
+            let (name, needed) = (statistic.name(), statistic.needs());
+            Complaint::new(format!(
+                "a {name} needs {needed} answers, found {}",
+                asked.value
+            ))
+            .hint("ask for at least as many, or leave it out")
+        }
+        what => Complaint::new(format!("`{}` is counted, not timed", what.text()))
+            .hint("leave it out: it belongs to a latency"),
+    };
+    let field = format!("{}.min_samples", criterion.field);
+    problems.add(&asked.at, field, complaint);
 }
 
 const fn is_about_faults(what: Quantity) -> bool {

@@ -6,7 +6,7 @@
 //! connection in the reference server, 5.3 KB of kernel memory per socket; a socket is a file and, on
 //! the connecting side, a port.
 
-use crate::plan::{Link, Plan};
+use crate::plan::{Link, LoadPlan, Plan};
 use crate::units;
 
 /// Beside the clients: runtime, logs, Redis connections, listeners.
@@ -88,23 +88,38 @@ pub(crate) struct Sends {
 /// An estimate of what `plan` sends; for a closed load an upper bound.
 pub(crate) fn sends(plan: &Plan) -> Sends {
     let load = &plan.load;
-    let senders: u32 = load
-        .mix
-        .iter()
-        .filter(|share| share.behavior.sends())
-        .map(|share| share.clients)
-        .sum();
     let every_us = load.message.every_us.max(1) as f64;
-    let client_us: f64 = load
-        .stages
-        .iter()
-        .map(|stage| {
-            f64::midpoint(f64::from(stage.from), f64::from(stage.to)) * stage.length_us as f64
-        })
-        .sum();
-    let share_ratio = f64::from(senders) / f64::from(load.clients.max(1));
     Sends {
-        total: units::rounded(client_us * share_ratio / every_us),
-        per_s_max: f64::from(senders) * 1e6 / every_us,
+        total: units::rounded(messages(load, (0, load.load_us()))),
+        per_s_max: f64::from(senders(load)) * 1e6 / every_us,
     }
+}
+
+/// Messages intended from one moment to another, on average over seeds; for a closed load an upper bound.
+pub(super) fn messages(load: &LoadPlan, span: (u64, u64)) -> f64 {
+    let every_us = load.message.every_us.max(1) as f64;
+    let share_ratio = f64::from(senders(load)) / f64::from(load.clients.max(1));
+    client_us(load, span) * share_ratio / every_us
+}
+
+fn senders(load: &LoadPlan) -> u32 {
+    let senders = load.mix.iter().filter(|share| share.behavior.sends());
+    senders.map(|share| share.clients).sum()
+}
+
+/// For how long clients are there between two moments, all together.
+pub(super) fn client_us(load: &LoadPlan, (from_us, to_us): (u64, u64)) -> f64 {
+    let each = load.stages.iter().map(|stage| {
+        let end_us = stage.start_us + stage.length_us;
+        let (from_us, to_us) = (from_us.max(stage.start_us), to_us.min(end_us));
+        if from_us >= to_us {
+            return 0.0;
+        }
+        let clients = |us: u64| {
+            let passed = (us - stage.start_us) as f64 / stage.length_us as f64;
+            f64::from(stage.from) + (f64::from(stage.to) - f64::from(stage.from)) * passed
+        };
+        f64::midpoint(clients(from_us), clients(to_us)) * (to_us - from_us) as f64
+    });
+    each.sum()
 }

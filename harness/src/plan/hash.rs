@@ -15,7 +15,9 @@ pub(crate) fn hash(plan: &Plan) -> String {
     let mut plan = plan.clone();
     plan.scenario.clear();
     plan.faults.iter_mut().for_each(|fault| fault.line = 0);
-    let criteria = plan.expect.iter_mut().chain(&mut plan.abort_when);
+    let rules = plan.abort_when.iter_mut();
+    let rules = rules.map(|rule| &mut rule.expectation);
+    let criteria = plan.expect.iter_mut().chain(rules);
     criteria.for_each(|expectation| expectation.line = 0);
     // A plan has no map with keys that are not texts: it cannot fail to become JSON.
     let json = serde_json::to_vec(&plan).unwrap_or_default();

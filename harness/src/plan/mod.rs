@@ -14,7 +14,9 @@ mod dialect;
 pub(crate) mod estimate;
 mod fault;
 mod hash;
+pub(crate) mod outlook;
 pub(crate) mod print;
+mod samples;
 pub(crate) mod seed;
 mod shape;
 #[cfg(test)]
@@ -35,7 +37,7 @@ pub(crate) use hash::hash;
 pub(crate) use print::to_toml;
 pub(crate) use trial::{CREW_SIZE, TrialPlan};
 
-use crate::scenario::expectation::Expectation;
+use crate::scenario::expectation::{AbortRule, Expectation};
 pub(crate) use crate::scenario::fault::{Link, STREAMS, Streams};
 pub(crate) use crate::scenario::load::{Arrival, ClientDefect, Conversation, Credential, Jitter};
 pub(crate) use crate::scenario::target::{Dialect, MESSAGE_BYTES_MAX, Matching};
@@ -61,7 +63,7 @@ pub(crate) struct Plan {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trials: Vec<TrialPlan>,
     pub expect: Vec<Expectation>,
-    pub abort_when: Vec<Expectation>,
+    pub abort_when: Vec<AbortRule>,
 }
 
 /// What is started, or attached to.

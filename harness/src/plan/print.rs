@@ -9,7 +9,7 @@ use crate::plan::{
     Amount, Behavior, Dialect, LoadPlan, Plan, PlannedFault, RedisPlan, STREAMS, ServerPlan,
     TrialKind, TrialPlan,
 };
-use crate::scenario::expectation::Expectation;
+use crate::scenario::expectation::{AbortRule, Expectation};
 use crate::scenario::load::{ARRIVALS, CLIENT_DEFECTS, CONVERSATIONS, CREDENTIALS, JITTERS};
 use crate::scenario::name_of;
 use crate::units::{print_us, rounded};
@@ -39,11 +39,14 @@ pub(crate) fn to_toml(plan: &Plan) -> String {
         line(&mut text, "\n[[trial]]");
         trial(&mut text, planned);
     }
-    for (key, criteria) in [("expect", &plan.expect), ("abort_when", &plan.abort_when)] {
-        for expectation in criteria {
-            line(&mut text, &format!("\n[[{key}]]"));
-            criterion(&mut text, expectation);
-        }
+    for expectation in &plan.expect {
+        line(&mut text, "\n[[expect]]");
+        criterion(&mut text, expectation);
+    }
+    for rule in &plan.abort_when {
+        line(&mut text, "\n[[abort_when]]");
+        criterion(&mut text, &rule.expectation);
+        patience(&mut text, rule);
     }
     text
 }
@@ -333,5 +336,14 @@ fn criterion(text: &mut String, expectation: &Expectation) {
     } else {
         let count = i64::try_from(rounded(expectation.bound.value)).unwrap_or(i64::MAX);
         pair(text, key, count);
+    }
+}
+
+fn patience(text: &mut String, rule: &AbortRule) {
+    pair(text, "after", print_us(rule.after_us));
+    pair(text, "for", print_us(rule.for_us));
+    if rule.min_samples > 0 {
+        let samples = i64::try_from(rule.min_samples).unwrap_or(i64::MAX);
+        pair(text, "min_samples", samples);
     }
 }

@@ -57,7 +57,33 @@ pub(crate) enum Reader {
 #[derive(Debug, Default)]
 pub(crate) struct Recent {
     pub response: [SparseHistogram; Stage::COUNT],
+    /// Those of them that no fault touched.
+    pub calm: [SparseHistogram; Stage::COUNT],
     pub lateness: SparseHistogram,
+}
+
+impl Recent {
+    /// Adds one latency.
+    pub(crate) fn record(&mut self, stage: Stage, touched: bool, response_us: u64) {
+        self.response[stage.index()].record(response_us);
+        if !touched {
+            self.calm[stage.index()].record(response_us);
+        }
+    }
+
+    /// Adds those of another thread.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        let lots = [
+            (&mut self.response, &other.response),
+            (&mut self.calm, &other.calm),
+        ];
+        for (mine, theirs) in lots {
+            for (mine, theirs) in mine.iter_mut().zip(theirs) {
+                mine.merge(theirs);
+            }
+        }
+        self.lateness.merge(&other.lateness);
+    }
 }
 
 /// Close codes that have a counter of their own, in the order of [`Counters::cut`].

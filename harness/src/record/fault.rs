@@ -82,6 +82,12 @@ impl FaultBoard {
         (0..self.slots.len()).find(|&fault| self.touches(fault, from_us, to_us))
     }
 
+    /// When a fault began; `u64::MAX`: it has not.
+    pub(crate) fn began_us(&self, fault: usize) -> u64 {
+        let slot = self.slots.get(fault);
+        slot.map_or(u64::MAX, |slot| slot.from_us.load(Ordering::Acquire))
+    }
+
     /// Whether that fault touched any part of `from_us..=to_us`.
     pub(crate) fn touches(&self, fault: usize, from_us: u64, to_us: u64) -> bool {
         self.slots.get(fault).is_some_and(|slot| {

@@ -17,6 +17,7 @@ pub(crate) mod histogram;
 pub(crate) mod ledger;
 pub(crate) mod recorder;
 pub(crate) mod recording;
+pub(crate) mod slow;
 pub(crate) mod trace;
 pub(crate) mod trial;
 pub(crate) mod users;

@@ -99,12 +99,7 @@ impl Recorder {
     /// Hands the latencies since the last call to whoever watches the run.
     pub(crate) fn publish_recent(&mut self) {
         let recent = std::mem::take(&mut self.recent);
-        self.counters.add_recent(|all| {
-            for (all, new) in all.response.iter_mut().zip(&recent.response) {
-                all.merge(new);
-            }
-            all.lateness.merge(&recent.lateness);
-        });
+        self.counters.add_recent(|all| all.merge(&recent));
     }
 
     /// The plan intended a message by now.
@@ -130,7 +125,8 @@ impl Recorder {
         let service_us = span.end_us.saturating_sub(span.begun_us);
         self.session(span.intended_us).response[stage.index()].record(response_us);
         self.recording.service[stage.index()].record(service_us);
-        self.recent.response[stage.index()].record(response_us);
+        let touched = self.fault_of(span.intended_us, span.end_us).is_some();
+        self.recent.record(stage, touched, response_us);
     }
 
     /// Service time of a message stage.
@@ -196,7 +192,9 @@ impl Recorder {
             fault: self.fault_of(end.intended_us, end.ended_us),
         };
         if let Some(fault) = key.fault {
-            self.recording.settled(fault, end.ended_us);
+            let began_us = self.board.began_us(usize::from(fault));
+            let message = (end.intended_us, end.ended_us);
+            self.recording.settled((fault, began_us), message);
         }
         self.count(end);
         self.example(end, key.fault, &author);
@@ -225,7 +223,7 @@ impl Recorder {
             if let Some(at_us) = at_us {
                 let response_us = at_us.saturating_sub(end.intended_us);
                 histogram.record(response_us);
-                self.recent.response[stage.index()].record(response_us);
+                self.recent.record(stage, key.fault.is_some(), response_us);
             }
         }
     }

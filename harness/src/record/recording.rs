@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use super::diary::Step;
 use super::histogram::SparseHistogram;
+use super::slow::SlowWaits;
 use crate::failure::{Failure, FailureKind};
 use crate::stage::Stage;
 
@@ -160,12 +161,14 @@ impl Said {
 }
 
 /// The reach of one fault, as one thread saw it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Impact {
     /// First refusal, failure or cut while the fault was in force.
     pub first_us: Option<u64>,
     /// End of the last message that the fault touched.
     pub settled_us: Option<u64>,
+    /// Messages that it touched and that may have been too slow.
+    pub slow: SlowWaits,
 }
 
 /// Whose doing the end of a socket was.
@@ -233,6 +236,7 @@ impl Recording {
             let mine = self.impact.entry(fault).or_default();
             mine.first_us = [mine.first_us, impact.first_us].into_iter().flatten().min();
             mine.settled_us = mine.settled_us.max(impact.settled_us);
+            mine.slow.merge(impact.slow);
         }
         self.examples_dropped += other.examples_dropped;
         self.examples.extend(other.examples);
@@ -257,10 +261,11 @@ impl Recording {
         *first = Some(first.map_or(at_us, |known| known.min(at_us)));
     }
 
-    /// A message that `fault` touched ended at `at_us`.
-    pub(crate) fn settled(&mut self, fault: u8, at_us: u64) {
-        let last = &mut self.impact.entry(fault).or_default().settled_us;
-        *last = (*last).max(Some(at_us));
+    /// A message that `fault` touched, which began at `from_us`: intended and ended then.
+    pub(crate) fn settled(&mut self, (fault, from_us): (u8, u64), message: (u64, u64)) {
+        let impact = self.impact.entry(fault).or_default();
+        impact.settled_us = impact.settled_us.max(Some(message.1));
+        impact.slow.add(from_us, message);
     }
 
     /// Keeps an example, or counts that there was no room.

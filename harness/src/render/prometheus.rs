@@ -170,6 +170,8 @@ fn latencies(registry: &Registry, result: &RunResult) -> Set<()> {
         one(stage, "service", latency.service)?;
     }
     one("harness", "lateness", result.lateness)?;
+    let net = result.generator.lateness_net;
+    one("harness", "lateness_without_pauses", net)?;
     one("harness", "dispatch_delay", result.dispatch_delay)?;
     one("harness", "receive_lag", result.receive_lag)
 }

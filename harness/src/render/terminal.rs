@@ -6,7 +6,7 @@
 use super::{append, format, view, words};
 use crate::result::{
     CheckGroup, CheckStatus, ExpectationResult, RunResult, Status, Summary, bound_text,
-    observed_text,
+    lateness_text, observed_text, sent_text,
 };
 
 /// Columns of the summary.
@@ -251,14 +251,11 @@ fn trust(result: &RunResult) -> String {
         .iter()
         .any(|check| check.group == CheckGroup::Validity && check.status == CheckStatus::Broke);
     let word = if broke { "INVALID" } else { "valid" };
-    let late = result
-        .lateness
-        .map_or_else(|| format::NONE.to_owned(), |of| format::duration(of.p99_us));
-    let harness = &result.generator;
     format!(
-        "{word}: late p99 {late}, {} of the plan sent, lane {}",
-        format::percent_of_plan(harness.actual_sends, harness.planned_sends),
-        format::percent(harness.lane_busy_ratio_max)
+        "{word}: {}, {}, lane {}",
+        lateness_text(result),
+        sent_text(result),
+        format::percent(result.generator.lane_busy_ratio_max)
     )
 }
 

@@ -167,9 +167,10 @@ pub(crate) fn condition(condition: &ConditionResult) -> String {
     format!("{name}: {what}, {confirmed}{problem}")
 }
 
-/// Time to recover, or more than the time it was watched.
+/// Time to recover as finely as it is known, or more than the time it was watched.
 pub(crate) fn recovery(fault: &FaultResult) -> String {
+    let found = |us| format::at_best(us, fault.recovery_step_us);
     fault
         .recovery_us
-        .map_or_else(|| format::beyond(fault.horizon_us), format::duration)
+        .map_or_else(|| format::beyond(fault.horizon_us), found)
 }

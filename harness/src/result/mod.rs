@@ -17,7 +17,9 @@ use crate::record::fault::FaultStamps;
 use crate::record::trial::TrialRecord;
 use crate::scenario::expectation::Expectation;
 
+mod abort;
 mod acceptance;
+mod busy;
 mod check;
 mod failure;
 mod recovery;
@@ -29,10 +31,12 @@ mod tests;
 pub(crate) mod verdict;
 mod windows;
 
+pub(crate) use abort::Abort;
 pub(crate) use acceptance::{Acceptance, AcceptanceBin};
-pub(crate) use check::expectation::{bound_text, observed_text};
-
-pub(crate) use check::expectation::quantity_name;
+pub(crate) use busy::BusySpan;
+pub(crate) use check::generator::lateness_text;
+pub(crate) use check::validity::sent_text;
+pub(crate) use check::wording::{bound_text, limit_text, observed_text};
 pub(crate) use failure::FailureCount;
 #[cfg(test)]
 pub(crate) use tests::plan as example_plan;
@@ -54,7 +58,8 @@ pub(crate) struct RunResult {
     pub latency: BTreeMap<String, StageLatency>,
     /// Intended → actual send.
     pub dispatch_delay: Option<Summary>,
-    /// Socket ready → write: the harness's own part of the delay.
+    /// Socket ready → write: the harness's own part of the delay, pauses of the machine included;
+    /// `generator.lateness_net` is without them.
     pub lateness: Option<Summary>,
     /// Kernel receive stamp → read by the harness.
     pub receive_lag: Option<Summary>,
@@ -126,6 +131,9 @@ pub(crate) struct Run {
     /// The `[[abort_when]]` rule that ended it early, in words.
     #[serde(default)]
     pub aborted: Option<String>,
+    /// The same as facts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub abort: Option<Abort>,
     /// The command that repeats this run.
     pub command: String,
     pub host: Host,
@@ -260,7 +268,8 @@ pub(crate) struct FaultResult {
     pub planned_for_us: u64,
     pub stamps: FaultStamps,
     pub confirmed: bool,
-    /// Injection → first refused, failed or out-of-tolerance answer. `None`: never.
+    /// Injection → first refused, failed or out-of-tolerance answer; one that was slow counts from the moment it
+    /// had been awaited for `tolerance_us`. `None`: never.
     pub impact_us: Option<u64>,
     /// Injection → `/readyz` red. `None`: never (`stamps.readiness_watched`), or not watched.
     pub detect_us: Option<u64>,
@@ -268,6 +277,9 @@ pub(crate) struct FaultResult {
     pub recovery_us: Option<u64>,
     /// The moment recovered, from load start.
     pub recovered_at_us: Option<u64>,
+    /// Both are found to this step, the recorder's interval: less reads `< 250 ms`.
+    #[serde(default)]
+    pub recovery_step_us: u64,
     /// How long it was watched after the confirmed heal: the horizon of `recovery_us`.
     pub horizon_us: u64,
     /// Confirmed heal → the last message the fault touched was settled.
@@ -307,8 +319,12 @@ pub(crate) struct ExpectationResult {
     pub unit: Unit,
     /// Set when the event had not come by the end of the run: observed is more than this.
     pub beyond_us: Option<u64>,
-    /// Samples behind the observation.
+    /// What was timed (a latency), sent (messages), opened (sockets), planned (clients) or healed (faults) where it
+    /// was looked for, whether that is enough or not.
     pub samples: u64,
+    /// Set for what is found to this step only: less of it reads `< 250 ms`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_us: Option<u64>,
     /// Observed ÷ limit, where that means something.
     pub used_ratio: Option<f64>,
     /// A sentence on the finding, for the second line of its row.
@@ -416,10 +432,12 @@ pub(crate) struct Generator {
     pub unsent_without_socket: u64,
     /// Sends put on a socket at least once.
     pub actual_sends: u64,
-    /// Lateness without the intervals in which the machine itself paused.
+    /// Lateness without the intervals in which the machine itself paused; the run's `lateness` is with them.
     pub lateness_net: Option<Summary>,
-    /// Share of a core each lane used at most, over any 5 s.
+    /// Share of a core each lane used at most, over any 5 s, and when those ended.
     pub lane_busy_ratio_max: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lane_busy_at_us: Option<u64>,
     pub lanes: u16,
     /// Pauses of the whole machine: a thread that only sleeps woke late by more than 5 ms.
     pub pauses: Vec<Pause>,
@@ -427,8 +445,25 @@ pub(crate) struct Generator {
     pub pauses_dropped: u64,
     pub pause_total_us: u64,
     pub pause_max_us: u64,
-    /// Largest step of wall − monotonic time within a second.
+    /// When the longest began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause_max_at_us: Option<u64>,
+    /// Largest step of wall − monotonic time within a second, and when it was seen.
     pub clock_step_us: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_step_at_us: Option<u64>,
+    /// Processors that the harness may use, or its quota of them where that is less.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine_cores: Option<f64>,
+    /// Highest share of them that was in use over any 5 s, by whomever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine_busy_ratio_max: Option<f64>,
+    /// Stretches in which at least 90 % was, second after second.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub busy: Vec<BusySpan>,
+    /// Stretches that did not fit into the list.
+    #[serde(default)]
+    pub busy_dropped: u64,
     /// p99 of lateness from which the run is invalid: the line in its chart.
     #[serde(default)]
     pub lateness_limit_us: Option<u64>,

@@ -7,6 +7,11 @@
 //! found to the recorder's interval. The tolerance is the tightest `complete p99` the scenario
 //! expects outside faults, else twice the p99 before the first fault.
 //!
+//! *Impact* is the first refusal, failure or cut, or the first answer out of tolerance, whichever is earlier. A slow
+//! answer counts from the moment it had been awaited for the tolerance, not from the moment it came: a stall of
+//! seconds is felt before it is over. The tolerance is a p99, so answers are out of it as one is: where no more than
+//! [`SLOW_RATIO_MAX`] of the messages that the fault touched took longer, none of them is its impact.
+//!
 //! **Units:** microseconds since load start, or microseconds.
 
 use std::collections::BTreeMap;
@@ -27,6 +32,8 @@ use crate::units;
 const CALM_US: u64 = 3_000_000;
 /// Tolerance where nothing was answered before the first fault and nothing is expected.
 const TOLERANCE_FALLBACK_US: u64 = 1_000_000;
+/// Share of answers that may be slower than a p99.
+const SLOW_RATIO_MAX: f64 = 0.01;
 /// A day's share of answers that may be bad: the budget of a 99.9 % objective.
 const BUDGET_RATIO: f64 = 0.001;
 const DAY_US: f64 = 86_400.0 * 1e6;
@@ -187,8 +194,7 @@ pub(super) fn fault_result(
     let from_us = stamps.injecting_us;
     let impact = u8::try_from(place)
         .ok()
-        .and_then(|key| recording.impact.get(&key))
-        .copied();
+        .and_then(|key| recording.impact.get(&key));
     let since = |start: Option<u64>, moment: Option<u64>| Some(moment?.saturating_sub(start?));
     let touched = touched_by(recording, place);
     let bad = reach.map_or(0, |reach| bad_answers(plan, recording, reach, tolerance_us));
@@ -199,10 +205,11 @@ pub(super) fn fault_result(
         planned_for_us: fault.for_us,
         stamps: stamps.clone(),
         confirmed: stamps.confirmed_us.is_some(),
-        impact_us: since(from_us, impact.and_then(|impact| impact.first_us)),
+        impact_us: since(from_us, first_impact_us(watched, place, stamps)),
         detect_us: since(from_us, stamps.readiness_red_us),
         recovery_us: since(stamps.heal_confirmed_us, recovered_at_us),
         recovered_at_us,
+        recovery_step_us: plan.interval_us,
         horizon_us: horizon_us(plan, stamps, end_us),
         backlog_drain_us: if touched.sent == 0 {
             Some(0)
@@ -216,6 +223,36 @@ pub(super) fn fault_result(
         delivery: touched,
         budget_burned_ratio: budget_burned(plan, bad),
         cut: reach.map_or(0, |reach| cut_within(plan, recording, reach)),
+    }
+}
+
+/// When somebody first felt the fault, from load start.
+fn first_impact_us(watched: Watched<'_>, place: usize, stamps: &FaultStamps) -> Option<u64> {
+    let Watched {
+        recording,
+        tolerance_us,
+        ..
+    } = watched;
+    let impact = recording.impact.get(&u8::try_from(place).ok()?)?;
+    let from_us = stamps.injecting_us?;
+    let is_slow = slow_ratio(recording, place, tolerance_us) > SLOW_RATIO_MAX;
+    let slow = impact.slow.first_past(from_us, tolerance_us);
+    let moments = [impact.first_us, slow.filter(|_| is_slow)];
+    moments.into_iter().flatten().min()
+}
+
+/// Share of the messages that the fault touched which took longer than the tolerance, or had no good end.
+fn slow_ratio(recording: &Recording, place: usize, tolerance_us: u64) -> f64 {
+    let mine = |fault: Option<u8>| fault.is_some_and(|fault| usize::from(fault) == place);
+    let (mut sent, mut in_time) = (0, 0);
+    for (_, cell) in recording.cells.iter().filter(|(key, _)| mine(key.fault)) {
+        sent += cell.delivery.sent;
+        in_time += cell.complete.count_at_or_below(tolerance_us);
+    }
+    if sent == 0 {
+        0.0
+    } else {
+        1.0 - in_time.min(sent) as f64 / sent as f64
     }
 }
 

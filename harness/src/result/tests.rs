@@ -4,12 +4,16 @@ use serde_json::json;
 
 use super::summarize::{Facts, summarize};
 use super::verdict::judge;
-use super::{CheckStatus, Generator, GooseCounts, Host, Run, RunResult, Status, WindowKind};
+use super::{
+    Abort, BusySpan, CheckResult, CheckStatus, Generator, GooseCounts, Host, Run, RunResult,
+    Status, WindowKind,
+};
 use crate::failure::{Cause, Failure, FailureKind, Rule, UpgradeProblem};
 use crate::plan::Plan;
 use crate::record::fault::FaultStamps;
 use crate::record::histogram::SparseHistogram;
 use crate::record::recording::{Cell, CellKey, CloseCause, Recording};
+use crate::scenario::expectation::{Comparison, Quantity, Statistic};
 
 const INTERVAL_US: u64 = 250_000;
 const PER_INTERVAL: u64 = 10;
@@ -71,6 +75,7 @@ fn run() -> Run {
         duration_us: 60_000_000,
         interrupted: false,
         aborted: None,
+        abort: None,
         command: String::new(),
         host: Host {
             cores: 2,
@@ -128,7 +133,7 @@ fn recording() -> Recording {
     recording.frames_received = 10_000;
     recording.sessions.entry(0).or_default().opened = 200;
     recording.trouble(0, 20_043_000);
-    recording.settled(0, 26_300_000);
+    recording.settled((0, 20_000_000), (20_300_000, 26_300_000));
     recording
 }
 
@@ -231,6 +236,92 @@ fn a_service_that_answers_at_once_after_the_heal_recovers_in_no_time() {
         quick.cells.insert(key, answered(PER_INTERVAL, 45_000));
     }
     assert_eq!(result_of(quick).faults[0].recovery_us, Some(0));
+}
+
+#[test]
+fn a_recovery_within_a_step_is_said_to_be_just_that() {
+    let mut quick = recording();
+    for interval in 100..108 {
+        let key = CellKey {
+            interval,
+            fault: None,
+        };
+        quick.cells.insert(key, answered(PER_INTERVAL, 45_000));
+    }
+    let result = result_of(quick);
+    let recovery = &result.expectations[1];
+    let text =
+        |result: &super::ExpectationResult| crate::format::plain(&super::observed_text(result));
+    assert_eq!(text(recovery), "< 250 ms");
+    assert_eq!(result.faults[0].recovery_step_us, INTERVAL_US);
+    assert!(
+        result
+            .verdict
+            .sentence
+            .contains("as soon as redis-down ended"),
+        "{}",
+        result.verdict.sentence
+    );
+    assert_eq!(text(&result_of(recording()).expectations[1]), "2.00 s");
+}
+
+/// Messages that the fault at 20 s touched, each answered after `complete_us`, with nothing refused or failed.
+fn merely_slow(complete_us: impl Fn(u64) -> u64) -> Recording {
+    let mut slow = recording();
+    slow.impact.clear();
+    slow.cells.retain(|key, _| key.fault.is_none());
+    slow.planned_sends -= 1;
+    for interval in 80..100 {
+        for nth in 0..PER_INTERVAL {
+            let at_us = u64::from(interval) * INTERVAL_US + nth * 1_000;
+            let us = complete_us(at_us);
+            let key = CellKey {
+                interval,
+                fault: Some(0),
+            };
+            slow.cells.entry(key).or_default().merge(&answered(1, us));
+            slow.settled((0, 20_000_000), (at_us, at_us + us));
+        }
+    }
+    slow
+}
+
+#[test]
+fn a_fault_that_only_slows_is_felt_when_the_first_answer_is_overdue() {
+    let impact = |complete_us: fn(u64) -> u64| {
+        let mut facts = facts(merely_slow(complete_us));
+        facts.stamps[0].readiness_red_us = None;
+        let result = summarize(&facts);
+        assert_eq!(result.faults[0].tolerance_us, 500_000);
+        result.faults[0].impact_us
+    };
+    // All of them 0.8 s: the first was asked as the fault began.
+    assert_eq!(impact(|_| 800_000), Some(500_000));
+    // However long the wait, it is overdue when the tolerance has passed.
+    assert_eq!(impact(|_| 4_000_000), Some(500_000));
+    assert_eq!(
+        impact(|at_us| if at_us < 22_000_000 { 45_000 } else { 800_000 }),
+        Some(2_500_000)
+    );
+    // Slower than ever, and still in tolerance.
+    assert_eq!(impact(|_| 400_000), None);
+    // The tolerance is a p99: one answer of two hundred may be slower.
+    assert_eq!(
+        impact(|at_us| if at_us == 22_000_000 { 800_000 } else { 45_000 }),
+        None
+    );
+}
+
+#[test]
+fn whichever_comes_first_is_the_impact() {
+    let mut both = merely_slow(|_| 800_000);
+    both.trouble(0, 20_300_000);
+    assert_eq!(
+        summarize(&facts(both.clone())).faults[0].impact_us,
+        Some(300_000)
+    );
+    both.impact.get_mut(&0).unwrap().first_us = Some(22_000_000);
+    assert_eq!(summarize(&facts(both)).faults[0].impact_us, Some(500_000));
 }
 
 #[test]
@@ -399,6 +490,30 @@ fn pauses_of_the_machine_are_not_held_against_the_harness() {
     let mut result = summarize(&facts);
     judge(&mut result);
     assert_eq!(result.verdict.status, Status::Pass, "{:#?}", result.verdict);
+    // Both are told, and which is which.
+    let both = "late p99 20 µs (60.0 ms with pauses of the machine)";
+    assert!(
+        crate::format::plain(&result.verdict.trust).ends_with(&format!("{both}.")),
+        "{}",
+        result.verdict.trust
+    );
+    let shown = crate::format::plain(&super::lateness_text(&result));
+    assert_eq!(shown, both);
+}
+
+#[test]
+fn the_share_of_the_plan_is_told_of_all_and_of_what_was_possible() {
+    let mut result = result_of(recording());
+    assert_eq!(
+        crate::format::plain(&super::sent_text(&result)),
+        "100.0 % of the plan sent"
+    );
+    result.generator.actual_sends = 2_000;
+    result.generator.unsent_without_socket = 401;
+    assert_eq!(
+        crate::format::plain(&super::sent_text(&result)),
+        "83.2 % of the plan sent (100.0 % of what had a socket)"
+    );
 }
 
 #[test]
@@ -457,10 +572,90 @@ fn a_plan_that_was_not_offered_makes_the_run_invalid() {
     }
     let result = result_of(short.clone());
     assert_eq!(result.verdict.status, Status::Invalid);
-    assert!(result.verdict.sentence.contains("planned messages sent"));
+    let sentence = crate::format::plain(&result.verdict.sentence);
+    assert!(
+        sentence.contains("only 2,000 of the 2,401 messages were sent"),
+        "{sentence}"
+    );
     // Clients that had no socket could not send: the service's doing.
     short.unsent_without_socket = 401;
     assert_eq!(result_of(short).verdict.status, Status::Pass);
+}
+
+#[test]
+fn a_plan_of_which_nothing_could_be_sent_is_not_called_offered() {
+    let mut shut_out = recording();
+    shut_out.dispatch_delay = SparseHistogram::default();
+    shut_out.unsent_without_socket = shut_out.planned_sends;
+    shut_out.lateness.clear();
+    let check = |result: &RunResult| {
+        let mut checks = result.checks.iter();
+        let check = checks
+            .find(|check| check.name == "planned messages sent")
+            .unwrap();
+        (check.status, crate::format::plain(&check.finding))
+    };
+    let (status, finding) = check(&result_of(shut_out.clone()));
+    assert_eq!(status, CheckStatus::Broke);
+    assert_eq!(
+        finding,
+        "none of 2,401 planned messages could be sent, for no client had a socket"
+    );
+    // Listeners have nothing to send.
+    shut_out.cells.clear();
+    (shut_out.planned_sends, shut_out.unsent_without_socket) = (0, 0);
+    let (status, finding) = check(&result_of(shut_out));
+    assert_eq!(
+        (status, finding.as_str()),
+        (CheckStatus::Held, "the plan has nothing to send")
+    );
+}
+
+#[test]
+fn too_few_samples_are_counted_all_the_same_and_the_cure_is_named() {
+    let mut facts = facts(recording());
+    let requests = facts.recording.sessions.entry(85).or_default();
+    (0..23).for_each(|_| requests.token_service.record(7_000));
+    let expectation = json!({
+        "what": {"kind": "latency", "stage": "token", "statistic": "p99", "time": "service"},
+        "when": {"kind": "during", "fault": "redis-down"}, "line": 30, "bound_text": "1s",
+        "bound": {"comparison": "under", "value": 1_000_000.0},
+    });
+    facts.plan.expect = vec![serde_json::from_value(expectation).unwrap()];
+    let mut result = summarize(&facts);
+    judge(&mut result);
+    let undecided = &result.expectations[0];
+    assert_eq!(
+        (undecided.status, undecided.samples),
+        (CheckStatus::Inconclusive, 23)
+    );
+    assert_eq!(
+        undecided.finding,
+        "23 samples, and a p99 needs 100: run it with --clients 960 or more, let redis-down last longer, \
+         or expect `token max service`"
+    );
+    assert!(
+        result.verdict.sentence.contains(&undecided.finding),
+        "{}",
+        result.verdict.sentence
+    );
+    // Twenty carry a p95.
+    if let Quantity::Latency { statistic, .. } = &mut result.plan.expect[0].what {
+        *statistic = Statistic::P95;
+    }
+    judge(&mut result);
+    assert_eq!(result.expectations[0].status, CheckStatus::Held);
+    // In a run that was ended, nothing about the plan was wrong.
+    result.run.aborted = Some("by a rule".to_owned());
+    result
+        .views
+        .iter_mut()
+        .for_each(|view| view.service.clear());
+    judge(&mut result);
+    assert_eq!(
+        result.expectations[0].finding,
+        "0 samples, and a p95 needs 20: the run was ended early"
+    );
 }
 
 #[test]
@@ -483,9 +678,15 @@ fn a_percentile_without_support_decides_nothing() {
 fn a_long_pause_of_the_machine_makes_the_run_invalid() {
     let mut facts = facts(recording());
     facts.generator.pause_max_us = 2_900_000;
+    facts.generator.pause_max_at_us = Some(7_000_000);
     let mut result = summarize(&facts);
     judge(&mut result);
     assert_eq!(result.verdict.status, Status::Invalid);
+    assert_eq!(
+        crate::format::plain(&result.verdict.sentence),
+        "These numbers cannot be trusted: a pause of 2.90 s at 7.00 s, of the machine or of the harness, is long \
+         enough to break a limit by itself."
+    );
 }
 
 #[test]
@@ -584,6 +785,174 @@ fn a_process_that_died_makes_the_run_invalid_and_is_named_first() {
     let attached = judged(&facts);
     let names = attached.checks.iter().map(|check| check.name.as_str());
     assert!(!names.collect::<Vec<_>>().contains(&"processes of the run"));
+}
+
+/// A run on a machine that was full from one second to another; answers take `complete_us` after the recovery.
+fn on_a_full_machine((from_s, to_s): (u64, u64), complete_us: u64) -> Facts {
+    let mut recording = recording();
+    for (key, cell) in &mut recording.cells {
+        if key.interval >= 120 && key.interval < 140 {
+            *cell = answered(PER_INTERVAL, complete_us);
+        }
+    }
+    let mut facts = facts(recording);
+    facts.generator.machine_cores = Some(2.0);
+    facts.generator.machine_busy_ratio_max = Some(0.97);
+    facts.generator.busy = vec![BusySpan {
+        from_us: from_s * 1_000_000,
+        to_us: to_s * 1_000_000,
+        busy_ratio: 0.97,
+        harness_cpu_seconds: 6.0,
+        server_cpu_seconds: Some(5.0),
+        helpers_cpu_seconds: 0.0,
+        other_cpu_seconds: 4.5,
+    }];
+    facts
+}
+
+#[track_caller]
+fn machine_check(facts: &Facts, change: impl FnOnce(&mut RunResult)) -> (RunResult, CheckResult) {
+    let mut result = summarize(facts);
+    change(&mut result);
+    judge(&mut result);
+    let mut checks = result.checks.iter();
+    let check = checks.find(|check| check.name == "machine busy").unwrap();
+    let check = CheckResult {
+        finding: crate::format::plain(&check.finding),
+        ..check.clone()
+    };
+    (result, check)
+}
+
+#[test]
+fn a_latency_limit_that_broke_on_a_full_machine_is_not_the_server_s() {
+    let full = on_a_full_machine((30, 38), 900_000);
+    let (result, check) = machine_check(&full, |_| ());
+    assert_eq!((result.exit_code, check.status), (13, CheckStatus::Broke));
+    assert_eq!(
+        check.finding,
+        "the machine was 97 % busy from 30.0 s to 38.0 s (CPU-s on 2 cores: harness 6.0, server 5.0, other work on \
+         the machine 4.5): whether that or the server broke the limit on complete p99 outside faults cannot be told"
+    );
+    let finding = crate::format::plain(&result.expectations[0].finding);
+    assert!(
+        finding.ends_with("the machine was full from 30.0 s to 38.0 s: not to be believed"),
+        "{finding}"
+    );
+    assert!(
+        result
+            .verdict
+            .sentence
+            .contains("complete p99 outside faults"),
+        "{}",
+        result.verdict.sentence
+    );
+    // The same on a machine with room is the server's doing.
+    let mut roomy = on_a_full_machine((30, 38), 900_000);
+    roomy.generator.busy.clear();
+    let (result, check) = machine_check(&roomy, |_| ());
+    assert_eq!((result.exit_code, check.status), (10, CheckStatus::Held));
+}
+
+#[test]
+fn what_held_on_a_full_machine_is_believed_and_the_machine_told() {
+    let (result, check) = machine_check(&on_a_full_machine((30, 38), 45_000), |_| ());
+    assert_eq!((result.exit_code, check.status), (0, CheckStatus::Held));
+    assert!(
+        check.finding.contains("so what held is believed"),
+        "{}",
+        check.finding
+    );
+    assert!(
+        result.verdict.trust.contains("busy from"),
+        "{}",
+        result.verdict.trust
+    );
+    // A floor is the other way about: a full machine may have kept it.
+    let floor =
+        |result: &mut RunResult| result.plan.expect[0].bound.comparison = Comparison::AtLeast;
+    let (result, check) = machine_check(&on_a_full_machine((30, 38), 45_000), floor);
+    assert_eq!(
+        (result.exit_code, check.status),
+        (10, CheckStatus::Held),
+        "it broke all the same"
+    );
+    let low = |result: &mut RunResult| {
+        floor(result);
+        result.plan.expect[0].bound.value = 1_000.0;
+    };
+    let (result, _) = machine_check(&on_a_full_machine((30, 38), 45_000), low);
+    assert_eq!(result.exit_code, 13);
+}
+
+#[test]
+fn a_full_machine_is_held_against_no_more_than_it_can_have_done() {
+    // Less than five seconds; all of it in the ramp; five of it in the ramp and four behind it.
+    for span in [(30, 34), (2, 10), (5, 14)] {
+        let (result, check) = machine_check(&on_a_full_machine(span, 900_000), |_| ());
+        assert_eq!(
+            (result.exit_code, check.status),
+            (10, CheckStatus::Held),
+            "{span:?}"
+        );
+        assert!(
+            check.finding.starts_with("the processors were never"),
+            "{}",
+            check.finding
+        );
+    }
+    // In another part of the run.
+    let during = |result: &mut RunResult| {
+        let fault = json!({"kind": "during", "fault": "redis-down"});
+        result.plan.expect[0].when = serde_json::from_value(fault).unwrap();
+    };
+    let (result, check) = machine_check(&on_a_full_machine((30, 38), 45_000), during);
+    assert_eq!((result.exit_code, check.status), (10, CheckStatus::Held));
+    let (result, _) = machine_check(&on_a_full_machine((19, 26), 45_000), during);
+    assert_eq!(result.exit_code, 13);
+    // What is no latency is not made invalid by it.
+    let lost = |result: &mut RunResult| {
+        result.plan.expect.remove(0);
+        result.plan.expect[0].bound.value = 1_000.0;
+    };
+    let (result, check) = machine_check(&on_a_full_machine((26, 38), 900_000), lost);
+    assert_eq!((result.exit_code, check.status), (10, CheckStatus::Held));
+}
+
+#[test]
+fn a_rule_on_a_latency_that_ended_a_run_on_a_full_machine_makes_it_invalid() {
+    let rule = json!({
+        "what": {"kind": "latency", "stage": "complete", "statistic": "p99", "time": "response"},
+        "when": {"kind": "whole_run"}, "line": 40, "bound_text": "2s",
+        "bound": {"comparison": "at_least", "value": 2_000_000.0},
+    });
+    let ended = |facts: &mut Facts, at_us: u64| {
+        facts.plan.abort_when = vec![serde_json::from_value(rule.clone()).unwrap()];
+        facts.run.aborted = Some("complete p99 was 2.10 s at 37.0 s".to_owned());
+        facts.run.abort = Some(Abort {
+            rule: 0,
+            from_us: at_us - 5_000_000,
+            at_us,
+            observed: 2_100_000.0,
+            samples: 500,
+            text: String::new(),
+        });
+    };
+    let mut full = on_a_full_machine((30, 38), 45_000);
+    ended(&mut full, 37_000_000);
+    let (result, check) = machine_check(&full, |_| ());
+    assert_eq!((result.exit_code, check.status), (13, CheckStatus::Broke));
+    assert!(
+        check
+            .finding
+            .contains("complete p99, by which the run was ended"),
+        "{}",
+        check.finding
+    );
+    let mut earlier = on_a_full_machine((30, 38), 45_000);
+    ended(&mut earlier, 29_000_000);
+    let (result, check) = machine_check(&earlier, |_| ());
+    assert_eq!((result.exit_code, check.status), (10, CheckStatus::Held));
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! This module ends a run that would destroy what it tests: `[[abort_when]]`.
 //!
 //! **In:** the live counters and the latencies that arrived since the last look. **Out:** the first
-//! rule that holds, in words.
+//! rule that has held for as long as it must, with what was seen.
 //!
-//! Latency is judged by arrival, over the last [`LOOKS`] looks, and only with enough answers to
-//! support the percentile. Counts are since load start.
+//! A latency is judged by arrival, over the last [`SPAN_US`]; where those hold fewer answers than the rule asks
+//! for, over as many more as that takes. So a rule on many answers looks at the moment, one on few at a longer
+//! while, and neither ends a run by its first answers. What was answered before `after` does not count, nor, in a
+//! rule `outside faults`, what a fault touched. Counts are since load start.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,18 +16,48 @@ use crate::plan::Plan;
 use crate::record::counters::{CUT_CODES, Counters, Recent};
 use crate::record::fault::FaultBoard;
 use crate::record::histogram::SparseHistogram;
-use crate::scenario::expectation::{Expectation, Outcome, Quantity, Statistic, When};
-use crate::stage::Stage;
+use crate::result::{Abort, limit_text};
+use crate::scenario::expectation::{AbortRule, Outcome, Quantity, Statistic, When};
+use crate::units;
 
-/// Looks over which a latency is taken: about a second.
-const LOOKS: usize = 4;
+/// What a latency is taken over where it holds enough answers.
+const SPAN_US: u64 = 5_000_000;
+/// Looks are put together until they hold this share of the answers that a rule asks for: few are kept, however
+/// thinly the answers come.
+const PART_OF_SAMPLES: u64 = 64;
 
 /// Watches the rules of a plan.
 pub(super) struct Guard<'a> {
     plan: &'a Plan,
     counters: &'a Counters,
     board: &'a FaultBoard,
-    recent: VecDeque<Recent>,
+    watches: Vec<Watch>,
+    last_us: u64,
+}
+
+/// What one rule has seen.
+#[derive(Debug, Default)]
+struct Watch {
+    /// Looks that brought answers, the oldest first.
+    looks: VecDeque<Look>,
+    /// Since when it holds.
+    since_us: Option<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Look {
+    from_us: u64,
+    to_us: u64,
+    answers: SparseHistogram,
+}
+
+/// One quantity, now.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Seen {
+    value: f64,
+    /// Answers behind it, and since when they came; 0 and the moment itself for a count.
+    samples: u64,
+    from_us: u64,
 }
 
 impl<'a> Guard<'a> {
@@ -34,141 +66,271 @@ impl<'a> Guard<'a> {
             plan,
             counters,
             board,
-            recent: VecDeque::new(),
+            watches: plan.abort_when.iter().map(|_| Watch::default()).collect(),
+            last_us: 0,
         }
     }
 
-    /// The rule that holds now, in words.
-    pub(super) fn look(&mut self, now_us: u64, recent: Recent) -> Option<String> {
-        self.recent.push_back(recent);
-        if self.recent.len() > LOOKS {
-            self.recent.pop_front();
-        }
-        let mut rules = self.plan.abort_when.iter();
-        rules.find_map(|rule| {
-            let applies = self.applies(&rule.when, now_us);
-            let seen = applies.then(|| self.observe(rule.what)).flatten()?;
-            rule.bound.holds(seen).then(|| words(rule, seen))
-        })
-    }
-
-    fn applies(&self, when: &When, now_us: u64) -> bool {
-        let touched = self.board.touched(now_us, now_us);
-        match when {
-            When::WholeRun => true,
-            When::OutsideFaults => touched.is_none(),
-            When::Ramp => now_us < self.plan.load.ramp_end_us(),
-            When::During { fault } => {
-                touched.is_some_and(|place| self.plan.faults[place].name == *fault)
+    /// The rule that ends the run now.
+    pub(super) fn look(&mut self, now_us: u64, recent: &Recent) -> Option<Abort> {
+        let span = (std::mem::replace(&mut self.last_us, now_us), now_us);
+        let mut ended = None;
+        let (plan, counters, board) = (self.plan, self.counters, self.board);
+        let rules = plan.abort_when.iter().zip(&mut self.watches).enumerate();
+        for (place, (rule, watch)) in rules {
+            let seen = if applies(rule, plan, board, span) {
+                watch.observe(rule, (counters, recent), span)
+            } else {
+                None
+            };
+            let held = seen.filter(|seen| rule.expectation.bound.holds(seen.value));
+            let Some(seen) = held else {
+                watch.since_us = None;
+                continue;
+            };
+            let since_us = *watch.since_us.get_or_insert(now_us);
+            if ended.is_none() && now_us.saturating_sub(since_us) >= rule.for_us {
+                ended = Some(Abort {
+                    rule: place,
+                    from_us: seen.from_us.min(since_us),
+                    at_us: now_us,
+                    observed: seen.value,
+                    samples: seen.samples,
+                    text: words(rule, seen, now_us),
+                });
             }
         }
-    }
-
-    /// `None`: not enough to tell, or known only afterwards.
-    fn observe(&self, what: Quantity) -> Option<f64> {
-        let count = |counter: &AtomicU64| Some(counter.load(Ordering::Relaxed) as f64);
-        let counters = self.counters;
-        match what {
-            Quantity::Latency {
-                stage, statistic, ..
-            } => self.latency(stage, statistic),
-            Quantity::Delivery { outcome } => match outcome {
-                Outcome::Sent => count(&counters.sent),
-                Outcome::Completed => count(&counters.completed),
-                Outcome::Refused => count(&counters.refused),
-                Outcome::Unanswered => count(&counters.unanswered),
-                Outcome::Lost => count(&counters.lost),
-                Outcome::Duplicated => count(&counters.duplicated),
-                Outcome::OutOfOrder => count(&counters.out_of_order),
-                Outcome::Unexpected => count(&counters.unexpected),
-                Outcome::Pending | Outcome::Late => None,
-            },
-            Quantity::Closes { code } => {
-                let slot = CUT_CODES.iter().position(|&known| known == code)?;
-                count(&counters.cut[slot])
-            }
-            Quantity::CutSessions => {
-                let cut = counters
-                    .cut
-                    .iter()
-                    .map(|counter| counter.load(Ordering::Relaxed));
-                Some(cut.sum::<u64>() as f64)
-            }
-            Quantity::FailedClients => count(&counters.clients_failed),
-            Quantity::PeakOpen => count(&counters.peak_open),
-            Quantity::Impact
-            | Quantity::Detect
-            | Quantity::Recovery
-            | Quantity::BacklogDrain
-            | Quantity::Server { .. } => None,
-        }
-    }
-
-    fn latency(&self, stage: Stage, statistic: Statistic) -> Option<f64> {
-        let mut all = SparseHistogram::default();
-        for recent in &self.recent {
-            all.merge(&recent.response[stage.index()]);
-        }
-        let quantile = match statistic {
-            Statistic::Mean => return (!all.is_empty()).then(|| all.mean_us()),
-            Statistic::Max => return (!all.is_empty()).then(|| all.max_us() as f64),
-            Statistic::P50 => 0.5,
-            Statistic::P90 => 0.9,
-            Statistic::P95 => 0.95,
-            Statistic::P99 => 0.99,
-            Statistic::P999 => 0.999,
-        };
-        let needed = 1.0 / (1.0 - quantile);
-        (all.count() as f64 + 0.5 >= needed).then(|| all.value_at(quantile) as f64)
+        ended
     }
 }
 
-/// The rule and what was seen.
-fn words(rule: &Expectation, seen: f64) -> String {
-    let name = crate::result::quantity_name(rule.what);
-    let observed = match rule.what {
-        Quantity::Latency { .. } => format::duration_f64(seen),
-        _ => format::count_f64(seen),
-    };
-    match rule.line {
-        0 => format!("{name} was {observed}"),
-        line => format!("{name} was {observed} (line {line} of the scenario)"),
+/// Whether a rule is about this stretch of the run.
+fn applies(
+    rule: &AbortRule,
+    plan: &Plan,
+    board: &FaultBoard,
+    (from_us, to_us): (u64, u64),
+) -> bool {
+    if from_us < rule.after_us {
+        return false;
     }
+    match &rule.expectation.when {
+        When::WholeRun => true,
+        When::OutsideFaults => board.touched(from_us, to_us).is_none(),
+        When::Ramp => to_us <= plan.load.ramp_end_us(),
+        When::During { fault } => {
+            let place = plan
+                .faults
+                .iter()
+                .position(|planned| planned.name == *fault);
+            place.is_some_and(|place| board.touches(place, from_us, to_us))
+        }
+    }
+}
+
+impl Watch {
+    /// `None`: not enough to tell, or known only afterwards.
+    fn observe(
+        &mut self,
+        rule: &AbortRule,
+        (counters, recent): (&Counters, &Recent),
+        span: (u64, u64),
+    ) -> Option<Seen> {
+        if let Quantity::Latency {
+            stage, statistic, ..
+        } = rule.expectation.what
+        {
+            let lot = match rule.expectation.when {
+                When::OutsideFaults => &recent.calm,
+                When::WholeRun | When::Ramp | When::During { .. } => &recent.response,
+            };
+            let least = rule.min_samples.max(statistic.needs());
+            self.add(&lot[stage.index()], span, least);
+            return self.latency(statistic, least);
+        }
+        count(counters, rule.expectation.what).map(|value| Seen {
+            value,
+            samples: 0,
+            from_us: span.1,
+        })
+    }
+
+    /// Takes the answers of a look in, and lets go of those that are too old to count.
+    fn add(&mut self, answers: &SparseHistogram, (from_us, to_us): (u64, u64), least: u64) {
+        if !answers.is_empty() {
+            let part = self.looks.back_mut();
+            match part.filter(|part| part.answers.count() < least / PART_OF_SAMPLES) {
+                Some(part) => {
+                    part.to_us = to_us;
+                    part.answers.merge(answers);
+                }
+                None => self.looks.push_back(Look {
+                    from_us,
+                    to_us,
+                    answers: answers.clone(),
+                }),
+            }
+        }
+        let mut count: u64 = self.looks.iter().map(|look| look.answers.count()).sum();
+        while let Some(oldest) = self.looks.front() {
+            count -= oldest.answers.count();
+            if oldest.to_us.saturating_add(SPAN_US) > to_us || count < least {
+                return;
+            }
+            self.looks.pop_front();
+        }
+    }
+
+    fn latency(&self, statistic: Statistic, least: u64) -> Option<Seen> {
+        let mut all = SparseHistogram::default();
+        for look in &self.looks {
+            all.merge(&look.answers);
+        }
+        if all.count() < least {
+            return None;
+        }
+        let value = match (statistic.quantile(), statistic) {
+            (Some(quantile), _) => all.value_at(quantile) as f64,
+            (None, Statistic::Mean) => all.mean_us(),
+            (None, _) => all.max_us() as f64,
+        };
+        Some(Seen {
+            value,
+            samples: all.count(),
+            from_us: self.looks.front().map_or(0, |look| look.from_us),
+        })
+    }
+}
+
+/// What is counted, since load start; `None` where it is known only afterwards.
+fn count(counters: &Counters, what: Quantity) -> Option<f64> {
+    let count = |counter: &AtomicU64| Some(counter.load(Ordering::Relaxed) as f64);
+    match what {
+        Quantity::Delivery { outcome } => match outcome {
+            Outcome::Sent => count(&counters.sent),
+            Outcome::Completed => count(&counters.completed),
+            Outcome::Refused => count(&counters.refused),
+            Outcome::Unanswered => count(&counters.unanswered),
+            Outcome::Lost => count(&counters.lost),
+            Outcome::Duplicated => count(&counters.duplicated),
+            Outcome::OutOfOrder => count(&counters.out_of_order),
+            Outcome::Unexpected => count(&counters.unexpected),
+            Outcome::Pending | Outcome::Late => None,
+        },
+        Quantity::Closes { code } => {
+            let slot = CUT_CODES.iter().position(|&known| known == code)?;
+            count(&counters.cut[slot])
+        }
+        Quantity::CutSessions => {
+            let cut = counters.cut.iter();
+            let cut = cut.map(|counter| counter.load(Ordering::Relaxed));
+            Some(cut.sum::<u64>() as f64)
+        }
+        Quantity::FailedClients => count(&counters.clients_failed),
+        Quantity::PeakOpen => count(&counters.peak_open),
+        Quantity::Latency { .. }
+        | Quantity::Impact
+        | Quantity::Detect
+        | Quantity::Recovery
+        | Quantity::BacklogDrain
+        | Quantity::Server { .. } => None,
+    }
+}
+
+/// The rule with its moment, what was seen, and over how much.
+fn words(rule: &AbortRule, seen: Seen, now_us: u64) -> String {
+    let expected = &rule.expectation;
+    let name = expected.what.text();
+    let place = match &expected.when {
+        When::WholeRun => String::new(),
+        when => format!(" {}", when.text()),
+    };
+    let at = format::duration(now_us);
+    let observed = if expected.what.is_time() {
+        let answers = format::count(seen.samples);
+        let over = format::duration(now_us.saturating_sub(seen.from_us));
+        let value = format::duration_f64(seen.value);
+        format!("{value} at {at}, over the {answers} answers of the last {over}")
+    } else {
+        format!("{} at {at}", format::count_f64(seen.value))
+    };
+    let limit = limit_text(expected.what, expected.bound);
+    let lasting = match rule.for_us {
+        0 => String::new(),
+        us => format!(" for {}", units::print_us(us)),
+    };
+    let line = match expected.line {
+        0 => "its rule".to_owned(),
+        line => format!("line {line} of the scenario"),
+    };
+    format!("{name}{place} was {observed} ({line}: {limit}{lasting})")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::expectation::{Bound, Comparison};
+    use crate::scenario::expectation::{Bound, Comparison, Expectation, TimeKind};
+    use crate::stage::Stage;
 
-    fn rule(what: Quantity, value: f64) -> Expectation {
+    const SLOW: Quantity = Quantity::Latency {
+        stage: Stage::Complete,
+        statistic: Statistic::P95,
+        time: TimeKind::Response,
+    };
+    const LOOK_US: u64 = 250_000;
+
+    fn rule(what: Quantity, value: f64) -> AbortRule {
         let bound = Bound {
             comparison: Comparison::AtLeast,
             value,
         };
-        Expectation {
-            what,
-            when: When::WholeRun,
-            bound,
-            bound_text: String::new(),
-            line: 9,
+        AbortRule {
+            expectation: Expectation {
+                what,
+                when: When::WholeRun,
+                bound,
+                bound_text: String::new(),
+                line: 9,
+            },
+            after_us: 0,
+            for_us: 0,
+            min_samples: match what {
+                Quantity::Latency { statistic, .. } => statistic.acts_on(),
+                _ => 0,
+            },
         }
     }
 
-    #[track_caller]
-    fn check(rule: Expectation, arrange: impl FnOnce(&Counters, &mut Recent), expected: &str) {
+    fn slow() -> AbortRule {
+        rule(SLOW, 500_000.0)
+    }
+
+    /// Looks every 250 ms at `answers` of that look's number, until the rule ends the run.
+    fn ended(
+        rule: AbortRule,
+        looks: u64,
+        answers: impl Fn(u64) -> Vec<u64>,
+        board: &FaultBoard,
+    ) -> Option<Abort> {
         let plan = Plan {
             abort_when: vec![rule],
             ..crate::result::example_plan()
         };
-        let (counters, board) = (Counters::new(1), FaultBoard::new(plan.faults.len()));
-        let mut recent = Recent::default();
-        arrange(&counters, &mut recent);
-        let found = Guard::new(&plan, &counters, &board).look(1_000_000, recent);
-        assert_eq!(
-            found.as_deref().map(format::plain).unwrap_or_default(),
-            expected
-        );
+        let counters = Counters::new(1);
+        let mut guard = Guard::new(&plan, &counters, board);
+        (1..=looks).find_map(|look| {
+            let now_us = look * LOOK_US;
+            let mut recent = Recent::default();
+            for us in answers(look) {
+                let touched = board.touched(now_us.saturating_sub(us), now_us).is_some();
+                recent.record(Stage::Complete, touched, us);
+            }
+            guard.look(now_us, &recent)
+        })
+    }
+
+    fn text(abort: Option<Abort>) -> String {
+        abort.map_or(String::new(), |abort| format::plain(&abort.text))
     }
 
     #[test]
@@ -176,38 +338,120 @@ mod tests {
         let lost = Quantity::Delivery {
             outcome: Outcome::Lost,
         };
-        let many = |count: u64| {
-            move |counters: &Counters, _: &mut Recent| {
-                counters.lost.store(count, Ordering::Relaxed);
-            }
+        let look = |count: u64| {
+            let plan = Plan {
+                abort_when: vec![rule(lost, 10.0)],
+                ..crate::result::example_plan()
+            };
+            let (counters, board) = (Counters::new(1), FaultBoard::new(1));
+            counters.lost.store(count, Ordering::Relaxed);
+            text(Guard::new(&plan, &counters, &board).look(1_000_000, &Recent::default()))
         };
-        check(
-            rule(lost, 10.0),
-            many(10),
-            "lost was 10 (line 9 of the scenario)",
+        assert_eq!(
+            look(10),
+            "lost was 10 at 1.00 s (line 9 of the scenario: ≥ 10)"
         );
-        check(rule(lost, 10.0), many(9), "");
+        assert_eq!(look(9), "");
     }
 
     #[test]
-    fn a_percentile_without_support_ends_nothing() {
-        let slow = Quantity::Latency {
-            stage: Stage::Complete,
-            statistic: Statistic::P99,
-            time: crate::scenario::expectation::TimeKind::Response,
+    fn the_first_answers_of_a_cold_start_end_nothing() {
+        let board = FaultBoard::new(1);
+        // Two of 900 ms, then five of 5 ms a look.
+        let cold = |look: u64| match look {
+            1..=4 => vec![],
+            5 => vec![900_000; 2],
+            _ => vec![5_000; 5],
         };
-        let answers = |count: u64| {
-            move |_: &Counters, recent: &mut Recent| {
-                for _ in 0..count {
-                    recent.response[Stage::Complete.index()].record(6_000_000);
-                }
-            }
+        assert_eq!(ended(slow(), 240, cold, &board), None);
+        // Nor do they where the rule asks for few, if they are few enough to be chance; where it asks for none they do.
+        let hasty = AbortRule {
+            min_samples: 20,
+            ..slow()
         };
-        check(rule(slow, 5e6), answers(99), "");
-        check(
-            rule(slow, 5e6),
-            answers(100),
-            "complete p99 was 6.00 s (line 9 of the scenario)",
+        assert!(ended(hasty.clone(), 240, cold, &board).is_some());
+        let patient = AbortRule {
+            after_us: 2_000_000,
+            ..hasty
+        };
+        assert_eq!(ended(patient, 240, cold, &board), None);
+    }
+
+    #[test]
+    fn a_rule_looks_back_as_far_as_it_needs_answers_and_says_so() {
+        let board = FaultBoard::new(1);
+        // Four a second: a hundred take 25 s. Slow from 30 s on.
+        let thin = |look: u64| vec![if look > 120 { 900_000 } else { 5_000 }];
+        let abort = ended(slow(), 400, thin, &board).unwrap();
+        assert_eq!(abort.at_us, 31_500_000, "the sixth of a hundred is slow");
+        assert_eq!(
+            text(Some(abort)),
+            "complete p95 was 900 ms at 31.5 s, over the 100 answers of the last 25.0 s \
+             (line 9 of the scenario: ≥ 500 ms)"
         );
+        // Four hundred a second: the last five seconds hold enough.
+        let dense = |look: u64| vec![if look > 120 { 900_000 } else { 5_000 }; 100];
+        let abort = ended(slow(), 400, dense, &board).unwrap();
+        assert!(
+            abort.at_us - abort.from_us <= SPAN_US + LOOK_US,
+            "{abort:?}"
+        );
+    }
+
+    #[test]
+    fn what_passes_before_its_time_ends_nothing() {
+        let board = FaultBoard::new(1);
+        let lasting = |us: u64| AbortRule {
+            for_us: us,
+            ..slow()
+        };
+        // Slow from 20 s to 30 s: the rule holds a little longer, as long as it looks back.
+        let burst = |look: u64| {
+            let us = if (81..=120).contains(&look) {
+                900_000
+            } else {
+                5_000
+            };
+            vec![us; 100]
+        };
+        assert_eq!(ended(lasting(20_000_000), 400, burst, &board), None);
+        let abort = ended(lasting(8_000_000), 400, burst, &board).unwrap();
+        assert!((28_000_000..29_500_000).contains(&abort.at_us), "{abort:?}");
+        assert!(abort.from_us <= 21_000_000, "{abort:?}");
+        assert!(text(Some(abort)).ends_with("(line 9 of the scenario: ≥ 500 ms for 8s)"));
+    }
+
+    #[test]
+    fn outside_faults_leaves_out_what_a_fault_held_back() {
+        let board = FaultBoard::new(1);
+        board.begin(0, 20_000_000);
+        board.end(0, 25_000_000);
+        // What waited for the end of the fault comes all at once, right after it.
+        let backlog = |look: u64| match look {
+            81..=102 => vec![],
+            103 => vec![5_000_000; 500],
+            _ => vec![5_000; 100],
+        };
+        let outside = AbortRule {
+            expectation: Expectation {
+                when: When::OutsideFaults,
+                ..slow().expectation
+            },
+            ..slow()
+        };
+        assert_eq!(ended(outside, 240, backlog, &board), None);
+        assert!(ended(slow(), 240, backlog, &board).is_some());
+    }
+
+    #[test]
+    fn however_thin_the_answers_few_looks_are_kept() {
+        let mut watch = Watch::default();
+        let mut one = SparseHistogram::default();
+        one.record(5_000);
+        for look in 0..100_000 {
+            watch.add(&one, (look * LOOK_US, (look + 1) * LOOK_US), 10_000);
+        }
+        assert!(watch.looks.len() <= 70, "{}", watch.looks.len());
+        assert!(watch.latency(Statistic::P95, 10_000).is_some());
     }
 }

@@ -44,6 +44,7 @@ pub(super) fn run(plan: &Plan, id: &str, command: &str, started_ns: u64, host: H
         duration_us: 0,
         interrupted: false,
         aborted: None,
+        abort: None,
         command: command.to_owned(),
         host,
     }

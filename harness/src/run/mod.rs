@@ -9,6 +9,7 @@
 mod counts;
 mod guard;
 pub(crate) mod identity;
+mod machine;
 mod sampler;
 
 use std::sync::Arc;
@@ -94,14 +95,15 @@ pub(crate) async fn execute(
         links: environment.links_text(),
         ..host
     };
-    let seen = load(order, &environment, cancel, announce).await;
+    let seen = Box::pin(load(order, &environment, cancel, announce)).await;
     let problems = environment.stop().await;
     let seen = seen?;
     let started_wall_ns = seen.started_wall_ns;
     let run = Run {
         duration_us: seen.end_us,
         interrupted: cancel.is_cancelled(),
-        aborted: seen.samples.aborted.clone(),
+        aborted: seen.samples.abort.as_ref().map(|end| end.text.clone()),
+        abort: seen.samples.abort.clone(),
         ..identity::run(
             &order.plan,
             &order.settings.run_id,
@@ -269,7 +271,10 @@ impl Seen {
             },
             stamps: self.stamps,
             trials: self.trials,
-            generator: generator(self.myself, lanes),
+            generator: Generator {
+                busy: self.samples.uses.spans(&self.myself.machine),
+                ..generator(self.myself, lanes)
+            },
             server: self.samples.account,
             ended_processes: self.samples.ended,
             open_per_interval: self.samples.open_per_interval,
@@ -285,12 +290,18 @@ fn generator(account: SelfAccount, lanes: u16) -> Generator {
         rss_peak_bytes: account.rss_peak_bytes,
         fds_peak: account.files_peak,
         lane_busy_ratio_max: account.lane_busy_ratio_max,
+        lane_busy_at_us: account.lane_busy_at_us,
         lanes,
+        machine_cores: Some(account.machine.cores).filter(|cores| *cores > 0.0),
+        machine_busy_ratio_max: account.machine.busy_ratio_max,
+        busy_dropped: account.machine.stretches_dropped,
         pauses: account.pauses.into_iter().map(pause).collect(),
         pauses_dropped: account.pauses_dropped,
         pause_total_us: account.pause_total_us,
         pause_max_us: account.pause_max_us,
+        pause_max_at_us: account.pause_max_at_us,
         clock_step_us: account.clock_step_us,
+        clock_step_at_us: account.clock_step_at_us,
         ..Generator::default()
     }
 }

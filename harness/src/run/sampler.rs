@@ -12,11 +12,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::counts::Counts;
 use super::guard::Guard;
+use super::machine::Uses;
 use crate::clock::RunClock;
 use crate::environment::{Environment, ProcessSample};
 use crate::plan::Plan;
 use crate::record::counters::{Counters, Reader};
-use crate::result::{EndedProcess, ServerAccount};
+use crate::result::{Abort, EndedProcess, ServerAccount};
 
 /// Time between two looks at the processes.
 const PROCESSES_EVERY_US: u64 = 1_000_000;
@@ -27,10 +28,12 @@ pub(super) struct Samples {
     /// Sockets open at the end of each interval.
     pub open_per_interval: Vec<u64>,
     pub account: Option<ServerAccount>,
-    /// The `[[abort_when]]` rule that ended the run, in words.
-    pub aborted: Option<String>,
+    /// The `[[abort_when]]` rule that ended the run.
+    pub abort: Option<Abort>,
     /// Processes of the run that ended although no fault ended them.
     pub ended: Vec<EndedProcess>,
+    /// What the processes of the run used.
+    pub uses: Uses,
     /// What the target counted, where that is expected to be something.
     pub counts: Option<Counts>,
 }
@@ -64,9 +67,9 @@ pub(super) async fn sample(
         let open = sampling.counters.open.load(Ordering::Relaxed);
         samples.open_per_interval.push(open);
         let recent = sampling.counters.take_recent(Reader::Guard);
-        let broken = sampling.guard.look(due_us, recent);
-        if broken.is_some() && samples.aborted.is_none() {
-            samples.aborted = broken;
+        let broken = sampling.guard.look(due_us, &recent);
+        if broken.is_some() && samples.abort.is_none() {
+            samples.abort = broken;
             stop.cancel();
         }
         if let Some(counts) = &mut sampling.counts
@@ -80,7 +83,9 @@ pub(super) async fn sample(
         }
         processes_due_us = due_us + PROCESSES_EVERY_US;
         let now = environment.sample().await;
-        samples.add_ended(&now, sampling.clock.now_us());
+        let now_us = sampling.clock.now_us();
+        samples.add_ended(&now, now_us);
+        samples.uses.add(now_us, &now);
         if let Some(now) = now.server {
             let account = samples.account.get_or_insert_default();
             let start = first.map_or(0.0, |first| first.cpu_seconds);
@@ -90,7 +95,9 @@ pub(super) async fn sample(
     }
     // What ended since the last look, while everything should still be there.
     let last = environment.sample().await;
-    samples.add_ended(&last, sampling.clock.now_us());
+    let now_us = sampling.clock.now_us();
+    samples.add_ended(&last, now_us);
+    samples.uses.add(now_us, &last);
     samples.counts = sampling.counts;
     samples
 }

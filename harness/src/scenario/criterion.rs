@@ -3,6 +3,8 @@
 //! **In:** sections of the document. **Out:** [`Criterion`]: an [`Expectation`] and where its parts
 //! stand. Whether the run can answer it is for the plan to say.
 
+use std::time::Duration;
+
 use super::document::{Node, Value, shortened};
 use super::expectation::{
     Bound, Comparison, Expectation, Outcome, Quantity, ServerCount, Statistic, TimeKind, When,
@@ -16,6 +18,10 @@ use crate::units;
 
 /// Most entries of one kind.
 const CRITERIA_MAX: usize = 200;
+/// The list whose entries end a run.
+pub(super) const ABORT_WHEN: &str = "abort_when";
+/// Most answers that a rule may ask for.
+pub(super) const SAMPLES_MAX: u64 = 1_000_000;
 /// Longest `what` and `when`.
 const TEXT_CHARACTERS_MAX: usize = 80;
 
@@ -27,6 +33,16 @@ pub(crate) struct Criterion {
     pub expectation: Expectation,
     pub what_at: Place,
     pub when_at: Place,
+    /// What only `[[abort_when]]` has.
+    pub patience: Patience,
+}
+
+/// How long a rule bears with what it sees before it ends the run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Patience {
+    pub after: Option<Located<Duration>>,
+    pub lasting: Option<Located<Duration>>,
+    pub min_samples: Option<Located<u64>>,
 }
 
 const STATISTICS: [(&str, Statistic); 8] = [
@@ -91,7 +107,7 @@ impl Quantity {
                 statistic,
                 time,
             } => {
-                let statistic = value::name_of(&STATISTICS, statistic);
+                let statistic = statistic.name();
                 let suffix = if time == TimeKind::Service {
                     " service"
                 } else {
@@ -141,15 +157,20 @@ pub(super) fn read(
     let sections = root.tables(problems, key, CRITERIA_MAX);
     sections
         .into_iter()
-        .filter_map(|section| one(section, problems))
+        .filter_map(|section| one(section, key == ABORT_WHEN, problems))
         .collect()
 }
 
-fn one(mut section: Section<'_>, problems: &mut Problems) -> Option<Criterion> {
+fn one(mut section: Section<'_>, ends: bool, problems: &mut Problems) -> Option<Criterion> {
     let hint = "write what is observed: what = \"complete p99\", \"recovery\" or \"lost\"";
     let what = section.require(problems, "what", hint, what);
     let when = section.read_or(problems, "when", When::WholeRun, when);
     let bound = bound(&mut section, what.as_ref().map(|what| what.value), problems);
+    let patience = if ends {
+        patience(&mut section, problems)
+    } else {
+        Patience::default()
+    };
     let field = section.path().to_owned();
     section.finish(problems);
     let what = what?;
@@ -170,7 +191,17 @@ fn one(mut section: Section<'_>, problems: &mut Problems) -> Option<Criterion> {
         },
         what_at: what.at,
         when_at: when.at,
+        patience,
     })
+}
+
+fn patience(section: &mut Section<'_>, problems: &mut Problems) -> Patience {
+    let time = value::duration(Duration::ZERO..=24 * HOUR);
+    Patience {
+        after: section.read(problems, "after", &time),
+        lasting: section.read(problems, "for", &time),
+        min_samples: section.read(problems, "min_samples", value::integer(1..=SAMPLES_MAX)),
+    }
 }
 
 /// `complete p99`, `token p99 service`, `lost`, `closes 1006`, …
@@ -347,7 +378,7 @@ fn bound(
 }
 
 fn time_bound(node: &Node) -> Result<(f64, String), Complaint> {
-    let duration = value::duration(std::time::Duration::from_micros(1)..=24 * HOUR)(node)?;
+    let duration = value::duration(Duration::from_micros(1)..=24 * HOUR)(node)?;
     Ok((units::us(duration) as f64, units::print_duration(duration)))
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::stage::Stage;
 
-/// One thing that must hold (or, in `[[abort_when]]`, that ends the run when it holds).
+/// One thing that must hold (or, in an [`AbortRule`], that ends the run when it holds).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Expectation {
     pub what: Quantity,
@@ -18,6 +18,22 @@ pub(crate) struct Expectation {
     pub bound_text: String,
     /// Line of the scenario file, from 1; 0 where it did not come from a file.
     pub line: u32,
+}
+
+/// A rule that ends the run when it holds: `[[abort_when]]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct AbortRule {
+    #[serde(flatten)]
+    pub expectation: Expectation,
+    /// Not looked at before this moment of the load; what was answered before it does not count.
+    #[serde(default)]
+    pub after_us: u64,
+    /// How long it must hold without a break before it ends the run.
+    #[serde(default)]
+    pub for_us: u64,
+    /// Fewest answers over which a latency is taken; 0 for what is counted.
+    #[serde(default)]
+    pub min_samples: u64,
 }
 
 /// What is observed.
@@ -80,6 +96,64 @@ pub(crate) enum Statistic {
     P99,
     P999,
     Max,
+}
+
+/// Answers beyond a percentile that end a run, where the rule says nothing else: fewer may be chance.
+const BEYOND_MIN: u64 = 5;
+/// Fewest answers that end a run, where the rule says nothing else.
+const ANSWERS_MIN: u64 = 50;
+
+impl Statistic {
+    /// As a scenario writes it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Mean => "mean",
+            Self::P50 => "p50",
+            Self::P90 => "p90",
+            Self::P95 => "p95",
+            Self::P99 => "p99",
+            Self::P999 => "p99.9",
+            Self::Max => "max",
+        }
+    }
+
+    /// Which share of the values does not exceed it; `None` for the mean and the maximum.
+    pub(crate) const fn quantile(self) -> Option<f64> {
+        match self {
+            Self::Mean | Self::Max => None,
+            Self::P50 => Some(0.5),
+            Self::P90 => Some(0.9),
+            Self::P95 => Some(0.95),
+            Self::P99 => Some(0.99),
+            Self::P999 => Some(0.999),
+        }
+    }
+
+    /// Fewest samples that carry it: 1/(1−p) for a percentile.
+    pub(crate) const fn needs(self) -> u64 {
+        match self {
+            Self::Mean | Self::Max => 1,
+            Self::P50 => 2,
+            Self::P90 => 10,
+            Self::P95 => 20,
+            Self::P99 => 100,
+            Self::P999 => 1_000,
+        }
+    }
+
+    /// Fewest samples by which a rule ends a run without more: five beyond the percentile, and never fewer
+    /// than fifty, so that a cold start ends nothing.
+    pub(crate) const fn acts_on(self) -> u64 {
+        let beyond = match self.quantile() {
+            Some(_) => self.needs() * BEYOND_MIN,
+            None => 0,
+        };
+        if beyond < ANSWERS_MIN {
+            ANSWERS_MIN
+        } else {
+            beyond
+        }
+    }
 }
 
 /// From when a time is counted: the intended send (response) or the real one (service).

@@ -71,7 +71,7 @@ pub(crate) fn read(path: &str, text: &str, overrides: &Overrides) -> (ScenarioFi
         faults: fault::read(&mut root, &mut problems),
         trials: trial::read(&mut root, &mut problems),
         expect: criterion::read(&mut root, "expect", &mut problems),
-        abort_when: criterion::read(&mut root, "abort_when", &mut problems),
+        abort_when: criterion::read(&mut root, criterion::ABORT_WHEN, &mut problems),
     };
     root.finish(&mut problems);
     (file, problems)

@@ -24,7 +24,7 @@ pub(crate) mod target;
 pub(crate) mod trial;
 mod value;
 
-pub(crate) use criterion::Criterion;
+pub(crate) use criterion::{Criterion, Patience};
 pub(crate) use document::FILE_BYTES_MAX;
 pub(crate) use file::{ScenarioFile, question, read};
 pub(crate) use overrides::{Overrides, left_out};

@@ -6,6 +6,7 @@
 use schemars::{Schema, json_schema};
 use serde_json::{Map, Value, json};
 
+use super::criterion::SAMPLES_MAX;
 use super::environment::INSTANCES_MAX;
 use super::fault::{KIND_NAMES, LINKS, STREAMS};
 use super::load::{ARRIVALS, CLIENT_DEFECTS, CLIENTS_MAX, CONVERSATIONS, CREDENTIALS, JITTERS};
@@ -34,8 +35,8 @@ fn scenario() -> Schema {
             "load": load(),
             "fault": { "type": "array", "maxItems": 64, "items": fault() },
             "trial": { "type": "array", "maxItems": TRIALS_MAX, "items": trial() },
-            "expect": { "type": "array", "maxItems": 200, "items": criterion("What must hold.") },
-            "abort_when": { "type": "array", "maxItems": 200, "items": criterion("What ends the run early.") },
+            "expect": { "type": "array", "maxItems": 200, "items": criterion("What must hold.", &[]) },
+            "abort_when": { "type": "array", "maxItems": 200, "items": criterion("What ends the run early.", &patience()) },
         },
     })
 }
@@ -270,7 +271,32 @@ fn trial() -> Value {
     )
 }
 
-fn criterion(description: &str) -> Value {
+/// What only the rules have that end a run.
+fn patience() -> [(&'static str, Value); 3] {
+    let most = i64::try_from(SAMPLES_MAX).unwrap_or(i64::MAX);
+    [
+        (
+            "after",
+            duration(
+                "Not looked at before this moment of the load; answers before it do not count. Default 0s.",
+            ),
+        ),
+        (
+            "for",
+            duration("How long it must hold without a break before it ends the run. Default 0s."),
+        ),
+        (
+            "min_samples",
+            integer(
+                1,
+                most,
+                "Fewest answers a latency is taken over; default five beyond the percentile and at least 50: p50 50, p90 50, p95 100, p99 500, p99.9 5000, mean and max 50.",
+            ),
+        ),
+    ]
+}
+
+fn criterion(description: &str, more: &[(&str, Value)]) -> Value {
     let bound = |text: &str| json!({ "type": ["string", "integer"], "description": text });
     let mut criterion = table(
         description,
@@ -292,6 +318,10 @@ fn criterion(description: &str) -> Value {
             "at_least": bound("This or more."),
         }),
     );
+    if let Some(properties) = criterion["properties"].as_object_mut() {
+        let more = more.iter().cloned();
+        properties.extend(more.map(|(key, value)| (key.to_owned(), value)));
+    }
     if let Value::Object(object) = &mut criterion {
         let keys = ["under", "at_most", "equals", "at_least"];
         let one = keys.map(|key| json!({ "required": [key] }));

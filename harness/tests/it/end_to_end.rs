@@ -53,6 +53,53 @@ fn edge_faults_reach_every_client_through_a_pair_of_processes() {
     }
 }
 
+/// A fault that delays and refuses nothing, and is felt all the same: by the tolerance of half a second.
+#[track_caller]
+fn a_slow_fault_is_felt(scenario: &str, set: &[&str]) {
+    if !slow_tests_are_on() {
+        return;
+    }
+    let mut more = vec!["--clients", "60", "--set", "load.message.every=1s"];
+    for set in set {
+        more.extend(["--set", *set]);
+    }
+    let case = Case::new();
+    let done = case.run(scenario, &more);
+    let result = case.result();
+    let fault = &result["faults"][0];
+    assert_eq!(fault["confirmed"], true, "{}{}", done.stdout, case.logs());
+    assert_eq!(number(&result, "/faults/0/tolerance_us"), 500_000);
+    let impact_us = number(&result, "/faults/0/impact_us");
+    // The first that was asked in it, or was under way, was overdue half a second later, give or take a busy machine.
+    assert!((1..3_000_000).contains(&impact_us), "{fault}");
+    let shown = done.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        shown.contains(": impact ") && !shown.contains("impact none"),
+        "{}",
+        done.stdout
+    );
+}
+
+#[test]
+fn a_slow_redis_is_felt() {
+    let set = [
+        "load.stages=[{ ramp = \"2s\" }, { hold = \"15s\" }]",
+        "fault.0.at=4s",
+        "fault.0.for=4s",
+        "expect.1.what=token max service",
+    ];
+    a_slow_fault_is_felt("scenarios/redis-slow.toml", &set);
+}
+
+#[test]
+fn a_slow_network_is_felt() {
+    let set = [
+        "load.stages=[{ ramp = \"2s\", to = 60 }, { hold = \"18s\" }]",
+        "fault=[{ name = \"slow-edge\", at = \"4s\", for = \"4s\", link = \"edge\", kind = \"latency\", latency = \"700ms\" }]",
+    ];
+    a_slow_fault_is_felt("scenarios/edge-faults.toml", &set);
+}
+
 /// A counter of the server, over the run; its samples with other labels left out.
 #[track_caller]
 fn counted(result: &Value, sample: &str) -> u64 {

@@ -7,11 +7,13 @@
     reason = "helpers of tests may panic, and deadlines of tests need no run clock"
 )]
 
+mod abort;
 mod case;
 mod cli;
 mod doctor;
 mod end_to_end;
 mod environment;
+mod full_machine;
 mod idle;
 mod links;
 mod process_faults;

@@ -53,6 +53,20 @@ fn the_outage_is_planned_as_it_reads() {
 }
 
 #[test]
+fn a_plan_that_can_only_be_inconclusive_is_warned_of_and_is_a_plan_all_the_same() {
+    for scenario in support::scenarios() {
+        assert_eq!(harness(&["plan", &scenario]).stderr, "", "{scenario}");
+    }
+    let small = harness(&["plan", "scenarios/redis-outage.toml", "--clients", "300"]);
+    assert_eq!(small.code, 0);
+    assert!(small.stdout.contains("clients = 300"), "{}", small.stdout);
+    insta::assert_snapshot!(small.stderr);
+    let none = harness(&["plan", "scenarios/rules.toml", "--duration", "3s"]);
+    assert_eq!(none.code, 0);
+    insta::assert_snapshot!("a_plan_too_short_for_its_trials", none.stderr);
+}
+
+#[test]
 fn every_scenario_asks_a_question() {
     let list = harness(&["list"]).stdout;
     for scenario in support::scenarios() {
@@ -210,6 +224,11 @@ fn an_impossible_load_is_refused() {
 #[test]
 fn faults_and_expectations_that_cannot_be_are_refused() {
     insta::assert_snapshot!(complaints("impossible-faults"));
+}
+
+#[test]
+fn rules_that_can_never_end_a_run_are_refused() {
+    insta::assert_snapshot!(complaints("impatient"));
 }
 
 #[test]

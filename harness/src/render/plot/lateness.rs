@@ -126,8 +126,9 @@ fn finding(result: &RunResult) -> String {
     let Some(late) = result.lateness else {
         return "Nothing was sent.".to_owned();
     };
+    let judged = crate::result::lateness_text(result);
     format!(
-        "From the moment a socket was ready to the write: p50 {}, p99 {}, max {} over {} sends.",
+        "From the moment a socket was ready to the write, pauses of the machine included: p50 {}, p99 {}, max {} over {} sends. Judged: {judged}.",
         format::duration(late.p50_us),
         format::duration(late.p99_us),
         format::duration(late.max_us),

@@ -8,7 +8,7 @@ use super::frame::{Frame, Mark};
 use super::label::Side;
 use super::svg::Sheet;
 use super::{Chart, Key, Reading, ReadingUnit, Width, palette, spoken};
-use crate::render::{RenderError, format, view};
+use crate::render::{RenderError, format, view, words};
 use crate::result::RunResult;
 use crate::stage::Stage;
 
@@ -126,12 +126,15 @@ fn marks(result: &RunResult, width: Width) -> Vec<Mark> {
                 side: Side::Left,
             });
         }
-        if let (Some(at_us), Some(after_us)) = (fault.recovered_at_us, fault.recovery_us) {
-            let after = format::duration(after_us);
+        if let (Some(at_us), Some(_)) = (fault.recovered_at_us, fault.recovery_us) {
+            let after = match words::recovery(fault) {
+                at_best if at_best.starts_with('<') => at_best,
+                known => format!("+{known}"),
+            };
             marks.push(Mark {
                 at: at_us as f64 / US_PER_S,
                 text: match width {
-                    Width::Wide => format!("recovered +{after}"),
+                    Width::Wide => format!("recovered {after}"),
                     Width::Narrow => "recovered".to_owned(),
                 },
                 class: "good",

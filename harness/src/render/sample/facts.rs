@@ -120,6 +120,7 @@ pub(super) fn description(story: Story) -> Run {
         duration_us: story.end_us(),
         interrupted: story == Story::Interrupted,
         aborted: None,
+        abort: None,
         command: format!("harness run scenarios/redis-outage.toml --seed 7{defects}"),
         host: Host {
             cores: 2,

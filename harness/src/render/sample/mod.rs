@@ -167,6 +167,9 @@ fn generator(story: Story, sent: u64) -> Generator {
         planned_sends: sent,
         actual_sends: sent - if story == Story::Invalid { 2_310 } else { 0 },
         lane_busy_ratio_max: busy,
+        lane_busy_at_us: Some(19_000_000),
+        machine_cores: Some(2.0),
+        machine_busy_ratio_max: Some(0.58),
         lanes: 1,
         pauses: vec![Pause {
             at_us: 41_200_000,
@@ -174,6 +177,7 @@ fn generator(story: Story, sent: u64) -> Generator {
         }],
         pause_total_us: 12_400,
         pause_max_us: 12_400,
+        pause_max_at_us: Some(41_200_000),
         clock_step_us: 12,
         ..Generator::default()
     }
@@ -203,7 +207,7 @@ fn messages(story: Story, dice: &mut Dice, recording: &mut Recording) {
         message(story, (number, rounded(at_us)), dice, recording);
         number += 1;
     }
-    recording.settled(0, BACK_US + 7_000_000);
+    recording.settled((0, DOWN_US), (DOWN_US + 40_000, BACK_US + 7_000_000));
     recording.trouble(0, DOWN_US + 43_000);
     let away = Failure::event("unavailable");
     recording.failure(interval(21_000_000), 21_000_000, &away);

@@ -10,9 +10,13 @@
 
 pub(super) mod delivery;
 pub(super) mod expectation;
+pub(super) mod generator;
+pub(super) mod machine;
+mod observation;
 mod server;
 pub(super) mod trial;
 pub(super) mod validity;
+pub(super) mod wording;
 pub(super) mod work;
 
 use super::{CheckGroup, CheckResult, CheckStatus, RunResult};

@@ -9,30 +9,16 @@
 //! only sleeps woke late as well.
 
 use super::super::{CheckGroup, CheckResult, FaultResult, FaultStamps, Pause, RunResult};
+use super::generator::{clock_step, lane_busy, lateness, machine_pauses, receive_stamps};
+use super::machine::machine_busy;
 use super::{Texts, check};
 use crate::format;
 use crate::plan::Link;
-use crate::scenario::expectation::Quantity;
 
-/// Name of the check that names what crashed.
-const PROCESSES: &str = "processes of the run";
-
-/// Bound on lateness p99 where the scenario expects no latency.
-const LATENESS_FALLBACK_US: u64 = 5_000;
-/// Fewer sends than this do not support a p99 that decides anything.
-const SENDS_MIN: u64 = 1_000;
 /// Share of the plan that must have been sent.
 const SENT_RATIO_MIN: f64 = 0.995;
-/// Share of a core a lane may use over 5 s.
-const LANE_BUSY_RATIO_MAX: f64 = 0.8;
-/// Largest step of the wall clock against the monotonic one.
-const CLOCK_STEP_MAX_US: u64 = 1_000;
 /// A fault may come this much later than planned, pauses of the machine left out.
 const FAULT_DELAY_MAX_US: u64 = 50_000;
-/// Shorter pauses are ordinary on a shared machine, whatever the limits.
-const PAUSE_BOUND_MIN_US: u64 = 250_000;
-/// Share of frames that may lack a kernel stamp (those that came with the `101`).
-const UNSTAMPED_RATIO_MAX: f64 = 0.05;
 
 /// All validity checks.
 pub(in super::super) fn checks(result: &RunResult) -> Vec<CheckResult> {
@@ -44,6 +30,7 @@ pub(in super::super) fn checks(result: &RunResult) -> Vec<CheckResult> {
         planned_sends(result),
         lateness(result),
         lane_busy(result),
+        machine_busy(result),
         machine_pauses(result),
         receive_stamps(result),
         clock_step(result),
@@ -73,47 +60,106 @@ fn processes(result: &RunResult) -> CheckResult {
             format!("{} ended by itself, seen at {seen}", process.what)
         })
         .collect();
-    let finding = if ended.is_empty() {
-        "what was started for the run was there to its end".to_owned()
-    } else {
-        ended.join("; ")
-    };
     valid(
-        PROCESSES,
+        "processes of the run",
         ended.is_empty(),
-        format!("{} gone", ended.len()),
-        "none".to_owned(),
-        &finding,
+        (format!("{} gone", ended.len()), "none".to_owned()),
+        Words {
+            held: "what was started for the run was there to its end",
+            broke: ended.join("; "),
+        },
     )
 }
 
-fn valid(name: &str, held: bool, observed: String, bound: String, finding: &str) -> CheckResult {
+/// What a check says when it held, and when it broke.
+pub(super) struct Words {
+    pub held: &'static str,
+    pub broke: String,
+}
+
+pub(super) fn valid(
+    name: &str,
+    held: bool,
+    (observed, bound): (String, String),
+    words: Words,
+) -> CheckResult {
+    let finding = if held {
+        words.held.to_owned()
+    } else {
+        words.broke
+    };
     let text = Texts {
         observed,
         bound,
-        finding: finding.to_owned(),
+        finding,
     };
     check(CheckGroup::Validity, name, held, text)
 }
 
+/// A broken check as part of a sentence.
+pub(in super::super) fn sentence(check: &CheckResult) -> String {
+    check.finding.clone()
+}
+
+/// Those that a client with a socket could have sent; without one it could not: that is the service's doing, and
+/// stands in the ledger.
+fn possible_sends(result: &RunResult) -> u64 {
+    let generator = &result.generator;
+    generator
+        .planned_sends
+        .saturating_sub(generator.unsent_without_socket)
+}
+
 fn planned_sends(result: &RunResult) -> CheckResult {
     let generator = &result.generator;
-    // A client that had no socket could not send: that is the service's doing, in the ledger.
-    let possible = generator
-        .planned_sends
-        .saturating_sub(generator.unsent_without_socket);
-    let ratio = ratio(generator.actual_sends, possible);
+    let (planned, possible) = (generator.planned_sends, possible_sends(result));
+    let (sent, count) = (generator.actual_sends, format::count);
+    // Of a plan with something to send, nothing sent is no load at all, whosever doing it is.
+    let nothing = planned > 0 && possible == 0;
+    let held = if nothing {
+        result.run.interrupted
+    } else {
+        ratio(sent, possible) >= SENT_RATIO_MIN || ended_early(result)
+    };
+    let broke = if nothing {
+        format!(
+            "none of {} planned messages could be sent, for no client had a socket",
+            count(planned)
+        )
+    } else {
+        format!(
+            "only {} of the {} messages were sent whose clients had a socket, so the offered load was not the planned one",
+            count(sent),
+            count(possible)
+        )
+    };
+    let held_words = match (planned, sent) {
+        (0, _) => "the plan has nothing to send",
+        (_, 0) => "the run ended before anything was sent",
+        _ => "of those whose client had a socket: the offered load was the planned load",
+    };
+    let observed = format!("{} of {}", count(sent), count(possible));
     valid(
         "planned messages sent",
-        ratio >= SENT_RATIO_MIN || ended_early(result),
-        format!(
-            "{} of {}",
-            format::count(generator.actual_sends),
-            format::count(possible)
-        ),
-        "≥ 99.5 %".to_owned(),
-        "of those whose client had a socket: the offered load was the planned load",
+        held,
+        (observed, "≥ 99.5 %".to_owned()),
+        Words {
+            held: held_words,
+            broke,
+        },
     )
+}
+
+/// Share of the plan that was sent; where clients had no socket, also of what could be.
+pub(crate) fn sent_text(result: &RunResult) -> String {
+    let generator = &result.generator;
+    let share = |whole: u64| format::percent_of_plan(generator.actual_sends, whole);
+    let of_plan = format!("{} of the plan sent", share(generator.planned_sends));
+    if generator.unsent_without_socket == 0 {
+        return of_plan;
+    }
+    let possible = share(possible_sends(result));
+    format!("{of_plan} ({possible} of what had a socket)")
 }
 
 /// Stopped before its plan was through, by whom ever.
@@ -121,75 +167,12 @@ fn ended_early(result: &RunResult) -> bool {
     result.run.interrupted || result.run.aborted.is_some()
 }
 
-fn ratio(part: u64, whole: u64) -> f64 {
+pub(super) fn ratio(part: u64, whole: u64) -> f64 {
     if whole == 0 {
         1.0
     } else {
         part as f64 / whole as f64
     }
-}
-
-/// A tenth of the tightest latency expected.
-pub(in super::super) fn lateness_bound_us(result: &RunResult) -> u64 {
-    let latencies = result
-        .plan
-        .expect
-        .iter()
-        .filter(|expect| matches!(expect.what, Quantity::Latency { .. }));
-    let bounds = latencies.map(|expect| crate::units::rounded(expect.bound.value / 10.0));
-    bounds.min().unwrap_or(LATENESS_FALLBACK_US).max(1)
-}
-
-fn lateness(result: &RunResult) -> CheckResult {
-    let bound_us = lateness_bound_us(result);
-    let bound = format!("< {}", format::duration(bound_us));
-    let name = "dispatch lateness p99";
-    let Some(net) = &result.generator.lateness_net else {
-        return valid(name, true, "–".to_owned(), bound, "nothing was sent");
-    };
-    let held = net.p99_us < bound_us || net.count < SENDS_MIN;
-    let finding = if net.count < SENDS_MIN {
-        "too few sends for a p99 to decide; shown only"
-    } else {
-        "socket ready to write: the harness's own delay, pauses of the machine left out"
-    };
-    valid(name, held, format::duration(net.p99_us), bound, finding)
-}
-
-fn lane_busy(result: &RunResult) -> CheckResult {
-    let busy = result.generator.lane_busy_ratio_max;
-    valid(
-        "busiest lane",
-        busy <= LANE_BUSY_RATIO_MAX,
-        format::percent(busy),
-        format!("≤ {} over 5 s", format::percent(LANE_BUSY_RATIO_MAX)),
-        "a session thread with room to spare",
-    )
-}
-
-fn receive_stamps(result: &RunResult) -> CheckResult {
-    let generator = &result.generator;
-    let unstamped = ratio(generator.frames_unstamped, generator.frames_received.max(1));
-    let bound_us = lateness_bound_us(result);
-    let lag_us = result.receive_lag.map_or(u64::MAX, |lag| lag.p99_us);
-    valid(
-        "receive stamps by the kernel",
-        unstamped <= UNSTAMPED_RATIO_MAX || lag_us < bound_us,
-        format!("{} without", format::percent(unstamped)),
-        format!("≤ {}", format::percent(UNSTAMPED_RATIO_MAX)),
-        "answers are dated when they arrived, not when the harness got round to them",
-    )
-}
-
-fn clock_step(result: &RunResult) -> CheckResult {
-    let step_us = result.generator.clock_step_us;
-    valid(
-        "clock step",
-        step_us <= CLOCK_STEP_MAX_US,
-        format::duration(step_us),
-        format!("≤ {}", format::duration(CLOCK_STEP_MAX_US)),
-        "the wall clock, by which the kernel stamps, ran evenly",
-    )
 }
 
 fn ledger_adds_up(result: &RunResult) -> CheckResult {
@@ -199,85 +182,98 @@ fn ledger_adds_up(result: &RunResult) -> CheckResult {
         + delivery.unanswered
         + delivery.lost
         + delivery.pending;
+    let planned = result.generator.planned_sends;
+    let observed = format!("{} of {}", format::count(sum), format::count(planned));
     valid(
         "ledger adds up",
-        sum == delivery.sent && delivery.sent == result.generator.planned_sends,
-        format!(
-            "{} of {}",
-            format::count(sum),
-            format::count(result.generator.planned_sends)
-        ),
-        "all".to_owned(),
-        "planned = sent = completed + refused + unanswered + lost + pending",
+        sum == delivery.sent && delivery.sent == planned,
+        (observed, "all".to_owned()),
+        Words {
+            held: "planned = sent = completed + refused + unanswered + lost + pending",
+            broke: format!(
+                "{} messages were planned, {} stand in the ledger and {} have an end (the harness miscounted)",
+                format::count(planned),
+                format::count(delivery.sent),
+                format::count(sum)
+            ),
+        },
     )
 }
 
 fn faults_confirmed(result: &RunResult) -> CheckResult {
     let events = result.faults.iter();
-    let events = events.map(|fault| (&fault.name, &fault.stamps));
+    let events = events.map(|fault| (&fault.name, fault.planned_us, &fault.stamps));
     let conditions = result.conditions.iter();
-    let conditions = conditions.map(|condition| (&condition.name, &condition.stamps));
-    let all: Vec<(&String, &FaultStamps)> = events.chain(conditions).collect();
+    let conditions = conditions.map(|of| (&of.name, of.planned_us, &of.stamps));
+    let all: Vec<(&String, u64, &FaultStamps)> = events.chain(conditions).collect();
     let confirmed =
         |stamps: &FaultStamps| stamps.confirmed_us.is_some() && stamps.heal_confirmed_us.is_some();
-    let missing = all.iter().find(|(_, stamps)| !confirmed(stamps));
-    let finding = missing.map_or(
-        "each fault was met, and its end, by a probe".to_owned(),
-        |(name, stamps)| {
-            let problem = stamps.problem.as_deref().unwrap_or("the run ended first");
-            format!("{name}: {problem}")
-        },
-    );
-    let count = all.iter().filter(|(_, stamps)| confirmed(stamps)).count();
+    let count = all
+        .iter()
+        .filter(|(_, _, stamps)| confirmed(stamps))
+        .count();
+    let missing = all.iter().find(|(_, _, stamps)| !confirmed(stamps));
+    let broke = missing.map_or_else(String::new, |(name, planned_us, stamps)| {
+        let problem = stamps.problem.as_deref().unwrap_or("the run ended first");
+        let planned = format::duration(*planned_us);
+        format!(
+            "{count} of {} faults confirmed ({name}, planned at {planned}: {problem})",
+            all.len()
+        )
+    });
+    let held_words = match missing {
+        None => "each fault was met, and its end, by a probe",
+        Some(_) => "the run ended before every fault had begun and ended",
+    };
     valid(
         "faults confirmed",
         missing.is_none() || ended_early(result),
-        format!("{count} of {}", all.len()),
-        "all".to_owned(),
-        &finding,
+        (format!("{count} of {}", all.len()), "all".to_owned()),
+        Words {
+            held: held_words,
+            broke,
+        },
     )
 }
 
 fn faults_on_time(result: &RunResult) -> CheckResult {
-    let delay = |fault: &FaultResult| {
+    let delay = |fault: &'_ FaultResult| {
         let injected_us = fault.stamps.injected_us?;
         let paused_us = paused_between(result, fault.planned_us, injected_us);
-        Some(
-            injected_us
-                .abs_diff(fault.planned_us)
-                .saturating_sub(paused_us),
-        )
+        let off_us = injected_us.abs_diff(fault.planned_us);
+        Some(off_us.saturating_sub(paused_us))
     };
-    let worst_us = result.faults.iter().filter_map(delay).max().unwrap_or(0);
+    let delays = result.faults.iter();
+    let delays = delays.filter_map(|fault| Some((delay(fault)?, fault)));
+    let worst = delays.max_by_key(|(delay_us, _)| *delay_us);
+    let worst_us = worst.map_or(0, |(delay_us, _)| delay_us);
+    let broke = worst.map_or_else(String::new, |(delay_us, fault)| {
+        format!(
+            "{}, planned at {}, came {} off its time",
+            fault.name,
+            format::duration(fault.planned_us),
+            format::duration(delay_us)
+        )
+    });
     valid(
         "faults on time",
         worst_us <= FAULT_DELAY_MAX_US,
-        format::duration(worst_us),
-        format!("≤ {}", format::duration(FAULT_DELAY_MAX_US)),
-        "in force when planned, pauses of the machine left out",
+        (
+            format::duration(worst_us),
+            format!("≤ {}", format::duration(FAULT_DELAY_MAX_US)),
+        ),
+        Words {
+            held: "in force when planned, pauses of the machine left out",
+            broke,
+        },
     )
 }
 
 /// How long the machine paused between two moments.
-fn paused_between(result: &RunResult, from_us: u64, to_us: u64) -> u64 {
+pub(super) fn paused_between(result: &RunResult, from_us: u64, to_us: u64) -> u64 {
     let overlap = |pause: &Pause| {
         let end_us = (pause.at_us + pause.length_us).min(to_us);
         end_us.saturating_sub(pause.at_us.max(from_us))
     };
     result.generator.pauses.iter().map(overlap).sum()
-}
-
-/// A pause longer than the tightest limit could have broken it by itself.
-fn machine_pauses(result: &RunResult) -> CheckResult {
-    let bound_us = lateness_bound_us(result)
-        .saturating_mul(10)
-        .max(PAUSE_BOUND_MIN_US);
-    let longest_us = result.generator.pause_max_us;
-    valid(
-        "longest pause of the machine",
-        longest_us <= bound_us,
-        format::duration(longest_us),
-        format!("≤ {}", format::duration(bound_us)),
-        "no pause of the machine, or of the harness, could have broken a limit by itself",
-    )
 }

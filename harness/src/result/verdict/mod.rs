@@ -10,7 +10,7 @@
 
 mod sentence;
 
-use super::check::{delivery, expectation, trial, validity, work};
+use super::check::{delivery, expectation, generator, trial, validity, work};
 use super::{CheckGroup, CheckStatus, ExpectationResult, RunResult, Status, Verdict};
 use crate::scenario::expectation::{Outcome, Quantity};
 
@@ -24,7 +24,7 @@ const INCONCLUSIVE: u8 = 12;
 /// Judges a result by its own plan.
 pub(crate) fn judge(result: &mut RunResult) {
     result.expectations = expectation::results(result);
-    result.generator.lateness_limit_us = Some(validity::lateness_bound_us(result));
+    result.generator.lateness_limit_us = Some(generator::lateness_bound_us(result));
     result.checks = work::checks(result);
     result.checks.extend(delivery::checks(result));
     result.checks.extend(trial::checks(result));
@@ -94,7 +94,7 @@ impl Findings {
                 )
                 .collect(),
             invalid: broken(CheckGroup::Validity)
-                .map(sentence::invalidity)
+                .map(validity::sentence)
                 .collect(),
             open: with_status(result, CheckStatus::Inconclusive)
                 .map(sentence::unanswered)

@@ -5,10 +5,8 @@
 
 use std::fmt::Write as _;
 
-use super::super::check::{delivery, expectation};
-use super::super::{
-    CheckGroup, CheckResult, CheckStatus, ExpectationResult, FaultResult, RunResult,
-};
+use super::super::check::{delivery, generator, machine, wording};
+use super::super::{CheckGroup, CheckStatus, ExpectationResult, FaultResult, RunResult};
 use super::with_status;
 use crate::format;
 use crate::record::recorder::{CUT, GAVE_UP, SLOWEST};
@@ -70,8 +68,8 @@ fn shown_by(result: &RunResult, expectation: &Expectation) -> Option<String> {
 
 /// A broken threshold.
 pub(super) fn breach(result: &RunResult, breached: &ExpectationResult) -> String {
-    let limit = expectation::bound_text(breached);
-    let observed = expectation::observed_text(breached);
+    let limit = wording::bound_text(breached);
+    let observed = wording::observed_text(breached);
     let shown = shown_by(result, &breached.expectation).unwrap_or_default();
     let one = breached
         .observed
@@ -174,14 +172,6 @@ const fn stage_word(stage: Stage) -> &'static str {
     }
 }
 
-/// A broken validity check. Its finding says what failed.
-pub(super) fn invalidity(check: &CheckResult) -> String {
-    if check.name == "faults confirmed" {
-        return format!("{} faults confirmed ({})", check.observed, check.finding);
-    }
-    check.finding.clone()
-}
-
 pub(super) fn unanswered(expectation: &ExpectationResult) -> String {
     format!(
         "{} {}: {}",
@@ -192,8 +182,8 @@ pub(super) fn unanswered(expectation: &ExpectationResult) -> String {
 /// What held, for the card: expectations, then the promises of every run.
 pub(super) fn held(result: &RunResult) -> Vec<String> {
     let expectations = with_status(result, CheckStatus::Held).map(|expectation| {
-        let observed = expectation::observed_text(expectation);
-        let limit = expectation::bound_text(expectation);
+        let observed = wording::observed_text(expectation);
+        let limit = wording::bound_text(expectation);
         format!(
             "{} {}: {observed} (limit {limit})",
             expectation.name, expectation.when
@@ -223,16 +213,17 @@ pub(super) fn trust(result: &RunResult, invalid: &[String]) -> String {
         return format!("Invalid: {}.", list(invalid));
     }
     let sent = format::count(result.generator.planned_sends);
-    let late = result.generator.lateness_net.map_or_else(
-        || "nothing was due".to_owned(),
-        |net| format!("late p99 {}", format::duration(net.p99_us)),
-    );
+    let late = generator::lateness_text(result);
+    let full = machine::told(result);
+    let full = full.map_or_else(String::new, |told| format!("; {told}"));
     let faults = match result.faults.len() {
         0 => String::new(),
         1 => ", the fault confirmed by a probe".to_owned(),
         count => format!(", all {count} faults confirmed by probes"),
     };
-    format!("Valid: {sent} planned messages accounted for{faults}; the harness itself: {late}.")
+    format!(
+        "Valid: {sent} planned messages accounted for{faults}; the harness itself: {late}{full}."
+    )
 }
 
 pub(super) fn interrupted(result: &RunResult) -> String {
@@ -277,7 +268,7 @@ pub(super) fn pass(result: &RunResult) -> String {
                 format!(", the slowest of {faults} faults")
             };
             let after = match us {
-                0 => "as soon as".to_owned(),
+                us if *us < result.plan.interval_us => "as soon as".to_owned(),
                 us => format!("{} after", format::duration(*us)),
             };
             write!(

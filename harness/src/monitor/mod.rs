@@ -1,11 +1,14 @@
 //! This module watches the harness itself: processor, memory, files, clocks, and the machine.
 //!
-//! **In:** `/proc/self`, the clocks, the lanes' busy shares. **Out:** a [`SelfAccount`].
+//! **In:** `/proc/self`, the clocks, the lanes' busy shares, and what [`machine`] looks at. **Out:** a
+//! [`SelfAccount`].
 //!
 //! A thread that only sleeps tells pauses of the whole machine apart from a harness that is late:
 //! when even that thread wakes more than [`PAUSE_MIN`] late, nobody could have been on time.
 //!
 //! **Units:** microseconds since load start, or microseconds; bytes; seconds of processor time.
+
+mod machine;
 
 use std::collections::VecDeque;
 use std::io;
@@ -14,6 +17,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, JoinHandle, sleep};
 use std::time::Duration;
 
+#[cfg(test)]
+pub(crate) use self::machine::BusyStretch;
+use self::machine::Machine;
+pub(crate) use self::machine::MachineAccount;
 use crate::clock::{RunClock, monotonic_ns, process_cpu_ns, wall_ns};
 use crate::record::counters::Counters;
 
@@ -29,7 +36,7 @@ const SAMPLE_EVERY: Duration = Duration::from_millis(250);
 const FILES_EVERY: u32 = 20;
 /// Samples over which a lane's busy share is averaged: 5 s.
 const BUSY_SAMPLES: usize = 20;
-/// Samples between two looks at the clocks: 1 s.
+/// Samples between two looks at the clocks and at the machine: 1 s.
 const CLOCK_EVERY: u32 = 4;
 /// Attempts at reading both clocks at the same moment.
 const CLOCK_TRIES: usize = 5;
@@ -43,13 +50,18 @@ pub(crate) struct SelfAccount {
     pub files_peak: u64,
     /// Share of a core the busiest lane used over its busiest 5 s.
     pub lane_busy_ratio_max: f64,
+    /// When those ended.
+    pub lane_busy_at_us: Option<u64>,
     /// Start and length of each pause, at most [`PAUSES_MAX`].
     pub pauses: Vec<(u64, u64)>,
     pub pauses_dropped: u64,
     pub pause_total_us: u64,
     pub pause_max_us: u64,
-    /// Largest change of wall − monotonic time within a second.
+    pub pause_max_at_us: Option<u64>,
+    /// Largest change of wall − monotonic time within a second, and when it was seen.
     pub clock_step_us: u64,
+    pub clock_step_at_us: Option<u64>,
+    pub machine: MachineAccount,
 }
 
 /// The two threads that watch.
@@ -75,7 +87,7 @@ impl Monitor {
             .spawn(move || watch_pauses(clock, &sleeper_stop))?;
         let sampler = Builder::new()
             .name("monitor".to_owned())
-            .spawn(move || watch_self(&counters, &sampler_stop))?;
+            .spawn(move || watch_self(&counters, clock, &sampler_stop))?;
         Ok(Self {
             stop,
             cpu_start_ns: process_cpu_ns(),
@@ -92,11 +104,12 @@ impl Monitor {
         let samples = self.sampler.join().unwrap_or_default();
         SelfAccount {
             cpu_seconds: cpu_ns as f64 / 1e9,
-            rss_peak_bytes: samples.rss_peak_bytes,
-            files_peak: samples.files_peak,
-            lane_busy_ratio_max: samples.lane_busy_ratio_max,
-            clock_step_us: samples.clock_step_us,
-            ..pauses
+            pauses: pauses.pauses,
+            pauses_dropped: pauses.pauses_dropped,
+            pause_total_us: pauses.pause_total_us,
+            pause_max_us: pauses.pause_max_us,
+            pause_max_at_us: pauses.pause_max_at_us,
+            ..samples
         }
     }
 }
@@ -113,9 +126,13 @@ fn watch_pauses(clock: RunClock, stop: &AtomicBool) -> SelfAccount {
         }
         let over_us = u64::try_from(over.as_micros()).unwrap_or(u64::MAX);
         account.pause_total_us += over_us;
-        account.pause_max_us = account.pause_max_us.max(over_us);
+        let at_us = clock.at_us(start_ns);
+        if over_us > account.pause_max_us {
+            account.pause_max_us = over_us;
+            account.pause_max_at_us = Some(at_us);
+        }
         if account.pauses.len() < PAUSES_MAX {
-            account.pauses.push((clock.at_us(start_ns), over_us));
+            account.pauses.push((at_us, over_us));
         } else {
             account.pauses_dropped += 1;
         }
@@ -123,8 +140,9 @@ fn watch_pauses(clock: RunClock, stop: &AtomicBool) -> SelfAccount {
     account
 }
 
-fn watch_self(counters: &Counters, stop: &AtomicBool) -> SelfAccount {
+fn watch_self(counters: &Counters, clock: RunClock, stop: &AtomicBool) -> SelfAccount {
     let mut account = SelfAccount::default();
+    let mut machine = Machine::new();
     let mut busy: Vec<VecDeque<u64>> = vec![VecDeque::new(); counters.lane_busy_permille.len()];
     let mut offset_ns = wall_offset_ns();
     for sample in 0_u32.. {
@@ -139,14 +157,14 @@ fn watch_self(counters: &Counters, stop: &AtomicBool) -> SelfAccount {
             }
             if history.len() == BUSY_SAMPLES {
                 let mean = history.iter().sum::<u64>() as f64 / (BUSY_SAMPLES as f64 * 1_000.0);
-                account.lane_busy_ratio_max = account.lane_busy_ratio_max.max(mean);
+                account.lane_was(mean, clock.now_us());
             }
         }
         if sample.is_multiple_of(CLOCK_EVERY) {
             let now_ns = wall_offset_ns();
-            let step_us = now_ns.abs_diff(offset_ns) / 1_000;
-            account.clock_step_us = account.clock_step_us.max(step_us);
+            account.clock_stepped(now_ns.abs_diff(offset_ns) / 1_000, clock.now_us());
             offset_ns = now_ns;
+            machine.look(clock);
         }
         if stop.load(Ordering::Relaxed) {
             break;
@@ -154,7 +172,25 @@ fn watch_self(counters: &Counters, stop: &AtomicBool) -> SelfAccount {
         sleep(SAMPLE_EVERY);
     }
     account.files_peak = account.files_peak.max(open_files());
+    account.machine = machine.finish();
     account
+}
+
+impl SelfAccount {
+    /// A lane's busy share over the 5 s up to now.
+    fn lane_was(&mut self, busy_ratio: f64, at_us: u64) {
+        if busy_ratio > self.lane_busy_ratio_max {
+            self.lane_busy_ratio_max = busy_ratio;
+            self.lane_busy_at_us = Some(at_us);
+        }
+    }
+
+    fn clock_stepped(&mut self, step_us: u64, at_us: u64) {
+        if step_us > self.clock_step_us {
+            self.clock_step_us = step_us;
+            self.clock_step_at_us = Some(at_us);
+        }
+    }
 }
 
 /// Wall − monotonic time; of several readings the one least disturbed in between.

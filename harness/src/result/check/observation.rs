@@ -1,0 +1,202 @@
+//! This module looks up what was seen of a quantity in a part of a run.
+//!
+//! **In:** a [`RunResult`] and an expectation. **Out:** an [`Observation`]: the value, over how many samples, and
+//! where there is none, why ([`Lack`]).
+
+use super::super::{FaultResult, RunResult, Summary, Unit, Window};
+use super::delivery::count_of;
+use super::server;
+use crate::scenario::expectation::{Expectation, Quantity, ServerCount, Statistic, TimeKind, When};
+use crate::stage::Stage;
+
+/// What was seen of one quantity.
+pub(super) struct Observation {
+    /// `None`: there is none, or [`Self::beyond_us`] says more.
+    pub value: Option<f64>,
+    /// Set when the event had not come within this time.
+    pub beyond_us: Option<u64>,
+    /// What was timed or looked at, whether that is enough or not.
+    pub samples: u64,
+    pub unit: Unit,
+    /// Why there is no value.
+    pub lack: Option<Lack>,
+    /// It is found to this step only, in microseconds.
+    pub step_us: Option<u64>,
+}
+
+/// Why a quantity has no value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lack {
+    /// The part of the run that is asked for never came.
+    Part,
+    /// Too few samples for the statistic.
+    Samples { seen: u64, statistic: Statistic },
+    /// No fault that is asked about was injected and seen to heal.
+    Fault,
+    /// The target has no readiness that could have turned red.
+    Readiness,
+    /// The target does not count it.
+    Uncounted,
+    /// Its memory cannot be compared between quarters of the load.
+    Memory,
+}
+
+impl Observation {
+    fn count(value: u64, samples: u64, unit: Unit) -> Self {
+        Self {
+            value: Some(value as f64),
+            samples,
+            ..Self::nothing(unit)
+        }
+    }
+
+    fn nothing(unit: Unit) -> Self {
+        Self {
+            value: None,
+            beyond_us: None,
+            samples: 0,
+            unit,
+            lack: None,
+            step_us: None,
+        }
+    }
+
+    fn lacking(unit: Unit, lack: Lack) -> Self {
+        Self {
+            lack: Some(lack),
+            ..Self::nothing(unit)
+        }
+    }
+}
+
+pub(super) fn observe(result: &RunResult, expectation: &Expectation) -> Observation {
+    let window = window_of(result, &expectation.when);
+    match expectation.what {
+        Quantity::Latency {
+            stage,
+            statistic,
+            time,
+        } => latency(window, (stage, statistic, time)),
+        Quantity::Delivery { outcome } => in_part(window, Unit::Messages, |window| {
+            (count_of(&window.delivery, outcome), window.delivery.sent)
+        }),
+        Quantity::Closes { code } => in_part(window, Unit::Sockets, |window| {
+            let planned = window.closes_planned.get(&code).unwrap_or(&0);
+            let all = planned + window.closes_cut.get(&code).unwrap_or(&0);
+            (all, result.clients.opened)
+        }),
+        Quantity::CutSessions => in_part(window, Unit::Sockets, |window| {
+            (window.closes_cut.values().sum(), result.clients.opened)
+        }),
+        Quantity::FailedClients => in_part(window, Unit::Clients, |window| {
+            (window.clients_failed, result.clients.planned)
+        }),
+        Quantity::PeakOpen => {
+            let clients = &result.clients;
+            Observation::count(clients.peak_open, clients.opened, Unit::Sockets)
+        }
+        Quantity::Server { count } => match server::seen(result, count) {
+            (Some(seen), unit) => Observation::count(seen, 1, unit),
+            (None, unit) if count == ServerCount::MemoryGrowth => {
+                Observation::lacking(unit, Lack::Memory)
+            }
+            (None, unit) => Observation::lacking(unit, Lack::Uncounted),
+        },
+        Quantity::Impact | Quantity::Detect | Quantity::Recovery | Quantity::BacklogDrain => {
+            worst_fault(result, expectation)
+        }
+    }
+}
+
+/// A count and what it was counted among, in a part of the run that there was.
+fn in_part(
+    window: Option<&Window>,
+    unit: Unit,
+    count: impl Fn(&Window) -> (u64, u64),
+) -> Observation {
+    window.map_or(Observation::lacking(unit, Lack::Part), |window| {
+        let (value, among) = count(window);
+        Observation::count(value, among, unit)
+    })
+}
+
+pub(super) fn window_of<'a>(result: &'a RunResult, when: &When) -> Option<&'a Window> {
+    let view = |name: &str| result.views.iter().find(|window| window.name == name);
+    match when {
+        When::WholeRun => view("whole run"),
+        When::OutsideFaults => view("outside faults"),
+        When::Ramp => result.windows.iter().find(|window| window.name == "ramp"),
+        When::During { fault } => view(&format!("during {fault}")),
+    }
+}
+
+fn latency(
+    window: Option<&Window>,
+    (stage, statistic, time): (Stage, Statistic, TimeKind),
+) -> Observation {
+    let unit = Unit::Microseconds;
+    let Some(window) = window else {
+        return Observation::lacking(unit, Lack::Part);
+    };
+    let by_stage = match time {
+        TimeKind::Response => &window.latency,
+        TimeKind::Service => &window.service,
+    };
+    let numbers = by_stage.get(stage.name());
+    let seen = numbers.map_or(0, |numbers| numbers.count);
+    let carried = numbers.filter(|_| seen >= statistic.needs());
+    Observation {
+        value: carried.map(|numbers| statistic_of(numbers, statistic)),
+        samples: seen,
+        lack: carried
+            .is_none()
+            .then_some(Lack::Samples { seen, statistic }),
+        ..Observation::nothing(unit)
+    }
+}
+
+fn statistic_of(numbers: &Summary, statistic: Statistic) -> f64 {
+    match statistic {
+        Statistic::Mean => numbers.mean_us,
+        Statistic::P50 => numbers.p50_us as f64,
+        Statistic::P90 => numbers.p90_us as f64,
+        Statistic::P95 => numbers.p95_us as f64,
+        Statistic::P99 => numbers.p99_us as f64,
+        Statistic::P999 => numbers.p999_us as f64,
+        Statistic::Max => numbers.max_us as f64,
+    }
+}
+
+/// The worst of the faults that the expectation is about.
+fn worst_fault(result: &RunResult, expectation: &Expectation) -> Observation {
+    let concerned = |fault: &&FaultResult| match &expectation.when {
+        When::During { fault: name } => fault.name == *name,
+        When::WholeRun | When::OutsideFaults | When::Ramp => true,
+    };
+    let mut worst = Observation::lacking(Unit::Microseconds, Lack::Fault);
+    if expectation.what == Quantity::Recovery {
+        worst.step_us = Some(result.plan.interval_us);
+    }
+    for fault in result.faults.iter().filter(concerned) {
+        let (value, horizon_us) = match expectation.what {
+            Quantity::Recovery => (fault.recovery_us, fault.horizon_us),
+            Quantity::Detect if !fault.stamps.readiness_watched => {
+                worst.lack = worst.lack.map(|_| Lack::Readiness);
+                continue;
+            }
+            Quantity::Detect => (fault.detect_us, fault.planned_for_us),
+            Quantity::Impact => (fault.impact_us, fault.planned_for_us),
+            _ => (fault.backlog_drain_us, fault.horizon_us),
+        };
+        if fault.stamps.heal_confirmed_us.is_none() {
+            continue;
+        }
+        worst.samples += 1;
+        worst.lack = None;
+        match value {
+            None => worst.beyond_us = worst.beyond_us.max(Some(horizon_us)),
+            Some(us) => worst.value = Some(worst.value.unwrap_or(0.0).max(us as f64)),
+        }
+    }
+    worst
+}
