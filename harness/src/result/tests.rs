@@ -71,6 +71,7 @@ fn run() -> Run {
         aborted: None,
         command: String::new(),
         host: Host {
+            name: None,
             cores: 2,
             memory_bytes: 0,
             kernel: String::new(),

@@ -8,7 +8,9 @@
 )]
 
 mod case;
+mod claim;
 mod cli;
+mod defects;
 mod doctor;
 mod end_to_end;
 mod environment;
