@@ -86,6 +86,36 @@ const ALL: [(Known, &str); 34] = [
     (Known::RetryRunsTwice, "retry-runs-twice"),
 ];
 
+/// Those that the server has a switch for (kind D of the table), and whether it takes a share: `chunk-reorder=0.1`.
+pub(crate) const SWITCHES: [(Known, bool); 26] = [
+    (Known::TokenDoubleSpend, false),
+    (Known::TokenReusable, false),
+    (Known::TokenImmortal, false),
+    (Known::TokenTtlDrift, false),
+    (Known::TokenInLog, false),
+    (Known::Silent1006, false),
+    (Known::ConnectHang, false),
+    (Known::TokenEndpointHang, false),
+    (Known::NoServerPing, false),
+    (Known::PingAsChat, false),
+    (Known::NoResubscribe, false),
+    (Known::DuplicateOnResume, false),
+    (Known::LostWhileAway, false),
+    (Known::GroupLeak, false),
+    (Known::UnboundedOutbox, false),
+    (Known::ExpiryTooShort, false),
+    (Known::OriginUnchecked, false),
+    (Known::NotAParticipant, false),
+    (Known::NoRateLimit, false),
+    (Known::OversizeAccepted, false),
+    (Known::JwtExpiryCut, false),
+    (Known::ChunkReorder, true),
+    (Known::CompleteMissing, true),
+    (Known::WrongConversation, true),
+    (Known::PubsubOnly, false),
+    (Known::RetryRunsTwice, false),
+];
+
 impl Known {
     /// As the contract and the switches of the server write it.
     pub(crate) fn name(self) -> &'static str {
@@ -162,5 +192,21 @@ mod tests {
             })
             .collect();
         assert_eq!(known, listed);
+    }
+
+    #[test]
+    fn the_server_s_switches_are_the_rows_of_kind_d() {
+        let page = include_str!("../../contract/README.md");
+        let table = page.split("## Failures").nth(1).unwrap();
+        let of_server = |line: &str| {
+            let mut cells = line.strip_prefix("| ")?.split(" | ").skip(1);
+            let name = cells.next()?.to_owned();
+            (cells.next()? == "D").then_some(name)
+        };
+        let listed: Vec<String> = table.lines().filter_map(of_server).collect();
+        assert_eq!(SWITCHES.map(|(known, _)| known.name()).to_vec(), listed);
+        let shares = SWITCHES.iter().filter(|(_, share)| *share);
+        let rows: Vec<u8> = shares.map(|(known, _)| known.row()).collect();
+        assert_eq!(rows, [24, 25, 26], "{}", table.lines().nth(4).unwrap());
     }
 }

@@ -186,7 +186,11 @@ impl From<RunError> for Failure {
                 Self::new(Exit::Interrupted, "interrupted before the load started")
             }
             RunError::Environment(cause) => {
-                let failure = Self::new(Exit::Environment, fact);
+                let exit = match cause {
+                    EnvironmentError::OutNotWritable { .. } => Exit::Storage,
+                    _ => Exit::Environment,
+                };
+                let failure = Self::new(exit, fact);
                 match cause.hint() {
                     Some(hint) => failure.hint(hint),
                     None => failure,

@@ -34,10 +34,11 @@ pub(super) fn run(args: &ListArgs, out: &mut impl Write) -> Result<Exit, Failure
         .take(FILES_MAX)
     {
         let path = entry.map_err(unreadable)?.path();
-        if path
+        let is_scenario = path
             .extension()
-            .is_some_and(|extension| extension == "toml")
-        {
+            .is_some_and(|extension| extension == "toml");
+        // A pipe that is called so is none: reading it would wait for ever.
+        if is_scenario && path.is_file() {
             files.push(path);
         }
     }

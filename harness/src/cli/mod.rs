@@ -5,6 +5,7 @@
 
 mod chart;
 mod check;
+mod claim;
 mod doctor;
 pub(crate) mod failure;
 mod interrupt;
@@ -25,7 +26,8 @@ mod warning;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::builder::Resettable;
+use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use self::failure::{Exit, Failure};
 
@@ -65,7 +67,9 @@ enum Command {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let command = Cli::command().after_help(Exit::table());
+    let command = Cli::command()
+        .after_help(Exit::table())
+        .mut_subcommands(|subcommand| subcommand.mut_args(unset_if_empty));
     let cli = match command
         .try_get_matches()
         .and_then(|matches| Cli::from_arg_matches(&matches))
@@ -100,6 +104,19 @@ pub fn main() -> ExitCode {
             }
             exit.into()
         }
+    }
+}
+
+/// A variable that is set to nothing, as CI files do with those that have no value, is not set.
+fn unset_if_empty(arg: Arg) -> Arg {
+    let empty = arg
+        .get_env()
+        .and_then(std::env::var_os)
+        .is_some_and(|value| value.is_empty());
+    if empty {
+        arg.env(Resettable::Reset)
+    } else {
+        arg
     }
 }
 

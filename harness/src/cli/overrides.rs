@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::scenario::Overrides;
+use crate::scenario::load::CLIENTS_MAX;
 use crate::units;
 
 #[derive(Args, Clone, Debug)]
@@ -38,13 +39,13 @@ pub(crate) struct OverrideArgs {
     #[arg(long)]
     insecure: bool,
     /// Most clients at once; every stage is scaled in proportion
-    #[arg(long, value_name = "N", env = "HARNESS_CLIENTS")]
+    #[arg(long, value_name = "N", env = "HARNESS_CLIENTS", value_parser = clients, allow_negative_numbers = true)]
     clients: Option<u32>,
     /// Length of the load, such as 90s; holds are scaled, ramps stay as they are
-    #[arg(long, value_name = "D", env = "HARNESS_DURATION", value_parser = duration)]
+    #[arg(long, value_name = "D", env = "HARNESS_DURATION", value_parser = duration, allow_hyphen_values = true)]
     duration: Option<Duration>,
     /// Seed of everything random
-    #[arg(long, value_name = "N", env = "HARNESS_SEED")]
+    #[arg(long, value_name = "N", env = "HARNESS_SEED", value_parser = seed, allow_negative_numbers = true)]
     seed: Option<u64>,
     /// Switch a defect of the reference server on, such as complete-missing=0.01; repeatable
     #[arg(long, value_name = "NAME[=RATE]")]
@@ -61,19 +62,16 @@ impl OverrideArgs {
             duration: self.duration,
             seed: self.seed,
             set: self.changes(),
+            defects: self.defect.clone(),
             target: self.target.clone(),
             redis_url: self.redis_url.clone(),
             toxiproxy: self.toxiproxy.clone(),
         }
     }
 
-    /// Every `--set`, and what `--defect` stands for.
+    /// Every `--set`, and what `--ca` and `--insecure` stand for.
     fn changes(&self) -> Vec<String> {
         let mut changes = self.set.clone();
-        if !self.defect.is_empty() {
-            let names: Vec<String> = self.defect.iter().map(|name| format!("{name:?}")).collect();
-            changes.push(format!("environment.server.defects=[{}]", names.join(",")));
-        }
         if let Some(ca) = &self.ca {
             changes.push(format!("environment.tls.ca={ca:?}"));
         }
@@ -119,6 +117,30 @@ pub(super) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
+/// A number below zero is read, so that it is refused for what it is and not taken for a flag.
+fn whole(text: &str, (least, most): (i64, i64)) -> Result<i64, String> {
+    let number: i128 = text
+        .trim()
+        .parse()
+        .map_err(|_| format!("expected a whole number, found \"{text}\""))?;
+    let number = i64::try_from(number).ok();
+    number
+        .filter(|number| (least..=most).contains(number))
+        .ok_or_else(|| format!("must lie between {least} and {most}, found {text}"))
+}
+
+fn clients(text: &str) -> Result<u32, String> {
+    let number = whole(text, (1, i64::from(CLIENTS_MAX)))?;
+    u32::try_from(number).map_err(|error| error.to_string())
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    whole(text, (0, i64::MAX)).map(i64::unsigned_abs)
+}
+
 fn duration(text: &str) -> Result<Duration, String> {
+    if text.trim_start().starts_with('-') {
+        return Err(format!("must be longer than nothing, found \"{text}\""));
+    }
     units::parse_duration(text).map_err(|error| format!("expected {error}"))
 }

@@ -2,7 +2,7 @@
 //!
 //! **In:** a path. **Out:** its text or its plan; a failure that names the file and what to do.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -26,6 +26,23 @@ pub(crate) fn plan(path: &Path, overrides: &Overrides) -> Result<Plan, Failure> 
     Ok(plan)
 }
 
+/// At most `limit` bytes of a regular file; opening a pipe would wait for whoever writes into it.
+pub(super) fn regular(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let metadata = fs::metadata(path)?;
+    if metadata.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    if !metadata.is_file() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it is no regular file",
+        ));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// The text of the scenario at `path`; no more of it than a scenario may have, and one byte.
 pub(crate) fn text(path: &Path) -> Result<String, Failure> {
     let shown = path.display();
@@ -40,17 +57,16 @@ pub(crate) fn text(path: &Path) -> Result<String, Failure> {
                 "name a file; `harness list {shown}` shows which there are"
             )),
             io::ErrorKind::InvalidData => failure.hint("a scenario is a TOML file in UTF-8"),
+            io::ErrorKind::InvalidInput => {
+                failure.hint("write the scenario into a file, and name that")
+            }
             _ => failure,
         }
     };
-    let file = File::open(path).map_err(|error| fail(&error))?;
     let limit = u64::try_from(FILE_BYTES_MAX)
         .unwrap_or(u64::MAX)
         .saturating_add(1);
-    let mut bytes = Vec::new();
-    file.take(limit)
-        .read_to_end(&mut bytes)
-        .map_err(|error| fail(&error))?;
+    let bytes = regular(path, limit).map_err(|error| fail(&error))?;
     if bytes.len() > FILE_BYTES_MAX {
         let fact = format!("{shown}: more than {FILE_BYTES_MAX} bytes");
         return Err(Failure::new(Exit::Usage, fact)

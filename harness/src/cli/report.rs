@@ -1,7 +1,7 @@
 //! This module is `harness report`: the reports of a saved run, drawn again.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -9,11 +9,11 @@ use super::failure::{Exit, Failure};
 use super::screen;
 use crate::render::{Format, RenderError, terminal};
 use crate::result::RunResult;
-use crate::result::store::{RunDir, StoreError};
+use crate::result::store::{self, RunDir, StoreError};
 
 #[derive(Args, Debug)]
 pub(super) struct ReportArgs {
-    /// Folder of the run: the one that holds result.json
+    /// Folder of the run, or its result.json
     run_dir: PathBuf,
     /// What to draw [default: everything but result.json]
     #[arg(long, value_name = "FORMAT", value_delimiter = ',')]
@@ -24,8 +24,19 @@ pub(super) struct ReportArgs {
 }
 
 pub(super) fn run(args: &ReportArgs, out: &mut impl Write) -> Result<Exit, Failure> {
-    let result = RunDir::at(&args.run_dir).read()?;
-    let folder = RunDir::create(args.out.as_ref().unwrap_or(&args.run_dir))?;
+    let (result, beside) = if args.run_dir.is_file() {
+        let beside = args.run_dir.parent().unwrap_or(Path::new("."));
+        (store::read(&args.run_dir)?, beside)
+    } else {
+        (RunDir::at(&args.run_dir).read()?, args.run_dir.as_path())
+    };
+    // The parent of a bare name is no name at all.
+    let beside = if beside.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        beside
+    };
+    let folder = RunDir::create(args.out.as_deref().unwrap_or(beside))?;
     let formats = if args.format.is_empty() {
         &Format::DRAWN[..]
     } else {
@@ -36,6 +47,7 @@ pub(super) fn run(args: &ReportArgs, out: &mut impl Write) -> Result<Exit, Failu
     let style = terminal::Style {
         report: page.then(|| folder.file("report.html").display().to_string()),
         color: screen::color(),
+        width: screen::width(),
     };
     out.write_all(terminal::summary(&result, &style).as_bytes())?;
     Ok(Exit::Pass)

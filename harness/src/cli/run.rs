@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -13,7 +14,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::failure::{Exit, Failure};
 use super::overrides::{OverrideArgs, quoted};
-use super::{interrupt, read, save, screen, warning};
+use super::{claim, interrupt, read, save, screen, warning};
 use crate::environment::{Settings, preflight};
 use crate::format;
 use crate::live::exporter::{self, BindError};
@@ -42,6 +43,9 @@ pub(crate) struct RunArgs {
     /// Folder for the result and its reports [default: a new one in `reports`]
     #[arg(long, value_name = "DIR", env = "HARNESS_OUT")]
     pub out: Option<PathBuf>,
+    /// Replace the run that the folder already holds
+    #[arg(long)]
+    pub overwrite: bool,
     /// Serve Prometheus metrics while running
     #[arg(long, value_name = "ADDR", env = "HARNESS_PROMETHEUS")]
     pub prometheus: Option<std::net::SocketAddr>,
@@ -90,11 +94,12 @@ pub(crate) fn run(args: &RunArgs, out: &mut impl Write) -> Result<Exit, Failure>
     warning::tell(&plan);
     let run_id = identity::run_id();
     let default = || PathBuf::from("reports").join(&run_id);
-    let folder = RunDir::create(args.out.clone().unwrap_or_else(default))?;
+    let place = args.out.clone().unwrap_or_else(default);
+    let claim = claim::look(&place, args.overwrite)?;
     let order = Order {
         settings: Settings {
             run_id,
-            out: folder.path().to_path_buf(),
+            out: place,
             server_binary: args.server.clone(),
             allow_hosts: args.allow_host.clone(),
             allow_faults: args.allow_faults,
@@ -108,8 +113,6 @@ pub(crate) fn run(args: &RunArgs, out: &mut impl Write) -> Result<Exit, Failure>
         },
         plan,
     };
-    save::forget(&folder)?;
-    start_log(&folder)?;
     if order.plan.environment.target.is_some() {
         screen::say_direct();
     }
@@ -119,14 +122,20 @@ pub(crate) fn run(args: &RunArgs, out: &mut impl Write) -> Result<Exit, Failure>
         .enable_all()
         .build();
     let runtime = runtime.map_err(|error| Failure::new(Exit::Bug, error.to_string()))?;
-    let finished = runtime.block_on(watched(&order, args, &cancel))?;
+    // Until here nothing was changed, in the folder or anywhere else.
+    let exporter = runtime.block_on(ready(&order, args.prometheus))?;
+    let folder = claim.take(identity::begun(&order.settings.run_id))?;
+    start_log(&folder)?;
+    let finished = runtime.block_on(watched(&order, args, (&cancel, exporter)))?;
     save::all(&finished, &folder)?;
+    claim::done(&folder);
     for problem in &finished.problems {
         tracing::warn!("{problem}");
     }
     let style = terminal::Style {
         report: Some(folder.file("report.html").display().to_string()),
         color: screen::color(),
+        width: screen::width(),
     };
     out.write_all(terminal::summary(&finished.result, &style).as_bytes())?;
     Ok(Exit::of(finished.result.exit_code))
@@ -165,19 +174,26 @@ fn again(args: &RunArgs, seed: u64) -> String {
     command
 }
 
+/// Whether the run can work here; the socket for `/metrics`, where they are asked for.
+async fn ready(
+    order: &Order,
+    metrics: Option<std::net::SocketAddr>,
+) -> Result<Option<TcpListener>, Failure> {
+    preflight(&order.plan, &order.settings)
+        .await
+        .map_err(RunError::Environment)?;
+    match metrics {
+        Some(address) => Ok(Some(exporter::bind(address).await?)),
+        None => Ok(None),
+    }
+}
+
 /// Does the run, shown as it goes.
 async fn watched(
     order: &Order,
     args: &RunArgs,
-    cancel: &CancellationToken,
+    (cancel, exporter): (&CancellationToken, Option<TcpListener>),
 ) -> Result<Finished, Failure> {
-    preflight(&order.plan, &order.settings)
-        .await
-        .map_err(RunError::Environment)?;
-    let exporter = match args.prometheus {
-        Some(address) => Some(exporter::bind(address).await?),
-        None => None,
-    };
     let plan = Arc::new(order.plan.clone());
     let mut live = JoinSet::new();
     let finished = execute(order, cancel, |run| {

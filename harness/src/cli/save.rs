@@ -20,9 +20,11 @@ use crate::stage::Stage;
 
 /// The resolved plan, as a scenario.
 const PLAN_FILE: &str = "plan.toml";
+/// More logs than a run can leave.
+const LOGS_MAX: usize = 1_000;
 
-/// Removes what an earlier run left in the folder: a run that fails must not stand beside the
-/// verdict of another.
+/// Removes what an earlier run left in its folder, and nothing else: a run that fails must not stand beside the verdict
+/// of another.
 pub(super) fn forget(folder: &RunDir) -> Result<(), Failure> {
     let drawn = Format::DRAWN
         .iter()
@@ -31,22 +33,42 @@ pub(super) fn forget(folder: &RunDir) -> Result<(), Failure> {
     let names = drawn
         .map(|renderer| renderer.file())
         .chain([hlog::FILE, PLAN_FILE]);
-    let failed = |path: &Path, error: io::Error| {
-        Failure::new(Exit::Storage, format!("{}: {error}", path.display()))
-    };
     for path in names.map(|name| folder.file(name)) {
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(failed(&path, error));
-            }
-            _ => {}
+        remove(&path)?;
+    }
+    forget_logs(&folder.file("logs"))
+}
+
+/// The logs of a run, and their folder where nothing else lies in it.
+fn forget_logs(logs: &Path) -> Result<(), Failure> {
+    let own = fs::symlink_metadata(logs).is_ok_and(|found| found.is_dir());
+    if !own {
+        // A link is not followed: what it leads to is not of the run.
+        return remove(logs);
+    }
+    let entries = fs::read_dir(logs).map_err(|error| cannot(logs, &error))?;
+    for entry in entries.take(LOGS_MAX) {
+        let path = entry.map_err(|error| cannot(logs, &error))?.path();
+        if path.extension().is_some_and(|extension| extension == "log") {
+            remove(&path)?;
         }
     }
-    let logs = folder.file("logs");
-    match fs::remove_dir_all(&logs) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(&logs, error)),
+    match fs::remove_dir(logs) {
+        Err(error) if error.kind() != io::ErrorKind::DirectoryNotEmpty => Err(cannot(logs, &error)),
         _ => Ok(()),
     }
+}
+
+fn remove(path: &Path) -> Result<(), Failure> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(cannot(path, &error)),
+        _ => Ok(()),
+    }
+}
+
+fn cannot(path: &Path, error: &io::Error) -> Failure {
+    Failure::new(Exit::Storage, format!("{}: {error}", path.display()))
+        .hint("is it of the run that --overwrite replaces? remove it, or name another folder")
 }
 
 /// Writes every file of a run.

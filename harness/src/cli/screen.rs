@@ -1,13 +1,13 @@
 //! This module decides how this process speaks to its terminal.
 //!
 //! **In:** the streams and the environment variables `NO_COLOR`, `TERM`, `LC_ALL`, `LC_CTYPE` and
-//! `LANG`. **Out:** whether to color, and which live view there is; notes on stderr.
+//! `LANG`. **Out:** whether to color, how wide, and which live view there is; notes on stderr.
 
 use std::io::{IsTerminal as _, Write as _};
 
 use crate::format;
 use crate::live::{Glyphs, View};
-use crate::render::terminal::Color;
+use crate::render::terminal::{Color, WIDTH, WIDTH_MIN};
 use crate::route;
 
 /// Tells whoever reads stderr, and the log of a run under way.
@@ -47,6 +47,14 @@ pub(super) fn color() -> Color {
     } else {
         Color::None
     }
+}
+
+/// Columns for what is written to stdout: those of its terminal, as far as they are used.
+pub(super) fn width() -> usize {
+    let size = terminal_size::terminal_size_of(std::io::stdout());
+    size.map_or(WIDTH, |(columns, _)| {
+        usize::from(columns.0).clamp(WIDTH_MIN, WIDTH)
+    })
 }
 
 /// How a run under way is shown on stderr.

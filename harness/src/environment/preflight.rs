@@ -48,7 +48,6 @@ pub(super) async fn check(
     plan: &Plan,
     settings: &Settings,
 ) -> Result<(Preflight, Found), EnvironmentError> {
-    writable(&settings.out)?;
     let found = find(plan, settings).await?;
     link::check(plan, &found, settings)?;
     let limit = raise_file_limit()?;
@@ -61,6 +60,8 @@ pub(super) async fn check(
     if found.needs.edge {
         lines.push(edge(plan, &found, limit)?);
     }
+    // Last: a run that cannot work here leaves no trace.
+    writable(&settings.out)?;
     Ok((Preflight { lines }, found))
 }
 

@@ -1,37 +1,59 @@
 //! This module draws the block at the foot of the terminal, twice a second.
 //!
-//! **In:** what is seen now. **Out:** text of 80 columns that replaces the one before. The three
-//! lanes share one scale of time, so that phase, fault and p99 line up.
+//! **In:** what is seen now, and the size of the terminal. **Out:** text of at most 80 columns that replaces the one
+//! before. The three lanes share one scale of time, so that phase, fault and p99 line up.
 
 use std::sync::Arc;
 
-use super::Glyphs;
 use super::now::{FaultNow, Now};
+use super::row::{self, LEAD};
+use super::screen::Size;
+use super::{Glyphs, LOOK_EVERY_US};
 use crate::format;
 use crate::plan::Plan;
 use crate::record::histogram::SparseHistogram;
 
-/// Columns of a time lane.
+/// Parts of the run that are told apart, and columns of a time lane where there is room.
 const LANE: usize = 60;
 const WIDTH: usize = 80;
+/// Fewer columns than this are not drawn for.
+const WIDTH_MIN: usize = 30;
 /// The p99 lane is logarithmic from here …
 const LOW_US: f64 = 10_000.0;
 /// … over this many decades: 10 ms to 10 s.
 const DECADES: f64 = 3.0;
-/// Errors named in one line.
-const ERRORS_MAX: usize = 4;
 
 /// The block between two drawings.
 pub(super) struct Block {
     plan: Arc<Plan>,
     run_id: String,
     glyphs: Glyphs,
-    /// p99 per column; `None` where nothing was answered.
-    columns: Vec<Option<u64>>,
-    /// Of the column that is being filled.
-    filling: SparseHistogram,
-    /// Lines of the drawing that stands on the terminal.
-    drawn: usize,
+    /// What became of each part of the run so far.
+    parts: Vec<Part>,
+    filling: Filling,
+    /// Columns of each line of the drawing that stands on the terminal.
+    drawn: Vec<usize>,
+}
+
+/// A part of the run, as its answers show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    /// Nothing was answered and nothing was waited for.
+    Quiet,
+    Answered {
+        p99_us: u64,
+    },
+    /// Nothing was answered, although something was waited for.
+    Silent,
+}
+
+/// The part that is going on.
+#[derive(Debug, Default)]
+struct Filling {
+    answers: SparseHistogram,
+    waited: bool,
+    /// There was a look at it: a short run has more parts than looks.
+    seen: bool,
 }
 
 /// The characters of the lanes.
@@ -41,6 +63,8 @@ struct Lanes {
     hold: char,
     here: char,
     ahead: char,
+    /// Where the load ends.
+    end: char,
     drain: char,
     fault: char,
     planned: char,
@@ -54,6 +78,7 @@ const BLOCKS: Lanes = Lanes {
     hold: '━',
     here: '╸',
     ahead: '─',
+    end: '┊',
     drain: '┄',
     fault: '▒',
     planned: '░',
@@ -67,6 +92,7 @@ const ASCII: Lanes = Lanes {
     hold: '=',
     here: '>',
     ahead: '-',
+    end: '|',
     drain: '.',
     fault: '#',
     planned: ':',
@@ -80,9 +106,9 @@ impl Block {
             plan,
             run_id: run_id.to_owned(),
             glyphs,
-            columns: Vec::new(),
-            filling: SparseHistogram::default(),
-            drawn: 0,
+            parts: Vec::new(),
+            filling: Filling::default(),
+            drawn: Vec::new(),
         }
     }
 
@@ -98,102 +124,126 @@ impl Block {
         (self.plan.load.load_us() + self.plan.load.drain_us).max(1)
     }
 
-    fn column(&self, at_us: u64) -> usize {
-        let place = u128::from(at_us) * LANE as u128 / u128::from(self.total_us());
-        usize::try_from(place).unwrap_or(LANE).min(LANE - 1)
+    /// The column of a moment in a lane of so many.
+    fn column(&self, at_us: u64, lane: usize) -> usize {
+        let place = u128::from(at_us) * lane as u128 / u128::from(self.total_us());
+        usize::try_from(place).unwrap_or(lane).min(lane - 1)
     }
 
-    /// Adds what arrived since the last look to the column of now.
+    /// Adds what arrived since the last look to the part of now.
     pub(super) fn add(&mut self, now: &Now) {
-        let column = self.column(now.at_us);
-        while self.columns.len() < column {
+        let part = self.column(now.at_us, LANE);
+        while self.parts.len() < part {
+            let before = self.parts.last().copied();
             let full = std::mem::take(&mut self.filling);
-            self.columns.push(p99(&full));
+            self.parts.push(full.part(before));
         }
-        self.filling.merge(&now.latest);
+        let filling = &mut self.filling;
+        filling.seen = true;
+        filling.answers.merge(&now.latest);
+        filling.waited |= now.oldest_us.is_some_and(|us| us >= LOOK_EVERY_US);
     }
 
     /// The block, drawn over the one before.
-    pub(super) fn draw(&mut self, now: &Now, faults: &[FaultNow]) -> String {
-        let lines = self.lines(now, faults);
-        // Wrapping is off while it is drawn, so that a narrow terminal cuts lines and the cursor
-        // finds its way back.
+    pub(super) fn draw(&mut self, now: &Now, faults: &[FaultNow], size: Size) -> String {
+        let mut lines = self.lines(now, faults, size.columns);
+        // Where it does not fit, its beginning stays in sight.
+        lines.truncate(size.rows.saturating_sub(1).max(1));
+        // Wrapping is off while it is drawn, so that a terminal that just became narrower cuts lines and
+        // the cursor finds its way back.
         let mut text = String::from("\u{1b}[?7l");
-        text.push_str(&self.back());
+        text.push_str(&self.back(size));
         for line in &lines {
-            text.push_str(line.trim_end());
-            text.push_str("\u{1b}[K\n");
+            // Erased before it is written: after a full line the cursor stands on its last letter.
+            text.push_str("\u{1b}[2K");
+            text.push_str(line);
+            text.push('\n');
         }
-        text.push_str("\u{1b}[?7h");
-        self.drawn = lines.len();
+        text.push_str("\u{1b}[J\u{1b}[?7h");
+        self.drawn = lines.iter().map(|line| row::columns(line)).collect();
         text
     }
 
-    /// To the first line of the drawing.
-    fn back(&self) -> String {
-        if self.drawn == 0 {
-            String::new()
-        } else {
-            format!("\u{1b}[{}A\r", self.drawn)
+    /// To the first line of the drawing. A terminal that became narrower has broken its lines, as nearly all do.
+    fn back(&self, size: Size) -> String {
+        let rows = |columns: &usize| columns.div_ceil(size.columns.max(1)).max(1);
+        match self.drawn.iter().map(rows).sum::<usize>() {
+            0 => String::new(),
+            rows => format!("\u{1b}[{rows}A\r"),
         }
     }
 
     /// Takes the block off the terminal: the summary follows in its place.
-    pub(super) fn erase(&self) -> String {
-        format!("{}\u{1b}[J", self.back())
+    pub(super) fn erase(&self, size: Size) -> String {
+        format!("{}\u{1b}[J", self.back(size))
     }
 
-    pub(super) fn lines(&self, now: &Now, faults: &[FaultNow]) -> Vec<String> {
+    /// The lines for a terminal of so many columns; what has no room is continued below, never cut.
+    pub(super) fn lines(&self, now: &Now, faults: &[FaultNow], columns: usize) -> Vec<String> {
+        let width = columns.clamp(WIDTH_MIN, WIDTH);
         let total = format::plain(&format::duration(self.total_us()));
-        vec![
-            self.header(now),
-            format!(" phase    {}  {total}", self.phase_lane(now)),
-            format!(" fault    {}", self.fault_lane(faults)),
-            format!(" p99      {}", self.p99_lane(now)),
-            clients_line(now),
-            messages_line(now),
-            latency_line(now),
-            format!(" fault    {}", self.fault_text(now, faults)),
-            errors_line(now),
-            harness_line(now),
-        ]
+        let lane = LANE.min(width.saturating_sub(LEAD + 2 + row::columns(&total)).max(1));
+        let mut lines = self.header(now, width);
+        lines.push(format!(" phase    {}  {total}", self.phase_lane(now, lane)));
+        lines.push(format!(" fault    {}", self.fault_lane(faults, lane)));
+        lines.push(format!(" p99      {}", self.p99_lane(now, lane)));
+        lines.extend(row::clients(now, width));
+        lines.extend(row::messages(now, width));
+        lines.extend(row::latency(now, width));
+        lines.extend(row::faults(&self.plan, now, faults, width));
+        lines.extend(row::errors(now, width));
+        lines.extend(row::harness(now, width));
+        let cut = |line: String| -> String { line.chars().take(width).collect() };
+        let lines = lines.into_iter().map(cut);
+        lines.map(|line| line.trim_end().to_owned()).collect()
     }
 
-    fn header(&self, now: &Now) -> String {
-        let left = format!(
-            "{}  {}  {} of {} s",
-            format::harmless(&self.plan.title),
-            now.phase,
-            format::rough_stamp(now.at_us),
-            self.plan.load.load_us() / 1_000_000
-        );
+    fn header(&self, now: &Now, width: usize) -> Vec<String> {
+        let load_us = self.plan.load.load_us();
+        // The drain has a time of its own: it comes after the load.
+        let (at_us, of_us) = match now.at_us.checked_sub(load_us) {
+            Some(at_us) if now.phase == super::now::DRAIN => (at_us, self.plan.load.drain_us),
+            _ => (now.at_us, load_us),
+        };
+        let title = format::harmless(&self.plan.title);
+        let time = format!("{} of {} s", format::rough_stamp(at_us), seconds(of_us));
+        let left = format!("{title}  {}  {time}", now.phase);
         let right = format!("run {}", self.run_id);
-        let gap = WIDTH.saturating_sub(left.chars().count() + right.chars().count());
-        format!("{left}{:gap$}{right}", "", gap = gap.max(2))
+        let used = row::columns(&left) + row::columns(&right);
+        if used + 2 <= width {
+            let gap = width - used;
+            return vec![format!("{left}{:gap$}{right}", "")];
+        }
+        let rest = [now.phase.to_owned(), time, right];
+        let mut lines = row::flow("", &[title], 1, width);
+        lines.extend(row::flow("", &rest, 2, width));
+        lines
     }
 
-    fn phase_lane(&self, now: &Now) -> String {
+    fn phase_lane(&self, now: &Now, lane: usize) -> String {
         let lanes = self.lanes();
-        let (here, total_us) = (self.column(now.at_us), self.total_us());
+        let (here, total_us) = (self.column(now.at_us, lane), self.total_us());
+        let end = self.column(self.plan.load.load_us(), lane);
         let glyph = |column: usize| {
-            let from_us = column as u64 * total_us / LANE as u64;
+            let from_us = column as u64 * total_us / lane as u64;
             let phase = super::now::phase(&self.plan, from_us);
             match (phase, column.cmp(&here)) {
                 (_, std::cmp::Ordering::Equal) => lanes.here,
-                ("drain", _) => lanes.drain,
+                _ if column == end => lanes.end,
+                (super::now::DRAIN, _) => lanes.drain,
                 (_, std::cmp::Ordering::Greater) => lanes.ahead,
                 ("ramp", _) => lanes.ramp,
                 ("ramp down", _) => lanes.down,
                 (_, std::cmp::Ordering::Less) => lanes.hold,
             }
         };
-        (0..LANE).map(glyph).collect()
+        (0..lane).map(glyph).collect()
     }
 
     /// Planned windows lightly, those that came true as they came.
-    fn fault_lane(&self, faults: &[FaultNow]) -> String {
+    fn fault_lane(&self, faults: &[FaultNow], lane: usize) -> String {
         let lanes = self.lanes();
-        let mut lane = vec![' '; LANE];
+        let mut drawn = vec![' '; lane];
         let events = self.plan.faults.iter().zip(faults);
         for (planned, state) in events.filter(|(planned, _)| !planned.condition) {
             let planned_to_us = planned.at_us + planned.for_us;
@@ -205,132 +255,66 @@ impl Block {
                 ),
                 None => (lanes.planned, planned.at_us, planned_to_us),
             };
-            let (from, to) = (self.column(from_us), self.column(to_us.saturating_sub(1)));
-            lane[from..=to.max(from)].fill(glyph);
+            let from = self.column(from_us, lane);
+            let to = self.column(to_us.saturating_sub(1), lane);
+            drawn[from..=to.max(from)].fill(glyph);
         }
-        lane.into_iter().collect()
+        drawn.into_iter().collect()
     }
 
-    fn p99_lane(&self, now: &Now) -> String {
+    fn p99_lane(&self, now: &Now, lane: usize) -> String {
         let lanes = self.lanes();
-        let level = |us: Option<u64>| {
-            us.map_or(lanes.silent, |us| {
-                let part = (us.max(1) as f64 / LOW_US).log10() / DECADES;
-                let place = crate::units::rounded(part.clamp(0.0, 1.0) * 7.0);
-                let place = usize::try_from(place).unwrap_or(0);
-                lanes.levels[place.min(lanes.levels.len() - 1)]
-            })
-        };
-        let current = (self.columns.len() <= self.column(now.at_us)).then(|| p99(&self.filling));
-        // A lane begins where something was answered for the first time.
-        let all: Vec<Option<u64>> = self.columns.iter().copied().chain(current).collect();
-        let first = all.iter().position(Option::is_some).unwrap_or(all.len());
-        let blank = std::iter::repeat_n(' ', first);
-        blank
-            .chain(all[first..].iter().copied().map(level))
-            .collect()
-    }
-
-    fn fault_text(&self, now: &Now, faults: &[FaultNow]) -> String {
-        let mut heard: Vec<(&str, &FaultNow, &'static str, u64)> = self
-            .plan
-            .faults
-            .iter()
-            .zip(faults)
-            .filter_map(|(planned, state)| {
-                let (word, at_us) = state.latest()?;
-                Some((planned.name.as_str(), state, word, at_us))
-            })
-            .collect();
-        heard.sort_by_key(|&(_, _, _, at_us)| at_us);
-        if let Some(&(name, state, word, at_us)) = heard.last() {
-            let ago = format::plain(&format::duration(now.at_us.saturating_sub(at_us)));
-            let problem = state
-                .problem
-                .as_deref()
-                .map_or_else(String::new, |problem| {
-                    format!("; {}", format::harmless(problem))
-                });
-            return format!("{} {word} {ago} ago{problem}", format::harmless(name));
+        let current = (self.parts.len() <= self.column(now.at_us, LANE))
+            .then(|| self.filling.part(self.parts.last().copied()));
+        let parts = self.parts.iter().copied().chain(current);
+        // Several parts in one column: the worst is shown.
+        let mut columns: Vec<Part> = Vec::new();
+        for (place, part) in parts.enumerate() {
+            let column = place * lane / LANE;
+            match columns.get_mut(column) {
+                Some(worst) => *worst = part.max(*worst),
+                None => columns.push(part),
+            }
         }
-        let mut coming = self.plan.faults.iter();
-        let next = coming.find(|planned| planned.at_us >= now.at_us);
-        next.map_or_else(
-            || "none".to_owned(),
-            |next| {
-                let left = format::duration(next.at_us - now.at_us);
-                let name = format::harmless(&next.name);
-                format!("{name} in {}", format::plain(&left))
+        // A lane begins where something was answered for the first time.
+        let is_answer = |part: &Part| matches!(part, Part::Answered { .. });
+        let first = columns.iter().position(is_answer).unwrap_or(columns.len());
+        let glyph = |(place, part): (usize, &Part)| match *part {
+            _ if place < first => ' ',
+            Part::Quiet => ' ',
+            Part::Silent => lanes.silent,
+            Part::Answered { p99_us } => level(lanes, p99_us),
+        };
+        columns.iter().enumerate().map(glyph).collect()
+    }
+}
+
+impl Filling {
+    /// What it is, where it ends now; what nobody looked at is as the part before.
+    fn part(&self, before: Option<Part>) -> Part {
+        match before {
+            Some(before) if !self.seen => before,
+            _ if !self.answers.is_empty() => Part::Answered {
+                p99_us: self.answers.value_at(0.99),
             },
-        )
+            _ if self.waited => Part::Silent,
+            _ => Part::Quiet,
+        }
     }
 }
 
-fn p99(of: &SparseHistogram) -> Option<u64> {
-    (!of.is_empty()).then(|| of.value_at(0.99))
+fn level(lanes: &Lanes, us: u64) -> char {
+    let part = (us.max(1) as f64 / LOW_US).log10() / DECADES;
+    let place = crate::units::rounded(part.clamp(0.0, 1.0) * 7.0);
+    let place = usize::try_from(place).unwrap_or(0);
+    lanes.levels[place.min(lanes.levels.len() - 1)]
 }
 
-fn clients_line(now: &Now) -> String {
-    let count = format::count;
-    let cut: u64 = now.cut.iter().map(|&(_, count)| count).sum();
-    let mut line = format!(
-        " clients  {} open of {}      {} reconnecting      {} cut",
-        count(now.open),
-        count(now.wanted),
-        count(now.reconnecting),
-        count(cut)
-    );
-    if let Some((code, count)) = now.cut.first() {
-        format::append(
-            &mut line,
-            format_args!(" ({code}: {})", format::count(*count)),
-        );
-    }
-    if now.failed > 0 {
-        format::append(
-            &mut line,
-            format_args!("      {} gave up", count(now.failed)),
-        );
-    }
-    line
-}
-
-fn messages_line(now: &Now) -> String {
-    let oldest = now.oldest_us.map_or_else(String::new, |us| {
-        format!("     oldest {}", format::plain(&format::duration(us)))
-    });
-    format!(
-        " messages {} sent    {} completed    {} waiting{oldest}",
-        format::rate(now.sent_per_s),
-        format::rate(now.completed_per_s),
-        format::count(now.waiting)
-    )
-}
-
-fn latency_line(now: &Now) -> String {
-    let us = |us: Option<u64>| format::plain(&format::duration_or_none(us));
-    format!(
-        " latency  p50 {:<12} p99 {:<16} last second, complete",
-        us(now.p50_us),
-        us(now.p99_us)
-    )
-}
-
-fn errors_line(now: &Now) -> String {
-    let labels = now.errors.iter().take(ERRORS_MAX);
-    let each: Vec<String> = labels
-        .map(|&(label, count)| format!("{label} {}", format::count(count)))
-        .collect();
-    let text = if each.is_empty() {
-        "none".to_owned()
+/// `50`, or `0.5` where it is less than whole.
+fn seconds(us: u64) -> String {
+    if us.is_multiple_of(1_000_000) {
+        (us / 1_000_000).to_string()
     } else {
-        each.join("   ")
-    };
-    format!(" errors   {text}")
-}
-
-fn harness_line(now: &Now) -> String {
-    let late = format::plain(&format::duration_or_none(now.lateness_p99_us));
-    let busy = format::plain(&format::percent(now.busy_ratio));
-    format!(" harness  late p99 {late}   lane {busy}")
+        format::rough_stamp(us)
+    }
 }

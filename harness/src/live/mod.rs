@@ -13,6 +13,7 @@ mod history;
 mod lines;
 mod metrics;
 mod now;
+mod row;
 mod screen;
 #[cfg(test)]
 mod tests;
@@ -30,7 +31,7 @@ use self::history::History;
 use self::lines::Lines;
 use self::metrics::Metrics;
 use self::now::{FaultNow, Now};
-use self::screen::Screen;
+use self::screen::{Screen, Size};
 use crate::clock::RunClock;
 use crate::fault::FaultEvent;
 use crate::plan::Plan;
@@ -166,7 +167,7 @@ impl Shown {
             Kind::Block(block) => {
                 block.add(now);
                 look.is_multiple_of(LOOKS_PER_BLOCK)
-                    .then(|| block.draw(now, faults))
+                    .then(|| block.draw(now, faults, Size::of_stderr()))
             }
             Kind::Lines(lines) => lines.look(now, faults),
             Kind::Quiet => None,
@@ -178,7 +179,7 @@ impl Shown {
 
     async fn finish(self) {
         if let Kind::Block(block) = &self.kind {
-            self.send(block.erase());
+            self.send(block.erase(Size::of_stderr()));
         }
         if let Some(screen) = self.screen {
             screen.finish().await;

@@ -112,6 +112,9 @@ fn errors(counters: &Counters) -> Vec<(&'static str, u64)> {
     all.filter(|&(_, count)| count > 0).collect()
 }
 
+/// The word for the time after the load, in which answers may still come.
+pub(super) const DRAIN: &str = "drain";
+
 /// The word for what the load is doing.
 pub(super) fn phase(plan: &Plan, at_us: u64) -> &'static str {
     let mut stages = plan.load.stages.iter();
@@ -120,7 +123,7 @@ pub(super) fn phase(plan: &Plan, at_us: u64) -> &'static str {
         Some(stage) if stage.to > stage.from => "ramp",
         Some(stage) if stage.to < stage.from => "ramp down",
         Some(_) => "hold",
-        None => "drain",
+        None => DRAIN,
     }
 }
 
@@ -170,15 +173,14 @@ impl FaultNow {
         self.injected_us.is_some() && self.heal_confirmed_us.is_none()
     }
 
-    /// The latest step with its moment: `confirmed`, `healed`, …
-    pub(super) fn latest(&self) -> Option<(&'static str, u64)> {
+    /// When it was last heard of.
+    pub(super) fn latest_us(&self) -> Option<u64> {
         let steps = [
-            ("healed, confirmed", self.heal_confirmed_us),
-            ("healed", self.healed_us),
-            ("down, confirmed", self.confirmed_us),
-            ("injected", self.injected_us),
+            self.heal_confirmed_us,
+            self.healed_us,
+            self.confirmed_us,
+            self.injected_us,
         ];
-        let mut steps = steps.into_iter();
-        steps.find_map(|(word, at_us)| at_us.map(|at_us| (word, at_us)))
+        steps.into_iter().flatten().max()
     }
 }

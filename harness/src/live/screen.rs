@@ -14,6 +14,31 @@ const WAITING_MAX: usize = 16;
 /// How long the end of a run waits for the last of them.
 const FINISH_MAX: Duration = Duration::from_secs(1);
 
+/// How large the terminal is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Size {
+    pub columns: usize,
+    pub rows: usize,
+}
+
+impl Size {
+    /// As it is now: a window may change at any time. Where nothing is known, that of old.
+    pub(super) fn of_stderr() -> Self {
+        let size = terminal_size::terminal_size_of(io::stderr());
+        let known = size.filter(|(columns, rows)| columns.0 > 0 && rows.0 > 0);
+        known.map_or(
+            Self {
+                columns: 80,
+                rows: 24,
+            },
+            |(columns, rows)| Self {
+                columns: usize::from(columns.0),
+                rows: usize::from(rows.0),
+            },
+        )
+    }
+}
+
 /// The thread's near end.
 pub(super) struct Screen {
     texts: SyncSender<String>,

@@ -12,6 +12,7 @@ use super::history::History;
 use super::lines::{Lines, fault_line};
 use super::metrics::{Metrics, bounds_us};
 use super::now::{FaultNow, Now};
+use super::screen::Size;
 use super::{Glyphs, View, Watched, exporter, watch};
 use crate::clock::RunClock;
 use crate::fault::{FaultEvent, FaultMoment};
@@ -87,31 +88,34 @@ fn now(at_us: u64) -> Now {
     Now::take(&plan, &counters, &history, at_us)
 }
 
-fn block(glyphs: Glyphs) -> String {
+/// As a terminal of so many columns shows it.
+fn block(glyphs: Glyphs, columns: usize) -> String {
     let mut block = Block::new(plan(), "r-7f3a91c2", glyphs);
     for second in 1..27 {
         let mut now = Now {
             at_us: second * 1_000_000,
             ..Now::default()
         };
-        if !(20..25).contains(&second) {
+        if (20..25).contains(&second) {
+            now.oldest_us = Some((second - 19) * 1_000_000);
+        } else {
             now.latest.record(45_000 + 20_000 * second);
         }
         block.add(&now);
     }
     let now = now(27_000_000);
     block.add(&now);
-    block.lines(&now, &[healed()]).join("\n")
+    block.lines(&now, &[healed()], columns).join("\n")
 }
 
 #[test]
 fn the_block_lines_up_phase_fault_and_p99() {
-    insta::assert_snapshot!("block", block(Glyphs::Blocks));
+    insta::assert_snapshot!("block", block(Glyphs::Blocks, 80));
 }
 
 #[test]
 fn the_block_has_an_ascii_form_of_the_same_shape() {
-    let (blocks, ascii) = (block(Glyphs::Blocks), block(Glyphs::Ascii));
+    let (blocks, ascii) = (block(Glyphs::Blocks, 80), block(Glyphs::Ascii, 80));
     let lanes =
         |text: &str| -> Vec<String> { text.lines().skip(1).take(3).map(str::to_owned).collect() };
     assert!(lanes(&ascii).concat().is_ascii(), "{ascii}");
@@ -122,14 +126,180 @@ fn the_block_has_an_ascii_form_of_the_same_shape() {
 }
 
 #[test]
-fn a_second_drawing_begins_where_the_first_began() {
+fn a_narrow_terminal_loses_nothing_and_no_line_is_longer_than_it() {
+    let wide = block(Glyphs::Blocks, 200);
+    assert_eq!(wide, block(Glyphs::Blocks, 80), "80 columns are enough");
+    for columns in [79, 60, 40, 30] {
+        let narrow = block(Glyphs::Blocks, columns);
+        for line in narrow.lines() {
+            assert!(line.chars().count() <= columns, "{columns}: {line}");
+        }
+        let words = narrow.split_whitespace().collect::<Vec<_>>().join(" ");
+        for kept in [
+            "r-7f3a91c2",
+            "27.0 of 60 s",
+            "70.0 s",
+            "1,959 open of 2,000",
+            "606 cut (1011: 598)",
+            "9,204 waiting oldest 6.94 s",
+            "redis-down healed, confirmed 1.88 s ago",
+            "unavailable 21,377",
+            "late p99 400 µs lane 31 %",
+        ] {
+            assert!(
+                words.contains(kept),
+                "{columns}: {kept} is not in\n{narrow}"
+            );
+        }
+    }
+    insta::assert_snapshot!("block_of_40_columns", block(Glyphs::Blocks, 40));
+}
+
+/// What a terminal that breaks its lines shows of the text: rows of `columns`, the cursor below the last.
+fn shown(texts: &[(String, usize)]) -> Vec<String> {
+    // Lines as they were written, without their breaks.
+    let mut lines: Vec<String> = vec!["$ harness run".to_owned()];
+    for (text, columns) in texts {
+        let rows_of = |line: &String| line.chars().count().div_ceil(*columns).max(1);
+        let text = text.replace("\u{1b}[?7l", "").replace("\u{1b}[?7h", "");
+        let mut text = text.as_str();
+        if let Some((up, rest)) = text
+            .strip_prefix("\u{1b}[")
+            .and_then(|text| text.split_once("A\r"))
+        {
+            let mut up: usize = up.parse().unwrap();
+            while up > 0 {
+                up -= rows_of(&lines.pop().unwrap());
+            }
+            text = rest;
+        }
+        for line in text.split_inclusive('\n') {
+            match line.strip_suffix('\n') {
+                Some(line) => lines.push(line.replace("\u{1b}[2K", "")),
+                None => assert_eq!(line, "\u{1b}[J"),
+            }
+        }
+    }
+    lines
+}
+
+#[test]
+fn a_drawing_takes_the_place_of_the_one_before_whatever_became_of_the_window() {
     let mut block = Block::new(plan(), "r-7f3a91c2", Glyphs::Blocks);
     let now = now(27_000_000);
-    let first = block.draw(&now, &[FaultNow::default()]);
-    let lines = first.matches('\n').count();
-    let second = block.draw(&now, &[FaultNow::default()]);
-    assert!(second.contains(&format!("\u{1b}[{lines}A\r")), "{second:?}");
-    assert_eq!(block.erase(), format!("\u{1b}[{lines}A\r\u{1b}[J"));
+    let mut texts = Vec::new();
+    for columns in [80, 80, 60, 45, 80, 30] {
+        let size = Size { columns, rows: 50 };
+        texts.push((block.draw(&now, &[FaultNow::default()], size), columns));
+        let mut expected = vec!["$ harness run".to_owned()];
+        expected.extend(block.lines(&now, &[FaultNow::default()], columns));
+        assert_eq!(shown(&texts), expected, "{columns} columns");
+    }
+    let size = Size {
+        columns: 30,
+        rows: 50,
+    };
+    texts.push((block.erase(size), 30));
+    assert_eq!(shown(&texts), ["$ harness run"]);
+}
+
+#[test]
+fn a_line_is_erased_before_it_is_written_and_a_low_window_shows_its_beginning() {
+    let mut block = Block::new(plan(), "r-7f3a91c2", Glyphs::Blocks);
+    let now = now(27_000_000);
+    let size = Size {
+        columns: 80,
+        rows: 6,
+    };
+    let text = block.draw(&now, &[FaultNow::default()], size);
+    // Erasing to the end of a full line would take its last letter.
+    assert!(!text.contains("\u{1b}[K"), "{text:?}");
+    assert!(text.contains("r-7f3a91c2\n"), "{text:?}");
+    assert_eq!(text.matches('\n').count(), 5, "{text:?}");
+}
+
+/// A plan of 5 s with answers at every second look, at a rate of one client.
+#[test]
+fn a_point_means_that_answers_are_missing_and_nothing_else() {
+    let short = "# ?\n[load]\nclients = 1\nhold = \"5s\"\ndrain = \"5s\"\n";
+    let plan = Arc::new(plan::compile("x.toml", short, &Overrides::default()).unwrap());
+    let mut block = Block::new(plan, "r-7f3a91c2", Glyphs::Blocks);
+    let mut lane = |from: u64, to: u64, answered: bool, oldest_us: Option<u64>| {
+        for look in from..to {
+            let mut now = Now {
+                at_us: look * 250_000,
+                oldest_us,
+                ..Now::default()
+            };
+            if answered && look % 2 == 0 {
+                now.latest.record(30_000);
+            }
+            block.add(&now);
+        }
+        let now = Now {
+            at_us: (to - 1) * 250_000,
+            ..Now::default()
+        };
+        let lines = block.lines(&now, &[], 80);
+        lines
+            .into_iter()
+            .find(|line| line.starts_with(" p99"))
+            .unwrap()
+    };
+    let healthy = lane(0, 12, true, Some(30_000));
+    assert!(
+        healthy.contains("▂▂") && !healthy.contains('·'),
+        "{healthy}"
+    );
+    let outage = lane(12, 20, false, Some(2_000_000));
+    assert!(outage.ends_with("···"), "{outage}");
+}
+
+#[test]
+fn the_drain_has_a_time_of_its_own_and_wants_nobody() {
+    let plan = plan();
+    let block = Block::new(Arc::clone(&plan), "r-7f3a91c2", Glyphs::Blocks);
+    let now = now(62_500_000);
+    let lines = block.lines(&now, &[FaultNow::default()], 80);
+    assert!(lines[0].contains("drain  2.5 of 10 s"), "{}", lines[0]);
+    assert!(lines[4].contains("1,959 open   "), "{}", lines[4]);
+    let end = lines[1].chars().position(|letter| letter == '┊').unwrap();
+    assert_eq!(end, 10 + 60 * 60 / 70, "{}", lines[1]);
+    let line = Lines::default().look(&now, &[]).unwrap();
+    assert!(line.starts_with("62.5s drain open=1959 sent="), "{line}");
+}
+
+#[test]
+fn a_fault_in_force_says_how_long_and_of_what_time() {
+    let block = Block::new(plan(), "r-7f3a91c2", Glyphs::Blocks);
+    let said = |at_us: u64, state: FaultNow| {
+        let lines = block.lines(&now(at_us), &[state], 80);
+        lines[7].trim_start_matches(" fault").trim().to_owned()
+    };
+    let injected = FaultNow {
+        injected_us: Some(20_004_000),
+        ..FaultNow::default()
+    };
+    let confirmed = FaultNow {
+        confirmed_us: Some(20_061_000),
+        ..injected.clone()
+    };
+    assert_eq!(
+        said(20_054_000, injected),
+        "redis-down in force for 50.0 ms of 5 s, not confirmed yet"
+    );
+    assert_eq!(
+        said(21_504_000, confirmed),
+        "redis-down in force for 1.50 s of 5 s"
+    );
+    assert_eq!(
+        said(29_618_000, healed()),
+        "redis-down healed, confirmed 4.50 s ago"
+    );
+    assert_eq!(
+        said(15_000_000, FaultNow::default()),
+        "redis-down in 5.00 s"
+    );
 }
 
 #[test]

@@ -202,7 +202,8 @@ impl Job {
 
     pub(super) fn author(&self, visit: &Visit, number: Option<u32>, diary: &Diary) -> Author {
         Author {
-            steps: diary.steps().collect(),
+            steps: diary.story(number),
+            message: number,
             client: visit.client,
             conversation: self.conversation(visit),
             client_message_id: number.map_or_else(String::new, |n| self.message_id(visit, n)),

@@ -144,8 +144,7 @@ fn overrides() -> impl Strategy<Value = Overrides> {
             seed,
             set,
             target,
-            redis_url: None,
-            toxiproxy: None,
+            ..Overrides::default()
         })
 }
 

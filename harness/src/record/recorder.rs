@@ -40,6 +40,8 @@ pub(crate) struct Author {
     pub client: u32,
     pub conversation: String,
     pub client_message_id: String,
+    /// Which of their messages, from 0; `None` where it is about the session.
+    pub message: Option<u32>,
     /// What the client did and heard.
     pub steps: Vec<Step>,
 }
@@ -50,6 +52,7 @@ impl Author {
         MessageExample {
             client: self.client,
             client_message_id: self.client_message_id,
+            message: self.message,
             conversation: self.conversation,
             what,
             intended_us: at_us,

@@ -187,6 +187,8 @@ pub(crate) enum CloseCause {
 pub(crate) struct MessageExample {
     pub client: u32,
     pub client_message_id: String,
+    /// Which of the client's messages, from 0: how [`Step`]s name it.
+    pub message: Option<u32>,
     pub conversation: String,
     /// `lost: no complete`, `lost: incomplete, seq 2 missing`, `out of order: …`
     pub what: String,

@@ -12,9 +12,12 @@ use crate::result::{Example, FaultResult, RunResult};
 /// `events.jsonl`.
 pub(crate) struct Events;
 
+/// The file's name in the run directory.
+pub(crate) const FILE: &str = "events.jsonl";
+
 impl Renderer for Events {
     fn file(&self) -> &'static str {
-        "events.jsonl"
+        FILE
     }
 
     fn render(&self, result: &RunResult) -> Result<Vec<u8>, RenderError> {

@@ -233,10 +233,13 @@ impl Activity<'_> {
         }))
     }
 
+    /// From its injection until its end was brought about; what lasted longer than the run, or acts at one moment, until
+    /// it was in force.
     fn done(&self, when: &When<'_>) -> Value {
         let stamps = self.stamps;
         let from_us = stamps.injecting_us.unwrap_or(self.planned_us);
-        let to_us = stamps.confirmed_us.or(stamps.injected_us);
+        let ends = [stamps.healing_us, stamps.healed_us, stamps.confirmed_us];
+        let to_us = ends.into_iter().flatten().next().or(stamps.injected_us);
         let moments = (from_us, to_us.unwrap_or(from_us));
         let mut entry = entry(&self.action(), moments, when, self.confirmed);
         entry["output"] = self.output.clone();
@@ -303,6 +306,11 @@ mod tests {
         let undone = &journal["rollbacks"][0];
         assert_eq!(undone["status"], "succeeded");
         let moment = |value: &Value| humantime::parse_rfc3339(value.as_str().unwrap()).unwrap();
+        let length = done["duration"].as_f64().unwrap();
+        assert!(
+            (length - 4.999_4).abs() < 1e-6,
+            "the fault lasted 5 s, not {length}"
+        );
         let order = [
             moment(&journal["start"]),
             moment(&done["start"]),

@@ -3,7 +3,7 @@
 //! **In:** the result. **Out:** Markdown as GitHub reads it: at most 20 lines before the details.
 //! Text from outside is escaped, mentions and links included.
 
-use super::{RenderError, Renderer, format, view, words};
+use super::{RenderError, Renderer, format, terminal, view, words};
 use crate::result::{
     CheckStatus, Delivery, ExpectationResult, RunResult, Status, Window, bound_text, observed_text,
 };
@@ -45,6 +45,10 @@ fn text(result: &RunResult) -> String {
         lines.push(String::new());
     }
     lines.push(trust(result));
+    if !result.errors.is_empty() {
+        lines.push(String::new());
+        lines.push(format!("Errors: {}.", escape(&terminal::errors(result))));
+    }
     lines.push(String::new());
     lines.extend(details(result, &rows[shown..]));
     lines.push(String::new());
@@ -95,7 +99,7 @@ fn headline(row: &ExpectationResult) -> String {
 
 fn table(rows: &[&ExpectationResult]) -> Vec<String> {
     let mut lines = vec![
-        "| | expectation | when | observed | limit | used |".to_owned(),
+        "| | expectation | when | observed | limit | of limit |".to_owned(),
         "|---|---|---|---:|---:|---:|".to_owned(),
     ];
     for row in rows {
@@ -129,7 +133,11 @@ fn trust(result: &RunResult) -> String {
             format!("{} ", escape(verdict.trust.trim()))
         }
     };
-    format!("{said}Exit {}.", result.exit_code)
+    format!(
+        "{said}Exit {}. [Report](report.html) of run {}.",
+        result.exit_code,
+        escape(&result.run.id)
+    )
 }
 
 fn details(result: &RunResult, rest: &[&ExpectationResult]) -> Vec<String> {

@@ -1,18 +1,20 @@
 //! This module writes the final summary of a run: the only thing on stdout.
 //!
-//! **In:** the result, and where the report lies. **Out:** text of at most 80 columns.
+//! **In:** the result, and where the report lies. **Out:** text of at most 80 columns, or as few as the terminal has.
 //! Colour only adds: every row says its word or mark.
 
+pub(super) use super::column::wrap;
+use super::column::{Column, INDENT, columns};
 use super::{append, format, view, words};
 use crate::result::{
     CheckGroup, CheckStatus, ExpectationResult, RunResult, Status, Summary, bound_text,
     lateness_text, observed_text, sent_text,
 };
 
-/// Columns of the summary.
-const WIDTH: usize = 80;
-/// Where the text of a labelled paragraph begins.
-const INDENT: usize = 10;
+/// Columns of the summary where nothing is known of the terminal, and the most it takes.
+pub(crate) const WIDTH: usize = 80;
+/// Fewer columns than this are not written for.
+pub(crate) const WIDTH_MIN: usize = 40;
 /// Expectations shown where something broke, and where nothing did.
 const ROWS_BROKE: usize = 4;
 const ROWS_HELD: usize = 6;
@@ -20,12 +22,24 @@ const ROWS_HELD: usize = 6;
 const HELD_MIN: usize = 2;
 
 /// How the summary is written.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Style {
     /// Escape codes may be used: a terminal, and no `NO_COLOR`.
     pub color: Color,
+    /// Columns, from [`WIDTH_MIN`] to [`WIDTH`].
+    pub width: usize,
     /// Path of `report.html`; `None` where it was not written.
     pub report: Option<String>,
+}
+
+impl Default for Style {
+    fn default() -> Self {
+        Self {
+            color: Color::None,
+            width: WIDTH,
+            report: None,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,61 +51,68 @@ pub(crate) enum Color {
 
 /// The summary, ending in a line break.
 pub(crate) fn summary(result: &RunResult, style: &Style) -> String {
-    let mut out = String::new();
+    let mut out = Column::new(style.width.clamp(WIDTH_MIN, WIDTH));
     header(&mut out, result, style.color);
-    out.push('\n');
-    paragraph(&mut out, "", &result.verdict.sentence, 0);
+    out.line("");
+    out.paragraph("", &result.verdict.sentence, 0);
     if !result.verdict.also.is_empty() {
         let also = format!("Also: {}.", result.verdict.also.join("; "));
-        paragraph(&mut out, "", &also, 0);
+        out.paragraph("", &also, 0);
     }
     expectations(&mut out, result, style.color);
-    out.push('\n');
+    out.line("");
     messages(&mut out, result);
     complete(&mut out, result);
     for fault in &result.faults {
-        paragraph(&mut out, "fault", &words::fault(fault), INDENT);
+        out.paragraph("fault", &words::fault(fault), INDENT);
     }
     for condition in &result.conditions {
-        paragraph(&mut out, "condition", &words::condition(condition), INDENT);
+        out.paragraph("condition", &words::condition(condition), INDENT);
     }
-    paragraph(&mut out, "sessions", &sessions(result), INDENT);
+    out.paragraph("sessions", &sessions(result), INDENT);
     if !result.errors.is_empty() {
-        paragraph(&mut out, "errors", &errors(result), INDENT);
+        out.paragraph("errors", &errors(result), INDENT);
     }
     if !result.trials.is_empty() {
-        paragraph(&mut out, "trials", &trials(result), INDENT);
+        out.paragraph("trials", &trials(result), INDENT);
     }
     broken_checks(&mut out, result, CheckGroup::Correctness, style.color);
     broken_checks(&mut out, result, CheckGroup::Service, style.color);
-    paragraph(&mut out, "harness", &trust(result), INDENT);
+    out.paragraph("harness", &trust(result), INDENT);
     broken_checks(&mut out, result, CheckGroup::Validity, style.color);
-    out.push('\n');
+    out.line("");
     if let Some(report) = &style.report {
-        labelled(&mut out, "report", &format::harmless(report));
+        out.labelled("report", &format::harmless(report));
     }
-    labelled(&mut out, "again", &format::harmless(&result.run.command));
-    out
+    out.labelled("again", &format::harmless(&result.run.command));
+    out.text
 }
 
-fn header(out: &mut String, result: &RunResult, color: Color) {
+fn header(out: &mut Column, result: &RunResult, color: Color) {
     let look = words::status(result.verdict.status);
     let run = &result.run;
-    let facts = format::plain(&format!(
+    let facts = format!(
         "{}, {} clients, seed {}",
         format::duration(run.duration_us),
         format::count(result.clients.planned),
         run.seed
-    ));
+    );
     let title = format::harmless(&run.title);
     let exit = format!("exit {}", result.exit_code);
-    let used = columns(look.word) + 2 + columns(&title) + 3 + columns(&facts);
-    let gap = WIDTH.saturating_sub(used + exit.len()).max(2);
     let word = paint(look.word, verdict_color(result.verdict.status), color);
-    line(out, &format!("{word}  {title}   {facts}{:gap$}{exit}", ""));
+    let used = columns(look.word) + 2 + columns(&title);
+    let all = used + 3 + columns(&facts) + 2 + exit.len();
+    if all <= out.width || out.width == WIDTH {
+        let gap = (out.width + 2).saturating_sub(all).max(2);
+        let facts = format::plain(&facts);
+        out.line(&format!("{word}  {title}   {facts}{:gap$}{exit}", ""));
+        return;
+    }
+    out.line(&format!("{word}  {exit}"));
+    out.paragraph("", &format!("{title}, {facts}"), 0);
 }
 
-fn expectations(out: &mut String, result: &RunResult, color: Color) {
+fn expectations(out: &mut Column, result: &RunResult, color: Color) {
     let rows = view::expectations(result);
     if rows.is_empty() {
         return;
@@ -101,50 +122,91 @@ fn expectations(out: &mut String, result: &RunResult, color: Color) {
     let room = if troubled > 0 { ROWS_BROKE } else { ROWS_HELD };
     let shown_held = held.min(room.saturating_sub(troubled).max(HELD_MIN));
     let shown = troubled + shown_held;
-    out.push('\n');
-    row(
-        out,
-        "   ",
-        ["expectation", "when", "observed", "limit", "used"],
-    );
-    for expectation in &rows[..shown] {
-        expectation_row(out, expectation, color);
-    }
+    out.line("");
+    table(out, &rows[..shown], color);
     let rest = &rows[shown..];
     if let Some(first) = rest.first() {
         let closest = first.used_ratio.map_or_else(String::new, |used| {
-            let used = format::plain(&format::percent(used));
+            let used = format::percent(used);
             format!(", the closest at {used} of its limit")
         });
-        line(out, &format!("   {} more held{closest}", rest.len()));
+        out.paragraph("", &format!("{} more passed{closest}", rest.len()), 3);
     }
 }
 
-fn expectation_row(out: &mut String, row_of: &ExpectationResult, color: Color) {
-    let mark = match row_of.status {
-        CheckStatus::Held => "   ".to_owned(),
-        CheckStatus::Broke => format!(" {} ", paint("x", RED, color)),
-        CheckStatus::Inconclusive => format!(" {} ", paint("?", YELLOW, color)),
+/// The rows under their heads, or, where those are too wide, each in lines of its own.
+fn table(out: &mut Column, rows: &[&ExpectationResult], color: Color) {
+    let cells: Vec<[String; 5]> = rows.iter().map(|row| cells(row)).collect();
+    let heads = ["expectation", "when", "observed", "limit", "of limit"];
+    let widest = |place: usize, least: usize| {
+        let all = cells.iter().map(|cells| columns(&cells[place]));
+        all.chain([columns(heads[place]), least]).max().unwrap_or(0)
     };
-    let used = row_of.used_ratio.map_or_else(String::new, format::percent);
-    let observed = format::plain(&observed_text(row_of));
-    let limit = format::plain(&bound_text(row_of));
-    let name = format::harmless(&row_of.name);
-    let when = format::harmless(&row_of.when);
-    row(
-        out,
-        &mark,
-        [&name, &when, &observed, &limit, &format::plain(&used)],
-    );
+    let widths = |name, when| {
+        let figures = [widest(2, 9), widest(3, 9), widest(4, 8)];
+        [
+            widest(0, name),
+            widest(1, when),
+            figures[0],
+            figures[1],
+            figures[2],
+        ]
+    };
+    let fits = |widths: &[usize; 5]| 3 + widths.iter().sum::<usize>() + GAPS <= out.width;
+    let widths = [widths(20, 16), widths(0, 0)].into_iter().find(fits);
+    if let Some(widths) = widths {
+        row(out, "   ", (heads, widths));
+    }
+    for (of, cells) in rows.iter().zip(&cells) {
+        let mark = match of.status {
+            CheckStatus::Held => "   ".to_owned(),
+            CheckStatus::Broke => format!(" {} ", paint("x", RED, color)),
+            CheckStatus::Inconclusive => format!(" {} ", paint("?", YELLOW, color)),
+        };
+        match widths {
+            Some(widths) => row(out, &mark, (cells.each_ref().map(String::as_str), widths)),
+            None => stacked(out, &mark, cells),
+        }
+    }
 }
 
-fn row(out: &mut String, mark: &str, cells: [&str; 5]) {
+/// Spaces between the cells of a row.
+const GAPS: usize = 1 + 1 + 2 + 2;
+
+fn cells(of: &ExpectationResult) -> [String; 5] {
+    let used = of.used_ratio.map_or_else(String::new, format::percent);
+    let texts = [
+        format::harmless(&of.name),
+        format::harmless(&of.when),
+        observed_text(of),
+        bound_text(of),
+        used,
+    ];
+    texts.map(|text| format::plain(&text))
+}
+
+fn row(out: &mut Column, mark: &str, (cells, widths): ([&str; 5], [usize; 5])) {
     let [name, when, observed, limit, used] = cells;
-    let text = format!("{mark}{name:<20} {when:<16} {observed:>9}  {limit:>9}  {used:>5}");
-    line(out, text.trim_end());
+    let [a, b, c, d, e] = widths;
+    let text = format!("{mark}{name:<a$} {when:<b$} {observed:>c$}  {limit:>d$}  {used:>e$}");
+    out.line(text.trim_end());
 }
 
-fn messages(out: &mut String, result: &RunResult) {
+fn stacked(out: &mut Column, mark: &str, [name, when, observed, limit, used]: &[String; 5]) {
+    let width = out.width.saturating_sub(3);
+    for (place, part) in wrap(&format!("{name}, {when}"), width).iter().enumerate() {
+        let lead = if place == 0 { mark } else { "   " };
+        out.line(&format!("{lead}{part}"));
+    }
+    let used = if used.is_empty() {
+        String::new()
+    } else {
+        format!(", {used} of it")
+    };
+    out.paragraph("", &format!("{observed}, limit {limit}{used}"), 5);
+}
+
+fn messages(out: &mut Column, result: &RunResult) {
     let all = result.delivery;
     let count = format::count;
     let mut ledger = format!(
@@ -161,7 +223,7 @@ fn messages(out: &mut String, result: &RunResult) {
             format_args!(" + {} pending", count(all.pending)),
         );
     }
-    paragraph(out, "messages", &ledger, INDENT);
+    out.paragraph("messages", &ledger, INDENT);
     let beside = format!(
         "{} duplicated, {} out of order, {} unexpected, {} late",
         count(all.duplicated),
@@ -169,21 +231,26 @@ fn messages(out: &mut String, result: &RunResult) {
         count(all.unexpected),
         count(all.late)
     );
-    paragraph(out, "", &beside, INDENT);
+    out.paragraph("", &beside, INDENT);
 }
 
-fn complete(out: &mut String, result: &RunResult) {
+fn complete(out: &mut Column, result: &RunResult) {
     let Some((place, of)) = view::calm(result) else {
-        paragraph(out, "complete", "no message was completed", INDENT);
+        out.paragraph("complete", "no message was completed", INDENT);
         return;
     };
-    labelled(out, "complete", &percentiles(of));
+    let percentiles = percentiles(of);
+    if out.width == WIDTH {
+        out.labelled("complete", &format::plain(&percentiles));
+    } else {
+        out.paragraph("complete", &percentiles, INDENT);
+    }
     let from = format!("{place}; from the moment each message should have been sent");
-    paragraph(out, "", &from, INDENT);
+    out.paragraph("", &from, INDENT);
 }
 
 fn percentiles(of: Summary) -> String {
-    let one = |name: &str, us| format!("{name} {}", format::plain(&format::duration(us)));
+    let one = |name: &str, us| format!("{name}{}{}", format::NBSP, format::duration(us));
     [
         one("p50", of.p50_us),
         one("p90", of.p90_us),
@@ -222,7 +289,7 @@ fn sessions(result: &RunResult) -> String {
 }
 
 /// `unavailable 4,566, token 503 156`, most first.
-fn errors(result: &RunResult) -> String {
+pub(super) fn errors(result: &RunResult) -> String {
     let mut errors: Vec<(&String, &u64)> = result.errors.iter().collect();
     errors.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
     let texts = errors
@@ -259,14 +326,14 @@ fn trust(result: &RunResult) -> String {
     )
 }
 
-/// What came of each trial: `token-age 1,160 clear, 125 broke, 18 unclear`.
+/// What came of each trial: `token-age 1,160 conclusive, 125 failed, 18 inconclusive`.
 fn trials(result: &RunResult) -> String {
     let planned = result.plan.trials.iter().zip(&result.trials);
     let each = planned.map(|(plan, record)| {
         let broke: u64 = record.broke.values().map(|broken| broken.count).sum();
         let unclear: u64 = record.unclear.values().sum();
-        let mut text = format!("{} {} clear", plan.name, format::count(record.clear()));
-        for (count, word) in [(broke, "broke"), (unclear, "unclear")] {
+        let mut text = format!("{} {} conclusive", plan.name, format::count(record.clear()));
+        for (count, word) in [(broke, "failed"), (unclear, "inconclusive")] {
             if count > 0 {
                 append(&mut text, format_args!(", {} {word}", format::count(count)));
             }
@@ -276,7 +343,7 @@ fn trials(result: &RunResult) -> String {
     each.collect::<Vec<_>>().join("; ")
 }
 
-fn broken_checks(out: &mut String, result: &RunResult, group: CheckGroup, color: Color) {
+fn broken_checks(out: &mut Column, result: &RunResult, group: CheckGroup, color: Color) {
     let checks = view::checks(result).into_iter();
     for check in checks.filter(|check| check.group == group) {
         if check.status == CheckStatus::Held {
@@ -291,53 +358,12 @@ fn broken_checks(out: &mut String, result: &RunResult, group: CheckGroup, color:
             check.name, check.observed, check.bound, check.finding
         );
         let text = format::harmless(text.trim_end_matches([';', ' ']));
-        for (place, part) in wrap(&text, WIDTH - INDENT - 2).into_iter().enumerate() {
+        let width = out.width - INDENT - 2;
+        for (place, part) in wrap(&text, width).into_iter().enumerate() {
             let lead = if place == 0 { mark.as_str() } else { " " };
-            line(out, &format!("{:INDENT$}{lead} {part}", ""));
+            out.line(&format!("{:INDENT$}{lead} {part}", ""));
         }
     }
-}
-
-/// A label and a text, wrapped under itself.
-fn paragraph(out: &mut String, label: &str, text: &str, indent: usize) {
-    let text = format::harmless(text);
-    for (place, part) in wrap(&text, WIDTH - indent).into_iter().enumerate() {
-        let label = if place == 0 { label } else { "" };
-        line(out, format!("{label:<indent$}{part}").trim_end());
-    }
-}
-
-/// A label and a text that must stay in one piece, to be copied.
-fn labelled(out: &mut String, label: &str, text: &str) {
-    line(out, &format!("{label:<INDENT$}{text}"));
-}
-
-fn line(out: &mut String, text: &str) {
-    out.push_str(text);
-    out.push('\n');
-}
-
-fn columns(text: &str) -> usize {
-    text.chars().count()
-}
-
-/// Splits at spaces into lines of at most `width` columns; a longer word gets a line of its own.
-/// No-break spaces hold numbers and units together until the lines are made.
-pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ').filter(|word| !word.is_empty()) {
-        let last = lines.last().map_or(0, |line| columns(line));
-        if last > 0 && last + 1 + columns(word) > width {
-            lines.push(String::new());
-        }
-        if let Some(line) = lines.last_mut() {
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-    }
-    lines.into_iter().map(|line| format::plain(&line)).collect()
 }
 
 pub(super) const RED: u8 = 31;

@@ -313,6 +313,106 @@ fn the_summary_keeps_to_eighty_columns() {
 }
 
 #[test]
+fn a_summary_for_a_narrow_terminal_is_wrapped_and_says_the_same() {
+    for (story, path) in STORIES {
+        let result = saved(story, path);
+        for width in [40, 60, 79] {
+            let style = Style {
+                width,
+                ..Style::default()
+            };
+            let text = summary(&result, &style);
+            for line in text.lines().filter(|line| !line.starts_with("again")) {
+                assert!(line.chars().count() <= width, "{path}, {width}: {line}");
+            }
+            let words = |text: &str| -> std::collections::BTreeSet<String> {
+                text.split([' ', '\n', ',']).map(str::to_owned).collect()
+            };
+            // The heads of the table go with it.
+            let heads = ["expectation", "when", "observed", "limit", "of"];
+            let wide = words(&summary(&result, &Style::default()));
+            let narrow = words(&text);
+            let lost: Vec<&String> = wide.difference(&narrow).collect();
+            assert!(
+                lost.iter().all(|word| heads.contains(&word.as_str())),
+                "{lost:?}\n{text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_limit_that_was_not_met_is_named_on_the_chart_with_the_statistic_that_broke_it() {
+    let mut result = saved(STORIES[1].0, STORIES[1].1);
+    let row = &mut result.expectations[0];
+    row.expectation.bound.value = 50_000.0;
+    row.status = crate::result::CheckStatus::Broke;
+    let page = crate::format::plain(&page(&result));
+    assert!(page.contains(">p99 &lt; 50 ms, outside faults ✗</text>"));
+    assert!(page.contains("<g data-s=\"p99\">"));
+    // Where it is to hold: not within the fault and its recovery.
+    let over = page.split("k-limit k-over\" d=\"").nth(1).unwrap();
+    let over = over.split('"').next().unwrap();
+    assert_eq!(over.matches('M').count(), 2, "{over}");
+}
+
+#[test]
+fn the_slowest_answer_is_told_only_where_answers_were_too_slow() {
+    let mut result = saved(STORIES[0].0, STORIES[0].1);
+    let mut slowest = result.examples[0].clone();
+    slowest.what = crate::record::recorder::SLOWEST.to_owned();
+    result.stories = vec![slowest];
+    assert!(!page(&result).contains("Sessions worth a look"));
+    result.expectations[0].status = crate::result::CheckStatus::Broke;
+    assert!(page(&result).contains("Sessions worth a look"));
+}
+
+#[test]
+fn a_page_says_how_many_messages_went_wrong_and_where_the_rest_is() {
+    let mut result = saved(STORIES[0].0, STORIES[0].1);
+    assert!(
+        page(&result)
+            .contains("The first 6 of 42, in the order of their intended send; all are in")
+    );
+    result.generator.examples_dropped = 100;
+    assert!(
+        page(&result)
+            .contains("The first 6 of 142, in the order of their intended send; 42 are in")
+    );
+}
+
+#[test]
+fn every_entry_of_a_legend_has_a_line_and_every_reading_an_entry() {
+    for (story, path) in STORIES {
+        let page = page(&saved(story, path));
+        for figure in page.split("<figure ").skip(1) {
+            let figure = figure.split("</figure>").next().unwrap();
+            for key in figure.split("data-s=\"").skip(1) {
+                let series = key.split('"').next().unwrap();
+                let drawn = format!("<g data-s=\"{series}\"");
+                assert!(figure.contains(&drawn), "{path}: {series}");
+                let empty = format!("<g data-s=\"{series}\"></g>");
+                assert!(!figure.contains(&empty), "{path}: {series} has no line");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_stage_says_how_many_samples_it_stands_for_and_has_a_p99_only_with_enough() {
+    let mut result = saved(STORIES[1].0, STORIES[1].1);
+    for window in &mut result.windows {
+        if let Some(ready) = window.latency.get_mut("session_ready") {
+            ready.count = if window.name == "ramp" { 40 } else { 1 };
+        }
+    }
+    let page = crate::format::plain(&page(&result));
+    assert!(page.contains("Opening a session, from its intended start: ramp"));
+    assert!(page.contains("One message, from its intended send: after redis-down"));
+    assert!(page.contains(" · – · n 40</text>"));
+}
+
+#[test]
 fn a_pull_request_summary_has_twenty_lines_before_the_details() {
     for (story, path) in STORIES {
         let text = all(&saved(story, path), &[Format::Md]).remove(0).1;

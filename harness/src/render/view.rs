@@ -4,9 +4,11 @@
 
 use std::cmp::Ordering;
 
-use crate::result::WindowKind;
-use crate::result::{CheckResult, CheckStatus, ExpectationResult, RunResult, Summary, Window};
-use crate::scenario::expectation::{Comparison, Quantity, Statistic};
+use crate::record::recorder::SLOWEST;
+use crate::result::{
+    CheckResult, CheckStatus, Example, ExpectationResult, RunResult, Summary, Window, WindowKind,
+};
+use crate::scenario::expectation::{Comparison, Quantity, Statistic, TimeKind, When};
 use crate::stage::Stage;
 
 /// Expectations, broken first, then what could not be judged, then by use of the limit.
@@ -43,6 +45,25 @@ pub(crate) fn checks(result: &RunResult) -> Vec<&CheckResult> {
     rows
 }
 
+/// The sessions that say more than their numbers. The slowest answer is one where answers were too slow.
+pub(crate) fn stories(result: &RunResult) -> Vec<&Example> {
+    let is_slow = |row: &ExpectationResult| {
+        let of_messages = matches!(
+            row.expectation.what,
+            Quantity::Latency {
+                stage: Stage::TaskQueued | Stage::FirstChunk | Stage::Complete,
+                ..
+            }
+        );
+        of_messages && row.status == CheckStatus::Broke
+    };
+    let slow = result.expectations.iter().any(is_slow);
+    let stories = result.stories.iter();
+    stories
+        .filter(|story| slow || story.what != SLOWEST)
+        .collect()
+}
+
 /// How many of each status: broke, inconclusive, held.
 pub(crate) fn tally(result: &RunResult) -> (usize, usize, usize) {
     let of = |status| {
@@ -75,36 +96,83 @@ pub(crate) fn calm(result: &RunResult) -> Option<(&'static str, Summary)> {
         .map(|found| ("whole run", found))
 }
 
-/// The window whose stages are shown: the baseline, else the calmest there is.
-pub(crate) fn stages(result: &RunResult) -> Option<&Window> {
-    let baseline = result
-        .windows
-        .iter()
-        .find(|window| window.kind == WindowKind::Baseline && !window.latency.is_empty());
-    baseline
-        .or_else(|| named(result, "outside faults"))
-        .or_else(|| named(result, "whole run"))
+/// The window of the fewest disturbances that knows most of these stages: most sessions are opened in the ramp, most
+/// messages sent after it.
+pub(crate) fn fullest<'a>(result: &'a RunResult, stages: &[Stage]) -> Option<&'a Window> {
+    let most = |window: &Window| {
+        let known = stages.iter();
+        let counts = known.filter_map(|stage| Some(window.latency.get(stage.name())?.count));
+        counts.max().unwrap_or(0)
+    };
+    let calm = result.windows.iter().filter(|window| {
+        matches!(
+            window.kind,
+            WindowKind::Ramp | WindowKind::Baseline | WindowKind::After
+        )
+    });
+    // Of equals the first.
+    let calm = calm.rev().max_by_key(|window| most(window));
+    let whole = named(result, "whole run");
+    let known = calm.into_iter().chain(whole);
+    known.into_iter().find(|window| most(window) > 0)
 }
 
-/// Limits on the response time of `complete`, for the charts: microseconds, tightest first.
-pub(crate) fn complete_limits(result: &RunResult) -> Vec<(f64, Statistic)> {
-    let mut limits: Vec<(f64, Statistic)> = result
-        .expectations
-        .iter()
-        .filter_map(|row| match row.expectation.what {
-            Quantity::Latency {
-                stage: Stage::Complete,
-                statistic,
-                ..
-            } if row.expectation.bound.comparison != Comparison::AtLeast => {
-                Some((row.expectation.bound.value, statistic))
-            }
-            _ => None,
+/// A limit on the response time of `complete`, for the charts.
+pub(crate) struct Limit<'a> {
+    pub row: &'a ExpectationResult,
+    pub statistic: Statistic,
+    pub value_us: f64,
+    /// Where it is to hold, from load start: ascending, without overlaps.
+    pub spans_us: Vec<(u64, u64)>,
+}
+
+/// Limits on the response time of `complete`, tightest first.
+pub(crate) fn complete_limits(result: &RunResult) -> Vec<Limit<'_>> {
+    let limit = |row: &'_ ExpectationResult| match row.expectation.what {
+        Quantity::Latency {
+            stage: Stage::Complete,
+            statistic,
+            time: TimeKind::Response,
+        } if row.expectation.bound.comparison != Comparison::AtLeast => Some(statistic),
+        _ => None,
+    };
+    let rows = result.expectations.iter();
+    let mut limits: Vec<Limit<'_>> = rows
+        .filter_map(|row| {
+            Some(Limit {
+                row,
+                statistic: limit(row)?,
+                value_us: row.expectation.bound.value,
+                spans_us: spans_us(result, &row.expectation.when),
+            })
         })
         .collect();
-    limits.sort_by(|a, b| a.0.total_cmp(&b.0));
-    limits.dedup_by(|a, b| a.0.total_cmp(&b.0).is_eq());
+    limits.sort_by(|a, b| a.value_us.total_cmp(&b.value_us));
     limits
+}
+
+/// The stretches of the run that an expectation looks at.
+fn spans_us(result: &RunResult, when: &When) -> Vec<(u64, u64)> {
+    let whole = (0, result.run.duration_us);
+    let of = |wanted: fn(WindowKind) -> bool| {
+        let mut spans: Vec<(u64, u64)> = Vec::new();
+        for window in result.windows.iter().filter(|window| wanted(window.kind)) {
+            match spans.last_mut().filter(|last| last.1 >= window.from_us) {
+                Some(last) => last.1 = last.1.max(window.to_us),
+                None => spans.push((window.from_us, window.to_us)),
+            }
+        }
+        spans
+    };
+    match when {
+        When::WholeRun => vec![whole],
+        When::OutsideFaults => of(|kind| !matches!(kind, WindowKind::Fault | WindowKind::Recovery)),
+        When::Ramp => of(|kind| kind == WindowKind::Ramp),
+        When::During { fault } => {
+            let window = named(result, &format!("during {fault}"));
+            window.map_or_else(Vec::new, |window| vec![(window.from_us, window.to_us)])
+        }
+    }
 }
 
 /// From when to when a fault was known to be in force: confirmed to confirmed healed, else the plan.

@@ -15,13 +15,15 @@ use crate::known::Known;
 use crate::plan::Plan;
 use crate::record::fault::FaultStamps;
 use crate::record::trial::TrialRecord;
-use crate::scenario::expectation::Expectation;
+use crate::scenario::expectation::{Expectation, Statistic};
 
 mod abort;
 mod acceptance;
 mod busy;
 mod check;
+mod example;
 mod failure;
+mod line;
 mod recovery;
 mod series;
 pub(crate) mod store;
@@ -142,6 +144,9 @@ pub(crate) struct Run {
 /// Where it ran.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Host {
+    /// What the machine calls itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     pub cores: u32,
     pub memory_bytes: u64,
     pub kernel: String,
@@ -538,7 +543,29 @@ pub(crate) struct Series {
     /// Step of the ones below: 1 s, more for long runs.
     pub second_us: u64,
     pub complete_p999_us: Vec<Option<u64>>,
+    /// Lines that need longer steps than those above, and statistics that only the scenario asks for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<Line>,
     pub per_second: Vec<Second>,
+}
+
+/// A line over steps of its own: the shortest in which enough values support its statistic.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Line {
+    pub of: Lined,
+    pub statistic: Statistic,
+    /// A multiple of the step of the series.
+    pub step_us: u64,
+    pub values_us: Vec<Option<u64>>,
+}
+
+/// What a [`Line`] shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Lined {
+    /// Response time of `complete`, by intended send.
+    Complete,
+    Lateness,
 }
 
 /// One row of the per-second table.
@@ -580,6 +607,9 @@ pub(crate) struct DistributionPoint {
 pub(crate) struct Example {
     pub client: u32,
     pub client_message_id: String,
+    /// Which of the client's messages, from 0, as the steps of its session name it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<u32>,
     pub conversation: String,
     pub what: String,
     pub intended_us: u64,
@@ -587,7 +617,8 @@ pub(crate) struct Example {
     pub queued_us: Option<u64>,
     pub ended_us: Option<u64>,
     pub fault: Option<String>,
-    /// What its client did and heard until then, first steps and last; kept for the first few.
+    /// What its client did and heard: every step about the message, a few around each, and how many were left out;
+    /// kept for the first few.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub session: Vec<SessionStep>,
 }

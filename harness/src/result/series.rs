@@ -8,6 +8,7 @@
 //! **Units:** microseconds. Long runs get longer steps, so that no line has more than
 //! [`STEPS_MAX`] points and the table no more than [`ROWS_MAX`] rows.
 
+use super::line::{lines, supports};
 use super::windows::{closes, delivery, summary};
 use super::{Second, Series};
 use crate::plan::Plan;
@@ -52,17 +53,30 @@ pub(super) fn series(plan: &Plan, recording: &Recording, open: &[u64], end_us: u
         let range = row * per_row..(row + 1) * per_row;
         push_second(&mut series, recording, open, range, plan.interval_us);
     }
+    series.lines = lines(&series, plan, recording);
     series
 }
 
-type Intervals = std::ops::Range<u64>;
+pub(super) type Intervals = std::ops::Range<u64>;
 
-fn complete_of(recording: &Recording, range: &Intervals) -> SparseHistogram {
+pub(super) fn complete_of(recording: &Recording, range: &Intervals) -> SparseHistogram {
     let mut complete = SparseHistogram::default();
     for cell in cells(recording, range) {
         complete.merge(&cell.complete);
     }
     complete
+}
+
+pub(super) fn lateness_of(recording: &Recording, range: &Intervals) -> SparseHistogram {
+    let mut lateness = SparseHistogram::default();
+    let interval = |at| units::saturating_u32(at);
+    for (_, part) in recording
+        .lateness
+        .range(interval(range.start)..interval(range.end))
+    {
+        lateness.merge(part);
+    }
+    lateness
 }
 
 fn cells<'a>(
@@ -81,8 +95,7 @@ fn cells<'a>(
 
 /// The value of a percentile, where enough values support it.
 fn supported(histogram: &SparseHistogram, quantile: f64) -> Option<u64> {
-    let needed = 1.0 / (1.0 - quantile);
-    (histogram.count() as f64 + 0.5 >= needed).then(|| histogram.value_at(quantile))
+    supports(histogram.count(), quantile).then(|| histogram.value_at(quantile))
 }
 
 fn open_at(open: &[u64], range: &Intervals) -> u64 {
@@ -98,14 +111,7 @@ fn push_step(series: &mut Series, recording: &Recording, open: &[u64], range: In
         .complete_max_us
         .push((!complete.is_empty()).then(|| complete.max_us()));
     series.complete_count.push(complete.count());
-    let mut lateness = SparseHistogram::default();
-    let interval = |at| units::saturating_u32(at);
-    for (_, part) in recording
-        .lateness
-        .range(interval(range.start)..interval(range.end))
-    {
-        lateness.merge(part);
-    }
+    let lateness = lateness_of(recording, &range);
     series.lateness_p50_us.push(supported(&lateness, 0.5));
     series.lateness_p99_us.push(supported(&lateness, 0.99));
     series

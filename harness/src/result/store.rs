@@ -10,13 +10,15 @@ use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{RunResult, SCHEMA};
 
 /// Largest `result.json` that is read: a day-long run has a few megabytes.
 const RESULT_BYTES_MAX: u64 = 256 << 20;
+/// How the format of every version begins.
+const FAMILY: &str = "harness.run/";
 /// The file that holds the result.
 pub(crate) const RESULT_FILE: &str = "result.json";
 
@@ -57,7 +59,10 @@ impl StoreError {
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 "name the folder of a run: the one that holds result.json"
             }
-            Self::Read { .. } => "look at the folder's permissions",
+            Self::Read { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                "look at the permissions of the file and its folder"
+            }
+            Self::Read { .. } => "name the folder of a run, or its result.json",
             Self::TooLarge { .. } | Self::NotAResult { .. } => {
                 "result.json is written by `harness run`; this one is damaged or something else"
             }
@@ -96,6 +101,7 @@ impl RunDir {
         Ok(folder)
     }
 
+    #[cfg(test)]
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -133,6 +139,13 @@ impl RunDir {
     pub(crate) fn read(&self) -> Result<RunResult, StoreError> {
         read(&self.file(RESULT_FILE))
     }
+
+    /// Which run left its result here; `None`: none of ours.
+    pub(crate) fn identity(&self) -> Option<Identity> {
+        let bytes = bytes(&self.file(RESULT_FILE)).ok()?;
+        let whose: Whose = serde_json::from_slice(&bytes).ok()?;
+        whose.schema.starts_with(FAMILY).then_some(whose.run)
+    }
 }
 
 /// Just enough to tell the format.
@@ -141,11 +154,33 @@ struct Head {
     schema: String,
 }
 
-fn read(path: &Path) -> Result<RunResult, StoreError> {
+/// Just enough to tell which run it is, whatever the version of the format.
+#[derive(Deserialize)]
+struct Whose {
+    schema: String,
+    run: Identity,
+}
+
+/// A run's name and the moment of its start, RFC 3339.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Identity {
+    pub id: String,
+    pub started_at: String,
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>, StoreError> {
     let failed = |source| StoreError::Read {
         path: path.to_owned(),
         source,
     };
+    // Opening a pipe would wait for whoever writes into it.
+    let metadata = fs::metadata(path).map_err(failed)?;
+    if !metadata.is_file() {
+        return Err(failed(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it is no file",
+        )));
+    }
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(failed)?;
     file.take(RESULT_BYTES_MAX + 1)
@@ -156,6 +191,12 @@ fn read(path: &Path) -> Result<RunResult, StoreError> {
             path: path.to_owned(),
         });
     }
+    Ok(bytes)
+}
+
+/// Reads a result, wherever it lies.
+pub(crate) fn read(path: &Path) -> Result<RunResult, StoreError> {
+    let bytes = bytes(path)?;
     let other = |error: serde_json::Error| StoreError::NotAResult {
         path: path.to_owned(),
         line: error.line(),

@@ -8,18 +8,19 @@
 use std::collections::BTreeMap;
 
 use super::acceptance;
+use super::example::shown;
 use super::recovery::{Watched, describe, fault_result, reach, recovered_at_us, tolerance_us};
 use super::series::series;
 use super::windows::{Reach, Span, Tally, partition, summary, tallies, together, window};
 use super::{
     Clients, ConditionResult, Distribution, DistributionPoint, EndedProcess, Example, FaultResult,
-    Generator, GooseCounts, Run, RunResult, SCHEMA, ServerAccount, SessionStep, StageLatency,
-    Status, Verdict, Window, WindowKind,
+    Generator, GooseCounts, Run, RunResult, SCHEMA, ServerAccount, StageLatency, Status, Verdict,
+    Window, WindowKind,
 };
 use crate::plan::Plan;
 use crate::record::fault::FaultStamps;
 use crate::record::histogram::SparseHistogram;
-use crate::record::recording::{CloseCause, MessageExample, Recording};
+use crate::record::recording::{CloseCause, Recording};
 use crate::record::trial::TrialRecord;
 use crate::stage::Stage;
 
@@ -163,7 +164,8 @@ fn generator(facts: &Facts, whole: &Tally) -> Generator {
         frames_received: recording.frames_received,
         frames_unstamped: recording.frames_unstamped,
         values_saturated: whole.response.iter().map(SparseHistogram::saturated).sum(),
-        examples_dropped: recording.examples_dropped,
+        examples_dropped: recording.examples_dropped
+            + recording.examples.len().saturating_sub(EXAMPLES_MAX) as u64,
         ..generator.clone()
     }
 }
@@ -357,7 +359,9 @@ fn distribution(name: &str, histogram: &SparseHistogram) -> Distribution {
 
 fn examples(facts: &Facts) -> Vec<Example> {
     let recorded = facts.recording.examples.iter();
-    let mut examples: Vec<Example> = recorded.map(|example| shown(facts, example)).collect();
+    let mut examples: Vec<Example> = recorded
+        .map(|example| shown(&facts.plan, example))
+        .collect();
     examples.sort_by_key(|example| (example.intended_us, example.client));
     examples.truncate(EXAMPLES_MAX);
     for example in examples.iter_mut().skip(SESSIONS_MAX) {
@@ -372,29 +376,5 @@ fn stories(facts: &Facts) -> Vec<Example> {
     let all = slowest
         .chain(&facts.recording.first_cut)
         .chain(&facts.recording.first_given_up);
-    all.map(|example| shown(facts, example)).collect()
-}
-
-fn shown(facts: &Facts, example: &MessageExample) -> Example {
-    let name = |fault: u8| {
-        let fault = facts.plan.faults.get(usize::from(fault));
-        fault.map(|fault| fault.name.clone())
-    };
-    let steps = example.steps.iter();
-    let session = steps.map(|step| SessionStep {
-        at_us: step.at_us,
-        text: step.what.text(),
-    });
-    Example {
-        client: example.client,
-        client_message_id: example.client_message_id.clone(),
-        conversation: example.conversation.clone(),
-        what: example.what.clone(),
-        intended_us: example.intended_us,
-        sent_us: example.sent_us,
-        queued_us: example.queued_us,
-        ended_us: example.ended_us,
-        fault: example.fault.and_then(name),
-        session: session.collect(),
-    }
+    all.map(|example| shown(&facts.plan, example)).collect()
 }

@@ -78,6 +78,7 @@ fn run() -> Run {
         abort: None,
         command: String::new(),
         host: Host {
+            name: None,
             cores: 2,
             memory_bytes: 0,
             kernel: String::new(),

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::clock::{monotonic_ns, wall_ns};
 use crate::plan::{Plan, hash};
+use crate::result::store::Identity;
 use crate::result::{Host, Run};
 
 /// `r-` and eight hexadecimal digits, different for every run of this machine.
@@ -20,6 +21,14 @@ pub(crate) fn run_id() -> String {
     let digest = hash.finalize();
     let number = u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]);
     format!("r-{number:08x}")
+}
+
+/// A run that begins now.
+pub(crate) fn begun(id: &str) -> Identity {
+    Identity {
+        id: id.to_owned(),
+        started_at: rfc3339(wall_ns()),
+    }
 }
 
 /// A moment of the wall clock, RFC 3339, UTC, to the millisecond.
@@ -62,7 +71,9 @@ pub(super) fn host() -> Host {
     let mut loads = loads
         .split_whitespace()
         .map(|word| word.parse().unwrap_or(0.0));
+    let name = read("/proc/sys/kernel/hostname");
     Host {
+        name: Some(name.trim().to_owned()).filter(|name| !name.is_empty()),
         cores: std::thread::available_parallelism()
             .map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX)),
         memory_bytes: kib.unwrap_or(0) * 1_024,

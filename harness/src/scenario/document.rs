@@ -78,23 +78,111 @@ pub(super) fn parse(text: &str, problems: &mut Problems) -> Table {
     for error in errors {
         let offset = error.span().map_or(text.len(), |span| span.start);
         let at = Place::Line(lines.line(offset));
-        let message = error.message();
-        let message = message
-            .strip_suffix(", expected nothing")
-            .unwrap_or(message);
         let line = lines.text(offset, text);
         let cause = if line.trim_start().starts_with('[') {
             Cause::BrokenHeader
         } else {
             Cause::Syntax
         };
-        let complaint = Complaint::new(format!("not TOML: {message}"));
+        let span = error
+            .span()
+            .filter(|_| error.message().starts_with(DUPLICATE));
+        let first = span.and_then(|span| {
+            let name = text.get(span.clone())?;
+            first(document.get_ref(), name, span.start)
+                .or_else(|| first_header(text, name, span.start))
+        });
+        let complaint = match first {
+            Some((name, offset)) => twice(name, lines.line(offset)),
+            None => not_toml(error.message(), line),
+        };
         problems.add(&at, "", Complaint { cause, ..complaint });
     }
     table(document.get_ref(), &|offset| {
         Place::Line(lines.line(offset))
     })
 }
+
+/// A key that stood before in the same place is an error at its second place: its name, and the nearest place before.
+fn first<'t>(table: &DeTable<'_>, name: &'t str, before: usize) -> Option<(&'t str, usize)> {
+    let mut nearest = None;
+    let mut tables = vec![table];
+    while let Some(table) = tables.pop() {
+        for (key, value) in table.iter() {
+            let start = key.span().start;
+            let name_of: &std::borrow::Cow<'_, str> = key.get_ref();
+            if *name_of == name.trim_matches(['"', '\'']) && start < before {
+                nearest = nearest.max(Some(start));
+            }
+            push_tables(value.get_ref(), &mut tables);
+        }
+    }
+    nearest.map(|start| (name, start))
+}
+
+/// The same of a table: of two the parser keeps the second.
+fn first_header<'t>(text: &str, name: &'t str, before: usize) -> Option<(&'t str, usize)> {
+    let header = |line: &str| line.split('#').next().unwrap_or_default().trim().to_owned();
+    let start = text.get(..before)?.rfind('\n').map_or(0, |end| end + 1);
+    let wanted = header(text.get(start..)?.lines().next()?);
+    let mut offset = 0;
+    let lines = text.get(..start)?.split_inclusive('\n').map(|line| {
+        let at = offset;
+        offset += line.len();
+        (at, line)
+    });
+    let mut same = lines.filter(|(_, line)| wanted.starts_with('[') && header(line) == wanted);
+    same.next().map(|(at, _)| (name, at))
+}
+
+fn push_tables<'d, 'i>(value: &'d DeValue<'i>, into: &mut Vec<&'d DeTable<'i>>) {
+    match value {
+        DeValue::Table(table) => into.push(table),
+        DeValue::Array(items) => {
+            let tables = items.iter().filter_map(|item| match item.get_ref() {
+                DeValue::Table(table) => Some(table),
+                _ => None,
+            });
+            into.extend(tables);
+        }
+        _ => {}
+    }
+}
+
+fn twice(name: &str, first: u32) -> Complaint {
+    let name = shortened(name);
+    Complaint::new(format!("`{name}` is set twice (first at line {first})"))
+        .hint("leave one of them out")
+}
+
+/// What the parser says, or what it means where that can be seen from the line.
+fn not_toml(message: &str, line: &str) -> Complaint {
+    let parts = line.split_once('=').map(|(key, value)| {
+        let value = value.split('#').next().unwrap_or_default();
+        (key.trim(), value.trim())
+    });
+    match parts {
+        Some((key, "")) => Complaint::new("a value is missing")
+            .hint(format!("write it behind the `=`: {} = …", shortened(key))),
+        Some((key, value))
+            if message.starts_with(UNQUOTED) && !value.contains(['"', '\'', '=']) =>
+        {
+            let (key, value) = (shortened(key), shortened(value));
+            Complaint::new("not TOML: a text must stand in quotes")
+                .hint(format!("write {key} = \"{value}\""))
+        }
+        _ => {
+            let message = message
+                .strip_suffix(", expected nothing")
+                .unwrap_or(message);
+            Complaint::new(format!("not TOML: {message}"))
+        }
+    }
+}
+
+/// How the parser begins about a text without quotes, and about a key that is there already: it has no kinds of error.
+const UNQUOTED: &str = "string values must be quoted";
+const DUPLICATE: &str = "duplicate key";
 
 /// Reads the value of a `--set` flag: TOML where it is TOML, else the text itself.
 ///

@@ -6,11 +6,14 @@
 use std::collections::BTreeMap;
 
 use super::address;
-use super::document::Node;
+use super::document::{Node, Value, shortened};
 use super::fault::{LINKS, Link};
+use super::load::CLIENT_DEFECTS;
 use super::problem::{Complaint, Located, Place, Problems};
 use super::section::Section;
+use super::suggest;
 use super::value::{self};
+use crate::known::SWITCHES;
 
 /// Most servers that are started.
 pub(super) const INSTANCES_MAX: u16 = 16;
@@ -74,14 +77,7 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Environme
     let instances = server
         .read_or(problems, "instances", 1, value::integer(1..=INSTANCES_MAX))
         .value;
-    let defects = server
-        .read_or(
-            problems,
-            "defects",
-            Vec::new(),
-            value::list(SETTINGS_MAX, defect),
-        )
-        .value;
+    let defects = defects(&mut server, problems);
     let settings = settings(&mut server, problems);
     server.finish(problems);
     let mut users = section.table(problems, "users");
@@ -124,15 +120,76 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Environme
     environment
 }
 
-/// `complete-missing` or `chunk-reorder=0.1`; whether the server has it, the server says.
+/// `defects = ["complete-missing", "chunk-reorder=0.1"]`, each complained about where it stands.
+fn defects(server: &mut Section<'_>, problems: &mut Problems) -> Vec<String> {
+    let field = server.field("defects");
+    let Some(node) = server.node("defects") else {
+        return Vec::new();
+    };
+    let items = match &node.value {
+        Value::List(items) if items.len() <= SETTINGS_MAX => items,
+        Value::List(items) => {
+            let fact = format!("at most {SETTINGS_MAX} entries, found {}", items.len());
+            problems.add(&node.at, field, Complaint::new(fact));
+            return Vec::new();
+        }
+        other => {
+            let complaint = Complaint::new(format!("expected a list, found {}", other.found()));
+            let hint = "write it in brackets: [\"complete-missing\"]";
+            problems.add(&node.at, field, complaint.hint(hint));
+            return Vec::new();
+        }
+    };
+    let mut defects = Vec::new();
+    for item in items {
+        match defect(item) {
+            Ok(defect) => defects.push(defect),
+            Err(complaint) => problems.add(&item.at, field.clone(), complaint),
+        }
+    }
+    defects
+}
+
+/// A switch of the server: `complete-missing`, or `chunk-reorder=0.1` where it takes a share.
 fn defect(node: &Node) -> Result<String, Complaint> {
     let text = value::text(80)(node)?;
-    let name = text.split('=').next().unwrap_or_default();
-    if is_flag_name(name) {
-        return Ok(text);
+    let (name, share) = match text.split_once('=') {
+        Some((name, share)) => (name, Some(share)),
+        None => (text.as_str(), None),
+    };
+    let mut switches = SWITCHES.iter();
+    let Some((_, shared)) = switches.find(|(known, _)| known.name() == name) else {
+        let complaint = Complaint::new(format!("unknown defect \"{}\"", shortened(name)));
+        if CLIENT_DEFECTS.iter().any(|(client, _)| *client == name) {
+            return Err(complaint.hint("that is one of the clients: write it into load.defects"));
+        }
+        let known = SWITCHES.map(|(known, _)| known.name());
+        return Err(complaint.hint(suggest::hint(name, &known)));
+    };
+    match share {
+        None => Ok(text),
+        Some(share) if !shared => {
+            let fact = format!(
+                "\"{}\" is always so and takes no share, found \"{}\"",
+                name,
+                shortened(share)
+            );
+            Err(Complaint::new(fact).hint(format!("write \"{name}\"")))
+        }
+        Some(share) => {
+            let within = share
+                .parse()
+                .is_ok_and(|share: f64| share > 0.0 && share <= 1.0);
+            if within {
+                return Ok(text);
+            }
+            let fact = format!(
+                "the share must be over 0 and at most 1, found \"{}\"",
+                shortened(share)
+            );
+            Err(Complaint::new(fact).hint(format!("write \"{name}=0.01\" for one in a hundred")))
+        }
     }
-    let complaint = Complaint::new(format!("expected the name of a defect, found \"{text}\""));
-    Err(complaint.hint("write \"complete-missing\", or \"chunk-reorder=0.1\" for a share"))
 }
 
 fn is_flag_name(name: &str) -> bool {
@@ -204,7 +261,6 @@ fn settings(server: &mut Section<'_>, problems: &mut Problems) -> BTreeMap<Strin
 
 /// A flag's value; numbers may stand without quotes.
 fn setting(node: &Node) -> Result<String, Complaint> {
-    use super::document::Value;
     match &node.value {
         Value::Integer(number) => Ok(number.to_string()),
         Value::Float(number) => Ok(number.to_string()),

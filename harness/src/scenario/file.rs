@@ -80,11 +80,13 @@ pub(crate) fn read(path: &str, text: &str, overrides: &Overrides) -> (ScenarioFi
 /// A name that is safe in file names.
 fn title(node: &document::Node) -> Result<String, Complaint> {
     let title = value::text(TITLE_CHARACTERS_MAX)(node)?;
-    let allowed = |c: char| c.is_alphanumeric() || "-_. ".contains(c);
-    if title.chars().all(allowed) && !title.starts_with('.') {
-        return Ok(title);
-    }
-    let complaint = Complaint::new(format!("expected a short name, found \"{title}\""));
+    let allowed = |c: &char| c.is_alphanumeric() || "-_. ".contains(*c);
+    let wrong = match title.chars().find(|c| !allowed(c)) {
+        Some(wrong) => format!("`{wrong}` cannot stand in it"),
+        None if title.starts_with('.') => "it begins with a dot".to_owned(),
+        None => return Ok(title),
+    };
+    let complaint = Complaint::new(format!("expected a short name, found \"{title}\": {wrong}"));
     Err(complaint.hint(
         "use letters, digits, `-` and spaces; the question belongs into the comment at the head",
     ))

@@ -179,6 +179,8 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Load {
     }
     let clients = section.read(problems, "clients", value::integer(1..=CLIENTS_MAX));
     let stages = stages::read(&mut section, problems, clients.as_ref());
+    // Where it is unknown how many clients there are, nothing can be said of where the stages lead.
+    let stages = stages.filter(|_| clients.is_some() || !section.has("clients"));
     let mix = mix(&mut section, problems);
     let session = session(&mut section, problems);
     let mut reconnector = section.table(problems, "reconnector");

@@ -27,6 +27,8 @@ pub(crate) struct Overrides {
     pub seed: Option<u64>,
     /// `load.message.every=2s`
     pub set: Vec<String>,
+    /// `complete-missing`, `chunk-reorder=0.1`: in place of those of the file.
+    pub defects: Vec<String>,
     pub target: Option<String>,
     pub redis_url: Option<String>,
     pub toxiproxy: Option<String>,
@@ -44,6 +46,10 @@ pub(super) fn apply(overrides: &Overrides, document: &mut Table, problems: &mut 
             Some((path, value)) if !path.trim().is_empty() => {
                 let keys: Vec<&str> = path.trim().split('.').collect();
                 let node = parse_flag_value(value.trim(), &at);
+                if let Some(complaint) = without_entries(document, &keys) {
+                    problems.add(&at, path.trim(), complaint);
+                    continue;
+                }
                 if let Err(complaint) = put(document, &keys, node) {
                     problems.add(&at, path.trim(), complaint);
                 }
@@ -79,6 +85,7 @@ pub(super) fn apply(overrides: &Overrides, document: &mut Table, problems: &mut 
             value,
         );
     }
+    defects(overrides, document, problems);
     if let Some(url) = &overrides.redis_url {
         // The URL may hold a password: the flag is named without it.
         let value = Value::Text(url.clone());
@@ -99,6 +106,26 @@ pub(super) fn apply(overrides: &Overrides, document: &mut Table, problems: &mut 
             ("--toxiproxy", url),
             value,
         );
+    }
+}
+
+/// After `--target`, which forgets the server of the file: the two do not go together.
+fn defects(overrides: &Overrides, document: &mut Table, problems: &mut Problems) {
+    let flag = |name: &String| Place::flag(&format!("--defect {name}"));
+    let Some(at) = overrides.defects.first().map(flag) else {
+        return;
+    };
+    let item = |name: &String| Node {
+        at: flag(name),
+        value: Value::Text(name.clone()),
+    };
+    let node = Node {
+        at: at.clone(),
+        value: Value::List(overrides.defects.iter().map(item).collect()),
+    };
+    let keys = ["environment", "server", "defects"];
+    if let Err(complaint) = put(document, &keys, node) {
+        problems.add(&at, keys.join("."), complaint);
     }
 }
 
@@ -218,12 +245,10 @@ fn put_below(parent: &mut Node, key: &str, rest: &[&str], node: Node) -> Result<
             let [position, below @ ..] = rest else {
                 return Ok(());
             };
-            let count = items.len();
+            let names = names(items);
             let Some(item) = entry_of(items, position) else {
                 let complaint = Complaint::new(format!("`{key}` has no entry \"{position}\""));
-                return Err(complaint.hint(format!(
-                    "entries: {count}, counted from 0; or use the `name` of one"
-                )));
+                return Err(complaint.hint(names));
             };
             if below.is_empty() {
                 *item = node;
@@ -244,6 +269,38 @@ fn entry_of<'n>(items: &'n mut [Node], key: &str) -> Option<&'n mut Node> {
         .ok()
         .or_else(|| items.iter().position(|item| is_named(item, key)))?;
     items.get_mut(index)
+}
+
+/// Tables that a scenario may have several of, or none.
+const LISTS: [&str; 4] = ["fault", "trial", "expect", "abort_when"];
+
+/// A change of an entry where there are none: what would be made is a table, which the list is not.
+fn without_entries(document: &Table, keys: &[&str]) -> Option<Complaint> {
+    let [list, _, ..] = keys else {
+        return None;
+    };
+    let none = LISTS.contains(list) && !document.contains_key(*list);
+    none.then(|| {
+        let complaint = Complaint::new(format!("the scenario has no [[{list}]]"));
+        complaint.hint("write it into the file: --set changes entries that are there")
+    })
+}
+
+/// What the entries of a list can be called.
+fn names(items: &[Node]) -> String {
+    let name = |item: &Node| match &item.value {
+        Value::Table(table) => match &table.get("name")?.node.value {
+            Value::Text(name) => Some(format!("`{name}`")),
+            _ => None,
+        },
+        _ => None,
+    };
+    let names: Vec<String> = items.iter().filter_map(name).collect();
+    let named = match names.as_slice() {
+        [] => "; or use the `name` of one".to_owned(),
+        names => format!("; or by name: {}", names.join(", ")),
+    };
+    format!("entries: {}, counted from 0{named}", items.len())
 }
 
 fn is_named(item: &Node, name: &str) -> bool {

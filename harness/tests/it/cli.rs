@@ -224,7 +224,7 @@ fn a_wrong_flag_is_named_instead_of_a_line() {
     "#);
     insta::assert_snapshot!(stderr(&["--set", "fault.7.for=2s"]), @r#"
     error: --set fault.7.for=2s: fault.7.for: `fault` has no entry "7"
-     hint: entries: 1, counted from 0; or use the `name` of one
+     hint: entries: 1, counted from 0; or by name: `redis-down`
     "#);
     insta::assert_snapshot!(stderr(&["--set", "clients"]), @r"
     error: --set clients: expected KEY=VALUE
@@ -335,4 +335,156 @@ fn a_plan_says_how_many_processes_carry_the_edge_link_here() {
     };
     insta::assert_snapshot!(plan(4_000).unwrap(), @"# 1 fault proxy carries the edge link: up to 1,456 files, of 4,000 allowed here");
     insta::assert_snapshot!(plan(900).unwrap(), @"# 2 fault proxies carry the edge link, each with up to 856 files, of 900 allowed here");
+}
+
+#[test]
+fn a_number_below_its_range_is_refused_for_what_it_is() {
+    let stderr = |flags: &[&str]| {
+        let arguments = [&["plan", "scenarios/smoke.toml"], flags].concat();
+        let said = check(&arguments, 2).stderr;
+        said.lines().next().unwrap().to_owned()
+    };
+    insta::assert_snapshot!(stderr(&["--clients", "-5"]), @"error: invalid value '-5' for '--clients <N>': must lie between 1 and 100000, found -5");
+    insta::assert_snapshot!(stderr(&["--seed", "-1"]), @"error: invalid value '-1' for '--seed <N>': must lie between 0 and 9223372036854775807, found -1");
+    insta::assert_snapshot!(stderr(&["--duration", "-5s"]), @r#"error: invalid value '-5s' for '--duration <D>': must be longer than nothing, found "-5s""#);
+}
+
+#[test]
+fn a_variable_that_is_set_to_nothing_is_not_set() {
+    let mut command = command(&["plan", "scenarios/smoke.toml"]);
+    for name in [
+        "SEED",
+        "CLIENTS",
+        "DURATION",
+        "TARGET",
+        "REDIS_URL",
+        "TOXIPROXY",
+        "CA",
+    ] {
+        command.env(format!("HARNESS_{name}"), "");
+    }
+    let done = finish(command.spawn().unwrap());
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    assert_eq!(
+        done.stdout,
+        check(&["plan", "scenarios/smoke.toml"], 0).stdout
+    );
+}
+
+#[test]
+fn a_defect_that_is_none_is_refused_before_anything_is_started() {
+    let flag = |defect: &str| {
+        let arguments = ["plan", "scenarios/smoke.toml", "--defect", defect];
+        let said = check(&arguments, 2).stderr;
+        let run = ["run", "scenarios/smoke.toml", "--defect", defect];
+        assert_eq!(check(&run, 2).stderr, said);
+        said
+    };
+    insta::assert_snapshot!(flag("complete-mising"), @r#"
+    error: --defect complete-mising: environment.server.defects: unknown defect "complete-mising"
+     hint: did you mean `complete-missing`?
+    "#);
+    insta::assert_snapshot!(flag("complete-missing=2"), @r#"
+    error: --defect complete-missing=2: environment.server.defects: the share must be over 0 and at most 1, found "2"
+     hint: write "complete-missing=0.01" for one in a hundred
+    "#);
+    insta::assert_snapshot!(flag("token-reusable=0.5"), @r#"
+    error: --defect token-reusable=0.5: environment.server.defects: "token-reusable" is always so and takes no share, found "0.5"
+     hint: write "token-reusable"
+    "#);
+    insta::assert_snapshot!(flag("no-backoff"), @r#"
+    error: --defect no-backoff: environment.server.defects: unknown defect "no-backoff"
+     hint: that is one of the clients: write it into load.defects
+    "#);
+    assert!(flag("nope").contains("known: token-double-spend, token-reusable"));
+    let text = b"# ?\n[environment.server]\ndefects = [\n  \"group-leak\",\n  \"grup-leak\",\n  \"chunk-reorder=x\",\n]\n[load]\nclients = 1\nhold = \"5s\"\n";
+    let (_folder, path) = written(text);
+    let said = check(&["check", &path], 2).stderr;
+    for line in [
+        ":5: environment.server.defects: unknown defect",
+        ":6: environment.server.defects: the share",
+    ] {
+        assert!(said.contains(line), "{said}");
+    }
+}
+
+#[test]
+fn a_defect_of_a_server_that_is_not_started_is_refused() {
+    let arguments = [
+        "plan",
+        "scenarios/smoke.toml",
+        "--target",
+        "ws://127.0.0.1:8000",
+        "--set",
+        "environment.users.password=${env:CHAT_PASSWORD}",
+        "--defect",
+        "group-leak",
+    ];
+    insta::assert_snapshot!(check(&arguments, 2).stderr, @r"
+    error: --defect group-leak: environment.server: no server is started: the run attaches to a target
+     hint: leave out either `server` or `target`
+    ");
+}
+
+#[test]
+fn one_wrong_flag_is_one_complaint() {
+    let stderr = |set: &str| check(&["plan", "scenarios/smoke.toml", "--set", set], 2).stderr;
+    insta::assert_snapshot!(stderr("load.clients=abc"), @r#"
+    error: --set load.clients=abc: load.clients: expected a whole number, found "abc"
+     hint: write digits, such as 200
+    "#);
+    insta::assert_snapshot!(stderr("fault.nope.for=3s"), @r"
+    error: --set fault.nope.for=3s: fault.nope.for: the scenario has no [[fault]]
+     hint: write it into the file: --set changes entries that are there
+    ");
+}
+
+#[test]
+fn what_is_not_toml_says_which_key_and_what_to_write() {
+    let said = |text: &str| {
+        let (_folder, path) = written(text.as_bytes());
+        check(&["check", &path], 2).stderr.replace(&path, "F")
+    };
+    insta::assert_snapshot!(said("# ?\nseed = 1\n[load]\nclients = 1\nhold = \"5s\"\nclients = 2\n"), @r"
+    error: F:6: `clients` is set twice (first at line 4)
+     hint: leave one of them out
+    ");
+    insta::assert_snapshot!(said("# ?\n[load]\nclients = 1\nhold = \"5s\"\n[load]\nlanes = 1\n"), @r"
+    error: F:5: `load` is set twice (first at line 2)
+     hint: leave one of them out
+    ");
+    insta::assert_snapshot!(said("# ?\n[load]\nhold = \"5s\"\nclients =   # how many?\n"), @r"
+    error: F:4: a value is missing
+     hint: write it behind the `=`: clients = …
+    ");
+    insta::assert_snapshot!(said("# ?\ntitle = two words\n[load]\nclients = 1\nhold = \"5s\"\n"), @r#"
+    error: F:2: not TOML: a text must stand in quotes
+     hint: write title = "two words"
+    "#);
+    insta::assert_snapshot!(said("# ?\ntitle = \"чат 💬\"\n[load]\nclients = 1\nhold = \"5s\"\n"), @r#"
+    error: F:2: title: expected a short name, found "чат 💬": `💬` cannot stand in it
+     hint: use letters, digits, `-` and spaces; the question belongs into the comment at the head
+    "#);
+}
+
+#[test]
+fn a_pipe_that_is_called_like_a_scenario_hangs_nothing() {
+    let (folder, path) = written(b"# Is it read?\n[load]\nclients = 1\nhold = \"5s\"\n");
+    let pipe = folder.path().join("pipe.toml");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let list = check(&["list", folder.path().to_str().unwrap()], 0).stdout;
+    assert!(
+        list.contains("written.toml") && !list.contains("pipe.toml"),
+        "{list}"
+    );
+    let pipe = pipe.to_str().unwrap();
+    for command in ["check", "plan", "run"] {
+        let said = check(&[command, pipe], 2).stderr;
+        assert!(said.contains("it is no regular file"), "{said}");
+    }
+    let said = check(&["check", pipe, &path], 2).stdout;
+    assert!(said.contains("written.toml: ok"), "{said}");
+    let result = folder.path().join("result.json");
+    nix::unistd::mkfifo(&result, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    check(&["report", folder.path().to_str().unwrap()], 5);
 }

@@ -9,7 +9,9 @@
 
 mod abort;
 mod case;
+mod claim;
 mod cli;
+mod defects;
 mod doctor;
 mod end_to_end;
 mod environment;

@@ -115,6 +115,23 @@ fn a_result_survives_being_read_and_written() {
     assert_eq!(before, value(&out.path().join("result.json")));
 }
 
+#[test]
+fn a_result_is_drawn_by_its_own_name_as_well_as_by_its_folder_s() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = root().join(run("pass")).join("result.json");
+    let copy = folder.path().join("main.json");
+    std::fs::copy(&name, &copy).unwrap();
+    let done = harness(&["report", copy.to_str().unwrap(), "--format", "md"]);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    assert_eq!(files(folder.path()), ["main.json", "summary.md"]);
+    let missing = folder.path().join("no/result.json");
+    refused(
+        &["report", missing.to_str().unwrap()],
+        5,
+        &["cannot be read", " hint: name the folder of a run"],
+    );
+}
+
 #[track_caller]
 fn refused(arguments: &[&str], code: i32, words: &[&str]) {
     let done = harness(arguments);

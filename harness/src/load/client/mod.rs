@@ -31,7 +31,7 @@ use crate::failure::{ABNORMAL, Failure, FailureKind};
 use crate::plan::seed::{Purpose, Stream};
 use crate::plan::visit::Visit;
 use crate::record::diary::{Diary, What};
-use crate::record::ledger::{Fate, Ledger};
+use crate::record::ledger::Ledger;
 use crate::record::recording::CloseCause;
 
 /// How long the orderly end of a socket may take.
@@ -68,8 +68,6 @@ pub(super) struct Client {
     order: Order,
     /// For the examples of a report.
     diary: Diary,
-    /// As it was when the first message was lost, with that message's number.
-    kept: Option<(u32, Box<Diary>)>,
 }
 
 /// A socket and what is going on on it.
@@ -144,7 +142,6 @@ impl Client {
             settled: false,
             order: Order::default(),
             diary: Diary::default(),
-            kept: None,
         }
     }
 
@@ -217,12 +214,8 @@ impl Client {
     /// Marks what has passed its deadline. Called a few times a second.
     pub(super) fn expire(&mut self, lane: &Lane, now_us: u64) -> Option<u64> {
         let expired = self.ledger.expire(now_us);
-        let mut lost = expired
-            .iter()
-            .filter(|(_, fate)| matches!(fate, Fate::Lost(_)));
-        if let (Some((number, _)), None) = (lost.next(), &self.kept) {
-            // At its settlement, which may be minutes later, the diary tells of others.
-            self.kept = Some((*number, Box::new(self.diary.clone())));
+        for &(message, _) in &expired {
+            self.diary.note(now_us, What::Overdue { message });
         }
         if !expired.is_empty() {
             let recorder = lane.recorder().borrow();
@@ -256,14 +249,9 @@ impl Client {
             .is_some_and(|link| link.phase == Phase::Open);
         let mut recorder = lane.recorder().borrow_mut();
         for end in self.ledger.settle_all(end_us) {
-            let kept = self
-                .kept
-                .as_ref()
-                .filter(|(number, _)| *number == end.number);
-            let diary = kept.map_or(&self.diary, |(_, diary)| diary);
             let cut_off = end.sent_us.is_none() && !connected;
             recorder.recording_mut().unsent_without_socket += u64::from(cut_off);
-            recorder.settle(&end, || job.author(&visit, Some(end.number), diary));
+            recorder.settle(&end, || job.author(&visit, Some(end.number), &self.diary));
         }
     }
 
@@ -277,6 +265,7 @@ impl Client {
             recorder.settle(&oldest, || {
                 job.author(&visit, Some(oldest.number), &self.diary)
             });
+            self.diary.settled(oldest.number);
         }
     }
 

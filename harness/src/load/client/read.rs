@@ -241,6 +241,7 @@ impl Client {
                 recorder.settle(&settled, || {
                     job.author(&visit, Some(settled.number), &self.diary)
                 });
+                self.diary.settled(settled.number);
                 self.stirred |= self.conduct.answered(at_us);
             }
             // Copies of what another socket brought, of tasks that are not remembered any more.
@@ -334,6 +335,7 @@ impl Client {
             Refusal::Ended(end) => {
                 let mut recorder = lane.recorder().borrow_mut();
                 recorder.settle(&end, || job.author(&visit, Some(end.number), &self.diary));
+                self.diary.settled(end.number);
                 self.stirred |= self.conduct.answered(at_us);
             }
             Refusal::Moot => {}

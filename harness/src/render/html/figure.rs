@@ -57,6 +57,8 @@ fn legend(key: &Key) -> Markup {
 #[derive(Serialize)]
 struct Column<'a> {
     n: &'a str,
+    /// Its series: hidden with it.
+    s: &'a str,
     u: &'static str,
     x: f64,
     d: f64,
@@ -67,6 +69,7 @@ impl<'a> Column<'a> {
     fn new(reading: &'a Reading) -> Self {
         Self {
             n: &reading.name,
+            s: reading.series,
             u: match reading.unit {
                 ReadingUnit::Microseconds => "us",
                 ReadingUnit::Count => "",

@@ -11,7 +11,7 @@ use super::prose::prose;
 use super::story::story;
 use super::table::{Cell, Table};
 use crate::render::plot::Chart;
-use crate::render::{format, words};
+use crate::render::{events, format, words};
 use crate::result::{Delivery, Example, RunResult, Summary, Window};
 use crate::stage::Stage;
 
@@ -221,7 +221,7 @@ pub(crate) fn examples(result: &RunResult) -> Markup {
         .markup()
     };
     let caption = html! {
-        (words::plural(first.len(), "message")) " in the order of their intended send. Times are seconds since load start; the small figures count from the intended send."
+        (shown(result, first.len())) " Times are seconds since load start; the small figures count from the intended send."
     };
     html! {
         (table(caption, first))
@@ -237,10 +237,26 @@ pub(crate) fn examples(result: &RunResult) -> Markup {
     }
 }
 
-/// What the slowest and the first that was cut went through.
-pub(crate) fn stories(result: &RunResult) -> Markup {
+/// `The first 6 of 33, in the order of their intended send; all are in events.jsonl.`
+fn shown(result: &RunResult, first: usize) -> Markup {
+    let kept = result.examples.len();
+    let dropped = result.generator.examples_dropped;
+    let all = kept as u64 + dropped;
     html! {
-        @for story in &result.stories { (session(story)) }
+        @if all == first as u64 {
+            (words::plural(first, "message")) ", in the order of their intended send."
+        } @else {
+            "The first " (first) " of " (format::count(all)) ", in the order of their intended send; "
+            @if dropped == 0 { "all are" } @else { (format::count(kept as u64)) " are" }
+            " in " code { (events::FILE) } "."
+        }
+    }
+}
+
+/// What the slowest and the first that was cut went through.
+pub(crate) fn stories(stories: &[&Example]) -> Markup {
+    html! {
+        @for story in stories { (session(story)) }
     }
 }
 
@@ -252,8 +268,8 @@ fn session(of: &Example) -> Markup {
         .map(|step| (step.at_us, step.text.as_str()))
         .collect();
     let caption = html! {
-        "Client " (of.client) ", from its first step to the end of this one: " (prose(&of.what))
-        ". Messages go by their number, without their text."
+        "Client " (of.client) @if let Some(message) = of.message { " and its message " (message) }
+        " (" (prose(&of.what)) "). Messages are shown by number only."
     };
     story(caption, &steps)
 }

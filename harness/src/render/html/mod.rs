@@ -11,6 +11,7 @@
 
 mod environment;
 mod figure;
+mod glossary;
 mod messages;
 mod outcome;
 mod prose;
@@ -27,7 +28,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest as _, Sha256};
 
 use super::plot::{self, Chart, Picture};
-use super::{RenderError, Renderer, format, words};
+use super::{RenderError, Renderer, format, view, words};
 use crate::result::{RunResult, Status};
 
 const STYLE: &str = include_str!("page.css");
@@ -174,6 +175,8 @@ fn sections(result: &RunResult, charts: &Charts) -> Vec<Section> {
     ));
     let again = environment::again(result);
     sections.push(one("again", "Run it again", "Run it again", again));
+    let words = glossary::section();
+    sections.push(one("words", "What the words mean", "Words", words));
     sections
 }
 
@@ -231,8 +234,9 @@ fn run_sections(result: &RunResult, charts: &Charts) -> Vec<Section> {
         let examples = messages::examples(result);
         add("examples", "Messages that went wrong", "Examples", examples);
     }
-    if result.verdict.status == Status::Fail && !result.stories.is_empty() {
-        let stories = messages::stories(result);
+    let told = view::stories(result);
+    if result.verdict.status == Status::Fail && !told.is_empty() {
+        let stories = messages::stories(&told);
         add("stories", "Sessions worth a look", "Stories", stories);
     }
     sections

@@ -217,5 +217,5 @@ fn recovered(result: &RunResult, fault: &FaultResult) -> Cell {
     };
     Cell::text(words::recovery(fault))
         .class(class)
-        .note(html! { "after heal" })
+        .note(html! { "after heal, p99 ≤ " (format::round_duration(fault.tolerance_us as f64)) })
 }

@@ -17,12 +17,12 @@ const charts = all("svg.chart[data-kind]").map(svg => {
   line.setAttribute("class", "cursor");
   svg.append(line);
   return { svg, left, top, width, height, low, high, line, at: null, kind: svg.dataset.kind,
-    series: values[svg.dataset.id] || [], box: svg.closest(".box"), output: svg.closest("figure").querySelector(".read") };
+    series: values[svg.dataset.id] || [], hidden: new Set(), box: svg.closest(".box"), output: svg.closest("figure").querySelector(".read") };
 });
 
 function text(chart, x) {
   const place = chart.kind === "percentile" ? percentile(x) : x.toFixed(2) + "\u00a0s";
-  const each = chart.series.map(series => series.n + "\u00a0" + print(series.v[Math.floor((x - series.x) / series.d + 1e-6)], series.u));
+  const each = chart.series.filter(series => !chart.hidden.has(series.s)).map(series => series.n + "\u00a0" + print(series.v[Math.floor((x - series.x) / series.d + 1e-6)], series.u));
   return [place, ...each].join("   ");
 }
 
@@ -37,7 +37,19 @@ function move(from, x) {
   }
 }
 
+function leave(from) {
+  for (const chart of charts) {
+    if (chart !== from && !(from.kind === "time" && chart.kind === "time")) continue;
+    chart.at = null;
+    chart.line.setAttribute("d", "");
+    if (chart.output) chart.output.textContent = "";
+  }
+}
+
 for (const chart of charts) {
+  // A finger that was lifted leaves what it asked for.
+  chart.svg.addEventListener("pointerleave", event => { if (event.pointerType !== "touch") leave(chart); });
+  chart.box.addEventListener("blur", () => leave(chart));
   chart.svg.addEventListener("pointermove", event => {
     const box = chart.svg.getBoundingClientRect();
     const px = (event.clientX - box.left) / box.width * chart.svg.viewBox.baseVal.width;
@@ -62,6 +74,13 @@ for (const key of all("button.key")) {
     key.setAttribute("aria-pressed", shown);
     for (const group of all("g[data-s]", key.closest("figure"))) {
       if (group.dataset.s === key.dataset.s) group.style.display = shown ? "" : "none";
+    }
+    for (const other of all("button.key", key.closest("figure"))) {
+      if (other.dataset.s === key.dataset.s) other.setAttribute("aria-pressed", shown);
+    }
+    for (const chart of charts.filter(chart => key.closest("figure").contains(chart.svg))) {
+      chart.hidden[shown ? "delete" : "add"](key.dataset.s);
+      if (chart.at !== null) move(chart, chart.at);
     }
   });
 }

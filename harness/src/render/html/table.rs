@@ -4,6 +4,7 @@
 
 use maud::{Markup, html};
 
+use super::glossary;
 use crate::render::format;
 
 /// One cell; the first of a row is its header.
@@ -72,7 +73,7 @@ impl Table {
                     thead role="rowgroup" {
                         tr role="row" {
                             @for head in &self.heads {
-                                th role="columnheader" scope="col" { (head) }
+                                th role="columnheader" scope="col" { (explained(head)) }
                             }
                         }
                     }
@@ -90,6 +91,7 @@ impl Table {
         }
     }
 
+    /// The cell of a row.
     fn cell(&self, place: usize, cell: &Cell) -> Markup {
         let class = (!cell.class.is_empty()).then_some(cell.class);
         let body = html! {
@@ -102,6 +104,16 @@ impl Table {
             } @else {
                 td role="cell" data-h=[self.heads.get(place)] class=[class] { div { (body) } }
             }
+        }
+    }
+}
+
+/// A head, with its meaning where it is a word of the glossary.
+fn explained(head: &str) -> Markup {
+    html! {
+        @match glossary::meaning(head) {
+            Some(meaning) => abbr title=(meaning) { (head) },
+            None => (head),
         }
     }
 }

@@ -69,10 +69,10 @@ fn summary(trials: &[(&TrialPlan, &TrialRecord)]) -> Markup {
     });
     Table {
         caption: html! {
-            "Small experiments beside the load, each with accounts of its own. One that shows a failure fails the run; too few with a clear outcome make it inconclusive."
+            "Small experiments beside the load, each with accounts of its own. One that fails fails the run; too few that are conclusive make it inconclusive."
         },
         class: "stack",
-        heads: Table::heads(&["Trial", "Clear", "Held", "Broke", "Unclear"]),
+        heads: Table::heads(&["Trial", "Conclusive", "Passed", "Failed", "Inconclusive"]),
         rows: rows.collect(),
     }
     .markup()

@@ -21,7 +21,7 @@ pub(crate) fn section(result: &RunResult, lateness: &Chart) -> Markup {
     html! {
         @if !validity.is_empty() {
             (checks(
-                "The harness about itself. Any of these past its limit makes the run invalid (exit 13), whatever the server did.",
+                "The harness about itself. Any of these past its limit makes the run invalid (exit 13).",
                 &validity,
             ))
         }

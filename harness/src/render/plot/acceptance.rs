@@ -42,6 +42,7 @@ pub(crate) fn chart(result: &RunResult) -> Result<Option<Chart>, RenderError> {
                 class: "good",
                 side: Side::Right,
             }],
+            limits: Vec::new(),
         };
         frame.draw(|plot, sheet| {
             let step = curve.bin_us as f64 / US_PER_S;

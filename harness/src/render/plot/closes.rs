@@ -157,6 +157,7 @@ fn key(result: &RunResult, group: Group) -> Key {
 fn readings(result: &RunResult, groups: &[Group], rows: &[BTreeMap<Group, u64>]) -> Vec<Reading> {
     let one = |&group: &Group| Reading {
         name: group.look().2.to_owned(),
+        series: group.look().2,
         unit: ReadingUnit::Count,
         from: 0.0,
         step: result.series.second_us as f64 / US_PER_S,

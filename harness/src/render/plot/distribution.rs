@@ -8,9 +8,11 @@ use plotters::style::RGBColor;
 use super::axis::{Axis, rarity};
 use super::draw::{line, pen, series};
 use super::frame::Frame;
-use super::{Chart, Key, Reading, ReadingUnit, Width, palette, spoken};
+use super::limit::LimitLine;
+use super::{Chart, Key, Reading, ReadingUnit, Width, palette, response, spoken};
 use crate::render::{RenderError, append, format, view};
 use crate::result::{Distribution, RunResult};
+use crate::scenario::expectation::Statistic;
 
 const ID: &str = "distribution";
 /// Step of the cursor along the percentile axis.
@@ -25,9 +27,7 @@ pub(crate) fn chart(result: &RunResult) -> Result<Chart, RenderError> {
     let least = all().min().unwrap_or(1_000) as f64;
     let limits = view::complete_limits(result);
     let most = all().max().unwrap_or(1_000_000) as f64;
-    let most = limits
-        .last()
-        .map_or(most, |&(limit_us, _)| most.max(limit_us));
+    let most = limits.last().map_or(most, |limit| most.max(limit.value_us));
     let rarest = curves
         .iter()
         .map(|curve| 1.0 / curve.of.count.max(1) as f64);
@@ -45,15 +45,12 @@ pub(crate) fn chart(result: &RunResult) -> Result<Chart, RenderError> {
             x_name: "percentile (each step to the right is ten times rarer)",
             bands: Vec::new(),
             marks: Vec::new(),
+            limits: limits
+                .iter()
+                .map(|limit| limit_line(limit, width, x.high))
+                .collect(),
         };
         frame.draw(|plot, sheet| {
-            series(sheet, "limit", || {
-                for &(limit_us, _) in &limits {
-                    let y = limit_us.max(1.0).log10();
-                    line(plot, vec![(0.0, y), (x.high, y)], pen(palette::LIMIT, 1.5))?;
-                }
-                Ok(())
-            })?;
             for curve in curves.iter().rev() {
                 let points = points(curve.of, x.high);
                 if !points.is_empty() {
@@ -75,6 +72,24 @@ pub(crate) fn chart(result: &RunResult) -> Result<Chart, RenderError> {
         narrow,
         finding,
     })
+}
+
+/// From the left to the percentile that it bounds.
+fn limit_line(limit: &view::Limit<'_>, width: Width, high: f64) -> LimitLine {
+    let end = match limit.statistic {
+        Statistic::P50 => rarity(0.5),
+        Statistic::P90 => rarity(0.9),
+        Statistic::P95 => rarity(0.95),
+        Statistic::P99 => rarity(0.99),
+        Statistic::P999 => rarity(0.999),
+        Statistic::Mean | Statistic::Max => high,
+    };
+    LimitLine {
+        spans: vec![(0.0, end.min(high))],
+        y: limit.value_us.max(1.0).log10(),
+        text: response::limit_text(limit, width),
+        status: limit.row.status,
+    }
 }
 
 struct Curve<'a> {
@@ -130,6 +145,7 @@ fn reading(curve: &Curve<'_>, high: f64) -> Reading {
     let places = (0..READINGS_MAX).map(|place| f64::from(place) * READING_STEP);
     Reading {
         name: curve.of.name.clone(),
+        series: curve.series,
         unit: ReadingUnit::Microseconds,
         from: 0.0,
         step: READING_STEP,
@@ -149,13 +165,7 @@ fn keys(result: &RunResult, curves: &[Curve<'_>]) -> Vec<Key> {
             series: Some(curve.series),
         })
         .collect();
-    if !view::complete_limits(result).is_empty() {
-        keys.push(Key {
-            text: "limit".to_owned(),
-            class: "k-limit",
-            series: Some("limit"),
-        });
-    }
+    keys.extend(response::limit_keys(result));
     keys
 }
 

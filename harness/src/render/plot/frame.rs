@@ -13,6 +13,7 @@ use super::Width;
 use super::axis::Axis;
 use super::draw::{Drawn, Plot, font, pen};
 use super::label::{self, FONT_PX, Label, Side};
+use super::limit::LimitLine;
 use super::palette;
 use super::svg::{Sheet, Svg, UNITS_PER_PX, escape, px};
 use crate::render::{RenderError, append, format, view};
@@ -41,6 +42,7 @@ pub(crate) struct Frame {
     pub x_name: &'static str,
     pub bands: Vec<Band>,
     pub marks: Vec<Mark>,
+    pub limits: Vec<LimitLine>,
 }
 
 /// A stretch of time in which a fault was in force.
@@ -92,6 +94,7 @@ impl Frame {
             x_name: "",
             bands: bands.collect(),
             marks: Vec::new(),
+            limits: Vec::new(),
         }
     }
 
@@ -108,22 +111,28 @@ impl Frame {
     }
 
     /// Pixel of a value on the x axis.
-    fn at(&self, x: f64) -> f64 {
+    pub(super) fn x_at(&self, x: f64) -> f64 {
         let part = (x - self.x.low) / (self.x.high - self.x.low);
         f64::from(self.left()) + part.clamp(0.0, 1.0) * f64::from(self.plot_width())
+    }
+
+    /// Pixel of a value on the y axis, below a top of so many pixels.
+    pub(super) fn y_at(&self, y: f64, top: i32) -> f64 {
+        let part = (y - self.y.low) / (self.y.high - self.y.low);
+        f64::from(top) + (1.0 - part.clamp(0.0, 1.0)) * f64::from(self.height)
     }
 
     fn labels(&self) -> Vec<label::Placed> {
         let marks = self.marks.iter().map(|mark| Label {
             text: mark.text.clone(),
             class: mark.class,
-            at: self.at(mark.at),
+            at: self.x_at(mark.at),
             side: mark.side,
         });
         let names = self.bands.iter().map(|band| Label {
             text: format::harmless(&band.name),
             class: "ink",
-            at: f64::midpoint(self.at(band.from), self.at(band.to)),
+            at: f64::midpoint(self.x_at(band.from), self.x_at(band.to)),
             side: Side::Middle,
         });
         label::place(marks.chain(names).collect(), f64::from(self.width))
@@ -170,11 +179,13 @@ impl Frame {
         sheet.raw(&self.opening(top, height));
         self.grid(&mut plot)?;
         sheet.raw(&self.inner(top));
+        sheet.raw(&self.limit_lines(top));
         draw(&mut plot, &sheet)?;
         sheet.raw(&self.mark_lines(top));
         sheet.raw("</svg>\n");
         sheet.raw(&self.below(top));
         sheet.raw(&above(&labels, top));
+        sheet.raw(&self.limit_labels(top));
         sheet.raw("</svg>\n");
         Ok(sheet.take())
     }
@@ -216,7 +227,7 @@ impl Frame {
             "<svg class=\"plot\" x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{height}\" viewBox=\"{left} {top} {width} {height}\" preserveAspectRatio=\"none\">\n"
         );
         for band in &self.bands {
-            let (from, to) = (self.at(band.from), self.at(band.to));
+            let (from, to) = (self.x_at(band.from), self.x_at(band.to));
             let edge = if band.confirmed {
                 "k-edge"
             } else {
@@ -245,7 +256,7 @@ impl Frame {
 
     fn mark_lines(&self, top: i32) -> String {
         let line = |mark: &Mark| {
-            let at = px(self.at(mark.at));
+            let at = px(self.x_at(mark.at));
             format!(
                 "<path class=\"k-{}\" d=\"M{at} {top}v{}\"/>\n",
                 mark.class, self.height
@@ -268,7 +279,7 @@ impl Frame {
                 &mut markup,
                 format_args!(
                     "<text x=\"{}\" y=\"{}\">{}</text>",
-                    px(self.at(tick.at)),
+                    px(self.x_at(tick.at)),
                     px(base + TICK_PX),
                     escape(&tick.text)
                 ),

@@ -1,15 +1,18 @@
 //! This module draws how late the harness itself was.
 //!
-//! **In:** `series.lateness_*`. **Out:** steps on a log axis with the limit at which the run would
+//! **In:** `series.lateness_*`, `series.lines`. **Out:** steps on a log axis with the limit at which the run would
 //! be invalid.
+
+use plotters::style::RGBColor;
 
 use super::axis::Axis;
 use super::draw::{line, pen, series, steps};
 use super::frame::Frame;
-use super::response::{fault_key, log};
+use super::response::{fault_key, log, name};
 use super::{Chart, Key, Reading, ReadingUnit, Width, palette, spoken};
 use crate::render::{RenderError, format};
-use crate::result::RunResult;
+use crate::result::{Lined, RunResult};
+use crate::scenario::expectation::Statistic;
 
 const ID: &str = "lateness";
 const US_PER_S: f64 = 1e6;
@@ -28,7 +31,7 @@ pub(crate) fn chart(result: &RunResult) -> Result<Chart, RenderError> {
         .copied()
         .unwrap_or(0);
     let most = most.max(limit_us.unwrap_or(0)).max(1_000) as f64;
-    let step = of.step_us as f64 / US_PER_S;
+    let lines = lines(result);
     let draw = |width: Width| {
         let frame = Frame {
             spoken: format!("Lateness of the harness over the run. {}", spoken(&finding)),
@@ -44,54 +47,91 @@ pub(crate) fn chart(result: &RunResult) -> Result<Chart, RenderError> {
                     line(plot, vec![(0.0, y), (end, y)], pen(palette::LIMIT, 1.5))
                 })?;
             }
-            series(sheet, "max", || {
-                steps(
-                    plot,
-                    step,
-                    &log(&of.lateness_max_us),
-                    pen(palette::SERIES_3, 1.2),
-                )
-            })?;
-            series(sheet, "p99", || {
-                steps(
-                    plot,
-                    step,
-                    &log(&of.lateness_p99_us),
-                    pen(palette::SERIES_2, 1.4),
-                )
-            })?;
-            series(sheet, "p50", || {
-                steps(
-                    plot,
-                    step,
-                    &log(&of.lateness_p50_us),
-                    pen(palette::SERIES_1, 1.4),
-                )
-            })
+            for line in lines.iter().rev() {
+                let step = line.step_us as f64 / US_PER_S;
+                series(sheet, line.name, || {
+                    steps(
+                        plot,
+                        step,
+                        &log(line.values_us),
+                        pen(line.color, line.width),
+                    )
+                })?;
+            }
+            Ok(())
         })
     };
     Ok(Chart {
         id: ID,
         title: "Lateness: how late the harness itself was".to_owned(),
-        keys: keys(result),
-        readings: readings(result),
+        keys: keys(result, &lines),
+        readings: lines.iter().map(reading).collect(),
         wide: draw(Width::Wide)?,
         narrow: draw(Width::Narrow)?,
         finding,
     })
 }
 
-fn keys(result: &RunResult) -> Vec<Key> {
-    let line = |name: &'static str, class| Key {
-        text: name.to_owned(),
-        class,
-        series: Some(name),
-    };
-    let mut keys = vec![
-        line("p50", "k-c1"),
-        line("p99", "k-c2"),
-        line("max", "k-c3"),
+/// One line of the chart.
+struct Line<'a> {
+    name: &'static str,
+    class: &'static str,
+    color: RGBColor,
+    width: f64,
+    step_us: u64,
+    values_us: &'a [Option<u64>],
+}
+
+/// Every line that has a value; a percentile that the usual step does not support is drawn in longer ones.
+fn lines(result: &RunResult) -> Vec<Line<'_>> {
+    let of = &result.series;
+    let usual = [
+        (
+            Statistic::P50,
+            "k-c1",
+            palette::SERIES_1,
+            &of.lateness_p50_us,
+        ),
+        (
+            Statistic::P99,
+            "k-c2",
+            palette::SERIES_2,
+            &of.lateness_p99_us,
+        ),
+        (
+            Statistic::Max,
+            "k-c3",
+            palette::SERIES_3,
+            &of.lateness_max_us,
+        ),
     ];
+    let lines = usual.map(|(statistic, class, color, values_us)| {
+        let mut longer = of.lines.iter();
+        let longer = longer.find(|line| line.of == Lined::Lateness && line.statistic == statistic);
+        Line {
+            name: name(statistic),
+            class,
+            color,
+            width: if statistic == Statistic::Max {
+                1.2
+            } else {
+                1.4
+            },
+            step_us: longer.map_or(of.step_us, |line| line.step_us),
+            values_us: longer.map_or(values_us, |line| &line.values_us),
+        }
+    });
+    let has_value = |line: &Line<'_>| line.values_us.iter().any(Option::is_some);
+    lines.into_iter().filter(has_value).collect()
+}
+
+fn keys(result: &RunResult, lines: &[Line<'_>]) -> Vec<Key> {
+    let line = |line: &Line<'_>| Key {
+        text: line.name.to_owned(),
+        class: line.class,
+        series: Some(line.name),
+    };
+    let mut keys: Vec<Key> = lines.iter().map(line).collect();
     if let Some(limit_us) = result.generator.lateness_limit_us {
         keys.push(Key {
             text: format!(
@@ -106,20 +146,15 @@ fn keys(result: &RunResult) -> Vec<Key> {
     keys
 }
 
-fn readings(result: &RunResult) -> Vec<Reading> {
-    let of = &result.series;
-    let one = |name: &str, values: &[Option<u64>]| Reading {
-        name: name.to_owned(),
+fn reading(line: &Line<'_>) -> Reading {
+    Reading {
+        name: line.name.to_owned(),
+        series: line.name,
         unit: ReadingUnit::Microseconds,
         from: 0.0,
-        step: of.step_us as f64 / US_PER_S,
-        values: values.to_vec(),
-    };
-    vec![
-        one("p50", &of.lateness_p50_us),
-        one("p99", &of.lateness_p99_us),
-        one("max", &of.lateness_max_us),
-    ]
+        step: line.step_us as f64 / US_PER_S,
+        values: line.values_us.to_vec(),
+    }
 }
 
 fn finding(result: &RunResult) -> String {

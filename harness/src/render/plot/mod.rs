@@ -13,6 +13,7 @@ mod draw;
 mod frame;
 mod label;
 mod lateness;
+mod limit;
 mod open;
 mod palette;
 mod reconnects;
@@ -53,6 +54,8 @@ pub(crate) struct Key {
 #[derive(Clone, Debug)]
 pub(crate) struct Reading {
     pub name: String,
+    /// The series of the legend that shows it.
+    pub series: &'static str,
     pub unit: ReadingUnit,
     pub from: f64,
     pub step: f64,

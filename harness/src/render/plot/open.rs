@@ -44,6 +44,7 @@ pub(crate) fn chart(result: &RunResult) -> Result<Chart, RenderError> {
         keys,
         readings: vec![Reading {
             name: "open".to_owned(),
+            series: "open",
             unit: ReadingUnit::Count,
             from: 0.0,
             step: result.series.step_us as f64 / US_PER_S,

@@ -74,6 +74,7 @@ pub(crate) fn chart(result: &RunResult) -> Result<Option<Chart>, RenderError> {
         keys,
         readings: vec![Reading {
             name: "attempts".to_owned(),
+            series: "attempts",
             unit: ReadingUnit::Count,
             from: 0.0,
             step,

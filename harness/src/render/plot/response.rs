@@ -1,22 +1,27 @@
 //! This module draws response time over the run, by the time each message should have been sent.
 //!
-//! **In:** `series.complete_*`, the faults and the limits on `complete`. **Out:** the main chart.
+//! **In:** `series.complete_*`, `series.lines`, the faults and the limits on `complete`. **Out:** the main chart.
+
+use plotters::style::RGBColor;
 
 use super::axis::Axis;
-use super::draw::{Drawn, Plot, line, pen, series, steps};
+use super::draw::{Drawn, Plot, pen, series, steps};
 use super::frame::{Frame, Mark};
 use super::label::Side;
+use super::limit::{self, LimitLine};
 use super::svg::Sheet;
 use super::{Chart, Key, Reading, ReadingUnit, Width, palette, spoken};
-use crate::render::{RenderError, format, view, words};
-use crate::result::RunResult;
+use crate::render::{RenderError, append, format, view, words};
+use crate::result::{CheckStatus, Lined, RunResult, bound_text};
+use crate::scenario::expectation::Statistic;
 use crate::stage::Stage;
 
 const ID: &str = "response";
 const US_PER_S: f64 = 1e6;
 
 pub(crate) fn chart(result: &RunResult) -> Result<Chart, RenderError> {
-    let finding = finding(result);
+    let lines = lines(result);
+    let finding = finding(result, &lines);
     let draw = |width: Width| {
         let frame = Frame {
             spoken: format!(
@@ -26,69 +31,143 @@ pub(crate) fn chart(result: &RunResult) -> Result<Chart, RenderError> {
             height: width.pick(280, 220),
             y: Axis::latency(least(result), most(result)),
             marks: marks(result, width),
+            limits: limits(result, width),
             ..Frame::over_time(ID, result, width)
         };
-        frame.draw(|plot, sheet| curves(result, plot, sheet))
+        frame.draw(|plot, sheet| curves(&lines, plot, sheet))
     };
     Ok(Chart {
         id: ID,
         title: "Response time of `complete`, by when the message should have been sent".to_owned(),
-        keys: keys(result),
-        readings: readings(result),
+        keys: keys(result, &lines),
+        readings: lines.iter().map(reading).collect(),
         wide: draw(Width::Wide)?,
         narrow: draw(Width::Narrow)?,
         finding,
     })
 }
 
-/// The four lines, rarest first, so that the commonest lies on top.
-fn curves(result: &RunResult, plot: &mut Plot<'_>, sheet: &Sheet) -> Drawn {
-    let of = &result.series;
-    let (step, second) = (of.step_us as f64 / US_PER_S, of.second_us as f64 / US_PER_S);
-    limits(result, plot, sheet)?;
-    series(sheet, "max", || {
-        steps(
-            plot,
-            step,
-            &log(&of.complete_max_us),
-            pen(palette::MOST, 1.0),
-        )
-    })?;
-    series(sheet, "p99.9", || {
-        steps(
-            plot,
-            second,
-            &log(&of.complete_p999_us),
-            pen(palette::SERIES_3, 1.5),
-        )
-    })?;
-    series(sheet, "p99", || {
-        steps(
-            plot,
-            step,
-            &log(&of.complete_p99_us),
-            pen(palette::SERIES_2, 1.6),
-        )
-    })?;
-    series(sheet, "p50", || {
-        steps(
-            plot,
-            step,
-            &log(&of.complete_p50_us),
-            pen(palette::SERIES_1, 1.6),
-        )
-    })
+/// One line of the chart.
+struct Line<'a> {
+    name: &'static str,
+    look: (RGBColor, &'static str, f64),
+    step_us: u64,
+    values_us: &'a [Option<u64>],
 }
 
-fn limits(result: &RunResult, plot: &mut Plot<'_>, sheet: &Sheet) -> Drawn {
-    let end = result.run.duration_us as f64 / US_PER_S;
-    series(sheet, "limit", || {
-        for (limit_us, _) in view::complete_limits(result) {
-            let y = limit_us.max(1.0).log10();
-            line(plot, vec![(0.0, y), (end, y)], pen(palette::LIMIT, 1.5))?;
+const MOST: (RGBColor, &str, f64) = (palette::MOST, "k-most", 1.0);
+const P999: (RGBColor, &str, f64) = (palette::SERIES_3, "k-c3", 1.5);
+const P99: (RGBColor, &str, f64) = (palette::SERIES_2, "k-c2", 1.6);
+const P50: (RGBColor, &str, f64) = (palette::SERIES_1, "k-c1", 1.6);
+/// Of the statistics that only an expectation asks for: mean, p90, p95.
+const ASKED: [(RGBColor, &str, f64); 3] = [
+    (palette::SERIES_4, "k-c4", 1.6),
+    (palette::BASE, "k-base", 1.6),
+    (palette::INK, "k-ink", 1.2),
+];
+
+/// Every line that has a value, commonest first. A statistic that the usual step does not support is drawn in longer
+/// ones, and one that an expectation broke on is always drawn where the run supports it at all.
+fn lines(result: &RunResult) -> Vec<Line<'_>> {
+    let of = &result.series;
+    let usual = [
+        (Statistic::P50, P50, of.step_us, &of.complete_p50_us),
+        (Statistic::P99, P99, of.step_us, &of.complete_p99_us),
+        (Statistic::P999, P999, of.second_us, &of.complete_p999_us),
+        (Statistic::Max, MOST, of.step_us, &of.complete_max_us),
+    ];
+    let longer = || of.lines.iter().filter(|line| line.of == Lined::Complete);
+    let usual = usual.map(|(statistic, look, step_us, values_us)| {
+        let better = longer().find(|line| line.statistic == statistic);
+        Line {
+            name: name(statistic),
+            look,
+            step_us: better.map_or(step_us, |line| line.step_us),
+            values_us: better.map_or(values_us, |line| &line.values_us),
         }
-        Ok(())
-    })
+    });
+    let asked = longer()
+        .filter(|line| {
+            let statistic = line.statistic;
+            matches!(statistic, Statistic::Mean | Statistic::P90 | Statistic::P95)
+        })
+        .zip(ASKED)
+        .map(|(line, look)| Line {
+            name: name(line.statistic),
+            look,
+            step_us: line.step_us,
+            values_us: &line.values_us,
+        });
+    let has_value = |line: &Line<'_>| line.values_us.iter().any(Option::is_some);
+    usual.into_iter().chain(asked).filter(has_value).collect()
+}
+
+pub(super) const fn name(statistic: Statistic) -> &'static str {
+    match statistic {
+        Statistic::Mean => "mean",
+        Statistic::P50 => "p50",
+        Statistic::P90 => "p90",
+        Statistic::P95 => "p95",
+        Statistic::P99 => "p99",
+        Statistic::P999 => "p99.9",
+        Statistic::Max => "max",
+    }
+}
+
+/// Rarest first, so that the commonest lies on top.
+fn curves(lines: &[Line<'_>], plot: &mut Plot<'_>, sheet: &Sheet) -> Drawn {
+    let asked_last = |line: &&Line<'_>| line.look.1 == MOST.1;
+    let (most, others): (Vec<_>, Vec<_>) = lines.iter().partition(asked_last);
+    for line in most.into_iter().chain(others.into_iter().rev()) {
+        let (color, _, width) = line.look;
+        series(sheet, line.name, || {
+            let step = line.step_us as f64 / US_PER_S;
+            steps(plot, step, &log(line.values_us), pen(color, width))
+        })?;
+    }
+    Ok(())
+}
+
+fn limits(result: &RunResult, width: Width) -> Vec<LimitLine> {
+    let line = |limit: view::Limit<'_>| LimitLine {
+        spans: limit
+            .spans_us
+            .iter()
+            .map(|&(from, to)| (from as f64 / US_PER_S, to as f64 / US_PER_S))
+            .collect(),
+        y: limit.value_us.max(1.0).log10(),
+        text: limit_text(&limit, width),
+        status: limit.row.status,
+    };
+    view::complete_limits(result)
+        .into_iter()
+        .map(line)
+        .collect()
+}
+
+/// `p99 < 200 ms, whole run`; without the place where there is little room.
+pub(super) fn limit_text(limit: &view::Limit<'_>, width: Width) -> String {
+    let what = format!("{} {}", name(limit.statistic), bound_text(limit.row));
+    match width {
+        Width::Wide => format!("{what}, {}", limit.row.when),
+        Width::Narrow => what,
+    }
+}
+
+/// The legend of the limits: those that were met, and those that were not.
+pub(super) fn limit_keys(result: &RunResult) -> Vec<Key> {
+    let limits = view::complete_limits(result);
+    let broke = |limit: &view::Limit<'_>| limit.row.status == CheckStatus::Broke;
+    let key = |text: &str, class| Key {
+        text: text.to_owned(),
+        class,
+        series: Some(limit::SERIES),
+    };
+    let met = limits.iter().any(|limit| !broke(limit));
+    let over = limits.iter().any(broke);
+    let met = met.then(|| key("limit", "k-limit"));
+    let over = over.then(|| key("limit, not met", "k-limit k-over"));
+    met.into_iter().chain(over).collect()
 }
 
 pub(super) fn log(values: &[Option<u64>]) -> Vec<Option<f64>> {
@@ -105,7 +184,7 @@ fn most(result: &RunResult) -> f64 {
     let values = result.series.complete_max_us.iter().flatten();
     let shown = values.max().map_or(1_000_000.0, |&us| us as f64);
     let limits = view::complete_limits(result);
-    let limit = limits.last().map_or(0.0, |&(us, _)| us);
+    let limit = limits.last().map_or(0.0, |limit| limit.value_us);
     shown.max(limit)
 }
 
@@ -145,7 +224,7 @@ fn marks(result: &RunResult, width: Width) -> Vec<Mark> {
     marks
 }
 
-fn finding(result: &RunResult) -> String {
+fn finding(result: &RunResult, lines: &[Line<'_>]) -> String {
     let Some((place, calm)) = view::calm(result) else {
         return "No message was completed.".to_owned();
     };
@@ -161,13 +240,49 @@ fn finding(result: &RunResult) -> String {
     if !result.faults.is_empty() {
         text.push_str(" Messages in flight when a fault begins are hit too, so the rise starts before its window.");
     }
-    let (step, second) = (result.series.step_us, result.series.second_us);
-    let steps = format!(
-        " p50 and p99 every {}, p99.9 every {}, only where enough answers support them.",
-        format::round_duration(step as f64),
-        format::round_duration(second as f64)
-    );
-    text.push_str(&steps);
+    text.push_str(&steps_told(result, lines));
+    text
+}
+
+/// ` p50 every 250 ms, p99 every 1 s: the shortest steps that enough answers support.`
+fn steps_told(result: &RunResult, lines: &[Line<'_>]) -> String {
+    let percentiles = lines
+        .iter()
+        .filter(|line| line.name != name(Statistic::Max));
+    let step = |line: &Line<'_>| match line.values_us.len() {
+        1 => format!("{} over the whole run", line.name),
+        _ => {
+            let step = format::round_duration(line.step_us as f64);
+            format!("{} every {step}", line.name)
+        }
+    };
+    let each: Vec<String> = percentiles.map(step).collect();
+    let mut text = match each.as_slice() {
+        [] => String::new(),
+        each => format!(
+            " {}: the shortest steps that enough answers support.",
+            each.join(", ")
+        ),
+    };
+    let answers = result.latency.get(Stage::Complete.name());
+    let answers = answers
+        .and_then(|stage| stage.response)
+        .map_or(0, |of| of.count);
+    for (statistic, needed) in [(Statistic::P99, 100), (Statistic::P999, 1_000)] {
+        if lines.iter().any(|line| line.name == name(statistic)) {
+            continue;
+        }
+        let why = if answers < needed {
+            let (needed, answers) = (format::count(needed), format::count(answers));
+            format!("it needs {needed} answers, and there were {answers}")
+        } else {
+            "only the whole run supports it".to_owned()
+        };
+        append(
+            &mut text,
+            format_args!(" {} has no line: {why}.", name(statistic)),
+        );
+    }
     text
 }
 
@@ -182,35 +297,14 @@ fn single_fault(result: &RunResult, name: &str, calm: &str) -> String {
     )
 }
 
-fn keys(result: &RunResult) -> Vec<Key> {
-    let line = |name: &'static str, class| Key {
-        text: name.to_owned(),
-        class,
-        series: Some(name),
+fn keys(result: &RunResult, lines: &[Line<'_>]) -> Vec<Key> {
+    let line = |line: &Line<'_>| Key {
+        text: line.name.to_owned(),
+        class: line.look.1,
+        series: Some(line.name),
     };
-    let of = &result.series;
-    let lines = [
-        ("p50", "k-c1", &of.complete_p50_us),
-        ("p99", "k-c2", &of.complete_p99_us),
-        ("p99.9", "k-c3", &of.complete_p999_us),
-        ("max", "k-most", &of.complete_max_us),
-    ];
-    // A percentile that nothing supports has no line.
-    let drawn = lines
-        .into_iter()
-        .filter(|(_, _, values)| values.iter().any(Option::is_some));
-    let mut keys: Vec<Key> = drawn.map(|(name, class, _)| line(name, class)).collect();
-    let limits: Vec<String> = view::complete_limits(result)
-        .iter()
-        .map(|&(us, _)| format::round_duration(us))
-        .collect();
-    if !limits.is_empty() {
-        keys.push(Key {
-            text: format!("limit {}", limits.join(", ")),
-            class: "k-limit",
-            series: Some("limit"),
-        });
-    }
+    let mut keys: Vec<Key> = lines.iter().map(line).collect();
+    keys.extend(limit_keys(result));
     keys.extend(fault_key(result));
     keys
 }
@@ -225,19 +319,13 @@ pub(super) fn fault_key(result: &RunResult) -> Option<Key> {
     })
 }
 
-fn readings(result: &RunResult) -> Vec<Reading> {
-    let of = &result.series;
-    let one = |name: &str, step_us: u64, values: &[Option<u64>]| Reading {
-        name: name.to_owned(),
+fn reading(line: &Line<'_>) -> Reading {
+    Reading {
+        name: line.name.to_owned(),
+        series: line.name,
         unit: ReadingUnit::Microseconds,
         from: 0.0,
-        step: step_us as f64 / US_PER_S,
-        values: values.to_vec(),
-    };
-    vec![
-        one("p50", of.step_us, &of.complete_p50_us),
-        one("p99", of.step_us, &of.complete_p99_us),
-        one("p99.9", of.second_us, &of.complete_p999_us),
-        one("max", of.step_us, &of.complete_max_us),
-    ]
+        step: line.step_us as f64 / US_PER_S,
+        values: line.values_us.to_vec(),
+    }
 }

@@ -1,6 +1,6 @@
 //! This module draws where the time of a session and of a message goes.
 //!
-//! **In:** the stage latencies of the calmest window. **Out:** one small picture per group: a bar is
+//! **In:** the stage latencies of the windows that know most of each. **Out:** one small picture per group: a bar is
 //! the median step from the stage before, a whisker ends at p99.
 
 use plotters::chart::{ChartBuilder, LabelAreaPosition};
@@ -14,13 +14,13 @@ use super::draw::{font, pen};
 use super::svg::{Sheet, Svg, UNITS_PER_PX, escape};
 use super::{Chart, Key, Width, palette};
 use crate::render::{RenderError, append, format, view};
-use crate::result::{RunResult, Summary, Window};
+use crate::result::{RunResult, Summary};
 use crate::stage::Stage;
 
 const ID: &str = "stages";
 /// Pixels: names to the left, figures to the right, one row, the axis below.
-const LEFT: i32 = 96;
-const RIGHT: i32 = 116;
+const LEFT: i32 = 92;
+const RIGHT: i32 = 168;
 const ROW: i32 = 24;
 const BELOW: i32 = 22;
 
@@ -40,6 +40,9 @@ const APART: [Stage; 4] = [
     Stage::Silence,
 ];
 
+/// Samples without which a p99 is none.
+const P99_SAMPLES: u64 = 100;
+
 /// A stage with the median at which it begins.
 struct Row {
     stage: Stage,
@@ -49,14 +52,13 @@ struct Row {
 
 struct Group {
     head: &'static str,
+    /// The window.
+    place: String,
     rows: Vec<Row>,
 }
 
 pub(crate) fn chart(result: &RunResult) -> Result<Option<Chart>, RenderError> {
-    let Some(window) = view::stages(result) else {
-        return Ok(None);
-    };
-    let groups = groups(result, window);
+    let groups = groups(result);
     if groups.is_empty() {
         return Ok(None);
     }
@@ -65,9 +67,10 @@ pub(crate) fn chart(result: &RunResult) -> Result<Option<Chart>, RenderError> {
         for group in &groups {
             let picture = picture(group, width)
                 .map_err(|problem| RenderError::Chart { chart: ID, problem })?;
+            let (head, place) = (group.head, escape(&group.place));
             append(
                 &mut markup,
-                format_args!("<h4>{}</h4>\n{picture}", group.head),
+                format_args!("<h4>{head}: {place}</h4>\n{picture}"),
             );
         }
         Ok(markup)
@@ -80,10 +83,7 @@ pub(crate) fn chart(result: &RunResult) -> Result<Option<Chart>, RenderError> {
     Ok(Some(Chart {
         id: ID,
         title: "Where the time goes".to_owned(),
-        finding: format!(
-            "In the window `{}`. The figures are p50 · p99 of the stage from the intended start; percentiles of stages do not add up to the percentile of the whole.",
-            format::harmless(&window.name)
-        ),
+        finding: "Each group in the window that has most samples of it. The figures are p50 · p99 of the stage from the intended start, and how many samples they stand for (n); a p99 takes 100. Percentiles of stages do not add up to the percentile of the whole.".to_owned(),
         keys: vec![key("median step", "f-c1"), key("to p99", "k-c2")],
         readings: Vec::new(),
         wide: draw(Width::Wide)?,
@@ -91,43 +91,58 @@ pub(crate) fn chart(result: &RunResult) -> Result<Option<Chart>, RenderError> {
     }))
 }
 
-/// A session is opened in the ramp, so its stages may be missing from the baseline window.
-fn groups(result: &RunResult, window: &Window) -> Vec<Group> {
-    let summary = |stage: Stage| {
-        let here = window.latency.get(stage.name()).copied();
-        let whole = || result.latency.get(stage.name()).and_then(|of| of.response);
-        here.or_else(whole)
-    };
-    let chain = |stages: &[Stage]| {
+/// Sessions are opened in the ramp and messages sent after it: each group has a window of its own. What happens apart,
+/// such as a reconnect, is of the whole run.
+fn groups(result: &RunResult) -> Vec<Group> {
+    let chain = |head, stages: &[Stage]| {
+        let window = view::fullest(result, stages)?;
         let mut from_us = 0;
         let mut rows = Vec::new();
         for &stage in stages {
-            if let Some(of) = summary(stage) {
+            if let Some(&of) = window.latency.get(stage.name()) {
                 rows.push(Row { stage, from_us, of });
                 from_us = of.p50_us;
             }
         }
-        rows
+        let place = format::harmless(&window.name);
+        Some(Group { head, place, rows })
     };
     let apart = APART.into_iter().filter_map(|stage| {
-        summary(stage).map(|of| Row {
+        let of = result.latency.get(stage.name())?.response?;
+        Some(Row {
             stage,
             from_us: 0,
             of,
         })
     });
-    let all = [
-        (
-            "Opening a session, from its intended start",
-            chain(&OPENING),
-        ),
-        ("One message, from its intended send", chain(&MESSAGE)),
-        ("Each from its own start", apart.collect()),
+    let apart = Group {
+        head: "Each from its own start",
+        place: "whole run".to_owned(),
+        rows: apart.collect(),
+    };
+    let chains = [
+        chain("Opening a session, from its intended start", &OPENING),
+        chain("One message, from its intended send", &MESSAGE),
+        Some(apart),
     ];
-    all.into_iter()
-        .filter(|(_, rows)| !rows.is_empty())
-        .map(|(head, rows)| Group { head, rows })
-        .collect()
+    let groups = chains.into_iter().flatten();
+    groups.filter(|group| !group.rows.is_empty()).collect()
+}
+
+/// `529 µs · 3.10 ms · n 200`; a p99 only where enough samples support it.
+fn figures(of: &Summary) -> String {
+    let p99 = supported_p99(of);
+    format!(
+        "{} · {} · n{}{}",
+        format::duration(of.p50_us),
+        format::duration_or_none(p99),
+        format::NBSP,
+        format::count(of.count)
+    )
+}
+
+fn supported_p99(of: &Summary) -> Option<u64> {
+    (of.count >= P99_SAMPLES).then_some(of.p99_us)
 }
 
 fn spoken(group: &Group) -> String {
@@ -135,12 +150,13 @@ fn spoken(group: &Group) -> String {
         .rows
         .iter()
         .map(|row| {
-            let (p50, p99) = (row.of.p50_us, row.of.p99_us);
-            let (p50, p99) = (format::duration(p50), format::duration(p99));
-            format!("{} p50 {p50}, p99 {p99}", row.stage.name())
+            let p50 = format::duration(row.of.p50_us);
+            let p99 = format::duration_or_none(supported_p99(&row.of));
+            let n = format::count(row.of.count);
+            format!("{} p50 {p50}, p99 {p99}, {n} samples", row.stage.name())
         })
         .collect();
-    format!("{}: {}.", group.head, each.join("; "))
+    format!("{}, {}: {}.", group.head, group.place, each.join("; "))
 }
 
 fn picture(group: &Group, width: Width) -> Result<String, String> {
@@ -154,7 +170,10 @@ fn picture(group: &Group, width: Width) -> Result<String, String> {
         "<svg class=\"chart\" role=\"img\" aria-label=\"{}\" viewBox=\"0 0 {width} {height}\">\n",
         escape(&spoken(group))
     ));
-    let most = group.rows.iter().map(|row| row.of.p99_us).max();
+    let ends = group.rows.iter();
+    let most = ends
+        .map(|row| supported_p99(&row.of).unwrap_or(row.of.p50_us))
+        .max();
     let x = Axis::linear_time(most.unwrap_or(1) as f64);
     let y = Axis {
         low: f64::from(count),
@@ -187,11 +206,7 @@ fn picture(group: &Group, width: Width) -> Result<String, String> {
         let name = ("sans-serif", 12 * UNITS_PER_PX)
             .into_font()
             .color(&palette::INK);
-        let figures = format!(
-            "{} · {}",
-            format::duration(row.of.p50_us),
-            format::duration(row.of.p99_us)
-        );
+        let figures = figures(&row.of);
         let texts = [
             (row.stage.name(), name.pos(place(HPos::Right)), LEFT - 8),
             (
@@ -213,13 +228,13 @@ fn picture(group: &Group, width: Width) -> Result<String, String> {
 type PlotError = plotters::drawing::DrawingAreaErrorKind<palette::UnknownColor>;
 
 fn draw_row(plot: &mut super::draw::Plot<'_>, row: &Row, top: f64) -> Result<(), PlotError> {
-    let (from, p50, p99) = (
-        row.from_us as f64,
-        row.of.p50_us as f64,
-        row.of.p99_us as f64,
-    );
+    let (from, p50) = (row.from_us as f64, row.of.p50_us as f64);
     let bar = [(from.min(p50), top + 0.24), (p50, top + 0.76)];
     plot.draw_series([Rectangle::new(bar, palette::SERIES_1.filled())])?;
+    let Some(p99) = supported_p99(&row.of) else {
+        return Ok(());
+    };
+    let p99 = p99 as f64;
     let whisker = pen(palette::SERIES_2, 2.0);
     plot.draw_series([
         PathElement::new(vec![(p50, top + 0.5), (p99, top + 0.5)], whisker),

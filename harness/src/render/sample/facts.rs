@@ -123,6 +123,7 @@ pub(super) fn description(story: Story) -> Run {
         abort: None,
         command: format!("harness run scenarios/redis-outage.toml --seed 7{defects}"),
         host: Host {
+            name: Some("ci-runner-3".to_owned()),
             cores: 2,
             memory_bytes: 25_769_803_776,
             kernel: "Linux 6.18.5 x86_64".to_owned(),
