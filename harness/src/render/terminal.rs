@@ -6,7 +6,7 @@
 use super::{append, format, view, words};
 use crate::result::{
     CheckGroup, CheckStatus, ExpectationResult, RunResult, Status, Summary, bound_text,
-    lateness_text, observed_text, sent_text,
+    lateness_text, machine_text, observed_text, sent_text,
 };
 
 /// Columns of the summary.
@@ -250,8 +250,10 @@ fn trust(result: &RunResult) -> String {
         .iter()
         .any(|check| check.group == CheckGroup::Validity && check.status == CheckStatus::Broke);
     let word = if broke { "INVALID" } else { "valid" };
+    let full = machine_text(result).filter(|_| !broke);
+    let full = full.map_or_else(String::new, |told| format!("; {told}"));
     format!(
-        "{word}: {}, {}, lane {}",
+        "{word}: {}, {}, lane {}{full}",
         lateness_text(result),
         sent_text(result),
         format::percent(result.generator.lane_busy_ratio_max)
