@@ -8,7 +8,7 @@ use super::column::{Column, INDENT, columns};
 use super::{append, format, view, words};
 use crate::result::{
     CheckGroup, CheckStatus, ExpectationResult, RunResult, Status, Summary, bound_text,
-    lateness_text, observed_text, sent_text,
+    lateness_text, machine_text, observed_text, sent_text,
 };
 
 /// Columns of the summary where nothing is known of the terminal, and the most it takes.
@@ -318,8 +318,10 @@ fn trust(result: &RunResult) -> String {
         .iter()
         .any(|check| check.group == CheckGroup::Validity && check.status == CheckStatus::Broke);
     let word = if broke { "INVALID" } else { "valid" };
+    let full = machine_text(result).filter(|_| !broke);
+    let full = full.map_or_else(String::new, |told| format!("; {told}"));
     format!(
-        "{word}: {}, {}, lane {}",
+        "{word}: {}, {}, lane {}{full}",
         lateness_text(result),
         sent_text(result),
         format::percent(result.generator.lane_busy_ratio_max)

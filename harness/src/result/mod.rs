@@ -37,6 +37,7 @@ pub(crate) use abort::Abort;
 pub(crate) use acceptance::{Acceptance, AcceptanceBin};
 pub(crate) use busy::BusySpan;
 pub(crate) use check::generator::lateness_text;
+pub(crate) use check::machine::told as machine_text;
 pub(crate) use check::validity::sent_text;
 pub(crate) use check::wording::{bound_text, limit_text, observed_text};
 pub(crate) use failure::FailureCount;

@@ -456,6 +456,20 @@ fn what_an_invalid_run_lost_is_listed_and_not_trusted() {
 }
 
 #[test]
+fn a_machine_that_was_full_is_told_in_the_summary_too() {
+    let mut result = summarize(&on_a_full_machine((30, 38), 45_000));
+    judge(&mut result);
+    let told = super::machine_text(&result).unwrap();
+    assert!(
+        result.verdict.trust.contains(&told),
+        "{}",
+        result.verdict.trust
+    );
+    result.generator.busy.clear();
+    assert_eq!(super::machine_text(&result), None);
+}
+
+#[test]
 fn a_fault_that_was_not_confirmed_makes_the_run_invalid() {
     let mut facts = facts(recording());
     facts.stamps[0].confirmed_us = None;
@@ -685,7 +699,7 @@ fn a_long_pause_of_the_machine_makes_the_run_invalid() {
     assert_eq!(result.verdict.status, Status::Invalid);
     assert_eq!(
         crate::format::plain(&result.verdict.sentence),
-        "These numbers cannot be trusted: a pause of 2.90 s at 7.00 s, of the machine or of the harness, is long \
+        "These numbers cannot be trusted: a pause of 2.90 s at 7.00 s (of the machine or of the harness) is long \
          enough to break a limit by itself."
     );
 }

@@ -94,7 +94,7 @@ fn a_slow_redis_is_felt() {
 #[test]
 fn a_slow_network_is_felt() {
     let set = [
-        "load.stages=[{ ramp = \"2s\", to = 60 }, { hold = \"18s\" }]",
+        "load.stages=[{ ramp = \"2s\" }, { hold = \"18s\" }]",
         "fault=[{ name = \"slow-edge\", at = \"4s\", for = \"4s\", link = \"edge\", kind = \"latency\", latency = \"700ms\" }]",
     ];
     a_slow_fault_is_felt("scenarios/edge-faults.toml", &set);

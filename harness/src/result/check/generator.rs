@@ -60,7 +60,7 @@ pub(super) fn lateness(result: &RunResult) -> CheckResult {
     let few = net.is_none_or(|net| net.count < SENDS_MIN);
     let held = few || net.is_none_or(|net| net.p99_us < bound_us);
     let worst = worst_moment_us(result).map_or_else(String::new, |us| {
-        format!(", at worst at {}", format::duration(us))
+        format!("; at worst at {}", format::duration(us))
     });
     let held_words = match net {
         None => "nothing was sent",
@@ -70,8 +70,9 @@ pub(super) fn lateness(result: &RunResult) -> CheckResult {
     let observed = net.map(|net| net.p99_us);
     let bound = format!("< {}", format::duration(bound_us));
     let broke = format!(
-        "the harness itself was late (p99 {}{worst}), by more than a tenth of the tightest limit",
-        format::duration_or_none(observed)
+        "the harness itself was late (p99 {} where {} is the limit{worst})",
+        format::duration_or_none(observed),
+        format::duration(bound_us)
     );
     valid(
         "dispatch lateness p99",
@@ -109,7 +110,7 @@ pub(super) fn lane_busy(result: &RunResult) -> CheckResult {
         Words {
             held: "a session thread with room to spare",
             broke: format!(
-                "a session thread was {} busy{at}, so what it timed may have waited for it",
+                "a session thread was {} busy{at} (what it timed may have waited for it)",
                 format::percent(busy)
             ),
         },
@@ -192,7 +193,7 @@ pub(super) fn machine_pauses(result: &RunResult) -> CheckResult {
         Words {
             held: "no pause of the machine, or of the harness, could have broken a limit by itself",
             broke: format!(
-                "a pause of {}{at}, of the machine or of the harness, is long enough to break a limit by itself",
+                "a pause of {}{at} (of the machine or of the harness) is long enough to break a limit by itself",
                 format::duration(longest_us)
             ),
         },

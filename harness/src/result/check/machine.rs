@@ -78,7 +78,7 @@ pub(super) fn machine_busy(result: &RunResult) -> CheckResult {
 }
 
 /// The longest stretch outside ramps and who used how much, if there is one.
-pub(in super::super) fn told(result: &RunResult) -> Option<String> {
+pub(crate) fn told(result: &RunResult) -> Option<String> {
     let parts = parts(result);
     let longest = parts.iter().max_by_key(|part| part.length_us())?;
     let mut text = stretch_text(result, longest);

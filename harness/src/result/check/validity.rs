@@ -128,7 +128,7 @@ fn planned_sends(result: &RunResult) -> CheckResult {
         )
     } else {
         format!(
-            "only {} of the {} messages were sent whose clients had a socket, so the offered load was not the planned one",
+            "only {} of the {} messages were sent whose clients had a socket (the offered load was not the planned one)",
             count(sent),
             count(possible)
         )
@@ -138,7 +138,12 @@ fn planned_sends(result: &RunResult) -> CheckResult {
         (_, 0) => "the run ended before anything was sent",
         _ => "of those whose client had a socket: the offered load was the planned load",
     };
-    let observed = format!("{} of {}", count(sent), count(possible));
+    let of_plan = if planned == possible {
+        String::new()
+    } else {
+        format!(" ({} planned)", count(planned))
+    };
+    let observed = format!("{} of {}{of_plan}", count(sent), count(possible));
     valid(
         "planned messages sent",
         held,
@@ -214,12 +219,17 @@ fn faults_confirmed(result: &RunResult) -> CheckResult {
         .count();
     let missing = all.iter().find(|(_, _, stamps)| !confirmed(stamps));
     let broke = missing.map_or_else(String::new, |(name, planned_us, stamps)| {
+        let what = match stamps.confirmed_us {
+            None => (*name).clone(),
+            Some(_) => format!("the end of {name}"),
+        };
         let problem = stamps.problem.as_deref().unwrap_or("the run ended first");
+        let more = match all.len() - count {
+            1 => String::new(),
+            several => format!(", and {} more were not", several - 1),
+        };
         let planned = format::duration(*planned_us);
-        format!(
-            "{count} of {} faults confirmed ({name}, planned at {planned}: {problem})",
-            all.len()
-        )
+        format!("{what} (planned at {planned}) was not confirmed: {problem}{more}")
     });
     let held_words = match missing {
         None => "each fault was met, and its end, by a probe",
@@ -249,7 +259,7 @@ fn faults_on_time(result: &RunResult) -> CheckResult {
     let worst_us = worst.map_or(0, |(delay_us, _)| delay_us);
     let broke = worst.map_or_else(String::new, |(delay_us, fault)| {
         format!(
-            "{}, planned at {}, came {} off its time",
+            "{} (planned at {}) came {} off its time",
             fault.name,
             format::duration(fault.planned_us),
             format::duration(delay_us)

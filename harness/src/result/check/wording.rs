@@ -123,6 +123,10 @@ pub(super) fn finding(
 fn undecided(result: &RunResult, expectation: &Expectation, seen: &Observation) -> String {
     let early = result.run.interrupted || result.run.aborted.is_some();
     match (seen.beyond_us, seen.lack) {
+        (Some(us), _) if early => {
+            let watched = format::duration(us);
+            format!("not within {watched}, and then the run was ended")
+        }
         (Some(0), _) => "the run ended too soon after the heal to tell: hold the load longer".to_owned(),
         (Some(us), _) => format!(
             "not within {}, and the run ended too soon to tell more: hold the load longer",
