@@ -65,7 +65,7 @@ pub(super) async fn login(
     };
     let builder = account::with_login(builder, dialect, (account, password));
     let Good { text, cookie } = request(user, names, builder).await?;
-    let secret = granted(dialect, Ask::Login, 200, &text).map_err(|_| denied(names.body))?;
+    let secret = granted(dialect, Ask::Login, 200, &text).map_err(|_unread| denied(names.body))?;
     Ok(Granted {
         secret,
         // Another server's refresh is not described.
@@ -88,7 +88,7 @@ pub(super) async fn refresh(
     };
     let builder = builder.header(header::COOKIE, cookie);
     let Good { text, .. } = request(user, names, builder).await?;
-    let secret = granted(None, Ask::Refresh, 200, &text).map_err(|_| denied(names.body))?;
+    let secret = granted(None, Ask::Refresh, 200, &text).map_err(|_unread| denied(names.body))?;
     Ok(Granted {
         secret,
         refresh: None,
@@ -112,7 +112,7 @@ pub(super) async fn token(
     };
     let builder = account::with_token_wish(builder.bearer_auth(access), dialect, conversation);
     let Good { text, .. } = request(user, names, builder).await?;
-    let secret = granted(dialect, Ask::Token, 200, &text).map_err(|_| denied(names.body))?;
+    let secret = granted(dialect, Ask::Token, 200, &text).map_err(|_unread| denied(names.body))?;
     Ok(Granted {
         secret,
         refresh: None,
