@@ -8,6 +8,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
+use std::string::FromUtf16Error;
 
 /// Why a file gives nothing.
 #[derive(Debug, thiserror::Error)]
@@ -23,7 +24,9 @@ pub(crate) enum IntakeError {
     #[error("line {line} is not UTF-8: save the file as UTF-8")]
     NotUtf8 { line: usize },
     #[error("it is broken UTF-16: save it as UTF-8")]
-    NotUtf16,
+    NotUtf16(#[source] FromUtf16Error),
+    #[error("it is UTF-16 and ends within a character: save it as UTF-8")]
+    HalfUtf16,
 }
 
 /// The reason without the operating system's error number.
@@ -79,10 +82,10 @@ fn utf8(bytes: Vec<u8>) -> Result<String, IntakeError> {
 fn utf16(bytes: &[u8], unit: impl Fn([u8; 2]) -> u16) -> Result<String, IntakeError> {
     let (pairs, rest) = bytes.as_chunks::<2>();
     if !rest.is_empty() {
-        return Err(IntakeError::NotUtf16);
+        return Err(IntakeError::HalfUtf16);
     }
     let units: Vec<u16> = pairs.iter().map(|pair| unit(*pair)).collect();
-    String::from_utf16(&units).map_err(|_| IntakeError::NotUtf16)
+    String::from_utf16(&units).map_err(IntakeError::NotUtf16)
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ struct Refusal {
 }
 
 impl Api {
-    pub(super) fn new(base_url: &str) -> Result<Self, ClientError> {
+    pub(super) fn new(base_url: &str, http: reqwest::ClientBuilder) -> Result<Self, ClientError> {
         let refuse = |reason: String| ClientError::BadUrl {
             url: base_url.to_owned(),
             reason,
@@ -35,7 +35,7 @@ impl Api {
         if base.scheme() != "http" || base.host_str().is_none() {
             return Err(refuse("the scheme must be http, with a host".to_owned()));
         }
-        let http = reqwest::Client::builder()
+        let http = http
             .no_proxy()
             .timeout(CALL_TIMEOUT)
             .pool_idle_timeout(IDLE_KEPT)

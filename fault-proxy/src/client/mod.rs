@@ -46,8 +46,14 @@ impl Client {
     /// A client for the API at `base_url`, such as `http://127.0.0.1:8474`. Connects to nothing
     /// yet.
     pub fn new(base_url: &str) -> Result<Self, ClientError> {
+        Self::over(base_url, reqwest::Client::builder())
+    }
+
+    /// The same over requests that were set up elsewhere; proxies and timeouts of theirs are not
+    /// kept.
+    pub fn over(base_url: &str, http: reqwest::ClientBuilder) -> Result<Self, ClientError> {
         Ok(Self {
-            api: Api::new(base_url)?,
+            api: Api::new(base_url, http)?,
         })
     }
 

@@ -235,7 +235,7 @@ fn start_log(folder: &RunDir) -> Result<(), Failure> {
     std::fs::create_dir_all(folder.file("logs")).map_err(failed)?;
     let file = std::fs::File::create(&path).map_err(failed)?;
     let filter = EnvFilter::try_from_env("HARNESS_LOG")
-        .unwrap_or_else(|_| EnvFilter::new("info,goose=error"));
+        .unwrap_or_else(|_| EnvFilter::new("info,goose=error,rustls_platform_verifier=off"));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(false);

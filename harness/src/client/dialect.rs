@@ -120,7 +120,7 @@ impl Quotes {
         let escapes = std::mem::take(&mut self.backslashes);
         match letter {
             '\\' => self.backslashes = escapes + 1,
-            '"' if escapes % 2 == 0 => {
+            '"' if escapes.is_multiple_of(2) => {
                 *self = Self {
                     in_string: !self.in_string,
                     ..Self::default()

@@ -38,7 +38,7 @@ pub(crate) enum Answer {
 
 pub(crate) async fn ask(request: RequestBuilder, patience: Duration) -> Answer {
     let asking = async {
-        let mut response = request.send().await?;
+        let mut response = request.timeout(patience).send().await?;
         let status = response.status().as_u16();
         let mut body = Vec::new();
         while let Some(part) = response.chunk().await? {

@@ -129,7 +129,7 @@ pub(super) async fn token(server: &Server<'_>, access: &str) -> Result<(String, 
             }
             Err(trouble)
         }
-        other => Err(unanswered(&other, path)),
+        broken @ Answer::Broken(_) => Err(unanswered(&broken, path)),
     }
 }
 
@@ -145,8 +145,8 @@ const fn written(server: &Server<'_>) -> &'static str {
 fn refused(server: &Server<'_>, why: &NotGranted, path: &str) -> Trouble {
     let fact = format!("{path} answers {why}");
     let cure = match why {
-        NotGranted::Absent { .. } => written(server),
-        NotGranted::Refused {
+        NotGranted::Absent { .. }
+        | NotGranted::Refused {
             status: 404 | 405, ..
         } => written(server),
         NotGranted::Refused {

@@ -134,13 +134,22 @@ async fn walk(order: &Order, chart: &mut Chart) -> Option<()> {
     };
     let host = order.manners.host.clone();
     let host_header = host.unwrap_or_else(|| header(&order.url));
+    let Some(http) = http(order, (address, &host_header)) else {
+        let none = Trouble::new(
+            "no HTTP requests can be made here",
+            "look at the headers of [target]",
+        );
+        let failed = async { Err::<(String, ()), _>(none) };
+        chart.step(Step::Http, failed).await?;
+        return None;
+    };
     let server = Server {
         url: &order.url,
         manners: &order.manners,
         account: &order.user,
         address,
         tls,
-        http: http(order, (address, &host_header))?,
+        http,
         host_header,
     };
     let has_api = order.manners.has_api();

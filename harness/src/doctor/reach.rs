@@ -136,9 +136,10 @@ pub(super) async fn http(server: &Server<'_>) -> Result<(String, ()), Trouble> {
             "look whether the server is stopped or overloaded",
         )),
         Answer::Broken(error) => {
-            let spoken = match is_secure(server.url) {
-                true => Vec::new(),
-                false => first_bytes(server.address).await,
+            let spoken = if is_secure(server.url) {
+                Vec::new()
+            } else {
+                first_bytes(server.address).await
             };
             if spoken.is_empty() || spoken.starts_with(b"HTTP/") {
                 let fact = format!("/healthz is not answered: {error}");

@@ -113,9 +113,10 @@ impl Session {
         let cure = "answer {\"type\":\"ping\"} before a frame is looked at as a message";
         let taken_for_chat = |fact: String| {
             let trouble = Trouble::new(fact, cure);
-            match contract {
-                true => trouble.known(Known::PingAsChat),
-                false => trouble.cured_by(UNKNOWN_BEATS),
+            if contract {
+                trouble.known(Known::PingAsChat)
+            } else {
+                trouble.cured_by(UNKNOWN_BEATS)
             }
         };
         let answers = |frame: &ServerFrame<'_>| {
@@ -125,11 +126,10 @@ impl Session {
             )
         };
         let other = |fact: String| {
-            let cure = match contract {
-                true => {
-                    "answer {\"type\":\"ping\"} with {\"event\":\"pong\"}: a browser cannot send WebSocket pings"
-                }
-                false => UNKNOWN_BEATS,
+            let cure = if contract {
+                "answer {\"type\":\"ping\"} with {\"event\":\"pong\"}: a browser cannot send WebSocket pings"
+            } else {
+                UNKNOWN_BEATS
             };
             Err(Trouble::new(fact, cure))
         };
@@ -248,10 +248,11 @@ impl Session {
         let contract = server.manners.dialect.is_none();
         let unkept = |fact: String| {
             let trouble = Trouble::new(fact, cure);
-            match contract {
-                true => Err(trouble.known(Known::NoServerPing)),
-                false => Err(trouble),
-            }
+            Err(if contract {
+                trouble.known(Known::NoServerPing)
+            } else {
+                trouble
+            })
         };
         let (pings, frames) = (self.0.pings, self.0.passed.frames);
         match heard {

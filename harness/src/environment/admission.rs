@@ -7,6 +7,7 @@
 //! same client, judged by the same [`granted`]. Sockets are not opened: whether they are let in is what the run is
 //! to find out.
 
+use std::fmt;
 use std::time::{Duration, UNIX_EPOCH};
 
 use reqwest::header::{LOCATION, RETRY_AFTER};
@@ -14,14 +15,14 @@ use reqwest::{Client as Http, RequestBuilder, Response};
 
 use super::accounts::Accounts;
 use super::error::EnvironmentError;
-use crate::account::{self, Ask, BODY_BYTES_MAX, granted, retry_after};
+use crate::account::{self, Ask, BODY_BYTES_MAX, NotGranted, granted, retry_after};
 use crate::clock::wall_ns;
 use crate::format::harmless;
 use crate::plan::{Credential, Dialect};
 use crate::trust::innermost;
 
 /// Longest wait that a server may ask for, all together.
-const WAIT_MAX: Duration = Duration::from_secs(60);
+const WAIT_MAX: Duration = Duration::from_mins(1);
 /// Most tries at one credential: a server may ask to wait again and again for no time at all.
 const TRIES_MAX: u32 = 5;
 /// What the one connection token is for.
@@ -102,13 +103,14 @@ impl Admission<'_> {
                 Err(why) => why,
             };
             let Some(wait) = answer.wait.filter(|_| matches!(status, 429 | 503)) else {
-                return Err(EnvironmentError::NotAdmitted {
+                let not = NotAdmitted {
                     url,
                     ask,
                     account: account.to_owned(),
                     why,
                     location: answer.location,
-                });
+                };
+                return Err(EnvironmentError::NotAdmitted(Box::new(not)));
             };
             waited += wait;
             if waited > WAIT_MAX {
@@ -163,4 +165,59 @@ async fn read(mut response: Response) -> Result<Answer, String> {
         location,
         wait,
     })
+}
+
+/// The first account gets no credential.
+#[derive(Debug)]
+pub(crate) struct NotAdmitted {
+    pub url: String,
+    pub ask: Ask,
+    pub account: String,
+    pub why: NotGranted,
+    /// Where the answer leads instead.
+    pub location: Option<String>,
+}
+
+impl fmt::Display for NotAdmitted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            url, account, why, ..
+        } = self;
+        match (self.ask, why) {
+            (Ask::Token, _) => write!(f, "{url} gives {account} no connection token: {why}"),
+            (Ask::Login | Ask::Refresh, NotGranted::Refused { .. }) => {
+                write!(f, "{url} does not let {account} log in: {why}")
+            }
+            (Ask::Login | Ask::Refresh, NotGranted::Absent { .. }) => {
+                write!(f, "{url} lets {account} log in, and gives no token: {why}")
+            }
+        }
+    }
+}
+
+impl NotAdmitted {
+    /// What the user can do about it, in one line.
+    pub(super) fn hint(&self) -> String {
+        if let Some(hint) = self.why.hint() {
+            return hint;
+        }
+        let ask = self.ask.word();
+        match (self.why.status(), &self.location) {
+            (300..400, Some(location)) => {
+                format!("redirects are not followed: name where it leads, {location}")
+            }
+            (401 | 403, _) => {
+                "set environment.users.password (and prefix, or file) to those of the target"
+                    .to_owned()
+            }
+            (404 | 405, _) => format!(
+                "name the path with [target] {ask}.path; without a [target] the server must speak the contract"
+            ),
+            (400 | 415 | 422, _) if self.ask == Ask::Login => {
+                "does it want a form, or other fields? see body, user and password of [target] login"
+                    .to_owned()
+            }
+            _ => "look at the server's log".to_owned(),
+        }
+    }
 }

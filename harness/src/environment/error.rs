@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use fault_proxy::client::ClientError;
 
-use crate::account::{Ask, NotGranted};
+use super::admission::NotAdmitted;
+use crate::account::Ask;
 use crate::trust::{TlsFailure, TrustError};
 
 /// Why the environment did not start. The process exits with 3 for all of them except
@@ -193,15 +194,8 @@ pub(crate) enum EnvironmentError {
     Authority { path: PathBuf, reason: String },
     #[error("TLS cannot be set up: {0}")]
     NoTls(#[source] TrustError),
-    #[error("environment.target: {}", not_admitted(url, *ask, account, why))]
-    NotAdmitted {
-        url: String,
-        ask: Ask,
-        account: String,
-        why: NotGranted,
-        /// Where the answer leads instead.
-        location: Option<String>,
-    },
+    #[error("environment.target: {0}")]
+    NotAdmitted(Box<NotAdmitted>),
     #[error("environment.target: no {} at {url}: {fact}", ask.word())]
     NoAdmission { url: String, ask: Ask, fact: String },
     #[error("{place}: the value of {header} cannot be sent: it holds {what}")]
@@ -284,23 +278,6 @@ impl EnvironmentError {
             Self::WrongPassword { .. } => {
                 "write the URL as redis://:${env:REDIS_PASSWORD}@host:port and set that variable"
             }
-            Self::NotShaken { failure, .. } => failure.hint(),
-            Self::SpeaksTls { .. } => "write wss:// or https://",
-            Self::Authority { .. } => {
-                "give a PEM file that holds the authority's certificate, or the server's own"
-            }
-            Self::NoTls(TrustError::NoAuthorities(_)) => {
-                "install ca-certificates, or name the authority with --ca FILE"
-            }
-            Self::NotAdmitted {
-                why, location, ask, ..
-            } => return Some(admission_hint(*ask, why, location.as_deref())),
-            Self::NoAdmission { .. } => {
-                "is this the port of a chat server, and does it speak the contract or a [target] of yours?"
-            }
-            Self::Header { .. } => {
-                "headers are of printable ASCII; is there a line break at the end of the variable?"
-            }
             Self::NotRedis { .. } => "is this the port of another service?",
             Self::Lease { .. } => "`harness recover` cleans up after killed runs",
             Self::FaultImpossible { .. }
@@ -318,8 +295,37 @@ impl EnvironmentError {
             | Self::Unreachable { .. }
             | Self::Proxy(_)
             | Self::ProxyListen { .. }
-            | Self::NoTls(_)
             | Self::Http(_) => return None,
+            Self::NotShaken { .. }
+            | Self::SpeaksTls { .. }
+            | Self::Authority { .. }
+            | Self::NoTls(_)
+            | Self::NotAdmitted(_)
+            | Self::NoAdmission { .. }
+            | Self::Header { .. } => return self.hint_of_target(),
+        };
+        Some(hint.to_owned())
+    }
+
+    /// The same where a target does not do what is wanted.
+    fn hint_of_target(&self) -> Option<String> {
+        let hint = match self {
+            Self::NotShaken { failure, .. } => failure.hint(),
+            Self::SpeaksTls { .. } => "write wss:// or https://",
+            Self::Authority { .. } => {
+                "give a PEM file that holds the authority's certificate, or the server's own"
+            }
+            Self::NoTls(TrustError::NoAuthorities(_)) => {
+                "install ca-certificates, or name the authority with --ca FILE"
+            }
+            Self::NotAdmitted(not) => return Some(not.hint()),
+            Self::NoAdmission { .. } => {
+                "is this the port of a chat server, and does it speak the contract or a [target] of yours?"
+            }
+            Self::Header { .. } => {
+                "headers are of printable ASCII; is there a line break at the end of the variable?"
+            }
+            _ => return None,
         };
         Some(hint.to_owned())
     }
@@ -332,40 +338,5 @@ fn no_tls(address: &str, failure: &TlsFailure) -> String {
         }
         TlsFailure::NotTls => format!("{address} does not speak TLS: {failure}"),
         other => format!("no TLS with {address}: {other}"),
-    }
-}
-
-fn not_admitted(url: &str, ask: Ask, account: &str, why: &NotGranted) -> String {
-    match (ask, why) {
-        (Ask::Token, _) => format!("{url} gives {account} no connection token: {why}"),
-        (Ask::Login | Ask::Refresh, NotGranted::Refused { .. }) => {
-            format!("{url} does not let {account} log in: {why}")
-        }
-        (Ask::Login | Ask::Refresh, NotGranted::Absent { .. }) => {
-            format!("{url} lets {account} log in, and gives no token: {why}")
-        }
-    }
-}
-
-fn admission_hint(ask: Ask, why: &NotGranted, location: Option<&str>) -> String {
-    if let Some(hint) = why.hint() {
-        return hint;
-    }
-    let ask = ask.word();
-    match (why.status(), location) {
-        (300..400, Some(location)) => {
-            format!("redirects are not followed: name where it leads, {location}")
-        }
-        (401 | 403, _) => {
-            "set environment.users.password (and prefix, or file) to those of the target".to_owned()
-        }
-        (404 | 405, _) => format!(
-            "name the path with [target] {ask}.path; without a [target] the server must speak the contract"
-        ),
-        (400 | 415 | 422, _) if ask == Ask::Login.word() => {
-            "does it want a form, or other fields? see body, user and password of [target] login"
-                .to_owned()
-        }
-        _ => "look at the server's log".to_owned(),
     }
 }

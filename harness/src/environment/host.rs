@@ -133,13 +133,11 @@ impl Place {
     /// As a browser writes it: without the port that the scheme stands for.
     pub(super) fn host_header(&self) -> String {
         let whole = self.host_and_port();
-        match self.url.port() {
-            Some(_) => whole,
-            None => {
-                let suffix = format!(":{}", self.port);
-                whole.strip_suffix(&suffix).unwrap_or(&whole).to_owned()
-            }
+        if self.url.port().is_some() {
+            return whole;
         }
+        let suffix = format!(":{}", self.port);
+        whole.strip_suffix(&suffix).unwrap_or(&whole).to_owned()
     }
 
     /// `host:port`, an IPv6 address in brackets.

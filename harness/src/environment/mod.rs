@@ -55,7 +55,7 @@ pub(crate) use error::EnvironmentError;
 pub(crate) use preflight::{file_limit, raise_file_limit, trust};
 pub(crate) use probe::Answer;
 pub(crate) use process::ProcessUse;
-pub(crate) use proxy::{Carriers, ProxyLink, link_name};
+pub(crate) use proxy::{Carriers, ProxyLink, api_client, link_name};
 pub(crate) use secret::{Secret, resolve as resolve_secret};
 pub(crate) use target::{Spoken, TargetInfo, spoken};
 pub(crate) use token_store::TokenStore;

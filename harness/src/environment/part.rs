@@ -247,9 +247,10 @@ impl Parts {
             none => none.insert(ProxyHost::embedded(plan.seed)?),
         };
         // A name may mean another address to somebody else's proxy, and several to one's own.
-        let upstream = match host.is_attached() {
-            true => redis.upstream.clone(),
-            false => redis.address.to_string(),
+        let upstream = if host.is_attached() {
+            redis.upstream.clone()
+        } else {
+            redis.address.to_string()
         };
         let behind = found.needs.redis.iter().map(|link| Behind {
             link: *link,

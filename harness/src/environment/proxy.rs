@@ -28,6 +28,8 @@ use super::port::free_port;
 use super::probe::Probe;
 use super::sweep::{remove_proxy, restore_proxy};
 use crate::plan::{Link, PlannedFault};
+use crate::route;
+use crate::trust::with_trust;
 
 /// A port found free may be taken before the proxy binds it: then another one.
 const PORT_TRIES: u32 = 5;
@@ -98,6 +100,11 @@ pub(crate) const fn link_name(link: Link) -> &'static str {
     }
 }
 
+/// The API of a fault proxy, over requests that need no certificates.
+pub(crate) fn api_client(url: &str) -> Result<Client, ClientError> {
+    Client::over(url, with_trust(route::http(), None))
+}
+
 impl ProxyHost {
     /// Starts the proxy inside this process.
     pub(super) fn embedded(seed: u64) -> Result<Self, EnvironmentError> {
@@ -134,7 +141,7 @@ impl ProxyHost {
 
     fn bare(api: &str, carrier: String) -> Result<Self, EnvironmentError> {
         Ok(Self {
-            client: Client::new(api)?,
+            client: api_client(api)?,
             api: api.to_owned(),
             carrier,
             loopback: Ipv4Addr::LOCALHOST,
@@ -156,7 +163,7 @@ impl ProxyHost {
         (names, existing): (Vec<String>, &BTreeMap<Link, String>),
     ) -> Result<Self, EnvironmentError> {
         let api = place.url.origin().ascii_serialization();
-        let client = Client::new(&api)?;
+        let client = api_client(&api)?;
         let version = client.version().await.map_err(|error| match error {
             ClientError::Unreachable { source, .. } if source.is_connect() => {
                 EnvironmentError::Refused {

@@ -6,12 +6,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use fault_proxy::client::Client;
-
 use super::error::EnvironmentError;
 use super::janitor::MARK;
 use super::lease::{self, Lease, LeasedProcess};
 use super::process::ProcessId;
+use super::proxy::api_client;
 use super::sweep::{Swept, sweep};
 
 /// A janitor whose harness has gone is done within this.
@@ -102,7 +101,7 @@ async fn report_strangers(
     live_runs: &[String],
     total: &mut Swept,
 ) -> Result<(), EnvironmentError> {
-    for name in Client::new(url)?.proxies().await?.into_keys() {
+    for name in api_client(url)?.proxies().await?.into_keys() {
         let live = live_runs
             .iter()
             .any(|run| name.starts_with(&lease::directory_name(run)));

@@ -121,9 +121,10 @@ impl Reader<'_> {
             let cell = self.quoted()?;
             self.skip_blanks();
             let next = self.text.peek().copied();
-            return match next.is_none_or(|next| self.is_end(next)) {
-                true => Ok(cell),
-                false => Err(SheetError::Behind { line: self.line }),
+            return if next.is_none_or(|next| self.is_end(next)) {
+                Ok(cell)
+            } else {
+                Err(SheetError::Behind { line: self.line })
             };
         }
         let mut cell = String::new();

@@ -17,6 +17,7 @@ use nix::sys::signal::Signal;
 
 use super::lease::{self, Lease, LeasedProxies};
 use super::process::ProcessId;
+use super::proxy::api_client;
 
 /// After SIGTERM, before SIGKILL.
 const TERM_PATIENCE: Duration = Duration::from_millis(1_200);
@@ -109,7 +110,7 @@ async fn all_ended_within(processes: &[(&str, ProcessId)], patience: Duration) {
 }
 
 async fn clean_toxiproxy(proxies: &LeasedProxies, prefix: &str, swept: &mut Swept) {
-    let client = match Client::new(&proxies.url) {
+    let client = match api_client(&proxies.url) {
         Ok(client) => client,
         Err(error) => {
             swept.problems.push(error.to_string());

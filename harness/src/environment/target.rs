@@ -132,8 +132,8 @@ impl Reached {
         // A web server that expects TLS says 400 to plain requests, or hangs up.
         let maybe_tls = match &problem {
             EnvironmentError::NoAdmission { .. } => true,
-            EnvironmentError::NotAdmitted { why, .. } => {
-                matches!(why, NotGranted::Refused { status: 400, .. })
+            EnvironmentError::NotAdmitted(not) => {
+                matches!(not.why, NotGranted::Refused { status: 400, .. })
             }
             _ => false,
         };

@@ -28,7 +28,7 @@ use std::time::Duration;
 use fault_proxy::client::{Client, ClientError};
 use tokio::task::JoinSet;
 
-use crate::environment::{Answer, EnvironmentError, ProxyLink};
+use crate::environment::{Answer, EnvironmentError, ProxyLink, api_client};
 
 pub(crate) use driver::{FaultEvent, FaultMoment, drive};
 
@@ -92,7 +92,7 @@ impl Links {
         let place = |link: &ProxyLink| (link.api.clone(), link.name.clone());
         links.sort_by_key(place);
         links.dedup_by_key(|link| place(link));
-        let with_client = |link: ProxyLink| Ok((link.clone(), Client::new(&link.api)?));
+        let with_client = |link: ProxyLink| Ok((link.clone(), api_client(&link.api)?));
         links
             .into_iter()
             .map(with_client)

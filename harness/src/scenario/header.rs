@@ -32,8 +32,7 @@ const OWNED: [(&str, &str); 11] = [
 const CONNECTION: &str = "it belongs to the connection, which the harness makes; leave it out";
 const BODY: &str = "it belongs to the body, which the harness writes; leave it out";
 const HANDSHAKE: &str = "it belongs to the handshake, which the harness makes; leave it out";
-const EXTENSIONS: &str =
-    "the harness does not speak permessage-deflate, nor any other extension; leave it out";
+const EXTENSIONS: &str = "the harness does not speak permessage-deflate; leave it out";
 
 /// Reads `headers`.
 pub(super) fn read(section: &mut Section<'_>, problems: &mut Problems) -> BTreeMap<String, String> {

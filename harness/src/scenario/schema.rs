@@ -60,7 +60,7 @@ fn environment() -> Value {
             "proxies": list(choice(&names(&LINKS), "A link."), "Links that run through the fault proxy; default [\"redis\"]."),
             "toxiproxy": text_of("Use this Toxiproxy instead of the embedded fault proxy: http://host:port."),
             "tls": table("Whose certificates are believed, with a target of wss:// or https://; default those the system trusts.", &[], json!({
-                "ca": text_of("PEM file with further certificates."),
+                "ca": text_of("PEM file with further certificates: of authorities, or the server's own."),
                 "insecure": { "type": "boolean", "description": "Believe every certificate; default false." },
             })),
             "links": table("Proxies that exist on that Toxiproxy already, by the link they carry: faults act on them, nothing of them is deleted.", &[], {
@@ -71,7 +71,7 @@ fn environment() -> Value {
             "users": table("How clients log in.", &[], json!({
                 "prefix": text_of("Clients are PREFIX000001 and so on; default user-."),
                 "password": text_of("Their password, only as ${env:NAME}."),
-                "file": text_of("CSV file with a column `account`, and `password` where each has its own; in place of the prefix."),
+                "file": text_of("CSV file with a column `account`, and `password` where each has its own (empty: `password`); in place of the prefix."),
             })),
         }),
     )
@@ -81,6 +81,11 @@ fn environment() -> Value {
 fn credentials() -> [(String, Value); 2] {
     let path = |usual: &str| text_of(&format!("Path; default {usual}."));
     let field = |usual: &str| text_of(&format!("Default {usual}; a.b for one within another."));
+    let credential = |usual: &str| {
+        text_of(&format!(
+            "Field of the answer; default {usual}; a.b for one within another, a number for a place in a list; \"body\": the whole body."
+        ))
+    };
     let or_none = |table: Value| json!({ "anyOf": [{ "const": "none" }, table] });
     let login = table(
         "How clients log in, or \"none\": the password is the access token.",
@@ -90,7 +95,7 @@ fn credentials() -> [(String, Value); 2] {
             "body": choice(&names(&BODIES), "What the request is written as; default json."),
             "user": field("email"),
             "password": field("password"),
-            "token": field("token"),
+            "token": credential("token"),
         }),
     );
     let token = table(
@@ -98,7 +103,7 @@ fn credentials() -> [(String, Value); 2] {
         &[],
         json!({
             "path": path("/api/v1/auth/ws-connection-token/"),
-            "field": field("connection_token"),
+            "field": credential("connection_token"),
             "conversation": text_of("Field of the request that names the conversation; default connection_id; \"none\": an empty body."),
         }),
     );
@@ -114,18 +119,18 @@ fn target() -> Value {
     let event = |usual: &str| text_of(&format!("Default {usual}; \"none\" for no such event."));
     let mut parts = json!({
         "socket": table("The upgrade.", &[], json!({
-            "path": path("/ws/chat/{conversation}/, with {conversation}, {client}, {group}, {account}"),
+            "path": path("/ws/chat/{conversation}/, with {conversation}, {client}, {group}, {account}, percent-encoded"),
             "query": text_of("Query parameter of the credential; default connection_token."),
             "cookie": text_of("Cookie of the credential; default access_token."),
             "origin": text_of("Origin header; default none."),
         })),
         "headers": {
             "type": "object",
-            "description": "Sent with every request and upgrade; a secret as ${env:NAME}.",
+            "description": "Sent with every request and upgrade; Host takes the place of the target's own; a secret as ${env:NAME}.",
             "additionalProperties": { "type": "string" },
         },
         "send": table("What a client sends.", &[], json!({
-            "message": text_of("Template with {text}, {id} and those of the path."),
+            "message": text_of("Template with {text}, {id} and those of the path; in double quotes they are written as JSON wants it."),
             "heartbeat": text_of("Text of a heartbeat, or \"none\"; default {\"type\":\"ping\"}."),
         })),
         "events": table("What the server calls its events.", &[], json!({

@@ -1,22 +1,21 @@
 //! This module says in words why TLS did not come about, or ended.
 //!
 //! **In:** the errors of sockets and of HTTP requests. **Out:** [`TlsFailure`], one clause each, with a hint.
-//!
-//! **Source:** RFC 8446, section 6 (alerts), with the numbers of the IANA registry.
 
 use std::error::Error as StdError;
-use std::fmt;
 use std::io;
 use std::time::{Duration, UNIX_EPOCH};
 
 use tokio_rustls::rustls::pki_types::UnixTime;
-use tokio_rustls::rustls::{AlertDescription, CertificateError, Error, OtherError};
+use tokio_rustls::rustls::{CertificateError, Error, OtherError};
+
+use super::alert::{Alert, NO_CERTIFICATE_OF_OURS};
+use crate::format::append;
 
 /// Most names of a certificate that are told.
 const NAMES_MAX: usize = 6;
 /// Most errors within errors that are looked at.
 const DEPTH_MAX: usize = 16;
-const NO_CERTIFICATE_OF_OURS: &str = "the harness shows no certificate of its own: name an address of the server where none is asked for";
 
 /// Why TLS did not come about, or ended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -148,79 +147,6 @@ impl TlsFailure {
     }
 }
 
-/// An alert of the other end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Alert(u8);
-
-impl Alert {
-    fn of(alert: AlertDescription) -> Self {
-        Self(alert.into())
-    }
-
-    const fn wants_certificate(self) -> bool {
-        matches!(self.0, 41 | 116)
-    }
-
-    const fn hint(self) -> &'static str {
-        match self.0 {
-            41 | 116 => NO_CERTIFICATE_OF_OURS,
-            112 => "the server knows no host of that name: name it as its certificate does",
-            40 | 47 | 70 | 71 => {
-                "TLS 1.2 and 1.3 are offered, without a certificate of the client: see which the server takes"
-            }
-            _ => "look at the server's log: the alert is its word",
-        }
-    }
-
-    /// As the registry names it.
-    const fn name(self) -> &'static str {
-        match self.0 {
-            0 => "close_notify",
-            10 => "unexpected_message",
-            20 => "bad_record_mac",
-            21 => "decryption_failed",
-            22 => "record_overflow",
-            30 => "decompression_failure",
-            40 => "handshake_failure",
-            41 => "no_certificate",
-            42 => "bad_certificate",
-            43 => "unsupported_certificate",
-            44 => "certificate_revoked",
-            45 => "certificate_expired",
-            46 => "certificate_unknown",
-            47 => "illegal_parameter",
-            48 => "unknown_ca",
-            49 => "access_denied",
-            50 => "decode_error",
-            51 => "decrypt_error",
-            60 => "export_restriction",
-            70 => "protocol_version",
-            71 => "insufficient_security",
-            80 => "internal_error",
-            86 => "inappropriate_fallback",
-            90 => "user_canceled",
-            100 => "no_renegotiation",
-            109 => "missing_extension",
-            110 => "unsupported_extension",
-            111 => "certificate_unobtainable",
-            112 => "unrecognized_name",
-            113 => "bad_certificate_status_response",
-            114 => "bad_certificate_hash_value",
-            115 => "unknown_psk_identity",
-            116 => "certificate_required",
-            120 => "no_application_protocol",
-            121 => "ech_required",
-            _ => "of no known name",
-        }
-    }
-}
-
-impl fmt::Display for Alert {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.name(), self.0)
-    }
-}
-
 /// Why a certificate is not believed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Distrust {
@@ -316,7 +242,7 @@ impl Distrust {
         named.truncate(NAMES_MAX);
         let mut theirs = named.join(", ");
         if more > 0 {
-            theirs.push_str(&format!(" and {more} more"));
+            append(&mut theirs, format_args!(" and {more} more"));
         }
         Self::OtherName { ours, theirs }
     }

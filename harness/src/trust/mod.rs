@@ -8,6 +8,7 @@
 //! **Source:** RFC 8446, through rustls with aws-lc-rs; the system's store through the verifier that the
 //! HTTP client uses too.
 
+mod alert;
 mod failure;
 mod verify;
 

@@ -1,3 +1,5 @@
+//! Tests of whose certificates are believed, against a server of this process.
+
 use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyPair};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;

@@ -53,13 +53,15 @@ pub(crate) struct Done {
     pub stderr: String,
 }
 
-/// The command `harness`, in the root of the repository, with none of its variables set.
+/// The command `harness`, in the root of the repository, with none of its variables set, nor a proxy.
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let built = env!("CARGO_BIN_EXE_harness");
     let binary = std::env::var_os("HARNESS_BINARY").map_or_else(|| built.into(), PathBuf::from);
     let mut command = Command::new(binary);
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("HARNESS_") {
+        let name_text = name.to_string_lossy();
+        let is_proxy = name_text.to_ascii_lowercase().ends_with("_proxy");
+        if name_text.starts_with("HARNESS_") || is_proxy {
             command.env_remove(name);
         }
     }
