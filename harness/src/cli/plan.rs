@@ -14,7 +14,7 @@ use super::overrides::OverrideArgs;
 use super::{read, warning};
 use crate::environment::file_limit;
 use crate::format::count;
-use crate::plan::{self, Plan, estimate};
+use crate::plan::{self, BuiltIn, Plan, estimate};
 use crate::units;
 
 #[derive(Args, Debug)]
@@ -72,6 +72,9 @@ fn summary(plan: &Plan) -> Vec<String> {
         units::print_bytes(needs.memory_bytes)
     ));
     lines.extend(edge(plan));
+    let held = BuiltIn::of(plan).map(|check| format!("{} ({})", check.name(), check.bound()));
+    lines.push("held to, beside what it expects:".to_owned());
+    lines.extend(held.map(|check| format!("  {check}")));
     lines.push(String::new());
     lines
 }

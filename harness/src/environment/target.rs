@@ -18,7 +18,7 @@ use super::secret::{self, Secret};
 use super::{HTTP_PATIENCE, Settings};
 use crate::account::{self, NotGranted};
 use crate::plan::{Dialect, Plan};
-use crate::route;
+use crate::route::{self, Requests};
 use crate::scenario::header;
 use crate::trust::{Tls, Trust, speaks_tls, with_trust};
 
@@ -42,7 +42,7 @@ pub(crate) struct TargetInfo {
     pub tls: Option<Tls>,
     /// Requests over HTTP that go where the sockets go, believe whom they believe, and carry the headers of
     /// the `[target]`.
-    pub requests: Http,
+    pub requests: Requests,
     pub accounts: Accounts,
     /// What clients write; empty: filler.
     pub payloads: Arc<[String]>,
@@ -119,7 +119,7 @@ impl Reached {
         (place, settings): (&Place, &Settings),
     ) -> Result<(), EnvironmentError> {
         let admission = Admission {
-            http: &self.client(patience(plan))?,
+            http: &self.requests(patience(plan))?.kept,
             base: &self.http_base,
             dialect: self.spoken.dialect.as_ref(),
             accounts: &Accounts::of(plan, &self.password)?,
@@ -157,21 +157,23 @@ impl Reached {
     }
 
     /// Requests over HTTP to the target, and to nobody else.
-    fn client(&self, patience: Duration) -> Result<Http, EnvironmentError> {
+    fn requests(&self, patience: Duration) -> Result<Requests, EnvironmentError> {
         let host = self.host_header();
-        let headers = account::headers(self.spoken.dialect.as_ref(), Some(&host));
-        let builder = route::http().timeout(patience).default_headers(headers);
-        let builder = match &self.place {
-            Some(place) => builder.resolve(&place.host, place.address()),
-            None => builder,
+        let builder = || {
+            let headers = account::headers(self.spoken.dialect.as_ref(), Some(&host));
+            let builder = route::http().timeout(patience).default_headers(headers);
+            let builder = match &self.place {
+                Some(place) => builder.resolve(&place.host, place.address()),
+                None => builder,
+            };
+            with_trust(builder, self.trust.as_ref())
         };
-        let client = with_trust(builder, self.trust.as_ref()).build();
-        client.map_err(EnvironmentError::Http)
+        Requests::build(builder).map_err(EnvironmentError::Http)
     }
 
     /// Requests that watch the target.
     pub(super) fn watcher(&self) -> Result<Http, EnvironmentError> {
-        self.client(HTTP_PATIENCE)
+        Ok(self.requests(HTTP_PATIENCE)?.kept)
     }
 
     pub(super) fn first(&self) -> SocketAddr {
@@ -210,7 +212,7 @@ impl Reached {
             addresses,
             host_header: self.host_header(),
             tls: self.tls.clone(),
-            requests: self.client(patience(plan))?,
+            requests: self.requests(patience(plan))?,
             accounts: Accounts::of(plan, &self.password)?,
             payloads: payloads(plan)?.into(),
             readyz_url: format!("{direct}/readyz"),

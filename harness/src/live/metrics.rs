@@ -18,7 +18,7 @@ use super::Watched;
 use super::now::FaultNow;
 use crate::clock::RunClock;
 use crate::plan::Plan;
-use crate::record::counters::{CUT_CODES, Counters, Recent};
+use crate::record::counters::{Counters, Recent};
 use crate::record::histogram::SparseHistogram;
 use crate::scenario::expectation::{Expectation, Quantity};
 use crate::stage::Stage;
@@ -129,13 +129,10 @@ impl Metrics {
 
     fn sessions(&self) -> Vec<MetricFamily> {
         let of = &self.counters;
-        let codes = CUT_CODES
-            .iter()
-            .map(u16::to_string)
-            .chain(["other".to_owned()]);
-        let cut = codes
-            .zip(&of.cut)
-            .map(|(code, counter)| count(&[("code", &code)], counter));
+        let cut = of
+            .cut()
+            .into_iter()
+            .map(|(code, sockets)| count(&[("code", &code.to_string())], &AtomicU64::new(sockets)));
         let gauges = [
             ("harness_sessions_open", "Sockets open now.", &of.open),
             (

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::history::History;
 use crate::fault::{FaultEvent, FaultMoment};
 use crate::plan::Plan;
-use crate::record::counters::{CUT_CODES, Counters};
+use crate::record::counters::Counters;
 use crate::record::histogram::SparseHistogram;
 use crate::stage::Stage;
 
@@ -86,12 +86,8 @@ impl Now {
 }
 
 fn cut(counters: &Counters) -> Vec<(String, u64)> {
-    let labels = CUT_CODES
-        .iter()
-        .map(u16::to_string)
-        .chain(["other".to_owned()]);
-    let mut cut: Vec<(String, u64)> = labels.zip(counters.cut.iter().map(read)).collect();
-    cut.retain(|&(_, count)| count > 0);
+    let cut = counters.cut().into_iter();
+    let mut cut: Vec<(String, u64)> = cut.map(|(code, count)| (code.to_string(), count)).collect();
     cut.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
     cut
 }

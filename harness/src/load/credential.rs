@@ -6,8 +6,9 @@
 use goose::goose::GooseUser;
 
 use super::defect;
+use super::job::Job;
 use super::life::{Life, Society};
-use super::token::{Denied, login, refresh, token};
+use super::token::{Denied, Way, login, refresh, token};
 use crate::plan::Credential;
 
 /// The secret that opens the next socket.
@@ -24,7 +25,6 @@ pub(super) async fn credential(
     if job.load.session.credential == Credential::None {
         return Ok(String::new());
     }
-    let dialect = job.target.dialect.as_deref();
     let mut fresh = life.access.is_none();
     loop {
         if life.access.is_none() {
@@ -39,8 +39,8 @@ pub(super) async fn credential(
         let connection_id = job.conversation(&life.visit);
         let asked_us = job.clock.now_us();
         let wish = (access, connection_id.as_str());
-        let result = token(user, job.clock, dialect, wish).await;
-        society.told("connection token", &life.account, &result);
+        let result = token(user, way(job), wish).await;
+        society.answered("connection token", &life.account, &result);
         society.token_answered(intended_us, asked_us, &result);
         match result {
             Ok(granted) => {
@@ -68,8 +68,8 @@ async fn access(
 ) -> Result<String, Denied> {
     let job = &society.job;
     if let Some(cookie) = life.refresh.take() {
-        let granted = refresh(user, job.clock, &cookie).await;
-        society.told("refresh", &life.account, &granted);
+        let granted = refresh(user, way(job), &cookie).await;
+        society.answered("refresh", &life.account, &granted);
         if let Ok(granted) = granted {
             life.refresh = Some(cookie);
             return Ok(granted.secret);
@@ -77,10 +77,17 @@ async fn access(
     }
     let password = job.target.accounts.password(life.visit.client);
     let who = (life.account.as_str(), password);
-    let dialect = job.target.dialect.as_deref();
-    let granted = login(user, job.clock, dialect, who).await;
-    society.told("login", &life.account, &granted);
+    let granted = login(user, way(job), who).await;
+    society.answered("login", &life.account, &granted);
     let granted = granted?;
     life.refresh = granted.refresh;
     Ok(granted.secret)
+}
+
+fn way(job: &Job) -> Way<'_> {
+    Way {
+        clock: job.clock,
+        dialect: job.target.dialect.as_deref(),
+        fresh: &job.target.requests.fresh,
+    }
 }

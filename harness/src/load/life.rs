@@ -128,7 +128,7 @@ fn aim(user: &mut GooseUser, job: &Job, visit: &Visit) {
             "is no URL: this client's HTTP goes where the first one's does"
         );
     }
-    user.client = job.target.requests.clone();
+    user.client = job.target.requests.kept.clone();
 }
 
 async fn stay(user: &mut GooseUser, society: &Society, visit: Visit) {
@@ -253,9 +253,13 @@ impl Society {
         }
     }
 
-    /// To whoever listens to every step.
-    pub(super) fn told(&self, what: &str, account: &str, result: &Result<Granted, Denied>) {
+    /// A request was answered: to whoever listens to every step.
+    pub(super) fn answered(&self, what: &str, account: &str, result: &Result<Granted, Denied>) {
         let job = &self.job;
+        let (Ok(Granted { repeated, .. }) | Err(Denied { repeated, .. })) = result;
+        if *repeated {
+            self.at_desk(|desk| desk.session(job.clock.now_us()).requests_repeated += 1);
+        }
         job.trace.tell(job.clock.now_us(), || match result {
             Ok(_) => format!("{what} of {account}: granted"),
             Err(denied) => format!("{what} of {account}: {}", denied.failure.text()),

@@ -7,7 +7,7 @@
 //! client serves all users (a client each would cost 110 KiB and two files per user).
 
 use goose::goose::{GooseMethod, GooseRequest, GooseUser, TransactionError};
-use reqwest::{RequestBuilder, header};
+use reqwest::{Client, RequestBuilder, Response, header};
 
 use crate::account::{self, Ask, NotGranted, granted};
 use crate::client::http::{request_problem, retry_after_us};
@@ -15,6 +15,7 @@ use crate::clock::{RunClock, monotonic_ns};
 use crate::failure::{Failure, FailureKind, Request, RequestProblem};
 use crate::format::append;
 use crate::plan::Dialect;
+use crate::route::noticing;
 
 const REFRESH_COOKIE: &str = "refresh_token=";
 /// Longest answer that is read.
@@ -28,6 +29,8 @@ pub(super) struct Granted {
     pub refresh: Option<String>,
     pub asked_us: u64,
     pub given_us: u64,
+    /// The first request was lost with a kept connection.
+    pub repeated: bool,
 }
 
 /// Why there is no credential.
@@ -38,6 +41,17 @@ pub(super) struct Denied {
     pub unauthorized: bool,
     /// The server asked to wait that long.
     pub retry_after_us: u64,
+    /// The first request was lost with a kept connection.
+    pub repeated: bool,
+}
+
+/// How requests are made.
+#[derive(Clone, Copy)]
+pub(super) struct Way<'a> {
+    pub clock: RunClock,
+    pub dialect: Option<&'a Dialect>,
+    /// Makes a new connection for every request.
+    pub fresh: &'a Client,
 }
 
 impl Denied {
@@ -46,17 +60,26 @@ impl Denied {
             failure: Failure::said(FailureKind::Request(request, problem), words),
             unauthorized: false,
             retry_after_us: 0,
+            repeated: false,
         }
+    }
+
+    /// The connection ended before a byte of an answer came.
+    fn is_lost(&self) -> bool {
+        matches!(
+            self.failure.kind,
+            FailureKind::Request(_, RequestProblem::Closed | RequestProblem::Reset)
+        )
     }
 }
 
 /// Logs in. Without a login the password is the credential.
 pub(super) async fn login(
     user: &mut GooseUser,
-    clock: RunClock,
-    dialect: Option<&Dialect>,
+    way: Way<'_>,
     (account, password): (&str, &str),
 ) -> Result<Granted, Denied> {
+    let Way { clock, dialect, .. } = way;
     let asked_us = clock.now_us();
     let Some(path) = account::login_path(dialect) else {
         return Ok(Granted {
@@ -64,11 +87,17 @@ pub(super) async fn login(
             refresh: None,
             asked_us,
             given_us: asked_us,
+            repeated: false,
         });
     };
     let builder = prepared(user, Request::Login, path)?;
     let builder = account::with_login(builder, dialect, (account, password));
-    let Good { text, cookie } = request(user, Request::Login, builder).await?;
+    let good = request(user, way, (Request::Login, builder)).await?;
+    let Good {
+        text,
+        cookie,
+        repeated,
+    } = good;
     let secret = granted(dialect, Ask::Login, 200, &text);
     let secret = secret.map_err(|why| unreadable(Request::Login, &why))?;
     Ok(Granted {
@@ -77,19 +106,22 @@ pub(super) async fn login(
         refresh: cookie.filter(|_| dialect.is_none()),
         asked_us,
         given_us: clock.at_us(monotonic_ns()),
+        repeated,
     })
 }
 
 /// A new access token for the cookie of a login (wire contract, section 1).
 pub(super) async fn refresh(
     user: &mut GooseUser,
-    clock: RunClock,
+    way: Way<'_>,
     cookie: &str,
 ) -> Result<Granted, Denied> {
+    let clock = way.clock;
     let asked_us = clock.now_us();
     let builder = prepared(user, Request::Refresh, account::REFRESH_PATH)?;
     let builder = builder.header(header::COOKIE, cookie);
-    let Good { text, .. } = request(user, Request::Refresh, builder).await?;
+    let good = request(user, way, (Request::Refresh, builder)).await?;
+    let Good { text, repeated, .. } = good;
     let secret = granted(None, Ask::Refresh, 200, &text);
     let secret = secret.map_err(|why| unreadable(Request::Refresh, &why))?;
     Ok(Granted {
@@ -97,20 +129,22 @@ pub(super) async fn refresh(
         refresh: None,
         asked_us,
         given_us: clock.at_us(monotonic_ns()),
+        repeated,
     })
 }
 
 /// Fetches a connection token.
 pub(super) async fn token(
     user: &mut GooseUser,
-    clock: RunClock,
-    dialect: Option<&Dialect>,
+    way: Way<'_>,
     (access, conversation): (&str, &str),
 ) -> Result<Granted, Denied> {
+    let Way { clock, dialect, .. } = way;
     let asked_us = clock.now_us();
     let builder = prepared(user, Request::Token, account::token_path(dialect))?;
     let builder = account::with_token_wish(builder.bearer_auth(access), dialect, conversation);
-    let Good { text, .. } = request(user, Request::Token, builder).await?;
+    let good = request(user, way, (Request::Token, builder)).await?;
+    let Good { text, repeated, .. } = good;
     let secret = granted(dialect, Ask::Token, 200, &text);
     let secret = secret.map_err(|why| unreadable(Request::Token, &why))?;
     Ok(Granted {
@@ -118,6 +152,7 @@ pub(super) async fn token(
         refresh: None,
         asked_us,
         given_us: clock.at_us(monotonic_ns()),
+        repeated,
     })
 }
 
@@ -126,6 +161,8 @@ struct Good {
     text: Vec<u8>,
     /// `refresh_token=…`, as it is sent back.
     cookie: Option<String>,
+    /// It is that of the second request.
+    repeated: bool,
 }
 
 /// A request to that path, as goose wants it.
@@ -139,28 +176,55 @@ fn unreadable(request: Request, why: &NotGranted) -> Denied {
     Denied::new(request, RequestProblem::Unreadable, &why.to_string())
 }
 
+/// Asks; once more on a new connection where the first request was lost with one that was kept.
 async fn request(
+    user: &mut GooseUser,
+    way: Way<'_>,
+    (what, builder): (Request, RequestBuilder),
+) -> Result<Good, Denied> {
+    let again = builder.try_clone();
+    let (first, dialled) = noticing(sent(user, what, builder)).await;
+    let again = again.filter(|_| !dialled && first.as_ref().is_err_and(Denied::is_lost));
+    let Some(builder) = again else {
+        return read(what, first?).await;
+    };
+    let kept = std::mem::replace(&mut user.client, way.fresh.clone());
+    let second = sent(user, what, builder).await;
+    user.client = kept;
+    let answer = async { read(what, second?).await }.await;
+    answer
+        .map(|good| Good {
+            repeated: true,
+            ..good
+        })
+        .map_err(|denied| Denied {
+            repeated: true,
+            ..denied
+        })
+}
+
+/// Has goose send it, and count it.
+async fn sent(
     user: &mut GooseUser,
     what: Request,
     builder: RequestBuilder,
-) -> Result<Good, Denied> {
+) -> Result<Response, Denied> {
     let request = GooseRequest::builder()
         .method(GooseMethod::Post)
         .name(what.name())
         .set_request_builder(builder)
         .build();
-    let response = match user.request(request).await {
+    match user.request(request).await {
         Ok(goose) => goose.response.map_err(|error| broken(what, &error)),
-        Err(error) => match *error {
-            TransactionError::Reqwest(error) => Err(broken(what, &error)),
-            error => Err(Denied::new(
-                what,
-                RequestProblem::Unsent,
-                &error.to_string(),
-            )),
-        },
-    };
-    let mut response = response?;
+        Err(error) => Err(match *error {
+            TransactionError::Reqwest(error) => broken(what, &error),
+            error => Denied::new(what, RequestProblem::Unsent, &error.to_string()),
+        }),
+    }
+}
+
+/// Reads an answer.
+async fn read(what: Request, mut response: Response) -> Result<Good, Denied> {
     let status = response.status().as_u16();
     let header = |name: &str| {
         let value = response.headers().get(name)?;
@@ -186,7 +250,11 @@ async fn request(
         }
     }
     if matches!(status, 200..=299) {
-        return Ok(Good { text, cookie });
+        return Ok(Good {
+            text,
+            cookie,
+            repeated: false,
+        });
     }
     let mut words = account::quoted(&text);
     if let Some(location) = location {

@@ -5,6 +5,7 @@
 //!
 //! **Units:** counts since load start, unless a gauge; microseconds.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -33,8 +34,8 @@ pub(crate) struct Counters {
     pub unexpected: AtomicU64,
     /// Refusals that were or will be tried again.
     pub unavailable: AtomicU64,
-    /// Closes by the server or the network: 1001, 1006, 1011, 1013, 4001, 4408, 4429, others.
-    pub cut: [AtomicU64; CUT_CODES.len() + 1],
+    /// Closes by the server or the network, by code; written to once a close.
+    cut: Mutex<BTreeMap<u16, u64>>,
     /// Oldest intended send that has no final answer, microseconds since load start, per lane;
     /// `u64::MAX` while nothing waits. Refreshed a few times a second.
     pub oldest_us: Vec<AtomicU64>,
@@ -86,9 +87,6 @@ impl Recent {
     }
 }
 
-/// Close codes that have a counter of their own, in the order of [`Counters::cut`].
-pub(crate) const CUT_CODES: [u16; 7] = [1001, 1006, 1011, 1013, 4001, 4408, 4429];
-
 impl Counters {
     /// Counters for that many lanes.
     pub(crate) fn new(lanes: usize) -> Self {
@@ -113,8 +111,14 @@ impl Counters {
 
     /// An open socket was cut by the server or the network.
     pub(crate) fn socket_cut(&self, code: u16) {
-        let slot = CUT_CODES.iter().position(|&known| known == code);
-        self.cut[slot.unwrap_or(CUT_CODES.len())].fetch_add(1, Ordering::Relaxed);
+        if let Ok(mut cut) = self.cut.lock() {
+            *cut.entry(code).or_insert(0) += 1;
+        }
+    }
+
+    /// Closes by the server or the network so far, by code.
+    pub(crate) fn cut(&self) -> BTreeMap<u16, u64> {
+        self.cut.lock().map(|cut| cut.clone()).unwrap_or_default()
     }
 
     /// Adds a lane's latencies since it last did; lanes do this a few times a second.

@@ -114,6 +114,8 @@ pub(crate) struct SessionInterval {
     pub tokens_failed: u64,
     /// Service time of token requests, refused and failed ones included.
     pub token_service: SparseHistogram,
+    /// Requests over HTTP that were sent once more: the first was lost with a kept connection.
+    pub requests_repeated: u64,
     /// Sockets that reached `connected`.
     pub opened: u64,
     /// Connection attempts (token to `connected`) begun after an abnormal close.
@@ -320,6 +322,7 @@ impl SessionInterval {
         self.tokens_ok += other.tokens_ok;
         self.tokens_failed += other.tokens_failed;
         self.token_service.merge(&other.token_service);
+        self.requests_repeated += other.requests_repeated;
         self.opened += other.opened;
         self.reconnect_attempts += other.reconnect_attempts;
         self.connects_failed += other.connects_failed;

@@ -3,6 +3,7 @@
 //! **In:** enums, codes, faults. **Out:** the one word or sentence each of them has, everywhere.
 
 use super::append;
+use crate::failure::Cause;
 use crate::format;
 use crate::result::{CheckStatus, ConditionResult, FaultResult, Status, Window, WindowKind};
 
@@ -78,6 +79,18 @@ pub(crate) const fn close_meaning(code: u16) -> &'static str {
         4408 => "idle",
         4429 => "flooding",
         _ => "",
+    }
+}
+
+/// Who caused a failure, in one word.
+pub(crate) const fn cause(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Server => "server",
+        Cause::Network => "network",
+        Cause::Fault => "fault",
+        Cause::Harness => "limit of the harness",
+        Cause::Generator => "load generator",
+        Cause::Usage => "usage",
     }
 }
 

@@ -35,7 +35,9 @@ fn session(example: &MessageExample) -> Vec<SessionStep> {
         text: what.text(),
     };
     let steps = example.steps.iter();
-    let mut session: Vec<SessionStep> = steps.map(|step| told(step.at_us, step.what.clone())).collect();
+    let mut session: Vec<SessionStep> = steps
+        .map(|step| told(step.at_us, step.what.clone()))
+        .collect();
     let own = |step: &Step| step.what.message() == example.message;
     let Some(message) = example.message.filter(|_| !example.steps.iter().any(own)) else {
         return session;

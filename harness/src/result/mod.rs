@@ -209,6 +209,15 @@ pub(crate) struct Clients {
     pub tokens_failed: u64,
     pub reconnect_attempts: u64,
     pub connects_failed: u64,
+    /// Requests over HTTP that were sent once more, on a new connection: the server closed a kept one as they went
+    /// out. goose counts both.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub requests_repeated: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// A latency distribution in numbers.

@@ -292,6 +292,7 @@ fn clients(facts: &Facts, whole: &Tally, outside: &Tally) -> Clients {
         tokens_failed: whole.sessions.tokens_failed,
         reconnect_attempts: whole.sessions.reconnect_attempts,
         connects_failed: whole.sessions.connects_failed,
+        requests_repeated: whole.sessions.requests_repeated,
     }
 }
 

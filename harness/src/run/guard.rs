@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::format;
 use crate::plan::Plan;
-use crate::record::counters::{CUT_CODES, Counters, Recent};
+use crate::record::counters::{Counters, Recent};
 use crate::record::fault::FaultBoard;
 use crate::record::histogram::SparseHistogram;
 use crate::result::{Abort, limit_text};
@@ -218,13 +218,12 @@ fn count(counters: &Counters, what: Quantity) -> Option<f64> {
             Outcome::Pending | Outcome::Late => None,
         },
         Quantity::Closes { code } => {
-            let slot = CUT_CODES.iter().position(|&known| known == code)?;
-            count(&counters.cut[slot])
+            let closes = counters.cut().get(&code).copied();
+            Some(closes.unwrap_or(0) as f64)
         }
         Quantity::CutSessions => {
-            let cut = counters.cut.iter();
-            let cut = cut.map(|counter| counter.load(Ordering::Relaxed));
-            Some(cut.sum::<u64>() as f64)
+            let cut: u64 = counters.cut().values().sum();
+            Some(cut as f64)
         }
         Quantity::FailedClients => count(&counters.clients_failed),
         Quantity::PeakOpen => count(&counters.peak_open),

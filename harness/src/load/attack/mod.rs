@@ -39,6 +39,7 @@ use crate::record::recorder::Recorder;
 use crate::record::recording::Recording;
 use crate::record::trace::Trace;
 use crate::record::users::{RequestCounts, UserCounts};
+use crate::route::Requests;
 use crate::trust::Tls;
 
 /// How long after the last answer goose may still be busy before it counts as stuck.
@@ -58,7 +59,7 @@ pub(crate) struct Target {
     /// `None`: connections are plain.
     pub tls: Option<Tls>,
     /// Requests over HTTP: goose's own client does not know the way, nor whom to believe.
-    pub requests: reqwest::Client,
+    pub requests: Requests,
     pub accounts: Accounts,
     /// What clients write; empty: filler.
     pub payloads: Arc<[String]>,

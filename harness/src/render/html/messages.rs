@@ -95,6 +95,7 @@ pub(crate) fn sessions(result: &RunResult, reconnects: Option<&Chart>) -> Markup
     let of = &result.clients;
     let count = format::count;
     html! {
+        @if !result.failures.is_empty() { (failures(result)) }
         (codes(result))
         @if let Some(chart) = reconnects { (figure(chart)) }
         div.card {
@@ -133,7 +134,11 @@ pub(crate) fn sessions(result: &RunResult, reconnects: Option<&Chart>) -> Markup
                         (count(of.failed)) " clients, " (count(of.failed_outside_faults)) " of them at a time no fault touched"
                     }
                 }
-                @if !result.errors.is_empty() {
+                @if of.requests_repeated > 0 {
+                    dt { "Requests sent again" }
+                    dd { (count(of.requests_repeated)) ", on a new connection: the server closed a kept one as they went out" }
+                }
+                @if result.failures.is_empty() && !result.errors.is_empty() {
                     dt { "Errors" }
                     dd { (errors(result)) }
                 }
@@ -144,6 +149,32 @@ pub(crate) fn sessions(result: &RunResult, reconnects: Option<&Chart>) -> Markup
 
 fn stage(result: &RunResult, stage: Stage) -> Option<Summary> {
     result.latency.get(stage.name())?.response
+}
+
+/// What went wrong for clients, with who caused it and what came with it.
+fn failures(result: &RunResult) -> Markup {
+    let rows = result.failures.iter().map(|one| {
+        let words = one.words.iter().map(|words| format::harmless(words));
+        let words = words.collect::<Vec<_>>().join(" · ");
+        vec![
+            Cell::new(html! { b { (format::harmless(&one.label)) } }).note(html! { (words) }),
+            Cell::text(one.cause.words()),
+            Cell::count(one.count),
+            Cell::text(
+                one.first_us
+                    .map_or_else(|| format::NONE.to_owned(), format::stamp),
+            ),
+        ]
+    });
+    Table {
+        caption: html! {
+            "What went wrong for clients, most first, with the words that came with it. What the server or the network did between the injection of a fault and the recovery from it is booked to the fault. First: seconds since load start."
+        },
+        class: "stack failures",
+        heads: Table::heads(&["Failure", "Caused by", "Times", "First"]),
+        rows: rows.collect(),
+    }
+    .markup()
 }
 
 /// Labels with their counts, most first.

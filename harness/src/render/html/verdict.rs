@@ -64,6 +64,18 @@ pub(crate) fn cards(result: &RunResult) -> Markup {
                 h2 { "What broke" }
                 @if verdict.broke.is_empty() { p { "Nothing." } } @else { (list(&verdict.broke)) }
             }
+            @if !verdict.untrusted.is_empty() {
+                div.card.broke {
+                    h2 { "Seen, not to be trusted" }
+                    (list(&verdict.untrusted))
+                }
+            }
+            @if !verdict.open.is_empty() {
+                div.card.calm {
+                    h2 { "What could not be judged" }
+                    (list(&verdict.open))
+                }
+            }
             div class={ "card " (if verdict.held.is_empty() { "calm" } else { "held" }) } {
                 h2 { "What held" }
                 @if verdict.held.is_empty() { p { "Nothing was shown to hold." } } @else { (list(&verdict.held)) }

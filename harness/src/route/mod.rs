@@ -6,6 +6,8 @@
 //!
 //! **Source:** RFC 8305, with IPv4 first: connections over loopback can come from many addresses there.
 
+mod dial;
+
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -16,6 +18,8 @@ use reqwest::{Client, ClientBuilder};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+
+pub(crate) use dial::noticing;
 
 /// How long an address may take before the next one is tried beside it.
 const STAGGER: Duration = Duration::from_millis(250);
@@ -38,6 +42,30 @@ pub(crate) fn http() -> ClientBuilder {
         .no_proxy()
         .redirect(Policy::none())
         .user_agent(USER_AGENT)
+        .connector_layer(dial::Notes)
+}
+
+/// Clients that speak with one server.
+#[derive(Clone, Debug)]
+pub(crate) struct Requests {
+    /// Keeps its connections.
+    pub kept: Client,
+    /// Makes a new connection for every request.
+    pub fresh: Client,
+}
+
+impl Requests {
+    /// Both, as `builder` makes them.
+    ///
+    /// # Errors
+    ///
+    /// No client can be made here: of TLS, for instance.
+    pub(crate) fn build(builder: impl Fn() -> ClientBuilder) -> Result<Self, reqwest::Error> {
+        Ok(Self {
+            kept: builder().build()?,
+            fresh: builder().pool_max_idle_per_host(0).build()?,
+        })
+    }
 }
 
 /// The variables of this process that name a proxy.
