@@ -44,7 +44,7 @@ struct Cli {
 enum Command {
     /// Run a scenario, judge it and write its reports
     Run(run::RunArgs),
-    /// Show what a run would do: resolved scenario and time chart; nothing is started
+    /// Show what a run would do, and what it could not tell; nothing is started
     Plan(plan::PlanArgs),
     /// Check scenarios: every problem of every file, with line and hint
     Check(check::CheckArgs),

@@ -529,6 +529,14 @@ fn the_share_of_the_plan_is_told_of_all_and_of_what_was_possible() {
         crate::format::plain(&super::sent_text(&result)),
         "83.2 % of the plan sent (100.0 % of what had a socket)"
     );
+    (
+        result.generator.actual_sends,
+        result.generator.unsent_without_socket,
+    ) = (0, 2_401);
+    assert_eq!(
+        crate::format::plain(&super::sent_text(&result)),
+        "0.0 % of the plan sent (no client had a socket)"
+    );
 }
 
 #[test]

@@ -50,7 +50,7 @@ pub(crate) fn lateness_text(result: &RunResult) -> String {
         }
         (Some(net), _) => format!("late p99 {}", p99(net)),
         (None, Some(all)) => format!("late p99 {} with pauses of the machine", p99(all)),
-        (None, None) => "nothing was due".to_owned(),
+        (None, None) => "nothing was sent".to_owned(),
     }
 }
 

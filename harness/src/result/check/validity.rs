@@ -160,11 +160,11 @@ pub(crate) fn sent_text(result: &RunResult) -> String {
     let generator = &result.generator;
     let share = |whole: u64| format::percent_of_plan(generator.actual_sends, whole);
     let of_plan = format!("{} of the plan sent", share(generator.planned_sends));
-    if generator.unsent_without_socket == 0 {
-        return of_plan;
+    match possible_sends(result) {
+        _ if generator.unsent_without_socket == 0 => of_plan,
+        0 => format!("{of_plan} (no client had a socket)"),
+        possible => format!("{of_plan} ({} of what had a socket)", share(possible)),
     }
-    let possible = share(possible_sends(result));
-    format!("{of_plan} ({possible} of what had a socket)")
 }
 
 /// Stopped before its plan was through, by whom ever.
