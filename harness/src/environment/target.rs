@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::Client as Http;
+use reqwest::{Client as Http, ClientBuilder};
 
 use super::accounts::{Accounts, payloads};
 use super::admission::Admission;
@@ -118,8 +118,10 @@ impl Reached {
         plan: &Plan,
         (place, settings): (&Place, &Settings),
     ) -> Result<(), EnvironmentError> {
+        // A kept connection may be closed as it is used again: that would be told as a failure.
+        let http = self.requests(patience(plan)).pool_max_idle_per_host(0);
         let admission = Admission {
-            http: &self.client(patience(plan))?,
+            http: &http.build().map_err(EnvironmentError::Http)?,
             base: &self.http_base,
             dialect: self.spoken.dialect.as_ref(),
             accounts: &Accounts::of(plan, &self.password)?,
@@ -158,6 +160,11 @@ impl Reached {
 
     /// Requests over HTTP to the target, and to nobody else.
     fn client(&self, patience: Duration) -> Result<Http, EnvironmentError> {
+        let client = self.requests(patience).build();
+        client.map_err(EnvironmentError::Http)
+    }
+
+    fn requests(&self, patience: Duration) -> ClientBuilder {
         let host = self.host_header();
         let headers = account::headers(self.spoken.dialect.as_ref(), Some(&host));
         let builder = route::http().timeout(patience).default_headers(headers);
@@ -165,8 +172,7 @@ impl Reached {
             Some(place) => builder.resolve(&place.host, place.address()),
             None => builder,
         };
-        let client = with_trust(builder, self.trust.as_ref()).build();
-        client.map_err(EnvironmentError::Http)
+        with_trust(builder, self.trust.as_ref())
     }
 
     /// Requests that watch the target.

@@ -593,6 +593,26 @@ fn a_connection_token_is_tried_before_the_run_as_the_first_client_asks_for_it() 
 }
 
 #[test]
+fn a_kept_connection_that_closes_as_it_is_used_again_is_no_failure_before_the_run() {
+    let mapping = MAPPING
+        .replace("token = \"none\"", "token = { path = \"/token\" }")
+        .replace("\"query-token\"", "\"connection-token\"");
+    // Each connection is served once, and then closed without a word.
+    let peer = Peer::serving_once(|asked| match asked.path() {
+        "/token" => Answer::json(403, "so far"),
+        _ => kind_answers(asked),
+    });
+    let url = format!("ws://{}", peer.address);
+    let trip = Trip::with(&mapping);
+    let done = trip.run(&url, &[]);
+    assert!(done.stderr.contains("403: so far"), "{}", done.stderr);
+    let (_, report) = trip.doctor(&url, &[]);
+    let steps = report["steps"].as_array().unwrap();
+    let token = steps.iter().find(|step| step["step"] == "token").unwrap();
+    assert_eq!(token["fact"], "/token answers 403: so far", "{report:#}");
+}
+
+#[test]
 fn a_server_that_asks_to_wait_before_the_run_is_waited_for() {
     let asked = AtomicU32::new(0);
     let peer = Peer::start(move |_| match asked.fetch_add(1, Ordering::Relaxed) {
