@@ -350,7 +350,8 @@ pub(crate) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     if let Ok(seconds) = value.parse::<f64>() {
         return Duration::try_from_secs_f64(seconds).ok();
     }
-    let date = httpdate::parse_http_date(value).ok()?;
+    // A date names a second: it is past when that is over.
+    let date = httpdate::parse_http_date(value).ok()? + Duration::from_secs(1);
     Some(date.duration_since(now).unwrap_or_default())
 }
 
@@ -457,7 +458,8 @@ mod tests {
         let wait = |value| retry_after(value, now).map(|wait| wait.as_secs());
         assert_eq!(wait("3"), Some(3));
         assert_eq!(wait(" 1.5 "), Some(1));
-        assert_eq!(wait("Sun, 06 Nov 1994 08:49:37 GMT"), Some(7));
+        // To the end of the second that is named.
+        assert_eq!(wait("Sun, 06 Nov 1994 08:49:37 GMT"), Some(8));
         assert_eq!(wait("Sat, 06 Nov 1993 08:49:37 GMT"), Some(0));
         assert_eq!(wait("-1"), None);
         assert_eq!(wait("soon"), None);

@@ -10,7 +10,9 @@ use clap::Args;
 use super::failure::{Exit, Failure};
 use super::{read, screen};
 use crate::doctor::{Account, Manners, Order, examine};
-use crate::environment::{EnvironmentError, Secret, Spoken, resolve_secret, spoken, trust};
+use crate::environment::{
+    Accounts, EnvironmentError, Secret, Spoken, resolve_secret, spoken, trust,
+};
 use crate::plan::{Plan, TlsPlan};
 use crate::render::doctor::{json, text};
 use crate::scenario::problem::Complaint;
@@ -28,7 +30,7 @@ pub(super) struct DoctorArgs {
     /// Account to log in with [default: the first of the scenario, user-000001]
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
-    /// Its password, as ${env:NAME}; without it only what needs no login is examined
+    /// Its password, as ${env:NAME} [default: that in the scenario's users.file]; without one only what needs no login is examined
     #[arg(long, value_name = "SECRET")]
     password: Option<String>,
     /// Believe the certificates in this PEM file too
@@ -93,9 +95,15 @@ fn order(args: &DoctorArgs) -> Result<Order, Failure> {
     let scenario = args.scenario.as_deref();
     let scenario = scenario.map(|path| read::plan(path, &Overrides::default()));
     let scenario = scenario.transpose()?;
-    let prefix = scenario.as_ref().map(|plan| &plan.environment.users.prefix);
-    let first = format!("{}000001", prefix.map_or("user-", |prefix| prefix));
-    let user = args.user.clone().unwrap_or(first);
+    let (first, own) = match &scenario {
+        Some(plan) => first_account(plan)?,
+        None => ("user-000001".to_owned(), None),
+    };
+    let password = password.transpose()?.map(Secret::new);
+    let (user, password) = match &args.user {
+        Some(user) => (user.clone(), password),
+        None => (first, password.or(own)),
+    };
     let plan = TlsPlan {
         ca: args.ca.clone(),
         insecure: args.insecure,
@@ -106,9 +114,9 @@ fn order(args: &DoctorArgs) -> Result<Order, Failure> {
         url,
         trust: trust.map_err(environment)?,
         user: user.clone(),
-        account: password.transpose()?.map(|password| Account {
-            name: user.clone(),
-            password: Secret::new(password),
+        account: password.map(|password| Account {
+            name: user,
+            password,
         }),
         manners: scenario
             .as_ref()
@@ -117,6 +125,13 @@ fn order(args: &DoctorArgs) -> Result<Order, Failure> {
             .unwrap_or_default(),
         idle: args.idle,
     })
+}
+
+/// Who the first client of the scenario is, and its own password where a file names one.
+fn first_account(plan: &Plan) -> Result<(String, Option<Secret>), Failure> {
+    let listed = Accounts::first_listed(plan).map_err(environment)?;
+    let numbered = || (format!("{}000001", plan.environment.users.prefix), None);
+    Ok(listed.unwrap_or_else(numbered))
 }
 
 /// How the scenario speaks to its server.

@@ -270,6 +270,8 @@ fn http(order: &Order, (address, host_header): (SocketAddr, &str)) -> Option<Htt
     let headers = account::headers(order.manners.dialect.as_deref(), Some(host_header));
     let builder = route::http()
         .default_headers(headers)
+        // A kept connection may be closed as it is used again: that is no finding.
+        .pool_max_idle_per_host(0)
         .resolve(order.url.host_str().unwrap_or_default(), address)
         .timeout(PATIENCE);
     with_trust(builder, order.trust.as_ref()).build().ok()

@@ -57,6 +57,23 @@ impl Accounts {
         Ok(Self::Listed(listed.into()))
     }
 
+    /// The first of a plan's file, with its own password where there is one; `None`: there is no file.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read.
+    pub(crate) fn first_listed(
+        plan: &Plan,
+    ) -> Result<Option<(String, Option<Secret>)>, EnvironmentError> {
+        let Some(path) = &plan.environment.users.file else {
+            return Ok(None);
+        };
+        let none = Secret::new(String::new());
+        let first = listed(path, Some(&none))?.into_iter().next();
+        let own = |secret: Secret| Some(secret).filter(|secret| !secret.expose().is_empty());
+        Ok(first.map(|(name, secret)| (name, own(secret))))
+    }
+
     /// As tests without an environment have them.
     #[cfg(test)]
     pub(crate) fn numbered(prefix: String, password: String) -> Self {

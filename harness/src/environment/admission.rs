@@ -4,7 +4,7 @@
 //! or none.
 //!
 //! One login and one connection token, as client 0 will ask for them: the same account, the same requests over the
-//! same client, judged by the same [`granted`]. Sockets are not opened: whether they are let in is what the run is
+//! a client like theirs, judged by the same [`granted`]. Sockets are not opened: whether they are let in is what the run is
 //! to find out.
 
 use std::fmt;
@@ -30,7 +30,7 @@ const CONVERSATION: &str = "harness-preflight";
 
 /// How the target is asked.
 pub(super) struct Admission<'a> {
-    /// That of the load.
+    /// As that of the load, but for each request a connection of its own.
     pub http: &'a Http,
     pub base: &'a str,
     pub dialect: Option<&'a Dialect>,

@@ -18,10 +18,11 @@ use super::port::ephemeral_range;
 use super::program;
 use super::redis::REDIS_PORT;
 use super::{Preflight, Settings};
-use crate::intake;
+use crate::intake::{self, IntakeError};
 use crate::plan::{FaultKind, Link, Plan, RedisPlan, TlsPlan, estimate};
 use crate::trust::Trust;
 
+const NO_TEXT: &str = "it is no PEM, which is text: `openssl x509 -inform der` makes one of DER";
 const KIB_PER_MIB: u64 = 1_024;
 /// A file with every authority of a system is smaller.
 const AUTHORITY_BYTES_MAX: u64 = 4 << 20;
@@ -120,9 +121,13 @@ pub(crate) fn trust(plan: &TlsPlan) -> Result<Trust, EnvironmentError> {
         path: path.clone(),
         reason,
     };
-    let text = intake::bytes(&path, AUTHORITY_BYTES_MAX);
-    let text = text.map_err(|error| problem(error.to_string()))?;
-    Trust::system(Some(&text)).map_err(|error| problem(error.to_string()))
+    let text = intake::text(&path, AUTHORITY_BYTES_MAX).map_err(|error| {
+        problem(match error {
+            IntakeError::NotUtf8 { .. } => NO_TEXT.to_owned(),
+            other => other.to_string(),
+        })
+    })?;
+    Trust::system(Some(text.as_bytes())).map_err(|error| problem(error.to_string()))
 }
 
 async fn address(

@@ -118,8 +118,10 @@ impl Reached {
         plan: &Plan,
         (place, settings): (&Place, &Settings),
     ) -> Result<(), EnvironmentError> {
+        // A kept connection may be closed as it is used again: that would be told as a failure.
+        let http = self.requests(patience(plan))?.fresh;
         let admission = Admission {
-            http: &self.requests(patience(plan))?.kept,
+            http: &http,
             base: &self.http_base,
             dialect: self.spoken.dialect.as_ref(),
             accounts: &Accounts::of(plan, &self.password)?,

@@ -23,6 +23,8 @@ pub(crate) struct Asked {
     /// Names in small letters.
     pub headers: Vec<(String, String)>,
     pub body: String,
+    /// Which request of its connection, from 0.
+    pub nth: u32,
 }
 
 impl Asked {
@@ -78,6 +80,17 @@ struct Heard {
 impl Peer {
     pub(crate) fn start(answers: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
         Self::at("127.0.0.1:0", None, Arc::new(answers)).unwrap()
+    }
+
+    /// One that closes a connection when it is used again.
+    pub(crate) fn serving_once(answers: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
+        Self::start(move |asked| {
+            if asked.nth > 0 {
+                Answer::HangUp
+            } else {
+                answers(asked)
+            }
+        })
     }
 
     pub(crate) fn secure(
@@ -145,7 +158,9 @@ impl Peer {
 /// One connection, up to its end.
 fn serve(stream: impl Read + Write, answers: &Arc<Answers>, heard: &Heard) {
     let mut stream = BufReader::new(stream);
-    while let Some(asked) = read(&mut stream) {
+    let mut requests = 0..;
+    while let (Some(nth), Some(asked)) = (requests.next(), read(&mut stream)) {
+        let asked = Asked { nth, ..asked };
         heard.asked.lock().unwrap().push(asked.clone());
         let text = match answers(&asked) {
             Answer::HangUp => return,
@@ -198,6 +213,7 @@ fn read(stream: &mut BufReader<impl Read>) -> Option<Asked> {
         line: lines[0].clone(),
         headers,
         body: String::from_utf8(body).unwrap(),
+        nth: 0,
     })
 }
 
