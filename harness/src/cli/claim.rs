@@ -61,14 +61,19 @@ pub(super) fn look(path: &Path, overwrite: bool) -> Result<Claim, Failure> {
         Content::Nothing => Ok(claim(false)),
         Content::Run(..) if overwrite => Ok(claim(true)),
         Content::Run(run, finished) => {
-            let left = if finished { "" } else { ", which left no result" };
+            let left = if finished {
+                ""
+            } else {
+                ", which left no result"
+            };
             let at = moment(&run.started_at);
             let fact = format!("--out {shown}: already holds run {} of {at}{left}", run.id);
             Err(Failure::new(Exit::Usage, fact)
                 .hint("name another folder, or replace that run: --overwrite"))
         }
         Content::Foreign(name) => {
-            let fact = format!("--out {shown}: is not empty (`{name}`), and is not the folder of a run");
+            let fact =
+                format!("--out {shown}: is not empty (`{name}`), and is not the folder of a run");
             Err(Failure::new(Exit::Usage, fact)
                 .hint("name a folder that is new or empty: nothing of yours is written over"))
         }
@@ -167,10 +172,18 @@ mod tests {
         let path = temp.path();
         look(path, false).unwrap().take(identity("r-0a")).unwrap();
         let text = refused(path, false);
-        assert!(text.contains("run r-0a of 2026-11-21 06:12 UTC, which left no result"), "{text}");
+        assert!(
+            text.contains("run r-0a of 2026-11-21 06:12 UTC, which left no result"),
+            "{text}"
+        );
         let logs = path.join("logs");
         fs::create_dir(&logs).unwrap();
-        for name in ["summary.md", "logs/server.log", "notes.txt", "logs/mine.txt"] {
+        for name in [
+            "summary.md",
+            "logs/server.log",
+            "notes.txt",
+            "logs/mine.txt",
+        ] {
             fs::write(path.join(name), name).unwrap();
         }
         look(path, true).unwrap().take(identity("r-0b")).unwrap();

@@ -184,10 +184,7 @@ impl Block {
         let total = format::plain(&format::duration(self.total_us()));
         let lane = LANE.min(width.saturating_sub(LEAD + 2 + row::columns(&total)).max(1));
         let mut lines = self.header(now, width);
-        lines.push(format!(
-            " phase    {}  {total}",
-            self.phase_lane(now, lane)
-        ));
+        lines.push(format!(" phase    {}  {total}", self.phase_lane(now, lane)));
         lines.push(format!(" fault    {}", self.fault_lane(faults, lane)));
         lines.push(format!(" p99      {}", self.p99_lane(now, lane)));
         lines.extend(row::clients(now, width));

@@ -148,7 +148,11 @@ fn going_on(planned: &PlannedFault, state: &FaultNow, at_us: u64) -> String {
             confirmed_us,
             ..
         } => {
-            let confirmed = if confirmed_us.is_some() { "" } else { unconfirmed };
+            let confirmed = if confirmed_us.is_some() {
+                ""
+            } else {
+                unconfirmed
+            };
             if planned.condition || planned.for_us == 0 {
                 format!("in force for {}{confirmed}", since(us))
             } else {

@@ -146,7 +146,10 @@ fn a_narrow_terminal_loses_nothing_and_no_line_is_longer_than_it() {
             "unavailable 21,377",
             "late p99 400 µs lane 31 %",
         ] {
-            assert!(words.contains(kept), "{columns}: {kept} is not in\n{narrow}");
+            assert!(
+                words.contains(kept),
+                "{columns}: {kept} is not in\n{narrow}"
+            );
         }
     }
     insta::assert_snapshot!("block_of_40_columns", block(Glyphs::Blocks, 40));
@@ -160,7 +163,10 @@ fn shown(texts: &[(String, usize)]) -> Vec<String> {
         let rows_of = |line: &String| line.chars().count().div_ceil(*columns).max(1);
         let text = text.replace("\u{1b}[?7l", "").replace("\u{1b}[?7h", "");
         let mut text = text.as_str();
-        if let Some((up, rest)) = text.strip_prefix("\u{1b}[").and_then(|text| text.split_once("A\r")) {
+        if let Some((up, rest)) = text
+            .strip_prefix("\u{1b}[")
+            .and_then(|text| text.split_once("A\r"))
+        {
             let mut up: usize = up.parse().unwrap();
             while up > 0 {
                 up -= rows_of(&lines.pop().unwrap());
@@ -235,10 +241,16 @@ fn a_point_means_that_answers_are_missing_and_nothing_else() {
             ..Now::default()
         };
         let lines = block.lines(&now, &[], 80);
-        lines.into_iter().find(|line| line.starts_with(" p99")).unwrap()
+        lines
+            .into_iter()
+            .find(|line| line.starts_with(" p99"))
+            .unwrap()
     };
     let healthy = lane(0, 12, true, Some(30_000));
-    assert!(healthy.contains("▂▂") && !healthy.contains('·'), "{healthy}");
+    assert!(
+        healthy.contains("▂▂") && !healthy.contains('·'),
+        "{healthy}"
+    );
     let outage = lane(12, 20, false, Some(2_000_000));
     assert!(outage.ends_with("···"), "{outage}");
 }
@@ -276,9 +288,18 @@ fn a_fault_in_force_says_how_long_and_of_what_time() {
         said(20_054_000, injected),
         "redis-down in force for 50.0 ms of 5 s, not confirmed yet"
     );
-    assert_eq!(said(21_504_000, confirmed), "redis-down in force for 1.50 s of 5 s");
-    assert_eq!(said(29_618_000, healed()), "redis-down healed, confirmed 4.50 s ago");
-    assert_eq!(said(15_000_000, FaultNow::default()), "redis-down in 5.00 s");
+    assert_eq!(
+        said(21_504_000, confirmed),
+        "redis-down in force for 1.50 s of 5 s"
+    );
+    assert_eq!(
+        said(29_618_000, healed()),
+        "redis-down healed, confirmed 4.50 s ago"
+    );
+    assert_eq!(
+        said(15_000_000, FaultNow::default()),
+        "redis-down in 5.00 s"
+    );
 }
 
 #[test]

@@ -307,7 +307,10 @@ mod tests {
         assert_eq!(undone["status"], "succeeded");
         let moment = |value: &Value| humantime::parse_rfc3339(value.as_str().unwrap()).unwrap();
         let length = done["duration"].as_f64().unwrap();
-        assert!((length - 4.999_4).abs() < 1e-6, "the fault lasted 5 s, not {length}");
+        assert!(
+            (length - 4.999_4).abs() < 1e-6,
+            "the fault lasted 5 s, not {length}"
+        );
         let order = [
             moment(&journal["start"]),
             moment(&done["start"]),

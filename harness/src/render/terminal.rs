@@ -3,8 +3,8 @@
 //! **In:** the result, and where the report lies. **Out:** text of at most 80 columns, or as few as the terminal has.
 //! Colour only adds: every row says its word or mark.
 
-use super::column::{Column, INDENT, columns};
 pub(super) use super::column::wrap;
+use super::column::{Column, INDENT, columns};
 use super::{append, format, view, words};
 use crate::result::{
     CheckGroup, CheckStatus, ExpectationResult, RunResult, Status, Summary, bound_text,
@@ -143,7 +143,13 @@ fn table(out: &mut Column, rows: &[&ExpectationResult], color: Color) {
     };
     let widths = |name, when| {
         let figures = [widest(2, 9), widest(3, 9), widest(4, 8)];
-        [widest(0, name), widest(1, when), figures[0], figures[1], figures[2]]
+        [
+            widest(0, name),
+            widest(1, when),
+            figures[0],
+            figures[1],
+            figures[2],
+        ]
     };
     let fits = |widths: &[usize; 5]| 3 + widths.iter().sum::<usize>() + GAPS <= out.width;
     let widths = [widths(20, 16), widths(0, 0)].into_iter().find(fits);
@@ -179,9 +185,12 @@ fn cells(of: &ExpectationResult) -> [String; 5] {
 }
 
 fn row(out: &mut Column, mark: &str, (cells, widths): ([&str; 5], [usize; 5])) {
-    let [name, when, observed, limit, used] = cells;
-    let [a, b, c, d, e] = widths;
-    let text = format!("{mark}{name:<a$} {when:<b$} {observed:>c$}  {limit:>d$}  {used:>e$}");
+    let pad = |place: usize| match place {
+        0 | 1 => format!("{:<1$}", cells[place], widths[place]),
+        _ => format!("{:>1$}", cells[place], widths[place]),
+    };
+    let [name, when, observed, limit, used] = [0, 1, 2, 3, 4].map(pad);
+    let text = format!("{mark}{name} {when} {observed}  {limit}  {used}");
     out.line(text.trim_end());
 }
 

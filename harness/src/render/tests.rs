@@ -333,7 +333,10 @@ fn a_summary_for_a_narrow_terminal_is_wrapped_and_says_the_same() {
             let wide = words(&summary(&result, &Style::default()));
             let narrow = words(&text);
             let lost: Vec<&String> = wide.difference(&narrow).collect();
-            assert!(lost.iter().all(|word| heads.contains(&word.as_str())), "{lost:?}\n{text}");
+            assert!(
+                lost.iter().all(|word| heads.contains(&word.as_str())),
+                "{lost:?}\n{text}"
+            );
         }
     }
 }
@@ -367,9 +370,15 @@ fn the_slowest_answer_is_told_only_where_answers_were_too_slow() {
 #[test]
 fn a_page_says_how_many_messages_went_wrong_and_where_the_rest_is() {
     let mut result = saved(STORIES[0].0, STORIES[0].1);
-    assert!(page(&result).contains("The first 6 of 42, in the order of their intended send; all are in"));
+    assert!(
+        page(&result)
+            .contains("The first 6 of 42, in the order of their intended send; all are in")
+    );
     result.generator.examples_dropped = 100;
-    assert!(page(&result).contains("The first 6 of 142, in the order of their intended send; 42 are in"));
+    assert!(
+        page(&result)
+            .contains("The first 6 of 142, in the order of their intended send; 42 are in")
+    );
 }
 
 #[test]
@@ -384,6 +393,27 @@ fn every_entry_of_a_legend_has_a_line_and_every_reading_an_entry() {
                 assert!(figure.contains(&drawn), "{path}: {series}");
                 let empty = format!("<g data-s=\"{series}\"></g>");
                 assert!(!figure.contains(&empty), "{path}: {series} has no line");
+            }
+        }
+        let data = page.split("id=\"data\">").nth(1).unwrap();
+        let data: serde_json::Value =
+            serde_json::from_str(data.split("</script>").next().unwrap()).unwrap();
+        for (chart, columns) in data.as_object().unwrap() {
+            let figure = page
+                .split(&format!("<figure id=\"{chart}\""))
+                .nth(1)
+                .unwrap();
+            let figure = figure.split("</figure>").next().unwrap();
+            for column in columns.as_array().unwrap() {
+                // Hidden with its line by the entry of that name.
+                let entry = format!("data-s={} aria-pressed", column["s"]);
+                assert!(figure.contains(&entry), "{path}, {chart}: {column}");
+                let values = column["v"].as_array().unwrap();
+                assert!(
+                    values.iter().any(|value| !value.is_null()),
+                    "{path}, {chart}: {}",
+                    column["n"]
+                );
             }
         }
     }

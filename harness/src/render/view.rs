@@ -59,7 +59,9 @@ pub(crate) fn stories(result: &RunResult) -> Vec<&Example> {
     };
     let slow = result.expectations.iter().any(is_slow);
     let stories = result.stories.iter();
-    stories.filter(|story| slow || story.what != SLOWEST).collect()
+    stories
+        .filter(|story| slow || story.what != SLOWEST)
+        .collect()
 }
 
 /// How many of each status: broke, inconclusive, held.

@@ -29,8 +29,8 @@ pub(super) fn supports(count: u64, quantile: f64) -> bool {
 /// The lines that a series on its usual steps lacks.
 pub(super) fn lines(series: &Series, plan: &Plan, recording: &Recording) -> Vec<Line> {
     let per_step = (series.step_us / plan.interval_us.max(1)).max(1);
-    let ranges = (0..series.complete_count.len() as u64)
-        .map(|step| step * per_step..(step + 1) * per_step);
+    let ranges =
+        (0..series.complete_count.len() as u64).map(|step| step * per_step..(step + 1) * per_step);
     let steps = |of: fn(&Recording, &Intervals) -> SparseHistogram| -> Vec<SparseHistogram> {
         ranges.clone().map(|range| of(recording, &range)).collect()
     };
@@ -57,7 +57,8 @@ pub(super) fn lines(series: &Series, plan: &Plan, recording: &Recording) -> Vec<
         };
         let factor = factor(steps, statistic).filter(|&factor| factor > there)?;
         // One value for the whole run is no line over time; it is told where it is what was asked for.
-        if factor >= steps.len() as u64 && !is_expected(plan, statistic) {
+        let asked = of == Lined::Complete && is_expected(plan, statistic);
+        if factor >= steps.len() as u64 && !asked {
             return None;
         }
         Some(Line {
@@ -105,7 +106,8 @@ fn factor(steps: &[SparseHistogram], statistic: Statistic) -> Option<u64> {
     }
     let whole = steps.len() as u64;
     let supported = |factor: &u64| {
-        let counts = chunks(steps, *factor).map(|part| part.iter().map(SparseHistogram::count).sum());
+        let counts =
+            chunks(steps, *factor).map(|part| part.iter().map(SparseHistogram::count).sum());
         let good: u64 = counts.filter(|&count: &u64| enough(count, statistic)).sum();
         good as f64 >= all as f64 * SUPPORTED_RATIO
     };
@@ -120,7 +122,9 @@ fn chunks(steps: &[SparseHistogram], factor: u64) -> std::slice::Chunks<'_, Spar
 fn values(steps: &[SparseHistogram], statistic: Statistic, factor: u64) -> Vec<Option<u64>> {
     let value = |part: &[SparseHistogram]| {
         let mut all = SparseHistogram::default();
-        part.iter().for_each(|step| all.merge(step));
+        for step in part {
+            all.merge(step);
+        }
         enough(all.count(), statistic).then(|| match quantile(statistic) {
             Some(quantile) => all.value_at(quantile),
             None => units::rounded(all.mean_us()),

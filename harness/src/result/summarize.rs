@@ -14,7 +14,8 @@ use super::series::series;
 use super::windows::{Reach, Span, Tally, partition, summary, tallies, together, window};
 use super::{
     Clients, ConditionResult, Distribution, DistributionPoint, EndedProcess, Example, FaultResult,
-    Generator, GooseCounts, Run, RunResult, SCHEMA, ServerAccount, StageLatency, Status, Verdict, Window, WindowKind,
+    Generator, GooseCounts, Run, RunResult, SCHEMA, ServerAccount, StageLatency, Status, Verdict,
+    Window, WindowKind,
 };
 use crate::plan::Plan;
 use crate::record::fault::FaultStamps;
@@ -353,7 +354,9 @@ fn distribution(name: &str, histogram: &SparseHistogram) -> Distribution {
 
 fn examples(facts: &Facts) -> Vec<Example> {
     let recorded = facts.recording.examples.iter();
-    let mut examples: Vec<Example> = recorded.map(|example| shown(&facts.plan, example)).collect();
+    let mut examples: Vec<Example> = recorded
+        .map(|example| shown(&facts.plan, example))
+        .collect();
     examples.sort_by_key(|example| (example.intended_us, example.client));
     examples.truncate(EXAMPLES_MAX);
     for example in examples.iter_mut().skip(SESSIONS_MAX) {

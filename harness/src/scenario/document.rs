@@ -84,10 +84,13 @@ pub(super) fn parse(text: &str, problems: &mut Problems) -> Table {
         } else {
             Cause::Syntax
         };
-        let span = error.span().filter(|_| error.message().starts_with(DUPLICATE));
+        let span = error
+            .span()
+            .filter(|_| error.message().starts_with(DUPLICATE));
         let first = span.and_then(|span| {
             let name = text.get(span.clone())?;
-            first(document.get_ref(), name, span.start).or_else(|| first_header(text, name, span.start))
+            first(document.get_ref(), name, span.start)
+                .or_else(|| first_header(text, name, span.start))
         });
         let complaint = match first {
             Some((name, offset)) => twice(name, lines.line(offset)),
@@ -105,7 +108,7 @@ fn first<'t>(table: &DeTable<'_>, name: &'t str, before: usize) -> Option<(&'t s
     let mut nearest = None;
     let mut tables = vec![table];
     while let Some(table) = tables.pop() {
-        for (key, value) in table.iter() {
+        for (key, value) in table {
             let start = key.span().start;
             let name_of: &std::borrow::Cow<'_, str> = key.get_ref();
             if *name_of == name.trim_matches(['"', '\'']) && start < before {
@@ -161,7 +164,9 @@ fn not_toml(message: &str, line: &str) -> Complaint {
     match parts {
         Some((key, "")) => Complaint::new("a value is missing")
             .hint(format!("write it behind the `=`: {} = …", shortened(key))),
-        Some((key, value)) if message.starts_with(UNQUOTED) && !value.contains(['"', '\'', '=']) => {
+        Some((key, value))
+            if message.starts_with(UNQUOTED) && !value.contains(['"', '\'', '=']) =>
+        {
             let (key, value) = (shortened(key), shortened(value));
             Complaint::new("not TOML: a text must stand in quotes")
                 .hint(format!("write {key} = \"{value}\""))

@@ -169,15 +169,24 @@ fn defect(node: &Node) -> Result<String, Complaint> {
     match share {
         None => Ok(text),
         Some(share) if !shared => {
-            let fact = format!("\"{}\" is always so and takes no share, found \"{}\"", name, shortened(share));
+            let fact = format!(
+                "\"{}\" is always so and takes no share, found \"{}\"",
+                name,
+                shortened(share)
+            );
             Err(Complaint::new(fact).hint(format!("write \"{name}\"")))
         }
         Some(share) => {
-            let within = share.parse().is_ok_and(|share: f64| share > 0.0 && share <= 1.0);
+            let within = share
+                .parse()
+                .is_ok_and(|share: f64| share > 0.0 && share <= 1.0);
             if within {
                 return Ok(text);
             }
-            let fact = format!("the share must be over 0 and at most 1, found \"{}\"", shortened(share));
+            let fact = format!(
+                "the share must be over 0 and at most 1, found \"{}\"",
+                shortened(share)
+            );
             Err(Complaint::new(fact).hint(format!("write \"{name}=0.01\" for one in a hundred")))
         }
     }

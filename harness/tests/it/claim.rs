@@ -29,8 +29,15 @@ fn a_folder_of_somebody_else_is_left_alone() {
     for more in [&[][..], &["--overwrite"]] {
         let done = without_server(folder.path(), more);
         assert_eq!(done.code, 2, "{}", done.stderr);
-        assert!(done.stderr.contains("not the folder of a run"), "{}", done.stderr);
-        assert!(done.stderr.contains(" hint: name a folder that is new or empty"));
+        assert!(
+            done.stderr.contains("not the folder of a run"),
+            "{}",
+            done.stderr
+        );
+        assert!(
+            done.stderr
+                .contains(" hint: name a folder that is new or empty")
+        );
     }
     for name in files {
         let kept = fs::read_to_string(folder.path().join(name)).unwrap();
@@ -72,7 +79,15 @@ fn a_run_replaces_another_only_when_asked_and_keeps_what_is_not_of_it() {
         return;
     }
     let case = Case::new();
-    let short = ["--duration", "3s", "--set", "expect.2.at_least=10"];
+    // Too short for a p99.
+    let short = [
+        "--duration",
+        "3s",
+        "--set",
+        "expect.0.what=complete p50",
+        "--set",
+        "expect.2.at_least=10",
+    ];
     let run = |more: &[&str]| case.run("scenarios/smoke.toml", &[&short[..], more].concat());
     let first = run(&[]);
     assert_eq!(first.code, 0, "{}{}", first.stdout, first.stderr);
@@ -80,7 +95,11 @@ fn a_run_replaces_another_only_when_asked_and_keeps_what_is_not_of_it() {
     write(&case.out(), &["notes.txt", "logs/mine.txt", "logs/old.log"]);
     let second = run(&[]);
     assert_eq!(second.code, 2, "{}", second.stderr);
-    assert!(second.stderr.contains(id.as_str().unwrap()), "{}", second.stderr);
+    assert!(
+        second.stderr.contains(id.as_str().unwrap()),
+        "{}",
+        second.stderr
+    );
     assert_eq!(case.result()["run"]["id"], id);
     let third = run(&["--overwrite"]);
     assert_eq!(third.code, 0, "{}{}", third.stdout, third.stderr);

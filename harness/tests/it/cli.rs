@@ -230,7 +230,11 @@ fn a_wrong_flag_is_named_instead_of_a_line() {
     error: --set clients: expected KEY=VALUE
      hint: write --set load.message.every=2s
     ");
-    insta::assert_snapshot!(stderr(&["--clients", "0"]), @"error: --clients 0: load.clients: must lie between 1 and 100000, found 0");
+    insta::assert_snapshot!(stderr(&["--clients", "0"]), @r"
+    error: invalid value '0' for '--clients <N>': must lie between 1 and 100000, found 0
+
+    For more information, try '--help'.
+    ");
     insta::assert_snapshot!(stderr(&["--duration", "8s"]), @r"
     error: --duration 8s: load.stages: the ramps alone last 10s, and they are not scaled
      hint: give more time, or shorten a ramp with --set load.stages.0.ramp=5s
@@ -352,12 +356,23 @@ fn a_number_below_its_range_is_refused_for_what_it_is() {
 #[test]
 fn a_variable_that_is_set_to_nothing_is_not_set() {
     let mut command = command(&["plan", "scenarios/smoke.toml"]);
-    for name in ["SEED", "CLIENTS", "DURATION", "TARGET", "REDIS_URL", "TOXIPROXY", "CA"] {
+    for name in [
+        "SEED",
+        "CLIENTS",
+        "DURATION",
+        "TARGET",
+        "REDIS_URL",
+        "TOXIPROXY",
+        "CA",
+    ] {
         command.env(format!("HARNESS_{name}"), "");
     }
     let done = finish(command.spawn().unwrap());
     assert_eq!(done.code, 0, "{}", done.stderr);
-    assert_eq!(done.stdout, check(&["plan", "scenarios/smoke.toml"], 0).stdout);
+    assert_eq!(
+        done.stdout,
+        check(&["plan", "scenarios/smoke.toml"], 0).stdout
+    );
 }
 
 #[test]
@@ -389,7 +404,10 @@ fn a_defect_that_is_none_is_refused_before_anything_is_started() {
     let text = b"# ?\n[environment.server]\ndefects = [\n  \"group-leak\",\n  \"grup-leak\",\n  \"chunk-reorder=x\",\n]\n[load]\nclients = 1\nhold = \"5s\"\n";
     let (_folder, path) = written(text);
     let said = check(&["check", &path], 2).stderr;
-    for line in [":5: environment.server.defects: unknown defect", ":6: environment.server.defects: the share"] {
+    for line in [
+        ":5: environment.server.defects: unknown defect",
+        ":6: environment.server.defects: the share",
+    ] {
         assert!(said.contains(line), "{said}");
     }
 }
@@ -459,7 +477,10 @@ fn a_pipe_that_is_called_like_a_scenario_hangs_nothing() {
     let pipe = folder.path().join("pipe.toml");
     nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
     let list = check(&["list", folder.path().to_str().unwrap()], 0).stdout;
-    assert!(list.contains("written.toml") && !list.contains("pipe.toml"), "{list}");
+    assert!(
+        list.contains("written.toml") && !list.contains("pipe.toml"),
+        "{list}"
+    );
     let pipe = pipe.to_str().unwrap();
     for command in ["check", "plan", "run"] {
         let said = check(&[command, pipe], 2).stderr;

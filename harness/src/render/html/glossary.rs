@@ -70,10 +70,7 @@ const WORDS: [(&str, &str); 18] = [
         "Lateness",
         "How long after its socket was ready a message was written: the delay of the harness itself, never of the server.",
     ),
-    (
-        "Lane",
-        "A thread of the harness that runs sessions.",
-    ),
+    ("Lane", "A thread of the harness that runs sessions."),
     (
         "Conclusive",
         "An experiment that shows beyond doubt what the server did. One that a fault of the run may have disturbed is not.",

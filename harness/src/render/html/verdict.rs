@@ -5,8 +5,8 @@
 use maud::{Markup, html};
 
 use super::prose::{finding, prose};
-use crate::render::{format, words};
-use crate::result::{RunResult, Status};
+use crate::render::{format, view, words};
+use crate::result::{CheckStatus, RunResult, Status};
 
 /// Lines of a card.
 const LINES_MAX: usize = 6;
@@ -16,6 +16,12 @@ pub(crate) fn banner(result: &RunResult) -> Markup {
     let verdict = &result.verdict;
     let look = words::status(verdict.status);
     let meaning = words::exit_meaning(result.exit_code);
+    // `INTERRUPTED · exit 130` says it already.
+    let meaning = if meaning.contains(&look.word.to_lowercase()) {
+        ""
+    } else {
+        meaning
+    };
     html! {
         div class={ "verdict " (look.class) } {
             span.badge {
@@ -51,9 +57,10 @@ pub(crate) fn facts(result: &RunResult) -> Markup {
     }
 }
 
-/// Asked, broke, held.
+/// Asked, broke, held, and between them what could not be judged, where there is such.
 pub(crate) fn cards(result: &RunResult) -> Markup {
     let verdict = &result.verdict;
+    let open = open(result);
     html! {
         div.three role="group" aria-label="Summary" {
             div.card.asked {
@@ -64,12 +71,31 @@ pub(crate) fn cards(result: &RunResult) -> Markup {
                 h2 { "What broke" }
                 @if verdict.broke.is_empty() { p { "Nothing." } } @else { (list(&verdict.broke)) }
             }
+            @if !open.is_empty() {
+                div.card.open {
+                    h2 { "What could not be judged" }
+                    (list(&open))
+                }
+            }
             div class={ "card " (if verdict.held.is_empty() { "calm" } else { "held" }) } {
                 h2 { "What held" }
                 @if verdict.held.is_empty() { p { "Nothing was shown to hold." } } @else { (list(&verdict.held)) }
             }
         }
     }
+}
+
+/// Expectations and checks without an answer, and why they have none.
+fn open(result: &RunResult) -> Vec<String> {
+    let expectations = view::expectations(result).into_iter();
+    let expectations = expectations
+        .filter(|row| row.status == CheckStatus::Inconclusive)
+        .map(|row| format!("{} {}: {}", row.name, row.when, row.finding));
+    let checks = view::checks(result).into_iter();
+    let checks = checks
+        .filter(|check| check.status == CheckStatus::Inconclusive)
+        .map(|check| format!("{}: {}", check.name, check.finding));
+    expectations.chain(checks).collect()
 }
 
 /// `2026-11-21 06:12:04 UTC`, as a person writes it.

@@ -132,11 +132,7 @@ fn checked(check: &CheckResult) -> Case {
     }
 }
 
-fn outcome(
-    status: CheckStatus,
-    kind: &'static str,
-    message: impl FnOnce() -> String,
-) -> Outcome {
+fn outcome(status: CheckStatus, kind: &'static str, message: impl FnOnce() -> String) -> Outcome {
     match status {
         CheckStatus::Held => Outcome::Passed,
         CheckStatus::Broke => Outcome::Failed {

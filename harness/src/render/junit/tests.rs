@@ -29,7 +29,10 @@ impl Found {
     }
 
     fn names(&self) -> Vec<&str> {
-        self.attributes.iter().map(|(name, _)| name.as_str()).collect()
+        self.attributes
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect()
     }
 }
 
@@ -78,7 +81,11 @@ fn holds_to_both_schemas(result: &RunResult) {
     assert_eq!(suite.path, SUITE);
     let moment = suite.get("timestamp");
     assert_eq!(moment.len(), 19, "{moment}");
-    assert!(!suite.get("hostname").contains(['/', ':']), "{}", suite.get("hostname"));
+    assert!(
+        !suite.get("hostname").contains(['/', ':']),
+        "{}",
+        suite.get("hostname")
+    );
     // Properties, then cases, then both streams, each there.
     let order: Vec<&str> = all[2..]
         .iter()
@@ -103,7 +110,10 @@ fn holds_to_both_schemas(result: &RunResult) {
     for case in all.iter().filter(|found| found.path.ends_with("/testcase")) {
         assert_eq!(case.names(), ["classname", "name", "time"]);
     }
-    for end in all.iter().filter(|found| found.path.starts_with(&format!("{SUITE}/testcase/"))) {
+    for end in all
+        .iter()
+        .filter(|found| found.path.starts_with(&format!("{SUITE}/testcase/")))
+    {
         assert!(!end.get("type").is_empty() && !end.get("message").is_empty());
     }
 }
@@ -164,7 +174,10 @@ fn a_breach_is_one_failure_and_no_run_that_is_no_pass_is_green() {
         let mut result = sample::result(story);
         let suite = |result: &RunResult| {
             let all = elements(result);
-            (all[1].get("failures").to_owned(), all[1].get("errors").to_owned())
+            (
+                all[1].get("failures").to_owned(),
+                all[1].get("errors").to_owned(),
+            )
         };
         let none = ("0".to_owned(), "0".to_owned());
         assert_eq!(suite(&result) == none, story == Story::Pass, "{story:?}");

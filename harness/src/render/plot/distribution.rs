@@ -27,9 +27,7 @@ pub(crate) fn chart(result: &RunResult) -> Result<Chart, RenderError> {
     let least = all().min().unwrap_or(1_000) as f64;
     let limits = view::complete_limits(result);
     let most = all().max().unwrap_or(1_000_000) as f64;
-    let most = limits
-        .last()
-        .map_or(most, |limit| most.max(limit.value_us));
+    let most = limits.last().map_or(most, |limit| most.max(limit.value_us));
     let rarest = curves
         .iter()
         .map(|curve| 1.0 / curve.of.count.max(1) as f64);
@@ -47,7 +45,10 @@ pub(crate) fn chart(result: &RunResult) -> Result<Chart, RenderError> {
             x_name: "percentile (each step to the right is ten times rarer)",
             bands: Vec::new(),
             marks: Vec::new(),
-            limits: limits.iter().map(|limit| limit_line(limit, width, x.high)).collect(),
+            limits: limits
+                .iter()
+                .map(|limit| limit_line(limit, width, x.high))
+                .collect(),
         };
         frame.draw(|plot, sheet| {
             for curve in curves.iter().rev() {

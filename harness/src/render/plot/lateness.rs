@@ -50,7 +50,12 @@ pub(crate) fn chart(result: &RunResult) -> Result<Chart, RenderError> {
             for line in lines.iter().rev() {
                 let step = line.step_us as f64 / US_PER_S;
                 series(sheet, line.name, || {
-                    steps(plot, step, &log(line.values_us), pen(line.color, line.width))
+                    steps(
+                        plot,
+                        step,
+                        &log(line.values_us),
+                        pen(line.color, line.width),
+                    )
                 })?;
             }
             Ok(())
@@ -81,9 +86,24 @@ struct Line<'a> {
 fn lines(result: &RunResult) -> Vec<Line<'_>> {
     let of = &result.series;
     let usual = [
-        (Statistic::P50, "k-c1", palette::SERIES_1, &of.lateness_p50_us),
-        (Statistic::P99, "k-c2", palette::SERIES_2, &of.lateness_p99_us),
-        (Statistic::Max, "k-c3", palette::SERIES_3, &of.lateness_max_us),
+        (
+            Statistic::P50,
+            "k-c1",
+            palette::SERIES_1,
+            &of.lateness_p50_us,
+        ),
+        (
+            Statistic::P99,
+            "k-c2",
+            palette::SERIES_2,
+            &of.lateness_p99_us,
+        ),
+        (
+            Statistic::Max,
+            "k-c3",
+            palette::SERIES_3,
+            &of.lateness_max_us,
+        ),
     ];
     let lines = usual.map(|(statistic, class, color, values_us)| {
         let mut longer = of.lines.iter();
@@ -92,7 +112,11 @@ fn lines(result: &RunResult) -> Vec<Line<'_>> {
             name: name(statistic),
             class,
             color,
-            width: if statistic == Statistic::Max { 1.2 } else { 1.4 },
+            width: if statistic == Statistic::Max {
+                1.2
+            } else {
+                1.4
+            },
             step_us: longer.map_or(of.step_us, |line| line.step_us),
             values_us: longer.map_or(values_us, |line| &line.values_us),
         }

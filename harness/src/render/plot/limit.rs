@@ -123,7 +123,11 @@ impl Frame {
             let width = text_width(&limit.label(), FONT_PX);
             let end = self.x_at(end).min(right);
             // A line that ends too far left for its label is told beyond its end.
-            let start = if end - width < left { left } else { end - width };
+            let start = if end - width < left {
+                left
+            } else {
+                end - width
+            };
             let further = start - width - GAP_PX;
             let rows = [y - LIFT_PX, y + FONT_PX];
             let places = [start, further].into_iter().flat_map(|left| {
@@ -194,7 +198,10 @@ mod tests {
     #[test]
     fn a_limit_is_drawn_where_it_is_to_hold_and_red_where_it_did_not() {
         let broken = limit(200_000.0, (12.0, 20.0), CheckStatus::Broke);
-        let frame = frame(vec![limit(100_000.0, (0.0, 40.0), CheckStatus::Held), broken]);
+        let frame = frame(vec![
+            limit(100_000.0, (0.0, 40.0), CheckStatus::Held),
+            broken,
+        ]);
         let (from, to) = (frame.x_at(12.0), frame.x_at(20.0));
         let lines = frame.limit_lines(20);
         let over = lines.lines().find(|line| line.contains("k-over")).unwrap();

@@ -40,7 +40,7 @@ pub(crate) fn chart(result: &RunResult) -> Result<Chart, RenderError> {
         id: ID,
         title: "Response time of `complete`, by when the message should have been sent".to_owned(),
         keys: keys(result, &lines),
-        readings: lines.iter().map(reading).collect(),
+        readings: lines.iter().map(|line| reading(result, line)).collect(),
         wide: draw(Width::Wide)?,
         narrow: draw(Width::Narrow)?,
         finding,
@@ -76,7 +76,17 @@ fn lines(result: &RunResult) -> Vec<Line<'_>> {
         (Statistic::P999, P999, of.second_us, &of.complete_p999_us),
         (Statistic::Max, MOST, of.step_us, &of.complete_max_us),
     ];
-    let longer = || of.lines.iter().filter(|line| line.of == Lined::Complete);
+    // One value for the whole run is no line over time: it is drawn where it is what broke.
+    let limits = view::complete_limits(result);
+    let broke = |statistic: Statistic| {
+        limits
+            .iter()
+            .any(|limit| limit.statistic == statistic && limit.row.status == CheckStatus::Broke)
+    };
+    let longer = || {
+        let lines = of.lines.iter().filter(|line| line.of == Lined::Complete);
+        lines.filter(|line| line.values_us.len() > 1 || broke(line.statistic))
+    };
     let usual = usual.map(|(statistic, look, step_us, values_us)| {
         let better = longer().find(|line| line.statistic == statistic);
         Line {
@@ -139,7 +149,10 @@ fn limits(result: &RunResult, width: Width) -> Vec<LimitLine> {
         text: limit_text(&limit, width),
         status: limit.row.status,
     };
-    view::complete_limits(result).into_iter().map(line).collect()
+    view::complete_limits(result)
+        .into_iter()
+        .map(line)
+        .collect()
 }
 
 /// `p99 < 200 ms, whole run`; without the place where there is little room.
@@ -240,13 +253,15 @@ fn finding(result: &RunResult, lines: &[Line<'_>]) -> String {
 
 /// ` p50 every 250 ms, p99 every 1 s: the shortest steps that enough answers support.`
 fn steps_told(result: &RunResult, lines: &[Line<'_>]) -> String {
-    let percentiles = lines.iter().filter(|line| line.name != name(Statistic::Max));
-    let step = |line: &Line<'_>| match line.values_us.len() {
-        1 => format!("{} over the whole run", line.name),
-        _ => {
-            let step = format::round_duration(line.step_us as f64);
-            format!("{} every {step}", line.name)
+    let percentiles = lines
+        .iter()
+        .filter(|line| line.name != name(Statistic::Max));
+    let step = |line: &Line<'_>| {
+        if line.values_us.len() == 1 {
+            return format!("{} over the whole run", line.name);
         }
+        let step = format::round_duration(line.step_us as f64);
+        format!("{} every {step}", line.name)
     };
     let each: Vec<String> = percentiles.map(step).collect();
     let mut text = match each.as_slice() {
@@ -257,7 +272,9 @@ fn steps_told(result: &RunResult, lines: &[Line<'_>]) -> String {
         ),
     };
     let answers = result.latency.get(Stage::Complete.name());
-    let answers = answers.and_then(|stage| stage.response).map_or(0, |of| of.count);
+    let answers = answers
+        .and_then(|stage| stage.response)
+        .map_or(0, |of| of.count);
     for (statistic, needed) in [(Statistic::P99, 100), (Statistic::P999, 1_000)] {
         if lines.iter().any(|line| line.name == name(statistic)) {
             continue;
@@ -309,9 +326,16 @@ pub(super) fn fault_key(result: &RunResult) -> Option<Key> {
     })
 }
 
-fn reading(line: &Line<'_>) -> Reading {
+/// A value of longer steps says so: it may lie over the maximum of the moment.
+fn reading(result: &RunResult, line: &Line<'_>) -> Reading {
+    let step = format::round_duration(line.step_us as f64);
+    let name = if line.step_us > result.series.step_us {
+        format!("{} ({step})", line.name)
+    } else {
+        line.name.to_owned()
+    };
     Reading {
-        name: line.name.to_owned(),
+        name,
         series: line.name,
         unit: ReadingUnit::Microseconds,
         from: 0.0,

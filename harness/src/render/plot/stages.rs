@@ -171,7 +171,9 @@ fn picture(group: &Group, width: Width) -> Result<String, String> {
         escape(&spoken(group))
     ));
     let ends = group.rows.iter();
-    let most = ends.map(|row| supported_p99(&row.of).unwrap_or(row.of.p50_us)).max();
+    let most = ends
+        .map(|row| supported_p99(&row.of).unwrap_or(row.of.p50_us))
+        .max();
     let x = Axis::linear_time(most.unwrap_or(1) as f64);
     let y = Axis {
         low: f64::from(count),

@@ -173,10 +173,7 @@ impl Page {
     fn latencies(&mut self, result: &RunResult) {
         let mut stages = Vec::new();
         for (stage, latency) in &result.latency {
-            for (time, of) in [
-                ("response", latency.response),
-                ("service", latency.service),
-            ] {
+            for (time, of) in [("response", latency.response), ("service", latency.service)] {
                 let labels = [("stage", stage.as_str()), ("time", time)];
                 stages.extend(of.map(|of| self.quantiles(&labels, of)));
             }
@@ -207,7 +204,11 @@ impl Page {
             ),
         ] {
             let metric = of.map(|of| self.quantiles(&[], of));
-            self.add(MetricType::SUMMARY, (name, help), metric.into_iter().collect());
+            self.add(
+                MetricType::SUMMARY,
+                (name, help),
+                metric.into_iter().collect(),
+            );
         }
     }
 

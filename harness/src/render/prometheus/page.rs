@@ -82,7 +82,12 @@ impl Page {
         metric
     }
 
-    pub(super) fn add(&mut self, kind: MetricType, (name, help): (&str, &str), metrics: Vec<Metric>) {
+    pub(super) fn add(
+        &mut self,
+        kind: MetricType,
+        (name, help): (&str, &str),
+        metrics: Vec<Metric>,
+    ) {
         let mut family = MetricFamily::default();
         family.set_name(name.to_owned());
         family.set_help(help.to_owned());

@@ -44,7 +44,10 @@ fn clean(text: &str) {
         let kind = kind.unwrap_or_else(|| panic!("no type: {name}"));
         let quantile = sample.contains("quantile=");
         assert_eq!(quantile, *kind == "summary" && base.is_none(), "{line}");
-        assert!(sample.contains("run=\"") && sample.contains("scenario=\""), "{line}");
+        assert!(
+            sample.contains("run=\"") && sample.contains("scenario=\""),
+            "{line}"
+        );
     }
     assert!(samples.len() > 60, "{} samples", samples.len());
 }
@@ -86,7 +89,11 @@ fn two_bounds_on_one_quantity_are_two_samples() {
     let both = ["bound=\"equals\"", "bound=\"at_least\""];
     let told = |bound: &&str| {
         let mut lines = text.lines();
-        lines.any(|line| line.starts_with("harness_expectation_held{") && line.contains("what=\"lost\"") && line.contains(*bound))
+        lines.any(|line| {
+            line.starts_with("harness_expectation_held{")
+                && line.contains("what=\"lost\"")
+                && line.contains(*bound)
+        })
     };
     assert!(both.iter().all(told), "{text}");
 }
