@@ -122,7 +122,7 @@ fn whole(text: &str, (least, most): (i64, i64)) -> Result<i64, String> {
     let number: i128 = text
         .trim()
         .parse()
-        .map_err(|_| format!("expected a whole number, found \"{text}\""))?;
+        .map_err(|_not_a_number| format!("expected a whole number, found \"{text}\""))?;
     let number = i64::try_from(number).ok();
     number
         .filter(|number| (least..=most).contains(number))

@@ -40,10 +40,10 @@ pub(crate) struct RunArgs {
     pub scenario: PathBuf,
     #[command(flatten)]
     changes: OverrideArgs,
-    /// Folder for the result and its reports [default: a new one in `reports`]
+    /// Folder for the result and its reports, new or empty [default: a new one in `reports`]
     #[arg(long, value_name = "DIR", env = "HARNESS_OUT")]
     pub out: Option<PathBuf>,
-    /// Replace the run that the folder already holds
+    /// Replace the run that --out already holds; files that are not of it are kept
     #[arg(long)]
     pub overwrite: bool,
     /// Serve Prometheus metrics while running

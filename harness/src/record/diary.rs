@@ -15,7 +15,7 @@ use crate::failure::Failure;
 const FIRST: usize = 6;
 const LAST: usize = 24;
 /// Steps between those, of open messages and around them; what is older has the better right to its place.
-const HELD_MAX: usize = 40;
+const HELD_MAX: usize = 48;
 /// Open messages whose steps are held.
 const OPEN_MAX: usize = 16;
 /// Steps before and after one of a message that belong to its story.
@@ -146,7 +146,17 @@ impl Diary {
             .chain(before.take(AROUND as usize))
             .chain(self.last.iter().take(AROUND as usize));
         let belongs = neighbours.any(|other| other.is_near(&step) && self.is_open(&other.what));
-        if belongs && self.held.len() < HELD_MAX {
+        if !belongs {
+            return;
+        }
+        if self.held.len() == HELD_MAX && self.is_open(&step.what) {
+            // A message's own step has a better right than the latest neighbour of one.
+            let mut held = self.held.iter();
+            if let Some(place) = held.rposition(|other| !self.is_open(&other.what)) {
+                self.held.remove(place);
+            }
+        }
+        if self.held.len() < HELD_MAX {
             self.held.push(step);
         }
     }
@@ -391,16 +401,47 @@ mod tests {
     }
 
     #[test]
+    fn the_own_steps_of_several_messages_drive_out_the_neighbours_of_each() {
+        let mut diary = Diary::default();
+        let lost = [5, 20, 35, 50, 65, 80];
+        for message in 0..200 {
+            if lost.contains(&message) {
+                let at_us = u64::from(message) * 1_000;
+                diary.note(at_us, What::Sent { message });
+                diary.note(at_us + 1, What::Queued { message });
+            } else {
+                talk(&mut diary, message..message + 1);
+            }
+            if let Some(overdue) = message.checked_sub(30).filter(|it| lost.contains(it)) {
+                let at_us = u64::from(message) * 1_000 + 2;
+                diary.note(at_us, What::Overdue { message: overdue });
+            }
+        }
+        assert!(diary.held.len() <= HELD_MAX);
+        for message in lost {
+            let told = texts(&diary.story(Some(message)));
+            for own in [
+                format!("-> message {message}"),
+                format!("<- message {message} is queued"),
+                format!("message {message} is overdue"),
+            ] {
+                assert!(told.contains(&own), "{own}: {told:?}");
+            }
+        }
+    }
+
+    #[test]
     fn what_is_held_has_a_bound_and_the_oldest_messages_stay() {
         let mut diary = Diary::default();
         for message in 0..10_000 {
             diary.note(u64::from(message), What::Sent { message });
             diary.note(u64::from(message), What::Queued { message });
             diary.note(u64::from(message), What::chunk(message, 0));
+            diary.note(u64::from(message), What::chunk(message, 2));
         }
         assert_eq!(diary.held.len(), HELD_MAX);
         assert_eq!(diary.open.len(), OPEN_MAX);
-        for message in 0..10 {
+        for message in 0..13 {
             let told = texts(&diary.story(Some(message)));
             assert!(told.contains(&format!("-> message {message}")), "{told:?}");
         }

@@ -124,3 +124,44 @@ fn fixed(row: &Second) -> Vec<String> {
     cells.push(latency(|of| of.max_us.to_string()));
     cells
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::render::sample::{Story, result};
+
+    #[test]
+    fn every_column_has_one_name_and_nothing_but_numbers() {
+        for story in [Story::Pass, Story::Fail, Story::Interrupted] {
+            let mut result = result(story);
+            // A second in which nothing was answered.
+            result.series.per_second[3].complete = None;
+            let bytes = Series.render(&result).unwrap();
+            let mut table = csv::Reader::from_reader(bytes.as_slice());
+            let heads: Vec<String> = table.headers().unwrap().iter().map(str::to_owned).collect();
+            let names: BTreeSet<&String> = heads.iter().collect();
+            assert_eq!(names.len(), heads.len(), "{heads:?}");
+            let mut sent = 0;
+            let mut rows = 0;
+            // A row of another length is an error of the reader.
+            for row in table.records() {
+                let row = row.unwrap();
+                for (head, cell) in heads.iter().zip(row.iter()) {
+                    let number = cell.parse::<f64>().is_ok_and(f64::is_finite);
+                    let unmeasured = cell.is_empty() && head.starts_with("complete_");
+                    assert!(number || unmeasured, "{head}: {cell}");
+                    sent += if head == "sent" {
+                        cell.parse().unwrap()
+                    } else {
+                        0
+                    };
+                }
+                rows += 1;
+            }
+            assert_eq!(rows, result.series.per_second.len());
+            assert_eq!(sent, result.delivery.sent);
+        }
+    }
+}

@@ -190,9 +190,12 @@ fn cells(of: &ExpectationResult) -> [String; 5] {
 }
 
 fn row(out: &mut Column, mark: &str, (cells, widths): ([&str; 5], [usize; 5])) {
-    let [name, when, observed, limit, used] = cells;
-    let [a, b, c, d, e] = widths;
-    let text = format!("{mark}{name:<a$} {when:<b$} {observed:>c$}  {limit:>d$}  {used:>e$}");
+    let pad = |place: usize| match place {
+        0 | 1 => format!("{:<1$}", cells[place], widths[place]),
+        _ => format!("{:>1$}", cells[place], widths[place]),
+    };
+    let [name, when, observed, limit, used] = [0, 1, 2, 3, 4].map(pad);
+    let text = format!("{mark}{name} {when} {observed}  {limit}  {used}");
     out.line(text.trim_end());
 }
 

@@ -395,6 +395,27 @@ fn every_entry_of_a_legend_has_a_line_and_every_reading_an_entry() {
                 assert!(!figure.contains(&empty), "{path}: {series} has no line");
             }
         }
+        let data = page.split("id=\"data\">").nth(1).unwrap();
+        let data: serde_json::Value =
+            serde_json::from_str(data.split("</script>").next().unwrap()).unwrap();
+        for (chart, columns) in data.as_object().unwrap() {
+            let figure = page
+                .split(&format!("<figure id=\"{chart}\""))
+                .nth(1)
+                .unwrap();
+            let figure = figure.split("</figure>").next().unwrap();
+            for column in columns.as_array().unwrap() {
+                // Hidden with its line by the entry of that name.
+                let entry = format!("data-s={} aria-pressed", column["s"]);
+                assert!(figure.contains(&entry), "{path}, {chart}: {column}");
+                let values = column["v"].as_array().unwrap();
+                assert!(
+                    values.iter().any(|value| !value.is_null()),
+                    "{path}, {chart}: {}",
+                    column["n"]
+                );
+            }
+        }
     }
 }
 

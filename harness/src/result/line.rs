@@ -57,7 +57,8 @@ pub(super) fn lines(series: &Series, plan: &Plan, recording: &Recording) -> Vec<
         };
         let factor = factor(steps, statistic).filter(|&factor| factor > there)?;
         // One value for the whole run is no line over time; it is told where it is what was asked for.
-        if factor >= steps.len() as u64 && !is_expected(plan, statistic) {
+        let asked = of == Lined::Complete && is_expected(plan, statistic);
+        if factor >= steps.len() as u64 && !asked {
             return None;
         }
         Some(Line {
@@ -121,7 +122,9 @@ fn chunks(steps: &[SparseHistogram], factor: u64) -> std::slice::Chunks<'_, Spar
 fn values(steps: &[SparseHistogram], statistic: Statistic, factor: u64) -> Vec<Option<u64>> {
     let value = |part: &[SparseHistogram]| {
         let mut all = SparseHistogram::default();
-        part.iter().for_each(|step| all.merge(step));
+        for step in part {
+            all.merge(step);
+        }
         enough(all.count(), statistic).then(|| match quantile(statistic) {
             Some(quantile) => all.value_at(quantile),
             None => units::rounded(all.mean_us()),

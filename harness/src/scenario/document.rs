@@ -108,7 +108,7 @@ fn first<'t>(table: &DeTable<'_>, name: &'t str, before: usize) -> Option<(&'t s
     let mut nearest = None;
     let mut tables = vec![table];
     while let Some(table) = tables.pop() {
-        for (key, value) in table.iter() {
+        for (key, value) in table {
             let start = key.span().start;
             let name_of: &std::borrow::Cow<'_, str> = key.get_ref();
             if *name_of == name.trim_matches(['"', '\'']) && start < before {

@@ -264,7 +264,7 @@ fn trial() -> Value {
             "kind": choice(&kinds, "What is tried."),
             "at_once": integer(1, i64::from(AT_ONCE_MAX), "Experiments under way at once, each with an account of its own; default 1."),
             "every": duration("Pause between two experiments of one account; default 500ms."),
-            "least": integer(1, 10_000_000, "Experiments with a clear outcome that the run must have, else it is inconclusive; default 1."),
+            "least": integer(1, 10_000_000, "Conclusive experiments that the run must have, else it is inconclusive; default 1."),
             "racers": integer(2, i64::from(RACERS_MAX), "kind = token-race: sockets that race with one token; default 8."),
             "ttl": duration("kind = token-age, expiry: what the server promises a token is good for; default 60s, for expiry 15min."),
             "spread": duration("kind = token-age: ages are tried up to this far from the time to live; default 10s."),

@@ -230,7 +230,11 @@ fn a_wrong_flag_is_named_instead_of_a_line() {
     error: --set clients: expected KEY=VALUE
      hint: write --set load.message.every=2s
     ");
-    insta::assert_snapshot!(stderr(&["--clients", "0"]), @"error: --clients 0: load.clients: must lie between 1 and 100000, found 0");
+    insta::assert_snapshot!(stderr(&["--clients", "0"]), @r"
+    error: invalid value '0' for '--clients <N>': must lie between 1 and 100000, found 0
+
+    For more information, try '--help'.
+    ");
     insta::assert_snapshot!(stderr(&["--duration", "8s"]), @r"
     error: --duration 8s: load.stages: the ramps alone last 10s, and they are not scaled
      hint: give more time, or shorten a ramp with --set load.stages.0.ramp=5s

@@ -11,7 +11,7 @@ fn the_harness_knows_the_switches_that_the_server_lists() {
     }
     let program = std::env::var_os("HARNESS_SERVER").expect("HARNESS_SERVER is set");
     let listed = Command::new(program)
-        .args(["serve", "--list-defects"])
+        .arg("--list-defects")
         .output()
         .unwrap();
     let listed = String::from_utf8(listed.stdout).unwrap();

@@ -18,7 +18,7 @@ const BAR_PX: f64 = 66.0;
 pub(crate) fn expectations(result: &RunResult) -> Markup {
     let rows = view::expectations(result);
     if rows.is_empty() {
-        return html! { div.card { p.say { "The scenario expects nothing: there is no verdict to break." } } };
+        return html! { div.card { p.say { "The scenario expects nothing: the run is held to the built-in checks alone." } } };
     }
     let (broke, open, held) = view::tally(result);
     let mut tally = format!(

@@ -16,6 +16,12 @@ pub(crate) fn banner(result: &RunResult) -> Markup {
     let verdict = &result.verdict;
     let look = words::status(verdict.status);
     let meaning = words::exit_meaning(result.exit_code);
+    // `INTERRUPTED · exit 130` says it already.
+    let meaning = if meaning.contains(&look.word.to_lowercase()) {
+        ""
+    } else {
+        meaning
+    };
     html! {
         div class={ "verdict " (look.class) } {
             span.badge {
@@ -51,7 +57,7 @@ pub(crate) fn facts(result: &RunResult) -> Markup {
     }
 }
 
-/// Asked, broke, held.
+/// Asked, broke, held, and between them what could not be judged, where there is such.
 pub(crate) fn cards(result: &RunResult) -> Markup {
     let verdict = &result.verdict;
     html! {
@@ -71,7 +77,7 @@ pub(crate) fn cards(result: &RunResult) -> Markup {
                 }
             }
             @if !verdict.open.is_empty() {
-                div.card.calm {
+                div.card.open {
                     h2 { "What could not be judged" }
                     (list(&verdict.open))
                 }

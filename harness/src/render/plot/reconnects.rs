@@ -55,23 +55,13 @@ pub(crate) fn chart(result: &RunResult) -> Result<Option<Chart>, RenderError> {
             })
         })
     };
-    let key = |text: &str, class, series| Key {
-        text: text.to_owned(),
-        class,
-        series: Some(series),
-    };
-    let mut keys = vec![
-        key("attempts", "f-c1", "attempts"),
-        key("ideal spread", "k-c2", "ideal"),
-    ];
-    keys.extend(response::fault_key(result));
     Ok(Some(Chart {
         id: ID,
         title: format!(
             "Attempts to come back, every {}",
             format::round_duration(series_of.step_us as f64)
         ),
-        keys,
+        keys: keys(result),
         readings: vec![Reading {
             name: "attempts".to_owned(),
             series: "attempts",
@@ -88,6 +78,20 @@ pub(crate) fn chart(result: &RunResult) -> Result<Option<Chart>, RenderError> {
         narrow: draw(Width::Narrow)?,
         finding,
     }))
+}
+
+fn keys(result: &RunResult) -> Vec<Key> {
+    let key = |text: &str, class, series| Key {
+        text: text.to_owned(),
+        class,
+        series: Some(series),
+    };
+    let mut keys = vec![
+        key("attempts", "f-c1", "attempts"),
+        key("ideal spread", "k-c2", "ideal"),
+    ];
+    keys.extend(response::fault_key(result));
+    keys
 }
 
 fn finding(result: &RunResult, most: u64, ideal: f64) -> String {

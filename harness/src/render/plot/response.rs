@@ -40,7 +40,7 @@ pub(crate) fn chart(result: &RunResult) -> Result<Chart, RenderError> {
         id: ID,
         title: "Response time of `complete`, by when the message should have been sent".to_owned(),
         keys: keys(result, &lines),
-        readings: lines.iter().map(reading).collect(),
+        readings: lines.iter().map(|line| reading(result, line)).collect(),
         wide: draw(Width::Wide)?,
         narrow: draw(Width::Narrow)?,
         finding,
@@ -76,7 +76,17 @@ fn lines(result: &RunResult) -> Vec<Line<'_>> {
         (Statistic::P999, P999, of.second_us, &of.complete_p999_us),
         (Statistic::Max, MOST, of.step_us, &of.complete_max_us),
     ];
-    let longer = || of.lines.iter().filter(|line| line.of == Lined::Complete);
+    // One value for the whole run is no line over time: it is drawn where it is what broke.
+    let limits = view::complete_limits(result);
+    let broke = |statistic: Statistic| {
+        limits
+            .iter()
+            .any(|limit| limit.statistic == statistic && limit.row.status == CheckStatus::Broke)
+    };
+    let longer = || {
+        let lines = of.lines.iter().filter(|line| line.of == Lined::Complete);
+        lines.filter(|line| line.values_us.len() > 1 || broke(line.statistic))
+    };
     let usual = usual.map(|(statistic, look, step_us, values_us)| {
         let better = longer().find(|line| line.statistic == statistic);
         Line {
@@ -249,12 +259,12 @@ fn steps_told(result: &RunResult, lines: &[Line<'_>]) -> String {
     let percentiles = lines
         .iter()
         .filter(|line| line.name != name(Statistic::Max));
-    let step = |line: &Line<'_>| match line.values_us.len() {
-        1 => format!("{} over the whole run", line.name),
-        _ => {
-            let step = format::round_duration(line.step_us as f64);
-            format!("{} every {step}", line.name)
+    let step = |line: &Line<'_>| {
+        if line.values_us.len() == 1 {
+            return format!("{} over the whole run", line.name);
         }
+        let step = format::round_duration(line.step_us as f64);
+        format!("{} every {step}", line.name)
     };
     let each: Vec<String> = percentiles.map(step).collect();
     let mut text = match each.as_slice() {
@@ -319,9 +329,16 @@ pub(super) fn fault_key(result: &RunResult) -> Option<Key> {
     })
 }
 
-fn reading(line: &Line<'_>) -> Reading {
+/// A value of longer steps says so: it may lie over the maximum of the moment.
+fn reading(result: &RunResult, line: &Line<'_>) -> Reading {
+    let step = format::round_duration(line.step_us as f64);
+    let name = if line.step_us > result.series.step_us {
+        format!("{} ({step})", line.name)
+    } else {
+        line.name.to_owned()
+    };
     Reading {
-        name: line.name.to_owned(),
+        name,
         series: line.name,
         unit: ReadingUnit::Microseconds,
         from: 0.0,

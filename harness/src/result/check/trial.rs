@@ -151,7 +151,7 @@ fn too_few(plan: &TrialPlan, record: &TrialRecord) -> String {
         || "the run was too short".to_owned(),
         |(reason, times)| format!("{reason}: {} times", format::count(*times)),
     );
-    format!("only {clear} of {least} experiments had a clear outcome ({why})")
+    format!("only {clear} of {least} experiments were conclusive ({why})")
 }
 
 fn held(record: &TrialRecord) -> String {
@@ -159,7 +159,7 @@ fn held(record: &TrialRecord) -> String {
     let met = met.map(|(what, times)| format!("{what}: {}", format::count(*times)));
     let unclear: u64 = record.unclear.values().sum();
     let unclear =
-        (unclear > 0).then(|| format!("{} more without a clear outcome", format::count(unclear)));
+        (unclear > 0).then(|| format!("{} more were not conclusive", format::count(unclear)));
     let parts: Vec<String> = met.chain(unclear).collect();
     if parts.is_empty() {
         "in every experiment".to_owned()
