@@ -182,11 +182,11 @@ pub(crate) fn read<'a>(
         return Ok(ServerFrame::Answer { id });
     };
     let frame: Value = serde_json::from_str(text)?;
-    let name = found(&frame, field).and_then(Value::as_str);
+    let name = owned(&frame, field);
     let name = name.ok_or_else(|| FrameError::MissingField {
         field: field.clone(),
     })?;
-    let is = |event: &Option<String>| event.as_deref() == Some(name);
+    let is = |event: &Option<String>| event.as_deref() == Some(&*name);
     let fields = &dialect.fields;
     let id = || owned(&frame, &fields.id);
     let task = owned(&frame, &fields.task).map_or(TaskId::UNNAMED, |task| TaskId::of(&task));
@@ -230,11 +230,11 @@ pub(crate) fn read<'a>(
             client_message_id: id(),
             task: (task != TaskId::UNNAMED).then_some(task),
         })
-    } else if events.ignore.iter().any(|ignored| ignored == name) {
+    } else if events.ignore.iter().any(|ignored| **ignored == *name) {
         ServerFrame::Ignored
     } else {
         return Err(FrameError::UnknownEvent {
-            name: name.to_owned(),
+            name: name.into_owned(),
         });
     })
 }

@@ -3,7 +3,7 @@
 //! **In:** the result. **Out:** Markdown as GitHub reads it: at most 20 lines before the details.
 //! Text from outside is escaped, mentions and links included.
 
-use super::{RenderError, Renderer, format, terminal, view, words};
+use super::{RenderError, Renderer, failure, format, view, words};
 use crate::result::{
     CheckStatus, Delivery, ExpectationResult, RunResult, Status, Window, bound_text, observed_text,
 };
@@ -47,7 +47,7 @@ fn text(result: &RunResult) -> String {
     lines.push(trust(result));
     if !result.errors.is_empty() {
         lines.push(String::new());
-        lines.push(format!("Errors: {}.", escape(&terminal::errors(result))));
+        lines.push(format!("Errors: {}.", escape(&failure::line(result))));
     }
     lines.push(String::new());
     lines.extend(details(result, &rows[shown..]));

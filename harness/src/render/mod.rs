@@ -8,6 +8,7 @@
 mod column;
 pub(crate) mod doctor;
 pub(crate) mod events;
+mod failure;
 pub(crate) mod hlog;
 pub(crate) mod html;
 pub(crate) mod journal;

@@ -5,8 +5,7 @@
 
 pub(super) use super::column::wrap;
 use super::column::{Column, INDENT, columns};
-use super::{append, format, view, words};
-use crate::failure::Cause;
+use super::{append, failure, format, view, words};
 use crate::result::{
     CheckGroup, CheckStatus, ExpectationResult, RunResult, Status, Summary, bound_text,
     lateness_text, machine_text, observed_text, sent_text,
@@ -19,9 +18,6 @@ pub(crate) const WIDTH_MIN: usize = 40;
 /// Expectations shown where something broke, and where nothing did.
 const ROWS_BROKE: usize = 4;
 const ROWS_HELD: usize = 6;
-/// Kinds of failures that are shown, and how much of the words of each.
-const FAILURES_MAX: usize = 8;
-const WORDS_CHARS_MAX: usize = 60;
 /// Held expectations shown beside broken ones.
 const HELD_MIN: usize = 2;
 
@@ -75,7 +71,7 @@ pub(crate) fn summary(result: &RunResult, style: &Style) -> String {
     }
     out.paragraph("sessions", &sessions(result), INDENT);
     if !result.errors.is_empty() {
-        out.paragraph("errors", &errors(result), INDENT);
+        out.paragraph("errors", &failure::line(result), INDENT);
     }
     if !result.trials.is_empty() {
         out.paragraph("trials", &trials(result), INDENT);
@@ -302,47 +298,6 @@ fn sessions(result: &RunResult) -> String {
         append(&mut text, format_args!(", {failed} {noun} gave up"));
     }
     text
-}
-
-/// `token 503: 156 (store away) [fault]`, most first; who caused it where that is not the server.
-pub(super) fn errors(result: &RunResult) -> String {
-    let shown = result.failures.iter().take(FAILURES_MAX).map(|one| {
-        let mut text = format!(
-            "{}: {}",
-            format::harmless(&one.label),
-            format::count(one.count)
-        );
-        if let Some(words) = one.words.first() {
-            append(&mut text, format_args!(" ({})", clipped(words)));
-        }
-        if one.cause != Cause::Server {
-            append(&mut text, format_args!(" [{}]", words::cause(one.cause)));
-        }
-        text
-    });
-    let mut texts: Vec<String> = shown.collect();
-    // Runs that were saved before failures had causes.
-    if result.failures.is_empty() {
-        let mut errors: Vec<(&String, &u64)> = result.errors.iter().collect();
-        errors.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-        texts.extend(errors.iter().map(|(label, count)| {
-            format!("{}: {}", format::harmless(label), format::count(**count))
-        }));
-    }
-    let more = result.failures.len().saturating_sub(FAILURES_MAX);
-    if more > 0 {
-        texts.push(format!("and {} more", words::plural(more, "kind")));
-    }
-    texts.join(", ")
-}
-
-/// The beginning of words that came with a failure.
-fn clipped(words: &str) -> String {
-    let text = format::harmless(words);
-    match text.char_indices().nth(WORDS_CHARS_MAX) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
 }
 
 /// `1011: 598, 1006: 8`, most first.

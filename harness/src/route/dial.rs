@@ -87,7 +87,7 @@ mod tests {
             let (mut stream, _) = listener.accept().await.unwrap();
             let mut bytes = [0; 1_024];
             for _ in 0..2 {
-                stream.read(&mut bytes).await.unwrap();
+                assert!(stream.read(&mut bytes).await.unwrap() > 0);
                 let answer = b"HTTP/1.1 200 X\r\nContent-Length: 0\r\n\r\n";
                 stream.write_all(answer).await.unwrap();
             }

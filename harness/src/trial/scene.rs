@@ -33,7 +33,7 @@ impl Scene {
             .map(|fault| (fault.at_us, between(fault)))
             .collect();
         Self {
-            http: ground.target.requests.kept.clone(),
+            http: ground.target.requests.fresh.clone(),
             credential: match ground.target.dialect {
                 Some(_) => plan.load.session.credential,
                 // Every server of the contract has tokens, whatever the clients use.
