@@ -75,6 +75,9 @@ fn summary(plan: &Plan) -> Vec<String> {
     let held = BuiltIn::of(plan).map(|check| format!("{} ({})", check.name(), check.bound()));
     lines.push("held to, beside what it expects:".to_owned());
     lines.extend(held.map(|check| format!("  {check}")));
+    lines.push(
+        "  nothing lost, duplicated, out of order or unexpected, past what it allows".to_owned(),
+    );
     lines.push(String::new());
     lines
 }

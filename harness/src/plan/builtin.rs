@@ -26,16 +26,19 @@ pub(crate) enum BuiltIn {
     Cut,
     /// The WebSocket protocol was kept.
     Protocol,
+    /// No client met a limit of the harness or of its machine.
+    Limits,
 }
 
 impl BuiltIn {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::LetIn,
         Self::Sent,
         Self::GaveUp,
         Self::Answered,
         Self::Cut,
         Self::Protocol,
+        Self::Limits,
     ];
 
     /// Those that hold this plan, in the order in which they explain each other.
@@ -52,6 +55,7 @@ impl BuiltIn {
             Self::Answered => "messages answered",
             Self::Cut => "no session cut",
             Self::Protocol => "no protocol errors",
+            Self::Limits => "limits of our own",
         }
     }
 
@@ -59,7 +63,7 @@ impl BuiltIn {
     pub(crate) const fn bound(self) -> &'static str {
         match self {
             Self::LetIn | Self::Sent => "≥ 1",
-            Self::GaveUp | Self::Protocol => "= 0",
+            Self::GaveUp | Self::Protocol | Self::Limits => "= 0",
             Self::Answered => "≥ 99 % outside faults",
             Self::Cut => "= 0 outside faults",
         }
@@ -75,7 +79,7 @@ impl BuiltIn {
         let broad = |when: &When| matches!(when, When::WholeRun | When::OutsideFaults);
         let mut expected = plan.expect.iter().filter(|expect| broad(&expect.when));
         expected.any(|expect| match self {
-            Self::LetIn | Self::Sent | Self::Protocol => false,
+            Self::LetIn | Self::Sent | Self::Protocol | Self::Limits => false,
             Self::GaveUp => expect.what == Quantity::FailedClients,
             Self::Answered => matches!(
                 expect.what,

@@ -76,6 +76,10 @@ pub(crate) fn summary(result: &RunResult, style: &Style) -> String {
     if !result.trials.is_empty() {
         out.paragraph("trials", &trials(result), INDENT);
     }
+    let held = view::built_in(result);
+    if !held.is_empty() {
+        out.paragraph("built-in", &format!("{} held", held.join(", ")), INDENT);
+    }
     broken_checks(&mut out, result, CheckGroup::Correctness, style.color);
     broken_checks(&mut out, result, CheckGroup::Service, style.color);
     out.paragraph("harness", &trust(result), INDENT);

@@ -4,6 +4,7 @@
 
 use std::cmp::Ordering;
 
+use crate::plan::BuiltIn;
 use crate::record::recorder::SLOWEST;
 use crate::result::{
     CheckResult, CheckStatus, Example, ExpectationResult, RunResult, Summary, Window, WindowKind,
@@ -43,6 +44,17 @@ pub(crate) fn checks(result: &RunResult) -> Vec<&CheckResult> {
     let mut rows: Vec<&CheckResult> = result.checks.iter().collect();
     rows.sort_by_key(|check| rank(check.status));
     rows
+}
+
+/// Names of the built-in checks that held, in their order.
+pub(crate) fn built_in(result: &RunResult) -> Vec<&str> {
+    let held = |name: &str| {
+        let mut checks = result.checks.iter();
+        let check = checks.find(|check| check.name == name);
+        check.is_some_and(|check| check.status == CheckStatus::Held)
+    };
+    let all = BuiltIn::of(&result.plan).map(BuiltIn::name);
+    all.filter(|name| held(name)).collect()
 }
 
 /// The sessions that say more than their numbers. The slowest answer is one where answers were too slow.

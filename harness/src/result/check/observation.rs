@@ -6,7 +6,9 @@
 use super::super::{FaultResult, RunResult, Summary, Unit, Window};
 use super::delivery::count_of;
 use super::server;
-use crate::scenario::expectation::{Expectation, Quantity, ServerCount, Statistic, TimeKind, When};
+use crate::scenario::expectation::{
+    Expectation, Outcome, Quantity, ServerCount, Statistic, TimeKind, When,
+};
 use crate::stage::Stage;
 
 /// What was seen of one quantity.
@@ -31,6 +33,8 @@ pub(super) enum Lack {
     Part,
     /// Too few samples for the statistic.
     Samples { seen: u64, statistic: Statistic },
+    /// No message was due in the part of the run that is asked for: nothing could happen to one.
+    Messages,
     /// No fault that is asked about was injected and seen to heal.
     Fault,
     /// The target has no readiness that could have turned red.
@@ -77,13 +81,22 @@ pub(super) fn observe(result: &RunResult, expectation: &Expectation) -> Observat
             statistic,
             time,
         } => latency(window, (stage, statistic, time)),
-        Quantity::Delivery { outcome } => in_part(window, Unit::Messages, |window| {
-            (count_of(&window.delivery, outcome), window.delivery.sent)
-        }),
+        Quantity::Delivery { outcome } => {
+            let seen = in_part(window, Unit::Messages, |window| {
+                (count_of(&window.delivery, outcome), window.delivery.sent)
+            });
+            // What comes unasked for comes without messages too.
+            let vacuous = outcome != Outcome::Unexpected && expectation.bound.holds(0.0);
+            if seen.value == Some(0.0) && seen.samples == 0 && vacuous {
+                return Observation::lacking(Unit::Messages, Lack::Messages);
+            }
+            seen
+        }
         Quantity::Closes { code } => in_part(window, Unit::Sockets, |window| {
             let planned = window.closes_planned.get(&code).unwrap_or(&0);
-            let all = planned + window.closes_cut.get(&code).unwrap_or(&0);
-            (all, result.clients.opened)
+            let cut = window.closes_cut.get(&code).unwrap_or(&0);
+            let violation = window.closes_violation.get(&code).unwrap_or(&0);
+            (planned + cut + violation, result.clients.opened)
         }),
         Quantity::CutSessions => in_part(window, Unit::Sockets, |window| {
             (window.closes_cut.values().sum(), result.clients.opened)

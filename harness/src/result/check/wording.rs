@@ -146,6 +146,10 @@ fn undecided(result: &RunResult, expectation: &Expectation, seen: &Observation) 
             "the run was ended before this part of it began".to_owned()
         }
         (None, Some(Lack::Part)) => "this part of the run never came".to_owned(),
+        (None, Some(Lack::Messages)) => {
+            "no message was due in this part of the run: send more, or leave the expectation out"
+                .to_owned()
+        }
         (None, Some(Lack::Readiness)) => {
             "the target has no /readyz that was green before the fault".to_owned()
         }

@@ -15,11 +15,9 @@ use crate::scenario::expectation::Quantity;
 
 /// Every built-in check that the scenario does not replace.
 pub(in super::super) fn checks(result: &RunResult) -> Vec<CheckResult> {
-    let mut checks: Vec<CheckResult> = BuiltIn::of(&result.plan)
+    BuiltIn::of(&result.plan)
         .map(|built_in| judge(result, built_in))
-        .collect();
-    checks.push(own_limits(result));
-    checks
+        .collect()
 }
 
 /// What was seen, whether that is enough, and a clause on it.
@@ -37,6 +35,7 @@ fn judge(result: &RunResult, built_in: BuiltIn) -> CheckResult {
         BuiltIn::Answered => (CheckGroup::Service, answered(result)),
         BuiltIn::Cut => (CheckGroup::Service, cut(result)),
         BuiltIn::Protocol => (CheckGroup::Service, protocol(result)),
+        BuiltIn::Limits => (CheckGroup::Validity, limits(result)),
     };
     let text = Texts {
         observed: seen.observed,
@@ -194,7 +193,7 @@ fn protocol(result: &RunResult) -> Seen {
 }
 
 /// A failure that is the harness's own, or its machine's, is none of the server's: the run is not valid.
-fn own_limits(result: &RunResult) -> CheckResult {
+fn limits(result: &RunResult) -> Seen {
     let ours = result.failures.iter().filter(|one| one.cause.is_ours());
     let count: u64 = ours.clone().map(|failure| failure.count).sum();
     let finding = match ours.clone().next() {
@@ -206,12 +205,11 @@ fn own_limits(result: &RunResult) -> CheckResult {
             described(first.label.as_str(), &first.words)
         ),
     };
-    let text = Texts {
+    Seen {
+        held: count == 0,
         observed: format::count(count),
-        bound: "= 0".to_owned(),
         finding,
-    };
-    check(CheckGroup::Validity, "limits of our own", count == 0, text)
+    }
 }
 
 fn outside(result: &RunResult) -> Option<&Window> {
