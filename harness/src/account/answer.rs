@@ -26,6 +26,8 @@ const FIELD_CHARS_MAX: usize = 60;
 /// Words with a digit that are so long may be credentials: in a refusal, and in an answer that may be nothing else.
 const REFUSED_WORD_CHARS: usize = 24;
 const GRANTED_WORD_CHARS: usize = 8;
+/// Shorter secrets would mask ordinary words.
+const SECRET_CHARS_MIN: usize = 4;
 /// Words that are so long may be credentials without one.
 const LONG_WORD_CHARS: usize = 40;
 
@@ -89,6 +91,19 @@ pub(crate) enum NotGranted {
         field: String,
         there: There,
     },
+}
+
+impl NotGranted {
+    /// Without these secrets, which an answer may repeat.
+    pub(crate) fn masked(self, secrets: &[&str]) -> Self {
+        match self {
+            Self::Refused { status, line } => Self::Refused {
+                status,
+                line: masked(&line, secrets),
+            },
+            absent @ Self::Absent { .. } => absent,
+        }
+    }
 }
 
 /// What there is instead of a credential.
@@ -327,6 +342,43 @@ fn first_line(body: &[u8], least: usize) -> String {
     shown.chars().take(QUOTE_CHARS_MAX).chain(['…']).collect()
 }
 
+/// Where an answer leads, without what may be a credential: user and query.
+pub(crate) fn location(value: &str) -> String {
+    let (place, rest) = match value.find(['?', '#']) {
+        Some(at) => (&value[..at], "?…"),
+        None => (value, ""),
+    };
+    let shown = match place.split_once("://") {
+        Some((scheme, after)) => {
+            let (authority, path) = after.split_at(after.find('/').unwrap_or(after.len()));
+            let host = authority.rsplit('@').next().unwrap_or_default();
+            format!("{scheme}://{host}{path}")
+        }
+        None => place.to_owned(),
+    };
+    format!("{}{rest}", quoted(shown.as_bytes()))
+}
+
+/// A text without these secrets, as they are and as they stand in a URL or in JSON.
+pub(crate) fn masked(text: &str, secrets: &[&str]) -> String {
+    let mut shown = text.to_owned();
+    for secret in secrets
+        .iter()
+        .filter(|secret| secret.len() >= SECRET_CHARS_MIN)
+    {
+        let json = Value::from(*secret).to_string();
+        let forms = [
+            (*secret).to_owned(),
+            super::percent_encoded(secret),
+            json[1..json.len() - 1].to_owned(),
+        ];
+        for form in &forms {
+            shown = shown.replace(form, "***");
+        }
+    }
+    shown
+}
+
 /// The title of a page: its first line says nothing.
 fn title(text: &str) -> Option<&str> {
     if !text.trim_start().starts_with('<') {
@@ -348,7 +400,10 @@ const fn is_of_token(c: char) -> bool {
 pub(crate) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
     if let Ok(seconds) = value.parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds).ok();
+        if seconds.is_nan() || seconds < 0.0 {
+            return None;
+        }
+        return Some(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX));
     }
     // A date names a second: it is past when that is over.
     let date = httpdate::parse_http_date(value).ok()? + Duration::from_secs(1);

@@ -11,7 +11,7 @@ use reqwest::{RequestBuilder, Url};
 use serde_json::{Map, Value};
 
 pub(crate) use answer::{
-    Ask, BODY_BYTES_MAX, NotGranted, found, granted, quoted, retry_after, text,
+    Ask, BODY_BYTES_MAX, NotGranted, found, granted, location, masked, quoted, retry_after, text,
 };
 
 use crate::scenario::target::{BodyKind, Dialect};

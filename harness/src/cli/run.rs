@@ -179,13 +179,15 @@ async fn ready(
     order: &Order,
     metrics: Option<std::net::SocketAddr>,
 ) -> Result<Option<TcpListener>, Failure> {
+    let exporter = match metrics {
+        Some(address) => Some(exporter::bind(address).await?),
+        None => None,
+    };
+    // Last: it makes the folder.
     preflight(&order.plan, &order.settings)
         .await
         .map_err(RunError::Environment)?;
-    match metrics {
-        Some(address) => Ok(Some(exporter::bind(address).await?)),
-        None => Ok(None),
-    }
+    Ok(exporter)
 }
 
 /// Does the run, shown as it goes.

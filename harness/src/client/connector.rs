@@ -5,6 +5,7 @@
 //!
 //! **Units:** moments are nanoseconds on the monotonic clock.
 
+use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 
@@ -16,11 +17,12 @@ use tokio_rustls::rustls;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 
 use super::socket::ChatSocket;
-use super::upgrade::{NotUpgraded, request, response};
+use super::upgrade::{NotUpgraded, SPEAKS_TLS, offers_protocol, request, response};
+use crate::account::masked;
 use crate::clock::monotonic_ns;
 use crate::failure::{DialProblem, Failure, FailureKind, TlsProblem, UpgradeProblem};
 use crate::plan::{Credential, Dialect, MESSAGE_BYTES_MAX};
-use crate::trust::{Tls, innermost};
+use crate::trust::{Tls, TlsFailure, innermost, tls_error};
 
 /// Where and as whom to connect.
 #[derive(Clone, Copy, Debug)]
@@ -77,10 +79,8 @@ pub(crate) enum ConnectError {
     NotWebSocket(String),
     #[error("the answer to the upgrade is no HTTP: {0}")]
     NotHttp(String),
-    #[error(
-        "the head of the answer to the upgrade is longer than {0} bytes, which the harness takes"
-    )]
-    TooLong(usize),
+    #[error("the head of the answer to the upgrade is longer than the harness takes: {0}")]
+    TooLong(String),
 }
 
 fn colon(words: &str) -> String {
@@ -106,7 +106,7 @@ impl From<NotUpgraded> for ConnectError {
             },
             NotUpgraded::Handshake(why) => Self::NotWebSocket(why),
             NotUpgraded::NotHttp(why) => Self::NotHttp(why),
-            NotUpgraded::TooLong(bytes_max) => Self::TooLong(bytes_max),
+            NotUpgraded::TooLong(most) => Self::TooLong(most),
         }
     }
 }
@@ -133,6 +133,9 @@ impl ConnectError {
             Self::Tls(error) => {
                 Failure::said(FailureKind::Tls(tls_problem(error)), &innermost(error))
             }
+            Self::Broken(error) if TlsFailure::of(error).is_some() => {
+                Failure::said(FailureKind::Tls(tls_problem(error)), &innermost(error))
+            }
             Self::Broken(error) => {
                 let problem = match error.kind() {
                     io::ErrorKind::UnexpectedEof => UpgradeProblem::Closed,
@@ -146,9 +149,12 @@ impl ConnectError {
             Self::NotWebSocket(why) => {
                 Failure::said(FailureKind::Upgrade(UpgradeProblem::Handshake), why)
             }
+            Self::NotHttp(why) if why == SPEAKS_TLS => {
+                FailureKind::Upgrade(UpgradeProblem::SpeaksTls).into()
+            }
             Self::NotHttp(why) => Failure::said(FailureKind::Upgrade(UpgradeProblem::NotHttp), why),
-            Self::TooLong(bytes_max) => {
-                let words = format!("at most {bytes_max} bytes of a head are taken");
+            Self::TooLong(most) => {
+                let words = format!("at most {most} are taken");
                 Failure::said(FailureKind::Upgrade(UpgradeProblem::TooLong), &words)
             }
         }
@@ -186,9 +192,8 @@ fn is_exhaustion(number: i32) -> bool {
 }
 
 /// Why there is no TLS.
-pub(crate) fn tls_problem(error: &io::Error) -> TlsProblem {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
-    match inner {
+pub(crate) fn tls_problem(error: &(dyn Error + 'static)) -> TlsProblem {
+    match tls_error(error) {
         Some(rustls::Error::AlertReceived(alert)) => TlsProblem::Alert(u8::from(*alert)),
         Some(rustls::Error::InvalidCertificate(_)) => TlsProblem::Certificate,
         Some(_) => TlsProblem::Handshake,
@@ -276,7 +281,20 @@ async fn upgrade(
     let written = stream.write_all(request.as_bytes()).await;
     written.map_err(ConnectError::Broken)?;
     stream.flush().await.map_err(ConnectError::Broken)?;
-    Ok(response(stream, &key).await?)
+    response(stream, (&key, offers_protocol(to)))
+        .await
+        .map_err(|error| match error {
+            NotUpgraded::Status {
+                status,
+                words,
+                retry_after_us,
+            } => ConnectError::Status {
+                status,
+                words: masked(&words, &[to.secret]),
+                retry_after_us,
+            },
+            other => other.into(),
+        })
 }
 
 async fn connect(to: &Destination<'_>) -> Result<TcpStream, ConnectError> {

@@ -224,8 +224,10 @@ pub(crate) fn read<'a>(
     } else if is(&events.error) {
         let code = owned(&frame, &fields.code).unwrap_or(Cow::Borrowed("error without a code"));
         let wait = found(&frame, &fields.retry_after).and_then(Value::as_f64);
+        let mut texts = TEXT_FIELDS.iter();
         ServerFrame::Error(ErrorFrame {
             code,
+            text: texts.find_map(|field| owned(&frame, field)),
             retry_after_us: wait.and_then(wait_us),
             client_message_id: id(),
             task: (task != TaskId::UNNAMED).then_some(task),
@@ -243,6 +245,9 @@ pub(crate) fn read<'a>(
 pub(crate) fn is_any_answer(dialect: Option<&Dialect>) -> bool {
     dialect.is_some_and(|dialect| dialect.events.field.is_none())
 }
+
+/// Where servers say to people what is wrong.
+const TEXT_FIELDS: [&str; 5] = ["message", "error", "detail", "reason", "error.message"];
 
 /// An id: a text or a number.
 fn owned(frame: &Value, field: &str) -> Option<Cow<'static, str>> {

@@ -5,12 +5,10 @@
 //!
 //! **Source:** RFC 9110, section 10.2.3 (`Retry-After`).
 
-use std::error::Error;
 use std::time::{Duration, UNIX_EPOCH};
 
 use reqwest::RequestBuilder;
 use tokio::time::timeout;
-use tokio_rustls::rustls;
 
 use super::connector::{dial_problem, tls_problem};
 use super::wire::wait_us;
@@ -18,7 +16,7 @@ use crate::account::retry_after;
 use crate::clock::wall_ns;
 use crate::failure::{DialProblem, RequestProblem};
 
-use crate::trust::innermost;
+use crate::trust::{causes, innermost, tls_error};
 
 /// Longest answer that is read; what comes after it is not needed.
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -59,11 +57,14 @@ pub(crate) async fn ask(request: RequestBuilder, patience: Duration) -> Answer {
 
 /// What became of a request that has no answer, or no whole one; and the words for it.
 pub(crate) fn request_problem(error: &reqwest::Error) -> (RequestProblem, String) {
-    let mut causes = causes(error).into_iter();
-    let problem = causes.find_map(|cause| {
+    if tls_error(error).is_some() {
+        return (RequestProblem::Tls(tls_problem(error)), innermost(error));
+    }
+    let problem = causes(error).find_map(|cause| {
         if let Some(error) = cause.downcast_ref::<hyper::Error>() {
             // One with a cause of its own is told by that.
             return match error {
+                error if error.is_parse_too_large() => Some(RequestProblem::TooLong),
                 error if error.is_parse() => Some(RequestProblem::NotHttp),
                 error
                     if error.is_incomplete_message()
@@ -76,13 +77,6 @@ pub(crate) fn request_problem(error: &reqwest::Error) -> (RequestProblem, String
             };
         }
         let system = cause.downcast_ref::<std::io::Error>()?;
-        let secure = system
-            .get_ref()
-            .and_then(|inner| inner.downcast_ref::<rustls::Error>())
-            .is_some();
-        if secure {
-            return Some(RequestProblem::Tls(tls_problem(system)));
-        }
         // A wrapper has no number of its own.
         system.raw_os_error()?;
         Some(match dial_problem(system) {
@@ -93,6 +87,7 @@ pub(crate) fn request_problem(error: &reqwest::Error) -> (RequestProblem, String
     });
     match problem {
         Some(problem) => (problem, innermost(error)),
+        None if error.is_builder() => (RequestProblem::Unsent, innermost(error)),
         None if error.is_timeout() => (RequestProblem::Timeout, String::new()),
         None if error.is_connect() => (
             RequestProblem::Dial(DialProblem::System(0)),
@@ -100,17 +95,6 @@ pub(crate) fn request_problem(error: &reqwest::Error) -> (RequestProblem, String
         ),
         None => (RequestProblem::Closed, innermost(error)),
     }
-}
-
-/// What an error is caused by, outermost first.
-fn causes(error: &reqwest::Error) -> Vec<&(dyn Error + 'static)> {
-    let mut causes = Vec::new();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        causes.push(cause);
-        next = cause.source();
-    }
-    causes
 }
 
 /// What a `Retry-After` asks for, seconds or a date, in microseconds from now.

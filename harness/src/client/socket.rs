@@ -24,8 +24,9 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::OpCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes, WebSocket};
 
+use super::connector::tls_problem;
 use super::stream::{StampedStream, Wire};
-use crate::failure::{Ending, Failure, FailureKind, Rule, TOO_LONG};
+use crate::failure::{Ending, Failure, FailureKind, Rule, TOO_LONG, TlsProblem};
 
 /// Zero-filled before every read and kept by every client: small, yet an answer's frames fit.
 const READ_BUFFER_BYTES: usize = 512;
@@ -33,6 +34,10 @@ const READ_BUFFER_BYTES: usize = 512;
 const WRITE_BUFFER_BYTES_MAX: usize = 256 * 1024;
 /// A close frame without a code.
 const NO_STATUS: u16 = 1005;
+/// What tungstenite makes of a close frame whose code may not be sent; it answers with the same.
+const FORBIDDEN: (u16, &str) = (1002, "Protocol violation");
+/// No frame is so long: the first bit of a length of 64 is zero.
+const LENGTH_MAX: usize = 1 << 63;
 /// Reads of a connection that is only waited for to end, before others have their turn.
 const DISCARDS_PER_POLL: usize = 16;
 const DISCARD_BYTES: usize = 4096;
@@ -66,6 +71,18 @@ pub(crate) enum Incoming {
 #[derive(Debug, thiserror::Error)]
 #[error("the socket does not take frames any more")]
 pub(crate) struct SendError(#[source] Box<Error>);
+
+impl SendError {
+    /// How the socket ended by it.
+    pub(crate) fn ending(&self) -> Ending {
+        match &*self.0 {
+            Error::WriteBufferFull(_) => Ending::Unread,
+            Error::Io(error) => ending(error),
+            Error::ConnectionClosed | Error::AlreadyClosed => Ending::Closed,
+            _ => Ending::Reset,
+        }
+    }
+}
 
 impl ChatSocket {
     /// A client's socket over a stream that has been upgraded. `left_over` are bytes that came
@@ -143,6 +160,11 @@ impl ChatSocket {
                         || (NO_STATUS, Utf8Bytes::from_static("")),
                         |frame| (u16::from(frame.code), frame.reason),
                     );
+                    if code == FORBIDDEN.0 && reason.as_str() == FORBIDDEN.1 {
+                        let failure = FailureKind::Protocol(Rule::CloseCode).into();
+                        self.deaf = true;
+                        return Poll::Ready(Incoming::Violated(failure));
+                    }
                     return Poll::Ready(Incoming::Closing(code, reason));
                 }
                 Ok(_) => return Poll::Ready(Incoming::Other),
@@ -180,6 +202,10 @@ impl ChatSocket {
                 };
                 let failure = Failure::said(FailureKind::Protocol(rule), &words);
                 (failure, rule.close_code())
+            }
+            Error::Capacity(CapacityError::MessageTooLong { size, .. }) if size >= LENGTH_MAX => {
+                let failure = FailureKind::Protocol(Rule::Length).into();
+                (failure, Rule::Length.close_code())
             }
             Error::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
                 let words = format!("{size} bytes came, at most {max_size} are taken");
@@ -276,7 +302,10 @@ fn ending(error: &io::Error) -> Ending {
         io::ErrorKind::ConnectionReset
         | io::ErrorKind::ConnectionAborted
         | io::ErrorKind::BrokenPipe => Ending::Reset,
-        io::ErrorKind::InvalidData => Ending::Tls,
+        io::ErrorKind::InvalidData => match tls_problem(error) {
+            TlsProblem::Alert(alert) => Ending::Tls(Some(alert)),
+            _ => Ending::Tls(None),
+        },
         _ => Ending::System(error.raw_os_error().unwrap_or(0)),
     }
 }

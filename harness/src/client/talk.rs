@@ -14,11 +14,9 @@ use super::dialect;
 use super::journal::Journal;
 use super::socket::{ChatSocket, Data, Incoming, SendError};
 use super::wire::{FrameError, ServerFrame};
-use crate::failure::{Ending, Failure};
+use crate::account::quoted;
+use crate::failure::Failure;
 use crate::plan::Dialect;
-
-/// As much of a frame as is kept of one that passed by.
-const PASSED_CHARS_MAX: usize = 100;
 
 /// A socket and what was heard on it.
 #[derive(Debug)]
@@ -26,8 +24,8 @@ pub(crate) struct Talk {
     socket: ChatSocket,
     /// Pings of the server so far.
     pub pings: u32,
-    /// What the server gave as its reason when it closed.
-    pub reason: String,
+    /// What the server gave as its reason when it closed, as far as it may be shown.
+    reason: String,
     /// Frames that nobody waited for.
     pub passed: Passed,
     /// Where every frame is written down, and what this socket is called there.
@@ -47,7 +45,7 @@ pub(crate) struct Passed {
 impl Passed {
     fn note(&mut self, text: &str) {
         if self.frames == 0 {
-            self.first = text.chars().take(PASSED_CHARS_MAX).collect();
+            self.first = quoted(text.as_bytes());
         }
         self.frames = self.frames.saturating_add(1);
     }
@@ -100,6 +98,14 @@ impl Talk {
         dialect::read(self.dialect.as_deref(), text)
     }
 
+    /// With which code it was closed, and why, in words.
+    pub(crate) fn closed_with(&self, code: u16) -> String {
+        match &*self.reason {
+            "" => format!("closed with {code}"),
+            reason => format!("closed with {code} \"{reason}\""),
+        }
+    }
+
     fn note(&self, what: &str) {
         if let Some((journal, name)) = &self.journal {
             journal.note(&format!("{name} {what}"));
@@ -117,11 +123,15 @@ impl Talk {
                 match self.next().await {
                     Incoming::Ended(_) => return Heard::Cut,
                     Incoming::Closing(code, reason) => {
-                        reason.as_str().clone_into(&mut self.reason);
+                        self.reason = quoted(reason.as_bytes());
                         return Heard::Closed(code);
                     }
                     Incoming::Violated(failure) => return Heard::Violated(failure),
-                    Incoming::Other | Incoming::Binary(..) => {}
+                    Incoming::Other => {}
+                    Incoming::Binary(bytes, _) => {
+                        let what = format!("a binary message of {bytes} bytes that is no text");
+                        self.passed.note(&what);
+                    }
                     Incoming::Text(text, _) => {
                         if self.parse(&text).is_ok_and(|frame| wanted(&frame)) {
                             return Heard::Frame(text.as_str().to_owned());
@@ -142,7 +152,7 @@ impl Talk {
                 match self.next().await {
                     Incoming::Ended(_) => return Heard::Cut,
                     Incoming::Closing(code, reason) => {
-                        reason.as_str().clone_into(&mut self.reason);
+                        self.reason = quoted(reason.as_bytes());
                         return Heard::Closed(code);
                     }
                     Incoming::Violated(failure) => return Heard::Violated(failure),
@@ -173,7 +183,7 @@ impl Talk {
     /// The next thing that comes; what waits to be written (a message, a pong) goes first.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Incoming> {
         match self.socket.poll_flush(cx) {
-            Poll::Ready(Err(_)) => Poll::Ready(Incoming::Ended(Ending::Reset)),
+            Poll::Ready(Err(error)) => Poll::Ready(Incoming::Ended(error.ending())),
             Poll::Ready(Ok(())) | Poll::Pending => self.socket.poll_next(cx),
         }
     }

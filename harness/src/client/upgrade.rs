@@ -18,16 +18,17 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::connector::Destination;
 use super::http::retry_after_us;
-use crate::account::{RESERVED, quoted};
+use crate::account::{self, RESERVED, quoted};
 use crate::format::append;
 use crate::plan::Credential;
 
 /// Longest head of an answer, interim ones included.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
-const HEADERS_MAX: usize = 64;
+const HEADERS_MAX: usize = 128;
 /// As much of the body of a refusal as is looked at, and how long it is waited for.
 const BODY_BYTES_MAX: usize = 4 * 1024;
-const BODY_WAIT: Duration = Duration::from_millis(500);
+const BODY_WAIT: Duration = Duration::from_millis(200);
+const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
 /// What does not stand for itself in a cookie (RFC 6265, cookie-octet, and `%`).
 const COOKIE: &AsciiSet = &RESERVED
@@ -67,6 +68,11 @@ const PROTOCOL: &AsciiSet = &RESERVED
     .remove(b'`')
     .remove(b'|');
 
+/// The head of a record of TLS: an alert of version 3.
+const TLS_ALERT: &[u8] = &[0x15, 0x03];
+/// What is said of such an answer.
+pub(super) const SPEAKS_TLS: &str = "it is TLS";
+
 /// Why there is no WebSocket.
 #[derive(Debug)]
 pub(super) enum NotUpgraded {
@@ -79,8 +85,8 @@ pub(super) enum NotUpgraded {
     /// A 101, and what is wrong with it.
     Handshake(String),
     NotHttp(String),
-    /// The head is longer than so many bytes.
-    TooLong(usize),
+    /// The head is longer than this.
+    TooLong(String),
 }
 
 /// The request.
@@ -128,10 +134,17 @@ pub(super) fn request(to: &Destination<'_>, key: &str) -> String {
     )
 }
 
-/// Reads the answer; returns what came after it.
+/// Whether the request offers a sub-protocol.
+pub(super) fn offers_protocol(to: &Destination<'_>) -> bool {
+    let mut headers = to.dialect.iter().flat_map(|dialect| dialect.headers.keys());
+    to.credential == Credential::Bearer
+        || headers.any(|name| name.eq_ignore_ascii_case("sec-websocket-protocol"))
+}
+
+/// Reads the answer to a request with that key, which offered a sub-protocol or not; returns what came after it.
 pub(super) async fn response(
     stream: &mut (impl AsyncRead + Unpin),
-    key: &str,
+    (key, offers): (&str, bool),
 ) -> Result<Vec<u8>, NotUpgraded> {
     let mut bytes = Vec::with_capacity(512);
     let mut passed = 0;
@@ -144,7 +157,7 @@ pub(super) async fn response(
         {
             let unknown = !bytes.is_empty() && !bytes.starts_with(b"HTTP/");
             return Err(if unknown {
-                NotUpgraded::NotHttp(quoted(&bytes))
+                NotUpgraded::NotHttp(unreadable(&bytes))
             } else {
                 NotUpgraded::Broken(io::ErrorKind::UnexpectedEof.into())
             });
@@ -153,7 +166,7 @@ pub(super) async fn response(
             let rest = bytes.split_off(length);
             match head.status {
                 101 => {
-                    head.check(key).map_err(NotUpgraded::Handshake)?;
+                    head.check((key, offers)).map_err(NotUpgraded::Handshake)?;
                     return Ok(rest);
                 }
                 100..=199 => {
@@ -164,8 +177,17 @@ pub(super) async fn response(
             }
         }
         if passed + bytes.len() > HEAD_BYTES_MAX {
-            return Err(NotUpgraded::TooLong(HEAD_BYTES_MAX));
+            return Err(NotUpgraded::TooLong(format!("{HEAD_BYTES_MAX} bytes")));
         }
+    }
+}
+
+/// What came instead of HTTP.
+fn unreadable(bytes: &[u8]) -> String {
+    if bytes.starts_with(TLS_ALERT) {
+        SPEAKS_TLS.to_owned()
+    } else {
+        quoted(bytes)
     }
 }
 
@@ -173,6 +195,10 @@ pub(super) async fn response(
 #[derive(Debug, Default)]
 struct Head {
     status: u16,
+    version: u8,
+    upgrade: Option<String>,
+    connection: Option<String>,
+    protocol: Option<String>,
     accept: Option<String>,
     extensions: Option<String>,
     location: Option<String>,
@@ -187,8 +213,10 @@ impl Head {
         let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
         let mut response = httparse::Response::new(&mut headers);
         let parsed = response.parse(bytes).map_err(|error| match error {
-            httparse::Error::TooManyHeaders => NotUpgraded::TooLong(HEAD_BYTES_MAX),
-            _ => NotUpgraded::NotHttp(quoted(bytes)),
+            httparse::Error::TooManyHeaders => {
+                NotUpgraded::TooLong(format!("{HEADERS_MAX} headers"))
+            }
+            _ => NotUpgraded::NotHttp(unreadable(bytes)),
         })?;
         let httparse::Status::Complete(length) = parsed else {
             return Ok(None);
@@ -200,6 +228,10 @@ impl Head {
         };
         let head = Self {
             status: response.code.unwrap_or_default(),
+            version: response.version.unwrap_or_default(),
+            upgrade: header("upgrade"),
+            connection: header("connection"),
+            protocol: header("sec-websocket-protocol"),
             accept: header("sec-websocket-accept"),
             extensions: header("sec-websocket-extensions"),
             location: header("location"),
@@ -212,7 +244,26 @@ impl Head {
     }
 
     /// What is wrong with a 101.
-    fn check(&self, key: &str) -> Result<(), String> {
+    fn check(&self, (key, offers): (&str, bool)) -> Result<(), String> {
+        let says = |header: &Option<String>, word: &str| {
+            let header = header.as_deref().unwrap_or_default().to_ascii_lowercase();
+            header.split(',').any(|one| one.trim() == word)
+        };
+        if self.version == 0 {
+            return Err("it is HTTP/1.0".to_owned());
+        }
+        if !says(&self.upgrade, "websocket") {
+            return Err("no `Upgrade: websocket`".to_owned());
+        }
+        if !says(&self.connection, "upgrade") {
+            return Err("no `Connection: Upgrade`".to_owned());
+        }
+        if let Some(protocol) = self.protocol.as_ref().filter(|_| !offers) {
+            let protocol = quoted(protocol.as_bytes());
+            return Err(format!(
+                "a sub-protocol is chosen that was not offered: {protocol}"
+            ));
+        }
         match &self.accept {
             None => return Err("no Sec-WebSocket-Accept".to_owned()),
             Some(accept) if *accept != derive_accept_key(key.as_bytes()) => {
@@ -222,7 +273,8 @@ impl Head {
         }
         match &self.extensions {
             Some(extensions) if !extensions.is_empty() => Err(format!(
-                "an extension is agreed that was not offered: {extensions}"
+                "an extension is agreed that was not offered: {}",
+                quoted(extensions.as_bytes())
             )),
             Some(_) | None => Ok(()),
         }
@@ -232,6 +284,7 @@ impl Head {
     async fn refusal(self, stream: &mut (impl AsyncRead + Unpin), body: Vec<u8>) -> NotUpgraded {
         let mut words = quoted(&self.body(stream, body).await);
         if let Some(location) = &self.location {
+            let location = account::location(location);
             words = match &*words {
                 "" => format!("Location: {location}"),
                 words => format!("Location: {location}; {words}"),
@@ -249,12 +302,13 @@ impl Head {
 
     /// The beginning of the body, as far as it comes in time.
     async fn body(&self, stream: &mut (impl AsyncRead + Unpin), mut body: Vec<u8>) -> Vec<u8> {
-        let whole = match self.content_length {
-            Some(length) => length.min(BODY_BYTES_MAX),
-            None => BODY_BYTES_MAX,
+        let whole = match (self.status, self.content_length) {
+            (204 | 304, _) => 0,
+            (_, Some(length)) => length.min(BODY_BYTES_MAX),
+            (_, None) => BODY_BYTES_MAX,
         };
         let reading = async {
-            while body.len() < whole {
+            while body.len() < whole && !(self.is_chunked && body.ends_with(LAST_CHUNK)) {
                 match stream.read_buf(&mut body).await {
                     Ok(0) | Err(_) => break,
                     Ok(_) => {}
@@ -263,14 +317,26 @@ impl Head {
         };
         // What is there by then has to do.
         drop(tokio::time::timeout(BODY_WAIT, reading).await);
-        if self.is_chunked {
-            // The first chunk, without its size.
-            let end = memchr::memchr(b'\n', &body).map_or(0, |end| end + 1);
-            body.drain(..end);
-        }
         body.truncate(whole);
-        body
+        if self.is_chunked { joined(&body) } else { body }
     }
+}
+
+/// The chunks of a body, as far as they are there, without their sizes.
+fn joined(mut chunked: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    while let Some(end) = memchr::memchr(b'\n', chunked) {
+        let size = String::from_utf8_lossy(&chunked[..end]);
+        let size = size.split(';').next().unwrap_or_default().trim();
+        let Ok(size) = usize::from_str_radix(size, 16) else {
+            break;
+        };
+        let rest = &chunked[end + 1..];
+        body.extend_from_slice(&rest[..size.min(rest.len())]);
+        // The chunk, and the end of its line.
+        chunked = rest.get(size.saturating_add(2)..).unwrap_or_default();
+    }
+    body
 }
 
 #[cfg(test)]
@@ -281,10 +347,10 @@ mod tests {
 
     /// The key and its answer from RFC 6455, section 1.3.
     const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
-    const GOOD: &str = "HTTP/1.1 101 Switching Protocols\r\nsec-websocket-ACCEPT: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+    const GOOD: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\nConnection: keep-alive, Upgrade\r\nsec-websocket-ACCEPT: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
     async fn answered(text: &str) -> Result<Vec<u8>, NotUpgraded> {
-        response(&mut text.as_bytes(), KEY).await
+        response(&mut text.as_bytes(), (KEY, false)).await
     }
 
     async fn words(text: &str) -> (u16, String, Option<u64>) {

@@ -52,6 +52,8 @@ pub(crate) enum ServerFrame<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ErrorFrame<'a> {
     pub code: Cow<'a, str>,
+    /// What it says to people.
+    pub text: Option<Cow<'a, str>>,
     pub retry_after_us: Option<u64>,
     pub client_message_id: Option<Cow<'a, str>>,
     pub task: Option<TaskId>,
@@ -100,6 +102,8 @@ struct Raw<'a> {
     chunks: Option<u32>,
     #[serde(borrow)]
     code: Option<Text<'a>>,
+    #[serde(borrow)]
+    error: Option<Text<'a>>,
     retry_after: Option<f64>,
 }
 
@@ -135,6 +139,7 @@ impl<'a> ServerFrame<'a> {
             "token_expiring_soon" => Self::TokenExpiringSoon,
             "error" => Self::Error(ErrorFrame {
                 code: raw.code.ok_or_else(|| must("code"))?.0,
+                text: raw.error.map(|text| text.0),
                 retry_after_us: raw.retry_after.and_then(wait_us),
                 client_message_id: raw.client_message_id.map(|id| id.0),
                 task,

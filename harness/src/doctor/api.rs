@@ -98,14 +98,16 @@ pub(super) async fn login(
     let who = (account.name.as_str(), account.password.expose());
     let request = server.http.post(server.path(path));
     match ask(account::with_login(request, dialect, who), PATIENCE).await {
-        Answer::Status { status, body, .. } => match granted(dialect, Ask::Login, status, &body) {
-            Ok(access) => Ok((format!("{} is let in", account.name), access)),
-            Err(why) if matches!(status, 401 | 403) => Err(Trouble::new(
-                format!("{} is not let in: {why}", account.name),
-                "name an account of this server with --user and its password with --password",
-            )),
-            Err(why) => Err(refused(server, &why, path)),
-        },
+        Answer::Status { status, body, .. } => {
+            match granted(dialect, Ask::Login, status, &body).map_err(|why| why.masked(&[who.1])) {
+                Ok(access) => Ok((format!("{} is let in", account.name), access)),
+                Err(why) if matches!(status, 401 | 403) => Err(Trouble::new(
+                    format!("{} is not let in: {why}", account.name),
+                    "name an account of this server with --user and its password with --password",
+                )),
+                Err(why) => Err(refused(server, &why, path)),
+            }
+        }
         other => Err(unanswered(&other, path)),
     }
 }
@@ -119,7 +121,7 @@ pub(super) async fn token(server: &Server<'_>, access: &str) -> Result<(String, 
     match ask(request, PATIENCE).await {
         Answer::Status { status, body, .. } => granted(dialect, Ask::Token, status, &body)
             .map(|token| ("a token is given".to_owned(), token))
-            .map_err(|why| refused(server, &why, path)),
+            .map_err(|why| refused(server, &why.masked(&[access]), path)),
         Answer::None => {
             let trouble = unanswered(&Answer::None, path);
             // Named where the server itself says that it cannot reach its tokens: else it may be slow.

@@ -40,12 +40,20 @@ pub(super) async fn knock(server: &Server<'_>) -> Result<(String, Door), Trouble
         }
         Err(ConnectError::Status {
             status: status @ (401 | 403),
+            words,
             ..
         }) => {
-            let fact = format!("refused in the handshake: {status}");
+            let words = if words.is_empty() {
+                String::new()
+            } else {
+                format!(" {words}")
+            };
+            let fact = format!("refused in the handshake: {status}{words}");
             Ok((fact, Door::Refused(status)))
         }
-        Err(ConnectError::Status { status, .. }) => Err(no_upgrade(server, status).await),
+        Err(ConnectError::Status { status, words, .. }) => {
+            Err(no_upgrade(server, (status, &words)).await)
+        }
         Err(ConnectError::Broken(error)) => Err(broken(&error)),
         Err(error) => {
             let cure = "look at what answers there: the server, or what stands before it";
@@ -79,9 +87,10 @@ fn broken(error: &io::Error) -> Trouble {
 }
 
 /// An answer that is no upgrade.
-async fn no_upgrade(server: &Server<'_>, status: u16) -> Trouble {
+async fn no_upgrade(server: &Server<'_>, (status, words): (u16, &str)) -> Trouble {
     let path = server.socket_path();
-    let fact = format!("the upgrade is answered with {status}");
+    let colon = if words.is_empty() { "" } else { ": " };
+    let fact = format!("the upgrade is answered with {status}{colon}{words}");
     if wish_is_lost(server, (&path, status)).await {
         let fact = format!("{fact}: the server has not seen that one was wished for");
         return Trouble::new(fact, PASS_UPGRADE_ON).known(Known::ProxyNoUpgrade);

@@ -5,11 +5,13 @@ use std::time::Duration;
 use super::api::{NOAUTH_CURE, failing};
 use super::door::{broke_protocol, hangs, words};
 use super::{Known, Manners, NO_LAYER, PATIENCE, Server, Trouble};
+use crate::account::quoted;
 use crate::client::dialect::{self, message};
 use crate::client::talk::{Heard, Passed, Talk};
 use crate::client::wire::{ServerFrame, UNNUMBERED, filler};
 use crate::clock::{monotonic_ns, wall_ns};
 use crate::format;
+use crate::plan::Credential;
 
 const MESSAGE_CHARS: u32 = 40;
 /// Longest wait for the whole of an answer.
@@ -51,12 +53,20 @@ pub(super) async fn connect(
         Heard::Closed(1011) => {
             Err(layer(server, "closed with 1011 instead of `connected`".to_owned()).await)
         }
-        Heard::Closed(code @ (4001 | 4401)) => Err(Trouble::new(
-            format!("a token just given is refused with {code}"),
-            "look whether token endpoint and server share one Redis database, and at its clock",
+        Heard::Closed(code @ (4001 | 4401))
+            if server.manners.credential == Credential::ConnectionToken =>
+        {
+            Err(Trouble::new(
+                format!("a token just given is refused: {}", talk.closed_with(code)),
+                "look whether token endpoint and server share one Redis database, and at its clock",
+            ))
+        }
+        Heard::Closed(code) if at_once => Err(Trouble::new(
+            format!("{} at once", talk.closed_with(code)),
+            "look at the server's log",
         )),
         Heard::Closed(code) => Err(Trouble::new(
-            format!("closed with {code} instead of `connected`"),
+            format!("{} instead of `connected`", talk.closed_with(code)),
             "look at the server's log, and at its Redis",
         )),
         Heard::Violated(failure) => Err(broke_protocol(&failure)),
@@ -86,6 +96,12 @@ async fn layer(server: &Server<'_>, fact: String) -> Trouble {
     if failing(server).await == [NO_LAYER] {
         let fact = format!("{fact}: tokens work, the channel layer does not");
         return Trouble::new(fact, NOAUTH_CURE).known(Known::RedisNoauth);
+    }
+    if server.manners.dialect.is_some() {
+        return Trouble::new(
+            fact,
+            "look at the server's log; does it wait for the client to speak first, or for a frame that [target] does not send?",
+        );
     }
     Trouble::new(
         fact,
@@ -181,10 +197,24 @@ impl Session {
         match self.0.hear(PATIENCE, begun).await {
             Heard::Frame(text) => match self.0.parse(&text) {
                 Ok(ServerFrame::Error(error)) => {
-                    return Err(Trouble::new(
-                        format!("the message is refused: {}", error.code),
-                        "look at the server's Redis: its address, its password, whether it runs",
-                    ));
+                    let text = error.text.as_deref().unwrap_or_default();
+                    let words = quoted(format!("{} {text}", error.code).as_bytes());
+                    let cure = match dialect {
+                        None => {
+                            "look at the server's Redis: its address, its password, whether it runs"
+                        }
+                        Some(_) => "look at the server's log",
+                    };
+                    let fact = format!("the message is refused: {}", words.trim_end());
+                    return Err(Trouble::new(fact, cure));
+                }
+                Ok(ServerFrame::Answer { id: Some(other) }) if other != id => {
+                    let other = quoted(other.as_bytes());
+                    let fact = format!(
+                        "what comes back answers the message {other}, and none such was sent"
+                    );
+                    let cure = "is that the field in which this server gives a message's id back? see fields.id of [target]";
+                    return Err(Trouble::new(fact, cure));
                 }
                 Ok(ServerFrame::Complete { .. } | ServerFrame::Answer { .. }) => {
                     return Ok(("answered".to_owned(), ()));

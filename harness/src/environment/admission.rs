@@ -100,7 +100,7 @@ impl Admission<'_> {
             let Answer { status, body, .. } = &answer;
             let why = match granted(self.dialect, ask, *status, body) {
                 Ok(credential) => return Ok(credential),
-                Err(why) => why,
+                Err(why) => why.masked(&[self.accounts.password(0)]),
             };
             let Some(wait) = answer.wait.filter(|_| matches!(status, 429 | 503)) else {
                 let not = NotAdmitted {
@@ -108,7 +108,7 @@ impl Admission<'_> {
                     ask,
                     account: account.to_owned(),
                     why,
-                    location: answer.location,
+                    location: answer.location.as_deref().map(account::location),
                 };
                 return Err(EnvironmentError::NotAdmitted(Box::new(not)));
             };

@@ -1,6 +1,8 @@
 //! This module says who caused a failure of each kind, where no fault of the run explains it.
 
-use super::{Cause, DialProblem, Ending, FailureKind, RequestProblem, TlsProblem, UpgradeProblem};
+use super::{
+    ABNORMAL, Cause, DialProblem, Ending, FailureKind, RequestProblem, TlsProblem, UpgradeProblem,
+};
 
 impl FailureKind {
     /// Who caused it where no fault of the run explains it.
@@ -10,7 +12,7 @@ impl FailureKind {
             Self::Dial(problem) => problem.cause(),
             Self::Tls(problem) => problem.cause(),
             Self::Upgrade(problem) => problem.cause(),
-            Self::Cut(Ending::Closed | Ending::Tls)
+            Self::Cut(Ending::Closed | Ending::Tls(_) | Ending::Unread)
             | Self::Refused { .. }
             | Self::NotReady
             | Self::Closed { .. }
@@ -22,6 +24,44 @@ impl FailureKind {
             Self::Cut(Ending::Reset | Ending::System(_)) => Cause::Network,
             Self::MessageTooLong | Self::OpenMessages => Cause::Harness,
             Self::ConnectQueue => Cause::Generator,
+            Self::ForeignAnswer => Cause::Usage,
+        }
+    }
+}
+
+impl FailureKind {
+    /// It keeps a client from having a session.
+    pub(crate) const fn is_of_connect(&self) -> bool {
+        matches!(
+            self,
+            Self::Request(..)
+                | Self::Dial(_)
+                | Self::Tls(_)
+                | Self::Upgrade(_)
+                | Self::ConnectQueue
+                | Self::Refused { .. }
+                | Self::NotReady
+        )
+    }
+
+    /// It may as well be the doing of whatever lies between client and server.
+    pub(crate) const fn is_of_connection(&self) -> bool {
+        match self {
+            Self::Dial(_) | Self::Cut(_) | Self::NotReady | Self::HeartbeatUnanswered => true,
+            Self::Tls(problem) => matches!(problem, TlsProblem::Ended),
+            Self::Request(_, problem) => matches!(
+                problem,
+                RequestProblem::Timeout
+                    | RequestProblem::Dial(_)
+                    | RequestProblem::Closed
+                    | RequestProblem::Reset
+            ),
+            Self::Upgrade(problem) => matches!(
+                problem,
+                UpgradeProblem::Closed | UpgradeProblem::Reset | UpgradeProblem::Timeout
+            ),
+            Self::Refused { code } => *code == ABNORMAL,
+            _ => false,
         }
     }
 }
@@ -31,7 +71,8 @@ impl RequestProblem {
         match self {
             Self::Status(300..=399) => Cause::Usage,
             Self::Status(_) | Self::Closed | Self::Unreadable | Self::NotHttp => Cause::Server,
-            Self::Timeout | Self::Reset => Cause::Network,
+            Self::Timeout => Cause::Server,
+            Self::Reset => Cause::Network,
             Self::Dial(problem) => problem.cause(),
             Self::Tls(problem) => problem.cause(),
             Self::TooLong => Cause::Harness,
@@ -62,9 +103,11 @@ impl TlsProblem {
 impl UpgradeProblem {
     const fn cause(self) -> Cause {
         match self {
-            Self::Status(300..=399) => Cause::Usage,
-            Self::Status(_) | Self::Handshake | Self::NotHttp | Self::Closed => Cause::Server,
-            Self::Timeout | Self::Reset => Cause::Network,
+            Self::Status(300..=399) | Self::SpeaksTls => Cause::Usage,
+            Self::Status(_) | Self::Handshake | Self::NotHttp | Self::Closed | Self::Timeout => {
+                Cause::Server
+            }
+            Self::Reset => Cause::Network,
             Self::TooLong => Cause::Harness,
         }
     }

@@ -29,10 +29,11 @@ impl fmt::Display for FailureKind {
             }
             Self::MessageTooLong => f.write_str("message over the harness's limit"),
             Self::BadFrame => f.write_str("bad frame"),
+            Self::ForeignAnswer => f.write_str("answer to no message of this run"),
             Self::Event { code } => f.write_str(code),
             Self::HeartbeatUnanswered => f.write_str("heartbeat unanswered"),
             Self::OpenMessages => f.write_str("client: too many open messages"),
-            Self::Further => f.write_str("further kinds of failures"),
+            Self::Further => f.write_str("error events with further codes"),
         }
     }
 }
@@ -84,6 +85,7 @@ impl fmt::Display for UpgradeProblem {
             Self::Status(status) => write!(f, "{status}"),
             Self::Handshake => f.write_str("101 without a WebSocket handshake"),
             Self::NotHttp => f.write_str("answer that is no HTTP"),
+            Self::SpeaksTls => f.write_str("answered in TLS: the port wants wss://"),
             Self::TooLong => f.write_str("answer over the harness's limit"),
             Self::Closed => f.write_str("closed without an answer"),
             Self::Reset => f.write_str("reset without an answer"),
@@ -97,7 +99,9 @@ impl fmt::Display for Ending {
         match self {
             Self::Closed => f.write_str("without a close frame"),
             Self::Reset => f.write_str("by a reset"),
-            Self::Tls => f.write_str("within TLS"),
+            Self::Tls(Some(alert)) => write!(f, "by the TLS alert {alert}"),
+            Self::Tls(None) => f.write_str("within TLS"),
+            Self::Unread => f.write_str("for the server reads nothing"),
             Self::System(number) => write!(f, "by errno {number}"),
         }
     }

@@ -46,7 +46,7 @@ impl Cause {
     pub(crate) const fn words(self) -> &'static str {
         match self {
             Self::Server => "the server",
-            Self::Network => "the network",
+            Self::Network => "the network, or the server without a word",
             Self::Fault => "a fault of the run",
             Self::Harness => "a limit of the harness",
             Self::Generator => "the load generator",
@@ -98,13 +98,15 @@ pub(crate) enum FailureKind {
     MessageTooLong,
     /// A frame that cannot be read as the server is said to speak.
     BadFrame,
+    /// An answer to an id that no client of this run gave a message.
+    ForeignAnswer,
     /// An `error` event, by its code.
     Event { code: Box<str> },
     /// A heartbeat had no answer when the next one was due.
     HeartbeatUnanswered,
     /// A client had too many messages without an end; the oldest was settled as it stood.
     OpenMessages,
-    /// Kinds past the number that is kept apart.
+    /// `error` events with codes past the number that is kept apart: a server may make up one for each.
     Further,
 }
 
@@ -186,6 +188,8 @@ pub(crate) enum UpgradeProblem {
     Handshake,
     /// What came is no HTTP.
     NotHttp,
+    /// What came is TLS, on a connection without.
+    SpeaksTls,
     /// The head of the answer was longer than is read.
     TooLong,
     Closed,
@@ -201,8 +205,10 @@ pub(crate) enum Ending {
     Closed,
     /// It was reset.
     Reset,
-    /// TLS ended it, or broke.
-    Tls,
+    /// TLS ended it, or broke: by this alert, where there was one.
+    Tls(Option<u8>),
+    /// The server read nothing until no more could wait to be written.
+    Unread,
     /// Another error, by the system's number.
     System(i32),
 }
@@ -218,6 +224,8 @@ pub(crate) enum Rule {
     NothingToContinue,
     InterleavedMessage,
     ClosePayload,
+    CloseCode,
+    Length,
     AfterClose,
     Utf8,
     /// One that has no place of its own here; the words say which.
@@ -239,6 +247,8 @@ impl Rule {
             Self::NothingToContinue => ("a continuation without a message", "5.4"),
             Self::InterleavedMessage => ("a new message within a fragmented one", "5.4"),
             Self::ClosePayload => ("a close frame of one byte", "5.5.1"),
+            Self::CloseCode => ("a close frame with a code that may not be sent", "7.4"),
+            Self::Length => ("a length with its first bit set", "5.2"),
             Self::AfterClose => ("a frame after the close frame", "5.5.1"),
             Self::Utf8 => ("text that is not UTF-8", "8.1"),
             Self::Framing => ("bad framing", "5"),
@@ -266,10 +276,10 @@ impl Failure {
         Self { kind, words }
     }
 
-    /// An `error` event.
-    pub(crate) fn event(code: &str) -> Self {
+    /// An `error` event, with its text.
+    pub(crate) fn event(code: &str, text: &str) -> Self {
         let code = clipped(code, CODE_CHARS_MAX).into_boxed_str();
-        Self::new(FailureKind::Event { code })
+        Self::said(FailureKind::Event { code }, text)
     }
 
     /// Label and words, in one line.

@@ -5,12 +5,13 @@
 //! A few connector tasks take requests from one queue: a task is as large as the largest wait of
 //! its life, so thousands of clients must not each carry a connect.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use super::job::{OpenRequest, SessionEnd, answer};
 use super::lane::Lane;
-use crate::client::connector::{ConnectError, Destination, Opened, open};
-use crate::failure::{FailureKind, UpgradeProblem};
+use crate::client::connector::{ConnectError, Destination, Opened, dial};
+use crate::failure::{DialProblem, FailureKind, UpgradeProblem};
 use crate::record::recorder::Span;
 use crate::stage::Stage;
 
@@ -23,15 +24,18 @@ pub(super) async fn connector(lane: Rc<Lane>) {
     while let Some(request) = lane.next_request() {
         let job = lane.job();
         let limit = job.clock.until(request.deadline_us);
+        let step = Cell::new(Step::Dial);
+        let connecting = connect(&lane, &request, (&request.secret, &step));
         let result = tokio::select! {
-            result = tokio::time::timeout(limit, connect(&lane, &request, &request.secret)) => result.ok(),
+            result = tokio::time::timeout(limit, connecting) => result.ok(),
             () = job.cancel.cancelled() => None,
         };
         tell(&lane, &request, result.as_ref());
         match result {
             Some(Ok(opened)) => {
                 if let Some(stray) = &request.stray {
-                    let opened = tokio::time::timeout(limit, connect(&lane, &request, stray)).await;
+                    let connecting = connect(&lane, &request, (stray, &step));
+                    let opened = tokio::time::timeout(limit, connecting).await;
                     lane.forget(opened.ok().and_then(Result::ok));
                 }
                 stages(&lane, &request, &opened);
@@ -45,20 +49,35 @@ pub(super) async fn connector(lane: Rc<Lane>) {
                 lane.connect_failed(request, FailureKind::ConnectQueue.into(), 0);
             }
             None => {
-                let failure = FailureKind::Upgrade(UpgradeProblem::Timeout).into();
-                lane.connect_failed(request, failure, 0);
+                let kind = match step.get() {
+                    Step::Dial => FailureKind::Dial(DialProblem::Timeout),
+                    Step::Upgrade => FailureKind::Upgrade(UpgradeProblem::Timeout),
+                };
+                lane.connect_failed(request, kind.into(), 0);
             }
         }
     }
     lane.connector_done();
 }
 
-async fn connect(lane: &Lane, request: &OpenRequest, secret: &str) -> Result<Opened, ConnectError> {
+/// How far an attempt got.
+#[derive(Clone, Copy)]
+enum Step {
+    /// TCP, and TLS where it is wanted.
+    Dial,
+    Upgrade,
+}
+
+async fn connect(
+    lane: &Lane,
+    request: &OpenRequest,
+    (secret, step): (&str, &Cell<Step>),
+) -> Result<Opened, ConnectError> {
     let job = lane.job();
     let visit = &job.visits[request.number as usize];
     let dialect = job.target.dialect.as_deref();
     let path = job.path(visit);
-    open(Destination {
+    let to = Destination {
         address: job.address(visit),
         tls: job.target.tls.as_ref(),
         host_header: &job.target.host_header,
@@ -69,8 +88,10 @@ async fn connect(lane: &Lane, request: &OpenRequest, secret: &str) -> Result<Ope
         secret,
         source: job.source(visit),
         receive_buffer_bytes: None,
-    })
-    .await
+    };
+    let dialled = dial(&to).await?;
+    step.set(Step::Upgrade);
+    dialled.upgrade(&to).await
 }
 
 /// The upgrade, without its credential.

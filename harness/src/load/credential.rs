@@ -70,9 +70,13 @@ async fn access(
     if let Some(cookie) = life.refresh.take() {
         let granted = refresh(user, way(job), &cookie).await;
         society.answered("refresh", &life.account, &granted);
-        if let Ok(granted) = granted {
-            life.refresh = Some(cookie);
-            return Ok(granted.secret);
+        match granted {
+            Ok(granted) => {
+                life.refresh = Some(cookie);
+                return Ok(granted.secret);
+            }
+            // A login may do instead.
+            Err(denied) => society.noted(&denied.failure),
         }
     }
     let password = job.target.accounts.password(life.visit.client);

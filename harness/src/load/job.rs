@@ -95,7 +95,12 @@ pub(super) enum SessionEnd {
         idle: bool,
     },
     /// The server or the network ended it.
-    Cut { at_us: u64, idle: bool },
+    Cut {
+        at_us: u64,
+        idle: bool,
+        /// Nothing came on it, and it ended at once: no more than a failed attempt.
+        fruitless: bool,
+    },
     /// The client ended it and wants another.
     ComeBack {
         at_us: u64,
@@ -190,6 +195,12 @@ impl Job {
 
     pub(super) fn message_id(&self, visit: &Visit, number: u32) -> String {
         format!("{}-{}-{number}", self.tag, visit.number)
+    }
+
+    /// Whether a client of this run gave a message that id.
+    pub(super) fn is_of_run(&self, id: &str) -> bool {
+        id.strip_prefix(self.tag.as_str())
+            .is_some_and(|rest| rest.starts_with('-'))
     }
 
     /// Number of the message with that id, where it is one of this stay.

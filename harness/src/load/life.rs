@@ -73,7 +73,7 @@ pub(super) struct Life {
     /// Tries since the last session that followed a backoff.
     tries: u16,
     /// It had a session.
-    was_in: bool,
+    pub was_in: bool,
     /// The last session was cut off.
     pub after_cut: bool,
     /// The connection token used last.
@@ -151,9 +151,15 @@ async fn stay(user: &mut GooseUser, society: &Society, visit: Visit) {
                 intended_us = at_us;
                 continue;
             }
-            Attempt::Ended(SessionEnd::Cut { at_us, idle }) => {
-                life.was_in = true;
-                life.tries = 0;
+            Attempt::Ended(SessionEnd::Cut {
+                at_us,
+                idle,
+                fruitless,
+            }) => {
+                if !fruitless {
+                    life.was_in = true;
+                    life.tries = 0;
+                }
                 life.after_cut = true;
                 (at_us, 0, idle)
             }
@@ -292,8 +298,11 @@ impl Society {
         });
     }
 
-    /// An attempt did not reach `connected`.
+    /// An attempt did not reach `connected`. Once the run is over, that is its doing.
     pub(super) fn failed(&self, life: &mut Life, at_us: u64, failure: &Failure) {
+        if self.over.is_cancelled() {
+            return;
+        }
         life.diary
             .note(at_us, What::Failed(Box::new(failure.clone())));
         self.at_desk(|desk| {
@@ -302,7 +311,16 @@ impl Society {
         });
     }
 
+    /// A failure that ends no attempt.
+    pub(super) fn noted(&self, failure: &Failure) {
+        let at_us = self.job.clock.now_us();
+        self.at_desk(|desk| desk.failure(at_us, failure));
+    }
+
     fn gave_up(&self, life: &Life, at_us: u64) {
+        if self.over.is_cancelled() {
+            return;
+        }
         let counters = &self.job.counters;
         counters.clients_failed.fetch_add(1, Ordering::Relaxed);
         self.at_desk(|desk| {

@@ -66,6 +66,10 @@ async fn ask(
     } else {
         None
     };
+    if job.clock.now_us() >= deadline_us {
+        // The requests took all of the time: no connector was waited for.
+        return Err(Denied::late(job.load.session.credential));
+    }
     let (reply, answer) = oneshot::channel();
     let (renew, renewal) = oneshot::channel();
     let request = OpenRequest {
@@ -96,6 +100,7 @@ async fn succeed(
     let job = &society.job;
     life.access = None;
     life.after_cut = false;
+    life.was_in = true;
     let mut intended_us = job.clock.now_us();
     for nth in 1..=job.load.reconnect.attempts {
         let (from_us, asked_us) = match ask(user, society, life, intended_us).await {
@@ -109,6 +114,10 @@ async fn succeed(
                 end = ended(&mut session.answer, society) => return match end {
                     SessionEnd::Finished => Next::Ended(end),
                     // Handed over, or over by itself: the next one is in its place.
+                    SessionEnd::Cut { .. } => {
+                        life.after_cut = true;
+                        Next::Session(next)
+                    }
                     _ => Next::Session(next),
                 },
                 end = ended(&mut next.answer, society) => {

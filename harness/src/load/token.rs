@@ -14,7 +14,7 @@ use crate::client::http::{request_problem, retry_after_us};
 use crate::clock::{RunClock, monotonic_ns};
 use crate::failure::{Failure, FailureKind, Request, RequestProblem};
 use crate::format::append;
-use crate::plan::Dialect;
+use crate::plan::{Credential, Dialect};
 use crate::route::noticing;
 
 const REFRESH_COOKIE: &str = "refresh_token=";
@@ -64,7 +64,24 @@ impl Denied {
         }
     }
 
-    /// The connection ended before a byte of an answer came.
+    /// Without these secrets, which an answer may repeat.
+    fn masked(mut self, secrets: &[&str]) -> Self {
+        if let Some(words) = self.failure.words.take() {
+            self.failure.words = Some(account::masked(&words, secrets).into_boxed_str());
+        }
+        self
+    }
+
+    /// The credential took as long as a session may take to open.
+    pub(super) fn late(credential: Credential) -> Self {
+        let request = match credential {
+            Credential::ConnectionToken => Request::Token,
+            _ => Request::Login,
+        };
+        Self::new(request, RequestProblem::Timeout, "")
+    }
+
+    /// The connection ended before an answer began.
     fn is_lost(&self) -> bool {
         matches!(
             self.failure.kind,
@@ -92,13 +109,15 @@ pub(super) async fn login(
     };
     let builder = prepared(user, Request::Login, path)?;
     let builder = account::with_login(builder, dialect, (account, password));
-    let good = request(user, way, (Request::Login, builder)).await?;
+    let good = request(user, way, (Request::Login, builder)).await;
+    let good = good.map_err(|denied| denied.masked(&[password]))?;
     let Good {
+        status,
         text,
         cookie,
         repeated,
     } = good;
-    let secret = granted(dialect, Ask::Login, 200, &text);
+    let secret = granted(dialect, Ask::Login, status, &text);
     let secret = secret.map_err(|why| unreadable(Request::Login, &why))?;
     Ok(Granted {
         secret,
@@ -121,8 +140,13 @@ pub(super) async fn refresh(
     let builder = prepared(user, Request::Refresh, account::REFRESH_PATH)?;
     let builder = builder.header(header::COOKIE, cookie);
     let good = request(user, way, (Request::Refresh, builder)).await?;
-    let Good { text, repeated, .. } = good;
-    let secret = granted(None, Ask::Refresh, 200, &text);
+    let Good {
+        status,
+        text,
+        repeated,
+        ..
+    } = good;
+    let secret = granted(None, Ask::Refresh, status, &text);
     let secret = secret.map_err(|why| unreadable(Request::Refresh, &why))?;
     Ok(Granted {
         secret,
@@ -143,9 +167,15 @@ pub(super) async fn token(
     let asked_us = clock.now_us();
     let builder = prepared(user, Request::Token, account::token_path(dialect))?;
     let builder = account::with_token_wish(builder.bearer_auth(access), dialect, conversation);
-    let good = request(user, way, (Request::Token, builder)).await?;
-    let Good { text, repeated, .. } = good;
-    let secret = granted(dialect, Ask::Token, 200, &text);
+    let good = request(user, way, (Request::Token, builder)).await;
+    let good = good.map_err(|denied| denied.masked(&[access]))?;
+    let Good {
+        status,
+        text,
+        repeated,
+        ..
+    } = good;
+    let secret = granted(dialect, Ask::Token, status, &text);
     let secret = secret.map_err(|why| unreadable(Request::Token, &why))?;
     Ok(Granted {
         secret,
@@ -158,6 +188,7 @@ pub(super) async fn token(
 
 /// A good answer.
 struct Good {
+    status: u16,
     text: Vec<u8>,
     /// `refresh_token=…`, as it is sent back.
     cookie: Option<String>,
@@ -236,12 +267,14 @@ async fn read(what: Request, mut response: Response) -> Result<Good, Denied> {
     let mut cookies = cookies.filter_map(|cookie| cookie.to_str().ok()?.split(';').next());
     let cookie = cookies.find(|cookie| cookie.starts_with(REFRESH_COOKIE));
     let cookie = cookie.map(str::to_owned);
-    // Read in any case, so that the connection can be used again.
+    // Read in any case, so that the connection can be used again; of a refusal as much as there is.
+    let granted = matches!(status, 200..=299);
     let mut text = Vec::new();
     loop {
         match response.chunk().await {
             Ok(Some(part)) if text.len() + part.len() <= BODY_BYTES_MAX => text.extend(&part),
             Ok(None) => break,
+            Ok(Some(_)) | Err(_) if !granted => break,
             Ok(Some(_)) => {
                 let words = format!("at most {BODY_BYTES_MAX} bytes are read");
                 return Err(Denied::new(what, RequestProblem::TooLong, &words));
@@ -249,8 +282,9 @@ async fn read(what: Request, mut response: Response) -> Result<Good, Denied> {
             Err(error) => return Err(broken(what, &error)),
         }
     }
-    if matches!(status, 200..=299) {
+    if granted {
         return Ok(Good {
+            status,
             text,
             cookie,
             repeated: false,
@@ -258,7 +292,7 @@ async fn read(what: Request, mut response: Response) -> Result<Good, Denied> {
     }
     let mut words = account::quoted(&text);
     if let Some(location) = location {
-        words = format!("Location: {location} {words}");
+        words = format!("Location: {} {words}", account::location(&location));
     }
     if let Some(retry_after) = &retry_after {
         append(&mut words, format_args!(" (Retry-After: {retry_after})"));

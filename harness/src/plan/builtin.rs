@@ -6,10 +6,23 @@
 //! Without them a run in which nothing worked, and nothing was expected, would be a pass.
 
 use super::Plan;
-use crate::scenario::expectation::{Outcome, Quantity, When};
+use crate::scenario::expectation::{Bound, Comparison, Outcome, Quantity, When};
 
 /// Share of the messages planned outside faults that must be answered.
 pub(crate) const ANSWERED_RATIO_MIN: f64 = 0.99;
+
+/// Whether that part of the run is all that a built-in check looks at.
+pub(crate) const fn is_broad(when: &When) -> bool {
+    matches!(when, When::WholeRun | When::OutsideFaults)
+}
+
+/// Whether a bound says how many there may be, or that some are wanted.
+fn says_how_many(bound: Bound) -> bool {
+    match bound.comparison {
+        Comparison::Under | Comparison::AtMost | Comparison::Equals => true,
+        Comparison::AtLeast => bound.value > 0.0,
+    }
+}
 
 /// A check that needs no `[[expect]]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,18 +89,21 @@ impl BuiltIn {
     }
 
     fn is_replaced(self, plan: &Plan) -> bool {
-        let broad = |when: &When| matches!(when, When::WholeRun | When::OutsideFaults);
-        let mut expected = plan.expect.iter().filter(|expect| broad(&expect.when));
-        expected.any(|expect| match self {
-            Self::LetIn | Self::Sent | Self::Protocol | Self::Limits => false,
-            Self::GaveUp => expect.what == Quantity::FailedClients,
-            Self::Answered => matches!(
-                expect.what,
-                Quantity::Delivery {
-                    outcome: Outcome::Completed | Outcome::Unanswered
+        let mut expected = plan.expect.iter().filter(|expect| is_broad(&expect.when));
+        expected.any(|expect| match (self, expect.what) {
+            (Self::GaveUp, Quantity::FailedClients) | (Self::Cut, Quantity::CutSessions) => {
+                says_how_many(expect.bound)
+            }
+            (Self::Answered, Quantity::Delivery { outcome }) => match outcome {
+                Outcome::Unanswered => says_how_many(expect.bound),
+                // At most so many is no promise that any come.
+                Outcome::Completed => {
+                    let least = [Comparison::AtLeast, Comparison::Equals];
+                    least.contains(&expect.bound.comparison) && expect.bound.value > 0.0
                 }
-            ),
-            Self::Cut => expect.what == Quantity::CutSessions,
+                _ => false,
+            },
+            _ => false,
         })
     }
 }

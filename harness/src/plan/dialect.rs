@@ -43,6 +43,13 @@ pub(super) fn check(
             "leave Sec-WebSocket-Protocol out, or have something else carry the credential",
         );
     }
+    if credential == Some(Credential::Cookie) && has_header("Cookie") {
+        problem(
+            "headers",
+            "the cookie carries the credential, and a header sends another",
+            "leave Cookie out, or have something else carry the credential",
+        );
+    }
     let origins = trials
         .iter()
         .any(|trial| matches!(trial.kind, Some(TrialKind::Origin)));

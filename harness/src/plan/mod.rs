@@ -30,7 +30,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use builtin::{ANSWERED_RATIO_MIN, BuiltIn};
+pub(crate) use builtin::{ANSWERED_RATIO_MIN, BuiltIn, is_broad};
 pub(crate) use compile::compile;
 pub(crate) use fault::{Amount, FaultKind, PlannedFault};
 pub(crate) use hash::hash;

@@ -283,6 +283,14 @@ fn sessions(result: &RunResult) -> String {
             append(&mut text, format_args!(" ({codes})"));
         }
     }
+    let closed = view::named(result, "whole run").map(|whole| &whole.closes_violation);
+    for (code, count) in closed.into_iter().flatten() {
+        let count = format::count(*count);
+        append(
+            &mut text,
+            format_args!(", {count} closed by the harness with {code}"),
+        );
+    }
     if clients.requests_repeated > 0 {
         let repeated = format::count(clients.requests_repeated);
         append(

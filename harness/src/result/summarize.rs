@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use super::acceptance;
 use super::example::shown;
+use super::failure::Faulty;
 use super::recovery::{Watched, describe, fault_result, reach, recovered_at_us, tolerance_us};
 use super::series::series;
 use super::windows::{Reach, Span, Tally, partition, summary, tallies, together, window};
@@ -17,7 +18,7 @@ use super::{
     Generator, GooseCounts, Run, RunResult, SCHEMA, ServerAccount, StageLatency, Status, Verdict,
     Window, WindowKind,
 };
-use crate::plan::Plan;
+use crate::plan::{Link, Plan};
 use crate::record::fault::FaultStamps;
 use crate::record::histogram::SparseHistogram;
 use crate::record::recording::{CloseCause, Recording};
@@ -83,7 +84,15 @@ pub(crate) fn summarize(facts: &Facts) -> RunResult {
         delivery: super::windows::delivery(whole.delivery),
         closes: all_closes(&whole),
         errors: errors(recording),
-        failures: super::failure::counts(recording, &spans, plan.interval_us),
+        failures: super::failure::counts(
+            recording,
+            &Faulty {
+                spans: &spans,
+                faults: &faults,
+                condition_us: condition_us(facts),
+                interval_us: plan.interval_us,
+            },
+        ),
         windows: spans
             .iter()
             .zip(&tallies)
@@ -237,6 +246,15 @@ fn faults_of(facts: &Facts) -> (Vec<FaultResult>, Vec<Reach>) {
     }
     reaches.sort_by_key(|reach| reach.from_us);
     (results, reaches)
+}
+
+/// From when on a condition on the way between clients and server was in force.
+fn condition_us(facts: &Facts) -> Option<u64> {
+    let planned = facts.plan.faults.iter().zip(&facts.stamps);
+    let on_edge =
+        planned.filter(|(fault, _)| fault.condition && fault.kind.link() == Some(Link::Edge));
+    let from = on_edge.filter_map(|(_, stamps)| stamps.injecting_us.or(stamps.injected_us));
+    from.min()
 }
 
 fn conditions_of(facts: &Facts) -> Vec<ConditionResult> {

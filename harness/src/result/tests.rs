@@ -8,7 +8,7 @@ use super::{
     Abort, BusySpan, CheckResult, CheckStatus, Generator, GooseCounts, Host, Run, RunResult,
     Status, WindowKind,
 };
-use crate::failure::{Cause, Failure, FailureKind, Rule, UpgradeProblem};
+use crate::failure::{Cause, Ending, Failure, FailureKind, Rule, UpgradeProblem};
 use crate::plan::Plan;
 use crate::record::fault::FaultStamps;
 use crate::record::histogram::SparseHistogram;
@@ -1134,7 +1134,7 @@ fn protocol_errors_break_a_run_and_limits_of_ours_make_it_invalid() {
 #[test]
 fn what_happens_while_a_fault_is_in_force_is_booked_to_the_fault() {
     let result = unasked(|facts| {
-        let failure = Failure::event("unavailable");
+        let failure = Failure::event("unavailable", "");
         for interval in [20, 85, 90] {
             facts.recording.failure(interval, 0, &failure);
         }
@@ -1154,4 +1154,135 @@ fn what_happens_while_a_fault_is_in_force_is_booked_to_the_fault() {
             (Cause::Server, "unavailable", 1),
         ]
     );
+}
+
+/// Nothing is answered any more from that interval on.
+fn silent_from(first: u32) -> impl Fn(&mut Facts) {
+    move |facts: &mut Facts| {
+        for (key, cell) in &mut facts.recording.cells {
+            if key.interval >= first {
+                cell.delivery.unanswered = cell.delivery.sent;
+                cell.delivery.completed = 0;
+                cell.complete = SparseHistogram::default();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_fault_excuses_nothing_for_ever() {
+    // Healed at 25 s, and never well again.
+    let result = breaks("messages answered", 10, silent_from(100));
+    assert_eq!(result.faults[0].recovery_us, None);
+    let sentence = &result.verdict.sentence;
+    assert!(
+        sentence.contains("messages were never answered"),
+        "{sentence}"
+    );
+    breaks("no session cut", 10, |facts| {
+        silent_from(100)(facts);
+        let session = facts.recording.sessions.entry(150).or_default();
+        session.closes.insert((1006, CloseCause::Cut), 3);
+    });
+    // What goes wrong long after the heal is the server's doing again.
+    let result = unasked(|facts| {
+        silent_from(100)(facts);
+        for interval in [101, 200] {
+            facts
+                .recording
+                .failure(interval, 0, &Failure::event("gone", ""));
+        }
+    });
+    let causes: Vec<Cause> = result.failures.iter().map(|one| one.cause).collect();
+    assert!(causes.contains(&Cause::Fault) && causes.contains(&Cause::Server));
+}
+
+#[test]
+fn refusing_every_message_in_words_is_no_work_either() {
+    let result = breaks("messages answered", 10, |facts| {
+        for cell in facts.recording.cells.values_mut() {
+            cell.delivery.refused = cell.delivery.sent;
+            cell.delivery.completed = 0;
+            cell.complete = SparseHistogram::default();
+        }
+    });
+    let sentence = &result.verdict.sentence;
+    assert!(
+        sentence.contains("2,401 messages was completed"),
+        "{sentence}"
+    );
+}
+
+#[test]
+fn a_bound_that_bounds_nothing_replaces_no_check() {
+    let expect = |outcome: &str, comparison: &str, value: f64| {
+        let expectation = json!({
+            "what": {"kind": "delivery", "outcome": outcome}, "when": {"kind": "whole_run"},
+            "line": 30, "bound_text": "", "bound": {"comparison": comparison, "value": value},
+        });
+        unasked(|facts| {
+            silent_from(40)(facts);
+            facts.plan.expect = vec![serde_json::from_value(expectation).unwrap()];
+        })
+    };
+    assert_eq!(expect("completed", "at_most", 9_000.0).exit_code, 10);
+    assert_eq!(expect("unanswered", "at_least", 0.0).exit_code, 10);
+    assert_eq!(expect("completed", "at_least", 10.0).exit_code, 0);
+    assert_eq!(expect("unanswered", "at_most", 9_000.0).exit_code, 0);
+}
+
+#[test]
+fn what_a_condition_does_to_connections_is_booked_to_it() {
+    let result = unasked(|facts| {
+        let idle = json!({"kind": "idle_timeout", "link": "edge", "timeout_us": 4_000_000});
+        let condition = json!({
+            "name": "middlebox", "at_us": 0, "for_us": 60_000_000, "kind": idle,
+            "condition": true, "line": 25,
+        });
+        facts
+            .plan
+            .faults
+            .push(serde_json::from_value(condition).unwrap());
+        facts.stamps.push(FaultStamps {
+            injecting_us: Some(0),
+            confirmed_us: Some(4_000_000),
+            heal_confirmed_us: Some(60_000_000),
+            ..FaultStamps::default()
+        });
+        let cut = FailureKind::Cut(Ending::Closed).into();
+        let refused = FailureKind::Upgrade(UpgradeProblem::Status(503)).into();
+        facts.recording.failure(200, 50_000_000, &cut);
+        facts.recording.failure(200, 50_000_000, &refused);
+    });
+    let booked: Vec<(&str, Cause)> = result
+        .failures
+        .iter()
+        .map(|one| (one.label.as_str(), one.cause))
+        .collect();
+    assert!(
+        booked.contains(&("cut without a close frame", Cause::Fault)),
+        "{booked:?}"
+    );
+    assert!(
+        booked.contains(&("upgrade 503", Cause::Server)),
+        "{booked:?}"
+    );
+}
+
+#[test]
+fn a_bound_on_messages_that_were_not_there_cannot_tell() {
+    let result = unasked(|facts| {
+        facts
+            .recording
+            .cells
+            .retain(|key, _| key.fault.is_none() && key.interval >= 120);
+        let expectation = json!({
+            "what": {"kind": "delivery", "outcome": "lost"}, "when": {"kind": "during", "fault": "redis-down"},
+            "line": 30, "bound_text": "0", "bound": {"comparison": "equals", "value": 0.0},
+        });
+        facts.plan.expect = vec![serde_json::from_value(expectation).unwrap()];
+    });
+    let expectation = &result.expectations[0];
+    assert_eq!(expectation.status, CheckStatus::Inconclusive);
+    assert!(expectation.finding.starts_with("no message was due"));
 }

@@ -52,25 +52,35 @@ fn demand(alert: Alert, asked: bool) -> &'static str {
     }
 }
 
+/// An error and what it is caused by, outermost first.
+pub(crate) fn causes<'e>(
+    error: &'e (dyn StdError + 'static),
+) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
+    let mut next = Some(error);
+    std::iter::from_fn(move || {
+        let here = next?;
+        // The source of such an error is the source of what it holds.
+        let held = here
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref);
+        next = match held {
+            Some(held) => Some(held),
+            None => here.source(),
+        };
+        Some(here)
+    })
+    .take(DEPTH_MAX)
+}
+
+/// The error of TLS in an error, however deep.
+pub(crate) fn tls_error<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e Error> {
+    causes(error).find_map(|cause| cause.downcast_ref::<Error>())
+}
+
 impl TlsFailure {
     /// The failure of TLS in an error, however deep; `None`: it is of another kind.
     pub(crate) fn of(error: &(dyn StdError + 'static)) -> Option<Self> {
-        let mut cause = Some(error);
-        for _ in 0..DEPTH_MAX {
-            let here = cause?;
-            if let Some(found) = here.downcast_ref::<Error>() {
-                return Some(Self::of_tls(found));
-            }
-            // The source of such an error is the source of what it holds.
-            let held = here
-                .downcast_ref::<io::Error>()
-                .and_then(io::Error::get_ref);
-            cause = match held {
-                Some(held) => Some(held),
-                None => here.source(),
-            };
-        }
-        None
+        tls_error(error).map(Self::of_tls)
     }
 
     /// What a broken handshake says.

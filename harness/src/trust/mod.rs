@@ -30,7 +30,7 @@ use tokio_rustls::rustls::pki_types::pem::{self, PemObject as _};
 use tokio_rustls::rustls::pki_types::{CertificateDer, InvalidDnsNameError, ServerName};
 use tokio_rustls::rustls::{ClientConfig, Error, RootCertStore};
 
-pub(crate) use failure::{TlsFailure, innermost};
+pub(crate) use failure::{TlsFailure, causes, innermost, tls_error};
 use verify::{Asked, Blind, Named};
 
 /// How long a server that asked for a certificate may take to say that it will not do without.

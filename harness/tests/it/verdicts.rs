@@ -91,12 +91,18 @@ fn a_server_that_works_passes_and_the_built_in_checks_are_named() {
     if !slow_tests_are_on() {
         return;
     }
-    let ran = run(SCENARIO, &Stranger::chatting(|c, _, text| c.reply(text)));
-    assert_eq!(ran.done.code, 0, "{}", ran.done.stdout);
+    let (before, after) = SCENARIO.split_once("# No pause").unwrap();
+    let (_, target) = after.split_once("[target]").unwrap();
+    let unasked = format!("{before}[target]{target}");
+    let good = || Stranger::chatting(|c, _, text| c.reply(text));
+    let plain = run(&unasked, &good());
+    let said = plain.done.stdout;
     assert!(
-        ran.sentence()
-            .starts_with("Nothing was expected; the built-in checks held.")
+        plain.done.code == 13 || said.contains("Nothing was expected; the built-in checks held."),
+        "{said}"
     );
+    let ran = run(SCENARIO, &good());
+    assert_eq!(ran.done.code, 0, "{}", ran.done.stdout);
     let names: Vec<&str> = ran.result["checks"]
         .as_array()
         .unwrap()
@@ -410,4 +416,99 @@ fn a_token_of_any_letters_arrives_whole() {
         .collect();
     assert_eq!(tokens.len(), 4);
     assert!(tokens.iter().all(|token| *token == TOKEN), "{tokens:?}");
+}
+
+#[test]
+fn answers_to_ids_that_nobody_gave_are_told() {
+    if !slow_tests_are_on() {
+        return;
+    }
+    let server = Stranger::chatting(|connection, _, _| {
+        connection.frame(FIN | TEXT, br#"{"type":"reply","id":"nobody-7"}"#)
+    });
+    let ran = run(SCENARIO, &server);
+    assert_eq!(ran.done.code, 10, "{}", ran.done.stdout);
+    ran.blames("usage", "answer to no message of this run");
+    assert!(ran.page.contains("nobody-7"));
+}
+
+#[test]
+fn a_whole_answer_that_comes_twice_is_one_event_too_many() {
+    if !slow_tests_are_on() {
+        return;
+    }
+    let server = Stranger::chatting(|connection, _, text| {
+        connection.reply(text)?;
+        connection.reply(text)
+    });
+    let ran = run(SCENARIO, &server);
+    assert_eq!(ran.done.code, 14, "{}", ran.done.stdout);
+    let completed = number(&ran.result, "/delivery/completed");
+    let duplicated = number(&ran.result, "/delivery/duplicated");
+    // Those that were under way when the client left came once.
+    assert!(
+        duplicated <= completed && duplicated + 8 > completed,
+        "{duplicated} of {completed}"
+    );
+}
+
+#[test]
+fn a_close_code_that_may_not_be_sent_is_a_protocol_error() {
+    if !slow_tests_are_on() {
+        return;
+    }
+    let server = but_for(2, |connection| {
+        connection.close(1005, "")?;
+        connection.message().map(drop)
+    });
+    let ran = run(SCENARIO, &server);
+    assert_eq!(ran.done.code, 10, "{}", ran.done.stdout);
+    ran.blames("server", "protocol error: a close frame with a code");
+}
+
+#[test]
+fn a_request_that_is_lost_with_a_kept_connection_is_sent_again_and_is_no_failure() {
+    if !slow_tests_are_on() {
+        return;
+    }
+    let server = Stranger::start(|connection| {
+        let mut served = 0;
+        loop {
+            let head = connection.head()?;
+            if header(&head, "upgrade").is_some() {
+                connection.upgrade(&head)?;
+                for _ in 0..2 {
+                    let text = connection.message()?;
+                    connection.reply(&text)?;
+                }
+                return connection.close(1012, "restart");
+            }
+            if served > 0 {
+                // Closed in the moment in which the next request comes.
+                connection.note("raced");
+                connection.hang_up();
+                return None;
+            }
+            served += 1;
+            connection.answer(200, "", r#"{"token":"t","connection_token":"c"}"#)?;
+        }
+    });
+    let tokens = WITH_LOGIN
+        .replace("token = \"none\"", "token = { path = \"/token\" }")
+        .replace("query-token", "connection-token");
+    let ran = run(&tokens, &server);
+    let raced = server.seen().iter().filter(|note| *note == "raced").count();
+    assert!(raced > 3, "{raced} requests met a closing connection");
+    let repeated = number(&ran.result, "/clients/requests_repeated");
+    assert!(repeated > 3, "{repeated} were sent again");
+    assert!(
+        ran.failures("token").is_empty(),
+        "{:#}",
+        ran.result["failures"]
+    );
+    assert!(
+        ran.failures("login").is_empty(),
+        "{:#}",
+        ran.result["failures"]
+    );
 }

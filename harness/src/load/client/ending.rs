@@ -4,6 +4,7 @@
 //! **Units:** microseconds since load start.
 
 use super::{Client, End, Phase, Why};
+use crate::account::quoted;
 use crate::failure::{ABNORMAL, Ending, Failure, FailureKind, TOO_LONG};
 use crate::load::lane::Lane;
 use crate::record::diary::What;
@@ -57,11 +58,13 @@ impl Client {
         };
         match link.phase {
             Phase::Opening => {
-                let failure = Failure::said(FailureKind::Refused { code }, reason);
+                let reason = quoted(reason.as_bytes());
+                let failure = Failure::said(FailureKind::Refused { code }, &reason);
                 self.end(lane, now_us, End::Failed(failure));
             }
             Phase::Open => {
-                let failure = Failure::said(FailureKind::Closed { code }, reason);
+                let reason = quoted(reason.as_bytes());
+                let failure = Failure::said(FailureKind::Closed { code }, &reason);
                 self.tell_of_end(lane, now_us, failure);
                 // The reply goes out with the next read; then the server ends TCP.
                 let at_us = now_us;

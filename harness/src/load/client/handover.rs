@@ -24,6 +24,7 @@ use super::ending::REFUSED;
 use super::read::FRAMES_PER_TURN;
 use super::turn::LULL_US;
 use super::{ABNORMAL, CLOSING_US, Client, Link, NORMAL, Phase, Why};
+use crate::account::quoted;
 use crate::client::socket::Incoming;
 use crate::client::wire::ServerFrame;
 use crate::clock::monotonic_ns;
@@ -160,8 +161,8 @@ impl Client {
                 match spare.socket.poll_flush(cx) {
                     Poll::Pending => {}
                     Poll::Ready(Ok(())) => spare.unflushed = false,
-                    Poll::Ready(Err(_)) => {
-                        self.spare_cut(lane, now_us, Ending::Reset);
+                    Poll::Ready(Err(error)) => {
+                        self.spare_cut(lane, now_us, error.ending());
                         break;
                     }
                 }
@@ -209,6 +210,7 @@ impl Client {
             Incoming::Violated(failure) => self.spare_violated(lane, now_us, (phase, failure)),
             Incoming::Closing(code, reason) => match phase {
                 Phase::Opening => {
+                    let reason = quoted(reason.as_bytes());
                     let failure = Failure::said(FailureKind::Refused { code }, &reason);
                     self.successor_failed(lane, now_us, failure);
                 }

@@ -36,6 +36,8 @@ use crate::record::recording::CloseCause;
 
 /// How long the orderly end of a socket may take.
 const CLOSING_US: u64 = 1_000_000;
+/// A socket that ends this soon, before a message of the server came, was never a session.
+const FRUITLESS_US: u64 = 1_000_000;
 /// 1000: an orderly end.
 const NORMAL: u16 = 1000;
 
@@ -99,6 +101,8 @@ struct Link {
     unflushed: bool,
     /// The server has answered the client's close frame.
     answered: bool,
+    /// A message of the server came.
+    heard: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,6 +168,7 @@ impl Client {
             renew_us: u64::MAX,
             unflushed: false,
             answered: false,
+            heard: false,
         });
         let place = if self.link.is_some() {
             &mut self.spare
@@ -288,7 +293,12 @@ impl Client {
                 if self.cut_us.replace(at_us).is_none() {
                     lane.reconnecting(1);
                 }
-                SessionEnd::Cut { at_us, idle }
+                let lived_us = at_us.saturating_sub(link.ready_us.min(at_us));
+                SessionEnd::Cut {
+                    at_us,
+                    idle,
+                    fruitless: !link.heard && lived_us < FRUITLESS_US,
+                }
             }
             End::Finished { .. } => {
                 self.settle(lane, now_us);

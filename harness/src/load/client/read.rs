@@ -5,13 +5,15 @@
 use std::task::{Context, Poll};
 
 use super::{Client, Link, Phase};
+use crate::account::quoted;
 use crate::client::dialect;
 use crate::client::socket::Incoming;
 use crate::client::wire::{ErrorFrame, FrameError, ServerFrame, TaskId, UNNUMBERED};
 use crate::clock::monotonic_ns;
-use crate::failure::{Ending, Failure, FailureKind};
+use crate::failure::{Failure, FailureKind};
 use crate::load::job::retry_us;
 use crate::load::lane::Lane;
+use crate::plan::Matching;
 use crate::record::diary::What;
 use crate::record::ledger::{Finding, Refusal};
 use crate::record::recorder::Span;
@@ -53,8 +55,8 @@ impl Client {
                 match link.socket.poll_flush(cx) {
                     Poll::Pending => {}
                     Poll::Ready(Ok(())) => link.unflushed = false,
-                    Poll::Ready(Err(_)) => {
-                        self.cut_off(lane, now_us, Ending::Reset);
+                    Poll::Ready(Err(error)) => {
+                        self.cut_off(lane, now_us, error.ending());
                         return Poll::Ready(());
                     }
                 }
@@ -93,6 +95,7 @@ impl Client {
             (&mut self.link, &incoming)
         {
             link.heard_us = now_us;
+            link.heard |= !matches!(incoming, Incoming::Other);
         }
         match incoming {
             Incoming::Text(text, stamp_ns) => {
@@ -126,34 +129,57 @@ impl Client {
                     self.frame(lane, Ok(frame), at_us);
                 }
             }
-            None => self.frame(lane, Err(FrameError::Binary { bytes }), at_us),
+            None => {
+                self.frame(lane, Err(FrameError::Binary { bytes }), at_us);
+            }
         }
     }
 
     fn text(&mut self, lane: &Lane, text: &str, at_us: u64) {
         lane.job().trace.tell(at_us, || format!("<- {text}"));
         let Some(dialect) = lane.job().target.dialect.as_deref() else {
-            return self.frame(lane, ServerFrame::parse(text), at_us);
+            self.frame(lane, ServerFrame::parse(text), at_us);
+            return;
         };
         match dialect::read(Some(dialect), text) {
-            // Somebody else's, in a room that several share.
             Ok(ServerFrame::Answer { id: Some(id) })
-                if lane.job().message_number(&self.visit, &id).is_none() => {}
-            Ok(frame) => {
-                for frame in self.order.named(dialect.matching, frame) {
-                    self.frame(lane, Ok(frame), at_us);
+                if lane.job().message_number(&self.visit, &id).is_none() =>
+            {
+                // Of another client, in a room that several share, it passes by.
+                if !lane.job().is_of_run(&id) {
+                    let words = quoted(format!("id {id}").as_bytes());
+                    let failure = Failure::said(FailureKind::ForeignAnswer, &words);
+                    lane.recorder().borrow_mut().failure(at_us, &failure);
                 }
             }
-            Err(error) => self.frame(lane, Err(error), at_us),
+            Ok(ServerFrame::Answer { id: None }) if dialect.matching == Matching::Id => {
+                let words = format!("an answer without the field `{}`", dialect.fields.id);
+                let failure = Failure::said(FailureKind::BadFrame, &words);
+                lane.recorder().borrow_mut().failure(at_us, &failure);
+            }
+            Ok(frame) => {
+                // A whole answer that came again is one event, though it stands for several.
+                let whole = matches!(frame, ServerFrame::Answer { .. });
+                for frame in self.order.named(dialect.matching, frame) {
+                    let repeated = self.frame(lane, Ok(frame), at_us);
+                    if whole && repeated {
+                        break;
+                    }
+                }
+            }
+            Err(error) => {
+                self.frame(lane, Err(error), at_us);
+            }
         }
     }
 
+    /// Acts on a frame. `true`: it says again what was said of a message that has its end.
     pub(super) fn frame(
         &mut self,
         lane: &Lane,
         frame: Result<ServerFrame<'_>, FrameError>,
         at_us: u64,
-    ) {
+    ) -> bool {
         let visit = self.visit;
         let number = |id: &str| lane.job().message_number(&visit, id);
         if let Ok(frame) = &frame {
@@ -187,12 +213,15 @@ impl Client {
             Ok(ServerFrame::Answer { .. } | ServerFrame::Ignored) => Finding::Fine,
             Ok(ServerFrame::Message { .. }) => Finding::Unexpected,
             Err(error) => {
-                let failure = Failure::said(FailureKind::BadFrame, &error.to_string());
+                let words = quoted(error.to_string().as_bytes());
+                let failure = Failure::said(FailureKind::BadFrame, &words);
                 lane.recorder().borrow_mut().failure(at_us, &failure);
                 Finding::Unexpected
             }
         };
+        let repeated = matches!(finding, Finding::Duplicated { .. });
         self.found(lane, finding, at_us);
+        repeated
     }
 
     fn queued(&mut self, number: Option<u32>, task: TaskId, at_us: u64) -> Finding {
@@ -306,7 +335,9 @@ impl Client {
 
     fn error(&mut self, lane: &Lane, error: ErrorFrame<'_>, at_us: u64) -> Finding {
         let (job, visit) = (lane.job(), self.visit);
-        let failure = Failure::event(&error.code);
+        let words = error.text.as_deref().unwrap_or_default();
+        let code = quoted(error.code.as_bytes());
+        let failure = Failure::event(&code, &quoted(words.as_bytes()));
         lane.recorder().borrow_mut().failure(at_us, &failure);
         self.diary.note(at_us, What::Refused(Box::new(failure)));
         let number = match error.client_message_id.as_deref() {

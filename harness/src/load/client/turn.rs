@@ -4,7 +4,7 @@
 
 use super::{CLOSING_US, Client, End, Phase, Why};
 use crate::client::dialect;
-use crate::failure::{Ending, FailureKind};
+use crate::failure::FailureKind;
 use crate::load::lane::Lane;
 use crate::record::diary::What;
 use crate::record::ledger::Attempt;
@@ -112,9 +112,12 @@ impl Client {
         let frame = job.message(&self.visit, attempt.number, &id);
         let written_us = job.clock.now_us();
         job.trace.tell(written_us, || format!("-> {frame}"));
-        let Ok(flushed) = link.socket.send(frame) else {
-            self.cut_off(lane, written_us, Ending::Reset);
-            return false;
+        let flushed = match link.socket.send(frame) {
+            Ok(flushed) => flushed,
+            Err(error) => {
+                self.cut_off(lane, written_us, error.ending());
+                return false;
+            }
         };
         link.unflushed |= !flushed;
         link.heard_us = written_us;
@@ -171,8 +174,8 @@ impl Client {
                 self.wake();
                 true
             }
-            Err(_) => {
-                self.cut_off(lane, now_us, Ending::Reset);
+            Err(error) => {
+                self.cut_off(lane, now_us, error.ending());
                 false
             }
         }

@@ -190,8 +190,12 @@ fn errors(result: &RunResult) -> String {
 /// Ends by code and window: who meant it stands under the code.
 fn codes(result: &RunResult) -> Markup {
     type Counts = fn(&Window) -> &std::collections::BTreeMap<u16, u64>;
-    let causes: [(Counts, &str); 2] = [
+    let causes: [(Counts, &str); 3] = [
         (|window| &window.closes_cut, "cut"),
+        (
+            |window| &window.closes_violation,
+            "by the harness, for what came",
+        ),
         (|window| &window.closes_planned, "planned"),
     ];
     let mut rows = Vec::new();

@@ -148,9 +148,18 @@ impl Page {
             each.map(|(code, &count)| self.count(&[("code", &code.to_string())], count))
                 .collect::<Vec<_>>()
         };
-        let (cut, planned) = (
+        let (cut, planned, violation) = (
             closes(|window| &window.closes_cut),
             closes(|window| &window.closes_planned),
+            closes(|window| &window.closes_violation),
+        );
+        self.add(
+            MetricType::COUNTER,
+            (
+                "harness_sessions_violated_total",
+                "Sockets that the harness closed for what came on them, by close code.",
+            ),
+            violation,
         );
         self.add(
             MetricType::COUNTER,

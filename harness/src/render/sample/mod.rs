@@ -209,7 +209,7 @@ fn messages(story: Story, dice: &mut Dice, recording: &mut Recording) {
     }
     recording.settled((0, DOWN_US), (DOWN_US + 40_000, BACK_US + 7_000_000));
     recording.trouble(0, DOWN_US + 43_000);
-    let away = Failure::event("unavailable");
+    let away = Failure::event("unavailable", "");
     recording.failure(interval(21_000_000), 21_000_000, &away);
     *recording
         .failures

@@ -13,6 +13,7 @@ pub(super) mod expectation;
 pub(super) mod generator;
 pub(super) mod machine;
 mod observation;
+pub(super) mod outside;
 mod server;
 pub(super) mod trial;
 pub(super) mod validity;

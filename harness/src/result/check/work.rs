@@ -6,10 +6,11 @@
 //! The share that must be answered, and that no session may be cut, are of the time outside faults: what a fault may
 //! do is for the scenario to say.
 
-use super::super::{CheckGroup, CheckResult, RunResult, Window};
-use super::{Texts, check};
+use super::super::{CheckGroup, CheckResult, RunResult};
+use super::{Texts, check, outside};
+use crate::failure::{Cause, FailureKind};
 use crate::format;
-use crate::plan::{ANSWERED_RATIO_MIN, BuiltIn};
+use crate::plan::{ANSWERED_RATIO_MIN, BuiltIn, is_broad};
 use crate::record::recorder::{CUT, GAVE_UP};
 use crate::scenario::expectation::Quantity;
 
@@ -106,55 +107,85 @@ fn gave_up(result: &RunResult) -> Seen {
 }
 
 fn answered(result: &RunResult) -> Seen {
-    let of = outside(result).map_or(result.delivery, |view| view.delivery);
+    let of = outside::delivery(result);
     let due = of.sent.saturating_sub(of.pending);
     let unanswered = of.unanswered.min(due);
-    let ratio = if due == 0 {
+    // A closed loop asks nothing while it waits: each wait stands for what was not asked in it.
+    let weighed = unanswered.saturating_mul(outside::weight(result, due));
+    let all = due.saturating_add(weighed - unanswered);
+    let nothing = result.delivery.completed == 0 && result.delivery.sent > result.delivery.pending;
+    let ratio = if all == 0 {
         1.0
     } else {
-        (due - unanswered) as f64 / due as f64
+        (all - weighed) as f64 / all as f64
     };
-    let held = ratio >= ANSWERED_RATIO_MIN;
-    let finding = if due == 0 {
-        "none was due outside faults".to_owned()
+    let held = ratio >= ANSWERED_RATIO_MIN && !nothing;
+    let count = format::count;
+    let (observed, finding) = if nothing && ratio >= ANSWERED_RATIO_MIN {
+        let refused = count(result.delivery.refused);
+        let sent = count(result.delivery.sent);
+        (
+            "0 completed".to_owned(),
+            format!("not one of {sent} messages was completed, {refused} were refused"),
+        )
+    } else if due == 0 {
+        ("–".to_owned(), "none was due outside faults".to_owned())
     } else if held {
-        "completed, or refused in words; lost ones are a promise of their own".to_owned()
+        let meaning = "completed, or refused in words; lost ones are a promise of their own";
+        (
+            format::percent_of_plan(all - weighed, all),
+            meaning.to_owned(),
+        )
     } else {
-        format!(
-            "{} of {} messages were never answered{}",
-            format::count(unanswered),
-            format::count(due),
-            most_often(result)
+        let were = if unanswered == 1 { "was" } else { "were" };
+        (
+            format::percent_of_plan(all - weighed, all),
+            format!(
+                "{} of {} messages {were} never answered{}",
+                count(unanswered),
+                count(due),
+                unsent(result)
+            ),
         )
     };
     Seen {
         held,
-        observed: format::percent(ratio),
+        observed,
         finding,
     }
 }
 
+/// How many messages never went out because their clients had no session, and why those had none.
+fn unsent(result: &RunResult) -> String {
+    match result.generator.unsent_without_socket {
+        0 => String::new(),
+        unsent => format!(
+            "; in the whole run {} were never sent, for want of a session{}",
+            format::count(unsent),
+            most_often(result)
+        ),
+    }
+}
+
 fn cut(result: &RunResult) -> Seen {
-    let none = std::collections::BTreeMap::new();
-    let closes = outside(result).map_or(&none, |view| &view.closes_cut);
     // A scenario that bounds a code has said how often it may come.
     let allowed = |code: u16| {
         let mut expected = result.plan.expect.iter();
-        expected.any(|expect| expect.what == Quantity::Closes { code })
+        expected.any(|expect| expect.what == Quantity::Closes { code } && is_broad(&expect.when))
     };
-    let counted: Vec<(u16, u64)> = closes
-        .iter()
-        .filter(|(code, _)| !allowed(**code))
-        .map(|(&code, &count)| (code, count))
+    let counted: Vec<(u16, u64)> = outside::cut(result)
+        .into_iter()
+        .filter(|(code, _)| !allowed(*code))
         .collect();
     let count: u64 = counted.iter().map(|(_, count)| count).sum();
     let held = count == 0;
     let finding = if held {
         "neither by the server nor by the network".to_owned()
     } else {
-        let each = counted
-            .iter()
-            .map(|(code, count)| format!("{code}: {}", format::count(*count)));
+        let each = counted.iter().map(|(code, count)| {
+            let reason = reason(result, *code).unwrap_or_default();
+            format!("{code}{reason}: {}", format::count(*count))
+        });
         let sessions = if count == 1 {
             "session was"
         } else {
@@ -172,6 +203,17 @@ fn cut(result: &RunResult) -> Seen {
         observed: format::count(count),
         finding,
     }
+}
+
+/// The first words that came with that code, in quotes.
+fn reason(result: &RunResult, code: u16) -> Option<String> {
+    let label = FailureKind::Closed { code }.to_string();
+    let mut failures = result.failures.iter();
+    let words = failures
+        .find(|failure| failure.label == label)?
+        .words
+        .first()?;
+    Some(format!(" \"{words}\""))
 }
 
 fn protocol(result: &RunResult) -> Seen {
@@ -212,14 +254,11 @@ fn limits(result: &RunResult) -> Seen {
     }
 }
 
-fn outside(result: &RunResult) -> Option<&Window> {
-    let mut views = result.views.iter();
-    views.find(|view| view.name == "outside faults")
-}
-
-/// What went wrong most often, as a clause to add; nothing where nothing did.
+/// What kept clients out most often while no fault explains it, as a clause to add; nothing where nothing did.
 fn most_often(result: &RunResult) -> String {
-    result.failures.first().map_or_else(String::new, |failure| {
+    let mut failures = result.failures.iter();
+    let of_connects = failures.find(|failure| failure.connect && failure.cause != Cause::Fault);
+    of_connects.map_or_else(String::new, |failure| {
         format!(
             "; most often: {} ({})",
             described(&failure.label, &failure.words),
@@ -246,7 +285,7 @@ fn times(count: u64) -> String {
 /// When the first session of that kind ended, as a clause to add.
 fn first(result: &RunResult, what: &str) -> String {
     let mut stories = result.stories.iter();
-    let story = stories.find(|story| story.what.starts_with(what));
+    let story = stories.find(|story| story.what.starts_with(what) && story.fault.is_none());
     story.map_or_else(String::new, |story| {
         let at = format::duration(story.intended_us);
         format!(", the first at {at}, client {}", story.client)

@@ -278,8 +278,12 @@ pub(super) fn pass(result: &RunResult) -> String {
         }
         (faults, _) => write!(
             sentence,
-            "What the scenario expects held, yet chat was not seen to recover from {} of {faults} \
-             faults; {kept}.",
+            "{}chat was not seen to recover from {} of {faults} faults; {kept}.",
+            if result.plan.expect.is_empty() {
+                "Yet "
+            } else {
+                "What the scenario expects held, yet "
+            },
             faults - recoveries.len()
         ),
     };

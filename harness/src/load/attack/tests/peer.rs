@@ -91,7 +91,9 @@ impl Peer {
                 .unwrap_or_default()
         };
         let accept = derive_accept_key(field("Sec-WebSocket-Key: ").as_bytes());
-        let text = format!("HTTP/1.1 101 Ok\r\nSec-WebSocket-Accept: {accept}\r\n\r\n");
+        let text = format!(
+            "HTTP/1.1 101 Ok\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
+        );
         stream.write_all(text.as_bytes()).await.unwrap();
         let mut socket = WebSocketStream::from_raw_socket(stream, Role::Server, None).await;
         let even = |head: &str| {

@@ -1,0 +1,78 @@
+//! This module adds up what happened while no fault explains it.
+//!
+//! **In:** the view outside faults, and the seconds of the run. **Out:** the ledger and the cuts of that time.
+//!
+//! A fault reaches until the service has recovered from it. One from which it never recovers would excuse
+//! everything that follows: so from [`GRACE_US`] after the confirmed heal what happens counts again.
+//!
+//! **Units:** microseconds since load start, or microseconds.
+
+use std::collections::BTreeMap;
+
+use super::super::{Delivery, FaultResult, RunResult, Second, Window};
+use crate::plan::Arrival;
+
+/// How long after the confirmed heal a service that never recovers is excused by the fault.
+pub(in super::super) const GRACE_US: u64 = 5_000_000;
+
+/// From when on a fault excuses nothing any more; `None`: its recovery was seen, or its heal was not.
+pub(in super::super) fn excused_until_us(fault: &FaultResult) -> Option<u64> {
+    let healed_us = fault.stamps.heal_confirmed_us?;
+    (fault.recovery_us.is_none()).then(|| healed_us.saturating_add(GRACE_US))
+}
+
+/// Seconds after a heal that no recovery followed, apart from those of other faults.
+fn stuck(result: &RunResult) -> impl Iterator<Item = &Second> {
+    let from_us = result.faults.iter().filter_map(excused_until_us).min();
+    let in_fault = |at_us: u64| {
+        result.faults.iter().any(|fault| {
+            let from_us = fault.stamps.injecting_us.unwrap_or(u64::MAX);
+            let to_us = fault.stamps.heal_confirmed_us.unwrap_or(u64::MAX);
+            (from_us..to_us.saturating_add(GRACE_US)).contains(&at_us)
+        })
+    };
+    let seconds = result.series.per_second.iter();
+    seconds.filter(move |second| {
+        from_us.is_some_and(|from_us| second.at_us >= from_us) && !in_fault(second.at_us)
+    })
+}
+
+fn view(result: &RunResult) -> Option<&Window> {
+    let mut views = result.views.iter();
+    views.find(|view| view.name == "outside faults")
+}
+
+/// The ledger of that time.
+pub(super) fn delivery(result: &RunResult) -> Delivery {
+    let mut all = view(result).map_or(result.delivery, |view| view.delivery);
+    for second in stuck(result) {
+        all.sent += second.delivery.sent;
+        all.completed += second.delivery.completed;
+        all.refused += second.delivery.refused;
+        all.unanswered += second.delivery.unanswered;
+        all.lost += second.delivery.lost;
+        all.pending += second.delivery.pending;
+    }
+    all
+}
+
+/// Sockets that the server or the network ended in that time, by code.
+pub(super) fn cut(result: &RunResult) -> BTreeMap<u16, u64> {
+    let mut all = view(result).map_or_else(BTreeMap::new, |view| view.closes_cut.clone());
+    for (code, count) in stuck(result).flat_map(|second| &second.closes_cut) {
+        *all.entry(*code).or_insert(0) += count;
+    }
+    all
+}
+
+/// How many messages an unanswered one stands for: in a closed loop those that its client would have sent while it
+/// waited, as fast as it was otherwise; 1 where sends keep to a schedule.
+pub(super) fn weight(result: &RunResult, due: u64) -> u64 {
+    let load = &result.plan.load;
+    if load.message.arrival != Arrival::Closed || due == 0 {
+        return 1;
+    }
+    let time_us = load.load_us().saturating_mul(u64::from(load.clients));
+    let cycle_us = (time_us / due).max(1);
+    (load.drain_us / cycle_us).max(1)
+}
