@@ -8,7 +8,7 @@ use super::{Known, Manners, NO_LAYER, PATIENCE, Server, Trouble};
 use crate::account::quoted;
 use crate::client::dialect::{self, message};
 use crate::client::talk::{Heard, Passed, Talk};
-use crate::client::wire::{ServerFrame, UNNUMBERED, filler};
+use crate::client::wire::{ErrorFrame, ServerFrame, UNNUMBERED, filler};
 use crate::clock::{monotonic_ns, wall_ns};
 use crate::format;
 use crate::plan::Credential;
@@ -196,25 +196,9 @@ impl Session {
         };
         match self.0.hear(PATIENCE, begun).await {
             Heard::Frame(text) => match self.0.parse(&text) {
-                Ok(ServerFrame::Error(error)) => {
-                    let text = error.text.as_deref().unwrap_or_default();
-                    let words = quoted(format!("{} {text}", error.code).as_bytes());
-                    let cure = match dialect {
-                        None => {
-                            "look at the server's Redis: its address, its password, whether it runs"
-                        }
-                        Some(_) => "look at the server's log",
-                    };
-                    let fact = format!("the message is refused: {}", words.trim_end());
-                    return Err(Trouble::new(fact, cure));
-                }
+                Ok(ServerFrame::Error(error)) => return Err(refused(&error, dialect.is_some())),
                 Ok(ServerFrame::Answer { id: Some(other) }) if other != id => {
-                    let other = quoted(other.as_bytes());
-                    let fact = format!(
-                        "what comes back answers the message {other}, and none such was sent"
-                    );
-                    let cure = "is that the field in which this server gives a message's id back? see fields.id of [target]";
-                    return Err(Trouble::new(fact, cure));
+                    return Err(foreign(&other));
                 }
                 Ok(ServerFrame::Complete { .. } | ServerFrame::Answer { .. }) => {
                     return Ok(("answered".to_owned(), ()));
@@ -319,6 +303,30 @@ impl Session {
     pub(super) fn close(self) {
         self.0.close();
     }
+}
+
+/// A message that is answered by an error.
+fn refused(error: &ErrorFrame<'_>, mapped: bool) -> Trouble {
+    let text = error.text.as_deref().unwrap_or_default();
+    let words = quoted(format!("{} {text}", error.code).as_bytes());
+    let cure = if mapped {
+        "look at the server's log"
+    } else {
+        "look at the server's Redis: its address, its password, whether it runs"
+    };
+    Trouble::new(
+        format!("the message is refused: {}", words.trim_end()),
+        cure,
+    )
+}
+
+/// An answer to a message nobody sent.
+fn foreign(id: &str) -> Trouble {
+    let id = quoted(id.as_bytes());
+    Trouble::new(
+        format!("what comes back answers the message {id}, and none such was sent"),
+        "is that the field in which this server gives a message's id back? see fields.id of [target]",
+    )
 }
 
 fn word(ended: &Heard) -> String {

@@ -70,8 +70,9 @@ impl RequestProblem {
     const fn cause(self) -> Cause {
         match self {
             Self::Status(300..=399) => Cause::Usage,
-            Self::Status(_) | Self::Closed | Self::Unreadable | Self::NotHttp => Cause::Server,
-            Self::Timeout => Cause::Server,
+            Self::Status(_) | Self::Closed | Self::Unreadable | Self::NotHttp | Self::Timeout => {
+                Cause::Server
+            }
             Self::Reset => Cause::Network,
             Self::Dial(problem) => problem.cause(),
             Self::Tls(problem) => problem.cause(),

@@ -23,6 +23,49 @@ pub(super) fn check(
         problems.add(&Place::Line(1), format!("target.{field}"), complaint);
     };
     let credential = load.map(|load| load.session.credential);
+    opening(dialect, credential, trials, &mut problem);
+    if !dialect.send.message.contains(TEXT) {
+        problem(
+            "send.message",
+            "has no place for the text",
+            "write it as {text}: message = '{\"type\":\"message\",\"text\":\"{text}\"}'",
+        );
+    }
+    if dialect.matching == Matching::Id && !dialect.send.message.contains(ID) {
+        problem(
+            "send.message",
+            "has no place for the message's id, by which answers shall be matched",
+            "write it as {id}, or matching = \"order\"",
+        );
+    }
+    if dialect.events.complete.is_none()
+        && dialect.events.answer.is_none()
+        && dialect.events.field.is_some()
+    {
+        problem(
+            "events",
+            "no event says that an answer is complete",
+            "name it: complete = \"done\", or answer = \"message\" where it comes in one frame",
+        );
+    }
+    for trial in trials {
+        let refused = trial
+            .kind
+            .and_then(|kind| untried(kind, dialect, credential));
+        if let Some((fact, hint)) = refused {
+            let field = format!("{}.kind", trial.field);
+            problems.add(&trial.at, field, Complaint::new(fact).hint(hint));
+        }
+    }
+}
+
+/// What opens a socket: its credential, and the headers next to it.
+fn opening(
+    dialect: &Dialect,
+    credential: Option<Credential>,
+    trials: &[Trial],
+    problem: &mut impl FnMut(&str, &str, &str),
+) {
     if dialect.token.is_none() && credential == Some(Credential::ConnectionToken) {
         problem(
             "token",
@@ -59,39 +102,6 @@ pub(super) fn check(
             "an upgrade has one origin, and something else names it too",
             "leave Origin out of the headers: socket = { origin = \"https://…\" }, or the trial, says it",
         );
-    }
-    if !dialect.send.message.contains(TEXT) {
-        problem(
-            "send.message",
-            "has no place for the text",
-            "write it as {text}: message = '{\"type\":\"message\",\"text\":\"{text}\"}'",
-        );
-    }
-    if dialect.matching == Matching::Id && !dialect.send.message.contains(ID) {
-        problem(
-            "send.message",
-            "has no place for the message's id, by which answers shall be matched",
-            "write it as {id}, or matching = \"order\"",
-        );
-    }
-    if dialect.events.complete.is_none()
-        && dialect.events.answer.is_none()
-        && dialect.events.field.is_some()
-    {
-        problem(
-            "events",
-            "no event says that an answer is complete",
-            "name it: complete = \"done\", or answer = \"message\" where it comes in one frame",
-        );
-    }
-    for trial in trials {
-        let refused = trial
-            .kind
-            .and_then(|kind| untried(kind, dialect, credential));
-        if let Some((fact, hint)) = refused {
-            let field = format!("{}.kind", trial.field);
-            problems.add(&trial.at, field, Complaint::new(fact).hint(hint));
-        }
     }
 }
 

@@ -101,8 +101,8 @@ struct Link {
     unflushed: bool,
     /// The server has answered the client's close frame.
     answered: bool,
-    /// A message of the server came.
-    heard: bool,
+    /// Messages of the server that came.
+    heard: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,7 +168,7 @@ impl Client {
             renew_us: u64::MAX,
             unflushed: false,
             answered: false,
-            heard: false,
+            heard: 0,
         });
         let place = if self.link.is_some() {
             &mut self.spare
@@ -297,7 +297,7 @@ impl Client {
                 SessionEnd::Cut {
                     at_us,
                     idle,
-                    fruitless: !link.heard && lived_us < FRUITLESS_US,
+                    fruitless: link.heard == 0 && lived_us < FRUITLESS_US,
                 }
             }
             End::Finished { .. } => {

@@ -95,7 +95,7 @@ impl Client {
             (&mut self.link, &incoming)
         {
             link.heard_us = now_us;
-            link.heard |= !matches!(incoming, Incoming::Other);
+            link.heard += u64::from(!matches!(incoming, Incoming::Other));
         }
         match incoming {
             Incoming::Text(text, stamp_ns) => {
