@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
+use super::shown::{first_line, masked, quoted};
 use crate::format;
 use crate::scenario::target::Dialect;
 
@@ -17,19 +18,12 @@ use crate::scenario::target::Dialect;
 pub(crate) const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Instead of a field: the whole body is the credential.
 const WHOLE_BODY: &str = "body";
-/// As much of a body as is quoted.
-const QUOTE_CHARS_MAX: usize = 120;
 /// Most fields of a body that are named, and how deep they may lie.
 const FIELDS_MAX: usize = 12;
 const FIELD_DEPTH_MAX: usize = 4;
 const FIELD_CHARS_MAX: usize = 60;
-/// Words with a digit that are so long may be credentials: in a refusal, and in an answer that may be nothing else.
-const REFUSED_WORD_CHARS: usize = 24;
+/// In an answer that may be nothing but a credential, words with a digit that are so long are left out.
 const GRANTED_WORD_CHARS: usize = 8;
-/// Shorter secrets would mask ordinary words.
-const SECRET_CHARS_MIN: usize = 4;
-/// Words that are so long may be credentials without one.
-const LONG_WORD_CHARS: usize = 40;
 
 /// What was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -312,90 +306,6 @@ fn name_fields(value: &Value, path: &str, depth: usize, names: &mut Vec<String>)
     }
 }
 
-/// The first line of a refusal, safe to print: what looks like a credential is left out.
-pub(crate) fn quoted(body: &[u8]) -> String {
-    first_line(body, REFUSED_WORD_CHARS)
-}
-
-/// Words with a digit in them that have `least` characters or more are left out, and long ones anyway.
-fn first_line(body: &[u8], least: usize) -> String {
-    let text = String::from_utf8_lossy(body);
-    let mut lines = text.lines().map(str::trim);
-    let line = lines.find(|line| !line.is_empty()).unwrap_or_default();
-    let line = title(&text).unwrap_or(line);
-    let mut shown = String::new();
-    for word in line.split_inclusive(|c: char| !is_of_token(c)) {
-        let end = word.find(|c| !is_of_token(c)).unwrap_or(word.len());
-        let (word, mark) = word.split_at(end);
-        let digits = word.contains(|c: char| c.is_ascii_digit());
-        if word.len() >= LONG_WORD_CHARS || digits && word.len() >= least {
-            shown.push_str("***");
-        } else {
-            shown.push_str(word);
-        }
-        shown.push_str(mark);
-    }
-    let shown = format::harmless(&shown);
-    if shown.chars().count() <= QUOTE_CHARS_MAX {
-        return shown;
-    }
-    shown.chars().take(QUOTE_CHARS_MAX).chain(['…']).collect()
-}
-
-/// Where an answer leads, without what may be a credential: user and query.
-pub(crate) fn location(value: &str) -> String {
-    let (place, rest) = match value.find(['?', '#']) {
-        Some(at) => (&value[..at], "?…"),
-        None => (value, ""),
-    };
-    let shown = match place.split_once("://") {
-        Some((scheme, after)) => {
-            let (authority, path) = after.split_at(after.find('/').unwrap_or(after.len()));
-            let host = authority.rsplit('@').next().unwrap_or_default();
-            format!("{scheme}://{host}{path}")
-        }
-        None => place.to_owned(),
-    };
-    format!("{}{rest}", quoted(shown.as_bytes()))
-}
-
-/// A text without these secrets, as they are and as they stand in a URL or in JSON.
-pub(crate) fn masked(text: &str, secrets: &[&str]) -> String {
-    let mut shown = text.to_owned();
-    for secret in secrets
-        .iter()
-        .filter(|secret| secret.len() >= SECRET_CHARS_MIN)
-    {
-        let json = Value::from(*secret).to_string();
-        let forms = [
-            (*secret).to_owned(),
-            super::percent_encoded(secret),
-            json[1..json.len() - 1].to_owned(),
-        ];
-        for form in &forms {
-            shown = shown.replace(form, "***");
-        }
-    }
-    shown
-}
-
-/// The title of a page: its first line says nothing.
-fn title(text: &str) -> Option<&str> {
-    if !text.trim_start().starts_with('<') {
-        return None;
-    }
-    // As long as the text: only letters of ASCII change.
-    let lower = text.to_ascii_lowercase();
-    let from = lower.find("<title>")? + "<title>".len();
-    let length = lower[from..].find("</title>")?;
-    Some(text[from..from + length].trim())
-}
-
-/// A character of base64 for URLs, or of a JWT.
-const fn is_of_token(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '+' | '=' | '~')
-}
-
 /// How long a `Retry-After` asks to wait: seconds, or a date (RFC 9110, section 10.2.3).
 pub(crate) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
@@ -504,7 +414,6 @@ mod tests {
             "400: no user-000001 at /api/v1/auth/login/ with ***",
         );
         refuses("token", 500, "a\u{1b}[31mb", "500: a");
-        assert!(quoted(&[b'a', b' '].repeat(500)).chars().count() <= QUOTE_CHARS_MAX + 1);
     }
 
     #[test]

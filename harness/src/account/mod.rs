@@ -4,15 +4,15 @@
 //! all, and the credential in an answer ([`granted`]).
 
 mod answer;
+mod shown;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{RequestBuilder, Url};
 use serde_json::{Map, Value};
 
-pub(crate) use answer::{
-    Ask, BODY_BYTES_MAX, NotGranted, found, granted, location, masked, quoted, retry_after, text,
-};
+pub(crate) use answer::{Ask, BODY_BYTES_MAX, NotGranted, found, granted, retry_after, text};
+pub(crate) use shown::{location, masked, quoted};
 
 use crate::scenario::target::{BodyKind, Dialect};
 

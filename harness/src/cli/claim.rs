@@ -26,6 +26,9 @@ const ENTRIES_MAX: usize = 1_000;
 #[derive(Debug, Serialize, Deserialize)]
 struct Marker {
     run: Identity,
+    /// It ended before it sent anything.
+    #[serde(default)]
+    unbegun: bool,
 }
 
 /// A folder that may be taken.
@@ -42,6 +45,8 @@ enum Content {
     Nothing,
     /// A run, and whether it came to a result.
     Run(Identity, bool),
+    /// What a run left that could not begin: its logs.
+    Unbegun,
     /// Something that no run of ours wrote: the name of an entry.
     Foreign(String),
 }
@@ -59,6 +64,7 @@ pub(super) fn look(path: &Path, overwrite: bool) -> Result<Claim, Failure> {
     };
     match content {
         Content::Nothing => Ok(claim(false)),
+        Content::Unbegun => Ok(claim(true)),
         Content::Run(..) if overwrite => Ok(claim(true)),
         Content::Run(run, finished) => {
             let left = if finished {
@@ -87,10 +93,27 @@ impl Claim {
         if self.earlier {
             save::forget(&folder)?;
         }
-        let marker = serde_json::to_vec(&Marker { run })
-            .map_err(|error| Failure::new(Exit::Bug, error.to_string()))?;
-        folder.write(MARKER, &marker)?;
+        let unbegun = false;
+        mark(&folder, &Marker { run, unbegun })?;
         Ok(folder)
+    }
+}
+
+fn mark(folder: &RunDir, marker: &Marker) -> Result<(), Failure> {
+    let text =
+        serde_json::to_vec(marker).map_err(|error| Failure::new(Exit::Bug, error.to_string()))?;
+    Ok(folder.write(MARKER, &text)?)
+}
+
+/// The run could not begin: the next one may have the folder without being told so.
+pub(super) fn unbegun(folder: &RunDir) {
+    if let Some(marker) = marker(folder) {
+        let marker = Marker {
+            unbegun: true,
+            ..marker
+        };
+        // Where it cannot be said, the next run asks.
+        drop(mark(folder, &marker));
     }
 }
 
@@ -111,7 +134,11 @@ fn content(path: &Path) -> io::Result<Content> {
         return Ok(Content::Run(run, true));
     }
     if let Some(marker) = marker(&folder) {
-        return Ok(Content::Run(marker.run, false));
+        return Ok(if marker.unbegun {
+            Content::Unbegun
+        } else {
+            Content::Run(marker.run, false)
+        });
     }
     for entry in entries.take(ENTRIES_MAX) {
         let name = entry?.file_name().to_string_lossy().into_owned();
@@ -195,6 +222,19 @@ mod tests {
         ] {
             assert_eq!(path.join(name).exists(), kept, "{name}");
         }
+        assert!(refused(path, false).contains("r-0b"));
+    }
+
+    #[test]
+    fn a_run_that_could_not_begin_leaves_its_folder_to_the_next() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path();
+        let folder = look(path, false).unwrap().take(identity("r-0a")).unwrap();
+        fs::create_dir(path.join("logs")).unwrap();
+        fs::write(path.join("logs/server.log"), "taken").unwrap();
+        unbegun(&folder);
+        look(path, false).unwrap().take(identity("r-0b")).unwrap();
+        assert!(!path.join("logs").exists());
         assert!(refused(path, false).contains("r-0b"));
     }
 

@@ -126,7 +126,11 @@ pub(crate) fn run(args: &RunArgs, out: &mut impl Write) -> Result<Exit, Failure>
     let exporter = runtime.block_on(ready(&order, args.prometheus))?;
     let folder = claim.take(identity::begun(&order.settings.run_id))?;
     start_log(&folder)?;
-    let finished = runtime.block_on(watched(&order, args, (&cancel, exporter)))?;
+    let finished = runtime.block_on(watched(&order, args, (&cancel, exporter)));
+    if matches!(&finished, Err(failure) if failure.exit() == Exit::Environment) {
+        claim::unbegun(&folder);
+    }
+    let finished = finished?;
     save::all(&finished, &folder)?;
     claim::done(&folder);
     for problem in &finished.problems {

@@ -7,7 +7,8 @@ use std::io::{IsTerminal as _, Write as _};
 
 use crate::format;
 use crate::live::{Glyphs, View};
-use crate::render::terminal::{Color, WIDTH, WIDTH_MIN};
+use crate::render::column::Color;
+use crate::render::terminal::{WIDTH, WIDTH_MIN};
 use crate::route;
 
 /// Tells whoever reads stderr, and the log of a run under way.

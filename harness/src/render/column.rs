@@ -1,4 +1,4 @@
-//! This module sets text in lines of a given width.
+//! This module sets text in lines of a given width, and in colour.
 //!
 //! **In:** labels and texts. **Out:** lines; a word that is wider than a line has one of its own.
 
@@ -6,6 +6,18 @@ use crate::format;
 
 /// Where the text of a labelled paragraph begins.
 pub(crate) const INDENT: usize = 10;
+
+pub(super) const RED: u8 = 31;
+pub(super) const GREEN: u8 = 32;
+pub(super) const YELLOW: u8 = 33;
+
+/// Whether escape codes may be used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Color {
+    Ansi,
+    #[default]
+    None,
+}
 
 /// What is written, line by line.
 #[derive(Debug)]
@@ -65,4 +77,11 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
         }
     }
     lines.into_iter().map(|line| format::plain(&line)).collect()
+}
+
+pub(super) fn paint(text: &str, code: u8, color: Color) -> String {
+    match color {
+        Color::Ansi => format!("\u{1b}[1;{code}m{text}\u{1b}[0m"),
+        Color::None => text.to_owned(),
+    }
 }

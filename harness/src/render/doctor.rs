@@ -4,7 +4,7 @@
 //! adds: every row says its word.
 
 use super::append;
-use super::terminal::{Color, GREEN, RED, paint, wrap};
+use super::column::{Color, GREEN, RED, paint, wrap};
 use crate::doctor::{Entry, Outcome, Report};
 use crate::format;
 

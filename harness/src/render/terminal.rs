@@ -3,8 +3,7 @@
 //! **In:** the result, and where the report lies. **Out:** text of at most 80 columns, or as few as the terminal has.
 //! Colour only adds: every row says its word or mark.
 
-pub(super) use super::column::wrap;
-use super::column::{Column, INDENT, columns};
+use super::column::{Color, Column, GREEN, INDENT, RED, YELLOW, columns, paint, wrap};
 use super::{append, failure, format, view, words};
 use crate::result::{
     CheckGroup, CheckStatus, ExpectationResult, RunResult, Status, Summary, bound_text,
@@ -40,13 +39,6 @@ impl Default for Style {
             report: None,
         }
     }
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Color {
-    Ansi,
-    #[default]
-    None,
 }
 
 /// The summary, ending in a line break.
@@ -382,21 +374,10 @@ fn broken_checks(out: &mut Column, result: &RunResult, group: CheckGroup, color:
     }
 }
 
-pub(super) const RED: u8 = 31;
-pub(super) const GREEN: u8 = 32;
-const YELLOW: u8 = 33;
-
 const fn verdict_color(status: Status) -> u8 {
     match status {
         Status::Pass => GREEN,
         Status::Fail => RED,
         Status::Invalid | Status::Inconclusive | Status::Interrupted => YELLOW,
-    }
-}
-
-pub(super) fn paint(text: &str, code: u8, color: Color) -> String {
-    match color {
-        Color::Ansi => format!("\u{1b}[1;{code}m{text}\u{1b}[0m"),
-        Color::None => text.to_owned(),
     }
 }
