@@ -481,6 +481,35 @@ fn a_fault_that_was_not_confirmed_makes_the_run_invalid() {
 }
 
 #[test]
+fn a_fault_that_never_took_hold_excuses_no_broken_promise() {
+    for (ended, code) in [(true, 14), (false, 13)] {
+        let mut recording = recording();
+        let key = CellKey {
+            interval: 150,
+            fault: None,
+        };
+        let cell = recording.cells.get_mut(&key).unwrap();
+        cell.delivery.completed -= 2;
+        cell.delivery.lost += 2;
+        let mut facts = facts(recording);
+        facts.stamps[0].problem = Some("no connection was open to be reset".to_owned());
+        if ended {
+            facts.stamps[0].confirmed_us = None;
+        } else {
+            facts.stamps[0].heal_confirmed_us = None;
+        }
+        let mut result = summarize(&facts);
+        judge(&mut result);
+        assert_eq!(result.exit_code, code, "{:?}", result.verdict);
+        assert!(
+            format!("{:?}", result.verdict).contains("no connection was open"),
+            "{:?}",
+            result.verdict
+        );
+    }
+}
+
+#[test]
 fn a_harness_later_than_a_tenth_of_the_tightest_limit_is_not_believed() {
     let mut late = recording();
     for part in late.lateness.values_mut() {

@@ -8,13 +8,16 @@
 //! Pauses of the whole machine are told apart and left out of lateness: bins in which a thread that
 //! only sleeps woke late as well.
 
-use super::super::{CheckGroup, CheckResult, FaultResult, FaultStamps, Pause, RunResult};
+use super::super::{
+    CheckGroup, CheckResult, CheckStatus, FaultResult, FaultStamps, Pause, RunResult,
+};
 use super::generator::{clock_step, lane_busy, lateness, machine_pauses, receive_stamps};
 use super::machine::machine_busy;
 use super::{Texts, check};
 use crate::format;
 use crate::plan::Link;
 
+const FAULTS_CONFIRMED: &str = "faults confirmed";
 /// Share of the plan that must have been sent.
 const SENT_RATIO_MIN: f64 = 0.995;
 /// A fault may come this much later than planned, pauses of the machine left out.
@@ -205,6 +208,20 @@ fn ledger_adds_up(result: &RunResult) -> CheckResult {
     )
 }
 
+/// All that is invalid is that faults never took hold: what did not happen has broken nothing.
+pub(in super::super) fn is_harmless(result: &RunResult) -> bool {
+    let events = result.faults.iter().map(|fault| &fault.stamps);
+    let mut all = events.chain(result.conditions.iter().map(|of| &of.stamps));
+    let broke = |check: &CheckResult| {
+        check.group == CheckGroup::Validity
+            && check.status == CheckStatus::Broke
+            && check.name != FAULTS_CONFIRMED
+    };
+    // One that took hold and did not end may break what comes after it.
+    all.all(|stamps| stamps.confirmed_us.is_none() || stamps.heal_confirmed_us.is_some())
+        && !result.checks.iter().any(broke)
+}
+
 fn faults_confirmed(result: &RunResult) -> CheckResult {
     let events = result.faults.iter();
     let events = events.map(|fault| (&fault.name, fault.planned_us, &fault.stamps));
@@ -236,7 +253,7 @@ fn faults_confirmed(result: &RunResult) -> CheckResult {
         Some(_) => "the run ended before every fault had begun and ended",
     };
     valid(
-        "faults confirmed",
+        FAULTS_CONFIRMED,
         missing.is_none() || ended_early(result),
         (format!("{count} of {}", all.len()), "all".to_owned()),
         Words {

@@ -4,7 +4,8 @@
 //! exit code. Called after a run, and again when a saved run is held to other thresholds.
 //!
 //! Exit codes, the first that applies, while the verdict names all of them: 130 interrupted; 14 a promise broken
-//! that no bad environment can break (somebody else's frame, a token spent twice); 13 invalid; 14 any other promise;
+//! that no bad environment can break (somebody else's frame, a token spent twice), or where all that is invalid is
+//! that a fault never took hold, any promise at all; 13 invalid; 14 any other promise;
 //! 10 threshold, or the service did not do its work; 12 inconclusive; 0 pass. What an invalid run shows beside that
 //! may come from what made it invalid: it is listed, and not to be trusted.
 
@@ -36,7 +37,7 @@ pub(crate) fn judge(result: &mut RunResult) {
 
 /// What broke, sorted by what it means.
 struct Findings {
-    /// Broken promises that no environment can break for the service, as "3 unexpected frames arrived".
+    /// Broken promises that nothing of the environment has broken for the service, as "3 unexpected frames arrived".
     certain: Vec<String>,
     /// Other broken promises, as "42 messages were lost".
     wrong: Vec<String>,
@@ -69,7 +70,10 @@ impl Findings {
                 _ => breached.push(expectation),
             }
         }
-        let (certain, wrong) = promises_by_certainty(result, promises);
+        let (mut certain, mut wrong) = promises_by_certainty(result, promises);
+        if validity::is_harmless(result) {
+            certain.append(&mut wrong);
+        }
         let used = |expectation: &ExpectationResult| expectation.used_ratio.unwrap_or(0.0);
         breached.sort_by(|left, right| used(right).total_cmp(&used(left)));
         let aborted = result
@@ -191,6 +195,10 @@ impl Findings {
     fn fail_sentence(&self, result: &RunResult) -> String {
         let promises: Vec<String> = self.certain.iter().chain(&self.wrong).cloned().collect();
         let mut parts = Vec::new();
+        if !self.invalid.is_empty() {
+            // The rest is not to be trusted, and is listed as such.
+            return sentence::worst(&self.certain);
+        }
         for broke in [&promises, &self.slow] {
             if !broke.is_empty() {
                 parts.push(sentence::worst(broke));
