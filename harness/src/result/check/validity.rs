@@ -4,7 +4,7 @@
 //! which the numbers could be wrong; any that breaks makes the run invalid.
 //!
 //! The harness's error must be small against what it judges: its lateness p99 stays below a tenth
-//! of the tightest latency the scenario expects ([`LATENESS_FALLBACK_US`] where there is none).
+//! of the tightest latency the scenario expects (a fixed bound where there is none: `generator`).
 //! Pauses of the whole machine are told apart and left out of lateness: bins in which a thread that
 //! only sleeps woke late as well.
 
