@@ -482,7 +482,7 @@ fn a_fault_that_was_not_confirmed_makes_the_run_invalid() {
 
 #[test]
 fn a_fault_that_never_took_hold_excuses_no_broken_promise() {
-    for (ended, code) in [(true, 14), (false, 13)] {
+    for (met, ended, code) in [(false, true, 14), (true, false, 13), (false, false, 13)] {
         let mut recording = recording();
         let key = CellKey {
             interval: 150,
@@ -493,9 +493,10 @@ fn a_fault_that_never_took_hold_excuses_no_broken_promise() {
         cell.delivery.lost += 2;
         let mut facts = facts(recording);
         facts.stamps[0].problem = Some("no connection was open to be reset".to_owned());
-        if ended {
+        if !met {
             facts.stamps[0].confirmed_us = None;
-        } else {
+        }
+        if !ended {
             facts.stamps[0].heal_confirmed_us = None;
         }
         let mut result = summarize(&facts);

@@ -217,8 +217,8 @@ pub(in super::super) fn is_harmless(result: &RunResult) -> bool {
             && check.status == CheckStatus::Broke
             && check.name != FAULTS_CONFIRMED
     };
-    // One that took hold and did not end may break what comes after it.
-    all.all(|stamps| stamps.confirmed_us.is_none() || stamps.heal_confirmed_us.is_some())
+    // One that was begun and whose end no probe has seen may still act, met or not.
+    all.all(|stamps| stamps.injecting_us.is_none() || stamps.heal_confirmed_us.is_some())
         && !result.checks.iter().any(broke)
 }
 
