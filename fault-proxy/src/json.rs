@@ -9,6 +9,9 @@
 use crate::refusal::Refusal;
 use serde_json::{Deserializer, Map, Value, error::Category};
 
+/// A name or an address; every answer repeats it.
+const TEXT_BYTES_MAX: usize = 1_024;
+
 /// The fields of one JSON object.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Fields<'a> {
@@ -56,7 +59,11 @@ impl<'a> Fields<'a> {
     pub(crate) fn text(self, name: &str) -> Result<Option<String>, Refusal> {
         match self.get(name) {
             None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text.clone())),
+            Some(Value::String(text)) if text.len() <= TEXT_BYTES_MAX => Ok(Some(text.clone())),
+            Some(long @ Value::String(_)) => {
+                let wanted = format!("a string of at most {TEXT_BYTES_MAX} bytes");
+                Err(mismatch(name, &wanted, long))
+            }
             Some(other) => Err(mismatch(name, "a string", other)),
         }
     }

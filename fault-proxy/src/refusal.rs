@@ -48,9 +48,12 @@ pub(crate) enum Refusal {
     /// The listen address is not an address.
     #[error("listen tcp: {problem}")]
     Address { problem: String },
-    /// As many event streams are open as the server serves.
-    #[error("there are {streams_max} event streams already")]
-    TooManyStreams { streams_max: usize },
+    /// There are as many of these as the server takes.
+    #[error("there are {max} {what} already, and no more are taken")]
+    TooMany { what: &'static str, max: usize },
+    /// What it sends would come back to it.
+    #[error("the upstream leads back to the proxy itself: {way}")]
+    Ring { way: String },
     /// Live connections did not take the change up in time; it is in force for new ones.
     #[error("the change is stored, but some live connections have not taken it up yet")]
     Slow,
@@ -67,11 +70,12 @@ impl Refusal {
             | Self::MissingField(_)
             | Self::InvalidStream
             | Self::InvalidToxicType
-            | Self::InvalidAttribute(_) => 400,
+            | Self::InvalidAttribute(_)
+            | Self::Ring { .. } => 400,
             Self::ProxyNotFound | Self::ToxicNotFound => 404,
             Self::ProxyExists | Self::ToxicExists => 409,
             Self::TooLong { .. } => 413,
-            Self::TooManyStreams { .. } => 429,
+            Self::TooMany { .. } => 429,
             Self::Listen { .. } | Self::Address { .. } | Self::Slow | Self::Internal(_) => 500,
         }
     }

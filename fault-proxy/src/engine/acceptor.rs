@@ -4,11 +4,15 @@
 //! and then every connection, so that nobody is accepted by a proxy that is going down.
 
 use super::{
-    connection::{self, Accepted},
+    connection::{self, Accepted, reset},
     events::{Event, Events},
+    hops::HOPS_MAX,
+    opening::Dial,
     orders::{Order, Orders},
+    places::Place,
+    proxy::Shares,
     stage::Identity,
-    traffic::Traffic,
+    traffic::{Reason, Traffic},
 };
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
@@ -22,8 +26,6 @@ use tokio_util::sync::CancellationToken;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 /// Connections end as soon as they are scheduled; after this they are ended by force.
 const CLOSE_MAX: Duration = Duration::from_secs(4);
-/// Open connections of one proxy; each takes two files, so the system's limit is met first.
-const CONNECTIONS_MAX: usize = 500_000;
 
 pub(super) struct Acceptor {
     pub(super) listener: TcpListener,
@@ -32,6 +34,7 @@ pub(super) struct Acceptor {
     pub(super) seed: u64,
     pub(super) traffic: Arc<Traffic>,
     pub(super) events: Events,
+    pub(super) shares: Shares,
     pub(super) orders: Arc<Orders>,
     pub(super) stop: CancellationToken,
 }
@@ -48,7 +51,7 @@ impl Acceptor {
                         tracing::error!(proxy = %self.proxy, %error, "a connection's task failed");
                     }
                 }
-                accepted = self.listener.accept(), if connections.len() < CONNECTIONS_MAX => {
+                accepted = self.listener.accept() => {
                     match accepted {
                         Ok((client, peer)) => self.carry(client, peer, &mut connections),
                         Err(error) => {
@@ -81,9 +84,19 @@ impl Acceptor {
             connection: number,
             client: peer,
         });
+        let (place, dial) = match self.admit(&client, peer, connections.len()) {
+            Ok(admitted) => admitted,
+            Err(reason) => {
+                reset(client);
+                drop(open);
+                return closed(&self.traffic, &self.events, &self.proxy, (number, reason));
+            }
+        };
         let accepted = Accepted {
             client,
-            upstream: Arc::clone(&self.upstream),
+            place,
+            dial,
+            budget: Arc::clone(&self.shares.budget),
             identity: Identity {
                 seed: self.seed,
                 proxy: Arc::clone(&self.proxy),
@@ -98,11 +111,42 @@ impl Acceptor {
         connections.spawn(async move {
             let reason = connection::run(accepted).await;
             drop(open);
-            traffic.close(reason);
-            events.tell(&proxy, || Event::ConnectionClosed {
-                connection: number,
-                reason,
-            });
+            closed(&traffic, &events, &proxy, (number, reason));
         });
     }
+
+    /// Gives a connection its place and its way on, or says why it has none.
+    fn admit(
+        &self,
+        client: &TcpStream,
+        peer: SocketAddr,
+        carried: usize,
+    ) -> Result<(Place, Dial), Reason> {
+        let local = client.local_addr().map_err(|_gone| Reason::Client)?;
+        let before = self.shares.hops.before(peer, local);
+        if before >= HOPS_MAX {
+            tracing::warn!(
+                proxy = %self.proxy,
+                "a connection came through {before} proxies: do they lead back to themselves?"
+            );
+            return Err(Reason::Loop);
+        }
+        let dial = Dial {
+            upstream: Arc::clone(&self.upstream),
+            hops: Arc::clone(&self.shares.hops),
+            number: before + 1,
+        };
+        let place = self.shares.places.connection(carried);
+        place.map(|place| (place, dial)).ok_or(Reason::Full)
+    }
+}
+
+fn closed(
+    traffic: &Traffic,
+    events: &Events,
+    proxy: &Arc<str>,
+    (connection, reason): (u64, Reason),
+) {
+    traffic.close(reason);
+    events.tell(proxy, || Event::ConnectionClosed { connection, reason });
 }

@@ -9,10 +9,12 @@
 
 use super::{
     ends::{Destination, Ends},
+    held::{Budget, Held},
     limits::Limits,
     link::{Cause, Link},
-    opening,
+    opening::{self, Dial},
     orders::{Order, Resets, ToxicSet},
+    places::Place,
     stage::Identity,
     traffic::{Reason, Traffic},
 };
@@ -33,7 +35,10 @@ use tokio::{
 /// Everything a connection is born with.
 pub(super) struct Accepted {
     pub(super) client: TcpStream,
-    pub(super) upstream: Arc<str>,
+    /// Given back when the connection has ended.
+    pub(super) place: Place,
+    pub(super) dial: Dial,
+    pub(super) budget: Arc<Budget>,
     pub(super) identity: Identity,
     pub(super) traffic: Arc<Traffic>,
     pub(super) orders: watch::Receiver<Order>,
@@ -45,7 +50,9 @@ pub(super) struct Accepted {
 pub(super) async fn run(accepted: Accepted) -> Reason {
     let Accepted {
         client,
-        upstream,
+        place: _place,
+        dial,
+        budget,
         identity,
         traffic,
         mut orders,
@@ -54,7 +61,7 @@ pub(super) async fn run(accepted: Accepted) -> Reason {
     let mut client = Some(client);
     let mut ordered = orders.clone();
     // Dropping what is half open loses nothing: no byte has been read.
-    let server = tokio::select! {
+    let (server, _leg) = tokio::select! {
         biased;
         reason = interrupted(&mut ordered, &resets) => {
             if let (Reason::ResetNow, Some(client)) = (reason, client.take()) {
@@ -62,7 +69,7 @@ pub(super) async fn run(accepted: Accepted) -> Reason {
             }
             return reason;
         }
-        opened = opening::open(&mut client, &upstream, &identity, &mut orders) => match opened {
+        opened = opening::open(&mut client, &dial, &identity, &mut orders) => match opened {
             Ok(server) => server,
             Err(reason) => return reason,
         },
@@ -75,7 +82,7 @@ pub(super) async fn run(accepted: Accepted) -> Reason {
         Ok(sockets) => sockets,
         Err(reason) => return reason,
     };
-    let mut connection = Connection::new((client, server), identity, traffic);
+    let mut connection = Connection::new((client, server), identity, traffic, &budget);
     let mut in_force: Option<Arc<ToxicSet>> = None;
     loop {
         let set = match &*orders.borrow_and_update() {
@@ -156,12 +163,14 @@ impl Connection {
         (client, server): (TcpStream, TcpStream),
         identity: Identity,
         traffic: Arc<Traffic>,
+        budget: &Arc<Budget>,
     ) -> Self {
+        let link = || Link::new(Held::new(Arc::clone(budget)));
         Self {
             client: Some(client),
             server: Some(server),
-            up: Link::new(),
-            down: Link::new(),
+            up: link(),
+            down: link(),
             limits: Limits::default(),
             last_byte: Instant::now(),
             identity,

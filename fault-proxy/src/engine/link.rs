@@ -9,6 +9,7 @@
 
 use super::{
     ends::{Destination, Ends},
+    held::Held,
     scratch,
     stage::{Identity, Stage},
     traffic::Flow,
@@ -62,6 +63,8 @@ pub(super) struct Link {
     newest_toxic: u64,
     pending: VecDeque<Bytes>,
     pending_bytes: usize,
+    /// What all of that is, to be told to the other connections.
+    held: Held,
     input: Input,
     output: Output,
     cause: Option<Cause>,
@@ -70,12 +73,13 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(held: Held) -> Self {
         Self {
             stages: Vec::new(),
             newest_toxic: 0,
             pending: VecDeque::new(),
             pending_bytes: 0,
+            held,
             input: Input::Open,
             output: Output::Open,
             cause: None,
@@ -166,7 +170,13 @@ impl Link {
                 break;
             }
         }
+        self.held.set(self.held_bytes());
         received
+    }
+
+    fn held_bytes(&self) -> usize {
+        let stages = self.stages.iter().map(Stage::held_bytes).sum::<usize>();
+        stages + self.pending_bytes
     }
 
     fn read(&mut self, cx: &mut Context<'_>, ends: &mut Ends<'_>) -> bool {
@@ -185,8 +195,13 @@ impl Link {
         else {
             return false;
         };
+        self.held.set(self.held_bytes());
+        let bytes_max = self.held.allows(scratch::READ_BYTES_MAX);
+        if bytes_max == 0 {
+            return false;
+        }
         scratch::with(|buffer| {
-            let mut space = ReadBuf::new(buffer);
+            let mut space = ReadBuf::new(&mut buffer[..bytes_max]);
             match Pin::new(&mut **source).poll_read(cx, &mut space) {
                 Poll::Pending => return false,
                 Poll::Ready(Ok(())) if !space.filled().is_empty() => {

@@ -5,15 +5,17 @@
 
 use super::{
     connection::reset,
+    hops::{Hops, Leg},
     orders::{Order, ToxicSet},
     stage::Identity,
     traffic::Reason,
 };
 use crate::toxic::Opening;
+use socket2::SockRef;
 use std::{future::pending, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     io::Interest,
-    net::TcpStream,
+    net::{TcpStream, lookup_host},
     sync::watch,
     time::{Instant, sleep_until, timeout},
 };
@@ -31,6 +33,14 @@ struct Gate<'a> {
     counted: Vec<u64>,
 }
 
+/// Whom to connect to, and how many proxies of this server are on the way.
+#[derive(Debug)]
+pub(super) struct Dial {
+    pub(super) upstream: Arc<str>,
+    pub(super) hops: Arc<Hops>,
+    pub(super) number: u8,
+}
+
 enum Verdict {
     Pass,
     Refuse,
@@ -38,13 +48,13 @@ enum Verdict {
     Wait(Option<Instant>),
 }
 
-/// Takes the client past the toxics, then connects to `upstream`.
+/// Takes the client past the toxics, then connects to the upstream.
 pub(super) async fn open(
     client: &mut Option<TcpStream>,
-    upstream: &str,
+    dial: &Dial,
     identity: &Identity,
     orders: &mut watch::Receiver<Order>,
-) -> Result<TcpStream, Reason> {
+) -> Result<(TcpStream, Leg), Reason> {
     let mut gate = Gate {
         identity,
         accepted_at: Instant::now(),
@@ -88,7 +98,10 @@ pub(super) async fn open(
                 Reason::Client
             })?;
     }
-    dial(upstream).await.map_err(|error| {
+    let dialled = timeout(DIAL_MAX, dial.connect()).await;
+    let dialled = dialled.unwrap_or_else(|_elapsed| Err(io::ErrorKind::TimedOut.into()));
+    dialled.map_err(|error| {
+        let upstream = &dial.upstream;
         tracing::debug!(proxy = %identity.proxy, %upstream, %error, "upstream not reached");
         Reason::Unreached
     })
@@ -129,6 +142,32 @@ impl Gate<'_> {
     }
 }
 
+impl Dial {
+    /// Tries the upstream's addresses one after the other.
+    async fn connect(&self) -> io::Result<(TcpStream, Leg)> {
+        if let Ok(address) = self.upstream.parse() {
+            return self.connect_to(address).await;
+        }
+        let mut last = io::Error::from(io::ErrorKind::NotFound);
+        for address in lookup_host(&*self.upstream).await? {
+            match self.connect_to(address).await {
+                Ok(connected) => return Ok(connected),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    async fn connect_to(&self, address: SocketAddr) -> io::Result<(TcpStream, Leg)> {
+        let (stream, leg) = self.hops.dial(address, self.number)?;
+        stream.writable().await?;
+        match SockRef::from(&stream).take_error()? {
+            None => Ok((stream, leg)),
+            Some(error) => Err(error),
+        }
+    }
+}
+
 async fn at(due: Option<Instant>) {
     match due {
         Some(due) => sleep_until(due).await,
@@ -158,12 +197,4 @@ async fn gone(client: &TcpStream, carried_on: bool) {
 /// Registers the socket anew, so that bytes that came while nobody read are announced again.
 fn watched_anew(client: TcpStream) -> io::Result<TcpStream> {
     TcpStream::from_std(client.into_std()?)
-}
-
-async fn dial(upstream: &str) -> io::Result<TcpStream> {
-    let dialled = match upstream.parse::<SocketAddr>() {
-        Ok(address) => timeout(DIAL_MAX, TcpStream::connect(address)).await,
-        Err(_) => timeout(DIAL_MAX, TcpStream::connect(upstream)).await,
-    };
-    dialled.unwrap_or_else(|_elapsed| Err(io::ErrorKind::TimedOut.into()))
 }

@@ -9,14 +9,22 @@ use super::{
     acceptor::Acceptor,
     address,
     events::{Event, Events},
+    held::Budget,
+    hops::Hops,
     orders::Orders,
+    places::{Place, Places},
     toxics::Toxics,
     traffic::{Count, Traffic},
+    ways::{Way, Ways},
 };
 use crate::{refusal::Refusal, toxic::Toxic};
+use nix::errno::Errno;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
-use std::sync::{Arc, Mutex as Brief, PoisonError};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex as Brief, PoisonError},
+};
 use tokio::{
     sync::{Mutex, MutexGuard},
     task::JoinSet,
@@ -57,12 +65,22 @@ pub(crate) enum ToxicChange<'a> {
 }
 
 /// What every proxy of one server shares.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Common {
     pub(crate) seed: u64,
     /// Listeners can be bound by several processes at once.
     pub(crate) share_ports: bool,
     pub(crate) events: Events,
+    pub(crate) shares: Shares,
+}
+
+/// What the proxies of one server have to share.
+#[derive(Debug, Clone)]
+pub(crate) struct Shares {
+    pub(crate) places: Arc<Places>,
+    pub(crate) budget: Arc<Budget>,
+    pub(crate) hops: Arc<Hops>,
+    pub(crate) ways: Arc<Ways>,
 }
 
 #[derive(Debug)]
@@ -89,6 +107,8 @@ struct Running {
     orders: Arc<Orders>,
     stop: CancellationToken,
     acceptor: JoinSet<()>,
+    /// Given back when it has stopped.
+    _listening: (Place, Way),
 }
 
 impl Proxy {
@@ -269,6 +289,7 @@ impl Proxy {
             address: address.to_string(),
             source,
         })?;
+        let listening = self.enter(bound, &control.upstream)?;
         control.listen = bound.to_string();
         let orders = Arc::new(Orders::new(control.toxics.list()));
         let stop = CancellationToken::new();
@@ -281,6 +302,7 @@ impl Proxy {
                 seed: self.common.seed,
                 traffic: Arc::clone(&self.traffic),
                 events: self.common.events.clone(),
+                shares: self.common.shares.clone(),
                 orders: Arc::clone(&orders),
                 stop: stop.clone(),
             }
@@ -290,6 +312,7 @@ impl Proxy {
             orders,
             stop,
             acceptor,
+            _listening: listening,
         });
         tracing::info!(proxy = %self.name, listen = %bound, upstream = %control.upstream, "up");
         self.tell(|| Event::ProxyUp {
@@ -298,6 +321,20 @@ impl Proxy {
             toxics: control.toxics.list().iter().map(AsRef::as_ref).collect(),
         });
         Ok(())
+    }
+
+    /// Takes a place among the proxies of the server, unless it would lead back to itself.
+    fn enter(&self, listen: SocketAddr, upstream: &str) -> Result<(Place, Way), Refusal> {
+        let shares = &self.common.shares;
+        let place = shares.places.listener().ok_or_else(|| Refusal::Listen {
+            address: listen.to_string(),
+            source: Errno::EMFILE.into(),
+        })?;
+        let way = shares.ways.enter(&self.name, listen, upstream);
+        let way = way.map_err(|ring| Refusal::Ring {
+            way: ring.join(" -> "),
+        })?;
+        Ok((place, way))
     }
 
     async fn bring_down(&self, control: &mut Control) {

@@ -5,7 +5,8 @@
 
 use super::{
     events::Events,
-    proxy::{Common, Description, Proxy, Statistics},
+    held::Budget,
+    proxy::{Common, Description, Proxy, Shares, Statistics},
 };
 use crate::refusal::Refusal;
 use serde_json::Value;
@@ -24,6 +25,19 @@ pub(crate) struct Wanted {
     pub(crate) enabled: bool,
 }
 
+/// Proxies of one server; everything about one, metrics included, takes 2 KB of an answer.
+pub(crate) const PROXIES_MAX: usize = 2_048;
+
+/// What a server is started with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Settings {
+    pub(crate) seed: u64,
+    /// Listeners can be bound by several processes at once.
+    pub(crate) share_ports: bool,
+    /// What all connections may hold together.
+    pub(crate) held_bytes_max: usize,
+}
+
 #[derive(Debug)]
 pub(crate) struct Registry {
     common: Common,
@@ -32,12 +46,18 @@ pub(crate) struct Registry {
 }
 
 impl Registry {
-    pub(crate) fn new(seed: u64, share_ports: bool) -> Self {
+    pub(crate) fn new(settings: Settings) -> Self {
         Self {
             common: Common {
-                seed,
-                share_ports,
+                seed: settings.seed,
+                share_ports: settings.share_ports,
                 events: Events::default(),
+                shares: Shares {
+                    places: Arc::default(),
+                    budget: Arc::new(Budget::new(settings.held_bytes_max)),
+                    hops: Arc::default(),
+                    ways: Arc::default(),
+                },
             },
             proxies: Brief::default(),
             changing: Mutex::default(),
@@ -137,6 +157,10 @@ impl Registry {
     }
 
     async fn add(&self, wanted: &Wanted, toxics: &[Value]) -> Result<Description, Refusal> {
+        if self.map().len() >= PROXIES_MAX {
+            let (what, max) = ("proxies", PROXIES_MAX);
+            return Err(Refusal::TooMany { what, max });
+        }
         let (listen, upstream) = (&wanted.listen, &wanted.upstream);
         let proxy = Proxy::new(self.common.clone(), &wanted.name, listen, upstream);
         proxy.equip(toxics).await?;

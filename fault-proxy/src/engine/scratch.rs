@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 
 /// Read at once at most; the size of a real Toxiproxy's reads, which `bandwidth` cuts up.
-const READ_BYTES_MAX: usize = 32 << 10;
+pub(super) const READ_BYTES_MAX: usize = 32 << 10;
 
 thread_local! {
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };

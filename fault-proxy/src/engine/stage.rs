@@ -101,6 +101,12 @@ impl Stage {
         self.inbox.held_bytes() < self.active.inbox_bytes_max()
     }
 
+    /// Bytes that wait in front of the toxic or have just passed it.
+    pub(super) fn held_bytes(&self) -> usize {
+        let passed = self.passed.as_ref().map_or(0, |chunk| chunk.bytes.len());
+        self.inbox.held_bytes() + passed
+    }
+
     pub(super) fn step(&mut self, now: Instant, abandoned: bool) -> Step {
         let moment = Moment {
             now,

@@ -12,6 +12,9 @@ use crate::{
 use serde_json::Value;
 use std::sync::Arc;
 
+/// Toxics of one proxy.
+pub(crate) const TOXICS_MAX: usize = 1_024;
+
 #[derive(Debug, Clone, Default)]
 pub(super) struct Toxics {
     /// Upstream first, each direction in the order of creation.
@@ -50,6 +53,10 @@ impl Toxics {
             return Err(Refusal::ToxicExists);
         }
         let attributes = kind.merged(attributes)?;
+        if self.list.len() >= TOXICS_MAX {
+            let (what, max) = ("toxics", TOXICS_MAX);
+            return Err(Refusal::TooMany { what, max });
+        }
         self.created += 1;
         let toxic = Arc::new(Toxic {
             attributes,

@@ -28,16 +28,22 @@ pub(crate) enum Reason {
     ResetNow,
     /// The proxy was disabled, moved or deleted.
     Down,
+    /// The process carried as many as it can.
+    Full,
+    /// It had come through too many proxies of this server.
+    Loop,
 }
 
 impl Reason {
-    const ALL: [(Self, &'static str); 6] = [
+    const ALL: [(Self, &'static str); 8] = [
         (Self::Client, "client"),
         (Self::Upstream, "upstream"),
         (Self::Unreached, "unreached"),
         (Self::Toxic, "toxic"),
         (Self::ResetNow, "reset_now"),
         (Self::Down, "down"),
+        (Self::Full, "full"),
+        (Self::Loop, "loop"),
     ];
 }
 

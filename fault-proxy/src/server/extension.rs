@@ -11,7 +11,7 @@ use super::{
     route::Extension,
 };
 use crate::{
-    engine::{Registry, Statistics},
+    engine::{Registry, Statistics, TOXICS_MAX},
     json::{Fields, mismatch, parse},
     refusal::Refusal,
     toxic::EXTENSIONS,
@@ -23,8 +23,6 @@ use std::collections::BTreeMap;
 
 /// Readers of the event stream at one time; each keeps a connection of the API.
 const STREAMS_MAX: usize = 64;
-/// Toxics of one proxy to be created with it.
-const TOXICS_MAX: usize = 1_024;
 
 pub(super) async fn handle(
     registry: &Registry,
@@ -53,9 +51,8 @@ pub(super) async fn handle(
                 registry.find(name)?;
             }
             if registry.events().subscribers() >= STREAMS_MAX {
-                return Err(Refusal::TooManyStreams {
-                    streams_max: STREAMS_MAX,
-                });
+                let (what, max) = ("event streams", STREAMS_MAX);
+                return Err(Refusal::TooMany { what, max });
             }
             Ok(Reply::events(registry.events().subscribe(proxy)))
         }

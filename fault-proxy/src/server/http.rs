@@ -2,16 +2,22 @@
 //!
 //! **In:** the API's listener. **Out:** one answer per request, from [`handler`].
 //!
-//! Requests with a browser's `User-Agent` are refused, as Toxiproxy does: a web page must not be
-//! able to reconfigure a proxy on the visitor's machine. Unknown paths and methods are answered
-//! before that guard, as there.
+//! A web page must not be able to reconfigure a proxy on its visitor's machine: [`super::guard`] looks
+//! at whom the request was sent to and where from, before anything else. Requests with a browser's
+//! `User-Agent` are refused too, as Toxiproxy does; unknown paths and methods are answered before that,
+//! as there.
 
 use super::{
-    Server, handler,
+    Server,
+    guard::Guard,
+    handler,
     reply::{Body, Numbered, Reply},
     route::{Match, Route},
 };
-use crate::{engine::Registry, refusal::Refusal};
+use crate::{
+    engine::{Registry, api_connections_max},
+    refusal::Refusal,
+};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::{Method, Request, Response, body::Incoming, header, server::conn::http1};
@@ -32,8 +38,6 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// Open connections to the API; further ones wait in the kernel's queue.
-const CONNECTIONS_MAX: usize = 512;
 /// A body with tens of thousands of proxies to populate is smaller.
 const BODY_BYTES_MAX: usize = 8 << 20;
 /// Time for a request's head, and again for its body (Toxiproxy's read timeout).
@@ -50,6 +54,7 @@ struct Shared {
     registry: Arc<Registry>,
     changes: TaskTracker,
     proxy_metrics: bool,
+    guard: Arc<Guard>,
     requests: AtomicU64,
     shutdown: CancellationToken,
 }
@@ -64,16 +69,19 @@ pub(super) async fn accept_until(
         registry: Arc::clone(&server.registry),
         changes: server.changes.clone(),
         proxy_metrics: server.proxy_metrics,
+        guard: Arc::clone(&server.guard),
         requests: AtomicU64::new(0),
         shutdown: shutdown.clone(),
     });
+    // Further ones wait in the kernel's queue.
+    let connections_max = api_connections_max();
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             biased;
             () = shutdown.cancelled() => break,
             Some(_ended) = connections.join_next(), if !connections.is_empty() => {}
-            accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
+            accepted = listener.accept(), if connections.len() < connections_max => match accepted {
                 Ok((stream, _peer)) => {
                     connections.spawn(connection(stream, Arc::clone(&shared), shutdown.clone()));
                 }
@@ -121,6 +129,10 @@ async fn answer(
     shared: Arc<Shared>,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
+    let head = (request.version(), request.uri(), request.headers());
+    if let Err(stranger) = shared.guard.check(head.0, head.1, head.2) {
+        return Ok(Reply::stranger(&stranger).into_response(None));
+    }
     let method = request.method().clone();
     let route = match Route::find(request.uri().path(), &method) {
         Match::Route(Route::Metrics) if !shared.proxy_metrics => return Ok(nothing_there()),

@@ -8,13 +8,15 @@
 //! if its requester has gone.
 
 mod extension;
+mod guard;
 mod handler;
 mod http;
 mod metrics;
 mod reply;
 mod route;
 
-use crate::engine::Registry;
+use crate::engine::{Registry, Settings};
+use guard::Guard;
 use std::{io, sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -23,7 +25,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub(crate) const COMPATIBLE_VERSION: &str = "2.12.0";
 
 /// How the server behaves; the defaults are right for a test run on one machine.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct ServerConfig {
     /// Decides every random draw: the same seed, proxy, toxic and connection number give the same
     /// jitter and the same choice of affected connections.
@@ -33,7 +35,29 @@ pub struct ServerConfig {
     /// Binds proxies so that other servers with this setting can listen on the same ports
     /// (`SO_REUSEPORT`): the kernel then spreads the connections over them.
     pub share_ports: bool,
+    /// Names the API may be asked for by (`Host`), beside addresses, `localhost`, this machine's name
+    /// and `toxiproxy`: any other name could be a web page's that has made it point here. `*` stands
+    /// for every name, and for pages from everywhere (`Origin`) as well.
+    pub allowed_hosts: Vec<String>,
+    /// Bytes that all connections together may hold back, for toxics and for peers that read slowly.
+    /// Beyond it each direction of a connection holds 4 KiB, and senders wait.
+    pub held_bytes_max: usize,
 }
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            proxy_metrics: false,
+            share_ports: false,
+            allowed_hosts: Vec::new(),
+            held_bytes_max: HELD_BYTES_MAX,
+        }
+    }
+}
+
+/// A quarter of a gibibyte: eight directions with all that their toxics can use.
+const HELD_BYTES_MAX: usize = 256 << 20;
 
 /// Why the server could not run, or not end cleanly.
 #[derive(Debug, thiserror::Error)]
@@ -69,15 +93,21 @@ pub struct Server {
     registry: Arc<Registry>,
     changes: TaskTracker,
     proxy_metrics: bool,
+    guard: Arc<Guard>,
 }
 
 impl Server {
     /// A server without proxies.
     pub fn new(config: &ServerConfig) -> Self {
         Self {
-            registry: Arc::new(Registry::new(config.seed, config.share_ports)),
+            registry: Arc::new(Registry::new(Settings {
+                seed: config.seed,
+                share_ports: config.share_ports,
+                held_bytes_max: config.held_bytes_max,
+            })),
             changes: TaskTracker::new(),
             proxy_metrics: config.proxy_metrics,
+            guard: Arc::new(Guard::new(&config.allowed_hosts)),
         }
     }
 

@@ -3,6 +3,7 @@
 //! Its errors are JSON under the content type `text/plain`; clients in the field depend on neither
 //! or both, so that is kept. **Source:** Toxiproxy 2.12, measured.
 
+use super::guard::Stranger;
 use crate::{engine::Subscription, refusal::Refusal};
 use bytes::Bytes;
 use futures_util::stream::{Stream, unfold};
@@ -89,6 +90,24 @@ impl Reply {
         Self {
             nosniff: true,
             ..Self::new(status, text.as_bytes().to_vec(), PLAIN)
+        }
+    }
+
+    pub(super) fn stranger(stranger: &Stranger) -> Self {
+        match stranger {
+            Stranger::BadHost => Self::plain(400, "400 Bad Request: one Host header is required\n"),
+            Stranger::Host(name) => Self::plain(
+                403,
+                &format!(
+                    "Host {} not allowed: ask by address or as localhost, or start it with \
+                     --allow-host NAME\n",
+                    name.escape_debug()
+                ),
+            ),
+            Stranger::Origin(origin) => Self::plain(
+                403,
+                &format!("Origin {} not allowed\n", origin.escape_debug()),
+            ),
         }
     }
 

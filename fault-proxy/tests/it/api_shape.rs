@@ -1,6 +1,8 @@
 //! What is the same on every route: paths, methods, guards, headers, the version.
 
-use crate::support::World;
+use crate::support::{World, connect, within};
+use fault_proxy::server::ServerConfig;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[tokio::test]
 async fn the_version_is_that_of_the_toxiproxy_it_is_like() {
@@ -79,4 +81,46 @@ async fn browsers_are_kept_out_of_matched_routes_only() {
         let answer = world.http_with("GET", "/version", &agent(other), b"").await;
         assert_eq!(answer.status, 200, "{other}");
     }
+}
+
+#[tokio::test]
+async fn pages_from_elsewhere_and_names_that_anybody_owns_are_kept_out() {
+    let world = World::start().await;
+    let ask = async |world: &World, head: &str| {
+        let mut stream = connect(&world.api.to_string()).await;
+        let head = format!("GET /version HTTP/1.1\r\nConnection: close\r\n{head}\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        within("an answer", stream.read_to_string(&mut answer))
+            .await
+            .unwrap();
+        assert!(
+            !answer.to_lowercase().contains("access-control"),
+            "{answer}"
+        );
+        answer[9..12].parse::<u16>().unwrap()
+    };
+    for (head, status) in [
+        ("Host: 127.0.0.1:8474\r\n", 200),
+        ("Host: toxiproxy:8474\r\n", 200),
+        ("Host: localhost\r\nOrigin: http://localhost\r\n", 200),
+        ("Host: evil\r\n", 403),
+        ("Host: localhost\r\nOrigin: http://evil\r\n", 403),
+        ("Host: localhost\r\nSec-Fetch-Site: cross-site\r\n", 403),
+        (
+            "Host: evil\r\nOrigin: http://evil\r\nSec-Fetch-Site: same-origin\r\n",
+            403,
+        ),
+        ("", 400),
+        ("Host: localhost\r\nHost: localhost\r\n", 400),
+    ] {
+        assert_eq!(ask(&world, head).await, status, "{head:?}");
+    }
+    let open = World::with(ServerConfig {
+        allowed_hosts: vec!["*".to_owned()],
+        ..ServerConfig::default()
+    })
+    .await;
+    let stranger = "Host: evil\r\nOrigin: http://evil\r\nSec-Fetch-Site: cross-site\r\n";
+    assert_eq!(ask(&open, stranger).await, 200);
 }

@@ -113,7 +113,7 @@ async fn a_change_is_finished_even_if_its_requester_hangs_up() {
         let enabled = round % 2 == 1;
         let body = format!("{{\"enabled\":{enabled}}}");
         let request = format!(
-            "PATCH /proxies/a HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}",
+            "PATCH /proxies/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );
         stream.write_all(request.as_bytes()).await.unwrap();

@@ -215,7 +215,7 @@ struct Reading(Lines<BufReader<TcpStream>>);
 impl Reading {
     async fn of(world: &World, path: &str) -> Self {
         let mut stream = connect(&world.api.to_string()).await;
-        let head = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
+        let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
         stream.write_all(head.as_bytes()).await.unwrap();
         let mut reading = Self(BufReader::new(stream).lines());
         // Chunk headers of HTTP stand between the lines; none of them looks like ours.
@@ -305,7 +305,7 @@ async fn event_streams_are_bounded_and_end_with_the_server() {
             .await;
         world.http("DELETE", "/proxies/a", "").await;
         let mut stream = connect(&world.api.to_string()).await;
-        let head = b"GET /extensions/events HTTP/1.1\r\nHost: x\r\n\r\n";
+        let head = b"GET /extensions/events HTTP/1.1\r\nHost: localhost\r\n\r\n";
         stream.write_all(head).await.unwrap();
         let line = BufReader::new(stream).lines().next_line().await;
         line.unwrap().unwrap().starts_with("HTTP/1.1 200")

@@ -7,6 +7,7 @@ mod api_proxies;
 mod api_shape;
 mod api_toxics;
 mod bad_peers;
+mod bounds;
 mod client;
 mod control;
 mod crowd;

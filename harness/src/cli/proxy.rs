@@ -15,6 +15,9 @@ use crate::intake;
 
 /// A file with every proxy that fits into a machine is smaller.
 const CONFIG_BYTES_MAX: u64 = 16 << 20;
+/// As `ServerConfig` has it.
+const HELD_MIB: u32 = 256;
+const HELD_MIB_MAX: i64 = 1 << 20;
 
 #[derive(Args, Debug)]
 pub(super) struct ProxyArgs {
@@ -34,6 +37,13 @@ pub(super) struct ProxyArgs {
     /// spreads the connections over them
     #[arg(long)]
     share_ports: bool,
+    /// Name the API may be asked for by, beside addresses, localhost, this machine's name and
+    /// "toxiproxy"; can be repeated. `*`: any name, and web pages from anywhere
+    #[arg(long, value_name = "NAME")]
+    allow_host: Vec<String>,
+    /// Megabytes that all connections together may hold back for toxics; beyond that senders wait
+    #[arg(long, value_name = "MIB", default_value_t = HELD_MIB, value_parser = clap::value_parser!(u32).range(1..=HELD_MIB_MAX))]
+    held_mib: u32,
 }
 
 /// Serves until SIGINT or SIGTERM.
@@ -61,6 +71,8 @@ pub(super) fn run(args: &ProxyArgs, out: &mut impl Write) -> Result<Exit, Failur
             seed: args.seed,
             proxy_metrics: args.proxy_metrics,
             share_ports: args.share_ports,
+            allowed_hosts: args.allow_host.clone(),
+            held_bytes_max: (args.held_mib as usize) << 20,
         });
         if let Some(file) = &args.config {
             configure(&server, file).await?;

@@ -43,8 +43,9 @@ impl Api {
         body: &[u8],
     ) -> Result<Reply, TestCaseError> {
         let length = body.len();
-        let head =
-            format!("{method} {path} HTTP/1.1\r\nHost: test\r\nContent-Length: {length}\r\n\r\n");
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n"
+        );
         let request = [head.as_bytes(), body].concat();
         if self.stale {
             self.stream = connect(&self.address).await;

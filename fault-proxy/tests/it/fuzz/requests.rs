@@ -78,7 +78,9 @@ impl Request {
             return self;
         };
         let length = body.0.len();
-        let head = format!("{method} {path} HTTP/1.1\r\nContent-Length: {length}\r\n\r\n");
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n"
+        );
         let mut bytes = [head.as_bytes(), &body.0].concat();
         #[expect(
             clippy::cast_possible_truncation,
