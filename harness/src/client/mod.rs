@@ -7,6 +7,7 @@ pub(crate) mod connector;
 pub(crate) mod dialect;
 pub(crate) mod http;
 pub(crate) mod journal;
+mod meter;
 pub(crate) mod socket;
 mod stream;
 pub(crate) mod talk;

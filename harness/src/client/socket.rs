@@ -12,8 +12,9 @@
 //!
 //! **Units:** stamps are nanoseconds on `CLOCK_REALTIME`, as the kernel gives them; 0: none.
 
-use std::io::{self, Read};
+use std::io;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio_rustls::rustls::{ClientConnection, StreamOwned};
@@ -25,8 +26,9 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes, WebSocket};
 
 use super::connector::tls_problem;
-use super::stream::{StampedStream, Wire};
-use crate::failure::{Ending, Failure, FailureKind, Rule, TOO_LONG, TlsProblem};
+use super::meter::Meter;
+use super::stream::{Metered, StampedStream, Wire};
+use crate::failure::{Ending, Failure, FailureKind, Rule, TlsProblem};
 
 /// Zero-filled before every read and kept by every client: small, yet an answer's frames fit.
 const READ_BUFFER_BYTES: usize = 512;
@@ -38,14 +40,12 @@ const NO_STATUS: u16 = 1005;
 const FORBIDDEN: (u16, &str) = (1002, "Protocol violation");
 /// No frame is so long: the first bit of a length of 64 is zero.
 const LENGTH_MAX: usize = 1 << 63;
-/// Reads of a connection that is only waited for to end, before others have their turn.
-const DISCARDS_PER_POLL: usize = 16;
 const DISCARD_BYTES: usize = 4096;
 
 /// A WebSocket of a client.
 #[derive(Debug)]
 pub(crate) struct ChatSocket {
-    inner: WebSocket<Wire>,
+    inner: WebSocket<Metered>,
     /// The client has closed because of what came: nothing that follows is read any more.
     deaf: bool,
 }
@@ -104,7 +104,10 @@ impl ChatSocket {
         Self::over(Wire::Secure(Box::new(stream)), left_over, message_bytes_max)
     }
 
-    fn over(stream: Wire, left_over: Vec<u8>, message_bytes_max: usize) -> Self {
+    fn over(wire: Wire, left_over: Vec<u8>, message_bytes_max: usize) -> Self {
+        let mut meter = Meter::default();
+        meter.pass(&left_over);
+        let stream = Metered { wire, meter };
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_BYTES)
             .write_buffer_size(0)
@@ -123,21 +126,16 @@ impl ChatSocket {
     /// runtime of one thread: were the runtime to hear of an arrival between a short read and the next
     /// one, that arrival would be taken for the one already read, and nobody would wake.
     pub(crate) fn read_thoroughly(&mut self) {
-        match self.inner.get_mut() {
-            Wire::Plain(stream) => stream.thorough = true,
-            Wire::Secure(stream) => stream.sock.thorough = true,
-        }
+        self.inner.get_mut().wire.stamped_mut().thorough = true;
     }
 
     /// The next read asks the kernel, once: for a reader that gave way before it had read to the end.
     pub(crate) fn look_again(&mut self) {
-        match self.inner.get_mut() {
-            Wire::Plain(stream) => stream.drained = false,
-            Wire::Secure(stream) => stream.sock.drained = false,
-        }
+        self.inner.get_mut().wire.stamped_mut().drained = false;
     }
 
-    /// The next message; registers for the next one where there is none.
+    /// The next message; registers for the next one where there is none. Reads so much and no more before others have
+    /// their turn.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Incoming> {
         if self.deaf {
             return self.poll_end(cx);
@@ -169,7 +167,8 @@ impl ChatSocket {
                 }
                 Ok(_) => return Poll::Ready(Incoming::Other),
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if self.is_read_pending(cx) {
+                    if self.is_turn_over(cx) {
+                        self.inner.get_mut().meter.wait();
                         return Poll::Pending;
                     }
                 }
@@ -179,17 +178,37 @@ impl ChatSocket {
     }
 
     fn stamp_ns(&self) -> u64 {
-        self.inner.get_ref().stamped().stamp_ns
+        self.inner.get_ref().wire.stamped().stamp_ns
     }
 
-    fn is_read_pending(&self, cx: &mut Context<'_>) -> bool {
-        let tcp = &self.inner.get_ref().stamped().tcp;
-        tcp.poll_read_ready(cx).is_pending()
+    /// Nothing is there to be read, or others have their turn first; whoever reads is woken for the next.
+    fn is_turn_over(&mut self, cx: &mut Context<'_>) -> bool {
+        let stream = self.inner.get_mut().wire.stamped_mut();
+        let is_cut_short = stream.is_turn_over();
+        if is_cut_short {
+            stream.drained = false;
+            cx.waker().wake_by_ref();
+        }
+        let is_over = is_cut_short || stream.tcp.poll_read_ready(cx).is_pending();
+        if is_over {
+            stream.reads = 0;
+        }
+        is_over
+    }
+
+    /// A message of the server has been under way for that long.
+    pub(crate) fn is_unfinished_for(&self, time: Duration) -> bool {
+        !self.deaf && self.inner.get_ref().meter.is_unfinished_for(time)
     }
 
     /// What an error of the read path means; one that is the server's doing is answered with a close frame.
     fn failed(&mut self, error: Error) -> Incoming {
-        let (failure, code) = match error {
+        let broken = self.inner.get_ref().meter.broken();
+        if let (Error::Io(_), Some(broken)) = (&error, broken) {
+            let broken = broken.clone();
+            return self.violated(broken);
+        }
+        let failure = match error {
             Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)
             | Error::ConnectionClosed
             | Error::AlreadyClosed => return Incoming::Ended(Ending::Closed),
@@ -200,29 +219,28 @@ impl ChatSocket {
                     Rule::Framing => broken.to_string(),
                     _ => String::new(),
                 };
-                let failure = Failure::said(FailureKind::Protocol(rule), &words);
-                (failure, rule.close_code())
+                Failure::said(FailureKind::Protocol(rule), &words)
             }
             Error::Capacity(CapacityError::MessageTooLong { size, .. }) if size >= LENGTH_MAX => {
-                let failure = FailureKind::Protocol(Rule::Length).into();
-                (failure, Rule::Length.close_code())
+                FailureKind::Protocol(Rule::Length).into()
             }
             Error::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
-                let words = format!("{size} bytes came, at most {max_size} are taken");
-                (Failure::said(FailureKind::MessageTooLong, &words), TOO_LONG)
+                let words = format!("{size} bytes, at most {max_size} are taken");
+                Failure::said(FailureKind::MessageTooLong, &words)
             }
-            Error::Utf8(_) => {
-                let failure = FailureKind::Protocol(Rule::Utf8).into();
-                (failure, Rule::Utf8.close_code())
-            }
+            Error::Utf8(_) => FailureKind::Protocol(Rule::Utf8).into(),
             other => {
                 let kind = FailureKind::Protocol(Rule::Framing);
-                let failure = Failure::said(kind, &other.to_string());
-                (failure, Rule::Framing.close_code())
+                Failure::said(kind, &other.to_string())
             }
         };
+        self.violated(failure)
+    }
+
+    /// Closes because of what came, and says so.
+    fn violated(&mut self, failure: Failure) -> Incoming {
         let reason = failure.kind.to_string();
-        drop(self.close_with(code, &reason));
+        drop(self.close_with(failure.kind.close_code(), &reason));
         self.deaf = true;
         Incoming::Violated(failure)
     }
@@ -230,21 +248,18 @@ impl ChatSocket {
     /// Waits for the end of a connection that the client has closed; what still comes is thrown away.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Incoming> {
         let mut waste = [0; DISCARD_BYTES];
-        for _ in 0..DISCARDS_PER_POLL {
-            match self.inner.get_mut().read(&mut waste) {
+        loop {
+            match self.inner.get_mut().wire.read(&mut waste) {
                 Ok(0) => return Poll::Ready(Incoming::Ended(Ending::Closed)),
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if self.is_read_pending(cx) {
+                    if self.is_turn_over(cx) {
                         return Poll::Pending;
                     }
                 }
                 Err(error) => return Poll::Ready(Incoming::Ended(ending(&error))),
             }
         }
-        self.look_again();
-        cx.waker().wake_by_ref();
-        Poll::Pending
     }
 
     /// Writes what the kernel did not take so far; registers where it still does not.
@@ -256,6 +271,7 @@ impl ChatSocket {
                     if self
                         .inner
                         .get_ref()
+                        .wire
                         .stamped()
                         .tcp
                         .poll_write_ready(cx)

@@ -1,6 +1,10 @@
-//! This module is the stream below a WebSocket: it remembers when the kernel received what it reads.
+//! This module is the stream below a WebSocket: it remembers when the kernel received what it reads, and ends a turn
+//! that is long enough.
 //!
 //! **In:** a TCP connection, plain or with TLS on it. **Out:** bytes by `recvmsg` with `SO_TIMESTAMPNS`, and their stamp.
+//!
+//! Who reads from it (tungstenite, rustls) reads on until a message is whole, or nothing is there. A server that sends
+//! faster than that would keep its thread for ever, so reads are counted: after [`READS_PER_TURN`] nothing is there.
 //!
 //! **Units:** stamps are nanoseconds on `CLOCK_REALTIME`, as the kernel gives them; 0: none.
 
@@ -14,7 +18,11 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio_rustls::rustls::{ClientConnection, StreamOwned};
 
+use super::meter::Meter;
+
 const NS_PER_S: u64 = 1_000_000_000;
+/// Reads of one socket before others have their turn.
+const READS_PER_TURN: u8 = 64;
 
 /// A TCP stream that remembers when the bytes of its last read reached the kernel.
 #[derive(Debug)]
@@ -25,6 +33,8 @@ pub(super) struct StampedStream {
     /// Something may arrive between two reads without a new wake-up: see [`super::socket::ChatSocket::read_thoroughly`].
     pub thorough: bool,
     pub stamp_ns: u64,
+    /// Reads of this turn; its reader begins the next one.
+    pub reads: u8,
 }
 
 impl StampedStream {
@@ -34,7 +44,13 @@ impl StampedStream {
             drained: false,
             thorough: false,
             stamp_ns: 0,
+            reads: 0,
         }
+    }
+
+    /// Others have their turn before anything more is read.
+    pub(super) const fn is_turn_over(&self) -> bool {
+        self.reads >= READS_PER_TURN
     }
 }
 
@@ -52,10 +68,16 @@ impl Wire {
             Self::Secure(stream) => &stream.sock,
         }
     }
-}
 
-impl Read for Wire {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(super) fn stamped_mut(&mut self) -> &mut StampedStream {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Secure(stream) => &mut stream.sock,
+        }
+    }
+
+    /// Reads past the meter, for what is thrown away.
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Plain(stream) => stream.read(buffer),
             Self::Secure(stream) => stream.read(buffer),
@@ -63,24 +85,47 @@ impl Read for Wire {
     }
 }
 
-impl Write for Wire {
+/// The same, and what came on it so far.
+#[derive(Debug)]
+pub(super) struct Metered {
+    pub wire: Wire,
+    pub meter: Meter,
+}
+
+impl Read for Metered {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.meter.broken().is_some() {
+            // What came before it is parsed by now; its reader asks the meter what it is.
+            return Err(io::ErrorKind::Other.into());
+        }
+        let read = self.wire.read(buffer)?;
+        self.meter.pass(&buffer[..read]);
+        Ok(read)
+    }
+}
+
+impl Write for Metered {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(stream) => stream.write(bytes),
-            Self::Secure(stream) => stream.write(bytes),
+        match &mut self.wire {
+            Wire::Plain(stream) => stream.write(bytes),
+            Wire::Secure(stream) => stream.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Plain(stream) => stream.flush(),
-            Self::Secure(stream) => stream.flush(),
+        match &mut self.wire {
+            Wire::Plain(stream) => stream.flush(),
+            Wire::Secure(stream) => stream.flush(),
         }
     }
 }
 
 impl Read for StampedStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.is_turn_over() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.reads += 1;
         let drained = std::mem::take(&mut self.drained);
         let fd = self.tcp.as_raw_fd();
         let size = buffer.len();

@@ -15,7 +15,7 @@ use super::journal::Journal;
 use super::socket::{ChatSocket, Data, Incoming, SendError};
 use super::wire::{FrameError, ServerFrame};
 use crate::account::quoted;
-use crate::failure::Failure;
+use crate::failure::{Failure, UNFINISHED_AFTER};
 use crate::plan::Dialect;
 
 /// A socket and what was heard on it.
@@ -110,6 +110,11 @@ impl Talk {
         if let Some((journal, name)) = &self.journal {
             journal.note(&format!("{name} {what}"));
         }
+    }
+
+    /// The server has been at one message for long.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        self.socket.is_unfinished_for(UNFINISHED_AFTER)
     }
 
     /// The first frame that is `wanted`, within `patience`; others pass by.

@@ -10,7 +10,7 @@ use crate::client::dialect;
 use crate::client::http::{Answer, ask};
 use crate::client::talk::{Heard, Talk};
 use crate::client::wire::ServerFrame;
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 use crate::trust::{TlsFailure, innermost};
 
 /// 43 characters, as a real one has.
@@ -186,6 +186,11 @@ pub(super) fn broke_protocol(failure: &Failure) -> Trouble {
     Trouble::new(failure.text(), cure)
 }
 
+/// The server begins a message, and that is all.
+pub(super) fn unfinished() -> Trouble {
+    broke_protocol(&FailureKind::Unfinished.into())
+}
+
 /// Waits for the refusal.
 pub(super) async fn refusal(server: &Server<'_>, door: Door) -> Result<(String, ()), Trouble> {
     let mut talk = match door {
@@ -211,6 +216,7 @@ pub(super) async fn refusal(server: &Server<'_>, door: Door) -> Result<(String, 
             format!("a made-up token is let in: no close within {PATIENCE:?}"),
             LET_IN,
         )),
+        Heard::Nothing if talk.is_unfinished() => Err(unfinished()),
         Heard::Nothing if talk.passed.frames > 0 => Err(Trouble::new(
             format!(
                 "a made-up token is not refused within {PATIENCE:?}; what comes is {}",

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::api::{NOAUTH_CURE, failing};
-use super::door::{broke_protocol, hangs, words};
+use super::door::{broke_protocol, hangs, unfinished, words};
 use super::{Known, Manners, NO_LAYER, PATIENCE, Server, Trouble};
 use crate::account::quoted;
 use crate::client::dialect::{self, message};
@@ -74,6 +74,7 @@ pub(super) async fn connect(
             "cut without a close code before `connected`",
             "look at the server's log; close with a code that says why: all a browser sees now is 1006",
         )),
+        Heard::Nothing if talk.is_unfinished() => Err(unfinished()),
         Heard::Nothing if talk.passed.frames > 0 => Err(Trouble::new(
             format!(
                 "open, and {} frames came, none of them `connected`; the first: {}",
@@ -149,6 +150,7 @@ impl Session {
             };
             Err(Trouble::new(fact, cure))
         };
+        let passed = self.0.passed.frames;
         match self.0.hear(PATIENCE, answers).await {
             Heard::Frame(text) => match self.0.parse(&text) {
                 Ok(ServerFrame::Pong) => Ok(("ping, pong".to_owned(), ())),
@@ -171,6 +173,12 @@ impl Session {
             Heard::Closed(code) => other(format!("a heartbeat is answered by closing with {code}")),
             Heard::Violated(failure) => Err(broke_protocol(&failure)),
             Heard::Cut => other("a heartbeat ends the connection".to_owned()),
+            Heard::Nothing if self.0.is_unfinished() => Err(unfinished()),
+            Heard::Nothing if self.0.passed.frames > passed => other(format!(
+                "no `pong` within {PATIENCE:?} among {} frames; the first: {}",
+                self.0.passed.frames - passed,
+                self.0.passed.first
+            )),
             Heard::Nothing => other(format!("no `pong` within {PATIENCE:?}")),
         }
     }
@@ -205,6 +213,7 @@ impl Session {
                 }
                 _ => {}
             },
+            Heard::Nothing if self.0.is_unfinished() => return Err(unfinished()),
             Heard::Nothing if self.0.passed.frames > passed => {
                 let fact = format!(
                     "the message is followed by {} frames, and none is an answer; the first: {}",
@@ -238,6 +247,7 @@ impl Session {
                     "look at the worker's log",
                 )),
             },
+            Heard::Nothing if self.0.is_unfinished() => Err(unfinished()),
             Heard::Nothing => Err(Trouble::new(
                 format!("queued, but not answered within {ANSWER_PATIENCE:?}"),
                 "look whether a worker runs, and whether it reads the same Redis",

@@ -17,12 +17,13 @@ impl FailureKind {
             | Self::NotReady
             | Self::Closed { .. }
             | Self::Protocol(_)
+            | Self::Unfinished
             | Self::BadFrame
             | Self::Event { .. }
             | Self::HeartbeatUnanswered
             | Self::Further => Cause::Server,
             Self::Cut(Ending::Reset | Ending::System(_)) => Cause::Network,
-            Self::MessageTooLong | Self::OpenMessages => Cause::Harness,
+            Self::MessageTooLong | Self::Limit(_) | Self::OpenMessages => Cause::Harness,
             Self::ConnectQueue => Cause::Generator,
             Self::ForeignAnswer => Cause::Usage,
         }
@@ -47,7 +48,11 @@ impl FailureKind {
     /// It may as well be the doing of whatever lies between client and server.
     pub(crate) const fn is_of_connection(&self) -> bool {
         match self {
-            Self::Dial(_) | Self::Cut(_) | Self::NotReady | Self::HeartbeatUnanswered => true,
+            Self::Dial(_)
+            | Self::Cut(_)
+            | Self::NotReady
+            | Self::Unfinished
+            | Self::HeartbeatUnanswered => true,
             Self::Tls(problem) => matches!(problem, TlsProblem::Ended),
             Self::Request(_, problem) => matches!(
                 problem,

@@ -3,7 +3,9 @@
 
 use std::fmt;
 
-use super::{DialProblem, Ending, FailureKind, RequestProblem, Rule, TlsProblem, UpgradeProblem};
+use super::{
+    DialProblem, Ending, FailureKind, Limit, RequestProblem, Rule, TlsProblem, UpgradeProblem,
+};
 
 impl fmt::Display for FailureKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -28,6 +30,8 @@ impl fmt::Display for FailureKind {
                 write!(f, " (RFC 6455, {section})")
             }
             Self::MessageTooLong => f.write_str("message over the harness's limit"),
+            Self::Limit(limit) => write!(f, "{limit} over the harness's limit"),
+            Self::Unfinished => f.write_str("message begun and not ended"),
             Self::BadFrame => f.write_str("bad frame"),
             Self::ForeignAnswer => f.write_str("answer to no message of this run"),
             Self::Event { code } => f.write_str(code),
@@ -35,6 +39,16 @@ impl fmt::Display for FailureKind {
             Self::OpenMessages => f.write_str("client: too many open messages"),
             Self::Further => f.write_str("error events with further codes"),
         }
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fragments => "fragments",
+            Self::ControlFrames => "control frames",
+            Self::MessageTime => "time of a message",
+        })
     }
 }
 

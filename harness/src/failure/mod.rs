@@ -9,6 +9,8 @@
 mod cause;
 mod label;
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -18,8 +20,12 @@ const WORDS_CHARS_MAX: usize = 160;
 const CODE_CHARS_MAX: usize = 40;
 /// The connection ended without a close frame; never sent.
 pub(crate) const ABNORMAL: u16 = 1006;
+/// A message that has been under way for as long does not just come: its end is missing.
+pub(crate) const UNFINISHED_AFTER: Duration = Duration::from_secs(1);
 /// A message is longer than it may be.
-pub(crate) const TOO_LONG: u16 = 1009;
+const TOO_LONG: u16 = 1009;
+/// What came is against the rules of who closes.
+const POLICY: u16 = 1008;
 
 /// Who caused a failure.
 #[derive(
@@ -96,6 +102,10 @@ pub(crate) enum FailureKind {
     Protocol(Rule),
     /// A message was longer than the harness takes; the client closed with 1009.
     MessageTooLong,
+    /// What came on a socket is past another limit of the harness; the client closed with 1008.
+    Limit(Limit),
+    /// A message of the server began, and its end had not come when the client left.
+    Unfinished,
     /// A frame that cannot be read as the server is said to speak.
     BadFrame,
     /// An answer to an id that no client of this run gave a message.
@@ -213,6 +223,17 @@ pub(crate) enum Ending {
     System(i32),
 }
 
+/// What a server may not send without end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Limit {
+    /// Fragments of one message.
+    Fragments,
+    /// Pings, pongs and closes in a second.
+    ControlFrames,
+    /// From the beginning of a message to its end.
+    MessageTime,
+}
+
 /// A rule of RFC 6455 that a server can break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Rule {
@@ -226,6 +247,7 @@ pub(crate) enum Rule {
     ClosePayload,
     CloseCode,
     Length,
+    LongLength,
     AfterClose,
     Utf8,
     /// One that has no place of its own here; the words say which.
@@ -249,6 +271,7 @@ impl Rule {
             Self::ClosePayload => ("a close frame of one byte", "5.5.1"),
             Self::CloseCode => ("a close frame with a code that may not be sent", "7.4"),
             Self::Length => ("a length with its first bit set", "5.2"),
+            Self::LongLength => ("a length in more bytes than it needs", "5.2"),
             Self::AfterClose => ("a frame after the close frame", "5.5.1"),
             Self::Utf8 => ("text that is not UTF-8", "8.1"),
             Self::Framing => ("bad framing", "5"),
@@ -256,10 +279,21 @@ impl Rule {
     }
 
     /// The code with which the client closes.
-    pub(crate) const fn close_code(self) -> u16 {
+    const fn close_code(self) -> u16 {
         match self {
             Self::Utf8 => 1007,
             _ => 1002,
+        }
+    }
+}
+
+impl FailureKind {
+    /// The code with which a client closes a socket for it.
+    pub(crate) const fn close_code(&self) -> u16 {
+        match self {
+            Self::Protocol(rule) => rule.close_code(),
+            Self::Limit(_) => POLICY,
+            _ => TOO_LONG,
         }
     }
 }
@@ -353,6 +387,7 @@ mod tests {
     fn a_limit_of_ours_is_never_the_servers_doing() {
         for kind in [
             FailureKind::MessageTooLong,
+            FailureKind::Limit(Limit::Fragments),
             FailureKind::OpenMessages,
             FailureKind::ConnectQueue,
             FailureKind::Dial(DialProblem::Local(24)),

@@ -109,7 +109,7 @@ fn tell(lane: &Lane, request: &OpenRequest, result: Option<&Result<Opened, Conne
 
 fn stages(lane: &Lane, request: &OpenRequest, opened: &Opened) {
     let clock = lane.job().clock;
-    let mut recorder = lane.recorder().borrow_mut();
+    let mut recorder = lane.recorder();
     let steps = [
         (Stage::Tcp, opened.tcp_begun_ns, opened.tcp_done_ns),
         (Stage::Tls, opened.tcp_done_ns, opened.tls_done_ns),

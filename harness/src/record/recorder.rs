@@ -95,8 +95,10 @@ impl Recorder {
         &mut self.recording
     }
 
-    pub(crate) fn into_recording(self) -> Recording {
-        self.recording
+    /// The notebook, from which on an empty one is written.
+    pub(crate) fn take(&mut self) -> Recording {
+        self.publish_recent();
+        std::mem::take(&mut self.recording)
     }
 
     /// Hands the latencies since the last call to whoever watches the run.

@@ -454,6 +454,9 @@ pub(crate) struct Generator {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lane_busy_at_us: Option<u64>,
     pub lanes: u16,
+    /// Threads of the load that did not end by themselves, one sentence each; what they had not settled is missing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub given_up: Vec<String>,
     /// Pauses of the whole machine: a thread that only sleeps woke late by more than 5 ms.
     pub pauses: Vec<Pause>,
     /// Pauses that did not fit into the list.

@@ -273,6 +273,7 @@ impl Seen {
             trials: self.trials,
             generator: Generator {
                 busy: self.samples.uses.spans(&self.myself.machine),
+                given_up: self.attack.given_up,
                 ..generator(self.myself, lanes)
             },
             server: self.samples.account,

@@ -13,10 +13,13 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 pub(crate) const TEXT: u8 = 1;
 pub(crate) const BINARY: u8 = 2;
 pub(crate) const CLOSE: u8 = 8;
-const PING: u8 = 9;
-const PONG: u8 = 10;
+pub(crate) const PING: u8 = 9;
+pub(crate) const PONG: u8 = 10;
 /// The last frame of a message.
 pub(crate) const FIN: u8 = 0x80;
+/// Bytes of a flood that are written at once, and the pause between the bytes of a drip.
+const FLOOD_BYTES: usize = 64 << 10;
+const DRIP: Duration = Duration::from_millis(20);
 /// Longest wait for a frame of a client; a test is over long before.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -114,6 +117,38 @@ impl Connection {
         self.stream.write_all(bytes.as_ref()).ok()
     }
 
+    /// Writes that again and again, as fast as it is taken.
+    pub(crate) fn forever(&mut self, bytes: &[u8]) -> Option<()> {
+        let flood = bytes.repeat((FLOOD_BYTES / bytes.len()).max(1));
+        loop {
+            self.write(&flood)?;
+        }
+    }
+
+    /// Writes byte by byte, slowly; then nothing more.
+    pub(crate) fn drip(&mut self, bytes: &[u8]) -> Option<()> {
+        for byte in bytes {
+            self.write([*byte])?;
+            thread::sleep(DRIP);
+        }
+        self.rest()
+    }
+
+    /// Does nothing until the client is gone, and reads nothing.
+    pub(crate) fn rest(&mut self) -> Option<()> {
+        while self.stream.take_error().ok()?.is_none() {
+            thread::sleep(DRIP);
+        }
+        None
+    }
+
+    /// Takes all that the client says, on a thread of its own.
+    pub(crate) fn drain(&mut self) -> Option<()> {
+        let mut stream = self.stream.try_clone().ok()?;
+        thread::spawn(move || std::io::copy(&mut stream, &mut std::io::sink()));
+        Some(())
+    }
+
     /// An answer over HTTP; `more` are whole lines of headers.
     pub(crate) fn answer(&mut self, status: u16, more: &str, body: &str) -> Option<()> {
         let length = body.len();
@@ -146,6 +181,11 @@ impl Connection {
         }
         bytes.extend(payload);
         self.write(bytes)
+    }
+
+    /// An event of the contract.
+    pub(crate) fn event(&mut self, event: &Value) -> Option<()> {
+        self.frame(FIN | TEXT, event.to_string().as_bytes())
     }
 
     pub(crate) fn close(&mut self, code: u16, reason: &str) -> Option<()> {

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use goose::client::GooseClientBuilder;
 use goose::config::{GooseConfiguration, GooseDefault, GooseDefaultType};
 use goose::goose::{GooseUser, Scenario, Transaction, TransactionFunction};
@@ -85,6 +86,8 @@ pub(crate) struct Signals {
 pub(crate) struct AttackOutcome {
     pub recording: Recording,
     pub goose: UserCounts,
+    /// What did not end by itself, and what of it is missing: one sentence each.
+    pub given_up: Vec<String>,
 }
 
 /// Why the load could not be run.
@@ -121,7 +124,7 @@ pub(crate) fn head_start(clients: u32) -> Duration {
 ///
 /// # Errors
 ///
-/// [`AttackError`]; what was recorded until then is lost.
+/// [`AttackError`]: nothing was recorded.
 pub(crate) async fn run(
     plan: &Plan,
     target: Target,
@@ -132,6 +135,7 @@ pub(crate) async fn run(
         return Ok(AttackOutcome {
             recording: Recording::default(),
             goose: UserCounts::default(),
+            given_up: Vec::new(),
         });
     }
     let lanes = (0..job.load.lanes.max(1)).map(|index| LaneHandle::start(Arc::clone(&job), index));
@@ -150,13 +154,24 @@ pub(crate) async fn run(
     let cancelled_us = society.cancelled_us.load(Ordering::Relaxed);
     let end_us = cancelled_us.min(job.end_us());
     let mut recording = Recording::default();
-    for lane in lanes {
-        recording.merge(lane.finish(end_us).await?);
+    let mut given_up = Vec::new();
+    for (kept, lost) in join_all(lanes.into_iter().map(|lane| lane.finish(end_us))).await {
+        recording.merge(kept);
+        given_up.extend(lost.map(|error| error.to_string()));
     }
-    recording.merge(take_desk(&job, &society));
+    recording.merge(take_desk(&society));
+    let goose = match metrics {
+        Ok(metrics) => counts(&metrics),
+        Err(stuck @ AttackError::Stuck) => {
+            given_up.push(stuck.to_string());
+            UserCounts::default()
+        }
+        Err(error) => return Err(error),
+    };
     Ok(AttackOutcome {
         recording,
-        goose: counts(&metrics?),
+        goose,
+        given_up,
     })
 }
 
@@ -233,7 +248,7 @@ fn attack(job: &Job, society: &Arc<Society>) -> Result<GooseAttack, AttackError>
     Ok(attack.register_scenario(scenario))
 }
 
-/// Runs goose to its end. Its future is never dropped while users are alive: they would run on.
+/// Runs goose to its end, at the latest a while after that of the run. Its future is never dropped while users are alive: they would run on.
 async fn execute(
     attack: GooseAttack,
     job: &Job,
@@ -241,9 +256,16 @@ async fn execute(
 ) -> Result<GooseMetrics, AttackError> {
     let _hush = Hush::new().map_err(AttackError::Stdout)?;
     let mut attack = pin!(attack.execute());
-    let limit = job.clock.until(job.end_us()) + STUCK_AFTER;
-    if let Ok(result) = tokio::time::timeout(limit, &mut attack).await {
-        return Ok(result?);
+    let overdue = async {
+        tokio::select! {
+            () = tokio::time::sleep(job.clock.until(job.end_us())) => {}
+            () = job.cancel.cancelled() => {}
+        }
+        tokio::time::sleep(STUCK_AFTER).await;
+    };
+    tokio::select! {
+        result = &mut attack => return Ok(result?),
+        () = overdue => {}
     }
     goose::trigger_killswitch("the run is long over");
     society.over.cancel();
@@ -290,12 +312,9 @@ async fn publish(society: Arc<Society>) {
     }
 }
 
-fn take_desk(job: &Job, society: &Society) -> Recording {
-    let Ok(mut desk) = society.desk.lock() else {
-        return Recording::default();
-    };
-    desk.publish_recent();
-    std::mem::replace(&mut *desk, recorder(job)).into_recording()
+fn take_desk(society: &Society) -> Recording {
+    let desk = society.desk.lock();
+    desk.map_or_else(|_| Recording::default(), |mut desk| desk.take())
 }
 
 fn counts(metrics: &GooseMetrics) -> UserCounts {

@@ -5,7 +5,7 @@
 
 use super::{Client, End, Phase, Why};
 use crate::account::quoted;
-use crate::failure::{ABNORMAL, Ending, Failure, FailureKind, TOO_LONG};
+use crate::failure::{ABNORMAL, Ending, Failure, FailureKind};
 use crate::load::lane::Lane;
 use crate::record::diary::What;
 use crate::record::recorder::Span;
@@ -33,8 +33,7 @@ impl Client {
                     begun_us: silent_us,
                     end_us: now_us,
                 };
-                let recorder = lane.recorder();
-                recorder.borrow_mut().session_stage(Stage::Silence, silence);
+                lane.recorder().session_stage(Stage::Silence, silence);
                 self.tell_of_end(lane, now_us, FailureKind::Cut(ending).into());
                 self.end(
                     lane,
@@ -81,10 +80,7 @@ impl Client {
         match self.link.as_ref().map(|link| link.phase) {
             Some(Phase::Opening) => self.end(lane, now_us, End::Failed(failure)),
             Some(Phase::Open) => {
-                let code = match failure.kind {
-                    FailureKind::Protocol(rule) => rule.close_code(),
-                    _ => TOO_LONG,
-                };
+                let code = failure.kind.close_code();
                 self.tell_of_end(lane, now_us, failure);
                 let at_us = now_us;
                 self.begin_close(lane, now_us, Why::Violated { code, at_us });
@@ -96,7 +92,7 @@ impl Client {
     /// The server or the network ended an open socket, or broke a rule on it: into the books, while it is known why.
     pub(super) fn tell_of_end(&mut self, lane: &Lane, now_us: u64, failure: Failure) {
         let text = failure.text();
-        lane.recorder().borrow_mut().failure(now_us, &failure);
+        lane.recorder().failure(now_us, &failure);
         let failure = Box::new(failure);
         let what = match failure.kind {
             FailureKind::Closed { .. } | FailureKind::Cut(_) => What::Ended(failure),
@@ -104,7 +100,7 @@ impl Client {
         };
         self.diary.note(now_us, what);
         let (job, visit) = (lane.job(), self.visit);
-        let mut recorder = lane.recorder().borrow_mut();
+        let mut recorder = lane.recorder();
         recorder.cut(now_us, &text, || job.author(&visit, None, &self.diary));
     }
 }

@@ -28,7 +28,7 @@ use crate::account::quoted;
 use crate::client::socket::Incoming;
 use crate::client::wire::ServerFrame;
 use crate::clock::monotonic_ns;
-use crate::failure::{Ending, Failure, FailureKind, TOO_LONG};
+use crate::failure::{Ending, Failure, FailureKind};
 use crate::load::job::{SessionEnd, answer};
 use crate::load::lane::Lane;
 use crate::record::diary::What;
@@ -103,7 +103,7 @@ impl Client {
         };
         self.diary.note(at_us, What::Connected);
         lane.opening(-1);
-        let mut recorder = lane.recorder().borrow_mut();
+        let mut recorder = lane.recorder();
         recorder.session_stage(Stage::SessionReady, span);
         recorder.session(at_us).opened += 1;
         recorder.counters().socket_opened();
@@ -278,10 +278,7 @@ impl Client {
         match phase {
             Phase::Opening => self.successor_failed(lane, now_us, failure),
             Phase::Open => {
-                let code = match failure.kind {
-                    FailureKind::Protocol(rule) => rule.close_code(),
-                    _ => TOO_LONG,
-                };
+                let code = failure.kind.close_code();
                 self.spare = None;
                 self.old_ended(lane, now_us, (code, CloseCause::Violation));
                 self.tell_of_end(lane, now_us, failure);
@@ -292,7 +289,7 @@ impl Client {
 
     /// The old socket ended before the client closed it.
     fn old_ended(&mut self, lane: &Lane, now_us: u64, (code, cause): (u16, CloseCause)) {
-        let mut recorder = lane.recorder().borrow_mut();
+        let mut recorder = lane.recorder();
         recorder.socket_ended(now_us, code, cause);
         drop(recorder);
         self.give_up_old();
@@ -321,7 +318,7 @@ impl Client {
             _ if orderly => NORMAL,
             _ => ABNORMAL,
         };
-        let mut recorder = lane.recorder().borrow_mut();
+        let mut recorder = lane.recorder();
         recorder.socket_ended(now_us, code, CloseCause::Planned);
         drop(recorder);
         self.give_up_old();

@@ -223,7 +223,7 @@ impl Client {
             self.diary.note(now_us, What::Overdue { message });
         }
         if !expired.is_empty() {
-            let recorder = lane.recorder().borrow();
+            let recorder = lane.recorder();
             for &(_, fate) in &expired {
                 recorder.expired(fate);
             }
@@ -252,7 +252,7 @@ impl Client {
             .link
             .as_ref()
             .is_some_and(|link| link.phase == Phase::Open);
-        let mut recorder = lane.recorder().borrow_mut();
+        let mut recorder = lane.recorder();
         for end in self.ledger.settle_all(end_us) {
             let cut_off = end.sent_us.is_none() && !connected;
             recorder.recording_mut().unsent_without_socket += u64::from(cut_off);
@@ -262,7 +262,7 @@ impl Client {
 
     /// Enters a message into the books.
     fn intend(&mut self, lane: &Lane, intended_us: u64, now_us: u64) {
-        let mut recorder = lane.recorder().borrow_mut();
+        let mut recorder = lane.recorder();
         recorder.intended();
         if let Some(oldest) = self.ledger.intend(intended_us, now_us) {
             let (job, visit) = (lane.job(), self.visit);
@@ -313,8 +313,7 @@ impl Client {
             }
         };
         if was_open {
-            let recorder = lane.recorder();
-            recorder.borrow_mut().socket_ended(now_us, code, cause);
+            lane.recorder().socket_ended(now_us, code, cause);
         } else {
             lane.opening(-1);
         }

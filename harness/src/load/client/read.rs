@@ -149,13 +149,13 @@ impl Client {
                 if !lane.job().is_of_run(&id) {
                     let words = quoted(format!("id {id}").as_bytes());
                     let failure = Failure::said(FailureKind::ForeignAnswer, &words);
-                    lane.recorder().borrow_mut().failure(at_us, &failure);
+                    lane.recorder().failure(at_us, &failure);
                 }
             }
             Ok(ServerFrame::Answer { id: None }) if dialect.matching == Matching::Id => {
                 let words = format!("an answer without the field `{}`", dialect.fields.id);
                 let failure = Failure::said(FailureKind::BadFrame, &words);
-                lane.recorder().borrow_mut().failure(at_us, &failure);
+                lane.recorder().failure(at_us, &failure);
             }
             Ok(frame) => {
                 // A whole answer that came again is one event, though it stands for several.
@@ -215,7 +215,7 @@ impl Client {
             Err(error) => {
                 let words = quoted(error.to_string().as_bytes());
                 let failure = Failure::said(FailureKind::BadFrame, &words);
-                lane.recorder().borrow_mut().failure(at_us, &failure);
+                lane.recorder().failure(at_us, &failure);
                 Finding::Unexpected
             }
         };
@@ -257,7 +257,7 @@ impl Client {
 
     fn found(&mut self, lane: &Lane, finding: Finding, at_us: u64) {
         let (job, visit) = (lane.job(), self.visit);
-        let mut recorder = lane.recorder().borrow_mut();
+        let mut recorder = lane.recorder();
         match finding {
             Finding::Fine => {}
             Finding::Queued { service_us } => recorder.service(Stage::TaskQueued, service_us),
@@ -306,7 +306,7 @@ impl Client {
             begun_us,
             end_us: at_us,
         };
-        let mut recorder = lane.recorder().borrow_mut();
+        let mut recorder = lane.recorder();
         recorder.session_stage(stage, span);
         recorder.session(at_us).opened += 1;
         recorder.counters().socket_opened();
@@ -328,7 +328,7 @@ impl Client {
             begun_us,
             end_us: at_us,
         };
-        let mut recorder = lane.recorder().borrow_mut();
+        let mut recorder = lane.recorder();
         recorder.session_stage(Stage::Heartbeat, span);
         Finding::Fine
     }
@@ -338,7 +338,7 @@ impl Client {
         let words = error.text.as_deref().unwrap_or_default();
         let code = quoted(error.code.as_bytes());
         let failure = Failure::event(&code, &quoted(words.as_bytes()));
-        lane.recorder().borrow_mut().failure(at_us, &failure);
+        lane.recorder().failure(at_us, &failure);
         self.diary.note(at_us, What::Refused(Box::new(failure)));
         let number = match error.client_message_id.as_deref() {
             Some(id) => match job.message_number(&visit, id) {
@@ -364,7 +364,7 @@ impl Client {
                 lane.unavailable();
             }
             Refusal::Ended(end) => {
-                let mut recorder = lane.recorder().borrow_mut();
+                let mut recorder = lane.recorder();
                 recorder.settle(&end, || job.author(&visit, Some(end.number), &self.diary));
                 self.diary.settled(end.number);
                 self.stirred |= self.conduct.answered(at_us);

@@ -4,13 +4,15 @@
 
 use super::{CLOSING_US, Client, End, Phase, Why};
 use crate::client::dialect;
-use crate::failure::FailureKind;
+use crate::failure::{Failure, FailureKind, UNFINISHED_AFTER};
 use crate::load::lane::Lane;
 use crate::record::diary::What;
 use crate::record::ledger::Attempt;
 
 /// Sends of one client before others have their turn.
 const SENDS_PER_TURN: usize = 32;
+/// What is added to a socket that did not get ready.
+const UNFINISHED: &str = "the beginning of a message came, and not its end";
 /// How long a client that wants to leave goes on talking while it waits for a lull.
 pub(super) const LULL_US: u64 = 2_000_000;
 
@@ -24,7 +26,9 @@ impl Client {
             .map(|link| (link.phase, link.deadline_us));
         match phase {
             Some((Phase::Opening, deadline_us)) if lane.cancelled() || now_us >= deadline_us => {
-                self.end(lane, now_us, End::Failed(FailureKind::NotReady.into()));
+                let unfinished = self.is_unfinished().then_some(UNFINISHED);
+                let failure = Failure::said(FailureKind::NotReady, unfinished.unwrap_or_default());
+                self.end(lane, now_us, End::Failed(failure));
             }
             Some((Phase::Open, _)) => self.turn_open(lane, now_us),
             Some((Phase::Closing(why), deadline_us)) if now_us >= deadline_us => {
@@ -130,7 +134,7 @@ impl Client {
         self.diary.note(written_us, What::Sent { message });
         lane.sent();
         if attempt.first {
-            let mut recorder = lane.recorder().borrow_mut();
+            let mut recorder = lane.recorder();
             recorder.first_send(attempt.intended_us, ready_us, written_us);
         }
         true
@@ -150,7 +154,7 @@ impl Client {
         link.next_ping_us = intended_us + passed * heartbeat_us;
         if link.ping.is_some() {
             // The one that is out is timed to its end, however long that takes.
-            let mut recorder = lane.recorder().borrow_mut();
+            let mut recorder = lane.recorder();
             recorder.failure(now_us, &FailureKind::HeartbeatUnanswered.into());
             return true;
         }
@@ -189,6 +193,10 @@ impl Client {
         self.stirred = true;
         link.phase = Phase::Closing(why);
         if !matches!(why, Why::Cut { .. } | Why::Violated { .. }) {
+            if link.socket.is_unfinished_for(UNFINISHED_AFTER) {
+                lane.recorder()
+                    .failure(now_us, &FailureKind::Unfinished.into());
+            }
             let trace = &lane.job().trace;
             trace.tell(now_us, || "-> close 1000".to_owned());
             self.diary.note(now_us, What::Closes);
@@ -213,6 +221,12 @@ impl Client {
             Why::HandedOver => return,
         };
         self.end(lane, now_us, end);
+    }
+
+    /// The server has been at one message for long.
+    fn is_unfinished(&self) -> bool {
+        let link = self.link.as_ref();
+        link.is_some_and(|link| link.socket.is_unfinished_for(UNFINISHED_AFTER))
     }
 
     pub(super) fn wake(&self) {

@@ -41,7 +41,7 @@ impl Housekeeping {
         if let Some(gauge) = counters.oldest_us.get(index) {
             gauge.store(oldest_us, Ordering::Relaxed);
         }
-        lane.recorder.borrow_mut().publish_recent();
+        lane.recorder().publish_recent();
         let mark = Mark {
             sent: lane.sent.get(),
             cpu_ns: thread_cpu_ns(),

@@ -8,18 +8,20 @@
 //! **Units:** microseconds since load start; `*_ns` nanoseconds on the monotonic clock.
 
 mod housekeeping;
+mod notebook;
 mod thread;
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, MutexGuard};
 use std::task::{Context, Poll};
 
 use tokio::task::JoinSet;
 
+use self::notebook::Notebook;
 pub(super) use self::thread::{LaneError, LaneHandle};
 use super::client::Client;
 use super::connecting::{CONNECTORS_MAX, connector, turn_away};
@@ -49,7 +51,7 @@ pub(super) struct Lane {
     job: Arc<Job>,
     index: u16,
     pacer: Pacer,
-    recorder: RefCell<Recorder>,
+    notebook: Notebook,
     /// By [`Lane::slot`]. A client is there from its first session on.
     clients: RefCell<Vec<Option<Rc<RefCell<Client>>>>>,
     /// Sessions that wait for a connector. At most one per client.
@@ -69,17 +71,14 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    fn new(job: Arc<Job>, index: u16) -> Result<Self, io::Error> {
+    fn new(job: Arc<Job>, index: u16, notebook: Notebook) -> Result<Self, io::Error> {
         let lanes = usize::from(job.load.lanes.max(1));
-        let board = Arc::clone(&job.board);
-        let counters = Arc::clone(&job.counters);
-        let recorder = Recorder::new(job.interval_us, board, counters);
         let slots = job.visits.len().div_ceil(lanes);
         Ok(Self {
             job,
             index,
             pacer: Pacer::new()?,
-            recorder: RefCell::new(recorder),
+            notebook,
             clients: RefCell::new(vec![None; slots]),
             requests: RefCell::default(),
             tasks: RefCell::default(),
@@ -97,8 +96,9 @@ impl Lane {
         &self.job
     }
 
-    pub(super) fn recorder(&self) -> &RefCell<Recorder> {
-        &self.recorder
+    /// The lane's pen, for one line or a few: nobody else may have it meanwhile.
+    pub(super) fn recorder(&self) -> MutexGuard<'_, Recorder> {
+        self.notebook.open()
     }
 
     pub(super) fn cancelled(&self) -> bool {
@@ -242,7 +242,7 @@ impl Lane {
     /// A text frame was read: when its bytes came, on the run's clock. What comes with the answer to the upgrade
     /// has no stamp of its own; of what comes on an open socket, that is a flaw.
     pub(super) fn received(&self, stamp_ns: u64, now_ns: u64, open: bool) -> u64 {
-        let mut recorder = self.recorder.borrow_mut();
+        let mut recorder = self.recorder();
         let recording = recorder.recording_mut();
         recording.frames_received += 1;
         if stamp_ns == 0 {
@@ -257,7 +257,7 @@ impl Lane {
     }
 
     pub(super) fn received_other(&self) {
-        let mut recorder = self.recorder.borrow_mut();
+        let mut recorder = self.recorder();
         recorder.recording_mut().frames_received += 1;
     }
 
@@ -326,14 +326,7 @@ impl Lane {
                 *place = None;
             }
         }
-        let empty = Recorder::new(
-            self.job.interval_us,
-            Arc::clone(&self.job.board),
-            Arc::clone(&self.job.counters),
-        );
-        let mut recorder = self.recorder.replace(empty);
-        recorder.publish_recent();
-        recorder.into_recording()
+        self.recorder().take()
     }
 }
 

@@ -11,32 +11,37 @@ use tokio::task::JoinSet;
 
 use super::Lane;
 use super::housekeeping::{EVERY, Housekeeping};
+use super::notebook::Notebook;
 use crate::load::job::{Command, Job};
 use crate::record::recording::Recording;
 
 /// Commands on their way to a lane.
 const COMMANDS_MAX: usize = 1024;
 /// How long a lane may take to give its notebook away.
-const FINISH_LIMIT: Duration = Duration::from_secs(10);
+const FINISH_LIMIT: Duration = Duration::from_secs(5);
 /// How often a lane's runtime looks at sockets while tasks keep it busy, in task turns.
 const EVENT_INTERVAL: u32 = 61;
 
-/// Why a lane did not do its work.
+/// Why a lane did not do its work to its end.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LaneError {
     #[error("a session thread could not be started: {0}")]
     Start(#[source] io::Error),
-    #[error("a session thread broke down: {0}")]
-    Broke(#[source] io::Error),
-    #[error("a session thread ended without its records")]
-    Gone,
-    #[error("a session thread did not give its records away within {} s", FINISH_LIMIT.as_secs())]
-    Stuck,
+    #[error("session thread {0} broke down: {1}")]
+    Broke(u16, #[source] io::Error),
+    #[error("session thread {0} ended before the run")]
+    Gone(u16),
+    #[error("session thread {0} was stuck: it did not end within {limit} s, and was given up", limit = FINISH_LIMIT.as_secs())]
+    Stuck(u16),
+    #[error("session thread {0} was stuck while it wrote: it did not end within {limit} s, and was given up with all it knew", limit = FINISH_LIMIT.as_secs())]
+    Locked(u16),
 }
 
 /// A running lane.
 #[derive(Debug)]
 pub(in crate::load) struct LaneHandle {
+    index: u16,
+    notebook: Notebook,
     commands: mpsc::Sender<Command>,
     finish: oneshot::Sender<u64>,
     recording: oneshot::Receiver<Result<Recording, io::Error>>,
@@ -48,15 +53,19 @@ impl LaneHandle {
         let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
         let (finish, finished) = oneshot::channel();
         let (give, recording) = oneshot::channel();
+        let notebook = Notebook::new(&job);
+        let lanes_own = notebook.clone();
         let thread = std::thread::Builder::new()
             .name(format!("lane-{index}"))
             .spawn(move || {
-                let result = serve(job, index, inbox, finished);
+                let result = serve(job, (index, lanes_own), inbox, finished);
                 // Nobody waits for it when the run has already failed.
                 drop(give.send(result));
             })
             .map_err(LaneError::Start)?;
         Ok(Self {
+            index,
+            notebook,
             commands,
             finish,
             recording,
@@ -68,27 +77,35 @@ impl LaneHandle {
         self.commands.clone()
     }
 
-    /// Settles what is open as of `end_us` and takes the notebook.
-    pub(in crate::load) async fn finish(self, end_us: u64) -> Result<Recording, LaneError> {
+    /// Settles what is open as of `end_us` and takes the notebook. Of a lane that is stuck or gone, what it wrote so
+    /// far; what it had not settled is in no book.
+    pub(in crate::load) async fn finish(self, end_us: u64) -> (Recording, Option<LaneError>) {
         drop(self.commands);
         if self.finish.send(end_us).is_err() {
             tracing::error!("a session thread ended before the run; its error follows");
         }
-        let answer = tokio::time::timeout(FINISH_LIMIT, self.recording).await;
-        let recording = match answer {
-            Err(_) => return Err(LaneError::Stuck),
-            Ok(Err(_)) => return Err(LaneError::Gone),
-            Ok(Ok(result)) => result.map_err(LaneError::Broke)?,
+        let index = self.index;
+        let error = match tokio::time::timeout(FINISH_LIMIT, self.recording).await {
+            Ok(Ok(Ok(recording))) => {
+                // It has nothing left to do but to return.
+                drop(self.thread.join());
+                return (recording, None);
+            }
+            Ok(Ok(Err(error))) => LaneError::Broke(index, error),
+            Ok(Err(_)) => LaneError::Gone(index),
+            Err(_) => LaneError::Stuck(index),
         };
-        // It has nothing left to do but to return.
-        drop(self.thread.join());
-        Ok(recording)
+        tracing::error!(%error, "its records are kept as far as it wrote them");
+        match self.notebook.take().await {
+            Some(recording) => (recording, Some(error)),
+            None => (Recording::default(), Some(LaneError::Locked(index))),
+        }
     }
 }
 
 fn serve(
     job: Arc<Job>,
-    index: u16,
+    (index, notebook): (u16, Notebook),
     inbox: mpsc::Receiver<Command>,
     finished: oneshot::Receiver<u64>,
 ) -> Result<Recording, io::Error> {
@@ -99,7 +116,7 @@ fn serve(
         .event_interval(EVENT_INTERVAL)
         .build_local(tokio::runtime::LocalOptions::default())?;
     runtime.block_on(async move {
-        let lane = Rc::new(Lane::new(job, index)?);
+        let lane = Rc::new(Lane::new(job, index, notebook)?);
         run(&lane, inbox, finished).await
     })
 }

@@ -97,6 +97,20 @@ fn worst_moment_us(result: &RunResult) -> Option<u64> {
         .map(|(at_us, _)| at_us)
 }
 
+/// First among the harness's own, because it explains what else broke.
+pub(super) fn given_up(result: &RunResult) -> CheckResult {
+    let given_up = &result.generator.given_up;
+    valid(
+        "threads of the load",
+        given_up.is_empty(),
+        (format!("{} given up", given_up.len()), "none".to_owned()),
+        Words {
+            held: "every thread of the load ended by itself",
+            broke: given_up.join("; "),
+        },
+    )
+}
+
 pub(super) fn lane_busy(result: &RunResult) -> CheckResult {
     let busy = result.generator.lane_busy_ratio_max;
     let at = moment(result.generator.lane_busy_at_us, "in the 5 s up to");

@@ -11,7 +11,7 @@
 use super::super::{
     CheckGroup, CheckResult, CheckStatus, FaultResult, FaultStamps, Pause, RunResult,
 };
-use super::generator::{clock_step, lane_busy, lateness, machine_pauses, receive_stamps};
+use super::generator::{clock_step, given_up, lane_busy, lateness, machine_pauses, receive_stamps};
 use super::machine::machine_busy;
 use super::{Texts, check};
 use crate::format;
@@ -28,6 +28,9 @@ pub(in super::super) fn checks(result: &RunResult) -> Vec<CheckResult> {
     let mut checks = Vec::new();
     if has_processes(result) {
         checks.push(processes(result));
+    }
+    if !result.generator.given_up.is_empty() {
+        checks.push(given_up(result));
     }
     checks.extend([
         planned_sends(result),
