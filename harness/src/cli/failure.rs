@@ -2,6 +2,7 @@
 //!
 //! **In:** facts of a failure. **Out:** lines on stderr (`error: …`, ` hint: …`) and an exit code.
 
+use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -154,6 +155,16 @@ impl Failure {
     }
 }
 
+/// The fact alone.
+impl fmt::Display for Failure {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Problems(files) => files.iter().try_for_each(|problems| problems.fmt(to)),
+            Self::Message { fact, .. } => to.write_str(fact),
+        }
+    }
+}
+
 impl From<Problems> for Failure {
     fn from(problems: Problems) -> Self {
         Self::Problems(vec![problems])
@@ -187,7 +198,9 @@ impl From<RunError> for Failure {
             }
             RunError::Environment(cause) => {
                 let exit = match cause {
-                    EnvironmentError::OutNotWritable { .. } => Exit::Storage,
+                    EnvironmentError::OutNotWritable { .. }
+                    | EnvironmentError::OutTooSmall { .. }
+                    | EnvironmentError::OutTooFewFiles { .. } => Exit::Storage,
                     _ => Exit::Environment,
                 };
                 let failure = Self::new(exit, fact);

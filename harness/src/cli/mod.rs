@@ -11,6 +11,7 @@ pub(crate) mod failure;
 mod interrupt;
 mod janitor;
 mod list;
+mod marker;
 mod overrides;
 mod plan;
 mod proxy;
@@ -82,10 +83,9 @@ pub fn main() -> ExitCode {
             } else {
                 Exit::Pass
             };
-            return if error.print().is_ok() {
-                exit.into()
-            } else {
-                Exit::Storage.into()
+            return match error.print() {
+                Err(_) if exit == Exit::Pass => Exit::Storage.into(),
+                _ => exit.into(),
             };
         }
     };
@@ -122,7 +122,8 @@ fn unset_if_empty(arg: Arg) -> Arg {
 
 fn dispatch(command: Command, out: &mut impl Write) -> Result<Exit, Failure> {
     match command {
-        Command::Run(args) => run::run(&args, out),
+        // Unbuffered: what it cannot tell on stdout is not tried again, and no verdict hangs on it.
+        Command::Run(args) => run::run(&args, &mut io::stdout().lock()),
         Command::Plan(args) => plan::run(&args, out),
         Command::Check(args) => check::run(&args, out),
         Command::List(args) => list::run(&args, out),

@@ -3,6 +3,8 @@
 //! **In:** flags, and the environment variable named beside each. **Out:** [`Overrides`].
 //! A flag comes before its variable, which comes before the file, which comes before the default.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::time::Duration;
 
 use clap::Args;
@@ -83,7 +85,7 @@ impl OverrideArgs {
 
     /// The flags again, for the command that repeats a run; the seed is the run's own.
     pub(crate) fn again(&self, seed: u64) -> String {
-        let text = |value: &Option<String>| value.as_deref().map(quoted);
+        let text = |value: &Option<String>| value.as_ref().map(quoted);
         let named = [
             ("--target", text(&self.target)),
             ("--redis-url", text(&self.redis_url)),
@@ -108,13 +110,42 @@ impl OverrideArgs {
     }
 }
 
-/// Fit for a shell: in single quotes where it needs them.
-pub(super) fn quoted(text: &str) -> String {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:=@%+,".contains(letter);
-    if !text.is_empty() && text.chars().all(plain) {
-        return text.to_owned();
+/// Fit for a shell: in single quotes where it needs them. What cannot be seen is written as `printf` writes it, so that
+/// it survives a terminal, a page and a paste: any POSIX shell makes the very bytes of it.
+pub(super) fn quoted(text: impl AsRef<OsStr>) -> String {
+    let bytes = text.as_ref().as_bytes();
+    let text = str::from_utf8(bytes).ok();
+    match text.filter(|text| !text.chars().any(is_unseen)) {
+        Some(text) if !text.is_empty() && text.chars().all(is_plain) => text.to_owned(),
+        Some(text) => format!("'{}'", text.replace('\'', r"'\''")),
+        None => {
+            let octal: String = bytes.iter().map(|byte| printed(*byte)).collect();
+            if bytes.ends_with(b"\n") {
+                // A shell cuts line ends off what a command wrote; these quotes keep them, and not every shell has them.
+                format!("$'{octal}'")
+            } else {
+                format!("\"$(printf '{octal}')\"")
+            }
+        }
     }
-    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+const fn is_plain(letter: char) -> bool {
+    matches!(letter, 'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '_' | '.' | '/' | ':' | '=' | '@' | '%' | '+' | ',')
+}
+
+/// Control characters, and those that change the direction of what stands around them or have no width.
+fn is_unseen(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// One byte in the words of `printf`, for which a `-` in front would be a flag.
+fn printed(byte: u8) -> String {
+    match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'.' | b'/' | b' ' => char::from(byte).to_string(),
+        other => format!("\\{other:03o}"),
+    }
 }
 
 /// A number below zero is read, so that it is refused for what it is and not taken for a flag.
@@ -143,4 +174,65 @@ fn duration(text: &str) -> Result<Duration, String> {
         return Err(format!("must be longer than nothing, found \"{text}\""));
     }
     units::parse_duration(text).map_err(|error| format!("expected {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt as _;
+    use std::process::Command;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What a shell makes of it, byte by byte.
+    fn read_by(shell: &str, word: &OsStr) -> Vec<u8> {
+        let script = format!("printf '%s\\0' {}", quoted(word));
+        let done = Command::new(shell).args(["-c", &script]).output().unwrap();
+        let mut read = done.stdout;
+        assert_eq!(read.pop(), Some(0), "{script}");
+        read
+    }
+
+    #[test]
+    fn a_shell_reads_the_very_words_that_were_meant() {
+        for word in [
+            "",
+            "plain-1_2.toml",
+            "a`;touch PWNED;`.toml",
+            "$(touch PWNED)",
+            "it's; \"$HOME\" & | < > \\",
+            "two\nlines",
+            "\u{1b}[2Jtab\tend",
+            "-n\t%s",
+            "```",
+            "~x{a,b}*?",
+            "\u{202e}txt.exe",
+            "ü",
+        ] {
+            assert_eq!(read_by("sh", word.as_ref()), word.as_bytes(), "{word:?}");
+        }
+        let raw = OsString::from_vec(b"\xff'\n7".to_vec());
+        assert_eq!(read_by("sh", &raw), raw.as_bytes());
+        assert_eq!(read_by("bash", "ends\n\n".as_ref()), b"ends\n\n");
+    }
+
+    #[test]
+    fn what_stays_as_it_is_needs_no_quotes() {
+        assert_eq!(
+            quoted("scenarios/redis-outage.toml"),
+            "scenarios/redis-outage.toml"
+        );
+        assert_eq!(quoted("a b"), "'a b'");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn nothing_that_is_quoted_can_move_a_cursor(text in ".*") {
+            let quoted = quoted(&text);
+            prop_assert_eq!(crate::format::harmless(&quoted), quoted);
+        }
+    }
 }

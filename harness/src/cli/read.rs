@@ -7,6 +7,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use super::failure::{Exit, Failure};
+use super::overrides::quoted;
 use super::screen;
 use crate::plan::{self, Plan};
 use crate::scenario::{FILE_BYTES_MAX, Overrides, left_out};
@@ -54,7 +55,8 @@ pub(crate) fn text(path: &Path) -> Result<String, Failure> {
         match error.kind() {
             io::ErrorKind::NotFound => failure.hint("`harness list` shows the scenarios there are"),
             io::ErrorKind::IsADirectory => failure.hint(format!(
-                "name a file; `harness list {shown}` shows which there are"
+                "name a file; `harness list {}` shows which there are",
+                quoted(path)
             )),
             io::ErrorKind::InvalidData => failure.hint("a scenario is a TOML file in UTF-8"),
             io::ErrorKind::InvalidInput => {

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::failure::{Exit, Failure};
-use super::screen;
+use super::{claim, save, screen};
 use crate::render::{Format, RenderError, terminal};
 use crate::result::RunResult;
-use crate::result::store::{self, RunDir, StoreError};
+use crate::result::store::{self, Identity, RunDir, StoreError};
 
 #[derive(Args, Debug)]
 pub(super) struct ReportArgs {
@@ -18,9 +18,12 @@ pub(super) struct ReportArgs {
     /// What to draw [default: everything but result.json]
     #[arg(long, value_name = "FORMAT", value_delimiter = ',')]
     format: Vec<Format>,
-    /// Folder for the files [default: the folder of the run]
+    /// Folder for the files, new or empty [default: the folder of the run]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Replace what another run left in --out, or what is not as the run left it in its own folder
+    #[arg(long)]
+    overwrite: bool,
 }
 
 pub(super) fn run(args: &ReportArgs, out: &mut impl Write) -> Result<Exit, Failure> {
@@ -36,29 +39,70 @@ pub(super) fn run(args: &ReportArgs, out: &mut impl Write) -> Result<Exit, Failu
     } else {
         beside
     };
-    let folder = RunDir::create(args.out.as_deref().unwrap_or(beside))?;
     let formats = if args.format.is_empty() {
         &Format::DRAWN[..]
     } else {
         &args.format
     };
-    draw(&result, &folder, formats)?;
+    let other = args.out.as_deref().filter(|out| !is_same(out, beside));
+    let folder = other.unwrap_or(beside);
+    let place = if let Some(out) = other {
+        Place::Other(claim::look(out, args.overwrite)?.take(identity(&result))?)
+    } else {
+        let names = save::drawn(formats).collect();
+        Place::Own(claim::redraw(beside, names, args.overwrite)?)
+    };
     let page = formats.contains(&Format::Html);
     let style = terminal::Style {
-        report: page.then(|| folder.file("report.html").display().to_string()),
+        report: page.then(|| folder.join("report.html").display().to_string()),
         color: screen::color(),
         width: screen::width(),
     };
-    out.write_all(terminal::summary(&result, &style).as_bytes())?;
+    // First: whatever becomes of the files, the verdict is told.
+    let told = out.write_all(terminal::summary(&result, &style).as_bytes());
+    let told = told.and_then(|()| out.flush());
+    let missing = place.draw(|| save::draw(&result, &RunDir::at(folder), formats));
+    save::whole(folder, &missing)?;
+    told?;
     Ok(Exit::Pass)
 }
 
-/// Draws the result into the folder; `latency.hlog` is of the run itself and stays as it is.
-pub(super) fn draw(result: &RunResult, folder: &RunDir, formats: &[Format]) -> Result<(), Failure> {
-    for renderer in formats.iter().flat_map(|format| format.renderers()) {
-        folder.write(renderer.file(), &renderer.render(result)?)?;
+/// Where the files go.
+enum Place {
+    /// The folder of the run, where they lie already or did.
+    Own(claim::Redrawn),
+    Other(claim::Taken),
+}
+
+impl Place {
+    fn draw(self, draw: impl FnOnce() -> Vec<save::Missing>) -> Vec<save::Missing> {
+        match self {
+            Self::Own(folder) => {
+                let missing = draw();
+                folder.done();
+                missing
+            }
+            Self::Other(mut folder) => {
+                folder.begin();
+                let missing = draw();
+                folder.done();
+                missing
+            }
+        }
     }
-    Ok(())
+}
+
+fn identity(result: &RunResult) -> Identity {
+    Identity {
+        id: result.run.id.clone(),
+        started_at: result.run.started_at.clone(),
+    }
+}
+
+/// Two names of one folder.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let (one, other) = (one.canonicalize(), other.canonicalize());
+    matches!((one, other), (Ok(one), Ok(other)) if one == other)
 }
 
 impl From<StoreError> for Failure {

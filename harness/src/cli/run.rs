@@ -6,15 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use nix::sys::signal::Signal;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
+use super::claim::{self, Taken};
 use super::failure::{Exit, Failure};
 use super::overrides::{OverrideArgs, quoted};
-use super::{claim, interrupt, read, save, screen, warning};
+use super::{interrupt, read, save, screen, warning};
 use crate::environment::{Settings, preflight};
 use crate::format;
 use crate::live::exporter::{self, BindError};
@@ -124,25 +127,50 @@ pub(crate) fn run(args: &RunArgs, out: &mut impl Write) -> Result<Exit, Failure>
     let runtime = runtime.map_err(|error| Failure::new(Exit::Bug, error.to_string()))?;
     // Until here nothing was changed, in the folder or anywhere else.
     let exporter = runtime.block_on(ready(&order, args.prometheus))?;
-    let folder = claim.take(identity::begun(&order.settings.run_id))?;
-    start_log(&folder)?;
-    let finished = runtime.block_on(watched(&order, args, (&cancel, exporter)));
-    if matches!(&finished, Err(failure) if failure.exit() == Exit::Environment) {
-        claim::unbegun(&folder);
+    let mut taken = claim.take(identity::begun(&order.settings.run_id))?;
+    let finished = start_log(&taken.folder)
+        .and_then(|()| runtime.block_on(watched(&order, args, (&cancel, exporter, &mut taken))));
+    match finished {
+        Ok(finished) => keep(&finished, taken, (&order.settings.out, out)),
+        Err(failure) => {
+            taken.unbegun();
+            Err(failure)
+        }
     }
-    let finished = finished?;
-    save::all(&finished, &folder)?;
-    claim::done(&folder);
+}
+
+/// Tells the verdict and writes the files.
+fn keep(
+    finished: &Finished,
+    taken: Taken,
+    (place, out): (&Path, &mut impl Write),
+) -> Result<Exit, Failure> {
     for problem in &finished.problems {
         tracing::warn!("{problem}");
     }
+    // First: whatever becomes of the files, the verdict is told.
+    let told = tell(finished, &taken.folder, out);
+    let missing = save::all(finished, &taken.folder);
+    let folder = taken.done();
+    save::whole(place, &missing)?;
+    if let Err(error) = told {
+        let summary = folder.file("summary.md");
+        let (reason, summary) = (read::reason(&error), summary.display());
+        screen::say(&format!(
+            "warning: stdout: cannot be written: {reason}; the verdict stands in {summary}"
+        ));
+    }
+    Ok(Exit::of(finished.result.exit_code))
+}
+
+fn tell(finished: &Finished, folder: &RunDir, out: &mut impl Write) -> std::io::Result<()> {
     let style = terminal::Style {
         report: Some(folder.file("report.html").display().to_string()),
         color: screen::color(),
         width: screen::width(),
     };
     out.write_all(terminal::summary(&finished.result, &style).as_bytes())?;
-    Ok(Exit::of(finished.result.exit_code))
+    out.flush()
 }
 
 /// Frames go to stderr as they come; the thread that writes them ends with the last sender.
@@ -160,7 +188,11 @@ fn tracing_to_stderr() -> Trace {
 
 /// The command that repeats the run, fit for a shell.
 fn again(args: &RunArgs, seed: u64) -> String {
-    let path = |path: &Path| quoted(&path.display().to_string());
+    let path = |path: &Path| match path.as_os_str().as_encoded_bytes() {
+        // No flag of ours.
+        [b'-', ..] => quoted(Path::new(".").join(path)),
+        _ => quoted(path),
+    };
     let server = args
         .server
         .iter()
@@ -183,11 +215,12 @@ async fn ready(
     order: &Order,
     metrics: Option<std::net::SocketAddr>,
 ) -> Result<Option<TcpListener>, Failure> {
+    // Heard, so that a file that may not grow is an error to name, and not the end of the harness.
+    drop(signal(SignalKind::from_raw(Signal::SIGXFSZ as i32))?);
     let exporter = match metrics {
         Some(address) => Some(exporter::bind(address).await?),
         None => None,
     };
-    // Last: it makes the folder.
     preflight(&order.plan, &order.settings)
         .await
         .map_err(RunError::Environment)?;
@@ -198,11 +231,12 @@ async fn ready(
 async fn watched(
     order: &Order,
     args: &RunArgs,
-    (cancel, exporter): (&CancellationToken, Option<TcpListener>),
+    (cancel, exporter, taken): (&CancellationToken, Option<TcpListener>, &mut Taken),
 ) -> Result<Finished, Failure> {
     let plan = Arc::new(order.plan.clone());
     let mut live = JoinSet::new();
     let finished = execute(order, cancel, |run| {
+        taken.begin();
         let watched = Watched {
             plan,
             run_id: order.settings.run_id.clone(),
@@ -239,12 +273,15 @@ fn start_log(folder: &RunDir) -> Result<(), Failure> {
     let failed =
         |error: std::io::Error| Failure::new(Exit::Storage, format!("{}: {error}", path.display()));
     std::fs::create_dir_all(folder.file("logs")).map_err(failed)?;
-    let file = std::fs::File::create(&path).map_err(failed)?;
+    // The folder was taken: a log that is there already is nobody's of ours.
+    let file = std::fs::File::create_new(&path).map_err(failed)?;
     let filter = EnvFilter::try_from_env("HARNESS_LOG")
         .unwrap_or_else(|_| EnvFilter::new("info,goose=error,rustls_platform_verifier=off"));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_ansi(false);
+        .with_ansi(false)
+        // A log that cannot be written is no news for the terminal.
+        .log_internal_errors(false);
     // A second run in one process keeps the first one's log.
     if log
         .with_writer(std::sync::Mutex::new(file))

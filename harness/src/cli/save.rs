@@ -1,84 +1,93 @@
 //! This module writes what a run leaves behind.
 //!
 //! **In:** a finished run and its folder. **Out:** `result.json` first, then everything drawn from
-//! it, the latency log and the plan.
+//! it, the plan and the latency log: each file by itself, so that one that cannot be written takes no other with it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
-use std::{fs, io};
 
 use super::failure::{Exit, Failure};
-use super::report::draw;
+use super::overrides::quoted;
 use crate::plan::print;
 use crate::record::histogram::SparseHistogram;
 use crate::record::recording::Recording;
 use crate::render::{Format, hlog};
-use crate::result::store::RunDir;
+use crate::result::RunResult;
+use crate::result::store::{RESULT_FILE, RunDir};
 use crate::run::Finished;
 use crate::stage::Stage;
 
 /// The resolved plan, as a scenario.
 const PLAN_FILE: &str = "plan.toml";
-/// More logs than a run can leave.
-const LOGS_MAX: usize = 1_000;
 
-/// Removes what an earlier run left in its folder, and nothing else: a run that fails must not stand beside the verdict
-/// of another.
-pub(super) fn forget(folder: &RunDir) -> Result<(), Failure> {
-    let drawn = Format::DRAWN
-        .iter()
-        .chain(&[Format::Json])
-        .flat_map(|format| format.renderers());
-    let names = drawn
-        .map(|renderer| renderer.file())
-        .chain([hlog::FILE, PLAN_FILE]);
-    for path in names.map(|name| folder.file(name)) {
-        remove(&path)?;
-    }
-    forget_logs(&folder.file("logs"))
+/// Short, and most asked for: a disk may fill.
+const FIRST: [Format; 3] = [Format::Json, Format::Md, Format::Junit];
+
+/// A file of a run that is not there, and why.
+#[derive(Debug)]
+pub(super) struct Missing {
+    file: &'static str,
+    fact: String,
+    exit: Exit,
 }
 
-/// The logs of a run, and their folder where nothing else lies in it.
-fn forget_logs(logs: &Path) -> Result<(), Failure> {
-    let own = fs::symlink_metadata(logs).is_ok_and(|found| found.is_dir());
-    if !own {
-        // A link is not followed: what it leads to is not of the run.
-        return remove(logs);
-    }
-    let entries = fs::read_dir(logs).map_err(|error| cannot(logs, &error))?;
-    for entry in entries.take(LOGS_MAX) {
-        let path = entry.map_err(|error| cannot(logs, &error))?.path();
-        if path.extension().is_some_and(|extension| extension == "log") {
-            remove(&path)?;
+impl Missing {
+    fn new(file: &'static str, failure: &Failure) -> Self {
+        Self {
+            file,
+            fact: failure.to_string(),
+            exit: failure.exit(),
         }
     }
-    match fs::remove_dir(logs) {
-        Err(error) if error.kind() != io::ErrorKind::DirectoryNotEmpty => Err(cannot(logs, &error)),
-        _ => Ok(()),
-    }
 }
 
-fn remove(path: &Path) -> Result<(), Failure> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(cannot(path, &error)),
-        _ => Ok(()),
-    }
+/// The names of the files of a run, its logs left out.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    drawn(&[Format::Json])
+        .chain(drawn(&Format::DRAWN))
+        .chain([hlog::FILE, PLAN_FILE])
 }
 
-fn cannot(path: &Path, error: &io::Error) -> Failure {
-    Failure::new(Exit::Storage, format!("{}: {error}", path.display()))
-        .hint("is it of the run that --overwrite replaces? remove it, or name another folder")
+/// The names of the files of these formats.
+pub(super) fn drawn(formats: &[Format]) -> impl Iterator<Item = &'static str> {
+    let renderers = formats.iter().flat_map(|format| format.renderers());
+    renderers.map(|renderer| renderer.file())
 }
 
-/// Writes every file of a run.
-pub(super) fn all(finished: &Finished, folder: &RunDir) -> Result<(), Failure> {
+/// Draws the result into the folder, each file by itself; `latency.hlog` is of the run and stays as it is.
+pub(super) fn draw(result: &RunResult, folder: &RunDir, formats: &[Format]) -> Vec<Missing> {
+    let renderers = formats.iter().flat_map(|format| format.renderers());
+    let missing = renderers.filter_map(|renderer| {
+        let drawn = renderer.render(result).map_err(Failure::from);
+        let written = drawn.and_then(|bytes| Ok(folder.write(renderer.file(), &bytes)?));
+        let failure = written.err()?;
+        Some(Missing::new(renderer.file(), &failure))
+    });
+    missing.collect()
+}
+
+/// Writes every file of a run, each by itself; those that are missing afterwards.
+pub(super) fn all(finished: &Finished, folder: &RunDir) -> Vec<Missing> {
     let result = &finished.result;
-    draw(result, folder, &[Format::Json])?;
-    draw(result, folder, &Format::DRAWN)?;
-    folder.write(PLAN_FILE, print::to_toml(&result.plan).as_bytes())?;
+    let mut missing = draw(result, folder, &FIRST);
+    let others = Format::DRAWN.into_iter();
+    let others: Vec<Format> = others.filter(|format| !FIRST.contains(format)).collect();
+    missing.extend(draw(result, folder, &others));
+    let plan = folder.write(PLAN_FILE, print::to_toml(&result.plan).as_bytes());
+    let latencies = latencies(finished, folder);
+    for (file, written) in [
+        (PLAN_FILE, plan.map_err(Failure::from)),
+        (hlog::FILE, latencies),
+    ] {
+        missing.extend(written.err().map(|failure| Missing::new(file, &failure)));
+    }
+    missing
+}
+
+fn latencies(finished: &Finished, folder: &RunDir) -> Result<(), Failure> {
     let by_interval = by_interval(&finished.facts.recording);
-    let length_us = result.plan.interval_us;
+    let length_us = finished.result.plan.interval_us;
     let intervals = by_interval
         .iter()
         .map(|((interval, stage), histogram)| hlog::Interval {
@@ -93,8 +102,28 @@ pub(super) fn all(finished: &Finished, folder: &RunDir) -> Result<(), Failure> {
         Duration::from_nanos(finished.started_wall_ns),
         &mut log,
     )?;
-    folder.write(hlog::FILE, &log)?;
-    Ok(())
+    Ok(folder.write(hlog::FILE, &log)?)
+}
+
+/// A failure that names every file that is missing, and what can still be done.
+pub(super) fn whole(folder: &Path, missing: &[Missing]) -> Result<(), Failure> {
+    let Some(first) = missing.first() else {
+        return Ok(());
+    };
+    let facts: Vec<&str> = missing.iter().map(|file| file.fact.as_str()).collect();
+    let hint = if missing.iter().any(|missing| missing.file == RESULT_FILE) {
+        "all that is kept of the run stands above and in the files that are there: \
+         make room or name another folder with --out, and run it again"
+            .to_owned()
+    } else {
+        let folder = quoted(folder);
+        format!(
+            "the verdict above stands, and so does result.json: make room, then draw the rest with `harness report {folder}`"
+        )
+    };
+    let bug = missing.iter().find(|missing| missing.exit == Exit::Bug);
+    let exit = bug.unwrap_or(first).exit;
+    Err(Failure::new(exit, facts.join("\nerror: ")).hint(hint))
 }
 
 /// Response times by interval of the intended start; messages of all faults together.

@@ -10,6 +10,7 @@ use fault_proxy::client::ClientError;
 use super::admission::NotAdmitted;
 use crate::account::Ask;
 use crate::trust::{TlsFailure, TrustError};
+use crate::units;
 
 /// Why the environment did not start. The process exits with 3 for all of them except
 /// [`EnvironmentError::Cancelled`], which is an interruption (130).
@@ -33,6 +34,18 @@ pub(crate) enum EnvironmentError {
         path: PathBuf,
         #[source]
         source: io::Error,
+    },
+    #[error("--out {}: {} free, and the files of this run need about {}", path.display(), units::print_bytes(*free_bytes), units::print_bytes(*needed_bytes))]
+    OutTooSmall {
+        path: PathBuf,
+        needed_bytes: u64,
+        free_bytes: u64,
+    },
+    #[error("--out {}: its disk takes {free} more files, and a run writes about {needed}", path.display())]
+    OutTooFewFiles {
+        path: PathBuf,
+        needed: u64,
+        free: u64,
     },
     #[error(
         "{clients} clients need {needed} open files per process; this process may open {limit}"
@@ -160,7 +173,7 @@ pub(crate) enum EnvironmentError {
         #[source]
         source: io::Error,
     },
-    #[error("{what} ended before it was ready; its log {} ends: {tail}", log.display())]
+    #[error("{what} ended before it was ready; its log {} {tail}", log.display())]
     Ended {
         what: &'static str,
         log: PathBuf,
@@ -232,15 +245,25 @@ pub(crate) enum EnvironmentError {
     },
     #[error("the HTTP client could not be set up: {0}")]
     Http(#[source] reqwest::Error),
-    #[error("lease {}: {reason}", path.display())]
+    #[error("lease {}: {reason}: left alone", path.display())]
     Lease { path: PathBuf, reason: String },
+    #[error("the folder of the leases, {}: {reason}", path.display())]
+    StateFolder { path: PathBuf, reason: String },
+    #[error("there is no place for leases: this user has no home")]
+    NoStateFolder,
 }
+
+const HINT_OF_LEASES: &str = "what stands in a lease is obeyed: keep them where nobody else may write, \
+    in a folder of your own that XDG_STATE_HOME names";
 
 impl EnvironmentError {
     /// What the user can do about it, in one line.
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::OutNotWritable { .. } => "choose another directory with --out",
+            Self::OutTooSmall { .. } | Self::OutTooFewFiles { .. } => {
+                "make room there, or name a folder on another disk with --out"
+            }
             Self::TooFewFiles { .. } => {
                 "raise the limit (`ulimit -Hn`, or LimitNOFILE= of the service), or ask for fewer --clients"
             }
@@ -279,7 +302,7 @@ impl EnvironmentError {
                 "write the URL as redis://:${env:REDIS_PASSWORD}@host:port and set that variable"
             }
             Self::NotRedis { .. } => "is this the port of another service?",
-            Self::Lease { .. } => "`harness recover` cleans up after killed runs",
+            Self::Lease { .. } | Self::StateFolder { .. } | Self::NoStateFolder => HINT_OF_LEASES,
             Self::FaultImpossible { .. }
             | Self::Cancelled
             | Self::Random(_)

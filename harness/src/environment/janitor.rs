@@ -18,10 +18,12 @@
 
 use std::fs;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::PathBuf;
 use std::process::Stdio;
 
+use nix::fcntl::OFlag;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
@@ -229,7 +231,11 @@ impl Held {
             return Err(std::io::Error::other(reason));
         }
         lease::write(&leases, &lease)?;
-        lease::private_directory(&lease.directory)?;
+        if let Err(error) = lease::new_directory(&lease.directory) {
+            // It holds nothing yet.
+            drop(fs::remove_file(lease::file(&leases, run_id)));
+            return Err(error);
+        }
         Ok(Self { lease, leases })
     }
 
@@ -247,6 +253,7 @@ impl Held {
         let log = fs::OpenOptions::new()
             .create(true)
             .append(true)
+            .custom_flags(OFlag::O_NOFOLLOW.bits())
             .open(&spec.log)?;
         let passed_on = PASSED_ON
             .iter()

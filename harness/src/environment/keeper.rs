@@ -7,12 +7,15 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use nix::fcntl::OFlag;
 
 use super::error::EnvironmentError;
 use super::janitor::{LINE_BYTES_MAX, Reply, Request, SpawnSpec};
@@ -52,10 +55,12 @@ impl Keeper {
         let failed = |error: std::io::Error| EnvironmentError::Janitor {
             reason: error.to_string(),
         };
+        let leases = lease::directory()?;
         let (ours, theirs) = UnixStream::pair().map_err(failed)?;
         let log = fs::OpenOptions::new()
             .create(true)
             .append(true)
+            .custom_flags(OFlag::O_NOFOLLOW.bits())
             .open(logs.join("janitor.log"))
             .map_err(failed)?;
         let janitor = Command::new(OWN_PROGRAM)
@@ -66,7 +71,7 @@ impl Keeper {
             .stderr(log)
             .spawn()
             .map_err(failed)?;
-        Self::begin(run_id, ours, Some(janitor), lease::directory()).await
+        Self::begin(run_id, ours, Some(janitor), leases).await
     }
 
     /// Introduces the run to a janitor at the other end of `stream`.

@@ -14,6 +14,7 @@ mod accounts;
 mod admission;
 mod child;
 mod children;
+mod disk;
 mod edge;
 mod error;
 mod host;

@@ -59,14 +59,15 @@ pub(super) struct BroughtUp {
     pub server_logs: Vec<PathBuf>,
 }
 
-/// The run's log directory, absolute: the janitor opens files there too.
+/// The run's log directory, made, and absolute: the janitor opens files there too.
 pub(super) fn logs(settings: &Settings) -> Result<PathBuf, EnvironmentError> {
-    std::path::absolute(settings.out.join("logs")).map_err(|source| {
-        EnvironmentError::OutNotWritable {
+    let logs = settings.out.join("logs");
+    std::fs::create_dir_all(&logs)
+        .and_then(|()| std::path::absolute(logs))
+        .map_err(|source| EnvironmentError::OutNotWritable {
             path: settings.out.clone(),
             source,
-        }
-    })
+        })
 }
 
 impl Parts {

@@ -7,12 +7,14 @@
 //! harness and the reference server, not what they happen to use.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
+use super::disk;
 use super::error::EnvironmentError;
 use super::host::Place;
+use super::lease;
 use super::link::{self, Needs};
 use super::port::ephemeral_range;
 use super::program;
@@ -43,8 +45,8 @@ pub(super) struct Found {
     pub needs: Needs,
 }
 
-/// Counts files, ports and memory, finds programs and addresses, tries `--out`. Raises this
-/// process's soft limit of open files to the hard one; starts nothing, connects to nothing.
+/// Counts files, ports, memory and disk space, finds programs and addresses. Raises this process's soft
+/// limit of open files to the hard one; starts nothing, connects to nothing, writes nothing.
 pub(super) async fn check(
     plan: &Plan,
     settings: &Settings,
@@ -61,8 +63,8 @@ pub(super) async fn check(
     if found.needs.edge {
         lines.push(edge(plan, &found, limit)?);
     }
-    // Last: a run that cannot work here leaves no trace.
-    writable(&settings.out)?;
+    lease::directory()?;
+    lines.push(disk::check(&settings.out, estimate::out_bytes(plan))?);
     Ok((Preflight { lines }, found))
 }
 
@@ -149,17 +151,6 @@ pub(super) fn ends_redis(plan: &Plan) -> bool {
     plan.faults
         .iter()
         .any(|fault| matches!(fault.kind, FaultKind::RedisKill | FaultKind::RedisRestart))
-}
-
-fn writable(out: &Path) -> Result<(), EnvironmentError> {
-    let trial = out.join(format!(".harness-{}", std::process::id()));
-    fs::create_dir_all(out.join("logs"))
-        .and_then(|()| fs::write(&trial, ""))
-        .and_then(|()| fs::remove_file(&trial))
-        .map_err(|source| EnvironmentError::OutNotWritable {
-            path: out.to_owned(),
-            source,
-        })
 }
 
 fn files(clients: u32, needed: u64, limit: u64) -> Result<String, EnvironmentError> {
@@ -276,12 +267,6 @@ mod tests {
         assert_eq!(estimate::edge_processes(&wanted, 20_000), 3);
         assert_eq!(estimate::edge_files(&plan(100, ""), 1), 656);
         assert_eq!(estimate::edge_files(&plan(100, ""), 4), 356);
-    }
-
-    #[test]
-    fn an_out_that_cannot_be_written_is_named() {
-        let problem = writable(Path::new("/proc/harness")).unwrap_err();
-        assert!(problem.to_string().contains("/proc/harness"), "{problem}");
     }
 
     #[test]

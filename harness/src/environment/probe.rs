@@ -200,7 +200,10 @@ impl Question {
         if good {
             Answer::Good { waited }
         } else {
-            let text = text.lines().next().unwrap_or("").to_owned();
+            // Behind a password that was taken stands what was wrong.
+            let accepted = matches!(self, Self::Redis { .. }) && text.starts_with("+OK");
+            let wrong = text.lines().nth(usize::from(accepted)).unwrap_or("");
+            let text = wrong.to_owned();
             Answer::Other { text }
         }
     }
@@ -267,6 +270,25 @@ mod tests {
             drop(stream);
         });
         assert_eq!(answer, Answer::Closed);
+    }
+
+    #[test]
+    fn what_redis_cannot_do_is_shown_and_not_that_it_took_the_password() {
+        let password = Some(Secret::new("pw".to_owned()));
+        let question = Question::Redis {
+            user: None,
+            password,
+        };
+        let full = "-MISCONF Errors writing to the AOF file: No space left on device";
+        let judged = |text: &str| question.judge(text, Duration::ZERO);
+        let text = full.to_owned();
+        assert_eq!(
+            judged(&format!("+OK\r\n{full}\r\n")),
+            Answer::Other { text }
+        );
+        let text = "-WRONGPASS".to_owned();
+        assert_eq!(judged("-WRONGPASS\r\n-NOAUTH\r\n"), Answer::Other { text });
+        assert!(judged("+OK\r\n+PONG\r\n").is_good());
     }
 
     #[tokio::test]

@@ -76,6 +76,18 @@ impl ProcessId {
             .is_some_and(|stat| !matches!(stat.state, 'Z' | 'X' | 'x'))
     }
 
+    /// Its effective user, while it is there.
+    fn user(self) -> Option<u32> {
+        self.stat()?;
+        effective_user(&fs::read_to_string(format!("/proc/{}/status", self.pid)).ok()?)
+    }
+
+    /// It runs for the user that this process runs for.
+    pub(super) fn is_ours(self) -> bool {
+        let user = self.user();
+        user.is_some() && user == own_user()
+    }
+
     /// It is stopped by a signal.
     pub(crate) fn is_stopped(self) -> bool {
         self.stat().is_some_and(|stat| stat.state == 'T')
@@ -107,6 +119,17 @@ impl ProcessId {
         }
         true
     }
+}
+
+/// For whom this process runs.
+pub(super) fn own_user() -> Option<u32> {
+    ProcessId::of_self()?.user()
+}
+
+/// `Uid:` holds the real, effective, saved and file system user.
+fn effective_user(status: &str) -> Option<u32> {
+    let line = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
 }
 
 fn read_stat(pid: i32) -> Option<Stat> {
@@ -149,6 +172,15 @@ mod tests {
         let me = ProcessId::of_self().unwrap();
         assert!(me.is_alive());
         assert!(me.usage().unwrap().rss_bytes > 0);
+    }
+
+    #[test]
+    fn the_user_is_the_effective_one() {
+        let status = "Name:\tx\nUid:\t1000\t0\t7\t8\nGid:\t1\t2\t3\t4\n";
+        assert_eq!(effective_user(status), Some(0));
+        assert!(ProcessId::of_self().unwrap().is_ours());
+        let init = ProcessId::of(1).unwrap();
+        assert_eq!(init.is_ours(), init.user() == own_user());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::disk;
 use super::error::EnvironmentError;
 use super::process::ProcessId;
 use crate::clock::monotonic_ns;
@@ -57,8 +58,23 @@ impl Wait {
     }
 }
 
-/// The last lines of a log, on one line.
+/// How a log ends, on one line.
 fn tail(log: &Path) -> String {
+    let end = last_lines(log);
+    let full = if disk::is_full(log) {
+        " (no space is left where it lies)"
+    } else {
+        ""
+    };
+    if end.is_empty() {
+        format!("is empty{full}")
+    } else {
+        format!("ends{full}: {end}")
+    }
+}
+
+/// The last lines of a log, on one line.
+fn last_lines(log: &Path) -> String {
     let text = fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let mut lines: Vec<&str> = text.lines().rev().take(TAIL_LINES).collect();

@@ -1,7 +1,7 @@
 //! This module cleans up after runs whose harness *and* janitor were killed.
 //!
 //! **In:** the lease directory. **Out:** what was found and done, one sentence each. A run that is
-//! still alive, or whose janitor is at work, is left alone.
+//! still alive, or whose janitor is at work, is left alone, and so is everything that is not of this user.
 
 use std::path::Path;
 use std::time::Duration;
@@ -19,7 +19,7 @@ const JANITOR_PATIENCE: Duration = Duration::from_secs(15);
 /// Cleans every lease of this user whose harness is dead. `toxiproxy` stands in for the address
 /// in the lease; proxies there that no lease names are reported and never touched.
 pub(crate) async fn recover(toxiproxy: Option<&str>) -> Result<Swept, EnvironmentError> {
-    recover_in(&lease::directory(), toxiproxy).await
+    recover_in(&lease::directory()?, toxiproxy).await
 }
 
 pub(super) async fn recover_in(
@@ -87,7 +87,7 @@ fn add_marked(lease: &mut Lease) {
                 .any(|one| one == mark.as_bytes())
         });
         let known = lease.processes.iter().any(|held| held.process == process);
-        if marked && !known {
+        if marked && !known && process.is_ours() {
             lease.processes.push(LeasedProcess {
                 what: "process of the run".to_owned(),
                 process,

@@ -5,7 +5,7 @@
 //!
 //! On a Toxiproxy that others use, a proxy is emptied and disabled before it is deleted: a real
 //! Toxiproxy can hang for good when a proxy with a stuck client is deleted, so what cannot be
-//! emptied is left in place and named.
+//! emptied is left in place and named. Processes and directories of other users are left alone, whatever a lease says.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -69,11 +69,20 @@ pub(super) async fn sweep(lease: &Lease, leases: &Path) -> Swept {
 
 async fn end_processes(lease: &Lease, swept: &mut Swept) {
     let alive = |process: &ProcessId| process.is_alive();
+    for held in &lease.processes {
+        let pid = held.process.pid;
+        if held.process.is_alive() && !held.process.is_ours() {
+            let what = &held.what;
+            swept.problems.push(format!(
+                "{what} (pid {pid}) runs for another user: left alone"
+            ));
+        }
+    }
     let named: Vec<(&str, ProcessId)> = lease
         .processes
         .iter()
         .map(|held| (held.what.as_str(), held.process))
-        .filter(|(_, process)| alive(process))
+        .filter(|(_, process)| alive(process) && process.is_ours())
         .collect();
     for (_, process) in &named {
         // A stopped process handles no other signal: it is continued first.
@@ -193,12 +202,21 @@ pub(super) async fn remove_proxy(client: &Client, name: &str) -> Result<bool, Cl
 fn remove_directory(lease: &Lease, swept: &mut Swept) {
     let path = &lease.directory;
     let expected = lease::directory_name(&lease.run_id);
-    if path.file_name().is_none_or(|name| *name != *expected) {
+    let mut left = |reason: &str| {
         let path = path.display();
-        swept
-            .problems
-            .push(format!("{path} is not a directory of this run: left alone"));
-        return;
+        swept.problems.push(format!("{path} {reason}: left alone"));
+    };
+    if path.file_name().is_none_or(|name| *name != *expected) || !path.is_absolute() {
+        return left("is not a directory of this run");
+    }
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return,
+        Err(error) => return left(&format!("cannot be looked at ({error})")),
+        Ok(found) => {
+            if let Err(error) = lease::private(&found, lease::Kind::Folder) {
+                return left(&format!("is not this run's ({error})"));
+            }
+        }
     }
     match fs::remove_dir_all(path) {
         Ok(()) => swept.done.push(format!("removed {}", path.display())),

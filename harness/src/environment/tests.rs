@@ -44,7 +44,7 @@ pub(crate) struct Stage {
 impl Bench {
     pub(crate) async fn new(name: &str) -> Self {
         let run_id = format!("test-{name}-{}", std::process::id());
-        let leases = tempfile::tempdir().unwrap();
+        let leases = lease::test_directory();
         let (ours, theirs) = StdUnixStream::pair().unwrap();
         let janitor = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
@@ -277,7 +277,7 @@ fn dead() -> ProcessId {
 
 #[tokio::test]
 async fn recover_ends_what_a_killed_run_and_janitor_left_and_nothing_else() {
-    let leases = tempfile::tempdir().unwrap();
+    let leases = lease::test_directory();
     let run_id = format!("test-recover-{}", std::process::id());
     let (mut leased, leased_id) = orphan(None);
     let (mut marked, marked_id) = orphan(Some(&run_id));
@@ -310,6 +310,52 @@ async fn recover_ends_what_a_killed_run_and_janitor_left_and_nothing_else() {
     for child in [&mut leased, &mut marked, &mut stranger] {
         child.wait().unwrap();
     }
+}
+
+/// As root only: nobody else can make a process or a folder of another user's.
+#[tokio::test]
+async fn recover_leaves_alone_what_belongs_to_others_whatever_a_lease_says() {
+    if process::own_user() != Some(0) {
+        println!("not root: skipped");
+        return;
+    }
+    let leases = lease::test_directory();
+    let temporary = tempfile::tempdir().unwrap();
+    let run_id = format!("test-strangers-{}", std::process::id());
+    let mut command = Command::new("sleep");
+    // Of another user, and with the mark of the run.
+    command.arg("1000").stdin(Stdio::null()).env(MARK, &run_id);
+    let mut stranger = std::os::unix::process::CommandExt::uid(&mut command, 65_534)
+        .spawn()
+        .unwrap();
+    let process = ProcessId::of(i32::try_from(stranger.id()).unwrap()).unwrap();
+    let mut held = lease::new(&run_id, dead(), dead());
+    held.processes.push(LeasedProcess {
+        what: "redis".to_owned(),
+        process,
+    });
+    held.directory = temporary.path().join(lease::directory_name(&run_id));
+    std::fs::create_dir(&held.directory).unwrap();
+    std::os::unix::fs::chown(&held.directory, Some(65_534), None).unwrap();
+    lease::write(leases.path(), &held).unwrap();
+    // Nor is a lease obeyed that somebody else wrote.
+    let planted = leases.path().join("planted.json");
+    std::fs::copy(lease::file(leases.path(), &run_id), &planted).unwrap();
+    std::os::unix::fs::chown(&planted, Some(65_534), None).unwrap();
+
+    let swept = recover::recover_in(leases.path(), None).await.unwrap();
+
+    assert!(process.is_alive() && held.directory.exists());
+    for said in [
+        "redis (pid",
+        "runs for another user: left alone",
+        "belongs to user 65534",
+        "planted.json",
+    ] {
+        assert!(swept.problems.join("\n").contains(said), "{swept:?}");
+    }
+    stranger.kill().unwrap();
+    stranger.wait().unwrap();
 }
 
 /// A Toxiproxy that others use too, with a proxy of somebody else's.
@@ -490,7 +536,7 @@ async fn what_a_real_toxiproxy_cannot_do_is_refused_before_the_load() {
 
 #[tokio::test]
 async fn a_run_whose_janitor_was_killed_cleans_up_by_itself() {
-    let leases = tempfile::tempdir().unwrap();
+    let leases = lease::test_directory();
     let run_id = format!("test-alone-{}", std::process::id());
     let (ours, theirs) = StdUnixStream::pair().unwrap();
     theirs.set_nonblocking(true).unwrap();

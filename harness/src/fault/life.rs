@@ -165,7 +165,7 @@ impl Life {
             if self.cancel.is_cancelled() || self.clock.now_us() >= end_us {
                 self.complain(
                     stamps,
-                    format!("not confirmed while it was in force: {saw}"),
+                    format!("met by no probe while it was in force: {saw}"),
                 );
                 return;
             }
@@ -204,7 +204,7 @@ impl Life {
                 Err(saw) => saw,
             };
             if self.clock.now_us() > start_us.saturating_add(WELL_PATIENCE_US) {
-                self.complain(stamps, format!("not confirmed healed: {saw}"));
+                self.complain(stamps, format!("no probe found it healed: {saw}"));
                 return;
             }
             tokio::time::sleep(PROBE_PAUSE).await;

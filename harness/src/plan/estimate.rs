@@ -76,6 +76,17 @@ fn sockets(plan: &Plan) -> u64 {
     clients + clients.min(TOKEN_SOCKETS_MAX)
 }
 
+/// Reports, logs and the room to write them, of the shortest run.
+const OUT_BYTES_BASE: u64 = 256 << 10;
+/// Rows and curves of one interval, in all files together.
+const OUT_BYTES_PER_INTERVAL: u64 = 2 << 10;
+
+/// What a run leaves in its folder, at the least.
+pub(crate) fn out_bytes(plan: &Plan) -> u64 {
+    let intervals = (plan.load.load_us() + plan.load.drain_us) / plan.interval_us.max(1);
+    OUT_BYTES_BASE + intervals.saturating_mul(OUT_BYTES_PER_INTERVAL)
+}
+
 /// How much a run sends.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Sends {

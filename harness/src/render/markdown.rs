@@ -231,6 +231,8 @@ fn environment(result: &RunResult) -> Vec<String> {
     let (run, host) = (&result.run, &result.run.host);
     let commit = run.commit.as_deref().unwrap_or("commit unknown");
     let target = host.target_version.as_deref().unwrap_or("version unknown");
+    let command = format::harmless(&run.command);
+    let fence = fence(&command);
     vec![
         format!(
             "Run {} of {}, seed {}, harness {} ({}); target {} ({}); {} cores, {}.",
@@ -245,11 +247,18 @@ fn environment(result: &RunResult) -> Vec<String> {
             escape(&host.kernel)
         ),
         String::new(),
-        "```sh".to_owned(),
-        format::harmless(&run.command).replace('`', "'"),
-        "```".to_owned(),
+        format!("{fence}sh"),
+        command,
+        fence,
         String::new(),
     ]
+}
+
+/// A fence that nothing in the text can close; the text stays what it is, for it is pasted.
+fn fence(text: &str) -> String {
+    let runs = text.split(|letter| letter != '`');
+    let longest = runs.map(str::len).max().unwrap_or(0);
+    "`".repeat(3.max(longest + 1))
 }
 
 /// Text from outside: no markup, no link, no mention, no line break.

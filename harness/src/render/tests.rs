@@ -179,8 +179,41 @@ fn a_page_loads_nothing_and_runs_only_its_own_script() {
 
 /// Without the fenced block of Markdown, in which everything is text.
 fn without_fence(text: &str) -> String {
-    let parts = text.split("```");
-    parts.step_by(2).collect()
+    let mut closing: Option<&str> = None;
+    let mut outside = String::new();
+    for line in text.lines() {
+        let ticks = &line[..line.len() - line.trim_start_matches('`').len()];
+        match closing {
+            Some(fence) if line == fence => closing = None,
+            Some(_) => {}
+            None if ticks.len() >= 3 => closing = Some(ticks),
+            None => {
+                outside.push_str(line);
+                outside.push('\n');
+            }
+        }
+    }
+    assert_eq!(closing, None, "a fence is left open");
+    outside
+}
+
+#[test]
+fn the_command_in_markdown_is_the_command_whatever_it_holds() {
+    let mut result = saved(STORIES[0].0, STORIES[0].1);
+    for name in [
+        "a`;touch PWNED;`.toml",
+        "```",
+        "````\u{2028}```",
+        "$(x) '\"' | @all <b>",
+    ] {
+        result.run.command = format!("harness run '{name}' --seed 1");
+        let text = all(&result, &[Format::Md]).remove(0).1;
+        assert!(
+            text.contains(&format!("\n{}\n", result.run.command)),
+            "{text}"
+        );
+        assert!(!without_fence(&text).contains("harness run"), "{text}");
+    }
 }
 
 #[test]

@@ -55,6 +55,7 @@ impl StoreError {
     /// What to do about it.
     pub(crate) fn hint(&self) -> &'static str {
         match self {
+            Self::Write { source, .. } if is_full(source) => "make room there",
             Self::Write { .. } => "name a folder that can be written to, with --out",
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 "name the folder of a run: the one that holds result.json"
@@ -73,6 +74,14 @@ impl StoreError {
     }
 }
 
+/// No room, as the disk, a quota or a limit of the process has it.
+fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+    )
+}
+
 /// The folder of one run.
 #[derive(Clone, Debug)]
 pub(crate) struct RunDir {
@@ -85,19 +94,14 @@ impl RunDir {
         Self { path: path.into() }
     }
 
-    /// A folder that exists and can be written to, made if need be. Called before a run, so that
-    /// nobody waits for a result that cannot be kept.
+    /// A folder that exists, made if need be.
+    #[cfg(test)]
     pub(crate) fn create(path: impl Into<PathBuf>) -> Result<Self, StoreError> {
         let folder = Self::at(path);
-        let failed = |source| StoreError::Write {
+        fs::create_dir_all(&folder.path).map_err(|source| StoreError::Write {
             path: folder.path.clone(),
             source,
-        };
-        fs::create_dir_all(&folder.path).map_err(failed)?;
-        let probe = folder.beside("probe");
-        File::create(&probe)
-            .and_then(|_| fs::remove_file(&probe))
-            .map_err(failed)?;
+        })?;
         Ok(folder)
     }
 
@@ -122,7 +126,8 @@ impl RunDir {
     }
 
     fn replace(&self, path: &Path, beside: &Path, bytes: &[u8]) -> io::Result<()> {
-        let mut file = File::create(beside)?;
+        // Neither through a link nor into what somebody else is writing.
+        let mut file = File::create_new(beside)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(beside, path)?;
@@ -285,12 +290,17 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_cannot_be_written_is_found_before_the_run() {
-        let temp = tempfile::tempdir().unwrap();
-        let file = temp.path().join("file");
-        fs::write(&file, b"").unwrap();
-        let error = RunDir::create(file.join("run")).unwrap_err();
-        assert!(error.to_string().contains("cannot be written"), "{error}");
+    fn a_file_is_never_written_through_a_link() {
+        let (temp, folder) = folder();
+        let elsewhere = temp.path().join("elsewhere");
+        fs::write(&elsewhere, "precious").unwrap();
+        for link in [folder.file("a.txt"), folder.beside("b.txt")] {
+            std::os::unix::fs::symlink(&elsewhere, link).unwrap();
+        }
+        folder.write("a.txt", b"mine").unwrap();
+        folder.write("b.txt", b"mine").unwrap_err();
+        assert_eq!(fs::read(&elsewhere).unwrap(), b"precious");
+        assert_eq!(fs::read(folder.file("a.txt")).unwrap(), b"mine");
     }
 
     /// Written anew with `HARNESS_BLESS=1 cargo test -p harness`.

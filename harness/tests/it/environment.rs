@@ -5,16 +5,17 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
-use crate::support::command;
+use crate::support::{Done, command, finish};
 
 /// A killed run must have left nothing after this.
 const GONE_WITHIN: Duration = Duration::from_secs(3);
@@ -31,6 +32,15 @@ struct Janitor {
     run_id: String,
 }
 
+/// Leases are kept in no other.
+fn private_folder() -> tempfile::TempDir {
+    let mode = fs::Permissions::from_mode(0o700);
+    tempfile::Builder::new()
+        .permissions(mode)
+        .tempdir()
+        .unwrap()
+}
+
 impl Janitor {
     fn start(name: &str) -> Self {
         let (ours, theirs) = UnixStream::pair().unwrap();
@@ -44,7 +54,7 @@ impl Janitor {
         let mut janitor = Self {
             process,
             socket: BufReader::new(ours),
-            state: tempfile::tempdir().unwrap(),
+            state: private_folder(),
             run_id: format!("it-{name}-{}", std::process::id()),
         };
         let begin = json!({ "begin": {
@@ -228,4 +238,53 @@ fn a_run_killed_at_any_moment_leaves_no_process_behind() {
     for moment in MOMENTS_MS {
         check_killed_at(Duration::from_millis(moment));
     }
+}
+
+/// Runs `harness recover` without a home of its own to look into.
+fn recover(change: impl FnOnce(&mut Command)) -> Done {
+    let mut recover = command(&["recover"]);
+    change(recover.env_remove("XDG_STATE_HOME"));
+    finish(recover.spawn().unwrap())
+}
+
+#[test]
+fn leases_are_looked_for_only_where_nobody_else_can_write() {
+    let shared = tempfile::tempdir().unwrap();
+    let leases = shared.path().join("harness/leases");
+    fs::create_dir_all(&leases).unwrap();
+    fs::write(leases.join("evil.json"), "{}").unwrap();
+    // Where temporary files go is nobody's home.
+    let home = private_folder();
+    let done = recover(|recover| {
+        recover
+            .env("HOME", home.path())
+            .env("TMPDIR", shared.path());
+    });
+    assert_eq!(
+        (done.code, done.stdout.as_str()),
+        (0, "nothing was left behind\n")
+    );
+    // A folder that others may write to is none, nor is a link to one.
+    let link = home.path().join("link");
+    std::os::unix::fs::symlink(shared.path(), &link).unwrap();
+    fs::set_permissions(&leases, fs::Permissions::from_mode(0o777)).unwrap();
+    for state in [shared.path(), &link] {
+        let done = recover(|recover| {
+            recover.env("XDG_STATE_HOME", state);
+        });
+        assert_eq!(done.code, 3, "{}", done.stderr);
+        assert!(done.stderr.contains("others may use it"), "{}", done.stderr);
+        assert!(done.stderr.contains(" hint: "), "{}", done.stderr);
+    }
+    // A run asks before it begins.
+    let mut run = command(&["run", "scenarios/smoke.toml", "-q", "--server", "/bin/true"]);
+    run.args(["--out"]).arg(home.path().join("out"));
+    let done = finish(run.env("XDG_STATE_HOME", shared.path()).spawn().unwrap());
+    assert_eq!(done.code, 3, "{}", done.stderr);
+    assert!(
+        done.stderr.contains("the folder of the leases"),
+        "{}",
+        done.stderr
+    );
+    assert!(!home.path().join("out").exists());
 }

@@ -98,7 +98,7 @@ fn everything_but_the_result_is_drawn_unless_formats_are_named() {
     assert_eq!(done.code, 0, "{}", done.stderr);
     assert_eq!(
         files(out.path()),
-        ["junit.xml", "result.json", "summary.md"]
+        [".harness-run", "junit.xml", "result.json", "summary.md"]
     );
 }
 
@@ -178,7 +178,7 @@ fn what_cannot_be_read_or_written_is_exit_5_with_a_hint() {
     refused(
         &["report", &run("pass"), "--out", file.to_str().unwrap()],
         5,
-        &["cannot be written", "--out"],
+        &["not a directory", "--out"],
     );
     refused(
         &["report", &run("pass"), "--format", "pdf"],

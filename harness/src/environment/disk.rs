@@ -1,0 +1,100 @@
+//! This module finds out, before a run, whether what it writes will have a place.
+//!
+//! **In:** the folder, which need not exist, and what is needed. **Out:** what was counted, or what is missing.
+//! Nothing is written, and nothing made.
+//!
+//! **Units:** bytes; files in pieces.
+//!
+//! **Source:** statvfs(3), access(2).
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use nix::sys::statvfs::statvfs;
+use nix::unistd::{AccessFlags, access};
+
+use super::error::EnvironmentError;
+use crate::units;
+
+/// Files and folders of a run, with its logs and what a write needs for a moment.
+const FILES: u64 = 32;
+
+/// Whether the folder can be made and written to, and has room for that much.
+pub(super) fn check(folder: &Path, needed_bytes: u64) -> Result<String, EnvironmentError> {
+    let failed = |source: io::Error| EnvironmentError::OutNotWritable {
+        path: folder.to_owned(),
+        source,
+    };
+    let there = nearest(folder).map_err(failed)?;
+    let may = AccessFlags::W_OK | AccessFlags::X_OK;
+    access(&there, may).map_err(|errno| failed(errno.into()))?;
+    let disk = statvfs(&there).map_err(|errno| failed(errno.into()))?;
+    let free_bytes = disk.blocks_available() * disk.fragment_size();
+    if free_bytes < needed_bytes {
+        return Err(EnvironmentError::OutTooSmall {
+            path: folder.to_owned(),
+            needed_bytes,
+            free_bytes,
+        });
+    }
+    // A file system that makes them as it needs them counts none.
+    if disk.files() > 0 && disk.files_available() < FILES {
+        return Err(EnvironmentError::OutTooFewFiles {
+            path: folder.to_owned(),
+            needed: FILES,
+            free: disk.files_available(),
+        });
+    }
+    let (needed, free) = (
+        units::print_bytes(needed_bytes),
+        units::print_bytes(free_bytes),
+    );
+    Ok(format!("disk: about {needed} needed, {free} free"))
+}
+
+/// Nothing more can be written where this file lies.
+pub(super) fn is_full(file: &Path) -> bool {
+    let folder = file.parent().unwrap_or(file);
+    statvfs(folder).is_ok_and(|disk| {
+        disk.blocks_available() == 0 || (disk.files() > 0 && disk.files_available() == 0)
+    })
+}
+
+/// The folder, or the nearest one above it that exists.
+fn nearest(folder: &Path) -> io::Result<PathBuf> {
+    let whole = std::path::absolute(folder)?;
+    for path in whole.ancestors() {
+        match std::fs::metadata(path) {
+            Ok(found) if found.is_dir() => return Ok(path.to_owned()),
+            Ok(_) => return Err(io::ErrorKind::NotADirectory.into()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::ErrorKind::NotFound.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_named_and_nothing_is_made() {
+        let temp = tempfile::tempdir().unwrap();
+        let file = temp.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let under = file.join("run");
+        let problem = check(&under, 0).unwrap_err().to_string();
+        assert!(problem.contains(under.to_str().unwrap()), "{problem}");
+        check(&temp.path().join("a/b"), 0).unwrap();
+        assert!(!temp.path().join("a").exists());
+    }
+
+    #[test]
+    fn a_folder_that_is_too_small_is_named_with_both_figures() {
+        let temp = tempfile::tempdir().unwrap();
+        let problem = check(temp.path(), u64::MAX).unwrap_err();
+        assert!(matches!(problem, EnvironmentError::OutTooSmall { .. }));
+        assert!(problem.to_string().contains(" free"), "{problem}");
+    }
+}
