@@ -6,9 +6,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::{Deserialize, Serialize};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::secret;
+use crate::{secret, wire};
 
 /// What a token is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +30,9 @@ pub(crate) struct Claims {
     pub(crate) username: String,
     /// What the token is good for.
     pub(crate) typ: Kind,
+    /// The session: one login, however often it is renewed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sid: Option<String>,
     /// Issued at, seconds since 1970.
     pub(crate) iat: u64,
     /// Expires at, seconds since 1970.
@@ -47,6 +51,9 @@ pub(crate) enum JwtError {
     /// Another algorithm than HS256.
     #[error("signed by another algorithm than HS256")]
     Algorithm,
+    /// Extensions that are not known must be (RFC 7515 §4.1.11).
+    #[error("has critical extensions, which this server does not know")]
+    Critical,
     /// The signature does not fit.
     #[error("the signature does not fit")]
     Signature,
@@ -64,6 +71,14 @@ pub(crate) enum JwtError {
 #[derive(Deserialize)]
 struct Header {
     alg: String,
+    /// Extensions that have to be understood; none is.
+    #[serde(default, deserialize_with = "present")]
+    crit: bool,
+}
+
+/// `true` for whatever is there, `null` too.
+fn present<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(value).map(|_| true)
 }
 
 const HEADER: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
@@ -88,6 +103,9 @@ pub(crate) fn verify(key: &[u8], token: &str, kind: Kind, now_s: u64) -> Result<
     if header.alg != "HS256" {
         return Err(JwtError::Algorithm);
     }
+    if header.crit {
+        return Err(JwtError::Critical);
+    }
     let given = decode(signature)?;
     if !secret::equal(&given, &secret::hmac_sha256(key, &[signed.as_bytes()])) {
         return Err(JwtError::Signature);
@@ -110,7 +128,7 @@ fn decode(part: &str) -> Result<Vec<u8>, JwtError> {
 }
 
 fn json<T: for<'de> Deserialize<'de>>(part: &str) -> Result<T, JwtError> {
-    serde_json::from_slice(&decode(part)?).or(Err(JwtError::Malformed))
+    wire::object(&decode(part)?).ok_or(JwtError::Malformed)
 }
 
 #[cfg(test)]
@@ -122,6 +140,7 @@ mod tests {
             sub: 7,
             username: "user-000007".to_owned(),
             typ: Kind::Access,
+            sid: None,
             iat: 1_000,
             exp: 2_000,
             nbf: None,
@@ -162,6 +181,29 @@ mod tests {
         let token = issue(b"key", &claims());
         let body = token.split('.').nth(1).unwrap();
         check(&format!("{none}.{body}."), 1_500, Err(JwtError::Algorithm));
+    }
+
+    fn signed(header: &str, body: &str) -> String {
+        let signed = [header, body]
+            .map(|part| URL_SAFE_NO_PAD.encode(part))
+            .join(".");
+        let signature = secret::hmac_sha256(b"key", &[signed.as_bytes()]);
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
+    }
+
+    #[test]
+    fn header_and_claims_are_objects_and_nothing_in_them_is_critical() {
+        let fields = r#"{"sub":7,"username":"user-000007","typ":"access","iat":1000,"exp":2000}"#;
+        let token = |header: &str, body: &str| signed(header, body);
+        check(&token(HEADER, fields), 1_500, Ok(claims()));
+        let list = r#"[7,"user-000007","access",null,1000,2000,null]"#;
+        for (header, body) in [(HEADER, list), (r#"["HS256"]"#, fields), (HEADER, "7")] {
+            check(&token(header, body), 1_500, Err(JwtError::Malformed));
+        }
+        for crit in [r#"["exp"]"#, "[]", "null"] {
+            let header = format!(r#"{{"alg":"HS256","crit":{crit}}}"#);
+            check(&token(&header, fields), 1_500, Err(JwtError::Critical));
+        }
     }
 
     #[test]

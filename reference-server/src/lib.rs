@@ -3,9 +3,10 @@
 //! A request becomes a socket in `http` (over `tls` where there is a certificate), which `route` it is on decides what for, and
 //! it lives in `socket`. Its messages go through `intake` to the queue in Redis, a `worker` answers them, or `post` keeps and
 //! publishes them; all that comes back over the `channel` layer, and `room` decides which socket gets what. `store` is
-//! Redis, `defect` is what can be made to go wrong on purpose.
+//! Redis, `bound` what one user or address may have, `defect` what can be made to go wrong on purpose.
 
 mod args;
+mod bound;
 mod channel;
 mod clock;
 mod config;

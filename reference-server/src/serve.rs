@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::args::{ChannelKind, ServeArgs, WorkerKind};
+use crate::bound::{Accounts, Attempts, Peers, Tally};
 use crate::channel::{Channel, Pulse};
 use crate::config::Config;
 use crate::directory::Directory;
@@ -90,6 +91,10 @@ impl Parts {
             channel: Arc::new(Channel::new(kind, &links.channel, &rooms, history)),
             ears: Arc::new(Ears::new(kind)),
             registry: Registry::new(config.socket.max_connections),
+            peers: Peers::new(&config.bound.trusted_proxy, config.bound.limit_loopback),
+            sockets: Tally::new(config.bound.sockets_per_address),
+            accounts: Accounts::new(config.bound.sockets_per_user, config.bound.frames()),
+            attempts: Attempts::new(config.bound.failures()),
             directory: Directory::new(&config.auth, config.password.clone()),
             pong: socket::pong(),
             stopping: CancellationToken::new(),

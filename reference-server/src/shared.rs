@@ -1,5 +1,6 @@
 //! What the parts of one server share.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::ChannelKind;
+use crate::bound::{Accounts, Attempts, Peers, Tally};
 use crate::channel::Channel;
 use crate::clock;
 use crate::config::Config;
@@ -79,6 +81,14 @@ pub(crate) struct Shared {
     pub(crate) rooms: Arc<Rooms>,
     /// The sockets.
     pub(crate) registry: Registry,
+    /// Whose address a connection counts for.
+    pub(crate) peers: Peers,
+    /// The sockets of each address.
+    pub(crate) sockets: Arc<Tally<IpAddr>>,
+    /// What each user has.
+    pub(crate) accounts: Arc<Accounts>,
+    /// The failed logins of late.
+    pub(crate) attempts: Attempts,
     /// Where messages go.
     pub(crate) intake: Intake,
     /// Who may log in.

@@ -14,6 +14,12 @@ use crate::stream_id::StreamId;
 /// Characters of a `client_message_id`.
 const ID_CHARACTERS: usize = 128;
 
+/// Reads an object of JSON. serde alone would also take an array, for the fields in their order.
+pub(crate) fn object<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Option<T> {
+    let is_object = text.trim_ascii_start().starts_with(b"{");
+    is_object.then(|| serde_json::from_slice(text).ok())?
+}
+
 /// What a client asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ClientFrame {
@@ -66,11 +72,7 @@ struct Raw<'a> {
 impl ClientFrame {
     /// Reads a text frame from a socket of that kind; a message may have `max_characters`.
     pub(crate) fn parse(kind: Kind, text: &str, max_characters: usize) -> Result<Self, Refusal> {
-        // serde would also take an array for the fields in their order.
-        if !text.trim_start().starts_with('{') {
-            return Err(Refusal::BadFrame);
-        }
-        let raw: Raw<'_> = serde_json::from_str(text).or(Err(Refusal::BadFrame))?;
+        let raw: Raw<'_> = object(text.as_bytes()).ok_or(Refusal::BadFrame)?;
         let message = |text: &str| Self::message(text, raw.client_message_id, max_characters);
         match (kind, raw.kind.as_deref(), raw.message, raw.text) {
             (Kind::Assistant, None, Some(text), _)

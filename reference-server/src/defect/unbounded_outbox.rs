@@ -22,6 +22,7 @@ impl Defects {
             return Bounds {
                 frames: usize::MAX,
                 bytes: usize::MAX,
+                user_bytes: usize::MAX,
                 age: Duration::from_hours(24),
             };
         }

@@ -1,13 +1,13 @@
 //! The accept loop: one task per connection, with a limit on their number, rate and patience.
 
 use std::cell::Cell;
-use std::collections::HashMap;
 use std::convert::Infallible;
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -21,27 +21,24 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 use tower_service::Service as _;
 
-use super::{error, upgrade};
+use super::places::{Patience, Phase, Place, Places, Pulse};
+use super::watch::Watched;
+use super::{error, head, upgrade};
+use crate::bound::{self, Allowance, Buckets, Client, Tally};
 use crate::shared::Shared;
 use crate::socket;
 use crate::socket::Transport;
 
 /// Connections the kernel holds until they are accepted.
 const BACKLOG: i32 = 4096;
-/// HTTP connections beside the sockets.
-const HTTP_CONNECTIONS: usize = 2048;
 /// Bytes of a request's headers.
-pub(super) const HEADER_BYTES: usize = 16 * 1024;
+const HEADER_BYTES: usize = 16 * 1024;
 /// Until accepting is tried again where the process has no file descriptor left.
 pub(super) const NO_FILES_PAUSE: Duration = Duration::from_millis(50);
-/// How long a connection may idle between requests: longer than the usual clients keep one, so that it is the
-/// client that closes it and no request is lost to a close that crosses it.
-pub(super) const KEEP_ALIVE: Duration = Duration::from_mins(2);
 /// How long, and for how many bytes, a peer may go on sending after the last answer.
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: u64 = 32 << 20;
@@ -63,6 +60,57 @@ pub(crate) fn bind(address: SocketAddr, send_buffer: usize) -> io::Result<TcpLis
     TcpListener::from_std(socket.into())
 }
 
+/// What every connection is served with.
+struct House {
+    shared: Arc<Shared>,
+    router: Router,
+    places: Arc<Places>,
+    /// HTTP connections of one address.
+    neighbours: Arc<Tally<IpAddr>>,
+    patience: Patience,
+}
+
+/// What a connection occupies until it ends or is a socket.
+struct Seat {
+    place: Place,
+    _neighbour: Option<bound::Place<IpAddr>>,
+}
+
+impl House {
+    fn new(shared: Arc<Shared>, router: Router) -> Self {
+        let (limits, bound) = (&shared.config.socket, &shared.config.bound);
+        Self {
+            places: Places::new(bound.max_http_connections, bound.keep_alive),
+            neighbours: Tally::new(bound.http_per_address),
+            patience: Patience {
+                idle: bound.keep_alive,
+                asking: limits.header_timeout,
+                reading: limits.handshake_timeout,
+            },
+            shared,
+            router,
+        }
+    }
+
+    /// A seat for a newcomer, or why there is none.
+    async fn seat(&self, client: Client) -> Result<Seat, &'static str> {
+        let neighbour = client.0.map(|address| self.neighbours.place(address));
+        if matches!(neighbour, Some(None)) {
+            return Err("address");
+        }
+        let place = self.places.enter().await.ok_or("full")?;
+        Ok(Seat {
+            place,
+            _neighbour: neighbour.flatten(),
+        })
+    }
+
+    fn dropped(&self, reason: &str) {
+        let dropped = &self.shared.metrics.connections_dropped;
+        dropped.with_label_values(&[reason]).inc();
+    }
+}
+
 /// Accepts until the shutdown. The tasks belong to `tasks`.
 pub(crate) async fn accept(
     shared: Arc<Shared>,
@@ -70,15 +118,10 @@ pub(crate) async fn accept(
     router: Router,
     tasks: TaskTracker,
 ) {
-    let places = Arc::new(Semaphore::new(
-        shared
-            .config
-            .socket
-            .max_connections
-            .saturating_add(HTTP_CONNECTIONS)
-            .min(Semaphore::MAX_PERMITS),
-    ));
-    let mut gate = Gate::new(&shared);
+    let per_s = shared.config.socket.connect_rate;
+    let burst = per_s.max(1.0);
+    let mut knocks = Buckets::new(Allowance { per_s, burst }, ADDRESSES);
+    let house = Arc::new(House::new(Arc::clone(&shared), router));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -92,30 +135,34 @@ pub(crate) async fn accept(
                 continue;
             }
         };
-        let drop_it = |reason: &str| {
-            shared
-                .metrics
-                .connections_dropped
-                .with_label_values(&[reason])
-                .inc();
-        };
-        if !gate.allows(peer.ip(), Instant::now()) {
-            drop_it("rate");
+        let client = shared.peers.of_connection(peer.ip());
+        if let Client(Some(address)) = client
+            && knocks.take(address, Instant::now()).is_err()
+        {
+            house.dropped("rate");
             continue;
         }
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-            drop_it("full");
-            continue;
+        let seat = match house.seat(client).await {
+            Ok(seat) => seat,
+            Err(reason) => {
+                house.dropped(reason);
+                continue;
+            }
         };
         if let Err(problem) = stream.set_nodelay(true) {
             tracing::debug!(%problem, "gone before it was served");
             continue;
         }
-        let (shared, router, sockets) = (Arc::clone(&shared), router.clone(), tasks.clone());
+        let (house, sockets) = (Arc::clone(&house), tasks.clone());
         tasks.spawn(async move {
             // The HTTP part is large and short, the socket small and long: each gets a task of its own size.
-            if let Some(upgraded) = upgrade(&shared, stream, router).await {
-                upgraded.live_on(&sockets, shared, place);
+            let pulse = &seat.place.pulse;
+            let upgraded = tokio::select! {
+                upgraded = upgrade(&house, pulse, (stream, peer.ip())) => upgraded,
+                () = pulse.asked_to_leave() => return house.dropped("crowd"),
+            };
+            if let Some(upgraded) = upgraded {
+                upgraded.live_on(&sockets, Arc::clone(&house.shared), seat);
             }
         });
     }
@@ -138,21 +185,22 @@ impl<S> Upgraded<S> {
 }
 
 impl Upgraded<Transport> {
-    /// Goes on as a task of its own, which keeps its `place`.
-    fn live_on(self, sockets: &TaskTracker, shared: Arc<Shared>, place: OwnedSemaphorePermit) {
+    /// Goes on as a task of its own: a socket gives its `seat` up, a refused one keeps it to its end.
+    fn live_on(self, sockets: &TaskTracker, shared: Arc<Shared>, seat: Seat) {
         let Self {
             stream,
             early,
             verdict,
         } = self;
         match verdict {
-            Ok(opening) => sockets.spawn(async move {
-                socket::run(shared, stream, early, opening).await;
-                drop(place);
-            }),
+            Ok(opening) => sockets.spawn(socket::run(shared, stream, (early, seat), opening)),
             Err(refused) => sockets.spawn(async move {
-                socket::refuse(shared, stream, early, refused).await;
-                drop(place);
+                let pulse = &seat.place.pulse;
+                pulse.begin(Phase::Leaving);
+                tokio::select! {
+                    () = socket::refuse(shared, stream, early, refused) => {}
+                    () = pulse.asked_to_leave() => {}
+                }
             }),
         };
     }
@@ -160,36 +208,37 @@ impl Upgraded<Transport> {
 
 /// Serves requests until the connection ends or becomes a socket.
 async fn upgrade(
-    shared: &Arc<Shared>,
-    stream: TcpStream,
-    router: Router,
+    house: &House,
+    pulse: &Arc<Pulse>,
+    (stream, peer): (TcpStream, IpAddr),
 ) -> Option<Upgraded<Transport>> {
-    if let Some(config) = &shared.config.tls {
+    if let Some(config) = &house.shared.config.tls {
         let acceptor = TlsAcceptor::from(Arc::clone(config));
-        return Box::pin(serve_tls(shared, acceptor.accept(stream), router)).await;
+        let handshake = acceptor.accept(stream);
+        return Box::pin(serve_tls(house, pulse, (handshake, peer))).await;
     }
-    let upgraded = serve(shared, stream, router).await?;
+    let upgraded = serve(house, pulse, (stream, peer)).await?;
     Some(upgraded.over(Transport::plain))
 }
 
 /// The same over TLS, once the handshake is done.
 async fn serve_tls(
-    shared: &Arc<Shared>,
-    handshake: tokio_rustls::Accept<TcpStream>,
-    router: Router,
+    house: &House,
+    pulse: &Arc<Pulse>,
+    (handshake, peer): (tokio_rustls::Accept<TcpStream>, IpAddr),
 ) -> Option<Upgraded<Transport>> {
-    let limit = shared.config.socket.handshake_timeout;
+    let limit = house.shared.config.socket.handshake_timeout;
     let stream = match tokio::time::timeout(limit, handshake).await {
         Ok(Ok(stream)) => stream,
         failed => {
             let problem = failed.ok().and_then(Result::err);
             tracing::debug!(?problem, "no TLS handshake");
-            let dropped = &shared.metrics.connections_dropped;
-            dropped.with_label_values(&["tls"]).inc();
+            house.dropped("tls");
             return None;
         }
     };
-    let upgraded = serve(shared, stream, router).await?;
+    pulse.restart();
+    let upgraded = serve(house, pulse, (stream, peer)).await?;
     Some(upgraded.over(|stream| {
         let (stream, session) = stream.into_inner();
         Transport::tls(stream, session)
@@ -197,60 +246,97 @@ async fn serve_tls(
 }
 
 /// Serves HTTP until the connection ends or is upgraded.
-async fn serve<S>(shared: &Arc<Shared>, stream: S, router: Router) -> Option<Upgraded<S>>
+async fn serve<S>(
+    house: &House,
+    pulse: &Arc<Pulse>,
+    (stream, peer): (S, IpAddr),
+) -> Option<Upgraded<S>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let verdict: Arc<std::sync::Mutex<Cell<Option<upgrade::Verdict>>>> = Arc::default();
+    let shared = &house.shared;
     let limit = shared.config.socket.handshake_timeout;
     let limit = shared.config.defects.answer_within(limit);
-    let asked = AtomicBool::new(false);
     let service = service_fn(|request: Request<Incoming>| {
-        asked.store(true, Ordering::Relaxed);
-        let (shared, router, verdict) = (Arc::clone(shared), router.clone(), Arc::clone(&verdict));
+        pulse.begin(Phase::Served);
+        let verdict = Arc::clone(&verdict);
         Box::pin(async move {
-            let answered = tokio::time::timeout(limit, respond(&shared, request, router)).await;
+            // Who asks many things at once takes turns with the others.
+            tokio::task::yield_now().await;
+            let answered = tokio::time::timeout(limit, respond(house, request, peer)).await;
             let (response, decided) =
                 answered.unwrap_or_else(|_| (error(StatusCode::REQUEST_TIMEOUT, "timeout"), None));
             verdict
                 .lock()
                 .unwrap_or_else(std::sync::PoisonError::into_inner)
                 .set(decided);
+            pulse.begin(Phase::Reading);
             Ok::<_, Infallible>(response)
         })
     });
-    let mut connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(KEEP_ALIVE)
-        .max_buf_size(HEADER_BYTES)
-        .serve_connection(TokioIo::new(stream), service);
-    let dawdling = async {
-        tokio::time::sleep(shared.config.socket.header_timeout).await;
-        if asked.load(Ordering::Relaxed) {
-            std::future::pending::<()>().await;
-        }
-    };
+    let watched = TokioIo::new(Watched::new(stream, Arc::clone(pulse)));
+    let mut connection = builder().serve_connection(watched, service);
+    let serving = |context: &mut Context<'_>| connection.poll_without_shutdown(context);
     let ended = tokio::select! {
-        ended = poll_fn(|context| connection.poll_without_shutdown(context)) => ended,
-        () = dawdling => return None,
+        ended = in_time(pulse, &house.patience, serving) => ended,
         // An open keep-alive connection does not hold up the shutdown.
         () = shared.stopping.cancelled() => return None,
     };
+    let Some(ended) = ended else {
+        house.dropped("time");
+        return None;
+    };
     let parts = connection.into_parts();
+    let stream = parts.io.into_inner().into_inner();
     let decided = verdict
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner)
         .take();
     let (Ok(()), Some(decided)) = (ended, decided) else {
-        linger(parts.io.into_inner()).await;
+        pulse.begin(Phase::Leaving);
+        linger(stream).await;
         return None;
     };
     Some(Upgraded {
-        stream: parts.io.into_inner(),
+        stream,
         // A copy: even an empty rest would keep the whole read buffer of the request alive.
         early: bytes::Bytes::copy_from_slice(&parts.read_buf),
         verdict: decided,
     })
+}
+
+/// How HTTP is spoken here. Time is kept by [`in_time`]: the library knows one limit for waiting and for asking.
+pub(super) fn builder() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(None)
+        .max_buf_size(HEADER_BYTES);
+    builder
+}
+
+/// What `poll` comes to, or nothing where a phase of the connection takes longer than it may.
+pub(super) async fn in_time<T>(
+    pulse: &Pulse,
+    patience: &Patience,
+    mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
+) -> Option<T> {
+    let mut alarm = pin!(tokio::time::sleep(patience.asking));
+    poll_fn(|context| {
+        if let Poll::Ready(ended) = poll(context) {
+            return Poll::Ready(Some(ended));
+        }
+        while let Some(left) = pulse.left(patience) {
+            if left.is_zero() {
+                return Poll::Ready(None);
+            }
+            alarm.as_mut().reset(tokio::time::Instant::now() + left);
+            ready!(alarm.as_mut().poll(context));
+        }
+        Poll::Pending
+    })
+    .await
 }
 
 /// Lets the peer read the last answer: what it is still sending would otherwise be answered by a reset that overtakes it.
@@ -265,77 +351,19 @@ async fn linger<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
 }
 
 async fn respond(
-    shared: &Shared,
-    request: Request<Incoming>,
-    mut router: Router,
+    house: &House,
+    mut request: Request<Incoming>,
+    peer: IpAddr,
 ) -> (Response, Option<upgrade::Verdict>) {
+    if let Some(response) = head::flaw(&request) {
+        return (response, None);
+    }
+    let shared = &house.shared;
+    let client = shared.peers.of_request(peer, request.headers());
     if request.uri().path().starts_with("/ws/") {
-        return upgrade::answer(shared, &request).await;
+        return upgrade::answer(shared, &request, client).await;
     }
-    let Ok(response) = router.call(request.map(Body::new)).await;
+    request.extensions_mut().insert(client);
+    let Ok(response) = house.router.clone().call(request.map(Body::new)).await;
     (response, None)
-}
-
-/// The connect rate of each address: a token bucket with one second's worth of burst.
-struct Gate {
-    per_s: f64,
-    loopback: bool,
-    seen: HashMap<IpAddr, (f64, Instant)>,
-}
-
-impl Gate {
-    fn new(shared: &Shared) -> Self {
-        let limits = &shared.config.socket;
-        Self {
-            per_s: limits.connect_rate,
-            loopback: limits.connect_rate_loopback,
-            seen: HashMap::new(),
-        }
-    }
-
-    fn allows(&mut self, address: IpAddr, now: Instant) -> bool {
-        if address.is_loopback() && !self.loopback {
-            return true;
-        }
-        let burst = self.per_s.max(1.0);
-        if self.seen.len() >= ADDRESSES && !self.seen.contains_key(&address) {
-            // An address that was quiet for a second has its whole burst again: forgetting it changes nothing.
-            self.seen
-                .retain(|_, (_, last)| now.duration_since(*last) < Duration::from_secs(1));
-            if self.seen.len() >= ADDRESSES {
-                return false;
-            }
-        }
-        let (left, last) = self.seen.entry(address).or_insert((burst, now));
-        *left = (*left + now.duration_since(*last).as_secs_f64() * self.per_s).min(burst);
-        *last = now;
-        let allowed = *left >= 1.0;
-        if allowed {
-            *left -= 1.0;
-        }
-        allowed
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_has_a_second_s_worth_and_then_its_rate() {
-        let mut gate = Gate {
-            per_s: 10.0,
-            loopback: true,
-            seen: HashMap::new(),
-        };
-        let (address, start) = (IpAddr::from([10, 0, 0, 1]), Instant::now());
-        let allowed = (0..20).filter(|_| gate.allows(address, start)).count();
-        assert_eq!(allowed, 10);
-        assert!(gate.allows(address, start + Duration::from_millis(101)));
-        assert!(!gate.allows(address, start + Duration::from_millis(102)));
-        assert!(
-            gate.allows(IpAddr::from([10, 0, 0, 2]), start),
-            "each address for itself"
-        );
-    }
 }

@@ -1,24 +1,27 @@
 //! Login, refresh, and the connection token.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use axum::{Extension, Json};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::cookie::Scope;
-use super::{cookie, error, retry_later};
+use super::{cookie, error, head, retry_later};
+use crate::bound::Client;
 use crate::directory::User;
 use crate::jwt::{Claims, Kind};
 use crate::shared::Shared;
 use crate::token::IssueError;
-use crate::{clock, jwt, secret, token};
+use crate::{clock, jwt, secret, token, wire};
 
 #[derive(Deserialize)]
 struct Login {
@@ -34,23 +37,37 @@ struct TokenRequest {
 /// `POST /api/auth/login/`
 pub(super) async fn login(
     State(shared): State<Arc<Shared>>,
+    Extension(client): Extension<Client>,
+    headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
     let body = match body {
         Ok(body) => body,
         Err(problem) => return unreadable(&problem),
     };
-    let Ok(Login { email, password }) = serde_json::from_slice(&body) else {
+    if !head::origin_allowed(&shared, &headers) {
+        return error(StatusCode::FORBIDDEN, "csrf");
+    }
+    let Some(Login { email, password }) = wire::object(&body) else {
         return error(StatusCode::BAD_REQUEST, "bad_request");
     };
-    let Some(user) = shared.directory.login(&email, &password) else {
-        return error(StatusCode::UNAUTHORIZED, "invalid_credentials");
+    let attempt = || shared.directory.login(&email, &password);
+    let now = Instant::now();
+    let user = match shared.attempts.attempt((client, &email), now, attempt) {
+        Ok(Some(user)) => user,
+        Ok(None) => return error(StatusCode::UNAUTHORIZED, "invalid_credentials"),
+        Err(wait) => {
+            shared.metrics.rate_limit_hits.inc();
+            return retry_later(StatusCode::TOO_MANY_REQUESTS, "rate_limited", wait);
+        }
     };
-    let Ok(csrf) = secret::random_token() else {
+    let Ok(session) = secret::random_token() else {
         return error(StatusCode::INTERNAL_SERVER_ERROR, "no_randomness");
     };
-    let (access, expires_s) = issue(&shared, &user, Kind::Access);
-    let (refresh, _) = issue(&shared, &user, Kind::Refresh);
+    let csrf = csrf_token(&shared, &session);
+    let session = Some(session);
+    let (access, expires_s) = issue(&shared, (&user, &session), Kind::Access);
+    let (refresh, _) = issue(&shared, (&user, &session), Kind::Refresh);
     let body = json!({
         "token": access,
         "expires_at": clock::rfc3339(expires_s),
@@ -83,6 +100,9 @@ pub(super) async fn login(
 
 /// `POST /api/auth/refresh/`
 pub(super) async fn refresh(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+    if !head::origin_allowed(&shared, &headers) {
+        return error(StatusCode::FORBIDDEN, "csrf");
+    }
     let given = cookie::get(&headers, "refresh_token");
     let Some(claims) = given.and_then(|token| verify(&shared, token, Kind::Refresh)) else {
         return error(StatusCode::UNAUTHORIZED, "unauthenticated");
@@ -91,7 +111,7 @@ pub(super) async fn refresh(State(shared): State<Arc<Shared>>, headers: HeaderMa
         id: claims.sub,
         name: claims.username,
     };
-    let (access, expires_s) = issue(&shared, &user, Kind::Access);
+    let (access, expires_s) = issue(&shared, (&user, &claims.sid), Kind::Access);
     let scope = Scope {
         life_s: shared.config.auth.jwt_ttl.as_secs(),
         readable: false,
@@ -116,7 +136,7 @@ pub(super) async fn connection_token(
         Ok(claims) => claims,
         Err(response) => return *response,
     };
-    let request: Option<TokenRequest> = serde_json::from_slice(&body).ok();
+    let request: Option<TokenRequest> = wire::object(&body);
     let request =
         request.filter(|request| (1..=128).contains(&request.connection_id.chars().count()));
     let Some(TokenRequest { connection_id }) = request else {
@@ -187,17 +207,34 @@ pub(super) fn authenticate(shared: &Shared, headers: &HeaderMap) -> Result<Claim
     }
     let token = cookie::get(headers, "access_token").ok_or_else(unauthenticated)?;
     let claims = verify(shared, token, Kind::Access).ok_or_else(unauthenticated)?;
-    let sent = headers
-        .get("x-csrftoken")
-        .and_then(|value| value.to_str().ok());
-    let own = cookie::get(headers, "csrftoken");
-    match (sent, own) {
-        (Some(sent), Some(own)) if secret::equal(sent.as_bytes(), own.as_bytes()) => Ok(claims),
-        _ => Err(Box::new(error(StatusCode::FORBIDDEN, "csrf"))),
+    if head::origin_allowed(shared, headers) && proves_page(shared, headers, &claims) {
+        Ok(claims)
+    } else {
+        Err(Box::new(error(StatusCode::FORBIDDEN, "csrf")))
     }
 }
 
-fn issue(shared: &Shared, user: &User, kind: Kind) -> (String, u64) {
+/// Whether header and cookie both hold the CSRF token of the session that the access token is of.
+fn proves_page(shared: &Shared, headers: &HeaderMap, claims: &Claims) -> bool {
+    let Some(session) = &claims.sid else {
+        return false;
+    };
+    let sent = headers.get("x-csrftoken").map(HeaderValue::as_bytes);
+    let kept = cookie::get(headers, "csrftoken").map(str::as_bytes);
+    let own = csrf_token(shared, session);
+    let fits =
+        |given: Option<&[u8]>| given.is_some_and(|given| secret::equal(given, own.as_bytes()));
+    fits(sent) && fits(kept)
+}
+
+/// The CSRF token of a session: nobody can make one up, or use that of another session.
+fn csrf_token(shared: &Shared, session: &str) -> String {
+    // What is signed for access tokens begins otherwise.
+    let parts = [b"csrf\0".as_slice(), session.as_bytes()];
+    URL_SAFE_NO_PAD.encode(secret::hmac_sha256(&shared.config.jwt_key, &parts))
+}
+
+fn issue(shared: &Shared, (user, session): (&User, &Option<String>), kind: Kind) -> (String, u64) {
     let auth = &shared.config.auth;
     let life = match kind {
         Kind::Access => auth.jwt_ttl,
@@ -209,6 +246,7 @@ fn issue(shared: &Shared, user: &User, kind: Kind) -> (String, u64) {
         sub: user.id,
         username: user.name.clone(),
         typ: kind,
+        sid: session.clone(),
         iat,
         exp,
         nbf: None,

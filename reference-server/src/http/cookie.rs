@@ -3,17 +3,19 @@
 use axum::http::header::COOKIE;
 use axum::http::{HeaderMap, HeaderValue};
 
-/// The value of a request cookie.
+/// The value of a request cookie; nothing where it is there twice with different ones, one of which somebody else has set.
 pub(super) fn get<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let lines = headers
         .get_all(COOKIE)
         .iter()
         .filter_map(|line| line.to_str().ok());
-    lines
+    let mut values = lines
         .flat_map(|line| line.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(key, _)| *key == name)
-        .map(|(_, value)| value)
+        .filter(|(key, _)| *key == name)
+        .map(|(_, value)| value);
+    let first = values.next()?;
+    values.all(|other| other == first).then_some(first)
 }
 
 /// What a browser may do with a cookie.
@@ -48,5 +50,8 @@ mod tests {
         assert_eq!(get(&headers, "access_token"), Some("x.y=z"));
         assert_eq!(get(&headers, "b"), Some("2"));
         assert_eq!(get(&headers, "token"), None);
+        headers.append(COOKIE, HeaderValue::from_static("a=1; b=3"));
+        assert_eq!(get(&headers, "a"), Some("1"));
+        assert_eq!(get(&headers, "b"), None, "which of the two?");
     }
 }

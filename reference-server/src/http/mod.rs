@@ -3,10 +3,13 @@
 mod accept;
 mod api;
 mod cookie;
+mod head;
 mod messages;
 mod operations;
 mod pages;
+mod places;
 mod upgrade;
+mod watch;
 
 pub(crate) use accept::{accept, bind};
 pub(crate) use operations::{Health, alive, exposition, ping, readiness};

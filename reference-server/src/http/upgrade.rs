@@ -4,15 +4,16 @@
 //! **Source:** RFC 6455 §4.2.
 
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version, header};
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hyper::body::Incoming;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::{cookie, error, retry_later};
+use super::{cookie, error, head, retry_later};
 use crate::args::Refuse;
+use crate::bound::Client;
 use crate::route::{Kind, Route};
 use crate::shared::Shared;
 use crate::socket::{Opening, Refused, code};
@@ -26,6 +27,7 @@ pub(super) type Verdict = Result<Opening, Refused>;
 pub(super) async fn answer(
     shared: &Shared,
     request: &Request<Incoming>,
+    client: Client,
 ) -> (Response, Option<Verdict>) {
     let Some(route) = Route::of(request.uri().path()) else {
         return (error(StatusCode::NOT_FOUND, "not_found"), None);
@@ -38,7 +40,7 @@ pub(super) async fn answer(
     let defects = shared.config.defects;
     defects.log_access(request.uri());
     defects.wait_for_tokens(&shared.links.tokens).await;
-    let verdict = judge(shared, request, route).await;
+    let verdict = judge(shared, request, (route, client)).await;
     let verdict = verdict.map_err(|refused| refused.on(kind));
     if let Err(refused) = &verdict {
         tracing::debug!(target: "[WS_AUTH]", code = refused.code, reason = refused.reason, "refused");
@@ -69,10 +71,13 @@ fn in_handshake(code: u16) -> Response {
 /// The answer to the request's key, or to a request that is no upgrade to WebSocket 13.
 fn accept_key(request: &Request<Incoming>) -> Result<HeaderValue, Box<Response>> {
     let headers = request.headers();
-    let asked = request.method() == Method::GET
+    // HTTP/1.0 knows no upgrade: one that it asks for is not heard (RFC 9110 §7.8).
+    let asked = request.version() == Version::HTTP_11
+        && request.method() == Method::GET
         && holds(headers, header::CONNECTION, "upgrade")
         && holds(headers, header::UPGRADE, "websocket");
-    if !asked || !holds(headers, header::SEC_WEBSOCKET_VERSION, "13") {
+    let version = headers.get(header::SEC_WEBSOCKET_VERSION);
+    if !asked || version.is_none_or(|version| version != "13") {
         let mut response = error(StatusCode::UPGRADE_REQUIRED, "upgrade_required");
         let set = response.headers_mut();
         set.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
@@ -114,7 +119,11 @@ fn switch(headers: &HeaderMap, accept: &HeaderValue) -> Response {
     response
 }
 
-async fn judge(shared: &Shared, request: &Request<Incoming>, route: Route) -> Verdict {
+async fn judge(
+    shared: &Shared,
+    request: &Request<Incoming>,
+    (route, client): (Route, Client),
+) -> Verdict {
     let refuse = |code, reason| Err(Refused { code, reason });
     if shared.stopping.is_cancelled() {
         return refuse(code::GOING_AWAY, "shutting down");
@@ -122,8 +131,12 @@ async fn judge(shared: &Shared, request: &Request<Incoming>, route: Route) -> Ve
     if shared.registry.is_full() {
         return refuse(code::TRY_AGAIN, "too many connections");
     }
+    let place = client.0.map(|address| shared.sockets.place(address));
+    if matches!(place, Some(None)) {
+        return refuse(code::TRY_AGAIN, "too many connections of this address");
+    }
     let defects = shared.config.defects;
-    if defects.checks_origin() && !origin_allowed(shared, request.headers()) {
+    if defects.checks_origin() && !head::origin_allowed(shared, request.headers()) {
         return refuse(code::FORBIDDEN, "origin not allowed");
     }
     let (user, jwt_expires_s) = identify(shared, request).await?;
@@ -144,10 +157,15 @@ async fn judge(shared: &Shared, request: &Request<Incoming>, route: Route) -> Ve
     if shared.ears.away_for().is_some() {
         return refuse(code::FAILURE, "the channel layer is away");
     }
+    let Some(member) = shared.accounts.enter(user) else {
+        return refuse(code::TRY_AGAIN, "too many connections of this user");
+    };
     Ok(Opening {
         route,
         user,
         jwt_expires_s,
+        member: Some(member),
+        _place: place.flatten(),
     })
 }
 
@@ -218,26 +236,4 @@ fn protocol_token(headers: &HeaderMap) -> Option<&str> {
         .map(str::trim);
     items.find(|item| *item == "Bearer")?;
     items.next()
-}
-
-/// Whether the request's Origin, if it has one, is this host or one of the configured.
-fn origin_allowed(shared: &Shared, headers: &HeaderMap) -> bool {
-    let Some(origin) = headers.get(header::ORIGIN) else {
-        return true;
-    };
-    let Ok(origin) = origin.to_str() else {
-        return false;
-    };
-    let host = headers
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok());
-    let same = origin
-        .split_once("://")
-        .is_some_and(|(_, rest)| Some(rest) == host);
-    same || shared
-        .config
-        .auth
-        .allowed_origin
-        .iter()
-        .any(|allowed| allowed == origin)
 }

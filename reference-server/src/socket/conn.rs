@@ -14,6 +14,7 @@ use futures_util::task::AtomicWaker;
 use super::outbox::{Bounds, Outbox};
 use super::session::Opening;
 use super::transport::Transport;
+use crate::bound::{Account, Bucket, Held};
 use crate::clock;
 use crate::frame::Frame;
 use crate::metrics::Metrics;
@@ -37,6 +38,10 @@ pub(crate) struct Conn {
     pub(crate) warned: AtomicBool,
     /// Rate limit refusals in a row.
     pub(crate) strikes: AtomicU32,
+    /// What it shares with the user's other sockets.
+    pub(super) account: Arc<Account>,
+    /// How many more frames it may send past the rate.
+    pub(super) mercy: Mutex<Option<Bucket>>,
     /// When the last frame came, ms since start.
     pub(super) seen_ms: AtomicU64,
     /// When the last ping went, ms since start.
@@ -47,7 +52,7 @@ pub(crate) struct Conn {
     open: AtomicBool,
     pub(super) transport: Transport,
     outbox: Mutex<Outbox>,
-    bounds: Bounds,
+    pub(super) bounds: Bounds,
     /// Ends without a close frame; see the defect `silent-1006`.
     silent: bool,
     metrics: Arc<Metrics>,
@@ -56,7 +61,7 @@ pub(crate) struct Conn {
 impl Conn {
     pub(super) fn new(
         id: u64,
-        opening: Opening,
+        (opening, account): (&Opening, &Arc<Account>),
         transport: Transport,
         (bounds, silent): (Bounds, bool),
         metrics: &Arc<Metrics>,
@@ -65,18 +70,20 @@ impl Conn {
         Self {
             id,
             kind: opening.route.kind,
-            room: opening.route.room,
+            room: Arc::clone(&opening.route.room),
             user: opening.user,
             jwt_expires_s: opening.jwt_expires_s,
             warned: AtomicBool::new(false),
             strikes: AtomicU32::new(0),
+            account: Arc::clone(account),
+            mercy: Mutex::default(),
             seen_ms: AtomicU64::new(now_ms),
             pinged_ms: AtomicU64::new(now_ms),
             born_ms: now_ms,
             waker: AtomicWaker::new(),
             open: AtomicBool::new(false),
             transport,
-            outbox: Mutex::default(),
+            outbox: Mutex::new(Outbox::new(Held::by(account))),
             bounds,
             silent,
             metrics: Arc::clone(metrics),

@@ -3,16 +3,22 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::bound::Held;
 use crate::clock;
 use crate::frame::Frame;
+
+/// What a waiting frame costs beside its bytes: its place in the queue, which grows by doubling, and its allocation.
+const KEEPING_BYTES: usize = 128;
 
 /// The bounds of one outbox.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
     /// Frames.
     pub(crate) frames: usize,
-    /// Bytes.
+    /// Bytes, of which every frame costs a few more than it has.
     pub(crate) bytes: usize,
+    /// Bytes of all sockets of the user.
+    pub(crate) user_bytes: usize,
     /// Age of a frame, and how long an outbox may stay full.
     pub(crate) age: Duration,
 }
@@ -21,7 +27,7 @@ pub(crate) struct Bounds {
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     waiting: VecDeque<(Frame, u64)>,
-    bytes: usize,
+    held: Held,
     /// Part of the oldest frame is on the wire already: it cannot be dropped any more.
     started: bool,
     full_since_ms: Option<u64>,
@@ -32,12 +38,22 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
+    /// An empty one, whose bytes `held` counts.
+    pub(super) fn new(held: Held) -> Self {
+        Self {
+            held,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
     pub(super) fn is_half_empty(&self, bounds: &Bounds) -> bool {
-        self.waiting.len() <= bounds.frames / 2 && self.bytes <= bounds.bytes / 2
+        self.waiting.len() <= bounds.frames / 2
+            && self.held.bytes() <= bounds.bytes / 2
+            && (self.is_empty() || self.held.together() <= bounds.user_bytes / 2)
     }
 
     /// The next frame to write.
@@ -50,14 +66,15 @@ impl Outbox {
         let Some((frame, _)) = self.waiting.front_mut() else {
             return;
         };
-        self.bytes -= written;
-        if written == frame.bytes().len() {
+        let whole = written == frame.bytes().len();
+        if whole {
             self.waiting.pop_front();
-            self.started = false;
         } else {
             *frame = frame.rest(written);
-            self.started = true;
         }
+        self.started = !whole;
+        let given_back = written + if whole { KEEPING_BYTES } else { 0 };
+        self.held.set(self.held.bytes() - given_back);
         if self.is_empty() {
             // The reader caught up; an outbox that is empty because everything expired is still full.
             self.full_since_ms = None;
@@ -67,11 +84,15 @@ impl Outbox {
 
     /// Adds a frame, of which a first part may be `started`. Returns how many old ones had to go.
     pub(super) fn push(&mut self, frame: Frame, started: bool, bounds: &Bounds) -> u64 {
-        self.bytes += frame.bytes().len();
+        self.held
+            .set(self.held.bytes() + frame.bytes().len() + KEEPING_BYTES);
         self.started |= started && self.waiting.is_empty();
         self.waiting.push_back((frame, clock::since_start_ms()));
         let mut dropped = 0;
-        while self.waiting.len() > bounds.frames || self.bytes > bounds.bytes {
+        while self.waiting.len() > bounds.frames
+            || self.held.bytes() > bounds.bytes
+            || self.held.together() > bounds.user_bytes
+        {
             if !self.drop_oldest() {
                 break;
             }
@@ -124,7 +145,8 @@ impl Outbox {
     fn drop_oldest(&mut self) -> bool {
         let removed = self.waiting.remove(usize::from(self.started));
         if let Some((frame, _)) = &removed {
-            self.bytes -= frame.bytes().len();
+            self.held
+                .set(self.held.bytes() - frame.bytes().len() - KEEPING_BYTES);
         }
         removed.is_some()
     }
@@ -133,10 +155,12 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
 
     const BOUNDS: Bounds = Bounds {
         frames: 3,
         bytes: 1_000,
+        user_bytes: 2_000,
         age: Duration::from_secs(10),
     };
 
@@ -160,7 +184,7 @@ mod tests {
             (dropped, texts(&mut outbox)),
             (2, vec!["c".into(), "d".into(), "e".into()])
         );
-        assert_eq!(outbox.bytes, 0);
+        assert_eq!(outbox.held.bytes(), 0);
     }
 
     #[test]
@@ -199,5 +223,32 @@ mod tests {
         assert!(!outbox.is_stuck(now_ms, &BOUNDS));
         assert!(outbox.is_stuck(now_ms + 10_001, &BOUNDS));
         assert_eq!(outbox.expire(now_ms + 10_001, &BOUNDS), 3);
+    }
+
+    #[test]
+    fn what_keeps_a_frame_counts_and_is_given_back() {
+        let mut outbox = Outbox::default();
+        let frame = Frame::text("pong");
+        outbox.push(frame.clone(), false, &BOUNDS);
+        outbox.push(frame.clone(), false, &BOUNDS);
+        let each = frame.bytes().len() + KEEPING_BYTES;
+        assert_eq!(outbox.held.bytes(), 2 * each);
+        outbox.advance(1);
+        assert_eq!(outbox.held.bytes(), 2 * each - 1);
+        outbox.advance(frame.bytes().len() - 1);
+        assert_eq!(outbox.held.bytes(), each);
+    }
+
+    #[test]
+    fn the_outboxes_of_a_user_share_a_bound() {
+        let account = Arc::default();
+        let mut all = [(); 5].map(|()| Outbox::new(Held::by(&account)));
+        for outbox in &mut all {
+            outbox.push(Frame::text(&"x".repeat(400)), false, &BOUNDS);
+        }
+        assert!(account.bytes() <= BOUNDS.user_bytes, "{}", account.bytes());
+        assert!(all[4].is_empty() && !all[0].is_empty());
+        drop(all);
+        assert_eq!(account.bytes(), 0);
     }
 }

@@ -3,9 +3,11 @@
 use std::future::poll_fn;
 use std::io;
 use std::io::Read as _;
-use std::sync::Arc;
+use std::net::IpAddr;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use bytes::Bytes;
 use tokio_tungstenite::tungstenite;
@@ -17,6 +19,7 @@ use super::conn::Conn;
 use super::outbox::Bounds;
 use super::stream::Stream;
 use super::transport::Transport;
+use crate::bound::{Allowance, Bucket, Member, Place};
 use crate::clock;
 use crate::intake::{self, Ask};
 use crate::route::{Kind, Route};
@@ -25,6 +28,10 @@ use crate::wire::{self, ClientFrame, Event};
 
 /// Read at once; a chat message is a hundred bytes, and the buffer lives as long as the socket.
 const READ_BUFFER_BYTES: usize = 512;
+/// Bytes on the wire for a byte of a message, at worst: fragments of one byte each, masked.
+const FRAGMENTS: usize = 8;
+/// Bytes that are read from a peer whose socket is closing, at most.
+const REST_BYTES: usize = 1 << 20;
 
 /// An upgrade that was granted.
 #[derive(Debug)]
@@ -35,6 +42,10 @@ pub(crate) struct Opening {
     pub(crate) user: u64,
     /// When the access token behind it ends, seconds since 1970.
     pub(crate) jwt_expires_s: u64,
+    /// The user's place for it, and what it shares with others; absent where it is only to be refused.
+    pub(crate) member: Option<Member>,
+    /// The address's place for it, where addresses have a bound.
+    pub(crate) _place: Option<Place<IpAddr>>,
 }
 
 /// An upgrade that is completed only to say no.
@@ -61,22 +72,38 @@ impl Refused {
 enum Step {
     Text(tungstenite::Utf8Bytes),
     Other,
+    End(End),
+}
+
+/// How a socket ends.
+enum End {
+    /// By this code and word: nothing that follows is understood, or wanted.
     Broken(u16, &'static str),
+    /// It has ended.
     Ended(u16),
 }
 
-/// Serves an accepted socket until it ends. `early` is what came behind the request headers.
-pub(crate) async fn run(shared: Arc<Shared>, transport: Transport, early: Bytes, opening: Opening) {
+/// Serves an accepted socket until it ends. `early` is what came behind the request headers; `seat` is given up once
+/// the socket is counted.
+pub(crate) async fn run<T>(
+    shared: Arc<Shared>,
+    transport: Transport,
+    (early, seat): (Bytes, T),
+    opening: Opening,
+) {
     let (limits, defects) = (&shared.config.socket, shared.config.defects);
     let bounds = defects.outbox(Bounds {
         frames: limits.outbox_messages,
         bytes: limits.outbox_bytes,
+        user_bytes: shared.config.bound.user_bytes(limits),
         age: limits.outbox_age,
     });
     let id = shared.registry.number();
+    let account = opening.member.as_ref().map(|member| &member.account);
+    let account = account.map(Arc::clone).unwrap_or_default();
     let conn = Conn::new(
         id,
-        opening,
+        (&opening, &account),
         transport,
         (bounds, defects.is_silent()),
         &shared.metrics,
@@ -90,6 +117,7 @@ pub(crate) async fn run(shared: Arc<Shared>, transport: Transport, early: Bytes,
         shared.metrics.closed(code::TRY_AGAIN);
         return;
     }
+    drop(seat);
     shared.metrics.connections_open.inc();
     shared.rooms.join(&conn);
     if shared.stopping.is_cancelled() {
@@ -121,15 +149,18 @@ pub(crate) async fn refuse(
         },
         user: 0,
         jwt_expires_s: 0,
+        member: None,
+        _place: None,
     };
     let bounds = Bounds {
         frames: 4,
         bytes: 1024,
+        user_bytes: 1024,
         age: shared.config.socket.outbox_age,
     };
     let conn = Arc::new(Conn::new(
         0,
-        opening,
+        (&opening, &Arc::default()),
         transport,
         (bounds, shared.config.defects.is_silent()),
         &shared.metrics,
@@ -153,18 +184,25 @@ fn protocol(stream: Stream, max_frame: usize) -> WebSocket<Stream> {
 
 async fn serve(shared: &Shared, conn: &Arc<Conn>, socket: &mut WebSocket<Stream>) -> u16 {
     loop {
-        match poll_fn(|context| poll_step(conn, socket, context)).await {
+        let end = match poll_fn(|context| poll_step(conn, socket, context)).await {
             Step::Text(text) => {
                 touch(conn);
-                take(shared, conn, &text);
+                take(shared, conn, &text)
             }
-            Step::Other => touch(conn),
-            Step::Broken(code, reason) => {
+            Step::Other => {
+                touch(conn);
+                afford(shared, conn).err().flatten()
+            }
+            Step::End(end) => Some(end),
+        };
+        match end {
+            None => {}
+            Some(End::Broken(code, reason)) => {
                 conn.close(code, reason);
                 drain(socket, conn).await;
                 return code;
             }
-            Step::Ended(code) => return code,
+            Some(End::Ended(code)) => return code,
         }
     }
 }
@@ -180,7 +218,7 @@ async fn linger(socket: &mut WebSocket<Stream>, conn: &Conn) {
         loop {
             match poll_fn(|context| poll_step(conn, socket, context)).await {
                 Step::Text(_) | Step::Other => {}
-                Step::Broken(..) | Step::Ended(_) => return,
+                Step::End(_) => return,
             }
         }
     };
@@ -195,7 +233,7 @@ async fn linger(socket: &mut WebSocket<Stream>, conn: &Conn) {
 /// After a broken frame nothing can be understood any more: reads on, so that the kernel does not
 /// answer unread bytes with a reset that would overtake the close frame.
 async fn drain(socket: &mut WebSocket<Stream>, conn: &Conn) {
-    let mut finished = false;
+    let (mut finished, mut rest) = (false, REST_BYTES);
     let discard = poll_fn(|context| {
         conn.waker.register(context.waker());
         match conn.poll_flush(context) {
@@ -210,9 +248,9 @@ async fn drain(socket: &mut WebSocket<Stream>, conn: &Conn) {
         let mut bytes = [0_u8; 4096];
         loop {
             match socket.get_mut().read(&mut bytes) {
-                Ok(1..) => {}
+                Ok(read @ 1..) if rest > read => rest -= read,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
-                Ok(0) | Err(_) => return Poll::Ready(()),
+                Ok(_) | Err(_) => return Poll::Ready(()),
             }
         }
     });
@@ -230,48 +268,103 @@ async fn drain(socket: &mut WebSocket<Stream>, conn: &Conn) {
 fn poll_step(conn: &Conn, socket: &mut WebSocket<Stream>, context: &mut Context<'_>) -> Poll<Step> {
     conn.waker.register(context.waker());
     if conn.poll_flush(context) == Poll::Ready(false) {
-        return Poll::Ready(Step::Ended(code::ABNORMAL));
+        return Poll::Ready(Step::End(End::Ended(code::ABNORMAL)));
     }
     // What a client sends before `connected` waits in the kernel.
     if !conn.is_open() && conn.close_code().is_none() {
         return Poll::Pending;
     }
     socket.get_mut().wake_by(context.waker());
-    match socket.read() {
-        Ok(Message::Text(text)) => Poll::Ready(Step::Text(text)),
-        Ok(Message::Binary(_)) => Poll::Ready(Step::Broken(code::UNSUPPORTED, "text frames only")),
+    let end = match socket.read() {
+        Ok(Message::Text(text)) => {
+            socket.get_mut().finished();
+            return Poll::Ready(Step::Text(text));
+        }
+        Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {
+            return Poll::Ready(Step::Other);
+        }
+        Ok(Message::Binary(_)) => End::Broken(code::UNSUPPORTED, "text frames only"),
         Ok(Message::Close(frame)) => {
             if let Err(error) = socket.flush() {
                 tracing::trace!(conn = conn.id, %error, "the close echo was not needed");
             }
-            let code = frame.map_or(code::NO_CODE, |frame| frame.code.into());
-            Poll::Ready(Step::Ended(code))
+            End::Ended(frame.map_or(code::NO_CODE, |frame| frame.code.into()))
         }
-        Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => Poll::Ready(Step::Other),
         Err(tungstenite::Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-            Poll::Pending
+            match overloaded(conn, socket) {
+                Some(end) => end,
+                None => return Poll::Pending,
+            }
         }
-        Err(error) => Poll::Ready(failed(&error)),
-    }
+        Err(error) => failed(&error),
+    };
+    Poll::Ready(Step::End(end))
 }
 
-fn failed(error: &tungstenite::Error) -> Step {
+/// Whether more was read for a message than one can have, or is kept for the user than for one.
+fn overloaded(conn: &Conn, socket: &WebSocket<Stream>) -> Option<End> {
+    let (bytes, together) = socket.get_ref().unfinished();
+    let message = socket.get_config().max_message_size.unwrap_or(0);
+    if bytes > message.saturating_mul(FRAGMENTS) + READ_BUFFER_BYTES {
+        return Some(End::Broken(code::TOO_BIG, "over the frame limit"));
+    }
+    let much = bytes > READ_BUFFER_BYTES && together > conn.bounds.user_bytes;
+    much.then_some(End::Broken(code::TRY_AGAIN, "too much of this user waits"))
+}
+
+fn failed(error: &tungstenite::Error) -> End {
     use tungstenite::error::ProtocolError;
     match error {
-        tungstenite::Error::Capacity(_) => Step::Broken(code::TOO_BIG, "over the frame limit"),
-        tungstenite::Error::Utf8(_) => Step::Broken(code::INVALID_TEXT, "not UTF-8"),
+        tungstenite::Error::Capacity(_) => End::Broken(code::TOO_BIG, "over the frame limit"),
+        tungstenite::Error::Utf8(_) => End::Broken(code::INVALID_TEXT, "not UTF-8"),
         tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)
         | tungstenite::Error::ConnectionClosed
         | tungstenite::Error::AlreadyClosed
-        | tungstenite::Error::Io(_) => Step::Ended(code::ABNORMAL),
-        _ => Step::Broken(code::PROTOCOL, "not RFC 6455"),
+        | tungstenite::Error::Io(_) => End::Ended(code::ABNORMAL),
+        _ => End::Broken(code::PROTOCOL, "not RFC 6455"),
     }
 }
 
-fn take(shared: &Shared, conn: &Arc<Conn>, text: &str) {
+/// Takes one of the frames that the user may send besides messages, which have a rate of their own. `Err` where there is
+/// none: it is refused, or the socket has gone on for so long that it ends.
+fn afford(shared: &Shared, conn: &Conn) -> Result<(), Option<End>> {
+    let now = Instant::now();
+    if !shared.config.defects.limits_rate() {
+        return Ok(());
+    }
+    let Err(wait) = shared.accounts.take_frame(&conn.account, now) else {
+        return Ok(());
+    };
+    shared.metrics.rate_limit_hits.inc();
+    shared.metrics.messages.refused.inc();
+    let retry_after = Some(clock::millis(wait).max(1) as f64 / 1e3);
+    conn.send(&wire::refusal(
+        "rate_limited",
+        "too many frames",
+        retry_after,
+        None,
+    ));
+    let mercy = Allowance {
+        per_s: 1.0,
+        burst: f64::from(shared.config.chat.flood_strikes),
+    };
+    let mut left = conn.mercy.lock().unwrap_or_else(PoisonError::into_inner);
+    let left = left.get_or_insert_with(|| Bucket::full(mercy, now));
+    let flooding = End::Broken(code::FLOODING, "the rate limit was ignored");
+    Err(left.take(mercy, now).is_err().then_some(flooding))
+}
+
+fn take(shared: &Shared, conn: &Arc<Conn>, text: &str) -> Option<End> {
     let defects = shared.config.defects;
     let message_max = defects.message_max(shared.config.chat.max_message);
-    match ClientFrame::parse(conn.kind, text, message_max) {
+    let frame = ClientFrame::parse(conn.kind, text, message_max);
+    if !matches!(frame, Ok(ClientFrame::Message { .. })) {
+        match afford(shared, conn) {
+            Ok(()) => {}
+            Err(end) => return end,
+        }
+    }
+    match frame {
         Ok(ClientFrame::Ping) if !defects.knows_heartbeats() => {
             conn.send(&wire::refusal("bad_frame", "no message", None, None));
             conn.close(code::FAILURE, "internal error");
@@ -300,6 +393,7 @@ fn take(shared: &Shared, conn: &Arc<Conn>, text: &str) {
             conn.send(&refusal.frame());
         }
     }
+    None
 }
 
 /// The frame that answers a heartbeat.

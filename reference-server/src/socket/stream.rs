@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::{Buf as _, Bytes};
 
 use super::conn::Conn;
+use crate::bound::Held;
 use crate::frame::Frame;
 
 pub(super) struct Stream {
@@ -18,15 +19,32 @@ pub(super) struct Stream {
     /// Bytes that came together with the request headers.
     early: Bytes,
     waker: Waker,
+    /// Bytes read since the last message: of frames that are not complete, or that carry none.
+    unfinished: Held,
 }
 
 impl Stream {
     pub(super) fn new(conn: Arc<Conn>, early: Bytes) -> Self {
         Self {
+            unfinished: Held::by(&conn.account),
             conn,
             early,
             waker: Waker::noop().clone(),
         }
+    }
+
+    /// A message is complete.
+    pub(super) fn finished(&mut self) {
+        self.unfinished.set(0);
+    }
+
+    /// Bytes read since then, and what all sockets of the user hold.
+    pub(super) fn unfinished(&self) -> (usize, usize) {
+        (self.unfinished.bytes(), self.unfinished.together())
+    }
+
+    fn note(&mut self, read: usize) {
+        self.unfinished.set(self.unfinished.bytes() + read);
     }
 
     /// Whom to wake when the next read can go on.
@@ -43,11 +61,12 @@ impl Read for Stream {
             if self.early.is_empty() {
                 self.early = Bytes::new();
             }
+            self.note(bytes);
             return Ok(bytes);
         }
         let mut context = Context::from_waker(&self.waker);
         match self.conn.transport.poll_read(&mut context, buffer) {
-            Poll::Ready(read) => read,
+            Poll::Ready(read) => read.inspect(|bytes| self.note(*bytes)),
             Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
         }
     }

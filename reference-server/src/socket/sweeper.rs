@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::code;
 use super::conn::Conn;
@@ -40,6 +40,7 @@ pub(crate) async fn sweep(shared: Arc<Shared>) {
             pass.visit(conn);
         }
         all.clear();
+        shared.accounts.forget(Instant::now());
     }
 }
 

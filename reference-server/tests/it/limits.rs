@@ -246,10 +246,7 @@ async fn who_dawdles_over_the_headers_is_cut() {
 #[tokio::test]
 async fn one_address_may_connect_so_often() {
     let redis = Redis::start().await;
-    let server = Server::spawn(
-        &redis.url(),
-        &["--connect-rate", "5", "--connect-rate-loopback"],
-    );
+    let server = Server::spawn(&redis.url(), &["--connect-rate", "5", "--limit-loopback"]);
     let mut cut = 0;
     for _ in 0..20 {
         let mut stream = TcpStream::connect(server.address()).await.unwrap();

@@ -3,6 +3,10 @@
 //! Every default of the contract is here and nowhere else. A secret has an environment variable
 //! because the command line of a process can be read by every user of the machine.
 
+mod bound;
+
+pub(crate) use bound::BoundArgs;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -117,6 +121,8 @@ pub(crate) struct ServeArgs {
     pub(crate) work: WorkArgs,
     #[command(flatten)]
     pub(crate) socket: SocketArgs,
+    #[command(flatten)]
+    pub(crate) bound: BoundArgs,
     /// Turn a failure on: NAME, or NAME=RATE with a share of 0 to 1. Repeatable.
     #[arg(long, env = "REFERENCE_SERVER_DEFECT", value_delimiter = ',')]
     pub(crate) defect: Vec<String>,
@@ -342,7 +348,7 @@ pub(crate) struct SocketArgs {
     /// Bytes of a frame or message from a client.
     #[arg(long, env = "REFERENCE_SERVER_MAX_FRAME", default_value_t = 65_536)]
     pub(crate) max_frame: usize,
-    /// Time a client has to send the headers of its first request.
+    /// Time a client has to send the headers of a request.
     #[arg(long, env = "REFERENCE_SERVER_HEADER_TIMEOUT", default_value = "10s", value_parser = duration)]
     pub(crate) header_timeout: Duration,
     /// Time a request, or the opening of a socket, may take.
@@ -351,9 +357,6 @@ pub(crate) struct SocketArgs {
     /// Connections per second from one address.
     #[arg(long, env = "REFERENCE_SERVER_CONNECT_RATE", default_value_t = 100.0)]
     pub(crate) connect_rate: f64,
-    /// Hold loopback to the connect rate too.
-    #[arg(long, env = "REFERENCE_SERVER_CONNECT_RATE_LOOPBACK")]
-    pub(crate) connect_rate_loopback: bool,
     /// Frames waiting for a slow reader.
     #[arg(long, env = "REFERENCE_SERVER_OUTBOX_MESSAGES", default_value_t = 1500)]
     pub(crate) outbox_messages: usize,
@@ -368,7 +371,14 @@ pub(crate) struct SocketArgs {
     pub(crate) send_buffer: usize,
 }
 
+/// Longest duration: more is a mistake, and what is added to it must not overflow.
+const DURATION_MAX: Duration = Duration::from_hours(3650 * 24);
+
 fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text)
-        .map_err(|problem| format!("{problem}; write for example `500ms`, `15s`, `5m`"))
+    let parsed = humantime::parse_duration(text)
+        .map_err(|problem| format!("{problem}; write for example `500ms`, `15s`, `5m`"))?;
+    if parsed > DURATION_MAX {
+        return Err("is over ten years; write for example `500ms`, `15s`, `5m`".to_owned());
+    }
+    Ok(parsed)
 }

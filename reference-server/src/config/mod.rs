@@ -2,21 +2,20 @@
 //!
 //! **In:** [`ServeArgs`]. **Out:** [`Config`], which cannot hold a value the server could not use.
 
+mod check;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_rustls::rustls::ServerConfig;
 
 use crate::args::{
-    AuthArgs, ChannelKind, ChatArgs, QueueArgs, RedisArgs, ServeArgs, SocketArgs, StoreArgs,
-    WorkArgs, WorkerArgs, WorkerKind,
+    AuthArgs, BoundArgs, ChannelKind, ChatArgs, QueueArgs, RedisArgs, ServeArgs, SocketArgs,
+    StoreArgs, WorkArgs, WorkerArgs, WorkerKind,
 };
 use crate::defect::{DefectError, Defects};
 use crate::tls::TlsError;
 use crate::{secret, tls};
-
-/// Most users and most admins: their numbers must not meet.
-const USERS_MAX: u64 = crate::directory::ADMINS_AFTER;
 
 /// Why the flags do not make a server.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +26,7 @@ pub(crate) enum ConfigError {
         /// The flag's name.
         flag: &'static str,
     },
-    /// More than the server can tell apart.
+    /// More than the server can tell apart, or hold.
     #[error("{flag}: must be at most {most}")]
     TooMany {
         /// The flag's name.
@@ -35,8 +34,16 @@ pub(crate) enum ConfigError {
         /// The bound.
         most: u64,
     },
+    /// Less than the server can work with.
+    #[error("{flag}: must be at least {least}")]
+    TooFew {
+        /// The flag's name.
+        flag: &'static str,
+        /// The bound.
+        least: u64,
+    },
     /// A rate is not a positive number.
-    #[error("{flag}: {value} is not a rate; write a number over 0 and up to 1000000")]
+    #[error("{flag}: {value} is not a rate; write a number from 0.000001 to 1000000")]
     Rate {
         /// The flag's name.
         flag: &'static str,
@@ -108,6 +115,8 @@ pub(crate) struct Config {
     pub(crate) work: WorkArgs,
     /// Flags about connections.
     pub(crate) socket: SocketArgs,
+    /// Flags about what one user or address may have.
+    pub(crate) bound: BoundArgs,
     /// Time to end after SIGTERM.
     pub(crate) drain: Duration,
     /// Database 0.
@@ -131,8 +140,8 @@ pub(crate) struct Config {
 impl Config {
     /// Checks the flags and fills in the secrets.
     pub(crate) fn new(args: ServeArgs) -> Result<Self, ConfigError> {
-        check_counts(&args)?;
-        check_durations(&args)?;
+        check::counts(&args)?;
+        check::durations(&args)?;
         let memory = args.redis.channel_layer == ChannelKind::Memory;
         if memory && args.worker == WorkerKind::None {
             return Err(ConfigError::NoWorker);
@@ -168,6 +177,7 @@ impl Config {
             chat: args.chat,
             work: args.work,
             socket: args.socket,
+            bound: args.bound,
             drain: args.drain,
             tasks,
             tokens,
@@ -178,86 +188,6 @@ impl Config {
             tls,
             defects,
         })
-    }
-}
-
-fn check_counts(args: &ServeArgs) -> Result<(), ConfigError> {
-    let counts = [
-        ("--users", args.auth.users),
-        ("--admins", args.auth.admins),
-        ("--participants", args.auth.participants),
-        ("--token-burst", u64::from(args.auth.token_burst)),
-        ("--rate-burst", u64::from(args.chat.rate_burst)),
-        ("--flood-strikes", u64::from(args.chat.flood_strikes)),
-        ("--max-message", args.chat.max_message as u64),
-        ("--queue-limit", u64::from(args.chat.queue_limit)),
-        ("--chats-entries", u64::from(args.redis.chats_entries)),
-        ("--max-connections", args.socket.max_connections as u64),
-        ("--max-frame", args.socket.max_frame as u64),
-        ("--outbox-messages", args.socket.outbox_messages as u64),
-        ("--outbox-bytes", args.socket.outbox_bytes as u64),
-        ("--send-buffer", args.socket.send_buffer as u64),
-    ];
-    check_zeros(&counts)?;
-    check_work_counts(&args.queue, &args.work)?;
-    let people = [("--users", args.auth.users), ("--admins", args.auth.admins)];
-    if let Some((flag, _)) = people.iter().find(|(_, count)| *count > USERS_MAX) {
-        return Err(ConfigError::TooMany {
-            flag,
-            most: USERS_MAX,
-        });
-    }
-    let rates = [
-        ("--rate-limit", args.chat.rate_limit),
-        ("--token-rate", args.auth.token_rate),
-        ("--connect-rate", args.socket.connect_rate),
-    ];
-    match rates
-        .iter()
-        .find(|(_, rate)| !(*rate > 0.0 && *rate <= 1_000_000.0))
-    {
-        Some((flag, value)) => Err(ConfigError::Rate {
-            flag,
-            value: *value,
-        }),
-        None => Ok(()),
-    }
-}
-
-fn check_durations(args: &ServeArgs) -> Result<(), ConfigError> {
-    let (ms, s) = (Duration::from_millis(1), Duration::from_secs(1));
-    #[rustfmt::skip]
-    let bounds = [
-        ("--token-ttl", args.auth.token_ttl, s, "`expires_in` is whole seconds"),
-        ("--jwt-ttl", args.auth.jwt_ttl, s, "`exp` is whole seconds"),
-        ("--refresh-ttl", args.auth.refresh_ttl, s, "`exp` is whole seconds"),
-        ("--remember-ids", args.chat.remember_ids, s, "one second"),
-        ("--redrive-after", args.chat.redrive_after, 100 * ms, "a healthy task must not be queued twice"),
-        ("--ping-interval", args.socket.ping_interval, 10 * ms, "ten milliseconds"),
-        ("--ping-timeout", args.socket.ping_timeout, args.socket.ping_interval, "the ping interval"),
-        ("--header-timeout", args.socket.header_timeout, ms, "one millisecond"),
-        ("--handshake-timeout", args.socket.handshake_timeout, args.store.redis_timeout, "the Redis timeout"),
-        ("--outbox-age", args.socket.outbox_age, 10 * ms, "ten milliseconds"),
-        ("--chats-expiry", args.redis.chats_expiry, s, "one second"),
-        ("--history-expiry", args.queue.history_expiry, 2 * args.redis.redis_grace, "twice the grace"),
-    ];
-    check_bounds(&bounds)?;
-    check_work_durations(&args.store, &args.queue, &args.work)
-}
-
-type Bound = (&'static str, Duration, Duration, &'static str);
-
-fn check_bounds(bounds: &[Bound]) -> Result<(), ConfigError> {
-    match bounds.iter().find(|(_, value, least, _)| value < least) {
-        Some(&(flag, _, least, why)) => Err(ConfigError::TooShort { flag, least, why }),
-        None => Ok(()),
-    }
-}
-
-fn check_zeros(counts: &[(&'static str, u64)]) -> Result<(), ConfigError> {
-    match counts.iter().find(|(_, count)| *count == 0) {
-        Some(&(flag, _)) => Err(ConfigError::Zero { flag }),
-        None => Ok(()),
     }
 }
 
@@ -282,15 +212,7 @@ pub(crate) struct WorkerConfig {
 impl WorkerConfig {
     /// Checks the flags.
     pub(crate) fn new(args: WorkerArgs) -> Result<Self, ConfigError> {
-        check_work_counts(&args.queue, &args.work)?;
-        check_work_durations(&args.store, &args.queue, &args.work)?;
-        let ms = Duration::from_millis(1);
-        check_bounds(&[(
-            "--history-expiry",
-            args.queue.history_expiry,
-            ms,
-            "one millisecond",
-        )])?;
+        check::worker(&args)?;
         Ok(Self {
             tasks: tasks(&args.store, &args.queue)?,
             channel: channel(&args.store)?,
@@ -301,29 +223,6 @@ impl WorkerConfig {
             drain: args.drain,
         })
     }
-}
-
-fn check_work_counts(queue: &QueueArgs, work: &WorkArgs) -> Result<(), ConfigError> {
-    check_zeros(&[
-        ("--chunks", u64::from(work.chunks)),
-        ("--concurrency", u64::from(work.concurrency)),
-        ("--history-entries", u64::from(queue.history_entries)),
-    ])
-}
-
-fn check_work_durations(
-    store: &StoreArgs,
-    queue: &QueueArgs,
-    work: &WorkArgs,
-) -> Result<(), ConfigError> {
-    let ms = Duration::from_millis(1);
-    #[rustfmt::skip]
-    let bounds = [
-        ("--redis-timeout", store.redis_timeout, ms, "one millisecond"),
-        ("--redis-ping", queue.redis_ping, ms, "one millisecond"),
-        ("--take-over-after", work.take_over_after, 100 * ms, "three heartbeats must fit"),
-    ];
-    check_bounds(&bounds)
 }
 
 fn tasks(store: &StoreArgs, queue: &QueueArgs) -> Result<Database, ConfigError> {
