@@ -194,7 +194,9 @@ mod tests {
 
     fn after(pieces: &[&[u8]]) -> Meter {
         let mut meter = Meter::default();
-        pieces.iter().for_each(|piece| meter.pass(piece));
+        for piece in pieces {
+            meter.pass(piece);
+        }
         meter
     }
 
@@ -211,7 +213,11 @@ mod tests {
     #[test]
     fn whole_messages_of_any_length_leave_nothing_under_way() {
         let medium = [&[0x81, 126, 1, 0][..], &[b'a'; 256]].concat();
-        let long = [&[0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0][..], &[b'a'; 1 << 16]].concat();
+        let long = [
+            &[0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0][..],
+            &vec![b'a'; 1 << 16],
+        ]
+        .concat();
         let fragments = [1, 1, b'a', 0x89, 1, b'p', 0, 0, 0x80, 1, b'b'];
         for whole in [&[0x81, 2, b'{', b'}'][..], &medium, &long, &fragments] {
             for size in [1, 3, 512, whole.len()] {

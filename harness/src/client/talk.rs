@@ -258,6 +258,26 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_flood_is_read_a_turn_at_a_time_and_to_its_end() {
+        /// More than is read in a turn, less than the kernel holds.
+        const FRAMES: usize = 8_000;
+        let (mut socket, mut server) = pair().await;
+        server.write_all(&PONG.repeat(FRAMES)).await.unwrap();
+        let first = poll_fn(|cx| socket.poll_next(cx)).await;
+        assert!(matches!(first, Incoming::Text(..)), "{first:?}");
+        let mut heard = 1;
+        while poll_fn(|cx| Poll::Ready(socket.poll_next(cx).is_ready())).await {
+            heard += 1;
+        }
+        assert!((2..FRAMES / 2).contains(&heard), "{heard}");
+        while heard < FRAMES {
+            let next = timeout(PATIENCE, poll_fn(|cx| socket.poll_next(cx))).await;
+            assert!(matches!(next, Ok(Incoming::Text(..))), "{next:?}");
+            heard += 1;
+        }
+    }
+
+    #[tokio::test]
     async fn a_reader_that_gave_way_hears_what_came_meanwhile() {
         let (mut socket, mut server) = pair().await;
         for _ in 0..3 {

@@ -167,20 +167,7 @@ impl Connection {
 
     /// A frame with that first byte, unmasked as a server must.
     pub(crate) fn frame(&mut self, first: u8, payload: &[u8]) -> Option<()> {
-        let mut bytes = vec![first];
-        match payload.len() {
-            length @ 0..126 => bytes.push(u8::try_from(length).unwrap()),
-            length @ 126..65_536 => {
-                bytes.push(126);
-                bytes.extend(u16::try_from(length).unwrap().to_be_bytes());
-            }
-            length => {
-                bytes.push(127);
-                bytes.extend((length as u64).to_be_bytes());
-            }
-        }
-        bytes.extend(payload);
-        self.write(bytes)
+        self.write(frame(first, payload))
     }
 
     /// An event of the contract.
@@ -245,6 +232,24 @@ impl Connection {
         self.buffer.extend(&bytes[..read]);
         (read > 0).then_some(())
     }
+}
+
+/// A frame with that first byte, unmasked as a server must.
+pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![first];
+    match payload.len() {
+        length @ 0..126 => bytes.push(u8::try_from(length).unwrap()),
+        length @ 126..65_536 => {
+            bytes.push(126);
+            bytes.extend(u16::try_from(length).unwrap().to_be_bytes());
+        }
+        length => {
+            bytes.push(127);
+            bytes.extend((length as u64).to_be_bytes());
+        }
+    }
+    bytes.extend(payload);
+    bytes
 }
 
 /// The same id back, as [`SCENARIO`] wants it.

@@ -83,9 +83,8 @@ fn assert_kept(result: &Value) {
     // The other's to the end, and its own up to then.
     let completed = number(result, "/delivery/completed");
     assert!(completed > 8, "{}", result["delivery"]);
-    let verdict = &result["verdict"];
-    let said = verdict["sentence"].as_str().unwrap();
-    assert!(said.contains("session thread 0 was stuck"), "{verdict}");
+    let verdict = result["verdict"].to_string();
+    assert!(verdict.contains("session thread 0 was stuck"), "{verdict}");
 }
 
 #[test]

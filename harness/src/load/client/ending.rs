@@ -85,7 +85,13 @@ impl Client {
                 let at_us = now_us;
                 self.begin_close(lane, now_us, Why::Violated { code, at_us });
             }
-            Some(Phase::Closing(_)) | None => {}
+            Some(Phase::Closing(why)) => {
+                // Nothing that follows is read: there is nothing to wait for.
+                lane.recorder().failure(now_us, &failure);
+                let answered = self.link.as_ref().is_some_and(|link| link.answered);
+                self.closed(lane, now_us, why, answered);
+            }
+            None => {}
         }
     }
 

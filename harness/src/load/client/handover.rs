@@ -283,7 +283,11 @@ impl Client {
                 self.old_ended(lane, now_us, (code, CloseCause::Violation));
                 self.tell_of_end(lane, now_us, failure);
             }
-            Phase::Closing(_) => {}
+            Phase::Closing(_) => {
+                lane.recorder().failure(now_us, &failure);
+                let answered = self.spare.as_ref().is_some_and(|spare| spare.answered);
+                self.predecessor_gone(lane, now_us, answered);
+            }
         }
     }
 
