@@ -36,7 +36,7 @@ under = "1h"
 /// Longest time that a run, or an examination, of such a server may take on a busy machine.
 const LONGEST: Duration = Duration::from_secs(40);
 /// Servers at once.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 12;
 
 /// What such a server does, one after the other.
 enum Act {
@@ -298,6 +298,43 @@ fn upgrades() -> Vec<Mode> {
     ]
 }
 
+/// Answers to those who ask for a token.
+fn tokens() -> Vec<Mode> {
+    let of = |name, acts, failure| Mode {
+        name,
+        acts,
+        failure: Some(failure),
+        finding: None,
+    };
+    let (long, late) = (
+        ("harness", "token answer over the harness's limit"),
+        ("server", "token timeout"),
+    );
+    let good = || write("HTTP/1.1 200 X\r\n");
+    vec![
+        of(
+            "an endless body",
+            vec![good(), write("\r\n"), forever("x")],
+            long,
+        ),
+        of(
+            "endless headers",
+            vec![good(), forever(b"X-A: b\r\n")],
+            long,
+        ),
+        of(
+            "a flood of 1xx",
+            vec![forever("HTTP/1.1 100 X\r\n\r\n")],
+            late,
+        ),
+        of(
+            "a head in drips",
+            vec![good(), drip(b"X-A: b\r\n".repeat(1_000))],
+            late,
+        ),
+    ]
+}
+
 /// What the login answers: a run does not begin.
 fn logins() -> Vec<(&'static str, Vec<Act>)> {
     let good = || write("HTTP/1.1 200 X\r\n");
@@ -349,6 +386,8 @@ fn big() -> Vec<u8> {
 #[derive(Clone, Copy)]
 enum At {
     Login,
+    /// In every token but the first, which is that of the examination before a run.
+    Tokens,
     Upgrade,
     Socket,
 }
@@ -358,6 +397,7 @@ fn server(
     at: At,
     harm: impl Fn(&mut Connection) -> Option<()> + Send + Sync + 'static,
 ) -> Stranger {
+    let tokens = AtomicU32::new(0);
     Stranger::start(move |connection| {
         loop {
             let head = connection.head()?;
@@ -366,6 +406,10 @@ fn server(
                 "/api/auth/login/" if matches!(at, At::Login) => return harm(connection),
                 "/api/auth/login/" => connection.answer(200, "", r#"{"token":"t"}"#)?,
                 _ if path.contains("ws-connection-token") => {
+                    let first = tokens.fetch_add(1, Ordering::Relaxed) == 0;
+                    if matches!(at, At::Tokens) && !first {
+                        return harm(connection);
+                    }
                     let token = r#"{"connection_token":"good","expires_in":60}"#;
                     connection.answer(200, "", token)?;
                 }
@@ -511,6 +555,14 @@ fn what_means_harm_in_a_login_ends_in_time_and_is_said() {
         let failed = failed(&report);
         assert_eq!((done.code, failed.len()), (10, 1), "{name}: {failed:#?}");
     });
+}
+
+#[test]
+fn what_means_harm_in_a_token_ends_in_time_and_by_name() {
+    if !slow_tests_are_on() {
+        return;
+    }
+    named_each(At::Tokens, tokens());
 }
 
 /// Answers messages as the contract has it.
