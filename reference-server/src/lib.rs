@@ -17,6 +17,7 @@ mod health;
 mod http;
 mod intake;
 mod jwt;
+mod memory;
 mod metrics;
 mod post;
 mod process;

@@ -140,7 +140,7 @@ impl Metrics {
             )?,
             connections_dropped: maker.counters(
                 "chat_connections_dropped_total",
-                "TCP connections dropped before a request, by reason.",
+                "TCP connections dropped without an answer, by reason.",
                 "reason",
             )?,
             redis_errors: maker.redis_errors()?,
@@ -174,7 +174,7 @@ impl Metrics {
         ] {
             self.connections_closed.with_label_values(&[code]);
         }
-        for reason in ["rate", "full"] {
+        for reason in ["rate", "full", "address", "crowd", "time"] {
             self.connections_dropped.with_label_values(&[reason]);
         }
         for reason in ["full", "expired"] {

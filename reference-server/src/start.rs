@@ -1,15 +1,25 @@
 //! What the start of every process has in common: log, runtime, signals, and how a failed start is told.
 
 use std::future::Future;
+use std::io;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
+use std::thread;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::ConfigError;
 use crate::metrics::MetricsError;
 use crate::{complain, secret};
+
+/// Threads beside those of the runtime: names are resolved on them.
+const SPARE_THREADS: usize = 2;
+/// What a thread takes of the address space: its stack, and that for the signal that says the first is full.
+const STACK_BYTES: usize = (2 << 20) + (64 << 10);
+/// What a start takes beside its threads.
+const SPARE_BYTES: usize = 64 << 20;
 
 /// Why a process did not start.
 #[derive(Debug, thiserror::Error)]
@@ -26,11 +36,16 @@ pub(crate) enum StartError {
         /// The address.
         address: SocketAddr,
         /// What the kernel says.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// Runtime, signals or stdout.
     #[error("cannot start: {0}")]
-    Io(#[from] std::io::Error),
+    Io(#[from] io::Error),
+    /// Threads or memory.
+    #[error(
+        "cannot start: {0}: no room for the threads; raise the limits (`ulimit -u`, `ulimit -v`) or give fewer --threads"
+    )]
+    Resources(#[source] io::Error),
     /// The metrics.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
@@ -59,7 +74,7 @@ pub(crate) fn log(filter: &str) -> Result<(), StartError> {
     let filter: tracing_subscriber::EnvFilter = filter.parse()?;
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(io::stderr)
         .init();
     Ok(())
 }
@@ -69,11 +84,40 @@ pub(crate) fn run(
     threads: usize,
     process: impl Future<Output = Result<(), StartError>>,
 ) -> Result<(), StartError> {
+    let threads = match threads {
+        0 => thread::available_parallelism().map_or(1, usize::from),
+        given => given,
+    };
+    rehearse(threads + SPARE_THREADS).map_err(StartError::Resources)?;
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    if threads > 0 {
-        runtime.worker_threads(threads);
-    }
+    runtime.worker_threads(threads);
     runtime.enable_all().build()?.block_on(process)
+}
+
+/// Sees whether the system gives what the runtime is about to take: that panics, or aborts, where it does not.
+fn rehearse(threads: usize) -> io::Result<()> {
+    let mut memory = Vec::<u8>::new();
+    let bytes = threads * STACK_BYTES + SPARE_BYTES;
+    memory
+        .try_reserve_exact(bytes)
+        .map_err(|_full| io::Error::from(io::ErrorKind::OutOfMemory))?;
+    drop(memory);
+    // All at once, each held until the last is there.
+    let gate = Arc::new(Mutex::new(()));
+    let closed = gate.lock();
+    let all: io::Result<Vec<_>> = (0..threads)
+        .map(|_| {
+            let gate = Arc::clone(&gate);
+            thread::Builder::new().spawn(move || drop(gate.lock()))
+        })
+        .collect();
+    drop(closed);
+    for started in all? {
+        if started.join().is_err() {
+            return Err(io::Error::other("a thread could not be started"));
+        }
+    }
+    Ok(())
 }
 
 /// SIGTERM and Ctrl-C.
@@ -102,7 +146,7 @@ impl Ending {
 
 /// The one line on stdout, for whoever started the process and waits for it.
 pub(crate) fn announce(address: SocketAddr) -> Result<(), StartError> {
-    let mut stdout = std::io::stdout().lock();
+    let mut stdout = io::stdout().lock();
     writeln!(stdout, "listening on {address}")?;
     stdout.flush()?;
     Ok(())

@@ -66,14 +66,16 @@ impl Accounts {
         bucket.take(self.frames, now)
     }
 
-    /// Forgets who has no socket and owes nothing: one who comes back at once has not a whole burst again.
-    pub(crate) fn forget(&self, now: Instant) {
+    /// Forgets who has no socket and owes nothing: one who comes back at once has not a whole burst again. Returns what
+    /// is kept for those who stay.
+    pub(crate) fn forget(&self, now: Instant) -> usize {
         let is_calm = |account: &Account| {
             let frames = account.frames();
             frames.is_none_or(|bucket| bucket.is_full(self.frames, now))
         };
-        self.lock()
-            .retain(|_, (sockets, account)| *sockets > 0 || !is_calm(account));
+        let mut known = self.lock();
+        known.retain(|_, (sockets, account)| *sockets > 0 || !is_calm(account));
+        known.values().map(|(_, account)| account.bytes()).sum()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, (usize, Arc<Account>)>> {

@@ -47,12 +47,16 @@ impl Peers {
         }
         let lines = headers.get_all(FORWARDED_FOR).iter().rev();
         let words = lines.flat_map(|line| line.to_str().unwrap_or("?").rsplit(','));
-        let addresses = words.map(|word| word.trim().parse::<IpAddr>().map(|ip| ip.to_canonical()));
-        // What cannot be read is the proxy's own doing: it counts for the proxy.
-        let first = addresses
-            .map_while(Result::ok)
-            .find(|address| !self.trusts(*address));
-        Client(self.counted(first.unwrap_or(peer)))
+        let mut addresses =
+            words.map(|word| word.trim().parse().map(|ip: IpAddr| ip.to_canonical()));
+        let first = addresses.find(|address| !address.as_ref().is_ok_and(|ip| self.trusts(*ip)));
+        match first {
+            Some(Ok(address)) => Client(self.counted(address)),
+            // What cannot be read is the proxy's own doing, and counts for it.
+            Some(Err(_)) => Client(self.counted(peer)),
+            // One of those who are trusted.
+            None => Client(None),
+        }
     }
 
     fn trusts(&self, address: IpAddr) -> bool {
@@ -75,7 +79,7 @@ mod tests {
     use super::*;
     use axum::http::HeaderValue;
 
-    fn check(lines: &[&'static str], expected: &str) {
+    fn check(lines: &[&'static str], expected: Option<&str>) {
         let trusted = ["127.0.0.0/8", "172.16.0.0/12", "fd00::/8"];
         let trusted = trusted.map(|network| network.parse().unwrap());
         let mut headers = HeaderMap::new();
@@ -83,19 +87,25 @@ mod tests {
             headers.append(FORWARDED_FOR, HeaderValue::from_static(line));
         }
         let seen = Peers::new(&trusted, true).of_request("172.18.0.5".parse().unwrap(), &headers);
-        assert_eq!(seen, Client(Some(expected.parse().unwrap())), "{lines:?}");
+        assert_eq!(
+            seen,
+            Client(expected.map(|address| address.parse().unwrap())),
+            "{lines:?}"
+        );
     }
 
     #[test]
     fn behind_a_trusted_proxy_the_last_address_that_is_not_one_counts() {
-        check(&["203.0.113.7"], "203.0.113.7");
-        check(&["198.51.100.1, 203.0.113.7"], "203.0.113.7");
-        check(&["198.51.100.1", "203.0.113.7, 172.18.0.9"], "203.0.113.7");
-        check(&["198.51.100.1, ::ffff:203.0.113.7"], "203.0.113.7");
-        check(&["2001:db8:1:2:3:4:5:6"], "2001:db8:1:2::");
-        check(&[], "172.18.0.5");
-        check(&["198.51.100.1, nonsense"], "172.18.0.5");
-        check(&["198.51.100.1, nonsense, 203.0.113.7"], "203.0.113.7");
+        let client = Some("203.0.113.7");
+        check(&["203.0.113.7"], client);
+        check(&["198.51.100.1, 203.0.113.7"], client);
+        check(&["198.51.100.1", "203.0.113.7, 172.18.0.9"], client);
+        check(&["198.51.100.1, ::ffff:203.0.113.7"], client);
+        check(&["198.51.100.1, nonsense, 203.0.113.7"], client);
+        check(&["2001:db8:1:2:3:4:5:6"], Some("2001:db8:1:2::"));
+        check(&["198.51.100.1, nonsense"], Some("172.18.0.5"));
+        check(&["172.18.0.9"], None);
+        check(&[], None);
     }
 
     #[test]

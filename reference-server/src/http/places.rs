@@ -284,9 +284,8 @@ mod tests {
     async fn a_newcomer_gets_in_as_soon_as_somebody_left() {
         let (places, mut all) = filled(32, |_| Phase::Idle).await;
         let leaves = async {
-            let first = Arc::clone(&all[0].pulse);
-            first.asked_to_leave().await;
-            all.remove(0);
+            let first = left(&all)[0];
+            all.remove(first).pulse.asked_to_leave().await;
         };
         let (newcomer, ()) = tokio::join!(places.enter(), leaves);
         assert!(newcomer.is_some());

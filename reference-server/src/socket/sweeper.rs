@@ -12,11 +12,15 @@ use super::conn::Conn;
 use super::session::Refused;
 use crate::clock;
 use crate::frame::Frame;
+use crate::memory::{self, Tide};
 use crate::shared::Shared;
 use crate::wire::Event;
 
 /// How long the peer has to answer a close frame.
 pub(super) const CLOSE_WAIT: Duration = Duration::from_secs(2);
+
+/// What a socket costs while nothing waits for it, roughly.
+const SOCKET_BYTES: usize = 4096;
 
 /// Pings, warns and closes until every socket is to end.
 pub(crate) async fn sweep(shared: Arc<Shared>) {
@@ -29,6 +33,7 @@ pub(crate) async fn sweep(shared: Arc<Shared>) {
     let mut timer = tokio::time::interval(tick);
     timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     let mut all = Vec::new();
+    let mut tide = Tide::new(Instant::now());
     loop {
         tokio::select! {
             _ = timer.tick() => {}
@@ -39,8 +44,16 @@ pub(crate) async fn sweep(shared: Arc<Shared>) {
         for conn in &all {
             pass.visit(conn);
         }
+        let now = Instant::now();
+        let in_use = shared.accounts.forget(now) + all.len() * SOCKET_BYTES;
         all.clear();
-        shared.accounts.forget(Instant::now());
+        if tide.ebbs(in_use, now) {
+            // On a thread of its own, which nobody waits for: it takes the longer the more there is.
+            let giving = std::thread::Builder::new().spawn(memory::give_back);
+            if let Err(problem) = giving {
+                tracing::warn!(%problem, "no memory was given back");
+            }
+        }
     }
 }
 

@@ -99,6 +99,23 @@ fn bad_tokens() -> Vec<(&'static str, String)> {
             signed(|claims, _| claims["sub"] = json!("1")),
         ),
         ("a long one", "x".repeat(8_000)),
+        ("critical", {
+            let header = json!({ "alg": "HS256", "crit": ["exp"], "exp": 1 });
+            jwt(&header, &good, KEY)
+        }),
+        ("a list", {
+            let of = |name: &str| good[name].clone();
+            let list = json!([
+                1,
+                of("username"),
+                "access",
+                null,
+                of("iat"),
+                of("exp"),
+                null
+            ]);
+            jwt(&header, &list, KEY)
+        }),
     ]
 }
 
@@ -132,24 +149,181 @@ async fn access_tokens_that_are_not_ours_or_not_of_now_are_refused_everywhere() 
 async fn a_cookie_without_the_page_s_proof_gets_no_token() {
     let redis = Redis::start().await;
     let server = Server::start(&redis, &[]).await;
-    let access = login(&server, 1).await;
-    for (cookie, header, status) in [
-        ("csrftoken=a", None, 403),
-        ("csrftoken=a", Some("b"), 403),
-        ("csrftoken=a", Some(""), 403),
-        ("other=a", Some("a"), 403),
-        ("csrftoken=a", Some("a"), 200),
+    let (own, other) = (cookies(&server).await, cookies(&server).await);
+    let [access, refresh, csrf] = &own;
+    let (good, foreign) = (csrf.as_str(), other[2].as_str());
+    let host = format!("http://{}", server.address());
+    for (kept, sent, origin, status) in [
+        (vec![good], Some(good), None, 200),
+        (vec![good], Some(good), Some(host.as_str()), 200),
+        (vec![good, good], Some(good), None, 200),
+        (vec![good], Some(good), Some("http://evil.test"), 403),
+        (vec![good], Some(good), Some("null"), 403),
+        (vec![good], None, None, 403),
+        (vec![], Some(good), None, 403),
+        (vec![good], Some(""), None, 403),
+        (vec![""], Some(""), None, 403),
+        (vec!["x"], Some("x"), None, 403),
+        (vec!["x"], Some(good), None, 403),
+        (vec![foreign], Some(foreign), None, 403),
+        (vec!["x", good], Some("x"), None, 403),
+        (vec!["x", good], Some(good), None, 403),
+        (vec![good, ""], Some(good), None, 403),
     ] {
+        let cookies = kept.iter().map(|kept| format!("; csrftoken={kept}"));
+        let cookie = format!("access_token={access}{}", cookies.collect::<String>());
         let mut request = reqwest::Client::new()
             .post(server.http("/api/v1/auth/ws-connection-token/"))
-            .header("cookie", format!("access_token={access}; {cookie}"))
+            .header("cookie", cookie)
             .json(&json!({ "connection_id": "tab-1" }));
-        if let Some(header) = header {
-            request = request.header("x-csrftoken", header);
+        if let Some(sent) = sent {
+            request = request.header("x-csrftoken", sent);
+        }
+        if let Some(origin) = origin {
+            request = request.header("origin", origin);
         }
         let answer = request.send().await.unwrap();
-        assert_eq!(answer.status(), status, "{cookie} {header:?}");
+        assert_eq!(answer.status(), status, "{kept:?} {sent:?} {origin:?}");
     }
+    // The session goes on under another access token.
+    let renewed: Value = reqwest::Client::new()
+        .post(server.http("/api/auth/refresh/"))
+        .header("cookie", format!("refresh_token={refresh}"))
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    let renewed = renewed["token"].as_str().unwrap();
+    let answer = reqwest::Client::new()
+        .get(server.http("/api/v1/messages/0/"))
+        .header(
+            "cookie",
+            format!("access_token={renewed}; csrftoken={good}"),
+        )
+        .header("x-csrftoken", good)
+        .send();
+    assert_eq!(answer.await.unwrap().status(), 200);
+}
+
+/// Access token, refresh token and CSRF token of a new session of user 1.
+async fn cookies(server: &Server) -> [String; 3] {
+    let body = json!({ "email": "user-000001", "password": PASSWORD });
+    let login = crate::client::post(server, "/api/auth/login/", None, &body).await;
+    let lines: Vec<&str> = login
+        .headers()
+        .get_all("set-cookie")
+        .iter()
+        .map(|line| line.to_str().unwrap())
+        .collect();
+    ["access_token=", "refresh_token=", "csrftoken="].map(|name| {
+        let line = lines.iter().find_map(|line| line.strip_prefix(name));
+        line.unwrap().split(';').next().unwrap().to_owned()
+    })
+}
+
+#[tokio::test]
+async fn another_origin_s_page_neither_logs_in_nor_renews() {
+    let redis = Redis::start().await;
+    let server = Server::start(&redis, &["--allowed-origin", "https://chat.example"]).await;
+    let [_, refresh, _] = cookies(&server).await;
+    for (origin, status) in [("https://chat.example", 200), ("http://evil.test", 403)] {
+        let login = json!({ "email": "user-000001", "password": PASSWORD });
+        for (path, cookie) in [
+            ("/api/auth/login/", String::new()),
+            ("/api/auth/refresh/", format!("refresh_token={refresh}")),
+        ] {
+            let request = reqwest::Client::new()
+                .post(server.http(path))
+                .header("origin", origin)
+                .header("cookie", cookie)
+                .json(&login);
+            let answer = request.send().await.unwrap();
+            assert_eq!(answer.status(), status, "{path} from {origin}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn heads_are_as_http_has_them() {
+    let redis = Redis::start().await;
+    let server = Server::start(&redis, &[]).await;
+    let access = login(&server, 1).await;
+    let upgrade = "Connection: Upgrade\r\nUpgrade: websocket";
+    let (version, key) = (
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    );
+    let socket = format!("GET /ws/chat/c/?token={access}x HTTP/1");
+    let page = "GET /healthz HTTP/1";
+    let whole = format!("{upgrade}\r\n{version}\r\n{key}");
+    for (line, rest, status) in [
+        (page, ".1\r\nHost: x", 200),
+        (page, ".1\r\nHost: [::1]:80", 200),
+        (page, ".0", 200),
+        (page, ".1", 400),
+        (page, ".1\r\nHost:", 400),
+        (page, ".1\r\nHost: x\r\nHost: x", 400),
+        (page, ".0\r\nHost: x\r\nHost: y", 400),
+        (page, ".1\r\nHost: me@x", 400),
+        (page, ".1\r\nHost: x y", 400),
+        (page, ".1\r\nHost: x/y", 400),
+        (
+            page,
+            ".1\r\nHost: x\r\nOrigin: http://x\r\nOrigin: http://x",
+            400,
+        ),
+        (page, ".1\r\nHost: x\r\nExpect: 100-continue", 200),
+        (page, ".1\r\nHost: x\r\nExpect: 200-ok", 417),
+        (
+            page,
+            ".1\r\nHost: x\r\nExpect: 100-continue\r\nExpect: x",
+            417,
+        ),
+        (page, ".0\r\nHost: x\r\nExpect: x", 200),
+        (&socket, &format!(".1\r\nHost: x\r\n{whole}"), 101),
+        (&socket, &format!(".0\r\nHost: x\r\n{whole}"), 426),
+        (&socket, &format!(".1\r\n{whole}"), 400),
+        (&socket, &format!(".1\r\nHost: x\r\n{whole}\r\n{key}"), 400),
+        (
+            &socket,
+            &format!(".1\r\nHost: x\r\n{whole}\r\n{version}"),
+            400,
+        ),
+        (
+            &socket,
+            &format!(".1\r\nHost: x\r\n{upgrade}\r\n{key}\r\n{version}, 8"),
+            426,
+        ),
+    ] {
+        let bytes = format!("{line}{rest}\r\nConnection: close\r\n\r\n");
+        let answer = raw(&server, bytes.as_bytes()).await;
+        let got = answer.split(' ').nth(1);
+        assert_eq!(got, Some(status.to_string().as_str()), "{bytes}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn who_expects_to_be_invited_is_not_invited_in_vain() {
+    let redis = Redis::start().await;
+    let server = Server::start(&redis, &[]).await;
+    let request = |length: u64| {
+        format!(
+            "POST /api/auth/login/ HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: {length}\r\n\r\n"
+        )
+    };
+    let answer = raw(&server, request(99_000_000).as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+    stream.write_all(request(2).as_bytes()).await.unwrap();
+    let mut invited = [0_u8; 25];
+    stream.read_exact(&mut invited).await.unwrap();
+    assert_eq!(&invited, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream.write_all(b"{}").await.unwrap();
+    let mut status = [0_u8; 12];
+    stream.read_exact(&mut status).await.unwrap();
+    assert_eq!(&status, b"HTTP/1.1 400");
 }
 
 #[tokio::test]

@@ -233,6 +233,10 @@ async fn arbitrary_frames_end_in_a_code_of_the_contract_and_harm_nobody() {
         "100000",
         "--rate-limit",
         "100000",
+        "--frame-burst",
+        "100000",
+        "--frame-rate",
+        "100000",
         "--log",
         "warn",
     ];

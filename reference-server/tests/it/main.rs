@@ -16,6 +16,7 @@ mod configuration;
 mod contract;
 mod defects;
 mod deploy;
+mod doors;
 mod fuzz;
 mod handshake;
 mod health;
