@@ -272,7 +272,7 @@ async fn frames_that_are_no_message_have_a_rate_and_who_ignores_it_is_closed() {
         Message::Ping(vec![1].into()),
         Message::Pong(vec![].into()),
     ]) {
-        let mut client = Client::enter(&server, user, "conv-1").await;
+        let mut client = Client::enter(&server, user, &format!("conv-{user}")).await;
         for _ in 0..4 {
             client.socket.send(frame.clone()).await.unwrap();
         }
@@ -295,7 +295,7 @@ async fn frames_that_are_no_message_have_a_rate_and_who_ignores_it_is_closed() {
         }
         assert_eq!(client.close_code().await, 4429, "{frame:?}");
         // Who comes back has not a whole burst again.
-        let mut again = Client::enter(&server, user, "conv-1").await;
+        let mut again = Client::enter(&server, user, &format!("again-{user}")).await;
         again.send(r#"{"type":"ping"}"#).await;
         assert_eq!(again.event().await["code"], "rate_limited");
     }
