@@ -93,7 +93,10 @@ impl Parts {
             registry: Registry::new(config.socket.max_connections),
             peers: Peers::new(&config.bound.trusted_proxy, config.bound.limit_loopback),
             sockets: Tally::new(config.bound.sockets_per_address),
-            accounts: Accounts::new(config.bound.sockets_per_user, config.bound.frames()),
+            accounts: Accounts::new(
+                config.bound.sockets_per_user,
+                config.bound.frames(&config.chat),
+            ),
             attempts: Attempts::new(config.bound.failures()),
             directory: Directory::new(&config.auth, config.password.clone()),
             pong: socket::pong(),

@@ -6,8 +6,11 @@ use std::time::Duration;
 use clap::Args;
 use ipnet::IpNet;
 
-use super::{SocketArgs, duration};
+use super::{ChatArgs, SocketArgs, duration};
 use crate::bound::Allowance;
+
+/// Messages that get as far as the store, for each that it allows.
+const MESSAGES_HEADROOM: f64 = 4.0;
 
 /// Flags about bounds.
 #[derive(Debug, Args)]
@@ -68,12 +71,17 @@ pub(crate) struct BoundArgs {
 }
 
 impl BoundArgs {
-    /// Frames of a user that are no message.
-    pub(crate) fn frames(&self) -> Allowance {
-        Allowance {
+    /// Frames of a user: messages, others. Of messages a few times what the store allows: only a flood is refused before it.
+    pub(crate) fn frames(&self, chat: &ChatArgs) -> [Allowance; 2] {
+        let message = Allowance {
+            per_s: chat.rate_limit * MESSAGES_HEADROOM,
+            burst: f64::from(chat.rate_burst) + f64::from(chat.flood_strikes),
+        };
+        let other = Allowance {
             per_s: self.frame_rate,
             burst: f64::from(self.frame_burst),
-        }
+        };
+        [message, other]
     }
 
     /// Failed logins of an account from one address.

@@ -11,7 +11,8 @@ use super::bucket::{Allowance, Bucket};
 #[derive(Debug)]
 pub(crate) struct Accounts {
     sockets_most: usize,
-    frames: Allowance,
+    /// Of messages, of other frames.
+    frames: [Allowance; 2],
     known: Mutex<HashMap<u64, (usize, Arc<Account>)>>,
 }
 
@@ -19,7 +20,16 @@ pub(crate) struct Accounts {
 #[derive(Debug, Default)]
 pub(crate) struct Account {
     bytes: AtomicUsize,
-    frames: Mutex<Option<Bucket>>,
+    frames: Mutex<[Option<Bucket>; 2]>,
+}
+
+/// What a frame counts to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Sort {
+    /// Chat messages. Their limit is kept by the store, for all instances; here it is seen to that a flood does not get there.
+    Message,
+    /// All others.
+    Other,
 }
 
 /// One of a user's sockets; given back when it is dropped.
@@ -32,8 +42,8 @@ pub(crate) struct Member {
 }
 
 impl Accounts {
-    /// So many sockets for each, and frames at that rate.
-    pub(crate) fn new(sockets_most: usize, frames: Allowance) -> Arc<Self> {
+    /// So many sockets for each, and frames at those rates: messages, others.
+    pub(crate) fn new(sockets_most: usize, frames: [Allowance; 2]) -> Arc<Self> {
         Arc::new(Self {
             sockets_most,
             frames,
@@ -60,18 +70,27 @@ impl Accounts {
     }
 
     /// Takes one of the frames that `account` may send, or says how long it takes until there is one.
-    pub(crate) fn take_frame(&self, account: &Account, now: Instant) -> Result<(), Duration> {
-        let mut frames = account.frames();
-        let bucket = frames.get_or_insert_with(|| Bucket::full(self.frames, now));
-        bucket.take(self.frames, now)
+    pub(crate) fn take_frame(
+        &self,
+        account: &Account,
+        sort: Sort,
+        now: Instant,
+    ) -> Result<(), Duration> {
+        let allowance = self.frames[sort as usize];
+        let bucket = &mut account.frames()[sort as usize];
+        let bucket = bucket.get_or_insert_with(|| Bucket::full(allowance, now));
+        bucket.take(allowance, now)
     }
 
     /// Forgets who has no socket and owes nothing: one who comes back at once has not a whole burst again. Returns what
     /// is kept for those who stay.
     pub(crate) fn forget(&self, now: Instant) -> usize {
         let is_calm = |account: &Account| {
-            let frames = account.frames();
-            frames.is_none_or(|bucket| bucket.is_full(self.frames, now))
+            let frames = *account.frames();
+            let mut both = frames.iter().zip(self.frames);
+            both.all(|(bucket, allowance)| {
+                bucket.is_none_or(|bucket| bucket.is_full(allowance, now))
+            })
         };
         let mut known = self.lock();
         known.retain(|_, (sockets, account)| *sockets > 0 || !is_calm(account));
@@ -97,7 +116,7 @@ impl Account {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    fn frames(&self) -> MutexGuard<'_, Option<Bucket>> {
+    fn frames(&self) -> MutexGuard<'_, [Option<Bucket>; 2]> {
         self.frames.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -157,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_user_has_so_many_sockets() {
-        let accounts = Accounts::new(2, TWO);
+        let accounts = Accounts::new(2, [TWO; 2]);
         let (one, _two) = (accounts.enter(1).unwrap(), accounts.enter(1).unwrap());
         assert!(accounts.enter(1).is_none());
         assert!(accounts.enter(2).is_some(), "each for itself");
@@ -167,16 +186,22 @@ mod tests {
 
     #[test]
     fn who_owes_frames_is_remembered_until_it_does_not() {
-        let (accounts, now) = (Accounts::new(2, TWO), Instant::now());
+        let (accounts, now) = (Accounts::new(2, [TWO; 2]), Instant::now());
         let member = accounts.enter(1).unwrap();
         for expected in [true, true, false] {
-            let taken = accounts.take_frame(&member.account, now);
+            let taken = accounts.take_frame(&member.account, Sort::Other, now);
             assert_eq!(taken.is_ok(), expected);
         }
+        let message = accounts.take_frame(&member.account, Sort::Message, now);
+        assert!(message.is_ok(), "messages are counted apart");
         drop(member);
         accounts.forget(now);
         let again = accounts.enter(1).unwrap();
-        assert!(accounts.take_frame(&again.account, now).is_err());
+        assert!(
+            accounts
+                .take_frame(&again.account, Sort::Other, now)
+                .is_err()
+        );
         drop(again);
         accounts.forget(now + Duration::from_secs(2));
         assert!(accounts.lock().is_empty());

@@ -8,7 +8,7 @@ mod bucket;
 mod login;
 mod tally;
 
-pub(crate) use account::{Account, Accounts, Held, Member};
+pub(crate) use account::{Account, Accounts, Held, Member, Sort};
 pub(crate) use address::{Client, Peers};
 pub(crate) use bucket::{Allowance, Bucket, Buckets};
 pub(crate) use login::Attempts;

@@ -6,13 +6,15 @@ mod registry;
 mod session;
 mod stream;
 mod sweeper;
+mod take;
 mod transport;
 
 pub(crate) use conn::Conn;
 pub(crate) use outbox::Bounds;
 pub(crate) use registry::Registry;
-pub(crate) use session::{Opening, Refused, pong, refuse, run};
+pub(crate) use session::{Opening, Refused, refuse, run};
 pub(crate) use sweeper::sweep;
+pub(crate) use take::pong;
 pub(crate) use transport::Transport;
 
 /// The close codes this server sends or reports.

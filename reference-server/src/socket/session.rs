@@ -4,10 +4,9 @@ use std::future::poll_fn;
 use std::io;
 use std::io::Read as _;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Instant;
 
 use bytes::Bytes;
 use tokio_tungstenite::tungstenite;
@@ -18,18 +17,19 @@ use super::code;
 use super::conn::Conn;
 use super::outbox::Bounds;
 use super::stream::Stream;
+use super::take::{afford, take};
 use super::transport::Transport;
-use crate::bound::{Allowance, Bucket, Member, Place};
+use crate::bound::{Member, Place, Sort};
 use crate::clock;
-use crate::intake::{self, Ask};
 use crate::route::{Kind, Route};
 use crate::shared::Shared;
-use crate::wire::{self, ClientFrame, Event};
 
 /// Read at once; a chat message is a hundred bytes, and the buffer lives as long as the socket.
 const READ_BUFFER_BYTES: usize = 512;
 /// Bytes on the wire for a byte of a message, at worst: fragments of one byte each, masked.
 const FRAGMENTS: usize = 8;
+/// Bytes of a control frame beside its payload: two, and the mask.
+const CONTROL_BYTES: usize = 6;
 /// Bytes that are read from a peer whose socket is closing, at most.
 const REST_BYTES: usize = 1 << 20;
 
@@ -76,7 +76,7 @@ enum Step {
 }
 
 /// How a socket ends.
-enum End {
+pub(super) enum End {
     /// By this code and word: nothing that follows is understood, or wanted.
     Broken(u16, &'static str),
     /// It has ended.
@@ -191,7 +191,7 @@ async fn serve(shared: &Shared, conn: &Arc<Conn>, socket: &mut WebSocket<Stream>
             }
             Step::Other => {
                 touch(conn);
-                afford(shared, conn).err().flatten()
+                afford(shared, conn, (Sort::Other, None)).err().flatten()
             }
             Step::End(end) => Some(end),
         };
@@ -280,9 +280,11 @@ fn poll_step(conn: &Conn, socket: &mut WebSocket<Stream>, context: &mut Context<
             socket.get_mut().finished();
             return Poll::Ready(Step::Text(text));
         }
-        Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {
+        Ok(Message::Ping(payload) | Message::Pong(payload)) => {
+            socket.get_mut().apart(payload.len() + CONTROL_BYTES);
             return Poll::Ready(Step::Other);
         }
+        Ok(Message::Frame(_)) => return Poll::Ready(Step::Other),
         Ok(Message::Binary(_)) => End::Broken(code::UNSUPPORTED, "text frames only"),
         Ok(Message::Close(frame)) => {
             if let Err(error) = socket.flush() {
@@ -323,80 +325,4 @@ fn failed(error: &tungstenite::Error) -> End {
         | tungstenite::Error::Io(_) => End::Ended(code::ABNORMAL),
         _ => End::Broken(code::PROTOCOL, "not RFC 6455"),
     }
-}
-
-/// Takes one of the frames that the user may send besides messages, which have a rate of their own. `Err` where there is
-/// none: it is refused, or the socket has gone on for so long that it ends.
-fn afford(shared: &Shared, conn: &Conn) -> Result<(), Option<End>> {
-    let now = Instant::now();
-    if !shared.config.defects.limits_rate() {
-        return Ok(());
-    }
-    let Err(wait) = shared.accounts.take_frame(&conn.account, now) else {
-        return Ok(());
-    };
-    shared.metrics.rate_limit_hits.inc();
-    shared.metrics.messages.refused.inc();
-    let retry_after = Some(clock::millis(wait).max(1) as f64 / 1e3);
-    conn.send(&wire::refusal(
-        "rate_limited",
-        "too many frames",
-        retry_after,
-        None,
-    ));
-    let mercy = Allowance {
-        per_s: 1.0,
-        burst: f64::from(shared.config.chat.flood_strikes),
-    };
-    let mut left = conn.mercy.lock().unwrap_or_else(PoisonError::into_inner);
-    let left = left.get_or_insert_with(|| Bucket::full(mercy, now));
-    let flooding = End::Broken(code::FLOODING, "the rate limit was ignored");
-    Err(left.take(mercy, now).is_err().then_some(flooding))
-}
-
-fn take(shared: &Shared, conn: &Arc<Conn>, text: &str) -> Option<End> {
-    let defects = shared.config.defects;
-    let message_max = defects.message_max(shared.config.chat.max_message);
-    let frame = ClientFrame::parse(conn.kind, text, message_max);
-    if !matches!(frame, Ok(ClientFrame::Message { .. })) {
-        match afford(shared, conn) {
-            Ok(()) => {}
-            Err(end) => return end,
-        }
-    }
-    match frame {
-        Ok(ClientFrame::Ping) if !defects.knows_heartbeats() => {
-            conn.send(&wire::refusal("bad_frame", "no message", None, None));
-            conn.close(code::FAILURE, "internal error");
-        }
-        Ok(ClientFrame::Ping) => {
-            shared.metrics.messages.ping.inc();
-            conn.send(&shared.pong);
-        }
-        Ok(ClientFrame::Resume(after)) => {
-            shared.metrics.messages.resume.inc();
-            shared.rooms.resume(conn, after);
-        }
-        Ok(ClientFrame::Message {
-            text,
-            client_message_id,
-        }) => {
-            let ask = Ask {
-                conn: Arc::clone(conn),
-                text,
-                client_message_id,
-            };
-            intake::take(shared, ask);
-        }
-        Err(refusal) => {
-            shared.metrics.messages.refused.inc();
-            conn.send(&refusal.frame());
-        }
-    }
-    None
-}
-
-/// The frame that answers a heartbeat.
-pub(crate) fn pong() -> crate::frame::Frame {
-    Event::Pong.frame()
 }

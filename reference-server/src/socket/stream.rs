@@ -38,6 +38,12 @@ impl Stream {
         self.unfinished.set(0);
     }
 
+    /// So many bytes were of no message.
+    pub(super) fn apart(&mut self, bytes: usize) {
+        let left = self.unfinished.bytes().saturating_sub(bytes);
+        self.unfinished.set(left);
+    }
+
     /// Bytes read since then, and what all sockets of the user hold.
     pub(super) fn unfinished(&self) -> (usize, usize) {
         (self.unfinished.bytes(), self.unfinished.together())

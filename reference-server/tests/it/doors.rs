@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use futures_util::SinkExt as _;
+use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -302,6 +302,38 @@ async fn frames_that_are_no_message_have_a_rate_and_who_ignores_it_is_closed() {
 }
 
 #[tokio::test]
+async fn a_flood_of_messages_ends_however_many_of_them_are_allowed_meanwhile() {
+    let redis = Redis::start().await;
+    let flags = [
+        "--rate-limit",
+        "50",
+        "--rate-burst",
+        "1",
+        "--flood-strikes",
+        "20",
+    ];
+    let server = Server::start(&redis, &flags).await;
+    let mut client = Client::enter(&server, 1, "conv-1").await;
+    let begun = Instant::now();
+    let mut refused = None;
+    let code = loop {
+        assert!(begun.elapsed() < PATIENCE, "still open");
+        // Never twenty refusals in a row: one message in ten is within the rate.
+        for n in 0..5 {
+            client.try_say("hello", &format!("m-{n}")).await;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        match tokio::time::timeout(Duration::from_millis(1), client.event_or_code()).await {
+            Ok(Err(code)) => break code,
+            Ok(Ok(event)) if event["code"] == "rate_limited" => refused = Some(event),
+            Ok(Ok(_)) | Err(_) => {}
+        }
+    };
+    assert_eq!(code, 4429);
+    assert!(refused.unwrap()["client_message_id"].is_string());
+}
+
+#[tokio::test]
 async fn fragments_without_end_are_too_big_a_message() {
     let redis = Redis::start().await;
     let server = Server::start(&redis, &["--max-frame", "1000"]).await;
@@ -310,6 +342,25 @@ async fn fragments_without_end_are_too_big_a_message() {
     let bytes = [&first[..], &[0x00, 0x80, 0, 0, 0, 0].repeat(5000)].concat();
     drop(client.socket.get_mut().write_all(&bytes).await);
     assert_eq!(client.close_code().await, 1009);
+}
+
+#[tokio::test]
+async fn pings_are_no_part_of_a_message_however_many_there_are() {
+    let redis = Redis::start().await;
+    let rates = ["--frame-rate", "1000000", "--frame-burst", "1000000"];
+    let server = Server::start(&redis, &[&rates[..], &["--max-frame", "1000"]].concat()).await;
+    let mut client = Client::enter(&server, 1, "conv-1").await;
+    for _ in 0..50 {
+        // Together ten times what a message may have.
+        for _ in 0..100 {
+            let ping = Message::Ping(vec![b'x'; 20].into());
+            client.socket.feed(ping).await.unwrap();
+        }
+        client.socket.flush().await.unwrap();
+        while client.socket.next().await.unwrap().unwrap() != Message::Pong(vec![b'x'; 20].into()) {
+        }
+    }
+    client.is_quiet().await;
 }
 
 #[tokio::test]
