@@ -247,7 +247,8 @@ pub(crate) async fn send(shared: &Shared, tasks: &[NewTask<'_>]) -> Result<Vec<S
     let mut arguments = vec![limit, shared.config.chat.remember_ids.as_secs().to_string()];
     for task in tasks {
         let id = task.client_message_id.unwrap_or_default();
-        keys.push(format!("cmid:{}:{id}", task.user));
+        // Neither a number nor a conversation has a slash: no two messages share a key.
+        keys.push(format!("cmid:{}/{}/{id}", task.user, task.conversation));
         arguments.push(wire::task_id(task.number));
         arguments.push(task.conversation.to_owned());
         arguments.push(task.text.to_owned());

@@ -15,6 +15,7 @@ use crate::channel::{Channel, Pulse};
 use crate::config::Config;
 use crate::directory::Directory;
 use crate::metrics::Metrics;
+use crate::room;
 use crate::room::Rooms;
 use crate::shared::{Ears, Links, Shared};
 use crate::socket::Registry;
@@ -65,7 +66,7 @@ async fn serve(listener: TcpListener, config: Config) -> Result<(), StartError> 
 struct Parts {
     shared: Arc<Shared>,
     offered: intake::Offered,
-    replays: mpsc::Receiver<crate::room::ReplayAsk>,
+    replays: mpsc::Receiver<room::ReplayAsk>,
     instance: String,
     /// Where the worker works, if it is here.
     desk: Option<Desk>,
@@ -81,8 +82,14 @@ impl Parts {
             channel: link("channel"),
         };
         let (ask, replays) = mpsc::channel(REPLAYS);
-        let kept = config.chat.redrive_bytes;
-        let rooms = Arc::new(Rooms::new(Arc::clone(&metrics), config.defects, ask, kept));
+        let terms = room::Terms {
+            text_bytes: config.chat.redrive_bytes,
+            ids: config.chat.remember_ids,
+            history: config.queue.history_expiry,
+            answer: config.chat.answer_within,
+        };
+        let rooms = Rooms::new(Arc::clone(&metrics), config.defects, ask, &terms);
+        let rooms = Arc::new(rooms);
         let expiry = config.defects.history_expiry(config.queue.history_expiry);
         let history = (config.queue.history_entries, expiry);
         let kind = config.redis.channel_layer;

@@ -12,6 +12,40 @@ pub(crate) struct StreamId {
     pub(crate) seq: u64,
 }
 
+impl StreamId {
+    /// The last id there can be.
+    const MAX: Self = Self {
+        ms: u64::MAX,
+        seq: u64::MAX,
+    };
+
+    /// Reads the id of an entry after which there can be others: a client asks for those.
+    pub(crate) fn to_follow(text: &str) -> Result<Self, NotAStreamId> {
+        let id: Self = text.parse()?;
+        // Redis takes no search behind it.
+        if id == Self::MAX {
+            Err(NotAStreamId)
+        } else {
+            Ok(id)
+        }
+    }
+
+    /// The id right before this one.
+    pub(crate) fn before(self) -> Self {
+        match (self.ms, self.seq) {
+            (ms, 1..) => Self {
+                ms,
+                seq: self.seq - 1,
+            },
+            (0, 0) => self,
+            (ms, 0) => Self {
+                ms: ms - 1,
+                seq: u64::MAX,
+            },
+        }
+    }
+}
+
 /// The text is not two decimal numbers joined by a hyphen.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a stream id")]
@@ -66,5 +100,20 @@ mod tests {
         ] {
             assert_eq!(text.parse::<StreamId>(), Err(NotAStreamId), "{text}");
         }
+    }
+    #[test]
+    fn nothing_follows_the_last_id_there_can_be() {
+        let max = u64::MAX;
+        assert!(StreamId::to_follow(&format!("{max}-{max}")).is_err());
+        assert!(StreamId::to_follow(&format!("{max}-{}", max - 1)).is_ok());
+        assert!(StreamId::to_follow("0-0").is_ok());
+    }
+
+    #[test]
+    fn before_an_id_is_the_next_lower_one() {
+        let id = |ms, seq| StreamId { ms, seq };
+        assert_eq!(id(7, 3).before(), id(7, 2));
+        assert_eq!(id(7, 0).before(), id(6, u64::MAX));
+        assert_eq!(id(0, 0).before(), id(0, 0));
     }
 }

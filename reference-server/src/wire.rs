@@ -79,8 +79,8 @@ impl ClientFrame {
             | (Kind::People, Some("message"), None, Some(text)) => message(&text),
             (_, Some("ping"), None, _) => Ok(Self::Ping),
             (_, Some("resume"), None, _) => {
-                let after = raw.after.as_deref().and_then(|after| after.parse().ok());
-                after.map(Self::Resume).ok_or(Refusal::BadFrame)
+                let after = StreamId::to_follow(raw.after.as_deref().unwrap_or_default());
+                after.map(Self::Resume).or(Err(Refusal::BadFrame))
             }
             _ => Err(Refusal::BadFrame),
         }

@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask demo`, `test`, `matrix`, `bench`.
+//! The project's own commands: `cargo xtask demo`, `test`, `matrix`, `bench`, `soak`.
 //!
 //! Each installs what is missing (saying so first), builds, and runs. Linux only.
 
@@ -16,6 +16,7 @@ mod matrix;
 mod nginx;
 mod package;
 mod redis;
+mod soak;
 mod step;
 mod test;
 
@@ -43,6 +44,8 @@ enum Command {
     Matrix(matrix::Arguments),
     /// What harness and fault proxy cost, beside their budgets
     Bench(bench::Arguments),
+    /// The server's promises through random faults: 100,000 messages of 300 clients, under ten minutes
+    Soak(soak::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Command::Test => test::run(),
         Command::Matrix(arguments) => matrix::command(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Soak(arguments) => soak::run(&arguments),
     };
     match done {
         Ok(code) => code,

@@ -307,6 +307,9 @@ pub(crate) struct ChatArgs {
     /// Bytes of unanswered messages kept for that; a task beyond it is lost with its entry, and the client is told.
     #[arg(long, env = "REFERENCE_SERVER_REDRIVE_BYTES", default_value_t = 64 << 20)]
     pub(crate) redrive_bytes: usize,
+    /// An acknowledged message is answered within this, or said to be lost.
+    #[arg(long, env = "REFERENCE_SERVER_ANSWER_WITHIN", default_value = "10m", value_parser = duration)]
+    pub(crate) answer_within: Duration,
 }
 
 /// Flags about the answers, for whoever works on them.

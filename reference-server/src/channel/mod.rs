@@ -14,7 +14,7 @@ use crate::store::{Link, LinkError, script};
 use crate::stream_id::StreamId;
 
 pub(crate) use replayer::replay;
-pub(crate) use subscriber::{Entry, Pulse, subscribe};
+pub(crate) use subscriber::{Entry, Pulse, subscribe, text};
 
 /// The way out for events.
 pub(crate) enum Channel {

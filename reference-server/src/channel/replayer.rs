@@ -7,7 +7,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc;
 
-use super::subscriber::Entry;
+use super::subscriber::{Entry, text};
 use crate::args::ChannelKind;
 use crate::room::{Part, RawEvent, ReplayAsk, Replayed, What};
 use crate::shared::Shared;
@@ -113,10 +113,9 @@ async fn fetch(
     }
     let mut command = redis::cmd("XRANGE");
     command.arg(room).arg(format!("({after}")).arg("+");
+    command.arg("COUNT").arg(PART);
     let entries: Vec<Entry> = shared.links.channel.run(&command).await?;
-    let entry = |(id, mut fields): Entry| {
-        let id = id.parse().ok()?;
-        (fields.len() > 1).then(|| (id, fields.swap_remove(1)))
-    };
-    Ok(entries.into_iter().filter_map(entry).collect())
+    // What is no event stays: the length says whether there is more.
+    let event = |entry: &Entry| Some((entry.0.parse().ok()?, text(entry).unwrap_or("").to_owned()));
+    Ok(entries.iter().filter_map(event).collect())
 }

@@ -24,8 +24,13 @@ const SUBSCRIBE_AT_ONCE: usize = 500;
 const READ_AT_ONCE: usize = 200;
 const BACKOFF_MS: u64 = 100;
 
-/// An entry of a stream as Redis returns it: id, then field and value.
-pub(crate) type Entry = (String, Vec<String>);
+/// An entry of a stream as Redis returns it: id, then field and value, which can be anything.
+pub(crate) type Entry = (String, Vec<Vec<u8>>);
+
+/// The text of an event's entry.
+pub(crate) fn text((_, fields): &Entry) -> Option<&str> {
+    str::from_utf8(fields.get(1)?).ok()
+}
 
 /// Nonces on their way through the channel layer.
 pub(crate) struct Pulse {
@@ -171,9 +176,18 @@ impl Session<'_> {
         let new: Vec<Arc<str>> = new.into_iter().map(|(name, _)| name).collect();
         for part in new.chunks(SUBSCRIBE_AT_ONCE) {
             let last = newest(&mut self.connection, part).await?;
+            self.hear()?;
             for (name, last) in part.iter().zip(last) {
                 self.shared.rooms.subscribed(name, last);
             }
+        }
+        Ok(())
+    }
+
+    /// Delivers what was pushed so far. To be called before a room is told where it begins: what came before that is then no news.
+    fn hear(&mut self) -> Result<(), Lost> {
+        while let Ok(info) = self.pushes.try_recv() {
+            self.pushed(&info)?;
         }
         Ok(())
     }
@@ -184,10 +198,12 @@ impl Session<'_> {
             let after = format!("({}", last.unwrap_or_default());
             commands.cmd("XRANGE").arg(&**name).arg(after).arg("+");
         }
-        let histories: Vec<Vec<Entry>> = commands.query_async(&mut self.connection).await?;
-        for ((name, _), entries) in rooms.iter().zip(histories) {
-            for (id, fields) in &entries {
-                if let (Ok(id), Some(text)) = (id.parse(), fields.get(1)) {
+        for ((name, _), entries) in rooms
+            .iter()
+            .zip(read(commands, &mut self.connection).await?)
+        {
+            for entry in &entries {
+                if let (Ok(id), Some(text)) = (entry.0.parse(), text(entry)) {
                     self.shared.metrics.replayed.inc();
                     self.shared.rooms.deliver(name, id, text);
                 }
@@ -218,6 +234,7 @@ impl Session<'_> {
                 }
                 made = pending(&mut change) => {
                     change = None;
+                    self.hear()?;
                     for (name, last) in made? {
                         self.shared.rooms.subscribed(&name, last);
                     }
@@ -308,10 +325,27 @@ async fn newest(
             .arg("COUNT")
             .arg(1);
     }
-    let found: Vec<Vec<Entry>> = commands.query_async(connection).await?;
+    let found = read(commands, connection).await?;
     let id = |entries: Vec<Entry>| entries.first().and_then(|(id, _)| id.parse().ok());
     Ok(found
         .into_iter()
         .map(|entries| id(entries).unwrap_or_default())
         .collect())
+}
+
+/// Reads histories. A key that is no stream is an empty one: whoever adds to it begins it anew.
+async fn read(
+    mut commands: redis::Pipeline,
+    connection: &mut MultiplexedConnection,
+) -> redis::RedisResult<Vec<Vec<Entry>>> {
+    let found: Vec<redis::RedisResult<Vec<Entry>>> =
+        commands.ignore_errors().query_async(connection).await?;
+    let or_empty = |history: redis::RedisResult<Vec<Entry>>| match history {
+        Err(error) if error.code() == Some("WRONGTYPE") => {
+            tracing::warn!("a history is no stream: nothing is read from it");
+            Ok(Vec::new())
+        }
+        history => history,
+    };
+    found.into_iter().map(or_empty).collect()
 }

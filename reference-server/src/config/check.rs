@@ -77,6 +77,7 @@ pub(super) fn durations(args: &ServeArgs) -> Result<(), ConfigError> {
         ("--refresh-ttl", args.auth.refresh_ttl, s, "`exp` is whole seconds"),
         ("--remember-ids", args.chat.remember_ids, s, "one second"),
         ("--redrive-after", args.chat.redrive_after, 100 * ms, "a healthy task must not be queued twice"),
+        ("--answer-within", args.chat.answer_within, s, "one second"),
         ("--ping-interval", args.socket.ping_interval, 10 * ms, "ten milliseconds"),
         ("--ping-timeout", args.socket.ping_timeout, args.socket.ping_interval, "the ping interval"),
         ("--header-timeout", args.socket.header_timeout, ms, "one millisecond"),

@@ -21,13 +21,7 @@ impl Defects {
         if !self.has(Defect::DuplicateOnResume) {
             return after;
         }
-        match after.seq.checked_sub(1) {
-            Some(seq) => StreamId { seq, ..after },
-            None => StreamId {
-                ms: after.ms.saturating_sub(1),
-                seq: u64::MAX,
-            },
-        }
+        after.before()
     }
 
     /// Whether a resume sends what the socket has had.

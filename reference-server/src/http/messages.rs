@@ -8,7 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::api::authenticate;
 use super::{error, retry_later};
-use crate::channel::Entry;
+use crate::channel::{Entry, text};
 use crate::room::RawEvent;
 use crate::route;
 use crate::shared::Shared;
@@ -47,11 +47,13 @@ pub(super) async fn messages(
     }
 }
 
-/// From the first message where nothing is asked for; `None` where it is no message id.
+/// From the first message where nothing is asked for; `None` where it is no message id that others can follow.
 fn after(query: &str) -> Option<StreamId> {
-    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    let mut pairs = query
+        .split('&')
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")));
     match pairs.find(|(name, _)| *name == "after") {
-        Some((_, id)) => id.parse().ok(),
+        Some((_, id)) => StreamId::to_follow(id).ok(),
         None => Some(StreamId::default()),
     }
 }
@@ -66,7 +68,7 @@ async fn read(shared: &Shared, room: &str, after: StreamId) -> Option<String> {
     let entries = found
         .inspect_err(|problem| tracing::debug!(%problem, "history not read"))
         .ok()?;
-    let message = |(id, fields): &Entry| RawEvent::parse(room, fields.get(1)?)?.with_id(id);
+    let message = |entry: &Entry| RawEvent::parse(room, text(entry)?)?.with_id(&entry.0);
     let page: Vec<String> = entries.iter().take(PAGE).filter_map(message).collect();
     let (page, more) = (page.join(","), entries.len() > PAGE);
     Some(format!(r#"{{"messages":[{page}],"more":{more}}}"#))

@@ -10,12 +10,12 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
 
 use super::error;
-use crate::args::ChannelKind;
+use crate::args::{ChannelKind, WorkerKind};
 use crate::channel::Pulse;
 use crate::metrics::MetricsError;
 use crate::shared::Shared;
 use crate::store::Link;
-use crate::{route, secret};
+use crate::{route, secret, worker};
 
 /// Longest way of a nonce through the channel layer.
 const PULSE_WAIT: Duration = Duration::from_secs(1);
@@ -35,8 +35,9 @@ impl Health {
     /// What does not work.
     async fn failures(&self) -> Vec<&'static str> {
         let links = &self.shared.links;
-        let (tasks, tokens, layer) =
-            tokio::join!(ping(&links.tasks), ping(&links.tokens), self.round_trip());
+        let is_read = self.shared.config.worker == WorkerKind::Inside;
+        let tasks = worker::stands(&links.tasks, is_read);
+        let (tasks, tokens, layer) = tokio::join!(tasks, ping(&links.tokens), self.round_trip());
         let failed = [
             ("tasks", tasks),
             ("tokens", tokens),

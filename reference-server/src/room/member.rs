@@ -1,26 +1,31 @@
-//! One socket in a room: what it has had, and what it is to have.
+//! One socket in a room: what it has had, what it is to have, and what it is owed.
 //!
-//! Most sockets need two ids for that: what began after they joined is theirs. Only answers that were under way
+//! Most sockets need two ids for the first two: what began after they joined is theirs. Only answers that were under way
 //! before, and of which a replay sent a part, are noted one by one.
 
 use std::sync::Arc;
 
 use super::replay::{Seen, What};
+use crate::clock;
 use crate::socket::Conn;
 use crate::stream_id::StreamId;
 
 /// Answers noted one by one; past this the oldest are forgotten.
-const ADOPTED: usize = 64;
+const ADOPTED: usize = 1024;
+/// The next event of an answer of which the socket gets no more.
+const NO_MORE: u32 = u32::MAX;
 
 /// A socket in the room.
 pub(super) struct Member {
     pub(super) conn: Arc<Conn>,
     /// Tasks that began later are delivered to it; `None` until the room is subscribed.
     pub(super) joined: Option<StreamId>,
+    /// Whether it is here since before the ids began anew.
+    pub(super) from_before: bool,
     /// Earlier tasks that it gets all the same, and the ordinal it has not had.
     adopted: Vec<(u64, u32)>,
-    /// Tasks that `task_queued` was said of before anything else was known of them here, the newest last.
-    told: Vec<u64>,
+    /// Tasks that `task_queued` was said of and whose end was not, and when they were last known to be alive.
+    owed: Vec<(u64, u64)>,
     /// Where a `resume` is under way.
     pub(super) paused: Option<Box<Pause>>,
 }
@@ -34,37 +39,67 @@ pub(super) struct Pause {
     pub(super) after: StreamId,
 }
 
-/// Most tasks that a socket asked for again and whose first event has not come: older ones are forgotten.
-const TOLD_MAX: usize = 64;
-
 impl Member {
-    /// `task_queued` was said of a task that is another instance's so far.
-    pub(super) fn note_told(&mut self, task: u64) {
-        if self.told.len() == TOLD_MAX {
-            self.told.remove(0);
-        }
-        self.told.push(task);
-    }
-
-    /// Whether it was; asked once, when the task begins here.
-    pub(super) fn take_told(&mut self, task: u64) -> bool {
-        let at = self.told.iter().position(|told| *told == task);
-        at.map(|at| self.told.remove(at)).is_some()
-    }
-
     pub(super) fn new(conn: &Arc<Conn>, joined: Option<StreamId>) -> Self {
         Self {
             conn: Arc::clone(conn),
             joined,
+            from_before: false,
             adopted: Vec::new(),
-            told: Vec::new(),
+            owed: Vec::new(),
             paused: None,
         }
     }
 
+    /// `task_queued` was said: there must be an end.
+    pub(super) fn owe(&mut self, task: u64) {
+        self.settle(task);
+        self.owed.push((task, clock::since_start_ms()));
+    }
+
+    /// The end was said.
+    pub(super) fn settle(&mut self, task: u64) {
+        self.owed.retain(|(owed, _)| *owed != task);
+    }
+
+    /// Whether `task_queued` was said and the end was not.
+    pub(super) fn is_owed(&self, task: u64) -> bool {
+        self.owed.iter().any(|(owed, _)| *owed == task)
+    }
+
+    /// The end of a task was said, whatever it was: nothing more of it is sent.
+    pub(super) fn end(&mut self, task: u64) {
+        self.settle(task);
+        if self.adopted.iter().any(|(adopted, _)| *adopted == task) {
+            self.adopt(task, NO_MORE);
+        }
+    }
+
+    /// Tasks it is owed of which nothing has been heard for `patience_ms`; `is_alive` says which go on.
+    pub(super) fn overdue(&mut self, is_alive: impl Fn(u64) -> bool, patience_ms: u64) -> Vec<u64> {
+        // What a replay brings is not here yet.
+        if self.owed.is_empty() || self.paused.is_some() {
+            return Vec::new();
+        }
+        let now_ms = clock::since_start_ms();
+        let mut overdue = Vec::new();
+        for (task, alive_ms) in &mut self.owed {
+            if is_alive(*task) {
+                *alive_ms = now_ms;
+            } else if now_ms.saturating_sub(*alive_ms) > patience_ms {
+                overdue.push(*task);
+            }
+        }
+        for task in &overdue {
+            self.adopt(*task, NO_MORE);
+            self.settle(*task);
+        }
+        overdue
+    }
+
     /// Whether a task that began at `first` is for this socket.
     pub(super) fn has(&self, task: u64, first: Option<StreamId>) -> bool {
-        self.began_here(first) || self.adopted.iter().any(|(id, _)| *id == task)
+        self.began_here(first) || self.next_of(task).is_some()
     }
 
     /// Whether it takes that event of the task live. To be asked once for each event.
@@ -83,25 +118,36 @@ impl Member {
         }
     }
 
-    /// Whether it has had that event of the task, whose entry is `id`.
-    pub(super) fn had(&self, seen: &Seen, (task, ordinal): (u64, u32), id: StreamId) -> bool {
-        match self.adopted.iter().find(|(id, _)| *id == task) {
-            Some((_, next)) => ordinal < *next,
+    /// Whether it waits for exactly that event of a task, which the others have had.
+    pub(super) fn lacks(&self, task: u64, ordinal: u32) -> bool {
+        self.paused.is_none() && self.next_of(task) == Some(ordinal)
+    }
+
+    /// Whether it has had that event of the task.
+    pub(super) fn had(&self, seen: &Seen, (task, ordinal): (u64, u32)) -> bool {
+        match self.next_of(task) {
+            Some(next) => ordinal < next,
+            // What was under way when the pause began is noted one by one.
             None => {
+                let paused = self.paused.as_ref();
                 self.began_here(seen.first)
-                    && self.paused.as_ref().is_none_or(|pause| id <= pause.until)
+                    && paused.is_none_or(|pause| seen.first.is_some_and(|at| at <= pause.until))
             }
         }
     }
 
-    /// Whether it has had a part of a task that is noted for it.
-    pub(super) fn has_begun(&self, task: u64) -> bool {
-        self.adopted
-            .iter()
-            .any(|(id, next)| *id == task && *next > 0)
+    /// The ordinal of a noted task that comes next.
+    pub(super) fn next_of(&self, task: u64) -> Option<u32> {
+        let mut adopted = self.adopted.iter();
+        adopted.find(|(id, _)| *id == task).map(|(_, next)| *next)
     }
 
-    /// Notes what a replay sent of a task.
+    /// Whether it has had a part of a task that is noted for it.
+    pub(super) fn has_begun(&self, task: u64) -> bool {
+        self.next_of(task).is_some_and(|next| next > 0)
+    }
+
+    /// Notes what was sent of a task.
     pub(super) fn adopt(&mut self, task: u64, next: u32) {
         match self.adopted.iter_mut().find(|(id, _)| *id == task) {
             Some((_, known)) => *known = next.max(*known),
@@ -120,7 +166,7 @@ impl Member {
         }
     }
 
-    fn began_here(&self, first: Option<StreamId>) -> bool {
+    pub(super) fn began_here(&self, first: Option<StreamId>) -> bool {
         matches!((first, self.joined), (Some(first), Some(joined)) if first > joined)
     }
 }

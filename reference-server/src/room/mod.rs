@@ -8,17 +8,21 @@
 //! Rooms are spread over shards with a lock each; no lock is held across an await, and only one shard's at a time.
 
 pub(crate) mod event;
+mod finished;
 mod member;
 mod replay;
 mod state;
 mod task;
+mod watch;
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
 
+use crate::clock;
 use crate::defect::Defects;
 use crate::frame::Frame;
 use crate::metrics::Metrics;
@@ -29,7 +33,7 @@ use crate::wire;
 pub(crate) use event::RawEvent;
 pub(crate) use replay::{Part, ReplayAsk, Replayed, What};
 pub(crate) use state::Room;
-pub(crate) use task::Silent;
+pub(crate) use watch::Silent;
 
 const SHARDS: usize = 16;
 
@@ -44,18 +48,31 @@ pub(crate) struct Rooms {
     changed: Notify,
     replays: mpsc::Sender<ReplayAsk>,
     text: task::TextBudget,
+    memory: finished::Memory,
+    patience: watch::Patience,
     defects: Defects,
     metrics: Arc<Metrics>,
 }
 
+/// What all rooms together are held to.
+pub(crate) struct Terms {
+    /// Bytes of messages kept, so that tasks can be queued again.
+    pub(crate) text_bytes: usize,
+    /// How long the id of a message is remembered.
+    pub(crate) ids: Duration,
+    /// How long a history outlives its last event.
+    pub(crate) history: Duration,
+    /// From a question to the end of its answer.
+    pub(crate) answer: Duration,
+}
+
 impl Rooms {
-    /// No rooms yet. Requests to replay go to `replays`; `text_bytes` of messages are kept in all rooms together, so that
-    /// tasks can be queued again.
+    /// No rooms yet. Requests to replay go to `replays`.
     pub(crate) fn new(
         metrics: Arc<Metrics>,
         defects: Defects,
         replays: mpsc::Sender<ReplayAsk>,
-        text_bytes: usize,
+        terms: &Terms,
     ) -> Self {
         Self {
             hasher: RandomState::new(),
@@ -63,7 +80,9 @@ impl Rooms {
             dirty: Mutex::default(),
             changed: Notify::new(),
             replays,
-            text: task::TextBudget::new(text_bytes),
+            text: task::TextBudget::new(terms.text_bytes),
+            memory: finished::Memory::new(clock::millis(terms.history), clock::millis(terms.ids)),
+            patience: watch::Patience::new(terms.answer),
             defects,
             metrics,
         }
@@ -74,7 +93,7 @@ impl Rooms {
         let mut shard = self.shard(&conn.room);
         let room = shard.entry(Arc::clone(&conn.room)).or_insert_with(|| {
             self.metrics.active_conversations.inc();
-            Room::default()
+            Room::new(&self.memory)
         });
         if room.join(conn) {
             conn.open();
@@ -214,11 +233,6 @@ impl Rooms {
         let hash = self.hasher.hash_one(name);
         let at = usize::try_from(hash % SHARDS as u64).unwrap_or(0);
         lock(&self.shards[at])
-    }
-
-    fn say_lost(&self, room: &Room, task: u64) {
-        self.metrics.lost.inc();
-        room.send_all(&lost(task));
     }
 }
 

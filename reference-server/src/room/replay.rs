@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::event::RawEvent;
 use super::member::{Member, Pause};
 use super::state::Room;
+use super::task::Task;
 use super::{Rooms, lost};
 use crate::defect::Defects;
 use crate::intake::Ask;
@@ -71,6 +72,8 @@ pub(super) struct Seen {
     /// When it began, where that is known.
     pub(super) first: Option<StreamId>,
     message: bool,
+    /// Whether its last event was among them.
+    ended: bool,
 }
 
 impl What {
@@ -89,7 +92,7 @@ impl What {
 
 impl ReplayAsk {
     /// Says that the replay cannot be had now.
-    pub(super) fn refuse(&self, code: &str, error: &str) {
+    fn refuse(&self, code: &str, error: &str) {
         let id = self.client_message_id.as_deref();
         self.conn
             .send(&crate::wire::refusal(code, error, Some(1.0), id));
@@ -116,8 +119,14 @@ impl Rooms {
             client_message_id: None,
         };
         let until = room.last.unwrap_or_default();
+        let running = room.running();
         match room.member(conn.id) {
             Some(member) if member.paused.is_none() => {
+                for (task, first, next) in running {
+                    if member.has(task, first) {
+                        member.adopt(task, next);
+                    }
+                }
                 member.paused = Some(Box::new(Pause { until, after }));
                 self.replay(room, ask);
             }
@@ -177,12 +186,20 @@ impl Rooms {
                 break;
             }
             progress.read = *id;
-            if let Some(event) = RawEvent::parse(&ask.conn.room, text)
-                && (progress.is_due(ask, room, (*id, &event)) || self.defects.repeats(ask.what))
-                && let Some(frame) = event.frame(*id, self.defects)
-            {
+            let Some(event) = RawEvent::parse(&ask.conn.room, text) else {
+                continue;
+            };
+            if !progress.is_due(ask, room, (*id, &event)) && !self.defects.repeats(ask.what) {
+                continue;
+            }
+            if let Some(frame) = event.frame(*id, self.defects) {
                 ask.conn.send(&frame);
                 self.metrics.replayed.inc();
+            }
+            if event.is_end()
+                && let Some(member) = room.member(ask.conn.id)
+            {
+                member.settle(event.task);
             }
         }
         let ended = part.is_last && last <= part.target && outcome == Replayed::Part;
@@ -199,14 +216,20 @@ impl Rooms {
         let Some(room) = shard.get_mut(&ask.conn.room) else {
             return;
         };
-        // Where it is known here it goes on, or is being queued again.
-        let running = room.tasks.iter().any(|known| known.id == task);
-        let begun = room
-            .member(ask.conn.id)
-            .is_none_or(|member| member.has_begun(task));
-        if !running && !begun {
+        // Where it was heard of here it goes on, or is being queued again.
+        let running = |known: &Task| known.id == task && !known.unseen;
+        if room.tasks.iter().any(running) {
+            return;
+        }
+        let Some(member) = room.member(ask.conn.id) else {
+            return;
+        };
+        if !member.has_begun(task) {
+            member.adopt(task, 0);
+            member.end(task);
             self.metrics.lost.inc();
             ask.conn.send(&lost(task));
+            room.forget_unseen(task, true);
         }
     }
 
@@ -229,7 +252,11 @@ impl Rooms {
                     .close(code::FAILURE, "the history cannot be read");
             }
         }
-        ask.refuse("unavailable", "the history cannot be read");
+        let why = ("unavailable", "the history cannot be read");
+        match shard.get_mut(&ask.conn.room) {
+            Some(room) => room.refuse(ask, why),
+            None => ask.refuse(why.0, why.1),
+        }
     }
 }
 
@@ -240,24 +267,51 @@ impl Room {
             .find(|member| member.conn.id == conn)
     }
 
+    /// Says that a replay cannot be had. Where it was for one message, that is the end of it for this socket.
+    pub(super) fn refuse(&mut self, ask: &ReplayAsk, (code, error): (&str, &str)) {
+        if let What::Task(task, _) = ask.what {
+            if let Some(member) = self.member(ask.conn.id) {
+                member.settle(task);
+            }
+            self.forget_unseen(task, false);
+        }
+        ask.refuse(code, error);
+    }
+
+    /// A task that was only known by its name needs no looking after any more.
+    fn forget_unseen(&mut self, task: u64, lost: bool) {
+        let unseen = |known: &Task| known.id == task && known.unseen;
+        if let Some(at) = self.tasks.iter().position(unseen) {
+            let task = self.tasks.swap_remove(at);
+            if lost {
+                self.remember(&task, true);
+            }
+        }
+    }
+
+    /// Tasks under way: number, when it began, and the ordinal that comes next.
+    fn running(&self) -> Vec<(u64, Option<StreamId>, u32)> {
+        let begun = self.tasks.iter().filter(|task| task.next > 0);
+        begun.map(|task| (task.id, task.first, task.next)).collect()
+    }
+
     /// When a task began, as far as it is known here.
     fn first_of(&self, task: u64) -> Option<StreamId> {
         let running = self.tasks.iter().find(|known| known.id == task);
-        let done = || self.done.iter().find(|(known, _)| *known == task);
-        running
-            .map(|task| task.first)
-            .or_else(|| done().map(|(_, first)| *first))
-            .flatten()
+        match running {
+            Some(task) => task.first,
+            None => self.done.get(task).map(|end| end.first),
+        }
     }
 
     /// Notes what the socket was sent, so that it gets the rest live, and nothing twice.
     fn adopt(&mut self, ask: &ReplayAsk, progress: &Progress, caught_up: bool) {
-        let running: Vec<_> = self
-            .tasks
-            .iter()
-            .filter(|task| task.next > 0)
-            .map(|task| (task.id, task.first, task.next))
-            .collect();
+        let running = self.running();
+        if let What::Task(task, _) = ask.what
+            && progress.seen.get(&task).is_some_and(|seen| seen.ended)
+        {
+            self.forget_unseen(task, false);
+        }
         let Some(member) = self.member(ask.conn.id) else {
             return;
         };
@@ -302,16 +356,28 @@ impl Progress {
             return false;
         }
         let began = (event.ordinal == 0).then_some(id);
-        let seen = self.seen.entry(event.task).or_insert_with(|| Seen {
-            next: event.ordinal,
-            first: room.first_of(event.task).or(began),
-            message: event.is_message(),
+        let seen = self.seen.entry(event.task).or_insert_with(|| {
+            let noted = room
+                .member(ask.conn.id)
+                .and_then(|member| member.next_of(event.task));
+            let next = match ask.what {
+                // An answer comes from its beginning or not at all.
+                What::Task(..) => 0,
+                What::After(_) => event.ordinal,
+            };
+            Seen {
+                next: noted.unwrap_or(next),
+                first: room.first_of(event.task).or(began),
+                message: event.is_message(),
+                ended: false,
+            }
         });
         if event.ordinal != seen.next {
             return false;
         }
         seen.next += 1;
+        seen.ended = event.is_end();
         let member = room.member(ask.conn.id);
-        member.is_some_and(|member| !member.had(seen, (event.task, event.ordinal), id))
+        member.is_some_and(|member| !member.had(seen, (event.task, event.ordinal)))
     }
 }

@@ -1,9 +1,9 @@
 //! One conversation: its sockets, its tasks, and how far it was delivered.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::event::RawEvent;
+use super::finished::{End, Finished, Memory};
 use super::member::Member;
 use super::task::{Stage, Task};
 use crate::clock;
@@ -12,9 +12,6 @@ use crate::frame::Frame;
 use crate::socket::{Conn, code};
 use crate::stream_id::StreamId;
 use crate::wire::Event;
-
-/// Finished tasks remembered, so that a repeat of their events is known as one.
-const REMEMBERED: usize = 32;
 
 /// What became of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,12 +25,11 @@ pub(super) enum Told {
 }
 
 /// One conversation.
-#[derive(Default)]
 pub(crate) struct Room {
     pub(super) members: Vec<Member>,
     pub(super) tasks: Vec<Task>,
-    /// Finished tasks and when they began.
-    pub(super) done: VecDeque<(u64, Option<StreamId>)>,
+    /// Finished tasks.
+    pub(super) done: Finished,
     /// The last entry delivered; `None` until subscribed.
     pub(super) last: Option<StreamId>,
     /// The last entry that was heard before that.
@@ -41,6 +37,17 @@ pub(crate) struct Room {
 }
 
 impl Room {
+    /// Without sockets.
+    pub(super) fn new(memory: &Memory) -> Self {
+        Self {
+            members: Vec::new(),
+            tasks: Vec::new(),
+            done: Finished::new(memory),
+            last: None,
+            early: StreamId::default(),
+        }
+    }
+
     /// Adds a socket. `true` where the subscription stands already.
     pub(super) fn join(&mut self, conn: &Arc<Conn>) -> bool {
         // Most rooms have one socket: the first push of a Vec would make room for four.
@@ -106,18 +113,24 @@ impl Room {
             return Told::Nobody;
         };
         if id <= last {
-            return Told::Repeat;
+            if self.is_known(event) {
+                return Told::Repeat;
+            }
+            self.begin_anew(id);
         }
         self.last = Some(id);
-        if self.done.iter().any(|(task, _)| *task == event.task) {
-            return Told::Repeat;
+        if self.done.get(event.task).is_some() {
+            return self.repeat(id, event, defects);
         }
         let at = self.task_at(event, id);
         let task = &mut self.tasks[at];
+        if std::mem::take(&mut task.unseen) {
+            task.next = event.ordinal;
+        }
         // A gap means that Redis forgot events; the task is queued again and starts over.
         if event.ordinal != task.next {
             return if event.ordinal < task.next {
-                Told::Repeat
+                self.repeat(id, event, defects)
             } else {
                 Told::Nobody
             };
@@ -139,12 +152,62 @@ impl Room {
         }
         let of = (self.tasks[at].id, self.tasks[at].first);
         let frame = event.frame(id, defects);
-        let sent = frame.is_some_and(|frame| self.send(of, event.ordinal, &frame));
+        let sent = self.send(of, event, frame.as_ref());
         if event.is_end() {
             let task = self.tasks.swap_remove(at);
-            self.remember(task.id, task.first);
+            self.remember(&task, false);
         }
         if sent { Told::Sent } else { Told::Nobody }
+    }
+
+    /// Whether the event was delivered before, by what it is and not by its id.
+    fn is_known(&self, event: &RawEvent<'_>) -> bool {
+        let mut tasks = self.tasks.iter();
+        let running = tasks.find(|task| task.id == event.task);
+        match running {
+            Some(task) => !task.unseen && event.ordinal < task.next,
+            None => self.done.get(event.task).is_some(),
+        }
+    }
+
+    /// An event that nobody had has a lower id than those before: Redis lost the history, and its clock went back or is another's. From here
+    /// on ids count from this one. What is under way is noted by name, and who waits for a replay of what is gone is told.
+    fn begin_anew(&mut self, id: StreamId) {
+        tracing::warn!(%id, "the ids of a room begin anew");
+        for member in &mut self.members {
+            for task in self.tasks.iter_mut().filter(|task| task.next > 0) {
+                if member.has(task.id, task.first) {
+                    member.adopt(task.id, task.next);
+                }
+            }
+            member.joined = member.joined.min(Some(id.before()));
+            member.from_before = true;
+            if member.paused.take().is_some() {
+                member
+                    .conn
+                    .close(code::FAILURE, "the history cannot be read");
+            }
+        }
+        self.tasks.iter_mut().for_each(|task| task.first = None);
+        self.done.forget_begins();
+    }
+
+    /// It came before: only who lacks exactly this event of the task gets it.
+    fn repeat(&mut self, id: StreamId, event: &RawEvent<'_>, defects: Defects) -> Told {
+        let (task, ordinal) = (event.task, event.ordinal);
+        if self
+            .members
+            .iter()
+            .any(|member| member.lacks(task, ordinal))
+        {
+            let frame = event.frame(id, defects);
+            self.send((task, None), event, frame.as_ref());
+        }
+        // What was run again for somebody's sake is over.
+        if event.is_end() {
+            self.tasks.retain(|known| known.id != task);
+        }
+        Told::Repeat
     }
 
     /// Where the event's task is; one nobody here asked for is added.
@@ -158,32 +221,55 @@ impl Room {
         })
     }
 
-    fn send(&mut self, task: (u64, Option<StreamId>), ordinal: u32, frame: &Frame) -> bool {
+    /// Sends an event to whom it is for; `frame` is `None` where a defect withholds it.
+    fn send(
+        &mut self,
+        task: (u64, Option<StreamId>),
+        event: &RawEvent<'_>,
+        frame: Option<&Frame>,
+    ) -> bool {
         let mut sent = false;
         for member in &mut self.members {
-            if member.takes(task, ordinal) {
+            if !member.takes(task, event.ordinal) {
+                continue;
+            }
+            if let Some(frame) = frame {
                 member.conn.send(frame);
                 sent = true;
+            }
+            if event.is_end() {
+                member.settle(event.task);
             }
         }
         sent
     }
 
-    pub(super) fn remember(&mut self, task: u64, first: Option<StreamId>) {
-        if self.done.len() == REMEMBERED {
-            self.done.pop_front();
+    /// Remembers how a task ended.
+    pub(super) fn remember(&mut self, task: &Task, lost: bool) {
+        let id = task.client_message_id.as_deref();
+        let asked = id.map(|id| (self.done.memory().question(task.user, id), task.born_ms));
+        let first = task.first.unwrap_or_default();
+        self.done.add(task.id, End { first, lost, asked });
+    }
+
+    /// Whether a socket has had all that it is to have of a finished task.
+    pub(super) fn has_had(&self, member: &Member, (task, end): (u64, &End)) -> bool {
+        match member.next_of(task) {
+            // It is had, or owed and looked after.
+            Some(_) => true,
+            None if end.first == StreamId::default() => member.from_before,
+            None => member.began_here(Some(end.first)),
         }
-        self.done.push_back((task, first));
     }
 
     /// Says `task_queued` of the task at `at` to the socket `conn`.
     pub(super) fn acknowledge(&mut self, at: usize, conn: u64) {
-        let Some(member) = self.members.iter().find(|member| member.conn.id == conn) else {
-            return;
-        };
-        let task = &mut self.tasks[at];
-        acknowledge(&member.conn, task.id, task.client_message_id.as_deref());
-        task.note_told(conn);
+        let task = &self.tasks[at];
+        let mut members = self.members.iter_mut();
+        if let Some(member) = members.find(|member| member.conn.id == conn) {
+            acknowledge(&member.conn, task.id, task.client_message_id.as_deref());
+            member.owe(task.id);
+        }
     }
 
     /// Says `task_queued` to those sockets of the asker that are to get the answer and were not told: the socket that
@@ -191,21 +277,18 @@ impl Room {
     ///
     /// Nobody else could make anything of it, nor could the asker without the message's id.
     fn acknowledge_elsewhere(&mut self, at: usize) {
-        let task = &mut self.tasks[at];
+        let task = &self.tasks[at];
         if task.client_message_id.is_none() {
             return;
         }
         for member in &mut self.members {
-            let told = member.take_told(task.id) || task.told.contains(&member.conn.id);
-            let conn = &member.conn;
-            if conn.user == task.user
+            if member.conn.user == task.user
                 && member.has(task.id, task.first)
                 && !member.has_begun(task.id)
+                && !member.is_owed(task.id)
             {
-                if !told {
-                    acknowledge(conn, task.id, task.client_message_id.as_deref());
-                }
-                task.note_told(conn.id);
+                acknowledge(&member.conn, task.id, task.client_message_id.as_deref());
+                member.owe(task.id);
             }
         }
     }
@@ -230,12 +313,29 @@ mod tests {
 
     #[test]
     fn what_is_heard_before_the_subscription_stands_counts_as_before_it() {
-        let mut room = Room::default();
+        let mut room = Room::new(&Memory::new(60_000, 60_000));
         let id = |ms| StreamId { ms, seq: 0 };
         let text = encode_message(1, "{}");
         let event = RawEvent::parse("chat:0", &text).unwrap();
         room.deliver(id(7), &event, Defects::default());
         room.subscribed(id(5));
         assert_eq!(room.cursor(), Some(id(7)));
+    }
+    #[test]
+    fn what_is_new_is_delivered_whatever_its_id_and_what_is_known_is_not() {
+        let mut room = Room::new(&Memory::new(60_000, 60_000));
+        let id = |ms| StreamId { ms, seq: 0 };
+        room.subscribed(id(5));
+        let mut deliver = |number, at| {
+            let text = encode_message(number, "{}");
+            let event = RawEvent::parse("chat:0", &text).unwrap();
+            let told = room.deliver(id(at), &event, Defects::default());
+            (told, room.cursor().unwrap().ms)
+        };
+        assert_eq!(deliver(1, u64::MAX), (Told::Nobody, u64::MAX));
+        assert_eq!(deliver(2, 9), (Told::Nobody, 9), "the ids begin anew");
+        assert_eq!(deliver(2, 9), (Told::Repeat, 9));
+        assert_eq!(deliver(1, 8), (Told::Repeat, 9));
+        assert_eq!(deliver(2, 10), (Told::Repeat, 10));
     }
 }

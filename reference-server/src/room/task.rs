@@ -2,22 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
-use super::Rooms;
 use super::event::Asker;
 use super::replay::{ReplayAsk, What};
 use super::state::{Room, acknowledge};
+use super::{Rooms, lost};
 use crate::clock;
 use crate::intake::Ask;
 use crate::stream_id::StreamId;
-
-/// Times a task is queued again before it is given up.
-const REDRIVES: u8 = 5;
-/// A question whose fate stays unknown is forgotten, and so is somebody else's task that is silent; an acknowledged task is
-/// given up.
-const ASKED_MS: u64 = 60_000;
-const ACKED_MS: u64 = 600_000;
 
 /// How far a task is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,15 +33,17 @@ pub(crate) struct Task {
     pub(super) first: Option<StreamId>,
     /// The ordinal that comes next.
     pub(super) next: u32,
+    /// Known by its name alone: which ordinal comes next is known when the first one came.
+    pub(super) unseen: bool,
     pub(super) silent_since_ms: u64,
     /// Who asked.
     pub(super) user: u64,
-    /// Sockets `task_queued` was said to.
-    pub(super) told: Vec<u64>,
-    text: Option<Kept>,
-    entry: Option<StreamId>,
-    born_ms: u64,
-    redrives: u8,
+    /// What was asked, to queue it again.
+    pub(super) text: Option<Kept>,
+    /// Its place in the queue, as far as it is known.
+    pub(super) entry: Option<StreamId>,
+    pub(super) born_ms: u64,
+    pub(super) redrives: u8,
 }
 
 impl Task {
@@ -62,31 +56,15 @@ impl Task {
             client_message_id: None,
             first,
             next,
+            unseen: false,
             silent_since_ms: now_ms,
             user: 0,
-            told: Vec::new(),
             text: None,
             entry: None,
             born_ms: now_ms,
             redrives: 0,
         }
     }
-}
-
-/// An acknowledged task that has been silent for long: is it still in the queue?
-pub(crate) struct Silent {
-    /// Its room.
-    pub(crate) room: Arc<str>,
-    /// Its number.
-    pub(crate) task: u64,
-    /// Its entry in the queue.
-    pub(crate) entry: StreamId,
-    /// Who asked.
-    pub(crate) user: u64,
-    /// The id the message had.
-    pub(crate) client_message_id: Option<Box<str>>,
-    /// What was asked; `None` where there was no room to keep it: such a task cannot be queued again.
-    pub(crate) text: Option<Box<str>>,
 }
 
 /// Bounds the text kept for queueing again.
@@ -96,8 +74,8 @@ pub(super) struct TextBudget {
 }
 
 /// Text within the budget; gives its bytes back when it is dropped.
-struct Kept {
-    text: Box<str>,
+pub(super) struct Kept {
+    pub(super) text: Box<str>,
     used: Arc<AtomicUsize>,
 }
 
@@ -127,8 +105,8 @@ impl TextBudget {
 }
 
 impl Rooms {
-    /// Notes a question before it goes to the queue, so that no event can overtake `task_queued`. Returns the task's number: the
-    /// earlier one where the same message was asked before and nobody knows whether it arrived.
+    /// Notes a question before it goes to the queue, so that no event can overtake `task_queued`. The task's number is the
+    /// earlier one where the same message was asked before: it goes on, has ended, or nobody knows whether it arrived.
     pub(crate) fn ask(&self, ask: &Ask) -> u64 {
         let mut shard = self.shard(&ask.conn.room);
         let Some(room) = shard.get_mut(&ask.conn.room) else {
@@ -143,6 +121,14 @@ impl Rooms {
                 task.owner = ask.conn.id;
             }
             return task.id;
+        }
+        // Where Redis forgot it, it runs again under its number: those who had its answer get nothing of that.
+        let question = id
+            .as_deref()
+            .map(|id| room.done.memory().question(user, id));
+        let finished = question.and_then(|question| room.done.answer_to(question));
+        if let Some(task) = finished.filter(|_| self.defects.remembers_ids()) {
+            return task;
         }
         let task = Task {
             stage: Stage::Asked,
@@ -165,15 +151,17 @@ impl Rooms {
             return;
         };
         let Some(at) = room.tasks.iter().position(|task| task.id == number) else {
-            return;
+            return self.runs_again(room, ask, (number, entry));
         };
-        let task = &mut room.tasks[at];
-        task.entry = Some(entry);
-        task.silent_since_ms = clock::since_start_ms();
-        let said = task.stage == Stage::Acked && task.owner == ask.conn.id;
-        (task.stage, task.owner) = (Stage::Acked, ask.conn.id);
+        let task = &room.tasks[at];
+        let told = room
+            .members
+            .iter()
+            .any(|member| member.conn.id == ask.conn.id && member.is_owed(number));
+        let said = task.stage == Stage::Acked && task.entry.is_none() && told;
+        self.take_up(room, at, (ask, entry));
         if !said {
-            room.acknowledge(at, ask.conn.id);
+            self.promise(room, at, ask);
         }
     }
 
@@ -183,42 +171,95 @@ impl Rooms {
         self.metrics.messages.repeated.inc();
         // Under the lock: an event must not come between this and the note of it.
         let mut shard = self.shard(&ask.conn.room);
-        acknowledge(&ask.conn, earlier, ask.client_message_id.as_deref());
         let Some(room) = shard.get_mut(&ask.conn.room) else {
             return;
         };
         if earlier != number {
             forget(room, number);
         }
-        let known = room.tasks.iter_mut().find(|task| task.id == earlier);
-        let (begun, first) = if let Some(task) = known {
-            (task.stage, task.owner) = (Stage::Acked, ask.conn.id);
-            task.entry.get_or_insert(entry);
-            task.note_told(ask.conn.id);
-            (task.next > 0, task.first)
-        } else {
-            let done = room.done.iter().find(|(task, _)| *task == earlier);
-            let first = done.and_then(|(_, first)| *first);
-            if done.is_none()
-                && let Some(member) = room.member(ask.conn.id)
-            {
-                member.note_told(earlier);
+        if let Some(end) = room.done.get(earlier).copied() {
+            acknowledge(&ask.conn, earlier, ask.client_message_id.as_deref());
+            let mut members = room.members.iter();
+            let member = members.find(|member| member.conn.id == ask.conn.id);
+            if end.lost {
+                ask.conn.send(&lost(earlier));
+            } else if member.is_some_and(|member| !room.has_had(member, (earlier, &end))) {
+                self.replay_task(room, ask, (earlier, entry));
             }
-            (true, first)
-        };
-        let member = room
-            .members
-            .iter()
-            .find(|member| member.conn.id == ask.conn.id);
-        let has = member.is_none_or(|member| member.has(earlier, first));
-        if begun && !has {
-            let ask = ReplayAsk {
-                conn: Arc::clone(&ask.conn),
-                what: What::Task(earlier, entry),
-                client_message_id: ask.client_message_id.clone(),
-            };
-            self.replay(room, ask);
+            return;
         }
+        let known = room.tasks.iter().position(|task| task.id == earlier);
+        let at = known.unwrap_or_else(|| {
+            // Another server's, or of before this room was made.
+            room.tasks.push(Task {
+                unseen: true,
+                ..Task::foreign(earlier, 0, None)
+            });
+            room.tasks.len() - 1
+        });
+        self.take_up(room, at, (ask, entry));
+        self.promise(room, at, ask);
+    }
+
+    /// A task that has ended here is in the queue again, for Redis forgot it: a socket that lacks its answer gets it.
+    fn runs_again(&self, room: &mut Room, ask: &Ask, (number, entry): (u64, StreamId)) {
+        let Some(end) = room.done.get(number).copied() else {
+            return;
+        };
+        let mut members = room.members.iter();
+        let member = members.find(|member| member.conn.id == ask.conn.id);
+        let has_had = member.is_none_or(|member| room.has_had(member, (number, &end)));
+        if has_had {
+            return acknowledge(&ask.conn, number, ask.client_message_id.as_deref());
+        }
+        room.tasks.push(Task::foreign(number, 0, None));
+        let at = room.tasks.len() - 1;
+        self.take_up(room, at, (ask, entry));
+        room.acknowledge(at, ask.conn.id);
+        if let Some(member) = room.member(ask.conn.id) {
+            member.adopt(number, 0);
+        }
+    }
+
+    /// The task at `at` is this server's to look after from now on.
+    fn take_up(&self, room: &mut Room, at: usize, (ask, entry): (&Ask, StreamId)) {
+        let task = &mut room.tasks[at];
+        (task.stage, task.owner) = (Stage::Acked, ask.conn.id);
+        task.entry = Some(entry);
+        task.silent_since_ms = clock::since_start_ms();
+        if task.client_message_id.is_none() {
+            task.client_message_id.clone_from(&ask.client_message_id);
+            task.user = ask.conn.user;
+        }
+        if task.text.is_none() {
+            task.text = self.text.keep(&ask.text);
+        }
+    }
+
+    /// Says `task_queued` of the task at `at`, and sees to it that the socket gets what came already.
+    fn promise(&self, room: &mut Room, at: usize, ask: &Ask) {
+        room.acknowledge(at, ask.conn.id);
+        let task = &room.tasks[at];
+        let (number, first) = (task.id, task.first);
+        let begun = task.unseen || task.next > 0;
+        let entry = task.entry.unwrap_or_default();
+        let mut members = room.members.iter();
+        let member = members.find(|member| member.conn.id == ask.conn.id);
+        if begun && member.is_some_and(|member| !member.has(number, first)) {
+            self.replay_task(room, ask, (number, entry));
+        }
+    }
+
+    fn replay_task(&self, room: &mut Room, ask: &Ask, (task, entry): (u64, StreamId)) {
+        if let Some(member) = room.member(ask.conn.id) {
+            member.owe(task);
+        }
+        let ask = ReplayAsk {
+            conn: Arc::clone(&ask.conn),
+            what: What::Task(task, entry),
+            client_message_id: ask.client_message_id.clone(),
+        };
+        self.replay(room, ask);
     }
 
     /// The task never reached the queue.
@@ -226,88 +267,6 @@ impl Rooms {
         let mut shard = self.shard(&ask.conn.room);
         if let Some(room) = shard.get_mut(&ask.conn.room) {
             forget(room, number);
-        }
-    }
-
-    /// A task was queued again as `entry`.
-    pub(crate) fn redriven(&self, silent: &Silent, entry: StreamId) {
-        self.metrics.redriven.inc();
-        let mut shard = self.shard(&silent.room);
-        let Some(room) = shard.get_mut(&silent.room) else {
-            return;
-        };
-        if let Some(task) = room.tasks.iter_mut().find(|task| task.id == silent.task) {
-            task.entry = Some(entry);
-            task.redrives += 1;
-        }
-    }
-
-    /// A task is gone from the queue and cannot be queued again: says so.
-    pub(crate) fn given_up(&self, silent: &Silent) {
-        let mut shard = self.shard(&silent.room);
-        let Some(room) = shard.get_mut(&silent.room) else {
-            return;
-        };
-        if let Some(at) = room.tasks.iter().position(|task| task.id == silent.task) {
-            let task = room.tasks.swap_remove(at);
-            room.remember(task.id, task.first);
-            self.say_lost(room, task.id);
-            self.drop_if_idle(&mut shard, &silent.room);
-        }
-    }
-
-    /// Acknowledged tasks silent for `after`, at most `limit`; each is named again only after another such wait. Tasks
-    /// that cannot be helped are given up here.
-    pub(crate) fn silent(&self, after: Duration, limit: usize) -> Vec<Silent> {
-        let (now_ms, after_ms) = (clock::since_start_ms(), clock::millis(after));
-        let mut found = Vec::new();
-        for shard in &self.shards {
-            let mut shard = super::lock(shard);
-            let mut idle: Vec<Arc<str>> = Vec::new();
-            shard.iter_mut().for_each(|(name, room)| {
-                let before = room.tasks.len();
-                self.sweep_room(room, now_ms);
-                for task in &mut room.tasks {
-                    let silent = now_ms.saturating_sub(task.silent_since_ms) >= after_ms;
-                    if silent
-                        && found.len() < limit
-                        && let Some(silent) = task.silent(name)
-                    {
-                        task.silent_since_ms = now_ms;
-                        found.push(silent);
-                    }
-                }
-                if room.tasks.len() < before {
-                    idle.push(Arc::clone(name));
-                }
-            });
-            for name in idle {
-                self.drop_if_idle(&mut shard, &name);
-            }
-        }
-        found
-    }
-
-    /// Ends what can no longer be answered.
-    fn sweep_room(&self, room: &mut Room, now_ms: u64) {
-        let mut lost = Vec::new();
-        room.tasks.retain(|task| {
-            let age_ms = now_ms.saturating_sub(task.born_ms);
-            let silent_ms = now_ms.saturating_sub(task.silent_since_ms);
-            let over = match task.stage {
-                Stage::Asked => age_ms > ASKED_MS,
-                // An answer may take longer than that, as long as it goes on.
-                Stage::Foreign => silent_ms > ASKED_MS,
-                Stage::Acked => age_ms > ACKED_MS || task.redrives >= REDRIVES,
-            };
-            if over && task.stage == Stage::Acked {
-                lost.push((task.id, task.first));
-            }
-            !over
-        });
-        for (task, first) in lost {
-            room.remember(task, first);
-            self.say_lost(room, task);
         }
     }
 
@@ -322,7 +281,7 @@ impl Rooms {
         {
             member.paused = None;
         }
-        ask.refuse("busy", "too many replays at once");
+        room.refuse(&ask, ("busy", "too many replays at once"));
     }
 }
 
@@ -335,28 +294,6 @@ impl Task {
             self.user = asker.user;
             self.client_message_id = asker.client_message_id();
         }
-    }
-
-    /// `task_queued` was said to a socket.
-    pub(super) fn note_told(&mut self, conn: u64) {
-        if !self.told.contains(&conn) {
-            self.told.push(conn);
-        }
-    }
-
-    /// What is needed to look for it in the queue, once it is acknowledged.
-    fn silent(&self, room: &Arc<str>) -> Option<Silent> {
-        let (Stage::Acked, Some(entry)) = (self.stage, self.entry) else {
-            return None;
-        };
-        Some(Silent {
-            room: Arc::clone(room),
-            task: self.id,
-            entry,
-            user: self.user,
-            client_message_id: self.client_message_id.clone(),
-            text: self.text.as_ref().map(|kept| kept.text.clone()),
-        })
     }
 }
 

@@ -30,31 +30,67 @@ impl Script {
     }
 }
 
+/// `allowance(key, now, interval, burst)`: takes one from it. Returns nothing, or the milliseconds until there is one.
+///
+/// A key that holds something else is begun anew; one that lies further ahead than a whole burst is of a clock that went
+/// back, and counts as a used-up burst.
+macro_rules! allowance {
+    ($text:literal) => {
+        concat!(
+            r"
+local t = redis.call('TIME')
+local now = t[1] * 1000000 + t[2]
+local interval, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
+local function allowance(key)
+  local held = redis.pcall('GET', key)
+  local due = type(held) == 'string' and tonumber(held) or now
+  if not (due > now) then due = now end
+  if due > now + burst * interval then due = now + burst * interval end
+  local after = due + interval
+  local allowed_at = after - burst * interval
+  if allowed_at > now then return math.ceil((allowed_at - now) / 1000) end
+  redis.call('SET', key, string.format('%.0f', after), 'PX', math.ceil((after - now) / 1000) + 1)
+end",
+            $text
+        )
+    };
+}
+
+/// `earlier(key)`: what a remembered id leads to, if it was remembered here. `add(key, …)`: XADD to a history; where the key is no stream, or
+/// one whose ids are at their end, nothing can be read from it or added to it, and it is begun anew.
+macro_rules! keys {
+    ($text:expr) => {
+        concat!(
+            r"
+local function earlier(key)
+  local held = redis.pcall('GET', key)
+  if type(held) == 'string' and held:find('^%x+ %d+%-%d+$') then return held end
+end
+local function add(key, ...)
+  local id = redis.pcall('XADD', key, ...)
+  if type(id) ~= 'table' then return id end
+  if id.err:find('WRONGTYPE') or id.err:find('exhausted') then
+    redis.log(redis.LOG_WARNING, key .. ' cannot be added to and is begun anew: ' .. id.err)
+    redis.call('DEL', key)
+  end
+  return redis.call('XADD', key, ...)
+end",
+            $text
+        )
+    };
+}
+
 /// Takes one message from each user's allowance.
 ///
 /// KEYS: `rl:{user}`, one per message, repeats allowed. ARGV: interval in µs, burst.
 /// Returns for each 0, or the milliseconds until it would be allowed.
 pub(crate) static ALLOW: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
+    Script::new(allowance!(
         r"
-local t = redis.call('TIME')
-local now = t[1] * 1000000 + t[2]
-local interval, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
 local waits = {}
-for i, key in ipairs(KEYS) do
-  local due = tonumber(redis.call('GET', key)) or now
-  if due < now then due = now end
-  local after = due + interval
-  local allowed_at = after - burst * interval
-  if allowed_at > now then
-    waits[i] = math.ceil((allowed_at - now) / 1000)
-  else
-    redis.call('SET', key, string.format('%.0f', after), 'PX', math.ceil((after - now) / 1000) + 1)
-    waits[i] = 0
-  end
-end
-return waits",
-    )
+for i, key in ipairs(KEYS) do waits[i] = allowance(key) or 0 end
+return waits"
+    ))
 });
 
 /// Stores a connection token, if its user's allowance permits.
@@ -62,20 +98,13 @@ return waits",
 /// KEYS: `rlt:{user}`, `ws_conn_token:{token}`. ARGV: interval in µs, burst, value, life in ms.
 /// Returns 0, or the milliseconds until it would be allowed.
 pub(crate) static ISSUE: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
+    Script::new(allowance!(
         r"
-local t = redis.call('TIME')
-local now = t[1] * 1000000 + t[2]
-local interval, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
-local due = tonumber(redis.call('GET', KEYS[1])) or now
-if due < now then due = now end
-local after = due + interval
-local allowed_at = after - burst * interval
-if allowed_at > now then return math.ceil((allowed_at - now) / 1000) end
-redis.call('SET', KEYS[1], string.format('%.0f', after), 'PX', math.ceil((after - now) / 1000) + 1)
+local wait = allowance(KEYS[1])
+if wait then return wait end
 redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[4])
-return 0",
-    )
+return 0"
+    ))
 });
 
 /// Queues tasks, each at most once per `client_message_id`.
@@ -84,16 +113,15 @@ return 0",
 /// remembered, then per task: number, conversation, text, `1` if it has an id, `1` to queue it again, user, id.
 /// Returns per task `1 <entry>`, `0 <earlier task> <its entry>` or `2` (the queue is full).
 pub(crate) static ENQUEUE: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
+    Script::new(keys!(
         r"
 local queued, limit = redis.call('XLEN', KEYS[1]), tonumber(ARGV[1])
 local answers = {}
 for i = 1, #KEYS - 1 do
   local a, key = 3 + (i - 1) * 7, KEYS[i + 1]
-  local earlier = false
-  if ARGV[a + 3] == '1' and ARGV[a + 4] == '0' then earlier = redis.call('GET', key) end
-  if earlier then
-    answers[i] = '0 ' .. earlier
+  local known = ARGV[a + 3] == '1' and ARGV[a + 4] == '0' and earlier(key)
+  if known then
+    answers[i] = '0 ' .. known
   elseif queued >= limit then
     answers[i] = '2'
   else
@@ -101,14 +129,19 @@ for i = 1, #KEYS - 1 do
     if ARGV[a + 3] == '1' then
       for _, part in ipairs({ 'u', ARGV[a + 5], 'i', ARGV[a + 6] }) do task[#task + 1] = part end
     end
-    local entry = redis.call('XADD', KEYS[1], '*', unpack(task))
+    local entry
+    if queued == 0 then
+      entry = add(KEYS[1], '*', unpack(task))
+    else
+      entry = redis.call('XADD', KEYS[1], '*', unpack(task))
+    end
     queued = queued + 1
     if ARGV[a + 3] == '1' then redis.call('SET', key, ARGV[a] .. ' ' .. entry, 'EX', ARGV[2]) end
     answers[i] = '1 ' .. entry
   end
 end
-return answers",
-    )
+return answers"
+    ))
 });
 
 /// `tell(room, id, event)`: puts an event on the admin feed, whose key is `KEYS[1]`, with the bounds `ARGV[1]` (entries) and `ARGV[2]`
@@ -116,19 +149,19 @@ return answers",
 /// instance that lost Redis for a moment finds what it missed.
 macro_rules! feed {
     ($text:literal) => {
-        concat!(
+        keys!(concat!(
             r"
 local listeners = redis.call('PUBSUB', 'NUMSUB', KEYS[1])[2]
 local kept = listeners > 0 or redis.call('EXISTS', KEYS[1]) == 1
 local function tell(room, id, event)
   if not kept then return end
   event = room .. ' ' .. id .. ' ' .. event
-  local entry = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'e', event)
+  local entry = add(KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'e', event)
   if listeners > 0 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
   redis.call('PUBLISH', KEYS[1], entry .. ' ' .. event)
 end",
             $text
-        )
+        ))
     };
 }
 
@@ -179,7 +212,7 @@ pub(crate) static EMIT: LazyLock<Script> = LazyLock::new(|| {
         r"
 for i = 2, #KEYS do
   local key, event = KEYS[i], ARGV[i + 1]
-  local id = redis.call('XADD', key, 'MAXLEN', '~', ARGV[1], '*', 'e', event)
+  local id = add(key, 'MAXLEN', '~', ARGV[1], '*', 'e', event)
   redis.call('PEXPIRE', key, ARGV[2])
   redis.call('PUBLISH', key, id .. ' ' .. event)
   tell(key, id, event)
@@ -200,12 +233,12 @@ local answers = {}
 for i = 1, (#KEYS - 1) / 2 do
   local key, known = KEYS[2 * i], KEYS[2 * i + 1]
   local a = 6 + (i - 1) * 3
-  local earlier = ARGV[a + 2] == '1' and redis.call('GET', known)
-  if earlier then
-    answers[i] = '0 ' .. earlier
+  local before = ARGV[a + 2] == '1' and earlier(known)
+  if before then
+    answers[i] = '0 ' .. before
   else
     local event = ARGV[a + 1]
-    local id = redis.call('XADD', key, 'MAXLEN', '~', ARGV[3], '*', 'e', event)
+    local id = add(key, 'MAXLEN', '~', ARGV[3], '*', 'e', event)
     redis.call('PEXPIRE', key, ARGV[4])
     redis.call('PUBLISH', key, id .. ' ' .. event)
     tell(key, id, event)

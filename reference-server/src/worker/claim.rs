@@ -51,12 +51,13 @@ async fn scan(desk: &Desk, found: &mpsc::Sender<Job>) -> Result<(), LinkError> {
         command.arg(idle_ms).arg(&cursor);
         command.arg("COUNT").arg(places.count());
         let (next, entries, _deleted): Claimed = desk.tasks.run(&command).await?;
-        match places.fill(entries, found).await {
-            Ok(claimed) => desk.counts.taken_over.inc_by(claimed as u64),
-            Err(_) => return Ok(()),
-        }
-        if next == "0-0" {
+        let Ok((claimed, others)) = places.fill(entries, found).await else {
             return Ok(());
+        };
+        desk.counts.taken_over.inc_by(claimed as u64);
+        desk.discard(&others).await?;
+        if next == "0-0" {
+            return desk.measure().await;
         }
         cursor = next;
     }

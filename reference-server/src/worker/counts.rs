@@ -6,7 +6,7 @@ use crate::metrics::{Maker, MetricsError};
 
 /// Counters and gauges of one worker.
 pub(crate) struct Counts {
-    /// Entries in the queue, as of the last acknowledgement.
+    /// Entries in the queue, as of a moment ago.
     pub(super) queue_depth: IntGauge,
     /// Tasks being answered.
     pub(super) in_hand: IntGauge,
@@ -16,6 +16,8 @@ pub(crate) struct Counts {
     pub(super) taken_over: IntCounter,
     /// Tasks left to another worker, which took them over.
     pub(super) let_go: IntCounter,
+    /// Entries of the queue that were no tasks.
+    pub(super) discarded: IntCounter,
     /// Whether the circuit is open.
     pub(super) circuit_open: IntGauge,
     /// Times it opened.
@@ -42,6 +44,10 @@ impl Counts {
             let_go: maker.counter(
                 "chat_tasks_let_go_total",
                 "Tasks that another worker took over from this one.",
+            )?,
+            discarded: maker.counter(
+                "chat_queue_discarded_total",
+                "Entries of the task queue that were no tasks and were taken out.",
             )?,
             circuit_open: maker.gauge(
                 "chat_worker_circuit_open",

@@ -6,12 +6,15 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{Counts, Entry, Job};
+use super::{Counts, Entry, GROUP, Job, STREAM};
 use crate::args::WorkArgs;
 use crate::channel::Channel;
 use crate::config::Database;
 use crate::defect::Defects;
-use crate::store::Link;
+use crate::store::{Link, LinkError};
+
+/// Bytes of an entry that is no task, as logged.
+const SHOWN_BYTES: usize = 120;
 
 /// How a worker works.
 pub(crate) struct Terms {
@@ -109,6 +112,44 @@ impl Desk {
         self.places.add_permits(count);
     }
 
+    /// Takes entries that are no tasks out of the queue, or every worker would claim them for ever.
+    pub(super) async fn discard(&self, entries: &[Entry]) -> Result<(), LinkError> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<&str> = entries.iter().map(|(id, _)| id.as_str()).collect();
+        self.remove(&ids).await?;
+        for (id, fields) in entries {
+            // One without fields was deleted by somebody else.
+            if let Some(fields) = fields {
+                self.counts.discarded.inc();
+                let bytes: Vec<u8> = fields.join(&b' ').into_iter().take(SHOWN_BYTES).collect();
+                let text = String::from_utf8_lossy(&bytes);
+                tracing::warn!(id, ?text, "no task: taken out of the queue");
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes entries out of the group and out of the queue, and looks how long that is.
+    pub(super) async fn remove(&self, ids: &[impl redis::ToRedisArgs]) -> Result<(), LinkError> {
+        let mut commands = redis::pipe();
+        let ack = commands.cmd("XACK").arg(STREAM).arg(GROUP).arg(ids);
+        ack.ignore();
+        commands.cmd("XDEL").arg(STREAM).arg(ids).ignore();
+        commands.cmd("XLEN").arg(STREAM);
+        let (depth,): (i64,) = self.tasks.pipe(&commands).await?;
+        self.counts.queue_depth.set(depth);
+        Ok(())
+    }
+
+    /// Looks how long the queue is.
+    pub(super) async fn measure(&self) -> Result<(), LinkError> {
+        let depth = self.tasks.run(redis::cmd("XLEN").arg(STREAM)).await?;
+        self.counts.queue_depth.set(depth);
+        Ok(())
+    }
+
     /// The circuit opened or closed.
     pub(super) fn set_closed(&self, closed: bool) {
         self.counts.circuit_open.set(i64::from(!closed));
@@ -133,20 +174,25 @@ impl Places<'_> {
         self.0.num_permits()
     }
 
-    /// Hands on what was read, each in a place of its own. `Err` where nobody takes it any more.
+    /// Hands on what was read, each in a place of its own, and says how many those were and which others are no tasks. `Err` where nobody
+    /// takes them any more.
     pub(super) async fn fill(
         mut self,
         entries: Vec<Entry>,
         found: &mpsc::Sender<Job>,
-    ) -> Result<usize, mpsc::error::SendError<Job>> {
-        let mut filled = 0;
-        for job in entries.into_iter().filter_map(Job::read) {
+    ) -> Result<(usize, Vec<Entry>), mpsc::error::SendError<Job>> {
+        let (mut filled, mut others) = (0, Vec::new());
+        for entry in entries {
+            let Some(job) = Job::read(&entry) else {
+                others.push(entry);
+                continue;
+            };
             found.send(job).await?;
             filled += 1;
             if let Some(place) = self.0.split(1) {
                 place.forget();
             }
         }
-        Ok(filled)
+        Ok((filled, others))
     }
 }

@@ -3,7 +3,7 @@
 use redis::aio::MultiplexedConnection;
 
 use super::{Desk, GROUP, STREAM};
-use crate::store::{LinkError, script};
+use crate::store::{Link, LinkError, script};
 
 /// A worker without tasks is struck off after so long without a sign of life, in ms.
 const GONE_MS: u64 = 3_600_000;
@@ -18,6 +18,18 @@ pub(super) async fn create(connection: &mut MultiplexedConnection) -> redis::Red
         Err(error) if error.code() == Some("BUSYGROUP") => Ok(()),
         made => made,
     }
+}
+
+/// Whether the queue can be added to and, where a worker is to read it, read: its key is a stream with the group, or absent until
+/// somebody makes it.
+pub(crate) async fn stands(link: &Link, is_read: bool) -> bool {
+    if is_read {
+        let mut command = redis::cmd("XPENDING");
+        command.arg(STREAM).arg(GROUP);
+        return link.run::<redis::Value>(&command).await.is_ok();
+    }
+    let kind: Result<String, LinkError> = link.run(redis::cmd("TYPE").arg(STREAM)).await;
+    kind.is_ok_and(|kind| kind == "stream" || kind == "none")
 }
 
 /// Strikes this worker off, if it has nothing left, and those that were killed long ago.

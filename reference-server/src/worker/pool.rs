@@ -155,17 +155,7 @@ impl<'a> Pool<'a> {
         let desk = self.desk;
         let trip = async move {
             let ids: Vec<String> = entries.iter().map(ToString::to_string).collect();
-            let mut commands = redis::pipe();
-            commands
-                .cmd("XACK")
-                .arg(STREAM)
-                .arg(GROUP)
-                .arg(&ids)
-                .ignore();
-            commands.cmd("XDEL").arg(STREAM).arg(&ids).ignore();
-            commands.cmd("XLEN").arg(STREAM);
-            let depth: Result<(i64,), LinkError> = desk.tasks.pipe(&commands).await;
-            let outcome = depth.map(|(depth,)| desk.counts.queue_depth.set(depth));
+            let outcome = desk.remove(&ids).await;
             Trip::Acknowledged(entries, outcome)
         };
         self.trips.push(trip.boxed());

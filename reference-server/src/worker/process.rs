@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{Counts, Desk, Terms, Ways, work};
+use super::{Counts, Desk, Terms, Ways, stands, work};
 use crate::args::WorkerArgs;
 use crate::channel::Channel;
 use crate::config::WorkerConfig;
@@ -119,7 +119,7 @@ fn router(pages: Pages) -> Router {
 
 async fn ready(State(pages): State<Arc<Pages>>) -> Response {
     let desk = &pages.desk;
-    let (tasks, channel) = tokio::join!(http::ping(&desk.tasks), http::ping(&pages.channel));
+    let (tasks, channel) = tokio::join!(stands(&desk.tasks, true), http::ping(&pages.channel));
     let states = [
         ("tasks", tasks),
         ("channel_layer", channel),

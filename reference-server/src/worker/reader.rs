@@ -54,8 +54,11 @@ async fn session(desk: &Desk, found: &mpsc::Sender<Job>) -> redis::RedisResult<(
             read => read?,
         };
         let entries = read.into_iter().flatten().flat_map(|(_, entries)| entries);
-        if places.fill(entries.collect(), found).await.is_err() {
+        let Ok((_, others)) = places.fill(entries.collect(), found).await else {
             return Ok(());
+        };
+        if let Err(error) = desk.discard(&others).await {
+            tracing::debug!(%error, "what is no task stays until it is claimed");
         }
     }
 }

@@ -110,6 +110,12 @@ impl Redis {
         child.wait().unwrap();
     }
 
+    /// Takes away what it saved: it comes back empty.
+    pub(crate) fn forget(&self) {
+        let gone = std::fs::remove_file(self.dir.path().join("dump.rdb"));
+        assert!(gone.is_ok() || !self.dir.path().join("dump.rdb").exists());
+    }
+
     /// Stops it without closing a connection.
     pub(crate) fn pause(&self) {
         signal(self.child.as_ref().unwrap(), Signal::SIGSTOP);

@@ -1,0 +1,272 @@
+//! What the servers promised and what they kept, as one client heard it. Pure: sockets and times are told.
+//!
+//! **Lost:** an acknowledged message of which no socket of its sender ever got the whole answer. It was *survivable* unless Redis forgot it (emptied, killed
+//! without persistence, brought back from a snapshot) and a server that held its text was killed as well, between its first send and its
+//! end; and even then the sender must be told `lost`. **Twice:** an event of a task a second time on one socket, or a message answered as two tasks
+//! while Redis forgot nothing. **Without an end:** `task_queued` on a socket that then lives on and hears neither `complete`, `lost` nor
+//! an `error` with the message's id.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::world::Map;
+
+/// A conversation and the id of a message in it.
+pub(crate) type Name = (String, String);
+
+/// One message, over all sockets.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    first: Instant,
+    /// When it is to be sent again at the earliest.
+    pub(crate) again: Instant,
+    acknowledged: bool,
+    answers: Vec<String>,
+    lost: bool,
+}
+
+/// One task on one socket.
+#[derive(Debug, Default)]
+struct Heard {
+    queued: bool,
+    begun: bool,
+    started: bool,
+    next: u64,
+    ended: bool,
+}
+
+/// One socket, from `connected` to its end.
+#[derive(Debug, Default)]
+pub(crate) struct Socket {
+    tasks: BTreeMap<String, Heard>,
+    /// The last `message_id`, for `resume`.
+    pub(crate) last: Option<String>,
+}
+
+/// All that one client sent and heard.
+pub(crate) struct Ledger {
+    map: std::sync::Arc<Map>,
+    sent: BTreeMap<Name, Sent>,
+    tasks: BTreeMap<String, Name>,
+    pub(crate) broken: Vec<String>,
+    /// Answered as a second task after Redis forgot the first.
+    pub(crate) rerun: u64,
+}
+
+/// What became of the messages of one or all clients.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Summary {
+    pub(crate) sent: u64,
+    pub(crate) complete: u64,
+    pub(crate) lost: u64,
+    pub(crate) rerun: u64,
+    pub(crate) broken: Vec<String>,
+}
+
+impl Ledger {
+    pub(crate) fn new(map: std::sync::Arc<Map>) -> Self {
+        Self {
+            map,
+            sent: BTreeMap::new(),
+            tasks: BTreeMap::new(),
+            broken: Vec::new(),
+            rerun: 0,
+        }
+    }
+
+    /// A message goes out, for the first time or again.
+    pub(crate) fn say(&mut self, name: Name, patience: Duration) {
+        let now = Instant::now();
+        let sent = self.sent.entry(name).or_insert_with(|| Sent {
+            first: now,
+            again: now,
+            acknowledged: false,
+            answers: Vec::new(),
+            lost: false,
+        });
+        sent.again = now + patience;
+    }
+
+    /// Messages without an end, of one conversation.
+    pub(crate) fn open<'a>(
+        &'a self,
+        conversation: &'a str,
+    ) -> impl Iterator<Item = (&'a Name, &'a Sent)> {
+        let mut all = self.sent.iter();
+        std::iter::from_fn(move || {
+            all.by_ref().find(|(name, sent)| {
+                name.0 == conversation && sent.answers.is_empty() && !sent.lost
+            })
+        })
+    }
+
+    /// Whether a message got its end, whatever it was.
+    pub(crate) fn is_over(&self) -> bool {
+        let mut all = self.sent.values();
+        all.all(|sent| !sent.answers.is_empty() || sent.lost)
+    }
+
+    fn breaks(&mut self, what: &str, event: &Value) {
+        if self.broken.len() < 20 {
+            self.broken.push(format!("{what}: {event}"));
+        }
+    }
+
+    /// An event came on a socket.
+    pub(crate) fn hear(&mut self, socket: &mut Socket, conversation: &str, event: &Value) {
+        let text = |name: &str| event[name].as_str().unwrap_or_default().to_owned();
+        let (task, id) = (text("task_id"), text("client_message_id"));
+        let name = (conversation.to_owned(), id);
+        let kind = text("event");
+        match kind.as_str() {
+            "task_queued" => self.queued(socket, (task, name), event),
+            "error" if event["code"] == "lost" => {
+                let heard = socket.tasks.entry(task.clone()).or_default();
+                let twice = std::mem::replace(&mut heard.ended, true) && !heard.queued;
+                if twice {
+                    self.breaks("a second end", event);
+                }
+                if let Some(sent) = self
+                    .tasks
+                    .get(&task)
+                    .and_then(|name| self.sent.get_mut(name))
+                {
+                    sent.lost = true;
+                }
+            }
+            "error" => self.refused(socket, &name, event),
+            "processing_started" | "chunk" | "complete" => {
+                self.part(socket, (task, kind), event);
+            }
+            "pong" => {}
+            _ => self.breaks("no event of the contract", event),
+        }
+    }
+
+    fn queued(&mut self, socket: &mut Socket, (task, name): (String, Name), event: &Value) {
+        let Some(sent) = self.sent.get_mut(&name) else {
+            return self.breaks("acknowledged and never sent here", event);
+        };
+        sent.acknowledged = true;
+        if self
+            .tasks
+            .entry(task.clone())
+            .or_insert_with(|| name.clone())
+            != &name
+        {
+            self.breaks("one task for two messages", event);
+        }
+        socket.tasks.entry(task).or_default().queued = true;
+    }
+
+    /// A refusal names the message: it is the end of what was acknowledged of it here, and it is sent again.
+    fn refused(&mut self, socket: &mut Socket, name: &Name, event: &Value) {
+        let wait = Duration::from_secs_f64(event["retry_after"].as_f64().unwrap_or(1.0));
+        match self.sent.get_mut(name) {
+            Some(sent) => sent.again = Instant::now() + wait,
+            // A `resume` has no id.
+            None if name.1.is_empty() => {}
+            None => return self.breaks("refused and never sent", event),
+        }
+        for (task, heard) in &mut socket.tasks {
+            if self.tasks.get(task) == Some(name) {
+                heard.queued = false;
+            }
+        }
+    }
+
+    fn part(&mut self, socket: &mut Socket, (task, kind): (String, String), event: &Value) {
+        let heard = socket.tasks.entry(task.clone()).or_default();
+        // Who did not ask here and resumes in the middle has had the beginning on another socket.
+        let joins = !heard.queued && !std::mem::replace(&mut heard.begun, true);
+        let number = |field: &str| event[field].as_u64().unwrap_or(u64::MAX);
+        let well = match kind.as_str() {
+            "processing_started" => !std::mem::replace(&mut heard.started, true),
+            "chunk" => {
+                let well = joins || number("seq") == heard.next;
+                heard.next = number("seq").saturating_add(1);
+                well
+            }
+            _ => joins || number("chunks") == heard.next,
+        };
+        let again = heard.ended;
+        if kind == "complete" {
+            heard.ended = true;
+            socket.last = event["message_id"].as_str().map(str::to_owned);
+            self.complete(&task, event);
+        }
+        if again {
+            self.breaks("an event after the end", event);
+        } else if !well {
+            self.breaks("a second time, or a gap", event);
+        }
+    }
+
+    fn complete(&mut self, task: &str, event: &Value) {
+        let Some(sent) = self
+            .tasks
+            .get(task)
+            .and_then(|name| self.sent.get_mut(name))
+        else {
+            return;
+        };
+        if sent.answers.iter().any(|known| known == task) {
+            return;
+        }
+        sent.answers.push(task.to_owned());
+        if sent.answers.len() > 1 {
+            if self.map.forgot(sent.first) {
+                self.rerun += 1;
+            } else {
+                self.breaks("one message answered as two tasks", event);
+            }
+        }
+    }
+
+    /// Tasks that a socket was promised an end of, and has none.
+    pub(crate) fn owed(socket: &Socket) -> Vec<String> {
+        let owed = |heard: &Heard| heard.queued && !heard.ended;
+        let tasks = socket.tasks.iter().filter(|(_, heard)| owed(heard));
+        tasks.map(|(task, _)| task.clone()).collect()
+    }
+
+    /// The run is over: what was promised and not kept.
+    pub(crate) fn close(mut self) -> Summary {
+        let mut summary = Summary {
+            sent: self.sent.len() as u64,
+            rerun: self.rerun,
+            ..Summary::default()
+        };
+        for (name, sent) in &self.sent {
+            if !sent.answers.is_empty() {
+                summary.complete += 1;
+                continue;
+            }
+            let acknowledged = if sent.acknowledged { "" } else { "not " };
+            if !sent.lost {
+                let what = format!("{name:?}, {acknowledged}acknowledged: no end, no word");
+                self.broken.push(what);
+                continue;
+            }
+            summary.lost += 1;
+            if !self.map.may_lose(sent.first) {
+                self.broken
+                    .push(format!("{name:?}: lost, and nothing excuses it"));
+            }
+        }
+        summary.broken = self.broken;
+        summary
+    }
+}
+
+impl std::ops::AddAssign for Summary {
+    fn add_assign(&mut self, other: Self) {
+        self.sent += other.sent;
+        self.complete += other.complete;
+        self.lost += other.lost;
+        self.rerun += other.rerun;
+        self.broken.extend(other.broken);
+    }
+}

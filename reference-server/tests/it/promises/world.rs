@@ -1,0 +1,240 @@
+//! Two servers, two workers and their Redis, all of which can be killed; and what was done to them.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use crate::support::{PATIENCE, Redis, Server};
+
+/// Of servers, and of workers.
+const COUNT: usize = 2;
+/// From the question to `lost`, where nothing helps.
+pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+/// The instances trust each other's access tokens; what is left by a dead one is taken up soon.
+const SERVER: [&str; 14] = [
+    "--worker",
+    "none",
+    "--jwt-secret",
+    "0123456789abcdef",
+    "--log",
+    "warn",
+    "--rate-limit",
+    "10000",
+    "--rate-burst",
+    "100000",
+    "--redrive-after",
+    "2s",
+    "--answer-within",
+    "60s",
+];
+/// An answer takes long enough for a fault to come in between.
+const WORKER: [&str; 8] = [
+    "--log",
+    "warn",
+    "--take-over-after",
+    "1s",
+    "--first-after",
+    "60ms",
+    "--chunk-interval",
+    "60ms",
+];
+
+/// One thing that goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// A server is killed and another started in its place.
+    Server(usize),
+    /// A worker is.
+    Worker(usize),
+    /// Redis is killed and comes back empty.
+    Killed,
+    /// Redis is killed and comes back as it was when the fault began.
+    Restored,
+    /// Redis answers nobody.
+    Paused,
+    /// Redis is emptied.
+    Flushed,
+}
+
+/// What goes wrong together, after a quiet time and for how long.
+#[derive(Debug, Clone)]
+pub(crate) struct Step {
+    quiet: Duration,
+    faults: Vec<Fault>,
+    lasts: Duration,
+}
+
+pub(crate) fn step() -> impl Strategy<Value = Step> {
+    let fault = prop_oneof![
+        3 => (0..COUNT).prop_map(Fault::Server),
+        3 => (0..COUNT).prop_map(Fault::Worker),
+        1 => Just(Fault::Killed),
+        2 => Just(Fault::Restored),
+        2 => Just(Fault::Paused),
+        2 => Just(Fault::Flushed),
+    ];
+    let ms = |range: std::ops::Range<u64>| range.prop_map(Duration::from_millis);
+    (ms(300..1500), vec(fault, 1..3), ms(50..1800)).prop_map(|(quiet, faults, lasts)| Step {
+        quiet,
+        faults,
+        lasts,
+    })
+}
+
+/// What was done and when, as far as it bears on what may be lost.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    forgot: Vec<Instant>,
+    killed: Vec<Instant>,
+}
+
+/// Where the servers are, and what was done.
+#[derive(Debug, Default)]
+pub(crate) struct Map {
+    homes: Mutex<Vec<SocketAddr>>,
+    history: Mutex<History>,
+}
+
+impl Map {
+    pub(crate) fn home(&self, number: usize) -> SocketAddr {
+        let homes = self.homes.lock().unwrap();
+        homes[number % homes.len()]
+    }
+
+    /// Whether Redis forgot something since.
+    pub(crate) fn forgot(&self, since: Instant) -> bool {
+        let history = self.history.lock().unwrap();
+        history.forgot.iter().any(|at| *at >= since)
+    }
+
+    /// Whether what was acknowledged since then can be lost: Redis forgot the task, and a server that had its text was killed.
+    pub(crate) fn may_lose(&self, since: Instant) -> bool {
+        let history = self.history.lock().unwrap();
+        let since = |all: &[Instant]| all.iter().any(|at| *at >= since);
+        since(&history.forgot) && since(&history.killed)
+    }
+
+    fn note(&self, fault: Fault) {
+        let mut history = self.history.lock().unwrap();
+        match fault {
+            Fault::Server(_) => history.killed.push(Instant::now()),
+            Fault::Killed | Fault::Restored | Fault::Flushed => {
+                history.forgot.push(Instant::now());
+            }
+            Fault::Worker(_) | Fault::Paused => {}
+        }
+    }
+}
+
+/// All processes of one run.
+pub(crate) struct World {
+    redis: Redis,
+    servers: Vec<Server>,
+    workers: Vec<Server>,
+    server_flags: Vec<String>,
+    pub(crate) map: Arc<Map>,
+}
+
+impl World {
+    pub(crate) async fn start(defect: Option<&str>) -> Self {
+        let redis = Redis::start().await;
+        let mut server_flags: Vec<String> = SERVER.map(str::to_owned).to_vec();
+        if let Some(defect) = defect {
+            server_flags.extend(["--defect".to_owned(), defect.to_owned()]);
+        }
+        let mut world = Self {
+            redis,
+            servers: Vec::new(),
+            workers: Vec::new(),
+            server_flags,
+            map: Arc::default(),
+        };
+        for _ in 0..COUNT {
+            let server = world.server();
+            server.until_ready().await;
+            world.map.homes.lock().unwrap().push(server.address());
+            world.servers.push(server);
+            world.workers.push(world.worker());
+        }
+        world
+    }
+
+    /// A server to log in at.
+    pub(crate) fn door(&self) -> &Server {
+        &self.servers[0]
+    }
+
+    /// Makes a step: everything begins together, lasts, and ends.
+    pub(crate) async fn take(&mut self, step: &Step) {
+        tokio::time::sleep(step.quiet).await;
+        let mut faults = step.faults.clone();
+        // Redis can be away in one way at a time.
+        let redis = |fault: &Fault| !matches!(fault, Fault::Server(_) | Fault::Worker(_));
+        if faults.iter().filter(|fault| redis(fault)).count() > 1 {
+            faults.truncate(1);
+        }
+        for fault in &faults {
+            self.begin(*fault).await;
+        }
+        tokio::time::sleep(step.lasts).await;
+        for fault in &faults {
+            self.end(*fault).await;
+        }
+    }
+
+    async fn begin(&mut self, fault: Fault) {
+        match fault {
+            Fault::Server(number) => self.servers[number].crash(),
+            Fault::Worker(number) => self.workers[number].crash(),
+            Fault::Killed => self.redis.crash(),
+            Fault::Paused => self.redis.pause(),
+            Fault::Flushed => self.ask("FLUSHALL").await,
+            Fault::Restored => self.ask("SAVE").await,
+        }
+        self.map.note(fault);
+    }
+
+    async fn end(&mut self, fault: Fault) {
+        match fault {
+            Fault::Server(number) => {
+                let server = self.server();
+                self.map.homes.lock().unwrap()[number] = server.address();
+                self.servers[number] = server;
+            }
+            Fault::Worker(number) => self.workers[number] = self.worker(),
+            Fault::Killed => {
+                self.redis.forget();
+                self.redis.restart().await;
+            }
+            Fault::Paused => self.redis.go_on(),
+            Fault::Flushed => {}
+            Fault::Restored => {
+                self.redis.crash();
+                self.redis.restart().await;
+                self.redis.forget();
+            }
+        }
+        self.map.note(fault);
+    }
+
+    async fn ask(&self, command: &str) {
+        let mut connection = self.redis.connect(0).await.unwrap();
+        let command = redis::cmd(command);
+        let done = command.query_async::<()>(&mut connection);
+        tokio::time::timeout(PATIENCE, done).await.unwrap().unwrap();
+    }
+
+    fn server(&self) -> Server {
+        let flags: Vec<&str> = self.server_flags.iter().map(String::as_str).collect();
+        let url = self.redis.url();
+        tokio::task::block_in_place(|| Server::spawn(&url, &flags))
+    }
+
+    fn worker(&self) -> Server {
+        let url = self.redis.url();
+        tokio::task::block_in_place(|| Server::spawn_as(&["worker"], &url, &WORKER))
+    }
+}
