@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::finished::End;
 use super::replay::{Seen, What};
 use crate::clock;
 use crate::socket::Conn;
@@ -125,15 +126,21 @@ impl Member {
 
     /// Whether it has had that event of the task.
     pub(super) fn had(&self, seen: &Seen, (task, ordinal): (u64, u32)) -> bool {
-        match self.next_of(task) {
-            Some(next) => ordinal < next,
-            // What was under way when the pause began is noted one by one.
-            None => {
-                let paused = self.paused.as_ref();
-                self.began_here(seen.first)
-                    && paused.is_none_or(|pause| seen.first.is_some_and(|at| at <= pause.until))
-            }
+        if let Some(next) = self.next_of(task) {
+            return ordinal < next;
         }
+        // What was under way when the pause began is noted one by one.
+        let paused = self.paused.as_ref();
+        self.began_here(seen.first)
+            && paused.is_none_or(|pause| seen.first.is_some_and(|at| at <= pause.until))
+    }
+
+    /// Whether it has had all that it is to have of a finished task.
+    pub(super) fn has_had(&self, (task, end): (u64, &End)) -> bool {
+        // Of what is noted it has had all, or it is owed and looked after.
+        let noted = self.next_of(task).is_some();
+        let unknown = end.first == StreamId::default();
+        noted || (unknown && self.from_before) || self.began_here(Some(end.first))
     }
 
     /// The ordinal of a noted task that comes next.

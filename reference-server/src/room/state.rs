@@ -252,16 +252,6 @@ impl Room {
         self.done.add(task.id, End { first, lost, asked });
     }
 
-    /// Whether a socket has had all that it is to have of a finished task.
-    pub(super) fn has_had(&self, member: &Member, (task, end): (u64, &End)) -> bool {
-        match member.next_of(task) {
-            // It is had, or owed and looked after.
-            Some(_) => true,
-            None if end.first == StreamId::default() => member.from_before,
-            None => member.began_here(Some(end.first)),
-        }
-    }
-
     /// Says `task_queued` of the task at `at` to the socket `conn`.
     pub(super) fn acknowledge(&mut self, at: usize, conn: u64) {
         let task = &self.tasks[at];

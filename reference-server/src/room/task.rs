@@ -183,7 +183,7 @@ impl Rooms {
             let member = members.find(|member| member.conn.id == ask.conn.id);
             if end.lost {
                 ask.conn.send(&lost(earlier));
-            } else if member.is_some_and(|member| !room.has_had(member, (earlier, &end))) {
+            } else if member.is_some_and(|member| !member.has_had((earlier, &end))) {
                 self.replay_task(room, ask, (earlier, entry));
             }
             return;
@@ -208,7 +208,7 @@ impl Rooms {
         };
         let mut members = room.members.iter();
         let member = members.find(|member| member.conn.id == ask.conn.id);
-        let has_had = member.is_none_or(|member| room.has_had(member, (number, &end)));
+        let has_had = member.is_none_or(|member| member.has_had((number, &end)));
         if has_had {
             return acknowledge(&ask.conn, number, ask.client_message_id.as_deref());
         }

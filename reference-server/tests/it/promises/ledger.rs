@@ -31,9 +31,8 @@ pub(crate) struct Sent {
 #[derive(Debug, Default)]
 struct Heard {
     queued: bool,
-    begun: bool,
-    started: bool,
-    next: u64,
+    /// The `seq` that comes next, once it has begun.
+    next: Option<u64>,
     ended: bool,
 }
 
@@ -180,16 +179,15 @@ impl Ledger {
     fn part(&mut self, socket: &mut Socket, (task, kind): (String, String), event: &Value) {
         let heard = socket.tasks.entry(task.clone()).or_default();
         // Who did not ask here and resumes in the middle has had the beginning on another socket.
-        let joins = !heard.queued && !std::mem::replace(&mut heard.begun, true);
-        let number = |field: &str| event[field].as_u64().unwrap_or(u64::MAX);
+        let joins = !heard.queued && heard.next.is_none();
+        let number = event["seq"].as_u64().or(event["chunks"].as_u64());
         let well = match kind.as_str() {
-            "processing_started" => !std::mem::replace(&mut heard.started, true),
-            "chunk" => {
-                let well = joins || number("seq") == heard.next;
-                heard.next = number("seq").saturating_add(1);
-                well
-            }
-            _ => joins || number("chunks") == heard.next,
+            "processing_started" => heard.next.is_none(),
+            _ => joins || number == heard.next,
+        };
+        heard.next = match kind.as_str() {
+            "chunk" => number.map(|seq| seq + 1),
+            _ => number.or(Some(0)),
         };
         let again = heard.ended;
         if kind == "complete" {

@@ -172,22 +172,19 @@ impl Talker {
             }
             let address = self.crowd.map.home(line.home);
             let path = format!("/ws/chat/{}/?token={}", line.conversation, self.access);
-            match timeout(WORD, connect(address, &path)).await {
-                Ok(Ok(stream)) => {
-                    line.last = line.heard.last.take().or(line.last.take());
-                    line.heard = Socket::default();
-                    line.stream = Some(stream);
-                    let conversation = line.conversation.clone();
-                    let open = self.ledger.open(&conversation);
-                    let open: Vec<String> = open.map(|(name, _)| name.1.clone()).collect();
-                    for id in open {
-                        self.say(at, &id).await;
-                    }
-                }
-                _ => {
-                    line.home += 1;
-                    line.again = Instant::now() + Duration::from_millis(200);
-                }
+            let Ok(Ok(stream)) = timeout(WORD, connect(address, &path)).await else {
+                line.home += 1;
+                line.again = Instant::now() + Duration::from_millis(200);
+                continue;
+            };
+            line.last = line.heard.last.take().or(line.last.take());
+            line.heard = Socket::default();
+            line.stream = Some(stream);
+            let conversation = line.conversation.clone();
+            let open = self.ledger.open(&conversation);
+            let open: Vec<String> = open.map(|(name, _)| name.1.clone()).collect();
+            for id in open {
+                self.say(at, &id).await;
             }
         }
     }
@@ -236,17 +233,13 @@ impl Talker {
         // Whatever else is there already is heard at once.
         loop {
             let line = &mut self.lines[at];
-            match event {
-                Some(event) => {
-                    self.ledger
-                        .hear(&mut line.heard, &line.conversation, &event);
-                }
-                None => {
-                    line.stream = None;
-                    line.again = Instant::now() + Duration::from_millis(50);
-                    return;
-                }
-            }
+            let Some(heard) = event else {
+                line.stream = None;
+                line.again = Instant::now() + Duration::from_millis(50);
+                return;
+            };
+            self.ledger
+                .hear(&mut line.heard, &line.conversation, &heard);
             match futures_util::FutureExt::now_or_never(next(line)) {
                 Some(more) => event = more,
                 None => return,

@@ -12,7 +12,7 @@ use crate::support::{PATIENCE, Redis, Server};
 /// Of servers, and of workers.
 const COUNT: usize = 2;
 /// From the question to `lost`, where nothing helps.
-pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+pub(crate) const ANSWER_WITHIN: Duration = Duration::from_mins(1);
 /// The instances trust each other's access tokens; what is left by a dead one is taken up soon.
 const SERVER: [&str; 14] = [
     "--worker",
