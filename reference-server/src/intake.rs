@@ -247,8 +247,7 @@ pub(crate) async fn send(shared: &Shared, tasks: &[NewTask<'_>]) -> Result<Vec<S
     let mut arguments = vec![limit, shared.config.chat.remember_ids.as_secs().to_string()];
     for task in tasks {
         let id = task.client_message_id.unwrap_or_default();
-        // Neither a number nor a conversation has a slash: no two messages share a key.
-        keys.push(format!("cmid:{}/{}/{id}", task.user, task.conversation));
+        keys.push(key(task.user, task.conversation, id));
         arguments.push(wire::task_id(task.number));
         arguments.push(task.conversation.to_owned());
         arguments.push(task.text.to_owned());
@@ -263,6 +262,11 @@ pub(crate) async fn send(shared: &Shared, tasks: &[NewTask<'_>]) -> Result<Vec<S
         .tasks
         .script(&script::ENQUEUE, &keys, &arguments)
         .await
+}
+
+/// Where the id of a message is remembered. Neither a number nor a conversation has a slash: no two messages share a key.
+pub(crate) fn key(user: u64, conversation: &str, id: &str) -> String {
+    format!("cmid:{user}/{conversation}/{id}")
 }
 
 /// An answer of the queue.

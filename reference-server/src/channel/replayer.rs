@@ -14,6 +14,7 @@ use crate::shared::Shared;
 use crate::store::LinkError;
 use crate::stream_id::StreamId;
 use crate::worker::STREAM;
+use crate::{intake, route, wire};
 
 /// Replays under way at once; most of those that take long wait for their readers.
 const AT_ONCE: usize = 256;
@@ -67,6 +68,7 @@ async fn one(shared: &Shared, ask: ReplayAsk) {
                 if let What::Task(task, entry) = ask.what
                     && progress.is_without(task)
                     && is_gone(shared, &ask.conn.room, (task, entry)).await
+                    && is_remembered(shared, &ask, task).await
                 {
                     shared.rooms.gone(&ask, task);
                 }
@@ -100,6 +102,17 @@ async fn is_gone(shared: &Shared, room: &str, (task, entry): (u64, StreamId)) ->
         }
     }
     false
+}
+
+/// Whether the id of the message still leads to the task. Where it does not Redis forgot all of it, and the task is queued again.
+async fn is_remembered(shared: &Shared, ask: &ReplayAsk, task: u64) -> bool {
+    let id = ask.client_message_id.as_deref().unwrap_or_default();
+    let key = intake::key(ask.conn.user, route::id(&ask.conn.room), id);
+    let known: Result<Option<Vec<u8>>, _> =
+        shared.links.tasks.run(redis::cmd("GET").arg(key)).await;
+    known.is_ok_and(|known| {
+        known.is_some_and(|known| known.starts_with(wire::task_id(task).as_bytes()))
+    })
 }
 
 /// The next entries of a history.

@@ -37,6 +37,8 @@ pub(super) struct Question(u64);
 pub(super) struct End {
     /// When it began; the default where that is not known.
     pub(super) first: StreamId,
+    /// How many events there were.
+    pub(super) next: u32,
     /// Whether it was given up.
     pub(super) lost: bool,
     /// What it answered, and when that was asked.
@@ -162,6 +164,7 @@ mod tests {
     fn end(asked: Option<(Question, u64)>) -> End {
         End {
             first: StreamId::default(),
+            next: 0,
             lost: false,
             asked,
         }

@@ -137,10 +137,11 @@ impl Member {
 
     /// Whether it has had all that it is to have of a finished task.
     pub(super) fn has_had(&self, (task, end): (u64, &End)) -> bool {
-        // Of what is noted it has had all, or it is owed and looked after.
-        let noted = self.next_of(task).is_some();
-        let unknown = end.first == StreamId::default();
-        noted || (unknown && self.from_before) || self.began_here(Some(end.first))
+        match self.next_of(task) {
+            Some(next) => next >= end.next,
+            None if end.first == StreamId::default() => self.from_before,
+            None => self.began_here(Some(end.first)),
+        }
     }
 
     /// The ordinal of a noted task that comes next.

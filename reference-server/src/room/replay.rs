@@ -312,13 +312,16 @@ impl Room {
         {
             self.forget_unseen(task, false);
         }
-        let Some(member) = self.member(ask.conn.id) else {
+        let (done, mut members) = (&self.done, self.members.iter_mut());
+        let Some(member) = members.find(|member| member.conn.id == ask.conn.id) else {
             return;
         };
         let resumed = matches!(ask.what, What::After(_));
         for (task, seen) in &progress.seen {
+            // Of what it has had to the end it lacks nothing, however much of it ran again.
+            let has_had = |end| member.next_of(*task).is_none() && member.has_had((*task, end));
             // Messages of people are never sent again, and all after `after` were had.
-            if !(resumed && seen.message) {
+            if !(resumed && seen.message || done.get(*task).is_some_and(has_had)) {
                 member.adopt(*task, seen.next);
             }
         }

@@ -154,20 +154,16 @@ impl Room {
         let frame = event.frame(id, defects);
         let sent = self.send(of, event, frame.as_ref());
         if event.is_end() {
-            let task = self.tasks.swap_remove(at);
-            self.remember(&task, false);
+            self.finish(at);
         }
         if sent { Told::Sent } else { Told::Nobody }
     }
 
     /// Whether the event was delivered before, by what it is and not by its id.
     fn is_known(&self, event: &RawEvent<'_>) -> bool {
-        let mut tasks = self.tasks.iter();
-        let running = tasks.find(|task| task.id == event.task);
-        match running {
-            Some(task) => !task.unseen && event.ordinal < task.next,
-            None => self.done.get(event.task).is_some(),
-        }
+        let known =
+            |task: &Task| task.id == event.task && !task.unseen && event.ordinal < task.next;
+        self.done.get(event.task).is_some() || self.tasks.iter().any(known)
     }
 
     /// An event that nobody had has a lower id than those before: Redis lost the history, and its clock went back or is another's. From here
@@ -203,11 +199,22 @@ impl Room {
             let frame = event.frame(id, defects);
             self.send((task, None), event, frame.as_ref());
         }
-        // What was run again for somebody's sake is over.
-        if event.is_end() {
-            self.tasks.retain(|known| known.id != task);
-        }
         Told::Repeat
+    }
+
+    /// The task at `at` is answered. Where a socket is owed an answer that Redis forgot in the middle, the task is looked after until
+    /// that socket has it too: it is run again for its sake.
+    fn finish(&mut self, at: usize) {
+        let task = self.tasks.swap_remove(at);
+        self.remember(&task, false);
+        if task.stage == Stage::Acked && self.owes(task.id) {
+            self.tasks.push(Task { next: 0, ..task });
+        }
+    }
+
+    /// Whether a socket was told `task_queued` of the task and not its end.
+    pub(super) fn owes(&self, task: u64) -> bool {
+        self.members.iter().any(|member| member.is_owed(task))
     }
 
     /// Where the event's task is; one nobody here asked for is added.
@@ -249,7 +256,16 @@ impl Room {
         let id = task.client_message_id.as_deref();
         let asked = id.map(|id| (self.done.memory().question(task.user, id), task.born_ms));
         let first = task.first.unwrap_or_default();
-        self.done.add(task.id, End { first, lost, asked });
+        let next = task.next;
+        self.done.add(
+            task.id,
+            End {
+                first,
+                next,
+                lost,
+                asked,
+            },
+        );
     }
 
     /// Says `task_queued` of the task at `at` to the socket `conn`.

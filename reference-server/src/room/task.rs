@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::event::Asker;
+use super::finished::End;
 use super::replay::{ReplayAsk, What};
 use super::state::{Room, acknowledge};
 use super::{Rooms, lost};
@@ -150,8 +151,11 @@ impl Rooms {
         let Some(room) = shard.get_mut(&ask.conn.room) else {
             return;
         };
+        if let Some(end) = room.done.get(number).copied() {
+            return self.runs_again(room, ask, (number, entry, end));
+        }
         let Some(at) = room.tasks.iter().position(|task| task.id == number) else {
-            return self.runs_again(room, ask, (number, entry));
+            return;
         };
         let task = &room.tasks[at];
         let told = room
@@ -202,23 +206,21 @@ impl Rooms {
     }
 
     /// A task that has ended here is in the queue again, for Redis forgot it: a socket that lacks its answer gets it.
-    fn runs_again(&self, room: &mut Room, ask: &Ask, (number, entry): (u64, StreamId)) {
-        let Some(end) = room.done.get(number).copied() else {
+    fn runs_again(&self, room: &mut Room, ask: &Ask, (number, entry, end): (u64, StreamId, End)) {
+        let Some(member) = room.member(ask.conn.id) else {
             return;
         };
-        let mut members = room.members.iter();
-        let member = members.find(|member| member.conn.id == ask.conn.id);
-        let has_had = member.is_none_or(|member| member.has_had((number, &end)));
-        if has_had {
+        if member.has_had((number, &end)) {
             return acknowledge(&ask.conn, number, ask.client_message_id.as_deref());
         }
-        room.tasks.push(Task::foreign(number, 0, None));
-        let at = room.tasks.len() - 1;
+        member.adopt(number, 0);
+        let known = room.tasks.iter().position(|task| task.id == number);
+        let at = known.unwrap_or_else(|| {
+            room.tasks.push(Task::foreign(number, 0, None));
+            room.tasks.len() - 1
+        });
         self.take_up(room, at, (ask, entry));
         room.acknowledge(at, ask.conn.id);
-        if let Some(member) = room.member(ask.conn.id) {
-            member.adopt(number, 0);
-        }
     }
 
     /// The task at `at` is this server's to look after from now on.

@@ -115,7 +115,11 @@ impl Rooms {
     /// Ends what can no longer be answered.
     fn sweep_room(&self, room: &mut Room, now_ms: u64) {
         let answer_ms = self.patience.answer;
-        let members = &room.members;
+        let Room { members, done, .. } = room;
+        // Run again for the sake of sockets that have it by now, or are gone.
+        let is_owed = |task: u64| members.iter().any(|member| member.is_owed(task));
+        room.tasks
+            .retain(|task| done.get(task.id).is_none() || is_owed(task.id));
         let over = |task: &mut Task| {
             let age_ms = now_ms.saturating_sub(task.born_ms);
             let silent_ms = now_ms.saturating_sub(task.silent_since_ms);
@@ -123,16 +127,15 @@ impl Rooms {
                 Stage::Asked => age_ms > ASKED_MS,
                 // An answer may take longer than that, as long as it goes on.
                 Stage::Foreign => {
-                    let is_owed = || members.iter().any(|member| member.is_owed(task.id));
-                    silent_ms > answer_ms.min(ASKED_MS) && (age_ms > answer_ms || !is_owed())
+                    let patient = age_ms <= answer_ms && is_owed(task.id);
+                    silent_ms > answer_ms.min(ASKED_MS) && !patient
                 }
                 Stage::Acked => age_ms > answer_ms || task.redrives >= REDRIVES,
             }
         };
         let over: Vec<Task> = room.tasks.extract_if(.., over).collect();
         for task in over.iter().filter(|task| task.stage != Stage::Asked) {
-            let is_owed = room.members.iter().any(|member| member.is_owed(task.id));
-            if task.stage == Stage::Acked || is_owed {
+            if task.stage == Stage::Acked || room.owes(task.id) {
                 self.say_lost(room, task);
             }
         }

@@ -34,6 +34,8 @@ struct Heard {
     /// The `seq` that comes next, once it has begun.
     next: Option<u64>,
     ended: bool,
+    /// All that came, for who has to find out.
+    story: String,
 }
 
 /// One socket, from `connected` to its end.
@@ -119,6 +121,11 @@ impl Ledger {
         let (task, id) = (text("task_id"), text("client_message_id"));
         let name = (conversation.to_owned(), id);
         let kind = text("event");
+        if !task.is_empty() {
+            let heard = socket.tasks.entry(task.clone()).or_default();
+            let what = event["code"].as_str().unwrap_or(&kind);
+            heard.story += &format!("{what} {} ", event["seq"]);
+        }
         match kind.as_str() {
             "task_queued" => self.queued(socket, (task, name), event),
             "error" if event["code"] == "lost" => {
@@ -195,10 +202,11 @@ impl Ledger {
             socket.last = event["message_id"].as_str().map(str::to_owned);
             self.complete(&task, event);
         }
+        let story = socket.tasks[&task].story.clone();
         if again {
-            self.breaks("an event after the end", event);
+            self.breaks(&format!("an event after the end, of {story}"), event);
         } else if !well {
-            self.breaks("a second time, or a gap", event);
+            self.breaks(&format!("a second time, or a gap, of {story}"), event);
         }
     }
 
@@ -227,7 +235,9 @@ impl Ledger {
     pub(crate) fn owed(socket: &Socket) -> Vec<String> {
         let owed = |heard: &Heard| heard.queued && !heard.ended;
         let tasks = socket.tasks.iter().filter(|(_, heard)| owed(heard));
-        tasks.map(|(task, _)| task.clone()).collect()
+        tasks
+            .map(|(task, heard)| format!("{task} {}", heard.story))
+            .collect()
     }
 
     /// The run is over: what was promised and not kept.

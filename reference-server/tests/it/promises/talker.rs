@@ -26,6 +26,8 @@ use super::world::{ANSWER_WITHIN, Map};
 const WORD: Duration = Duration::from_secs(5);
 /// After the faults: what has no end by then has none.
 const LAST_WAIT: Duration = Duration::from_secs(ANSWER_WITHIN.as_secs() + 15);
+/// After the faults: what has no end by then is told of.
+const SLOW: Duration = Duration::from_secs(15);
 /// Messages without an end past which nothing new is sent.
 const OPEN_MAX: usize = 40;
 
@@ -91,12 +93,15 @@ impl Talker {
         let mut phase = self.crowd.phase.clone();
         let pace = self.crowd.pace;
         let mut next = Instant::now() + pace.mul_f64(self.random.random());
-        let mut finish_by = None;
+        let (mut finish_by, mut told) = (None, false);
         loop {
             if *phase.borrow_and_update() == Phase::Finish {
                 let by = *finish_by.get_or_insert_with(|| Instant::now() + LAST_WAIT);
                 if self.is_over() || Instant::now() > by {
                     break;
+                }
+                if by - Instant::now() < LAST_WAIT - SLOW && !std::mem::replace(&mut told, true) {
+                    self.tell();
                 }
             } else if Instant::now() >= next {
                 next += pace;
@@ -118,6 +123,19 @@ impl Talker {
             }
         }
         self.ledger.close()
+    }
+
+    /// Says what takes long.
+    fn tell(&self) {
+        for line in &self.lines {
+            let open: Vec<_> = self.ledger.open(&line.conversation).collect();
+            let owed = Ledger::owed(&line.heard);
+            let at = self.crowd.map.home(line.home);
+            println!(
+                "slow: {} at {at}: owed {owed:?}, open {open:?}",
+                line.conversation
+            );
+        }
     }
 
     fn is_over(&self) -> bool {
@@ -148,9 +166,11 @@ impl Talker {
                 let id = self.count[kind].saturating_sub(1 + back);
                 self.say(at, &format!("m-{id}")).await;
             }
-            17 if open == 0 => {
+            // After the last it had here; or on another socket, where it then asks for nothing as well.
+            17 => {
                 let line = &self.lines[at];
-                if let Some(after) = line.heard.last.as_ref().or(line.last.as_ref()) {
+                let elsewhere = line.last.as_ref().filter(|_| open == 0);
+                if let Some(after) = line.heard.last.as_ref().or(elsewhere) {
                     let frame = json!({ "type": "resume", "after": after });
                     self.send(at, &frame).await;
                 }

@@ -134,22 +134,19 @@ pub(crate) struct World {
     redis: Redis,
     servers: Vec<Server>,
     workers: Vec<Server>,
-    server_flags: Vec<String>,
+    defect: Vec<String>,
     pub(crate) map: Arc<Map>,
 }
 
 impl World {
     pub(crate) async fn start(defect: Option<&str>) -> Self {
         let redis = Redis::start().await;
-        let mut server_flags: Vec<String> = SERVER.map(str::to_owned).to_vec();
-        if let Some(defect) = defect {
-            server_flags.extend(["--defect".to_owned(), defect.to_owned()]);
-        }
+        let defect = defect.map(|defect| ["--defect".to_owned(), defect.to_owned()]);
         let mut world = Self {
             redis,
             servers: Vec::new(),
             workers: Vec::new(),
-            server_flags,
+            defect: defect.into_iter().flatten().collect(),
             map: Arc::default(),
         };
         for _ in 0..COUNT {
@@ -228,13 +225,17 @@ impl World {
     }
 
     fn server(&self) -> Server {
-        let flags: Vec<&str> = self.server_flags.iter().map(String::as_str).collect();
-        let url = self.redis.url();
-        tokio::task::block_in_place(|| Server::spawn(&url, &flags))
+        self.spawn(&["serve", "--threads", "2"], &SERVER)
     }
 
     fn worker(&self) -> Server {
+        self.spawn(&["worker"], &WORKER)
+    }
+
+    fn spawn(&self, command: &[&str], flags: &[&str]) -> Server {
+        let defect: Vec<&str> = self.defect.iter().map(String::as_str).collect();
+        let flags = [flags, &defect].concat();
         let url = self.redis.url();
-        tokio::task::block_in_place(|| Server::spawn_as(&["worker"], &url, &WORKER))
+        tokio::task::block_in_place(|| Server::spawn_as(command, &url, &flags))
     }
 }
