@@ -130,9 +130,16 @@ impl Member {
             return ordinal < next;
         }
         // What was under way when the pause began is noted one by one.
+        match seen.first {
+            Some(first) if first == StreamId::default() => self.from_before,
+            first => self.began_here(first) && !self.began_in_pause(first),
+        }
+    }
+
+    /// Whether a task began while live events waited.
+    pub(super) fn began_in_pause(&self, first: Option<StreamId>) -> bool {
         let paused = self.paused.as_ref();
-        self.began_here(seen.first)
-            && paused.is_none_or(|pause| seen.first.is_some_and(|at| at <= pause.until))
+        paused.is_some_and(|pause| first.is_some_and(|first| first > pause.until))
     }
 
     /// Whether it has had all that it is to have of a finished task.

@@ -328,18 +328,22 @@ impl Room {
         if !caught_up {
             return;
         }
-        member.caught_up(ask.what);
         match ask.what {
-            // What the client had of these it had before, or it would have asked from an earlier entry on.
             What::After(_) => {
                 for (task, first, next) in running {
-                    if !member.has(task, first) {
+                    let noted = member.next_of(task).is_some();
+                    if !noted && member.began_in_pause(first) {
+                        // Its beginning is in no history any more.
+                        member.adopt(task, 0);
+                    } else if !member.has(task, first) {
+                        // What the client had of it it had before, or it would have asked from an earlier entry on.
                         member.adopt(task, next);
                     }
                 }
             }
             What::Task(task, _) => member.adopt(task, 0),
         }
+        member.caught_up(ask.what);
     }
 }
 
@@ -360,13 +364,15 @@ impl Progress {
         }
         let began = (event.ordinal == 0).then_some(id);
         let seen = self.seen.entry(event.task).or_insert_with(|| {
-            let noted = room
-                .member(ask.conn.id)
+            let member = room.member(ask.conn.id);
+            let noted = member
+                .as_ref()
                 .and_then(|member| member.next_of(event.task));
+            let is_owed = member.is_some_and(|member| member.is_owed(event.task));
             let next = match ask.what {
-                // An answer comes from its beginning or not at all.
-                What::Task(..) => 0,
-                What::After(_) => event.ordinal,
+                // What was asked for here comes from its beginning or not at all.
+                What::After(_) if !is_owed => event.ordinal,
+                What::After(_) | What::Task(..) => 0,
             };
             Seen {
                 next: noted.unwrap_or(next),
