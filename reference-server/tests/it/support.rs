@@ -333,13 +333,14 @@ impl Drop for Server {
     }
 }
 
-/// A port nobody listens on right now.
+/// A port nobody listens on right now. The kernel gives it to nobody's outgoing connection either, so that who was killed there can come back.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    loop {
+        let port = rand::random_range(12_000..32_000);
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 fn signal(child: &Child, signal: Signal) {
