@@ -94,8 +94,14 @@ impl Redis {
         &self,
         database: u8,
     ) -> redis::RedisResult<redis::aio::MultiplexedConnection> {
+        // Under a loaded machine even a healthy Redis may take longer than the half second that is the client's default.
+        let config = redis::AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(PATIENCE))
+            .set_response_timeout(Some(PATIENCE));
         let client = redis::Client::open(format!("{}/{database}", self.url()))?;
-        client.get_multiplexed_async_connection().await
+        client
+            .get_multiplexed_async_connection_with_config(&config)
+            .await
     }
 
     /// Without a database.

@@ -6,7 +6,8 @@
 //! while Redis forgot nothing. **Without an end:** `task_queued` on a socket that then lives on and hears neither `complete`, `lost` nor
 //! an `error` with the message's id.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -50,6 +51,8 @@ pub(crate) struct Socket {
 pub(crate) struct Ledger {
     map: std::sync::Arc<Map>,
     sent: BTreeMap<Name, Sent>,
+    /// Those without an end.
+    open: BTreeSet<Name>,
     tasks: BTreeMap<String, Name>,
     pub(crate) broken: Vec<String>,
     /// Answered as a second task after Redis forgot the first.
@@ -71,6 +74,7 @@ impl Ledger {
         Self {
             map,
             sent: BTreeMap::new(),
+            open: BTreeSet::new(),
             tasks: BTreeMap::new(),
             broken: Vec::new(),
             rerun: 0,
@@ -80,12 +84,15 @@ impl Ledger {
     /// A message goes out, for the first time or again.
     pub(crate) fn say(&mut self, name: Name, patience: Duration) {
         let now = Instant::now();
-        let sent = self.sent.entry(name).or_insert_with(|| Sent {
-            first: now,
-            again: now,
-            acknowledged: false,
-            answers: Vec::new(),
-            lost: false,
+        let sent = self.sent.entry(name).or_insert_with_key(|name| {
+            self.open.insert(name.clone());
+            Sent {
+                first: now,
+                again: now,
+                acknowledged: false,
+                answers: Vec::new(),
+                lost: false,
+            }
         });
         sent.again = now + patience;
     }
@@ -95,18 +102,13 @@ impl Ledger {
         &'a self,
         conversation: &'a str,
     ) -> impl Iterator<Item = (&'a Name, &'a Sent)> {
-        let mut all = self.sent.iter();
-        std::iter::from_fn(move || {
-            all.by_ref().find(|(name, sent)| {
-                name.0 == conversation && sent.answers.is_empty() && !sent.lost
-            })
-        })
+        let open = self.open.iter().filter(move |name| name.0 == conversation);
+        open.map(|name| (name, &self.sent[name]))
     }
 
-    /// Whether a message got its end, whatever it was.
+    /// Whether each message got its end, whatever it was.
     pub(crate) fn is_over(&self) -> bool {
-        let mut all = self.sent.values();
-        all.all(|sent| !sent.answers.is_empty() || sent.lost)
+        self.open.is_empty()
     }
 
     fn breaks(&mut self, what: &str, event: &Value) {
@@ -124,7 +126,11 @@ impl Ledger {
         if !task.is_empty() {
             let heard = socket.tasks.entry(task.clone()).or_default();
             let what = event["code"].as_str().unwrap_or(&kind);
-            heard.story += &format!("{what} {} ", event["seq"]);
+            let told = match event["seq"].as_u64() {
+                Some(seq) => write!(heard.story, "{seq} "),
+                None => write!(heard.story, "{what} "),
+            };
+            told.unwrap();
         }
         match kind.as_str() {
             "task_queued" => self.queued(socket, (task, name), event),
@@ -134,12 +140,11 @@ impl Ledger {
                 if twice {
                     self.breaks("a second end", event);
                 }
-                if let Some(sent) = self
-                    .tasks
-                    .get(&task)
-                    .and_then(|name| self.sent.get_mut(name))
+                if let Some(name) = self.tasks.get(&task)
+                    && let Some(sent) = self.sent.get_mut(name)
                 {
                     sent.lost = true;
+                    self.open.remove(name);
                 }
             }
             "error" => self.refused(socket, &name, event),
@@ -211,13 +216,13 @@ impl Ledger {
     }
 
     fn complete(&mut self, task: &str, event: &Value) {
-        let Some(sent) = self
-            .tasks
-            .get(task)
-            .and_then(|name| self.sent.get_mut(name))
-        else {
+        let Some(name) = self.tasks.get(task) else {
             return;
         };
+        let Some(sent) = self.sent.get_mut(name) else {
+            return;
+        };
+        self.open.remove(name);
         if sent.answers.iter().any(|known| known == task) {
             return;
         }

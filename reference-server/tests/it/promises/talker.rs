@@ -26,8 +26,8 @@ use super::world::{ANSWER_WITHIN, Map};
 const WORD: Duration = Duration::from_secs(5);
 /// After the faults: what has no end by then has none.
 const LAST_WAIT: Duration = Duration::from_secs(ANSWER_WITHIN.as_secs() + 15);
-/// After the faults: what has no end by then is told of.
-const SLOW: Duration = Duration::from_secs(15);
+/// What of that is left when what is still open is told of.
+const FAST: Duration = ANSWER_WITHIN;
 /// Messages without an end past which nothing new is sent.
 const OPEN_MAX: usize = 40;
 
@@ -100,7 +100,7 @@ impl Talker {
                 if self.is_over() || Instant::now() > by {
                     break;
                 }
-                if by - Instant::now() < LAST_WAIT - SLOW && !std::mem::replace(&mut told, true) {
+                if Instant::now() + FAST > by && !std::mem::replace(&mut told, true) {
                     self.tell();
                 }
             } else if Instant::now() >= next {

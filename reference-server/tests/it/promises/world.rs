@@ -221,13 +221,15 @@ impl World {
     async fn ask(&self, command: &str) {
         let (started, command) = (Instant::now(), redis::cmd(command));
         loop {
-            // The client's own wait is short.
-            if let Ok(mut connection) = self.redis.connect(0).await
-                && command.query_async::<()>(&mut connection).await.is_ok()
-            {
+            // The client's own waits are short.
+            let done = match self.redis.connect(0).await {
+                Ok(mut connection) => command.query_async::<()>(&mut connection).await,
+                Err(error) => Err(error),
+            };
+            let Err(error) = done else {
                 return;
-            }
-            assert!(started.elapsed() < PATIENCE, "Redis does not answer");
+            };
+            assert!(started.elapsed() < PATIENCE, "Redis: {error}");
         }
     }
 
