@@ -169,7 +169,7 @@ impl Room {
     /// An event that nobody had has a lower id than those before: Redis lost the history, and its clock went back or is another's. From here
     /// on ids count from this one. What is under way is noted by name, and who waits for a replay of what is gone is told.
     fn begin_anew(&mut self, id: StreamId) {
-        tracing::warn!(%id, "the ids of a room begin anew");
+        tracing::debug!(%id, "the ids of a room begin anew");
         for member in &mut self.members {
             for task in self.tasks.iter_mut().filter(|task| task.next > 0) {
                 if member.has(task.id, task.first) {

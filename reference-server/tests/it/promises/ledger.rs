@@ -106,6 +106,11 @@ impl Ledger {
         open.map(|name| (name, &self.sent[name]))
     }
 
+    /// How many messages are without an end.
+    pub(crate) fn open_count(&self) -> usize {
+        self.open.len()
+    }
+
     /// Whether each message got its end, whatever it was.
     pub(crate) fn is_over(&self) -> bool {
         self.open.is_empty()

@@ -10,7 +10,7 @@ mod talker;
 mod world;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -27,6 +27,10 @@ use crate::support::slow_tests;
 
 /// Seeds of schedules that once broke a promise.
 const ONCE_FAILED: &str = include_str!("seeds.txt");
+
+/// Messages without an end, per client, past which no further fault comes, for a while.
+const OPEN_PER_CLIENT: i64 = 3;
+const CALM_MAX: Duration = Duration::from_secs(15);
 
 /// How much and for how long.
 #[derive(Debug, Clone, Copy)]
@@ -67,6 +71,7 @@ async fn run(seed: u64, size: Size, defect: Option<&str>) -> Summary {
         phase: watched,
         pace: size.pace,
         sent: AtomicU64::new(0),
+        open: AtomicI64::new(0),
     });
     let mut talkers = JoinSet::new();
     for user in 1..=size.clients {
@@ -83,6 +88,7 @@ async fn run(seed: u64, size: Size, defect: Option<&str>) -> Summary {
         if sent >= size.messages || started.elapsed() > size.longest {
             break;
         }
+        calm(&crowd, size).await;
         let step = world::step().new_tree(&mut runner).unwrap().current();
         if number % 10 == 9 {
             println!(
@@ -109,6 +115,15 @@ async fn run(seed: u64, size: Size, defect: Option<&str>) -> Summary {
         started.elapsed().as_secs_f64(),
     );
     summary
+}
+
+/// Waits until most messages have their end, or one fault after the other would keep a slow machine from ever getting anywhere.
+async fn calm(crowd: &Crowd, size: Size) {
+    let started = Instant::now();
+    let most = i64::from(size.clients) * OPEN_PER_CLIENT;
+    while crowd.open.load(Ordering::Relaxed) > most && started.elapsed() < CALM_MAX {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 fn check(seed: u64, summary: &Summary) {

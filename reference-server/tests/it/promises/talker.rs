@@ -5,7 +5,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -29,7 +29,7 @@ const LAST_WAIT: Duration = Duration::from_secs(ANSWER_WITHIN.as_secs() + 15);
 /// What of that is left when what is still open is told of.
 const FAST: Duration = ANSWER_WITHIN;
 /// Messages without an end past which nothing new is sent.
-const OPEN_MAX: usize = 40;
+const OPEN_MAX: usize = 12;
 
 /// Whether to go on sending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +46,8 @@ pub(crate) struct Crowd {
     pub(crate) pace: Duration,
     /// Messages sent so far, by all.
     pub(crate) sent: AtomicU64,
+    /// Of these, without an end.
+    pub(crate) open: AtomicI64,
 }
 
 struct Line {
@@ -65,6 +67,8 @@ pub(crate) struct Talker {
     random: StdRng,
     lines: [Line; 3],
     count: [u64; 2],
+    /// Messages without an end, as the crowd was told.
+    open: i64,
     ledger: Ledger,
 }
 
@@ -84,6 +88,7 @@ impl Talker {
             random: StdRng::seed_from_u64(seed ^ (u64::from(user) << 32)),
             lines: [line("a", 0), line("a", 1), line("b", 1)],
             count: [0; 2],
+            open: 0,
             ledger: Ledger::new(Arc::clone(&crowd.map)),
         }
     }
@@ -109,6 +114,11 @@ impl Talker {
             }
             self.mend().await;
             self.again().await;
+            let open = i64::try_from(self.ledger.open_count()).unwrap();
+            self.crowd
+                .open
+                .fetch_add(open - self.open, Ordering::Relaxed);
+            self.open = open;
             let wake = if finish_by.is_some() {
                 Instant::now() + Duration::from_millis(50)
             } else {
