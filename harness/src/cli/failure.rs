@@ -63,7 +63,7 @@ impl Exit {
             Self::Bug => "a bug in the harness",
             Self::Usage => "the command line or the scenario is wrong",
             Self::Environment => "the environment did not start",
-            Self::Storage => "a result cannot be read or written",
+            Self::Storage => "a result, or a file of it, cannot be read or written",
             Self::Threshold => "an expectation was not met",
             Self::Regression => "slower than the baseline",
             Self::Inconclusive => "not enough to tell",

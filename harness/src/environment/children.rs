@@ -5,7 +5,10 @@
 //! A run stands on its processes. One that ends without a fault having ended it (a crash, the
 //! kernel's out-of-memory killer, somebody's hand) makes the numbers those of something else.
 
+use std::path::PathBuf;
+
 use super::child::Child;
+use super::disk;
 use super::process::{ProcessId, ProcessUse};
 use super::{EDGE_PROXY, ProcessSample, REDIS, SERVER};
 
@@ -15,16 +18,30 @@ pub(super) struct Children {
     pub servers: Vec<Child>,
     pub redis: Option<Child>,
     pub edge: Vec<ProcessId>,
+    /// Where Redis writes down what it is given, if it does.
+    pub redis_writes_to: Option<PathBuf>,
 }
 
 impl Children {
     pub(super) fn sample(self) -> ProcessSample {
         ProcessSample {
             ended: self.ended(),
+            stuck: self.stuck().into_iter().collect(),
             server: together(self.servers.iter().map(Child::process)),
             redis: self.redis.and_then(|redis| redis.process().usage()),
             edge: together(self.edge.into_iter()),
         }
+    }
+
+    /// A Redis that cannot write its file refuses every write, whoever asks.
+    fn stuck(&self) -> Option<(&'static str, String)> {
+        let folder = self.redis_writes_to.as_deref()?;
+        let full = disk::has_no_room(folder);
+        full.then(|| {
+            let folder = folder.parent().unwrap_or(folder).display();
+            let fact = format!("could not write any more: no space was left in {folder} (TMPDIR)");
+            (REDIS, fact)
+        })
     }
 
     fn ended(&self) -> Vec<&'static str> {
@@ -64,6 +81,7 @@ mod tests {
             servers: Vec::new(),
             redis: Some(redis.clone()),
             edge: Vec::new(),
+            redis_writes_to: None,
         };
         let ended = || children.clone().sample().ended;
         assert!(ended().is_empty());
@@ -88,6 +106,23 @@ mod tests {
         stage.stop().await;
     }
 
+    #[test]
+    fn a_redis_without_room_for_its_file_is_named_and_one_that_keeps_nothing_is_not() {
+        let children = |redis_writes_to: Option<&str>| Children {
+            servers: Vec::new(),
+            redis: None,
+            edge: Vec::new(),
+            redis_writes_to: redis_writes_to.map(PathBuf::from),
+        };
+        assert!(children(None).sample().stuck.is_empty());
+        let room = std::env::temp_dir();
+        assert!(children(room.to_str()).sample().stuck.is_empty());
+        let stuck = children(Some("/proc/self")).sample().stuck;
+        assert!(
+            matches!(&stuck[..], [(REDIS, fact)] if fact.contains("no space was left in /proc"))
+        );
+    }
+
     #[tokio::test]
     async fn a_server_or_edge_proxy_that_died_is_named_once() {
         let stage = Stage::new("children-gone", false).await;
@@ -99,6 +134,7 @@ mod tests {
             servers: vec![stage.redis.child.with_process(gone)],
             redis: Some(stage.redis.child.clone()),
             edge: vec![ProcessId::of_self().unwrap(), gone, gone],
+            redis_writes_to: None,
         };
         let sample = children.sample();
         assert_eq!(sample.ended, [SERVER, EDGE_PROXY]);

@@ -19,15 +19,41 @@ use crate::units;
 /// Files and folders of a run, with its logs and what a write needs for a moment.
 const FILES: u64 = 32;
 
+/// A disk that has less is full: what is written next may not fit, and what did not is cut off again.
+const ROOM_BYTES: u64 = 16 << 10;
+
+/// Whether there is room for that much where temporary files go; a Redis of the run keeps its own there.
+pub(super) fn check_temporary(needed_bytes: u64) -> Result<String, EnvironmentError> {
+    let path = std::env::temp_dir();
+    let failed = |source: io::Error| EnvironmentError::TemporaryNotThere {
+        path: path.clone(),
+        source,
+    };
+    let disk = statvfs(&path).map_err(|errno| failed(errno.into()))?;
+    let free_bytes = disk.blocks_available() * disk.fragment_size();
+    if free_bytes < needed_bytes {
+        return Err(EnvironmentError::TemporaryTooSmall {
+            path,
+            needed_bytes,
+            free_bytes,
+        });
+    }
+    let (needed, free) = (
+        units::print_bytes(needed_bytes),
+        units::print_bytes(free_bytes),
+    );
+    Ok(format!(
+        "temporary files: about {needed} needed, {free} free"
+    ))
+}
+
 /// Whether the folder can be made and written to, and has room for that much.
 pub(super) fn check(folder: &Path, needed_bytes: u64) -> Result<String, EnvironmentError> {
     let failed = |source: io::Error| EnvironmentError::OutNotWritable {
         path: folder.to_owned(),
         source,
     };
-    let there = nearest(folder).map_err(failed)?;
-    let may = AccessFlags::W_OK | AccessFlags::X_OK;
-    access(&there, may).map_err(|errno| failed(errno.into()))?;
+    let there = writable(folder).map_err(failed)?;
     let disk = statvfs(&there).map_err(|errno| failed(errno.into()))?;
     let free_bytes = disk.blocks_available() * disk.fragment_size();
     if free_bytes < needed_bytes {
@@ -52,15 +78,21 @@ pub(super) fn check(folder: &Path, needed_bytes: u64) -> Result<String, Environm
     Ok(format!("disk: about {needed} needed, {free} free"))
 }
 
-/// Nothing more can be written where this file lies.
-pub(super) fn is_full(file: &Path) -> bool {
-    let folder = file.parent().unwrap_or(file);
+/// Hardly anything more can be written in this folder.
+pub(super) fn has_no_room(folder: &Path) -> bool {
     statvfs(folder).is_ok_and(|disk| {
-        disk.blocks_available() == 0 || (disk.files() > 0 && disk.files_available() == 0)
+        let free_bytes = disk.blocks_available() * disk.fragment_size();
+        free_bytes < ROOM_BYTES || (disk.files() > 0 && disk.files_available() == 0)
     })
 }
 
-/// The folder, or the nearest one above it that exists.
+/// Whether the folder can be made or written to; it, or the nearest one above it that exists.
+pub(super) fn writable(folder: &Path) -> io::Result<PathBuf> {
+    let there = nearest(folder)?;
+    access(&there, AccessFlags::W_OK | AccessFlags::X_OK)?;
+    Ok(there)
+}
+
 fn nearest(folder: &Path) -> io::Result<PathBuf> {
     let whole = std::path::absolute(folder)?;
     for path in whole.ancestors() {
@@ -88,6 +120,15 @@ mod tests {
         assert!(problem.contains(under.to_str().unwrap()), "{problem}");
         check(&temp.path().join("a/b"), 0).unwrap();
         assert!(!temp.path().join("a").exists());
+    }
+
+    #[test]
+    fn a_disk_without_room_is_told_from_one_with_room() {
+        let temp = tempfile::tempdir().unwrap();
+        assert!(has_no_room(Path::new("/proc")) && !has_no_room(temp.path()));
+        check_temporary(0).unwrap();
+        let problem = check_temporary(u64::MAX).unwrap_err().to_string();
+        assert!(problem.starts_with("TMPDIR "), "{problem}");
     }
 
     #[test]

@@ -41,6 +41,18 @@ pub(crate) enum EnvironmentError {
         needed_bytes: u64,
         free_bytes: u64,
     },
+    #[error("TMPDIR {}: {} free, and the Redis of this run needs about {}", path.display(), units::print_bytes(*free_bytes), units::print_bytes(*needed_bytes))]
+    TemporaryTooSmall {
+        path: PathBuf,
+        needed_bytes: u64,
+        free_bytes: u64,
+    },
+    #[error("TMPDIR {}: {source}", path.display())]
+    TemporaryNotThere {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     #[error("--out {}: its disk takes {free} more files, and a run writes about {needed}", path.display())]
     OutTooFewFiles {
         path: PathBuf,
@@ -256,6 +268,8 @@ pub(crate) enum EnvironmentError {
 const HINT_OF_LEASES: &str = "what stands in a lease is obeyed: keep them where nobody else may write, \
     in a folder of your own that XDG_STATE_HOME names";
 
+const HINT_OF_TMPDIR: &str = "make room there, or name another folder with TMPDIR";
+
 impl EnvironmentError {
     /// What the user can do about it, in one line.
     pub(crate) fn hint(&self) -> Option<String> {
@@ -264,6 +278,7 @@ impl EnvironmentError {
             Self::OutTooSmall { .. } | Self::OutTooFewFiles { .. } => {
                 "make room there, or name a folder on another disk with --out"
             }
+            Self::TemporaryTooSmall { .. } | Self::TemporaryNotThere { .. } => HINT_OF_TMPDIR,
             Self::TooFewFiles { .. } => {
                 "raise the limit (`ulimit -Hn`, or LimitNOFILE= of the service), or ask for fewer --clients"
             }

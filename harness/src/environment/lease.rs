@@ -166,7 +166,8 @@ pub(super) fn private_directory(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(PRIVATE_DIRECTORY)
-        .create(path)?;
+        .create(path)
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
     private(&fs::symlink_metadata(path)?, Kind::Folder)
         .map_err(|error| io::Error::other(format!("{}: {error}", path.display())))
 }

@@ -127,6 +127,8 @@ pub(crate) struct FaultAccess {
 pub(crate) struct ProcessSample {
     /// Those that have ended although no fault of the run ended them.
     pub ended: Vec<&'static str>,
+    /// Those that this machine keeps from their work, and how.
+    pub stuck: Vec<(&'static str, String)>,
     /// `None` for a target that was not started by this run, or has ended.
     pub server: Option<ProcessUse>,
     pub redis: Option<ProcessUse>,

@@ -103,6 +103,10 @@ impl Parts {
                 .map(|server| server.child.clone())
                 .collect(),
             redis: self.redis(),
+            redis_writes_to: self
+                .redis
+                .as_ref()
+                .and_then(|redis| redis.writes_to.clone()),
             edge: self.edge.iter().map(|edge| edge.process).collect(),
         }
     }

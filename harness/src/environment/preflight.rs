@@ -63,7 +63,15 @@ pub(super) async fn check(
     if found.needs.edge {
         lines.push(edge(plan, &found, limit)?);
     }
-    lease::directory()?;
+    let path = lease::directory()?;
+    disk::writable(&path).map_err(|error| EnvironmentError::StateFolder {
+        path,
+        reason: error.to_string(),
+    })?;
+    if found.redis.is_none() && found.target.is_none() {
+        let needed = estimate::redis_bytes(plan, ends_redis(plan));
+        lines.push(disk::check_temporary(needed)?);
+    }
     lines.push(disk::check(&settings.out, estimate::out_bytes(plan))?);
     Ok((Preflight { lines }, found))
 }

@@ -61,7 +61,7 @@ impl Wait {
 /// How a log ends, on one line.
 fn tail(log: &Path) -> String {
     let end = last_lines(log);
-    let full = if disk::is_full(log) {
+    let full = if disk::has_no_room(log.parent().unwrap_or(log)) {
         " (no space is left where it lies)"
     } else {
         ""
@@ -107,6 +107,17 @@ pub(super) fn announced(log: &Path, from: u64, prefix: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_log_that_could_not_be_written_is_not_quoted_as_if_it_said_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let log = directory.path().join("server.log");
+        assert_eq!(tail(&log), "is empty");
+        fs::write(&log, "error: no\n").unwrap();
+        assert_eq!(tail(&log), "ends: error: no");
+        let full = tail(Path::new("/proc/server.log"));
+        assert_eq!(full, "is empty (no space is left where it lies)");
+    }
 
     #[test]
     fn an_address_is_read_only_once_its_line_is_whole_and_new() {

@@ -174,6 +174,8 @@ fn unescape(text: &str) -> String {
 pub(crate) struct RedisServer {
     pub child: Child,
     pub(super) end: RedisEnd,
+    /// Where its append-only file is, if it has one.
+    pub(super) writes_to: Option<PathBuf>,
 }
 
 impl RedisServer {
@@ -212,6 +214,7 @@ impl RedisServer {
                     process,
                 ),
                 end,
+                writes_to: durable.then(|| keeper.directory.clone()),
             };
             match server.wait_ready().await {
                 Ok(()) => return Ok(server),

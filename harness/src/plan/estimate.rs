@@ -87,6 +87,22 @@ pub(crate) fn out_bytes(plan: &Plan) -> u64 {
     OUT_BYTES_BASE + intervals.saturating_mul(OUT_BYTES_PER_INTERVAL)
 }
 
+/// A Redis that keeps nothing has a file with its settings.
+const REDIS_BYTES_BASE: u64 = 64 << 10;
+/// A message in its append-only file; it is written anew long before it has ten times what it holds.
+const REDIS_BYTES_PER_MESSAGE: u64 = 2_560;
+/// From this size on it is written anew when it has doubled.
+const REDIS_BYTES_MAX: u64 = 128 << 20;
+
+/// What a Redis of the run writes to the disk; `keeps`: in an append-only file.
+pub(crate) fn redis_bytes(plan: &Plan, keeps: bool) -> u64 {
+    let messages = if keeps { sends(plan).total } else { 0 };
+    REDIS_BYTES_BASE
+        + messages
+            .saturating_mul(REDIS_BYTES_PER_MESSAGE)
+            .min(REDIS_BYTES_MAX)
+}
+
 /// How much a run sends.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Sends {

@@ -89,7 +89,10 @@ fn events(result: &RunResult) -> Vec<Event<'_>> {
         events.extend(confirmed.map(|us| Event::named(us, "condition_confirmed", &condition.name)));
     }
     for process in &result.ended_processes {
-        events.push(Event::named(process.seen_us, "process_gone", &process.what));
+        events.push(Event {
+            detail: process.fact.as_deref(),
+            ..Event::named(process.seen_us, "process_gone", &process.what)
+        });
     }
     for pause in &result.generator.pauses {
         events.push(Event {

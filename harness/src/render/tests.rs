@@ -246,6 +246,7 @@ fn names_from_outside_stay_text_in_every_artefact() {
     result.ended_processes.push(EndedProcess {
         what: hostile(),
         seen_us: 1,
+        fact: None,
     });
     result.errors.insert(hostile(), 1);
     sound(&result);
@@ -278,6 +279,7 @@ fn a_condition_and_a_death_are_told_wherever_a_person_or_a_machine_looks() {
     result.ended_processes.push(EndedProcess {
         what: "the reference server".to_owned(),
         seen_us: 9_250_000,
+        fact: None,
     });
     judge(&mut result);
     sound(&result);

@@ -522,13 +522,16 @@ pub(crate) struct ServerAccount {
     pub memory_growth_bytes: Option<u64>,
 }
 
-/// A process that ended by itself.
+/// A process that ended by itself, or could not go on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct EndedProcess {
     /// In words: `the reference server`, `Redis`.
     pub what: String,
-    /// When it was first seen to be gone: up to a second after it went.
+    /// When it was first seen to be so: up to a second after it began.
     pub seen_us: u64,
+    /// What it could not do any more; absent: it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fact: Option<String>,
 }
 
 /// The run over time. All vectors of one step have the same length; bin *i* covers

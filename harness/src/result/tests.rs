@@ -821,6 +821,7 @@ fn a_process_that_died_makes_the_run_invalid_and_is_named_first() {
     facts.ended_processes.push(super::EndedProcess {
         what: "the reference server".to_owned(),
         seen_us: 31_000_000,
+        fact: None,
     });
     let result = judged(&facts);
     assert_eq!(check(&result), CheckStatus::Broke);
@@ -829,6 +830,20 @@ fn a_process_that_died_makes_the_run_invalid_and_is_named_first() {
     assert!(
         sentence.starts_with(
             "These numbers cannot be trusted: the reference server ended by itself, seen at 31.0 s"
+        ),
+        "{sentence}"
+    );
+    facts.ended_processes = vec![super::EndedProcess {
+        what: "Redis".to_owned(),
+        seen_us: 31_000_000,
+        fact: Some("could not write any more: no space was left in /tmp (TMPDIR)".to_owned()),
+    }];
+    let result = judged(&facts);
+    assert_eq!(result.verdict.status, Status::Invalid);
+    let sentence = crate::format::plain(&result.verdict.sentence);
+    assert!(
+        sentence.contains(
+            "Redis could not write any more: no space was left in /tmp (TMPDIR), seen at"
         ),
         "{sentence}"
     );

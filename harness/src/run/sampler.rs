@@ -110,6 +110,18 @@ impl Samples {
                 self.ended.push(EndedProcess {
                     what: (*what).to_owned(),
                     seen_us,
+                    fact: None,
+                });
+            }
+        }
+        for (what, fact) in &now.stuck {
+            let is_new = |known: &EndedProcess| known.what != *what || known.fact.is_none();
+            if self.ended.iter().all(is_new) {
+                tracing::error!(what, fact, "it cannot go on");
+                self.ended.push(EndedProcess {
+                    what: (*what).to_owned(),
+                    seen_us,
+                    fact: Some(fact.clone()),
                 });
             }
         }

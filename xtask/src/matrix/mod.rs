@@ -100,7 +100,11 @@ fn run(arguments: &Arguments, programs: &Programs) -> Result<bool, Failure> {
         (arguments.rows.is_empty() || arguments.rows.contains(&row.number))
             && (row.quick || !arguments.quick)
     };
-    let out = std::env::temp_dir().join(format!("harness-matrix-runs-{}", std::process::id()));
+    let runs = tempfile::tempdir().map_err(|source| Failure::File {
+        path: std::env::temp_dir(),
+        source,
+    })?;
+    let out = runs.path().join("run");
     let matrix = Matrix { programs, out };
     println!(
         "{:>3}  {:<27} {:<17} {:>5}  check",
@@ -113,7 +117,6 @@ fn run(arguments: &Arguments, programs: &Programs) -> Result<bool, Failure> {
         println!("{}", line(row, &entry));
         entries.push(entry);
     }
-    drop(fs::remove_dir_all(&matrix.out));
     if entries.is_empty() {
         return Err(Failure::Step {
             step: "matrix".to_owned(),

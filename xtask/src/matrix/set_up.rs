@@ -10,6 +10,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use tempfile::TempDir;
+
 use super::row::SetUp;
 use crate::failure::Failure;
 
@@ -32,7 +34,7 @@ pub(super) struct Programs {
 /// Processes that end with it, and a folder of theirs.
 pub(super) struct System {
     parts: Vec<Child>,
-    folder: PathBuf,
+    folder: TempDir,
     /// `ws://127.0.0.1:PORT`, or what else is to be examined.
     pub url: String,
 }
@@ -44,21 +46,16 @@ impl Drop for System {
             drop(part.kill());
             drop(part.wait());
         }
-        // What stays is a few files in the folder for temporary ones.
-        drop(fs::remove_dir_all(&self.folder));
     }
 }
 
 impl System {
     /// Builds it.
     pub(super) fn build(set_up: SetUp, broken: bool, programs: &Programs) -> Result<Self, Failure> {
-        let name = format!("harness-matrix-{}-{broken}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        let file = |source| Failure::File {
-            path: folder.clone(),
+        let folder = tempfile::tempdir().map_err(|source| Failure::File {
+            path: std::env::temp_dir(),
             source,
-        };
-        fs::create_dir_all(&folder).map_err(file)?;
+        })?;
         let mut system = Self {
             parts: Vec::new(),
             folder,
@@ -89,7 +86,7 @@ impl System {
             .args(["--bind", "127.0.0.1", "--save", "", "--port"])
             .arg(redis.port().to_string())
             .args(["--requirepass", REDIS_PASSWORD])
-            .current_dir(&self.folder);
+            .current_dir(self.folder.path());
         self.start(store, redis)?;
         let url = format!("redis://:{REDIS_PASSWORD}@{redis}");
         let mut serve = Command::new(&programs.server);
@@ -129,13 +126,13 @@ http {{
 }}
 "
         );
-        let path = self.folder.join("nginx.conf");
+        let path = self.folder.path().join("nginx.conf");
         fs::write(&path, text).map_err(|source| Failure::File { path, source })?;
         let nginx = programs.nginx.as_deref().unwrap_or(Path::new("nginx"));
         let mut command = Command::new(nginx);
         command
             .arg("-p")
-            .arg(&self.folder)
+            .arg(self.folder.path())
             .args(["-c", "nginx.conf"]);
         self.start(command, address)?;
         Ok(address)

@@ -63,7 +63,8 @@ fn processes(result: &RunResult) -> CheckResult {
         .iter()
         .map(|process| {
             let seen = format::duration(process.seen_us);
-            format!("{} ended by itself, seen at {seen}", process.what)
+            let fact = process.fact.as_deref().unwrap_or("ended by itself");
+            format!("{} {fact}, seen at {seen}", process.what)
         })
         .collect();
     valid(

@@ -97,6 +97,9 @@ pub(super) fn breach(result: &RunResult, breached: &ExpectationResult) -> String
         Quantity::CutSessions => format!("{observed} sessions were cut"),
         Quantity::PeakOpen => format!("at most {observed} sockets were open at once"),
         Quantity::Recovery => format!("recovery {} took {observed}", breached.when),
+        _ if breached.expectation.when == When::WholeRun => {
+            format!("{} was {observed} in the whole run", breached.name)
+        }
         _ => format!("{} was {observed} {}", breached.name, breached.when),
     };
     let where_over = over(result, breached).unwrap_or_default();
