@@ -290,11 +290,10 @@ impl Taken {
     }
 
     /// All files are written.
-    pub(super) fn done(mut self) -> RunDir {
+    pub(super) fn done(mut self) {
         self.marker.files = marker::prints(&self.path);
         self.marker.state = State::Done;
         self.note();
-        self.folder
     }
 
     /// Where it cannot be said, the next run is refused the folder, and asks.

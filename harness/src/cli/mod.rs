@@ -89,10 +89,11 @@ pub fn main() -> ExitCode {
             };
         }
     };
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    let done = dispatch(cli.command, &mut out).and_then(|exit| {
-        out.flush()?;
-        Ok(exit)
+    let mut out = io::BufWriter::new(io::stdout());
+    let done = dispatch(cli.command, &mut out).and_then(|exit| match out.flush() {
+        // What was found does not change because its reader went away.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(exit),
     });
     match done {
         Ok(exit) => exit.into(),
@@ -123,7 +124,7 @@ fn unset_if_empty(arg: Arg) -> Arg {
 fn dispatch(command: Command, out: &mut impl Write) -> Result<Exit, Failure> {
     match command {
         // Unbuffered: what it cannot tell on stdout is not tried again, and no verdict hangs on it.
-        Command::Run(args) => run::run(&args, &mut io::stdout().lock()),
+        Command::Run(args) => run::run(&args, &mut io::stdout()),
         Command::Plan(args) => plan::run(&args, out),
         Command::Check(args) => check::run(&args, out),
         Command::List(args) => list::run(&args, out),

@@ -2,7 +2,8 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::Duration;
 
 use clap::Args;
@@ -34,6 +35,8 @@ const UNCHECKED: &str = "warning: no certificate is checked: \
 whoever stands between here and the target can read and answer";
 /// Lines of `--trace` that may wait to be written.
 const TRACE_LINES_MAX: usize = 10_000;
+/// How long the files wait for the verdict to be heard.
+const TELL_PATIENCE: Duration = Duration::from_secs(1);
 /// How long the live view may take to end.
 const VIEW_GRACE: Duration = Duration::from_secs(3);
 
@@ -80,7 +83,7 @@ pub(crate) fn overrides(args: &RunArgs) -> Overrides {
     args.changes.overrides()
 }
 
-pub(crate) fn run(args: &RunArgs, out: &mut impl Write) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &RunArgs, out: &mut (impl Write + Send)) -> Result<Exit, Failure> {
     let plan = read::plan(&args.scenario, &overrides(args))?;
     check_hosts(args, &plan.environment, !plan.faults.is_empty())?;
     if plan.environment.tls.insecure {
@@ -143,17 +146,24 @@ pub(crate) fn run(args: &RunArgs, out: &mut impl Write) -> Result<Exit, Failure>
 fn keep(
     finished: &Finished,
     taken: Taken,
-    (place, out): (&Path, &mut impl Write),
+    (place, out): (&Path, &mut (impl Write + Send)),
 ) -> Result<Exit, Failure> {
     for problem in &finished.problems {
         tracing::warn!("{problem}");
     }
-    // First: whatever becomes of the files, the verdict is told.
-    let told = tell(finished, &taken.folder, out);
-    let missing = save::all(finished, &taken.folder);
-    let folder = taken.done();
+    let folder = taken.folder.clone();
+    let (told, missing) = thread::scope(|scope| {
+        let (end, told) = mpsc::sync_channel(1);
+        let shown = &folder;
+        scope.spawn(move || drop(end.send(tell(finished, shown, out))));
+        // First: whatever becomes of the files, the verdict is told. Nor do the files wait for a reader that does not read.
+        let early = told.recv_timeout(TELL_PATIENCE).ok();
+        let missing = save::all(finished, &folder);
+        taken.done();
+        (early.or_else(|| told.recv().ok()), missing)
+    });
     save::whole(place, &missing)?;
-    if let Err(error) = told {
+    if let Some(Err(error)) = told {
         let summary = folder.file("summary.md");
         let (reason, summary) = (read::reason(&error), summary.display());
         screen::say(&format!(
@@ -175,8 +185,8 @@ fn tell(finished: &Finished, folder: &RunDir, out: &mut impl Write) -> std::io::
 
 /// Frames go to stderr as they come; the thread that writes them ends with the last sender.
 fn tracing_to_stderr() -> Trace {
-    let (trace, lines) = std::sync::mpsc::sync_channel::<(u64, String)>(TRACE_LINES_MAX);
-    std::thread::spawn(move || {
+    let (trace, lines) = mpsc::sync_channel::<(u64, String)>(TRACE_LINES_MAX);
+    thread::spawn(move || {
         for (at_us, line) in lines {
             let at = format::stamp(at_us);
             // Where nobody reads stderr, nobody is told.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -351,6 +352,31 @@ fn a_verdict_stands_though_nobody_hears_it() {
     drop(reader);
     let done = finish(run.stdout(writer).spawn().unwrap());
     assert_eq!(done.code, 10, "{}", done.stderr);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut doctor = command(&["doctor", "ws://127.0.0.1:1"]);
+    assert_eq!(finish(doctor.stdout(writer).spawn().unwrap()).code, 10);
+}
+
+#[test]
+fn a_result_is_kept_although_nobody_reads_the_verdict() {
+    if !slow_tests_are_on() {
+        return;
+    }
+    let case = Case::new();
+    let (mut reader, mut writer) = std::io::pipe().unwrap();
+    // As much as a pipe takes.
+    writer.write_all(&vec![b'.'; 65_536]).unwrap();
+    let mut run = case.command("scenarios/smoke.toml", &SHORT);
+    let child = run.stdout(writer).spawn().unwrap();
+    drop(run);
+    eventually("everything is written", || {
+        case.out().join("latency.hlog").exists()
+    });
+    let mut heard = Vec::new();
+    reader.read_to_end(&mut heard).unwrap();
+    assert!(heard[65_536..].starts_with(b"PASS"));
+    assert_eq!(finish(child).code, 0);
 }
 
 #[test]
