@@ -131,6 +131,10 @@ pub(crate) async fn accept(
             Ok(accepted) => accepted,
             Err(problem) => {
                 tracing::warn!(%problem, "not accepted");
+                if matches!(problem.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) {
+                    // Those who only hold a connection give theirs to those who wait.
+                    house.places.thin_out();
+                }
                 tokio::time::sleep(NO_FILES_PAUSE).await;
                 continue;
             }

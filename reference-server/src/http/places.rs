@@ -131,6 +131,26 @@ struct Taken {
     staying: HashMap<u64, Arc<Pulse>>,
 }
 
+impl Taken {
+    /// Asks so many to leave, and beside them whoever has idled for longer.
+    fn ask_to_leave(&mut self, wanted: usize, idle_ms: u64, now_ms: u64) {
+        let staying = self.staying.iter();
+        let mut others: Vec<_> = staying
+            .map(|(number, pulse)| (pulse.phase(), pulse.lasts_ms(now_ms), *number))
+            .filter(|(phase, lasts_ms, _)| *phase != Phase::Served || *lasts_ms > SERVED_WITHIN_MS)
+            .collect();
+        others.sort_unstable_by_key(|(phase, lasts_ms, _)| (*phase, u64::MAX - lasts_ms));
+        for (at, (phase, lasts_ms, number)) in others.into_iter().enumerate() {
+            if at >= wanted && !(phase == Phase::Idle && lasts_ms > idle_ms) {
+                return;
+            }
+            if let Some(pulse) = self.staying.remove(&number) {
+                pulse.leave.cancel();
+            }
+        }
+    }
+}
+
 /// One place; given back when it is dropped.
 #[derive(Debug)]
 pub(super) struct Place {
@@ -196,21 +216,14 @@ impl Places {
         taken.looked_ms = now_ms;
         let free = self.most.saturating_sub(staying) as f64 / half.max(1) as f64;
         let idle_ms = clock::millis(self.idle.mul_f64(free.min(1.0))).max(IDLE_LEAST_MS);
-        let mut others: Vec<_> = taken
-            .staying
-            .iter()
-            .map(|(number, pulse)| (pulse.phase(), pulse.lasts_ms(now_ms), *number))
-            .filter(|(phase, lasts_ms, _)| *phase != Phase::Served || *lasts_ms > SERVED_WITHIN_MS)
-            .collect();
-        others.sort_unstable_by_key(|(phase, lasts_ms, _)| (*phase, u64::MAX - lasts_ms));
-        for (at, (phase, lasts_ms, number)) in others.into_iter().enumerate() {
-            if at >= wanted && !(phase == Phase::Idle && lasts_ms > idle_ms) {
-                return;
-            }
-            if let Some(pulse) = taken.staying.remove(&number) {
-                pulse.leave.cancel();
-            }
-        }
+        taken.ask_to_leave(wanted, idle_ms, now_ms);
+    }
+
+    /// Asks some to leave because something else is short than places.
+    pub(super) fn thin_out(&self) {
+        let mut taken = self.lock();
+        let some = taken.staying.len().div_ceil(4);
+        taken.ask_to_leave(some, u64::MAX, clock::since_start_ms());
     }
 
     fn lock(&self) -> MutexGuard<'_, Taken> {

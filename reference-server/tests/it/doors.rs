@@ -81,6 +81,16 @@ async fn whoever_holds_connections_keeps_nobody_out() {
 }
 
 #[tokio::test]
+async fn where_files_run_out_those_who_idle_give_theirs() {
+    let redis = Redis::start().await;
+    let server = Server::start(&redis, &[]).await;
+    server.limit_files(60);
+    let _held = hold(&server, 100, GET.as_bytes()).await;
+    until_served(&server).await;
+    Client::enter(&server, 1, "conv-1").await;
+}
+
+#[tokio::test]
 async fn sockets_and_requests_do_not_take_each_other_s_places() {
     let redis = Redis::start().await;
     let flags = ["--max-connections", "20", "--max-http-connections", "16"];

@@ -297,6 +297,15 @@ impl Server {
         }
     }
 
+    /// Takes file descriptors from it, while it runs.
+    pub(crate) fn limit_files(&self, files: u32) {
+        let status = Command::new("prlimit")
+            .args(["--pid", &self.child.id().to_string()])
+            .arg(format!("--nofile={files}"))
+            .status();
+        assert!(status.unwrap().success(), "prlimit (util-linux) is needed");
+    }
+
     /// Asks it to end.
     pub(crate) fn terminate(&self) {
         signal(&self.child, Signal::SIGTERM);
