@@ -130,10 +130,16 @@ impl Member {
             return ordinal < next;
         }
         // What was under way when the pause began is noted one by one.
-        match seen.first {
+        self.gets_live(task, seen.first)
+    }
+
+    /// Whether a task that began at `first` comes to it live from its beginning, without a note of it.
+    pub(super) fn gets_live(&self, task: u64, first: Option<StreamId>) -> bool {
+        let here = match first {
             Some(first) if first == StreamId::default() => self.from_before,
             first => self.began_here(first) && !self.began_in_pause(first),
-        }
+        };
+        here && self.next_of(task).is_none()
     }
 
     /// Whether a task began while live events waited.

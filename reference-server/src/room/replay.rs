@@ -297,50 +297,60 @@ impl Room {
 
     /// When a task began, as far as it is known here.
     fn first_of(&self, task: u64) -> Option<StreamId> {
-        let running = self.tasks.iter().find(|known| known.id == task);
-        match running {
-            Some(task) => task.first,
-            None => self.done.get(task).map(|end| end.first),
+        let running = || self.tasks.iter().find(|known| known.id == task);
+        match self.done.get(task) {
+            // It may run again meanwhile.
+            Some(end) => Some(end.first),
+            None => running().and_then(|task| task.first),
         }
     }
 
     /// Notes what the socket was sent, so that it gets the rest live, and nothing twice.
     fn adopt(&mut self, ask: &ReplayAsk, progress: &Progress, caught_up: bool) {
         let running = self.running();
+        let first = match ask.what {
+            What::Task(task, _) => self.first_of(task),
+            What::After(_) => None,
+        };
         if let What::Task(task, _) = ask.what
             && progress.seen.get(&task).is_some_and(|seen| seen.ended)
         {
             self.forget_unseen(task, false);
         }
-        let (done, mut members) = (&self.done, self.members.iter_mut());
-        let Some(member) = members.find(|member| member.conn.id == ask.conn.id) else {
+        let seen = progress.seen.iter();
+        let seen = seen.map(|(task, seen)| (*task, self.first_of(*task), seen));
+        let seen: Vec<_> = seen.collect();
+        let Some(member) = self.member(ask.conn.id) else {
             return;
         };
         let resumed = matches!(ask.what, What::After(_));
-        for (task, seen) in &progress.seen {
-            // Of what it has had to the end it lacks nothing, however much of it ran again.
-            let has_had = |end| member.next_of(*task).is_none() && member.has_had((*task, end));
+        for (task, first, seen) in seen {
             // Messages of people are never sent again, and all after `after` were had.
-            if !(resumed && seen.message || done.get(*task).is_some_and(has_had)) {
-                member.adopt(*task, seen.next);
+            if !(resumed && seen.message || member.gets_live(task, first)) {
+                member.adopt(task, seen.next);
             }
         }
         if !caught_up {
             return;
         }
         match ask.what {
-            What::After(_) => {
+            What::After(after) => {
                 for (task, first, next) in running {
                     let noted = member.next_of(task).is_some();
-                    if !noted && member.began_in_pause(first) {
-                        // Its beginning is in no history any more.
+                    let in_pause = member.began_in_pause(first) && first > Some(after);
+                    if !noted
+                        && (in_pause || member.is_owed(task))
+                        && !member.gets_live(task, first)
+                    {
+                        // Its beginning is in no history any more, or asked for and on its way.
                         member.adopt(task, 0);
-                    } else if !member.has(task, first) {
+                    } else if !noted && !member.gets_live(task, first) {
                         // What the client had of it it had before, or it would have asked from an earlier entry on.
                         member.adopt(task, next);
                     }
                 }
             }
+            What::Task(task, _) if member.gets_live(task, first) => {}
             What::Task(task, _) => member.adopt(task, 0),
         }
         member.caught_up(ask.what);

@@ -113,7 +113,7 @@ impl Room {
             return Told::Nobody;
         };
         if id <= last {
-            if self.is_known(event) {
+            if !self.is_news(event) {
                 return Told::Repeat;
             }
             self.begin_anew(id);
@@ -159,11 +159,11 @@ impl Room {
         if sent { Told::Sent } else { Told::Nobody }
     }
 
-    /// Whether the event was delivered before, by what it is and not by its id.
-    fn is_known(&self, event: &RawEvent<'_>) -> bool {
-        let known =
-            |task: &Task| task.id == event.task && !task.unseen && event.ordinal < task.next;
-        self.done.get(event.task).is_some() || self.tasks.iter().any(known)
+    /// Whether it is the next event of its task, or the first that is heard of it: it was never delivered, whatever its id.
+    fn is_news(&self, event: &RawEvent<'_>) -> bool {
+        let running = self.tasks.iter().find(|task| task.id == event.task);
+        let is_next = |task: &Task| task.unseen || task.next == event.ordinal;
+        self.done.get(event.task).is_none() && running.is_none_or(is_next)
     }
 
     /// An event that nobody had has a lower id than those before: Redis lost the history, and its clock went back or is another's. From here
@@ -171,8 +171,8 @@ impl Room {
     fn begin_anew(&mut self, id: StreamId) {
         tracing::debug!(%id, "the ids of a room begin anew");
         for member in &mut self.members {
-            for task in self.tasks.iter_mut().filter(|task| task.next > 0) {
-                if member.has(task.id, task.first) {
+            for task in self.tasks.iter().filter(|task| task.next > 0) {
+                if member.began_here(task.first) && member.next_of(task.id).is_none() {
                     member.adopt(task.id, task.next);
                 }
             }

@@ -97,6 +97,15 @@ impl Ledger {
         sent.again = now + patience;
     }
 
+    /// Something was asked on a socket: it belongs to the stories of its tasks, of all or of one message.
+    pub(crate) fn mark(&self, socket: &mut Socket, what: &str, of: Option<&Name>) {
+        for (task, heard) in &mut socket.tasks {
+            if of.is_none() || self.tasks.get(task) == of {
+                write!(heard.story, "({what}) ").unwrap();
+            }
+        }
+    }
+
     /// Messages without an end, of one conversation.
     pub(crate) fn open<'a>(
         &'a self,

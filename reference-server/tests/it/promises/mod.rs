@@ -30,7 +30,6 @@ const ONCE_FAILED: &str = include_str!("seeds.txt");
 
 /// Messages without an end, per client, past which no further fault comes, for a while.
 const OPEN_PER_CLIENT: i64 = 3;
-const CALM_MAX: Duration = Duration::from_secs(15);
 
 /// How much and for how long.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +39,8 @@ struct Size {
     /// Steps of faults at most.
     steps: usize,
     pace: Duration,
+    /// The longest wait for that.
+    calm: Duration,
     /// Of talking, whatever the steps.
     shortest: Duration,
     longest: Duration,
@@ -50,6 +51,7 @@ const SMALL: Size = Size {
     messages: 100_000,
     steps: 3,
     pace: Duration::from_millis(80),
+    calm: Duration::ZERO,
     shortest: Duration::ZERO,
     longest: Duration::from_secs(20),
 };
@@ -121,7 +123,7 @@ async fn run(seed: u64, size: Size, defect: Option<&str>) -> Summary {
 async fn calm(crowd: &Crowd, size: Size) {
     let started = Instant::now();
     let most = i64::from(size.clients) * OPEN_PER_CLIENT;
-    while crowd.open.load(Ordering::Relaxed) > most && started.elapsed() < CALM_MAX {
+    while crowd.open.load(Ordering::Relaxed) > most && started.elapsed() < size.calm {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
@@ -188,6 +190,7 @@ async fn soak() {
         messages,
         steps: usize::MAX,
         pace: Duration::from_millis(given("PROMISES_PACE_MS").unwrap_or(400)),
+        calm: Duration::from_secs(15),
         shortest: Duration::ZERO,
         longest: Duration::from_secs(given("PROMISES_SECONDS").unwrap_or(480)),
     };

@@ -182,6 +182,8 @@ impl Talker {
                 let elsewhere = line.last.as_ref().filter(|_| open == 0);
                 if let Some(after) = line.heard.last.as_ref().or(elsewhere) {
                     let frame = json!({ "type": "resume", "after": after });
+                    let heard = &mut self.lines[at].heard;
+                    self.ledger.mark(heard, "resume", None);
                     self.send(at, &frame).await;
                 }
             }
@@ -234,6 +236,8 @@ impl Talker {
 
     async fn say(&mut self, at: usize, id: &str) {
         let name = (self.lines[at].conversation.clone(), id.to_owned());
+        let heard = &mut self.lines[at].heard;
+        self.ledger.mark(heard, "said again", Some(&name));
         self.ledger.say(name, 2 * WORD);
         let text = format!("{id} of {}", self.lines[at].conversation);
         self.send(at, &json!({ "message": text, "client_message_id": id }))
