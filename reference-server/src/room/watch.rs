@@ -2,7 +2,7 @@
 //!
 //! A task is watched by the servers that said `task_queued` of it, and each socket has a note of what it is owed. A task that is
 //! silent is queued again if its entry is gone; one that cannot be helped, or takes longer than [`Patience::answer`], is lost. What
-//! a socket is owed of a task that ended without it is lost a twentieth of that later.
+//! a socket is owed of a task that ended without it is lost [`OWED_MS`] later.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -19,6 +19,9 @@ const REDRIVES: u8 = 5;
 /// A question whose fate stays unknown is forgotten, and so is somebody else's task that is silent and owed to nobody here.
 const ASKED_MS: u64 = 60_000;
 
+/// From the end of a task to `lost` on a socket that did not get it; as long as an answer may take, where that is shorter.
+const OWED_MS: u64 = 30_000;
+
 /// How long an acknowledgement may be without an end, in ms.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Patience {
@@ -32,7 +35,7 @@ impl Patience {
     pub(super) fn new(answer: Duration) -> Self {
         Self {
             answer: clock::millis(answer),
-            owed: clock::millis(answer / 20),
+            owed: clock::millis(answer).min(OWED_MS),
         }
     }
 }

@@ -39,6 +39,8 @@ struct Size {
     /// Steps of faults at most.
     steps: usize,
     pace: Duration,
+    /// From a question to `lost`, where nothing helps.
+    answer_within: Duration,
     /// The longest wait for that.
     calm: Duration,
     /// Of talking, whatever the steps.
@@ -51,6 +53,7 @@ const SMALL: Size = Size {
     messages: 100_000,
     steps: 3,
     pace: Duration::from_millis(80),
+    answer_within: Duration::from_secs(12),
     calm: Duration::ZERO,
     shortest: Duration::ZERO,
     longest: Duration::from_secs(20),
@@ -66,12 +69,13 @@ fn given(name: &str) -> Option<u64> {
 }
 
 async fn run(seed: u64, size: Size, defect: Option<&str>) -> Summary {
-    let mut world = World::start(defect).await;
+    let mut world = World::start(defect, size.answer_within).await;
     let (phase, watched) = watch::channel(Phase::Talk);
     let crowd = Arc::new(Crowd {
         map: Arc::clone(&world.map),
         phase: watched,
         pace: size.pace,
+        answer_within: size.answer_within,
         sent: AtomicU64::new(0),
         open: AtomicI64::new(0),
     });
@@ -190,6 +194,7 @@ async fn soak() {
         messages,
         steps: usize::MAX,
         pace: Duration::from_millis(given("PROMISES_PACE_MS").unwrap_or(400)),
+        answer_within: Duration::from_mins(1),
         calm: Duration::from_secs(15),
         shortest: Duration::ZERO,
         longest: Duration::from_secs(given("PROMISES_SECONDS").unwrap_or(480)),

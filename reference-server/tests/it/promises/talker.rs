@@ -20,14 +20,14 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use super::ledger::{Ledger, Socket, Summary};
-use super::world::{ANSWER_WITHIN, Map};
+use super::world::Map;
 
 /// The longest wait for a socket to open, or for a word on what was sent.
 const WORD: Duration = Duration::from_secs(5);
-/// After the faults: what has no end by then has none.
-const LAST_WAIT: Duration = Duration::from_secs(ANSWER_WITHIN.as_secs() + 15);
-/// What of that is left when what is still open is told of.
-const FAST: Duration = ANSWER_WITHIN;
+/// After the faults, beside the time an answer may take: what has no end by then has none.
+const LAST_WAIT: Duration = Duration::from_secs(35);
+/// What is left when what is still open is told of.
+const FAST: Duration = Duration::from_secs(40);
 /// Messages without an end past which nothing new is sent.
 const OPEN_MAX: usize = 12;
 
@@ -44,6 +44,7 @@ pub(crate) struct Crowd {
     pub(crate) map: Arc<Map>,
     pub(crate) phase: watch::Receiver<Phase>,
     pub(crate) pace: Duration,
+    pub(crate) answer_within: Duration,
     /// Messages sent so far, by all.
     pub(crate) sent: AtomicU64,
     /// Of these, without an end.
@@ -96,12 +97,13 @@ impl Talker {
     /// Talks until the crowd is told to finish and everything has its end, or nothing comes any more.
     pub(crate) async fn run(mut self) -> Summary {
         let mut phase = self.crowd.phase.clone();
-        let pace = self.crowd.pace;
+        let (pace, answer_within) = (self.crowd.pace, self.crowd.answer_within);
         let mut next = Instant::now() + pace.mul_f64(self.random.random());
         let (mut finish_by, mut told) = (None, false);
         loop {
             if *phase.borrow_and_update() == Phase::Finish {
-                let by = *finish_by.get_or_insert_with(|| Instant::now() + LAST_WAIT);
+                let by =
+                    *finish_by.get_or_insert_with(|| Instant::now() + LAST_WAIT + answer_within);
                 if self.is_over() || Instant::now() > by {
                     break;
                 }

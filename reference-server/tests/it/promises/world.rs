@@ -11,10 +11,8 @@ use crate::support::{PATIENCE, Redis, Server};
 
 /// Of servers, and of workers.
 const COUNT: usize = 2;
-/// From the question to `lost`, where nothing helps.
-pub(crate) const ANSWER_WITHIN: Duration = Duration::from_mins(1);
 /// The instances trust each other's access tokens; what is left by a dead one is taken up soon.
-const SERVER: [&str; 14] = [
+const SERVER: [&str; 12] = [
     "--worker",
     "none",
     "--jwt-secret",
@@ -27,8 +25,6 @@ const SERVER: [&str; 14] = [
     "100000",
     "--redrive-after",
     "2s",
-    "--answer-within",
-    "60s",
 ];
 /// An answer takes long enough for a fault to come in between.
 const WORKER: [&str; 8] = [
@@ -135,17 +131,20 @@ pub(crate) struct World {
     servers: Vec<Server>,
     workers: Vec<Server>,
     defect: Vec<String>,
+    answer_within: String,
     pub(crate) map: Arc<Map>,
 }
 
 impl World {
-    pub(crate) async fn start(defect: Option<&str>) -> Self {
+    /// All of them, ready; answers that nothing helps are lost after `answer_within`.
+    pub(crate) async fn start(defect: Option<&str>, answer_within: Duration) -> Self {
         let redis = Redis::start().await;
         let defect = defect.map(|defect| ["--defect".to_owned(), defect.to_owned()]);
         let mut world = Self {
             redis,
             servers: Vec::new(),
             workers: Vec::new(),
+            answer_within: format!("{}s", answer_within.as_secs()),
             defect: defect.into_iter().flatten().collect(),
             map: Arc::default(),
         };
@@ -234,7 +233,9 @@ impl World {
     }
 
     fn server(&self) -> Server {
-        self.spawn(&["serve", "--threads", "2"], &SERVER)
+        let command = ["serve", "--threads", "2"];
+        let patience = ["--answer-within", &self.answer_within];
+        self.spawn(&command, &[&SERVER[..], &patience].concat())
     }
 
     fn worker(&self) -> Server {
