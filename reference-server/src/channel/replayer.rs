@@ -68,7 +68,7 @@ async fn one(shared: &Shared, ask: ReplayAsk) {
                 if let What::Task(task, entry) = ask.what
                     && progress.is_without(task)
                     && is_gone(shared, &ask.conn.room, (task, entry)).await
-                    && is_remembered(shared, &ask, task).await
+                    && is_old(shared, &ask, task).await
                 {
                     shared.rooms.gone(&ask, task);
                 }
@@ -104,15 +104,21 @@ async fn is_gone(shared: &Shared, room: &str, (task, entry): (u64, StreamId)) ->
     false
 }
 
-/// Whether the id of the message still leads to the task. Where it does not Redis forgot all of it, and the task is queued again.
-async fn is_remembered(shared: &Shared, ask: &ReplayAsk, task: u64) -> bool {
+/// Whether the id of the message still leads to the task, and the task is old enough that its history can have ended. Otherwise Redis forgot the
+/// answer, and the task is queued again.
+async fn is_old(shared: &Shared, ask: &ReplayAsk, task: u64) -> bool {
     let id = ask.client_message_id.as_deref().unwrap_or_default();
     let key = intake::key(ask.conn.user, route::id(&ask.conn.room), id);
-    let known: Result<Option<Vec<u8>>, _> =
-        shared.links.tasks.run(redis::cmd("GET").arg(key)).await;
-    known.is_ok_and(|known| {
-        known.is_some_and(|known| known.starts_with(wire::task_id(task).as_bytes()))
-    })
+    let mut commands = redis::pipe();
+    commands.cmd("GET").arg(&key).cmd("PTTL").arg(&key);
+    let known: Result<(Option<Vec<u8>>, i64), _> = shared.links.tasks.pipe(&commands).await;
+    let Ok((Some(known), left_ms)) = known else {
+        return false;
+    };
+    let left = Duration::from_millis(u64::try_from(left_ms).unwrap_or(0));
+    let age = shared.config.chat.remember_ids.saturating_sub(left);
+    let leads = known.starts_with(wire::task_id(task).as_bytes());
+    leads && age >= shared.config.queue.history_expiry
 }
 
 /// The next entries of a history.
