@@ -5,10 +5,13 @@
 //!
 //! **Units:** bytes.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::string::FromUtf16Error;
+
+use nix::fcntl::OFlag;
 
 /// Why a file gives nothing.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +33,7 @@ pub(crate) enum IntakeError {
 }
 
 /// The reason without the operating system's error number.
-fn reason(error: &io::Error) -> String {
+pub(crate) fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut characters = text.chars();
@@ -40,15 +43,13 @@ fn reason(error: &io::Error) -> String {
 
 /// The whole file.
 pub(crate) fn bytes(path: &Path, limit_bytes: u64) -> Result<Vec<u8>, IntakeError> {
-    // Asked before it is opened: to open a pipe is to wait for who writes.
-    let kind = std::fs::metadata(path).map_err(IntakeError::Io)?;
-    if kind.is_dir() {
-        return Err(IntakeError::Folder);
-    }
-    if !kind.is_file() {
-        return Err(IntakeError::Irregular);
-    }
-    let file = File::open(path).map_err(IntakeError::Io)?;
+    // To open a device may be to start something.
+    check(&std::fs::metadata(path).map_err(IntakeError::Io)?)?;
+    // Another file may lie there by now: to open a pipe, or to read what has no end, is not waited for.
+    let mut options = File::options();
+    options.read(true).custom_flags(OFlag::O_NONBLOCK.bits());
+    let file = options.open(path).map_err(IntakeError::Io)?;
+    check(&file.metadata().map_err(IntakeError::Io)?)?;
     let mut bytes = Vec::new();
     let mut most = file.take(limit_bytes.saturating_add(1));
     most.read_to_end(&mut bytes).map_err(IntakeError::Io)?;
@@ -56,6 +57,16 @@ pub(crate) fn bytes(path: &Path, limit_bytes: u64) -> Result<Vec<u8>, IntakeErro
         return Err(IntakeError::TooLong { limit_bytes });
     }
     Ok(bytes)
+}
+
+fn check(found: &Metadata) -> Result<(), IntakeError> {
+    if found.is_dir() {
+        return Err(IntakeError::Folder);
+    }
+    if !found.is_file() {
+        return Err(IntakeError::Irregular);
+    }
+    Ok(())
 }
 
 /// The same as text: UTF-8, or UTF-16 that says so, as spreadsheets write it; without the mark in front.

@@ -27,10 +27,7 @@ struct Refusal {
 
 impl Api {
     pub(super) fn new(base_url: &str, http: reqwest::ClientBuilder) -> Result<Self, ClientError> {
-        let refuse = |reason: String| ClientError::BadUrl {
-            url: base_url.to_owned(),
-            reason,
-        };
+        let refuse = |reason: String| ClientError::BadUrl { reason };
         let base = Url::parse(base_url).map_err(|e| refuse(e.to_string()))?;
         if base.scheme() != "http" || base.host_str().is_none() {
             return Err(refuse("the scheme must be http, with a host".to_owned()));
@@ -84,7 +81,6 @@ impl Api {
             Ok(mut segments) => segments.pop_if_empty().extend(path),
             Err(()) => {
                 return Err(ClientError::BadUrl {
-                    url: self.base.to_string(),
                     reason: "it cannot have a path".to_owned(),
                 });
             }

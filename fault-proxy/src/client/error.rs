@@ -7,8 +7,10 @@ use std::time::Duration;
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// The address of the API is not an `http://host:port` address.
-    #[error("fault proxy address `{url}`: {reason}; write it as http://host:port")]
-    BadUrl { url: String, reason: String },
+    ///
+    /// It may hold a password, and is not repeated.
+    #[error("the address of the fault proxy: {reason}; write it as http://host:port")]
+    BadUrl { reason: String },
     /// The HTTP client could not be set up.
     #[error("the HTTP client for the fault proxy could not be set up")]
     Setup(#[source] reqwest::Error),

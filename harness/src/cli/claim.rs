@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use super::failure::{Exit, Failure};
 use super::marker::{self, Held, MARKER, Marker, NotHeld, Own, State};
-use super::read;
+use crate::intake;
 use crate::result::store::{Identity, RESULT_FILE, RunDir};
 
 /// They keep a folder, or belong to its disk.
@@ -83,7 +83,7 @@ fn unreadable(path: &Path, error: &io::Error) -> Failure {
     let fact = format!(
         "--out {}: cannot be read: {}",
         path.display(),
-        read::reason(error)
+        intake::reason(error)
     );
     Failure::new(Exit::Storage, fact).hint("name a folder that can be read and written")
 }
@@ -315,7 +315,7 @@ fn unwritable(path: &Path, error: &io::Error) -> Failure {
     let fact = format!(
         "--out {}: cannot be written: {}",
         path.display(),
-        read::reason(error)
+        intake::reason(error)
     );
     Failure::new(Exit::Storage, fact).hint("name a folder that can be written to, with --out")
 }

@@ -15,7 +15,6 @@ use crate::environment::{
 };
 use crate::plan::{Plan, TlsPlan};
 use crate::render::doctor::{json, text};
-use crate::scenario::problem::Complaint;
 use crate::scenario::{Overrides, address};
 use crate::units;
 
@@ -79,7 +78,7 @@ pub(super) fn run(args: &DoctorArgs, out: &mut impl Write) -> Result<Exit, Failu
 fn order(args: &DoctorArgs) -> Result<Order, Failure> {
     let schemes = ["ws", "wss", "http", "https"];
     let url = address::base_url(&args.url, &schemes);
-    let url = url.map_err(|complaint| usage("URL", complaint))?;
+    let url = url.map_err(|complaint| Failure::of("URL", complaint))?;
     if let Some(idle) = args.idle.filter(|idle| idle.is_zero() || *idle > IDLE_MAX) {
         let idle = units::print_duration(idle);
         return Err(
@@ -89,7 +88,7 @@ fn order(args: &DoctorArgs) -> Result<Order, Failure> {
     }
     let password = args.password.as_ref().map(|text| {
         let checked = address::check_secret(text, "CHAT_PASSWORD");
-        checked.map_err(|complaint| usage("--password", complaint))?;
+        checked.map_err(|complaint| Failure::of("--password", complaint))?;
         resolve_secret("--password", text).map_err(environment)
     });
     let scenario = args.scenario.as_deref();
@@ -144,14 +143,6 @@ fn manners(plan: &Plan) -> Result<Manners, Failure> {
         credential: plan.load.session.credential,
         writes: mix.any(|share| share.behavior.sends()),
     })
-}
-
-fn usage(place: &str, complaint: Complaint) -> Failure {
-    let failure = Failure::new(Exit::Usage, format!("{place}: {}", complaint.fact));
-    match complaint.hint {
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    }
 }
 
 fn environment(error: EnvironmentError) -> Failure {

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use crate::environment::EnvironmentError;
 use crate::run::RunError;
-use crate::scenario::problem::Problems;
+use crate::scenario::problem::{Complaint, Problems};
 
 /// Every way in which a command can end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +119,15 @@ impl Failure {
         }
     }
 
+    /// A complaint about what the command line says at `place`.
+    pub(crate) fn of(place: &str, complaint: Complaint) -> Self {
+        let failure = Self::new(Exit::Usage, format!("{place}: {}", complaint.fact));
+        match complaint.hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+
     pub(crate) fn hint(self, text: impl Into<String>) -> Self {
         match self {
             Self::Message { exit, fact, .. } => Self::Message {
@@ -209,7 +218,9 @@ impl From<RunError> for Failure {
                     None => failure,
                 }
             }
-            RunError::Attack(_) | RunError::Monitor(_) => Self::new(Exit::Bug, fact),
+            RunError::Attack(error) if !error.is_exhaustion() => Self::new(Exit::Bug, fact),
+            RunError::Attack(_) | RunError::Monitor(_) => Self::new(Exit::Environment, fact)
+                .hint("raise the limit of processes (`ulimit -u`) or of addresses (`ulimit -v`)"),
         }
     }
 }

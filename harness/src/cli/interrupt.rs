@@ -22,7 +22,12 @@ pub(super) fn token() -> Result<CancellationToken, Failure> {
         }
         cancel.cancel();
     })
-    .map_err(|error| Failure::new(Exit::Bug, format!("signals cannot be caught: {error}")))?;
+    .map_err(|error| {
+        Failure::new(
+            Exit::Environment,
+            format!("signals cannot be caught: {error}"),
+        )
+    })?;
     Ok(token)
 }
 

@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::failure::{Exit, Failure};
 use super::read;
+use crate::intake::reason;
 use crate::scenario::{self, Overrides};
 use crate::units;
 
@@ -24,7 +25,7 @@ pub(super) struct ListArgs {
 pub(super) fn run(args: &ListArgs, out: &mut impl Write) -> Result<Exit, Failure> {
     let shown = args.folder.display();
     let unreadable = |error: std::io::Error| {
-        let fact = format!("{shown}: cannot be listed: {}", read::reason(&error));
+        let fact = format!("{shown}: cannot be listed: {}", reason(&error));
         Failure::new(Exit::Usage, fact)
             .hint("name the folder that holds the scenarios: harness list DIR")
     };

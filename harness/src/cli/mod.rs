@@ -3,6 +3,7 @@
 //! **In:** arguments and environment variables. **Out:** what was asked for on stdout, everything
 //! else on stderr, and an exit code of [`failure::Exit`].
 
+mod breakdown;
 mod chart;
 mod check;
 mod claim;
@@ -28,6 +29,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::builder::Resettable;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use self::failure::{Exit, Failure};
@@ -70,13 +72,14 @@ enum Command {
 pub fn main() -> ExitCode {
     let command = Cli::command()
         .after_help(Exit::table())
-        .mut_subcommands(|subcommand| subcommand.mut_args(unset_if_empty));
+        .mut_subcommands(|subcommand| subcommand.mut_args(from_environment));
     let cli = match command
         .try_get_matches()
         .and_then(|matches| Cli::from_arg_matches(&matches))
     {
         Ok(cli) => cli,
         Err(error) => {
+            let error = discreet(error);
             // Help and version are no failures; clap knows which is which.
             let exit = if error.use_stderr() {
                 Exit::Usage
@@ -90,10 +93,13 @@ pub fn main() -> ExitCode {
         }
     };
     let mut out = io::BufWriter::new(io::stdout());
-    let done = dispatch(cli.command, &mut out).and_then(|exit| match out.flush() {
-        // What was found does not change because its reader went away.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(exit),
+    let done = breakdown::caught(|| {
+        let exit = dispatch(cli.command, &mut out)?;
+        match out.flush() {
+            // What was found does not change because its reader went away.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+            _ => Ok(exit),
+        }
     });
     match done {
         Ok(exit) => exit.into(),
@@ -108,8 +114,10 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// A variable that is set to nothing, as CI files do with those that have no value, is not set.
-fn unset_if_empty(arg: Arg) -> Arg {
+/// A variable that is set to nothing, as CI files do with those that have no value, is not set. Help names
+/// variables and not what they hold, which may be a secret.
+fn from_environment(arg: Arg) -> Arg {
+    let arg = arg.hide_env_values(true);
     let empty = arg
         .get_env()
         .and_then(std::env::var_os)
@@ -119,6 +127,22 @@ fn unset_if_empty(arg: Arg) -> Arg {
     } else {
         arg
     }
+}
+
+/// A refusal without what may be a secret in it: a value, or a word that was to be one. What is wrong with a value
+/// is for its parser to say.
+fn discreet(mut error: clap::Error) -> clap::Error {
+    let kind = match error.kind() {
+        ErrorKind::ValueValidation | ErrorKind::TooManyValues => ContextKind::InvalidValue,
+        ErrorKind::UnknownArgument => ContextKind::InvalidArg,
+        _ => return error,
+    };
+    let is_flag =
+        |word: &ContextValue| matches!(word, ContextValue::String(word) if word.starts_with('-'));
+    if kind == ContextKind::InvalidValue || !error.get(kind).is_some_and(is_flag) {
+        error.insert(kind, ContextValue::String("…".to_owned()));
+    }
+    error
 }
 
 fn dispatch(command: Command, out: &mut impl Write) -> Result<Exit, Failure> {

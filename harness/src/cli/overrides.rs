@@ -19,12 +19,7 @@ pub(crate) struct OverrideArgs {
     #[arg(long, value_name = "URL", env = "HARNESS_TARGET")]
     target: Option<String>,
     /// Use a running Redis; name its password as ${env:NAME}
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "HARNESS_REDIS_URL",
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "URL", env = "HARNESS_REDIS_URL")]
     redis_url: Option<String>,
     /// Use a running Toxiproxy instead of the embedded fault proxy
     #[arg(long, value_name = "URL", env = "HARNESS_TOXIPROXY")]

@@ -2,13 +2,13 @@
 //!
 //! **In:** a path. **Out:** its text or its plan; a failure that names the file and what to do.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::ErrorKind;
 use std::path::Path;
 
 use super::failure::{Exit, Failure};
 use super::overrides::quoted;
 use super::screen;
+use crate::intake::{self, IntakeError};
 use crate::plan::{self, Plan};
 use crate::scenario::{FILE_BYTES_MAX, Overrides, left_out};
 
@@ -27,62 +27,28 @@ pub(crate) fn plan(path: &Path, overrides: &Overrides) -> Result<Plan, Failure> 
     Ok(plan)
 }
 
-/// At most `limit` bytes of a regular file; opening a pipe would wait for whoever writes into it.
-pub(super) fn regular(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    let metadata = fs::metadata(path)?;
-    if metadata.is_dir() {
-        return Err(io::ErrorKind::IsADirectory.into());
-    }
-    if !metadata.is_file() {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "it is no regular file",
-        ));
-    }
-    let mut bytes = Vec::new();
-    File::open(path)?.take(limit).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-/// The text of the scenario at `path`; no more of it than a scenario may have, and one byte.
+/// The text of the scenario at `path`.
 pub(crate) fn text(path: &Path) -> Result<String, Failure> {
     let shown = path.display();
-    let fail = |error: &io::Error| {
-        let failure = Failure::new(
-            Exit::Usage,
-            format!("{shown}: cannot be read: {}", reason(error)),
-        );
-        match error.kind() {
-            io::ErrorKind::NotFound => failure.hint("`harness list` shows the scenarios there are"),
-            io::ErrorKind::IsADirectory => failure.hint(format!(
+    let limit_bytes = u64::try_from(FILE_BYTES_MAX).unwrap_or(u64::MAX);
+    intake::text(path, limit_bytes).map_err(|error| {
+        let failure = Failure::new(Exit::Usage, format!("{shown}: cannot be read: {error}"));
+        match error {
+            IntakeError::Io(error) if error.kind() == ErrorKind::NotFound => {
+                failure.hint("`harness list` shows the scenarios there are")
+            }
+            IntakeError::Io(_) => failure,
+            IntakeError::Folder => failure.hint(format!(
                 "name a file; `harness list {}` shows which there are",
                 quoted(path)
             )),
-            io::ErrorKind::InvalidData => failure.hint("a scenario is a TOML file in UTF-8"),
-            io::ErrorKind::InvalidInput => {
-                failure.hint("write the scenario into a file, and name that")
+            IntakeError::Irregular => failure.hint("write the scenario into a file, and name that"),
+            IntakeError::TooLong { .. } => {
+                failure.hint("a scenario is a short TOML file: is this the one you meant?")
             }
-            _ => failure,
+            IntakeError::NotUtf8 { .. } | IntakeError::NotUtf16(_) | IntakeError::HalfUtf16 => {
+                failure.hint("a scenario is a TOML file in UTF-8")
+            }
         }
-    };
-    let limit = u64::try_from(FILE_BYTES_MAX)
-        .unwrap_or(u64::MAX)
-        .saturating_add(1);
-    let bytes = regular(path, limit).map_err(|error| fail(&error))?;
-    if bytes.len() > FILE_BYTES_MAX {
-        let fact = format!("{shown}: more than {FILE_BYTES_MAX} bytes");
-        return Err(Failure::new(Exit::Usage, fact)
-            .hint("a scenario is a short TOML file: is this the one you meant?"));
-    }
-    String::from_utf8(bytes)
-        .map_err(|error| fail(&io::Error::new(io::ErrorKind::InvalidData, error)))
-}
-
-/// The reason without the operating system's error number.
-pub(super) fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    let mut characters = text.chars();
-    let first = characters.next().map(|c| c.to_ascii_lowercase());
-    first.into_iter().chain(characters).collect()
+    })
 }

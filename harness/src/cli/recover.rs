@@ -8,6 +8,7 @@ use clap::Args;
 use super::failure::{Exit, Failure};
 use crate::environment::EnvironmentError;
 use crate::environment::recover::recover;
+use crate::scenario::address;
 
 #[derive(Args, Debug)]
 pub(super) struct RecoverArgs {
@@ -17,6 +18,10 @@ pub(super) struct RecoverArgs {
 }
 
 pub(super) fn run(args: &RecoverArgs, out: &mut impl Write) -> Result<Exit, Failure> {
+    if let Some(url) = &args.toxiproxy {
+        let checked = address::base_url(url, &["http"]);
+        checked.map_err(|complaint| Failure::of("--toxiproxy", complaint))?;
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

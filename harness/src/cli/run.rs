@@ -19,8 +19,9 @@ use super::claim::{self, Taken};
 use super::failure::{Exit, Failure};
 use super::overrides::{OverrideArgs, quoted};
 use super::{interrupt, read, save, screen, warning};
-use crate::environment::{Settings, preflight};
+use crate::environment::{Settings, headroom, preflight};
 use crate::format;
+use crate::intake;
 use crate::live::exporter::{self, BindError};
 use crate::live::{Watched, watch};
 use crate::plan::{EnvironmentPlan, RedisPlan};
@@ -98,6 +99,7 @@ pub(crate) fn run(args: &RunArgs, out: &mut (impl Write + Send)) -> Result<Exit,
         return Err(Failure::new(Exit::Usage, fact).hint("add --clients 1"));
     }
     warning::tell(&plan);
+    headroom::check(&plan).map_err(RunError::Environment)?;
     let run_id = identity::run_id();
     let default = || PathBuf::from("reports").join(&run_id);
     let place = args.out.clone().unwrap_or_else(default);
@@ -113,7 +115,7 @@ pub(crate) fn run(args: &RunArgs, out: &mut (impl Write + Send)) -> Result<Exit,
         },
         command: again(args, plan.seed),
         trace: if args.screen.trace {
-            tracing_to_stderr()
+            tracing_to_stderr()?
         } else {
             Trace::default()
         },
@@ -127,7 +129,8 @@ pub(crate) fn run(args: &RunArgs, out: &mut (impl Write + Send)) -> Result<Exit,
         .worker_threads(1)
         .enable_all()
         .build();
-    let runtime = runtime.map_err(|error| Failure::new(Exit::Bug, error.to_string()))?;
+    let runtime =
+        runtime.map_err(|error| Failure::new(Exit::Environment, format!("no runtime: {error}")))?;
     // Until here nothing was changed, in the folder or anywhere else.
     let exporter = runtime.block_on(ready(&order, args.prometheus))?;
     let mut taken = claim.take(identity::begun(&order.settings.run_id))?;
@@ -155,7 +158,9 @@ fn keep(
     let (told, missing) = thread::scope(|scope| {
         let (end, told) = mpsc::sync_channel(1);
         let shown = &folder;
-        scope.spawn(move || drop(end.send(tell(finished, shown, out))));
+        // Without a thread nothing is told, and the files say it all the same.
+        let telling = move || drop(end.send(tell(finished, shown, out)));
+        drop(thread::Builder::new().spawn_scoped(scope, telling));
         // First: whatever becomes of the files, the verdict is told. Nor do the files wait for a reader that does not read.
         let early = told.recv_timeout(TELL_PATIENCE).ok();
         let missing = save::all(finished, &folder);
@@ -165,7 +170,7 @@ fn keep(
     save::whole(place, &missing)?;
     if let Some(Err(error)) = told {
         let summary = folder.file("summary.md");
-        let (reason, summary) = (read::reason(&error), summary.display());
+        let (reason, summary) = (intake::reason(&error), summary.display());
         screen::say(&format!(
             "warning: stdout: cannot be written: {reason}; the verdict stands in {summary}"
         ));
@@ -184,16 +189,17 @@ fn tell(finished: &Finished, folder: &RunDir, out: &mut impl Write) -> std::io::
 }
 
 /// Frames go to stderr as they come; the thread that writes them ends with the last sender.
-fn tracing_to_stderr() -> Trace {
+fn tracing_to_stderr() -> Result<Trace, Failure> {
     let (trace, lines) = mpsc::sync_channel::<(u64, String)>(TRACE_LINES_MAX);
-    thread::spawn(move || {
+    let writing = thread::Builder::new().spawn(move || {
         for (at_us, line) in lines {
             let at = format::stamp(at_us);
             // Where nobody reads stderr, nobody is told.
             drop(writeln!(std::io::stderr(), "{at:>9}  {line}"));
         }
     });
-    Trace::to(trace)
+    let failed = |error| Failure::new(Exit::Environment, format!("--trace: no thread: {error}"));
+    writing.map(|_| Trace::to(trace)).map_err(failed)
 }
 
 /// The command that repeats the run, fit for a shell.

@@ -12,14 +12,11 @@ use tokio::time::timeout;
 
 use super::connector::{dial_problem, tls_problem};
 use super::wire::wait_us;
-use crate::account::retry_after;
+use crate::account::{BODY_BYTES_MAX, retry_after};
 use crate::clock::wall_ns;
 use crate::failure::{DialProblem, RequestProblem};
 
 use crate::trust::{causes, innermost, tls_error};
-
-/// Longest answer that is read; what comes after it is not needed.
-const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// What came back.
 #[derive(Debug)]

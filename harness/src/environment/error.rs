@@ -83,6 +83,23 @@ pub(crate) enum EnvironmentError {
         needed_mib: u64,
         available_mib: u64,
     },
+    #[error(
+        "this run needs {needed} threads at once, and this system gives it {started}: {source}"
+    )]
+    TooFewThreads {
+        needed: usize,
+        started: usize,
+        #[source]
+        source: io::Error,
+    },
+    #[error(
+        "this run needs {needed_mib} MiB beside its threads, and {left_mib} of the {limit_mib} MiB that this process may address are left"
+    )]
+    TooFewAddresses {
+        limit_mib: u64,
+        left_mib: u64,
+        needed_mib: u64,
+    },
     #[error("no free port of 127.0.0.1 found in {tried} tries: {source}")]
     NoFreePort {
         tried: u32,
@@ -286,6 +303,9 @@ impl EnvironmentError {
                 "widen /proc/sys/net/ipv4/ip_local_port_range, or ask for fewer --clients"
             }
             Self::TooLittleMemory { .. } => "ask for fewer --clients, or free memory",
+            Self::TooFewThreads { .. } | Self::TooFewAddresses { .. } => {
+                "raise the limit of processes (`ulimit -u`) or of addresses (`ulimit -v`)"
+            }
             Self::RedisMissing { install } => {
                 return Some(format!(
                     "install it with `{install}`, or set REDIS_SERVER=/path/to/redis-server"

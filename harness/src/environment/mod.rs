@@ -17,6 +17,7 @@ mod children;
 mod disk;
 mod edge;
 mod error;
+pub(crate) mod headroom;
 mod host;
 pub(crate) mod janitor;
 mod keeper;

@@ -381,5 +381,6 @@ fn server_commands(
     };
     let commands = (1..=plan.environment.server.instances)
         .map(|number| server::command(plan, &program, (&urls, &password), log(number)));
-    Ok((commands.collect(), password))
+    let commands: Result<_, _> = commands.collect();
+    Ok((commands?, password))
 }

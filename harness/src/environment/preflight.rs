@@ -19,6 +19,7 @@ use super::link::{self, Needs};
 use super::port::ephemeral_range;
 use super::program;
 use super::redis::REDIS_PORT;
+use super::server;
 use super::{Preflight, Settings};
 use crate::intake::{self, IntakeError};
 use crate::plan::{FaultKind, Link, Plan, RedisPlan, TlsPlan, estimate};
@@ -97,6 +98,9 @@ async fn find(plan: &Plan, settings: &Settings) -> Result<Found, EnvironmentErro
     let instances = environment.server.instances;
     if managed && instances > 1 && environment.proxies.contains(&Link::Edge) {
         return Err(EnvironmentError::EdgeOfSeveral { instances });
+    }
+    if managed {
+        server::secrets(plan)?;
     }
     if managed && environment.redis == RedisPlan::Private {
         program::redis()?;

@@ -19,7 +19,7 @@ use super::janitor::SpawnSpec;
 use super::keeper::Keeper;
 use super::probe::Probe;
 use super::ready::{Wait, announced, log_end};
-use super::secret::Secret;
+use super::secret::{self, Secret};
 use crate::plan::Plan;
 
 const WHAT: &str = "reference-server";
@@ -125,7 +125,7 @@ pub(super) fn command(
     program: &Path,
     (urls, password): (&RedisUrls, &Secret),
     log: PathBuf,
-) -> SpawnSpec {
+) -> Result<SpawnSpec, EnvironmentError> {
     let mut args = vec!["serve", "--listen", ANY_ADDRESS]
         .into_iter()
         .map(str::to_owned)
@@ -135,7 +135,11 @@ pub(super) fn command(
     if !server.settings.contains_key("chunks") {
         flag("chunks", plan.load.message.chunks.to_string());
     }
-    for (name, value) in &server.settings {
+    for (name, value) in server
+        .settings
+        .iter()
+        .filter(|(_, value)| !is_secret(value))
+    {
         flag(name, value.clone());
     }
     for defect in &server.defects {
@@ -145,17 +149,42 @@ pub(super) fn command(
         let name = format!("REFERENCE_SERVER_{name}");
         (name, value.expose().to_owned())
     };
-    SpawnSpec {
+    let mut env = vec![
+        variable("REDIS_URL", &urls.tasks),
+        variable("REDIS_TASKS_URL", &urls.tasks),
+        variable("REDIS_TOKENS_URL", &urls.tokens),
+        variable("REDIS_CHANNEL_URL", &urls.channel),
+        variable("PASSWORD", password),
+    ];
+    // Last, for of two of one name the server is given the second.
+    for (name, value) in secrets(plan)? {
+        let name = name.to_ascii_uppercase().replace('-', "_");
+        env.push(variable(&name, &value));
+    }
+    Ok(SpawnSpec {
         what: "server".to_owned(),
         program: program.to_owned(),
         args,
-        env: vec![
-            variable("REDIS_URL", &urls.tasks),
-            variable("REDIS_TASKS_URL", &urls.tasks),
-            variable("REDIS_TOKENS_URL", &urls.tokens),
-            variable("REDIS_CHANNEL_URL", &urls.channel),
-            variable("PASSWORD", password),
-        ],
+        env,
         log,
-    }
+    })
+}
+
+/// The settings that name a secret, with it in place.
+///
+/// # Errors
+///
+/// The variable is not set.
+pub(super) fn secrets(plan: &Plan) -> Result<Vec<(String, Secret)>, EnvironmentError> {
+    let settings = plan.environment.server.settings.iter();
+    let named = settings.filter(|(_, value)| is_secret(value));
+    let resolved = named.map(|(name, value)| {
+        let value = secret::resolve("environment.server.settings", value)?;
+        Ok((name.clone(), Secret::new(value)))
+    });
+    resolved.collect()
+}
+
+fn is_secret(value: &str) -> bool {
+    value.contains("${env:")
 }

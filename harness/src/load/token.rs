@@ -9,7 +9,7 @@
 use goose::goose::{GooseMethod, GooseRequest, GooseUser, TransactionError};
 use reqwest::{Client, RequestBuilder, Response, header};
 
-use crate::account::{self, Ask, NotGranted, granted};
+use crate::account::{self, Ask, BODY_BYTES_MAX, NotGranted, granted};
 use crate::client::http::{request_problem, retry_after_us};
 use crate::clock::{RunClock, monotonic_ns};
 use crate::failure::{Failure, FailureKind, Request, RequestProblem};
@@ -18,9 +18,6 @@ use crate::plan::{Credential, Dialect};
 use crate::route::noticing;
 
 const REFRESH_COOKIE: &str = "refresh_token=";
-/// Longest answer that is read.
-const BODY_BYTES_MAX: usize = 64 * 1024;
-
 /// A credential and when it was asked for and given.
 #[derive(Debug)]
 pub(super) struct Granted {

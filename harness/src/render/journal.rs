@@ -8,6 +8,7 @@
 //! **Units:** seconds; moments in RFC 3339. **Source:** the journal of `chaostoolkit-lib`, and what
 //! `chaostoolkit-reporting` reads of it.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -107,14 +108,17 @@ impl<'a> When<'a> {
         }
     }
 
-    /// Where the start cannot be read it is shown as it is.
+    /// Where there is no such moment, or the start cannot be read, that is shown as it is.
     fn at(&self, us: u64) -> String {
         let later = |start: std::time::SystemTime| start.checked_add(Duration::from_micros(us));
-        let moment = self.started.and_then(later);
-        moment.map_or_else(
-            || self.started_at.to_owned(),
-            |moment| humantime::format_rfc3339_micros(moment).to_string(),
-        )
+        // A calendar has no year past 9999.
+        let written = |moment: std::time::SystemTime| {
+            let mut text = String::new();
+            write!(text, "{}", humantime::format_rfc3339_micros(moment)).ok()?;
+            Some(text)
+        };
+        let moment = self.started.and_then(later).and_then(written);
+        moment.unwrap_or_else(|| self.started_at.to_owned())
     }
 }
 

@@ -20,6 +20,8 @@ pub(crate) mod prometheus;
 #[cfg(test)]
 mod sample;
 pub(crate) mod series;
+#[cfg(test)]
+mod tamper;
 pub(crate) mod terminal;
 #[cfg(test)]
 mod tests;

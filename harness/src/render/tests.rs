@@ -15,7 +15,7 @@ use crate::result::store::{RESULT_FILE, RunDir};
 use crate::result::verdict::judge;
 use crate::result::{ConditionResult, EndedProcess, RunResult};
 
-const STORIES: [(Story, &str); 5] = [
+pub(super) const STORIES: [(Story, &str); 5] = [
     (Story::Fail, "../reports/example"),
     (Story::Pass, "tests/it/fixtures/runs/pass"),
     (Story::Invalid, "tests/it/fixtures/runs/invalid"),
@@ -28,7 +28,7 @@ const PAGE_BYTES_MAX: usize = 1_500_000;
 const HOSTILE: &str =
     "\"'><script>alert(1)</script><img src=http://evil.example/x>&\u{1b}[2J|`@all`[a](http://b)";
 
-fn folder(path: &str) -> RunDir {
+pub(super) fn folder(path: &str) -> RunDir {
     RunDir::at(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path))
 }
 

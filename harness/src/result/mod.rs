@@ -24,6 +24,7 @@ mod check;
 mod example;
 mod failure;
 mod line;
+mod plausible;
 mod recovery;
 mod series;
 pub(crate) mod store;

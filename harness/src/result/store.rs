@@ -7,13 +7,15 @@
 //! that is killed, never meets half a result.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::plausible::Plausible;
 use super::{RunResult, SCHEMA};
+use crate::intake::{self, IntakeError};
 
 /// Largest `result.json` that is read: a day-long run has a few megabytes.
 const RESULT_BYTES_MAX: u64 = 256 << 20;
@@ -35,10 +37,8 @@ pub(crate) enum StoreError {
     Read {
         path: PathBuf,
         #[source]
-        source: io::Error,
+        source: IntakeError,
     },
-    #[error("{}: is larger than {RESULT_BYTES_MAX} bytes", path.display())]
-    TooLarge { path: PathBuf },
     /// Not JSON, or JSON of something else.
     #[error("{}:{line}:{column}: is not a run result: {problem}", path.display())]
     NotAResult {
@@ -57,16 +57,24 @@ impl StoreError {
         match self {
             Self::Write { source, .. } if is_full(source) => "make room there",
             Self::Write { .. } => "name a folder that can be written to, with --out",
-            Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+            Self::Read {
+                source: IntakeError::Io(source),
+                ..
+            } if source.kind() == io::ErrorKind::NotFound => {
                 "name the folder of a run: the one that holds result.json"
             }
-            Self::Read { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+            Self::Read {
+                source: IntakeError::Io(source),
+                ..
+            } if source.kind() == io::ErrorKind::PermissionDenied => {
                 "look at the permissions of the file and its folder"
             }
+            Self::NotAResult { .. }
+            | Self::Read {
+                source: IntakeError::TooLong { .. },
+                ..
+            } => "result.json is written by `harness run`; this one is damaged or something else",
             Self::Read { .. } => "name the folder of a run, or its result.json",
-            Self::TooLarge { .. } | Self::NotAResult { .. } => {
-                "result.json is written by `harness run`; this one is damaged or something else"
-            }
             Self::OtherFormat { .. } => {
                 "draw it with the version of the harness that wrote it (run.harness_version)"
             }
@@ -174,29 +182,10 @@ pub(crate) struct Identity {
 }
 
 fn bytes(path: &Path) -> Result<Vec<u8>, StoreError> {
-    let failed = |source| StoreError::Read {
+    intake::bytes(path, RESULT_BYTES_MAX).map_err(|source| StoreError::Read {
         path: path.to_owned(),
         source,
-    };
-    // Opening a pipe would wait for whoever writes into it.
-    let metadata = fs::metadata(path).map_err(failed)?;
-    if !metadata.is_file() {
-        return Err(failed(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "it is no file",
-        )));
-    }
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(failed)?;
-    file.take(RESULT_BYTES_MAX + 1)
-        .read_to_end(&mut bytes)
-        .map_err(failed)?;
-    if bytes.len() as u64 > RESULT_BYTES_MAX {
-        return Err(StoreError::TooLarge {
-            path: path.to_owned(),
-        });
-    }
-    Ok(bytes)
+    })
 }
 
 /// Reads a result, wherever it lies.
@@ -215,6 +204,7 @@ pub(crate) fn read(path: &Path) -> Result<RunResult, StoreError> {
             found: head.schema,
         });
     }
+    serde_json::from_slice::<Plausible>(&bytes).map_err(other)?;
     serde_json::from_slice(&bytes).map_err(other)
 }
 

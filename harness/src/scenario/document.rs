@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::address::names_a_secret;
 use super::problem::{Cause, Complaint, Place, Problems};
 
 /// Largest scenario that is read.
@@ -44,6 +45,18 @@ pub(super) struct Entry {
 }
 
 impl Value {
+    /// What it is, for where it is not to be quoted.
+    pub(super) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Text(_) => "a text",
+            Self::Integer(_) | Self::Float(_) => "a number",
+            Self::Boolean(_) => "true or false",
+            Self::Other(_) => "a date or a very large number",
+            Self::List(_) => "a list",
+            Self::Table(_) => "a table",
+        }
+    }
+
     /// The value as a complaint quotes it: `"many"`, `12`, `a table`.
     pub(super) fn found(&self) -> String {
         match self {
@@ -52,8 +65,7 @@ impl Value {
             Self::Float(value) => value.to_string(),
             Self::Boolean(value) => value.to_string(),
             Self::Other(text) => shortened(text),
-            Self::List(_) => "a list".to_owned(),
-            Self::Table(_) => "a table".to_owned(),
+            Self::List(_) | Self::Table(_) => self.kind().to_owned(),
         }
     }
 }
@@ -167,9 +179,13 @@ fn not_toml(message: &str, line: &str) -> Complaint {
         Some((key, value))
             if message.starts_with(UNQUOTED) && !value.contains(['"', '\'', '=']) =>
         {
-            let (key, value) = (shortened(key), shortened(value));
+            let shown = if names_a_secret(key) || value.contains(['@', '/']) {
+                "…".to_owned()
+            } else {
+                shortened(value)
+            };
             Complaint::new("not TOML: a text must stand in quotes")
-                .hint(format!("write {key} = \"{value}\""))
+                .hint(format!("write {} = \"{shown}\"", shortened(key)))
         }
         _ => {
             let message = message

@@ -84,7 +84,7 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Environme
     let user_prefix = users
         .read_or(problems, "prefix", "user-".to_owned(), value::text(40))
         .value;
-    let password = users.read(problems, "password", secret);
+    let password = users.read(problems, "password", |node| secret(node, "CHAT_PASSWORD"));
     let users_file = users.read(problems, "file", value::text(URL_CHARACTERS_MAX));
     users.finish(problems);
     let environment = Environment {
@@ -250,7 +250,7 @@ fn settings(server: &mut Section<'_>, problems: &mut Problems) -> BTreeMap<Strin
                 Complaint::new(format!("at most {SETTINGS_MAX} settings")),
             );
         } else {
-            match setting(node) {
+            match setting(key, node) {
                 Ok(text) => drop(settings.insert(key.to_owned(), text)),
                 Err(complaint) => problems.add(&node.at, field, complaint),
             }
@@ -259,12 +259,19 @@ fn settings(server: &mut Section<'_>, problems: &mut Problems) -> BTreeMap<Strin
     settings
 }
 
-/// A flag's value; numbers may stand without quotes.
-fn setting(node: &Node) -> Result<String, Complaint> {
+/// A flag's value; numbers may stand without quotes. A secret is only named, and so is the password of a Redis URL.
+fn setting(key: &str, node: &Node) -> Result<String, Complaint> {
+    if ["password", "secret"].iter().any(|mark| key.contains(mark)) {
+        return secret(node, &key.to_ascii_uppercase().replace('-', "_"));
+    }
     match &node.value {
         Value::Integer(number) => Ok(number.to_string()),
         Value::Float(number) => Ok(number.to_string()),
         Value::Boolean(value) => Ok(value.to_string()),
+        Value::Text(text) if key.ends_with("-url") => {
+            address::check_redis_url(text)?;
+            value::any_text(200)(node)
+        }
         _ => value::text(200)(node),
     }
 }
@@ -276,12 +283,13 @@ fn url(node: &Node, schemes: &[&str]) -> Result<String, Complaint> {
 }
 
 fn redis(node: &Node) -> Result<Redis, Complaint> {
-    let text = value::any_text(URL_CHARACTERS_MAX)(node)?;
+    let text = value::secret_text(URL_CHARACTERS_MAX)(node)?;
     match text.as_str() {
         "private" => Ok(Redis::Private),
         "none" => Ok(Redis::None),
         _ if !text.contains("://") => {
-            let complaint = Complaint::new(format!("unknown value \"{text}\""));
+            let fact = format!("unknown value \"{}\"", address::shown(&text));
+            let complaint = Complaint::new(fact);
             Err(complaint
                 .hint("write \"private\", \"none\" or a URL such as \"redis://127.0.0.1:6379\""))
         }
@@ -293,7 +301,7 @@ fn redis(node: &Node) -> Result<Redis, Complaint> {
 }
 
 /// `${env:NAME}` and nothing else: a password has no place in a file that is shown in reports.
-fn secret(node: &Node) -> Result<String, Complaint> {
-    let text = value::any_text(200)(node)?;
-    address::check_secret(&text, "CHAT_PASSWORD").map(|()| text.clone())
+fn secret(node: &Node, example: &str) -> Result<String, Complaint> {
+    let text = value::secret_text(200)(node)?;
+    address::check_secret(&text, example).map(|()| text.clone())
 }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::address;
 use super::document::{Node, Value};
 use super::problem::{Complaint, Problems};
 use super::section::Section;
@@ -38,7 +39,7 @@ const EXTENSIONS: &str = "the harness does not speak permessage-deflate; leave i
 pub(super) fn read(section: &mut Section<'_>, problems: &mut Problems) -> BTreeMap<String, String> {
     let headers = section.read(problems, "headers", |node| {
         let Value::Table(table) = &node.value else {
-            let fact = format!("expected a table, found {}", node.value.found());
+            let fact = format!("expected a table, found {}", node.value.kind());
             return Err(Complaint::new(fact).hint("write headers = { X-Tenant = \"acme\" }"));
         };
         if table.len() > HEADERS_MAX {
@@ -62,8 +63,13 @@ pub(super) fn read(section: &mut Section<'_>, problems: &mut Problems) -> BTreeM
 
 fn check_name(name: &str) -> Result<(), Complaint> {
     let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-    if name.is_empty() || !name.chars().all(token) {
-        return Err(Complaint::new(format!("\"{name}\" is no name of a header")));
+    let end = name.find(|c| !token(c)).unwrap_or(name.len());
+    let (start, rest) = name.split_at(end);
+    if name.is_empty() || !rest.is_empty() {
+        // What follows may be a value that has slipped into its name.
+        return Err(Complaint::new(format!(
+            "\"{start}…\" is no name of a header"
+        )));
     }
     let small = name.to_ascii_lowercase();
     let mut owned = OWNED.iter();
@@ -92,15 +98,16 @@ fn read_value(name: &str, node: &Node) -> Result<String, Complaint> {
         let fact = format!("the value of {name} cannot be sent: it holds {what}");
         return Err(Complaint::new(fact).hint("headers are of printable ASCII, on one line"));
     }
-    let text = value::any_text(VALUE_CHARS_MAX)(node)?;
-    if is_secret(name) && !text.contains(value::SECRET_OPEN) {
+    let text = value::secret_text(VALUE_CHARS_MAX)(node)?;
+    if address::names_a_secret(name) && !text.contains(value::SECRET_OPEN) {
         let fact = format!("a secret must not be written down here: {name}");
         let hint = "write `${env:API_KEY}` and set that variable";
         return Err(Complaint::new(fact).hint(hint));
     }
     let plain = |c: char| c.is_ascii_graphic() && !"/@?#\\".contains(c);
+    address::check_named(&text, "API_KEY")?;
     if name.eq_ignore_ascii_case(HOST) && !text.chars().all(plain) {
-        let fact = format!("\"{text}\" is no host");
+        let fact = format!("\"{}\" is no host", address::shown(&text));
         return Err(Complaint::new(fact).hint(
             "write it like \"chat.example.org\", or with a port: \"chat.example.org:8443\"",
         ));
@@ -119,19 +126,4 @@ pub(crate) fn fault(value: &str) -> Option<&'static str> {
     } else {
         None
     }
-}
-
-/// A header that carries a credential, by its name.
-fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    let mut marks = [
-        "authorization",
-        "cookie",
-        "token",
-        "key",
-        "secret",
-        "password",
-    ]
-    .iter();
-    marks.any(|mark| name.contains(mark))
 }

@@ -41,9 +41,10 @@ pub(super) fn apply(overrides: &Overrides, document: &mut Table, problems: &mut 
         attach(document);
     }
     for set in overrides.set.iter().take(SETS_MAX) {
-        let at = Place::flag(&format!("--set {set}"));
         match set.split_once('=') {
-            Some((path, value)) if !path.trim().is_empty() => {
+            Some((path, value)) if is_key(path.trim()) => {
+                // The value may be a secret: the flag is named without it.
+                let at = Place::flag(&format!("--set {}", path.trim()));
                 let keys: Vec<&str> = path.trim().split('.').collect();
                 let node = parse_flag_value(value.trim(), &at);
                 if let Some(complaint) = without_entries(document, &keys) {
@@ -56,7 +57,8 @@ pub(super) fn apply(overrides: &Overrides, document: &mut Table, problems: &mut 
             }
             _ => {
                 let complaint = Complaint::new("expected KEY=VALUE");
-                problems.add(&at, "", complaint.hint("write --set load.message.every=2s"));
+                let complaint = complaint.hint("write --set load.message.every=2s");
+                problems.add(&Place::flag("--set"), "", complaint);
             }
         }
     }
@@ -76,18 +78,18 @@ pub(super) fn apply(overrides: &Overrides, document: &mut Table, problems: &mut 
         );
     }
     if let Some(target) = &overrides.target {
+        // A URL may hold a password: these flags are named without it.
         let value = Value::Text(target.clone());
         flag(
             document,
             problems,
             &["environment", "target"],
-            ("--target", target),
+            ("--target", ""),
             value,
         );
     }
     defects(overrides, document, problems);
     if let Some(url) = &overrides.redis_url {
-        // The URL may hold a password: the flag is named without it.
         let value = Value::Text(url.clone());
         flag(
             document,
@@ -103,10 +105,18 @@ pub(super) fn apply(overrides: &Overrides, document: &mut Table, problems: &mut 
             document,
             problems,
             &["environment", "toxiproxy"],
-            ("--toxiproxy", url),
+            ("--toxiproxy", ""),
             value,
         );
     }
+}
+
+/// What can be a path to a value, and is no address with a `=` in it.
+fn is_key(path: &str) -> bool {
+    !path.is_empty()
+        && path
+            .chars()
+            .all(|c| c.is_ascii_graphic() && !"@:/?\"".contains(c))
 }
 
 /// After `--target`, which forgets the server of the file: the two do not go together.

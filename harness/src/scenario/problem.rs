@@ -14,7 +14,7 @@ const PROBLEMS_MAX: usize = 100;
 pub(crate) enum Place {
     /// A line of the scenario file, from 1.
     Line(u32),
-    /// A flag of the command line, as typed: `--set load.message.every=2s`.
+    /// A flag of the command line, without what may be a secret: `--set load.message.every`.
     Flag(Arc<str>),
 }
 

@@ -52,7 +52,7 @@ fn environment() -> Value {
                 "defects": list(text_of("complete-missing, or chunk-reorder=0.1 for a share."), "Known failures to switch on."),
                 "settings": {
                     "type": "object",
-                    "description": "Further flags of `reference-server serve`, without the dashes.",
+                    "description": "Further flags of `reference-server serve`, without the dashes; a password or secret only as ${env:NAME}.",
                     "additionalProperties": { "type": ["string", "number", "boolean"] },
                 },
             })),

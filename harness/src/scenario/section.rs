@@ -32,7 +32,8 @@ impl<'d> Section<'d> {
         let entries = match &node.value {
             Value::Table(table) => Some(table),
             other => {
-                let fact = format!("expected a table, found {}", other.found());
+                // It may be what should stand in it, a password for one.
+                let fact = format!("expected a table, found {}", other.kind());
                 problems.add(&node.at, path.clone(), Complaint::new(fact));
                 None
             }

@@ -382,7 +382,7 @@ fn path(
         if path.starts_with('/') && path.chars().all(plain) {
             return Ok(path);
         }
-        let complaint = Complaint::new(format!("expected a path, found \"{path}\""));
+        let complaint = Complaint::new("expected a path, in printable ASCII without `#`");
         Err(complaint.hint("begin with `/`, as in \"/ws/chat/{conversation}/\""))
     };
     table.read_or(problems, key, usual.to_owned(), read).value

@@ -178,9 +178,20 @@ pub(super) fn text(most: usize) -> impl Fn(&Node) -> Result<String, Complaint> {
         if text.contains(SECRET_OPEN) {
             let fact = "a secret has no place here";
             return Err(Complaint::new(fact)
-                .hint("`${env:NAME}` works in environment.users.password and in the password of environment.redis"));
+                .hint("`${env:NAME}` works in environment.users.password, in the password of environment.redis, and in target.headers"));
         }
         Ok(text)
+    }
+}
+
+/// The same where a secret is named; what stands there instead is not quoted.
+pub(super) fn secret_text(most: usize) -> impl Fn(&Node) -> Result<String, Complaint> {
+    move |node| match node.value {
+        Value::Text(_) => any_text(most)(node),
+        ref other => {
+            let fact = format!("expected a text in quotes, found {}", other.kind());
+            Err(Complaint::new(fact))
+        }
     }
 }
 

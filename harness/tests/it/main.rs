@@ -8,6 +8,7 @@
 )]
 
 mod abort;
+mod canary;
 mod case;
 mod claim;
 mod cli;
@@ -18,6 +19,7 @@ mod environment;
 mod full_machine;
 mod hostile;
 mod idle;
+mod limits;
 mod links;
 mod peer;
 mod process_faults;

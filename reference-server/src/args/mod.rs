@@ -97,7 +97,12 @@ pub(crate) struct ServeArgs {
     #[arg(long, env = "REFERENCE_SERVER_TLS_CERT", requires = "tls_key")]
     pub(crate) tls_cert: Option<PathBuf>,
     /// Private key of the certificate, in PEM.
-    #[arg(long, env = "REFERENCE_SERVER_TLS_KEY", requires = "tls_cert")]
+    #[arg(
+        long,
+        env = "REFERENCE_SERVER_TLS_KEY",
+        hide_env_values = true,
+        requires = "tls_cert"
+    )]
     pub(crate) tls_key: Option<PathBuf>,
     /// Where tasks are worked on.
     #[arg(

@@ -272,6 +272,15 @@ fn files_that_are_no_certificate_and_key_are_named() {
     pair(&broken, &key, "error: --tls-cert, --tls-key: ");
     pair(&cert, "/nowhere.pem", "error: --tls-key: /nowhere.pem: ");
     pair(&cert, &cert, "holds no private key");
+    let pipe = one.path("pipe.pem");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let (pipe, long) = (path(&one, "pipe.pem"), path(&one, "long.pem"));
+    std::fs::write(&long, vec![b'x'; 2 << 20]).unwrap();
+    for endless in ["/dev/zero", &pipe] {
+        pair(endless, &key, "it is no regular file");
+        pair(&cert, endless, "it is no regular file");
+    }
+    pair(&long, &key, "it is longer than");
     pair(&cert, &strange, "is not the key of the first certificate");
     check_start(&["--tls-cert", &cert], "--tls-key");
 }

@@ -105,6 +105,13 @@ pub(crate) enum AttackError {
     Stuck,
 }
 
+impl AttackError {
+    /// This system gave no thread.
+    pub(crate) const fn is_exhaustion(&self) -> bool {
+        matches!(self, Self::Lane(LaneError::Start(_)))
+    }
+}
+
 impl From<GooseError> for AttackError {
     fn from(error: GooseError) -> Self {
         Self::Goose(Box::new(error))

@@ -197,9 +197,8 @@ async fn no_log_of_nginx_holds_a_token_whatever_goes_wrong() {
         for request in requests.iter().chain(&requests) {
             let mut stream = TcpStream::connect(address).await.unwrap();
             stream.write_all(request.as_bytes()).await.unwrap();
-            let mut answer = Vec::new();
             // The longest is refused before it is read.
-            drop(stream.read_to_end(&mut answer).await);
+            drop(stream.read(&mut [0; 64]).await);
         }
     }
     let started = Instant::now();
