@@ -288,8 +288,10 @@ fn redis(node: &Node) -> Result<Redis, Complaint> {
         "private" => Ok(Redis::Private),
         "none" => Ok(Redis::None),
         _ if !text.contains("://") => {
-            let fact = format!("unknown value \"{}\"", address::shown(&text));
-            let complaint = Complaint::new(fact);
+            // What is no slip of the finger may be a password.
+            let slip = suggest::nearest(&text, &["private", "none"]);
+            let found = slip.map_or_else(|| address::shown(&text), |_| text.clone());
+            let complaint = Complaint::new(format!("unknown value \"{found}\""));
             Err(complaint
                 .hint("write \"private\", \"none\" or a URL such as \"redis://127.0.0.1:6379\""))
         }

@@ -333,7 +333,7 @@ fn what_refuses_a_secret_does_not_repeat_it() {
         "environment.users.passwrd",
         "environment.server.settings.password",
         "environment.server.settings.jwt-secret",
-        "environment.server.settings",
+        "environment.server",
         "target.headers.X-Api-Key",
         "target.headers.Cookie",
         "target.headers",

@@ -87,7 +87,7 @@ fn a_file_that_cannot_be_read_is_exit_2_with_the_reason() {
      hint: `harness list` shows the scenarios there are
     ");
     insta::assert_snapshot!(reason(&["check", "scenarios"]), @r"
-    error: scenarios: cannot be read: is a directory
+    error: scenarios: cannot be read: it is a folder, not a file
      hint: name a file; `harness list scenarios` shows which there are
     ");
     insta::assert_snapshot!(reason(&["list", "no-such-folder"]), @r"
@@ -215,7 +215,7 @@ fn a_wrong_flag_is_named_instead_of_a_line() {
         .stderr
     };
     insta::assert_snapshot!(stderr(&["--set", "load.mesage.every=2s"]), @r"
-    error: --set load.mesage.every=2s: load.mesage: unknown key
+    error: --set load.mesage.every: load.mesage: unknown key
      hint: did you mean `message`?
     ");
     insta::assert_snapshot!(stderr(&["--set", "load.message.every=soon"]), @r#"
@@ -348,7 +348,7 @@ fn a_number_below_its_range_is_refused_for_what_it_is() {
         let said = check(&arguments, 2).stderr;
         said.lines().next().unwrap().to_owned()
     };
-    insta::assert_snapshot!(stderr(&["--clients", "-5"]), @"error: invalid value '-5' for '--clients <N>': must lie between 1 and 100000, found -5");
+    insta::assert_snapshot!(stderr(&["--clients", "-5"]), @"error: invalid value '…' for '--clients <N>': must lie between 1 and 100000, found -5");
     insta::assert_snapshot!(stderr(&["--seed", "-1"]), @"error: invalid value '-1' for '--seed <N>': must lie between 0 and 9223372036854775807, found -1");
     insta::assert_snapshot!(stderr(&["--duration", "-5s"]), @r#"error: invalid value '-5s' for '--duration <D>': must be longer than nothing, found "-5s""#);
 }
@@ -434,7 +434,7 @@ fn a_defect_of_a_server_that_is_not_started_is_refused() {
 fn one_wrong_flag_is_one_complaint() {
     let stderr = |set: &str| check(&["plan", "scenarios/smoke.toml", "--set", set], 2).stderr;
     insta::assert_snapshot!(stderr("load.clients=abc"), @r#"
-    error: --set load.clients=abc: load.clients: expected a whole number, found "abc"
+    error: --set load.clients: load.clients: expected a whole number, found "abc"
      hint: write digits, such as 200
     "#);
     insta::assert_snapshot!(stderr("fault.nope.for=3s"), @r"

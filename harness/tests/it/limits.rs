@@ -85,9 +85,6 @@ fn a_file_that_is_none_or_never_ends_is_refused_wherever_it_is_named() {
         refused(&["check", never_ends]);
         refused(&["proxy", "--listen", "127.0.0.1:0", "--config", never_ends]);
         refused(&["doctor", target, "--ca", never_ends]);
-        let out = path("out");
-        let run = ["run", &short, "-q", "--out", &out, "--target", target];
-        refused(&[&run[..], &["--ca", never_ends]].concat());
         let users = format!("environment.users.file={never_ends:?}");
         let scenario = ["--scenario", &path("users.toml")].map(str::to_owned);
         let text = format!(
