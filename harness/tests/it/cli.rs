@@ -219,11 +219,11 @@ fn a_wrong_flag_is_named_instead_of_a_line() {
      hint: did you mean `message`?
     ");
     insta::assert_snapshot!(stderr(&["--set", "load.message.every=soon"]), @r#"
-    error: --set load.message.every=soon: load.message.every: expected a number before the unit, found "soon"
+    error: --set load.message.every: load.message.every: expected a number before the unit, found "soon"
      hint: write "500ms", "5s", "2min" or "1h 30min"
     "#);
     insta::assert_snapshot!(stderr(&["--set", "fault.7.for=2s"]), @r#"
-    error: --set fault.7.for=2s: fault.7.for: `fault` has no entry "7"
+    error: --set fault.7.for: fault.7.for: `fault` has no entry "7"
      hint: entries: 1, counted from 0; or by name: `redis-down`
     "#);
     insta::assert_snapshot!(stderr(&["--set", "clients"]), @r"
@@ -231,7 +231,7 @@ fn a_wrong_flag_is_named_instead_of_a_line() {
      hint: write --set load.message.every=2s
     ");
     insta::assert_snapshot!(stderr(&["--clients", "0"]), @r"
-    error: invalid value '0' for '--clients <N>': must lie between 1 and 100000, found 0
+    error: invalid value '…' for '--clients <N>': must lie between 1 and 100000, found 0
 
     For more information, try '--help'.
     ");
@@ -349,8 +349,8 @@ fn a_number_below_its_range_is_refused_for_what_it_is() {
         said.lines().next().unwrap().to_owned()
     };
     insta::assert_snapshot!(stderr(&["--clients", "-5"]), @"error: invalid value '…' for '--clients <N>': must lie between 1 and 100000, found -5");
-    insta::assert_snapshot!(stderr(&["--seed", "-1"]), @"error: invalid value '-1' for '--seed <N>': must lie between 0 and 9223372036854775807, found -1");
-    insta::assert_snapshot!(stderr(&["--duration", "-5s"]), @r#"error: invalid value '-5s' for '--duration <D>': must be longer than nothing, found "-5s""#);
+    insta::assert_snapshot!(stderr(&["--seed", "-1"]), @"error: invalid value '…' for '--seed <N>': must lie between 0 and 9223372036854775807, found -1");
+    insta::assert_snapshot!(stderr(&["--duration", "-5s"]), @r#"error: invalid value '…' for '--duration <D>': must be longer than nothing, found "-5s""#);
 }
 
 #[test]
@@ -438,7 +438,7 @@ fn one_wrong_flag_is_one_complaint() {
      hint: write digits, such as 200
     "#);
     insta::assert_snapshot!(stderr("fault.nope.for=3s"), @r"
-    error: --set fault.nope.for=3s: fault.nope.for: the scenario has no [[fault]]
+    error: --set fault.nope.for: fault.nope.for: the scenario has no [[fault]]
      hint: write it into the file: --set changes entries that are there
     ");
 }

@@ -63,8 +63,7 @@ fn a_file_that_is_none_or_never_ends_is_refused_wherever_it_is_named() {
     mkfifo(path("pipe").as_str(), Mode::S_IRWXU).unwrap();
     fs::create_dir(path("run")).unwrap();
     mkfifo(path("run/result.json").as_str(), Mode::S_IRWXU).unwrap();
-    fs::write(path("short.toml"), SHORT).unwrap();
-    let (short, target) = (path("short.toml"), "wss://127.0.0.1:1");
+    let target = "wss://127.0.0.1:1";
     let refused = |arguments: &[&str]| {
         let done = finish(command(arguments).spawn().unwrap());
         assert!(
