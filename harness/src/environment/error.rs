@@ -289,6 +289,7 @@ const HINT_OF_TMPDIR: &str = "make room there, or name another folder with TMPDI
 
 impl EnvironmentError {
     /// What the user can do about it, in one line.
+    #[expect(clippy::too_many_lines, reason = "one flat table")]
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::OutNotWritable { .. } => "choose another directory with --out",

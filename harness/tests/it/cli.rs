@@ -227,7 +227,7 @@ fn a_wrong_flag_is_named_instead_of_a_line() {
      hint: entries: 1, counted from 0; or by name: `redis-down`
     "#);
     insta::assert_snapshot!(stderr(&["--set", "clients"]), @r"
-    error: --set clients: expected KEY=VALUE
+    error: --set: expected KEY=VALUE
      hint: write --set load.message.every=2s
     ");
     insta::assert_snapshot!(stderr(&["--clients", "0"]), @r"
