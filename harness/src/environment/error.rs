@@ -92,9 +92,7 @@ pub(crate) enum EnvironmentError {
         #[source]
         source: io::Error,
     },
-    #[error(
-        "this run needs {needed_mib} MiB beside its threads, and {left_mib} of the {limit_mib} MiB that this process may address are left"
-    )]
+    #[error("this run needs {needed_mib} MiB of addresses; {left_mib} of {limit_mib} MiB are left")]
     TooFewAddresses {
         limit_mib: u64,
         left_mib: u64,

@@ -22,6 +22,10 @@ use crate::plan::{Plan, RedisPlan, estimate};
 const OWN_THREADS: usize = 24;
 /// A child beside one for each processor.
 const CHILD_THREADS: usize = 8;
+/// The stack of a thread, and what the allocator sets aside for it: for so many threads a processor, the rest share.
+const STACK_BYTES: u64 = (2 << 20) + (64 << 10);
+const ARENA_BYTES: u64 = 64 << 20;
+const ARENAS_PER_PROCESSOR: usize = 8;
 /// Of memory the harness needs itself: at its start, and for one client.
 const OWN_BYTES: u64 = 48 << 20;
 const BYTES_PER_CLIENT: u64 = 16 << 10;
@@ -37,21 +41,28 @@ pub(crate) fn check(plan: &Plan) -> Result<(), EnvironmentError> {
     if limit == RLIM_INFINITY {
         needed += children(plan) * (CHILD_THREADS + processors());
     }
-    let left = {
-        let held = hold(needed)?;
-        let left = limit.saturating_sub(addresses_in_use());
-        drop(held);
-        left
-    };
-    let needed = OWN_BYTES + u64::from(plan.load.clients) * BYTES_PER_CLIENT;
-    if limit != RLIM_INFINITY && left < needed {
-        return Err(EnvironmentError::TooFewAddresses {
-            limit_mib: limit >> 20,
-            left_mib: left >> 20,
-            needed_mib: needed >> 20,
-        });
+    if limit != RLIM_INFINITY {
+        addresses(plan, (needed, limit))?;
     }
-    Ok(())
+    hold(needed).map(drop)
+}
+
+/// Reckoned and not tried: where addresses end, the C library gives up the process instead of the call.
+fn addresses(plan: &Plan, (threads, limit): (usize, u64)) -> Result<(), EnvironmentError> {
+    let arenas = threads.min(ARENAS_PER_PROCESSOR * processors()) as u64;
+    let needed = threads as u64 * STACK_BYTES
+        + arenas * ARENA_BYTES
+        + OWN_BYTES
+        + u64::from(plan.load.clients) * BYTES_PER_CLIENT;
+    let left = limit.saturating_sub(addresses_in_use());
+    if left >= needed {
+        return Ok(());
+    }
+    Err(EnvironmentError::TooFewAddresses {
+        limit_mib: limit >> 20,
+        left_mib: left >> 20,
+        needed_mib: needed >> 20,
+    })
 }
 
 /// Threads that wait until this is dropped, and have ended then.
