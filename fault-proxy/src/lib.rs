@@ -24,6 +24,9 @@ compile_error!(
 mod chance;
 pub mod client;
 mod engine;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod json;
 mod model;
 mod refusal;

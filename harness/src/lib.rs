@@ -21,6 +21,9 @@ mod environment;
 mod failure;
 mod fault;
 mod format;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod intake;
 mod known;
 mod live;

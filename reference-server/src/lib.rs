@@ -13,6 +13,9 @@ mod config;
 mod defect;
 mod directory;
 mod frame;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod health;
 mod http;
 mod intake;

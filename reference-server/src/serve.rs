@@ -63,7 +63,7 @@ async fn serve(listener: TcpListener, config: Config) -> Result<(), StartError> 
 }
 
 /// A server that is made and not yet started.
-struct Parts {
+pub(crate) struct Parts {
     shared: Arc<Shared>,
     offered: intake::Offered,
     replays: mpsc::Receiver<room::ReplayAsk>,
@@ -73,7 +73,7 @@ struct Parts {
 }
 
 impl Parts {
-    fn new(config: Config) -> Result<Self, StartError> {
+    pub(crate) fn new(config: Config) -> Result<Self, StartError> {
         let metrics = Arc::new(Metrics::new()?);
         let link = |name| Link::new(name, metrics.redis_errors.with_label_values(&[name]));
         let links = Links {
@@ -130,7 +130,7 @@ impl Parts {
     }
 
     /// Starts everything.
-    fn spawn(self, listener: TcpListener, background: &mut JoinSet<()>) -> Foreground {
+    pub(crate) fn spawn(self, listener: TcpListener, background: &mut JoinSet<()>) -> Foreground {
         let Self {
             shared,
             offered,
@@ -201,7 +201,7 @@ fn desk(shared: &Shared, instance: &str) -> Result<Desk, StartError> {
 }
 
 /// What the end of the server waits for.
-struct Foreground {
+pub(crate) struct Foreground {
     connections: TaskTracker,
     /// Ends by itself once it has answered what it had in hand at the shutdown.
     worker: JoinSet<()>,

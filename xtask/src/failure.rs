@@ -28,6 +28,11 @@ pub(crate) enum Failure {
         path: PathBuf,
         source: std::io::Error,
     },
+    #[error("fuzzing found something:\n{}", found.join("\n"))]
+    Found {
+        /// The input that does it, and how to repeat it.
+        found: Vec<String>,
+    },
     #[error("{path}: {what}")]
     Result { path: PathBuf, what: String },
 }
@@ -45,6 +50,10 @@ impl Failure {
                 "{remedy}, or point {variable} at a {} binary",
                 programs.join(" or ")
             )),
+            Self::Found { .. } => Some(
+                "with the cause repaired, keep the input in fuzz/corpus/TARGET, under a name that says what it is"
+                    .to_owned(),
+            ),
             Self::Step { .. } | Self::Start { .. } | Self::File { .. } | Self::Result { .. } => {
                 None
             }

@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask demo`, `test`, `matrix`, `bench`, `soak`.
+//! The project's own commands: `cargo xtask demo`, `test`, `matrix`, `bench`, `soak`, `fuzz`.
 //!
 //! Each installs what is missing (saying so first), builds, and runs. Linux only.
 
@@ -11,6 +11,7 @@
 mod bench;
 mod demo;
 mod failure;
+mod fuzz;
 mod interop;
 mod matrix;
 mod nginx;
@@ -46,6 +47,8 @@ enum Command {
     Bench(bench::Arguments),
     /// The server's promises through random faults: 100,000 messages of 300 clients, under ten minutes
     Soak(soak::Arguments),
+    /// Everything that reads what others wrote, fed what nobody wrote: an hour, guided by coverage
+    Fuzz(fuzz::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Command::Matrix(arguments) => matrix::command(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Soak(arguments) => soak::run(&arguments),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
     };
     match done {
         Ok(code) => code,

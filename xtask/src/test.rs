@@ -2,12 +2,12 @@
 //!
 //! Slow tests are on (`HARNESS_SLOW_TESTS=1`) and are given the server binary by path, so that none
 //! is skipped for want of it. Everything runs what the tests built: a release build of the same would cost
-//! more than all the rest. Last comes the crate outside the workspace.
+//! more than all the rest. Then every fuzz target has a minute. Last comes the crate outside the workspace.
 
 use std::process::ExitCode;
 
 use crate::failure::Failure;
-use crate::{interop, matrix, nginx, redis, step};
+use crate::{fuzz, interop, matrix, nginx, redis, step};
 
 pub(crate) fn run() -> Result<ExitCode, Failure> {
     let redis = redis::ensure()?;
@@ -24,6 +24,7 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
         .env("REDIS_SERVER", &redis)
         .envs(nginx.as_ref().map(|nginx| ("NGINX", nginx)));
     step::run("tests", &mut tests)?;
+    fuzz::minute()?;
     matrix::quick(redis, nginx)?;
     let mut documentation = step::cargo(&[
         "doc",

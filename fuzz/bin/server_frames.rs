@@ -1,0 +1,5 @@
+//! See `reference_server::fuzz::frames`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| reference_server::fuzz::frames(input));
