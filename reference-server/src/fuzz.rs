@@ -22,7 +22,7 @@ use crate::{clock, http, jwt};
 
 /// A connection whose client has said its last word is over long before.
 const ENDED_WITHIN: Duration = Duration::from_secs(10);
-const FLAGS: [&str; 13] = [
+const FLAGS: [&str; 16] = [
     "reference-server",
     "serve",
     "--channel-layer",
@@ -37,6 +37,9 @@ const FLAGS: [&str; 13] = [
     "--rate-limit",
     "100000",
     "--rate-burst=100000",
+    "--frame-rate=100000",
+    "--frame-burst=100000",
+    "--login-failures=100000",
 ];
 
 thread_local! {
@@ -106,6 +109,7 @@ impl World {
             sub: user,
             username: "fuzz".to_owned(),
             typ: jwt::Kind::Access,
+            sid: None,
             iat: clock::unix_s(),
             exp: clock::unix_s() + 86_400,
             nbf: None,

@@ -136,13 +136,7 @@ fn build() -> Result<PathBuf, Failure> {
     let triple = triple()?;
     let folder = step::target("fuzz");
     // With a target named, build scripts and macros go without counters, which nobody would link.
-    let mut cargo = step::cargo(&[
-        "build",
-        "--release",
-        "--locked",
-        "--manifest-path",
-        MANIFEST,
-    ]);
+    let mut cargo = step::cargo(&["build", "--release", "--manifest-path", MANIFEST]);
     cargo
         .args(["--target", &triple, "--target-dir"])
         .arg(&folder)
@@ -245,7 +239,10 @@ impl Figures {
                 .and_then(|digits| digits.parse::<u64>().ok())
         };
         let shown = |value: Option<u64>| value.map_or("–".to_owned(), |value| value.to_string());
-        let (first, last) = (lines().find(|line| line.contains("INITED")), lines().last());
+        let (first, last) = (
+            lines().find(|line| line.contains("INITED")),
+            lines().next_back(),
+        );
         let (before, after) = (value(first, " cov: "), value(last, " cov: "));
         let executed = statistic("stat::number_of_executed_units");
         let executed = match executed.parse::<u64>() {

@@ -11,7 +11,6 @@
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::panic,
-    clippy::missing_panics_doc,
     reason = "a part of tests: it says what it tried, and fails them"
 )]
 
