@@ -25,6 +25,10 @@ use crate::result::RunResult;
 use crate::scenario::Overrides;
 
 /// A scenario file.
+///
+/// # Panics
+///
+/// Where the plan, printed, is no scenario that means the same.
 pub fn scenario(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let plan = match plan::compile("fuzz.toml", &text, &Overrides::default()) {
@@ -42,12 +46,10 @@ pub fn scenario(input: &[u8]) {
     ));
     // What is printed can itself be run, and means the same.
     let printed = plan::to_toml(&plan);
-    match plan::compile("fuzz.toml", &printed, &Overrides::default()) {
-        Ok(again) => assert_eq!(plan::to_toml(&again), printed, "from {text}"),
-        Err(problems) => {
-            panic!("what was printed cannot be read: {problems}\n{printed}\nfrom {text}")
-        }
-    }
+    let again = plan::compile("fuzz.toml", &printed, &Overrides::default());
+    let again = again.map(|again| plan::to_toml(&again));
+    let again = again.map_err(|problems| problems.to_string());
+    assert_eq!(again.as_ref(), Ok(&printed), "from {text}");
 }
 
 /// A saved result: `result.json` itself, or changes of the example, a line each: `12=null` sets the twelfth
@@ -144,6 +146,10 @@ fn nth<'a>(
 
 /// What a server says to a client. The first byte says how it begins: 0, instead of an answer to the upgrade; else, after
 /// a good one. Odd: by the contract; even: as a `[target]` has it.
+///
+/// # Panics
+///
+/// Where the client does not end.
 pub fn client(input: &[u8]) {
     let Some((how, said)) = input.split_first() else {
         return;
@@ -229,7 +235,9 @@ async fn listen(mut socket: ChatSocket, dialect: Option<&Dialect>) {
                 return;
             }
             Incoming::Text(text, _stamp_ns) => {
-                black_box(dialect::read(dialect, &text).map_err(|error| error.to_string())).ok();
+                if let Err(error) = dialect::read(dialect, &text) {
+                    black_box(error.to_string());
+                }
             }
             Incoming::Violated(failure) => {
                 black_box(failure);

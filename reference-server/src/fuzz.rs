@@ -142,9 +142,11 @@ impl World {
                 while let Ok(1..) = reading.read(&mut answer).await {}
             };
             let both = async { tokio::join!(said, heard) };
-            if timeout(ENDED_WITHIN, both).await.is_err() {
-                panic!("the server has not ended the connection within {ENDED_WITHIN:?}");
-            }
+            let ended = timeout(ENDED_WITHIN, both).await;
+            assert!(
+                ended.is_ok(),
+                "the server has not ended the connection within {ENDED_WITHIN:?}"
+            );
         });
     }
 }
