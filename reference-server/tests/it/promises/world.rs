@@ -83,7 +83,8 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
 /// What was done and when, as far as it bears on what may be lost.
 #[derive(Debug, Default)]
 pub(crate) struct History {
-    forgot: Vec<Instant>,
+    /// Until when Redis may have forgotten what it was told before; `None`: it may still.
+    forgot: Vec<Option<Instant>>,
     killed: Vec<Instant>,
 }
 
@@ -103,24 +104,50 @@ impl Map {
     /// Whether Redis forgot something since.
     pub(crate) fn forgot(&self, since: Instant) -> bool {
         let history = self.history.lock().unwrap();
-        history.forgot.iter().any(|at| *at >= since)
+        history.forgot_since(since)
     }
 
     /// Whether what was acknowledged since then can be lost: Redis forgot the task, and a server that had its text was killed.
     pub(crate) fn may_lose(&self, since: Instant) -> bool {
         let history = self.history.lock().unwrap();
-        let since = |all: &[Instant]| all.iter().any(|at| *at >= since);
-        since(&history.forgot) && since(&history.killed)
+        history.forgot_since(since) && history.killed.iter().any(|at| *at >= since)
     }
 
-    fn note(&self, fault: Fault) {
+    /// A fault is about to begin. Redis counts as forgetting from here on: it may have, and have been told all of it once more, before
+    /// it is known here.
+    fn begins(&self, fault: Fault) {
+        if fault.forgets() {
+            self.history.lock().unwrap().forgot.push(None);
+        }
+    }
+
+    /// A fault has begun, or is over; nothing is forgotten by it any more where it `is_over`.
+    fn note(&self, fault: Fault, is_over: bool) {
         let mut history = self.history.lock().unwrap();
         match fault {
             Fault::Server(_) => history.killed.push(Instant::now()),
-            Fault::Killed | Fault::Restored | Fault::Flushed => {
-                history.forgot.push(Instant::now());
+            _ if is_over && fault.forgets() => {
+                // Redis has one fault at a time.
+                *history.forgot.last_mut().unwrap() = Some(Instant::now());
             }
-            Fault::Worker(_) | Fault::Paused => {}
+            _ => {}
+        }
+    }
+}
+
+impl History {
+    fn forgot_since(&self, since: Instant) -> bool {
+        let mut until = self.forgot.iter();
+        until.any(|until| until.is_none_or(|until| until >= since))
+    }
+}
+
+impl Fault {
+    /// Whether Redis forgets something by it.
+    fn forgets(self) -> bool {
+        match self {
+            Self::Killed | Self::Restored | Self::Flushed => true,
+            Self::Server(_) | Self::Worker(_) | Self::Paused => false,
         }
     }
 }
@@ -183,6 +210,7 @@ impl World {
     }
 
     async fn begin(&mut self, fault: Fault) {
+        self.map.begins(fault);
         match fault {
             Fault::Server(number) => self.servers[number].crash(),
             Fault::Worker(number) => self.workers[number].crash(),
@@ -191,7 +219,7 @@ impl World {
             Fault::Flushed => self.ask("FLUSHALL").await,
             Fault::Restored => self.ask("SAVE").await,
         }
-        self.map.note(fault);
+        self.map.note(fault, fault == Fault::Flushed);
     }
 
     async fn end(&mut self, fault: Fault) {
@@ -214,7 +242,7 @@ impl World {
                 self.redis.forget();
             }
         }
-        self.map.note(fault);
+        self.map.note(fault, fault != Fault::Flushed);
     }
 
     async fn ask(&self, command: &str) {
