@@ -297,12 +297,11 @@ impl Room {
 
     /// When a task began, as far as it is known here.
     fn first_of(&self, task: u64) -> Option<StreamId> {
-        let running = || self.tasks.iter().find(|known| known.id == task);
-        match self.done.get(task) {
-            // It may run again meanwhile.
-            Some(end) => Some(end.first),
-            None => running().and_then(|task| task.first),
+        // It may run again meanwhile.
+        if let Some(end) = self.done.get(task) {
+            return Some(end.first);
         }
+        self.tasks.iter().find(|known| known.id == task)?.first
     }
 
     /// Notes what the socket was sent, so that it gets the rest live, and nothing twice.
@@ -317,17 +316,15 @@ impl Room {
         {
             self.forget_unseen(task, false);
         }
-        let seen = progress.seen.iter();
-        let seen = seen.map(|(task, seen)| (*task, self.first_of(*task), seen));
-        let seen: Vec<_> = seen.collect();
+        let firsts: Vec<_> = progress.seen.keys().map(|id| self.first_of(*id)).collect();
         let Some(member) = self.member(ask.conn.id) else {
             return;
         };
         let resumed = matches!(ask.what, What::After(_));
-        for (task, first, seen) in seen {
+        for ((task, seen), first) in progress.seen.iter().zip(firsts) {
             // Messages of people are never sent again, and all after `after` were had.
-            if !(resumed && seen.message || member.gets_live(task, first)) {
-                member.adopt(task, seen.next);
+            if !(resumed && seen.message || member.gets_live(*task, first)) {
+                member.adopt(*task, seen.next);
             }
         }
         if !caught_up {
