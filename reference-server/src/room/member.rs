@@ -68,12 +68,10 @@ impl Member {
         self.owed.iter().any(|(owed, _)| *owed == task)
     }
 
-    /// The end of a task was said, whatever it was: nothing more of it is sent.
+    /// `lost` was said of a task: nothing more of it is sent, not even by a replay, though it be answered after all.
     pub(super) fn end(&mut self, task: u64) {
         self.settle(task);
-        if self.adopted.iter().any(|(adopted, _)| *adopted == task) {
-            self.adopt(task, NO_MORE);
-        }
+        self.adopt(task, NO_MORE);
     }
 
     /// Tasks it is owed of which nothing has been heard for `patience_ms`; `is_alive` says which go on.
@@ -91,10 +89,7 @@ impl Member {
                 overdue.push(*task);
             }
         }
-        for task in &overdue {
-            self.adopt(*task, NO_MORE);
-            self.settle(*task);
-        }
+        overdue.iter().for_each(|task| self.end(*task));
         overdue
     }
 

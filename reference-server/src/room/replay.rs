@@ -225,7 +225,6 @@ impl Rooms {
             return;
         };
         if !member.has_begun(task) {
-            member.adopt(task, 0);
             member.end(task);
             self.metrics.lost.inc();
             ask.conn.send(&lost(task));

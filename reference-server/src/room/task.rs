@@ -183,11 +183,13 @@ impl Rooms {
         }
         if let Some(end) = room.done.get(earlier).copied() {
             acknowledge(&ask.conn, earlier, ask.client_message_id.as_deref());
-            let mut members = room.members.iter();
-            let member = members.find(|member| member.conn.id == ask.conn.id);
+            let Some(member) = room.member(ask.conn.id) else {
+                return;
+            };
             if end.lost {
+                member.end(earlier);
                 ask.conn.send(&lost(earlier));
-            } else if member.is_some_and(|member| !member.has_had((earlier, &end))) {
+            } else if !member.has_had((earlier, &end)) {
                 self.replay_task(room, ask, (earlier, entry));
             }
             return;
@@ -211,7 +213,11 @@ impl Rooms {
             return;
         };
         if member.has_had((number, &end)) {
-            return acknowledge(&ask.conn, number, ask.client_message_id.as_deref());
+            acknowledge(&ask.conn, number, ask.client_message_id.as_deref());
+            if end.lost {
+                ask.conn.send(&lost(number));
+            }
+            return;
         }
         member.adopt(number, 0);
         let known = room.tasks.iter().position(|task| task.id == number);

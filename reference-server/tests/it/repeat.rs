@@ -111,6 +111,29 @@ async fn what_nobody_answers_is_lost_in_time_each_time_it_is_asked() {
 }
 
 #[tokio::test]
+async fn who_was_told_that_it_is_lost_hears_no_answer_after_that() {
+    let redis = Redis::start().await;
+    let server = Server::start(&redis, &[&APART[..], &["--answer-within", "1s"]].concat()).await;
+    let access = login(&server, 1).await;
+    let mut asker = Client::enter_as(&server, &access, "conv-1").await;
+    let mut other = Client::enter_as(&server, &access, "conv-1").await;
+    let task = task_of(&mut asker, "m-1").await;
+    for socket in [&mut asker, &mut other] {
+        assert_eq!(end_of(socket, &task).await, "lost");
+    }
+    // It was in the queue all the time, and somebody answers it after all.
+    let worker = Server::start_worker(&redis, &[]).await;
+    worker.until_metric("chat_tasks_answered_total", 1.0).await;
+    let mut late = Client::enter_as(&server, &access, "conv-1").await;
+    assert_eq!(task_of(&mut late, "m-1").await, task);
+    assert_eq!(end_of(&mut late, &task).await, "lost");
+    for socket in [&mut asker, &mut other, &mut late] {
+        socket.resume("0-0").await;
+        socket.is_quiet().await;
+    }
+}
+
+#[tokio::test]
 async fn asked_again_at_another_instance_it_outlives_the_first_one_and_the_queue() {
     let redis = Redis::start().await;
     let flags = [&APART[..], &["--redrive-after", "500ms"]].concat();
