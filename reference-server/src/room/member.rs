@@ -74,6 +74,11 @@ impl Member {
         self.adopt(task, NO_MORE);
     }
 
+    /// Whether `lost` was said of a task.
+    pub(super) fn has_ended(&self, task: u64) -> bool {
+        self.next_of(task) == Some(NO_MORE)
+    }
+
     /// Tasks it is owed of which nothing has been heard for `patience_ms`; `is_alive` says which go on.
     pub(super) fn overdue(&mut self, is_alive: impl Fn(u64) -> bool, patience_ms: u64) -> Vec<u64> {
         // What a replay brings is not here yet.
@@ -89,7 +94,9 @@ impl Member {
                 overdue.push(*task);
             }
         }
-        overdue.iter().for_each(|task| self.end(*task));
+        for task in &overdue {
+            self.end(*task);
+        }
         overdue
     }
 

@@ -156,12 +156,20 @@ impl Rooms {
         }
     }
 
+    /// Says so to all but those who have had its end: it may have run again for the sake of others.
     fn say_lost(&self, room: &mut Room, task: &Task) {
         self.metrics.lost.inc();
-        room.remember(task, true);
-        room.send_all(&lost(task.id));
+        let answered = room.done.get(task.id).copied();
+        if answered.is_none_or(|end| end.lost) {
+            room.remember(task, true);
+        }
         for member in &mut room.members {
-            member.end(task.id);
+            let has_end = member.has_ended(task.id)
+                || answered.is_some_and(|end| member.has_had((task.id, &end)));
+            if member.is_owed(task.id) || !has_end {
+                member.conn.send(&lost(task.id));
+                member.end(task.id);
+            }
         }
     }
 }
