@@ -118,7 +118,8 @@ async fn is_old(shared: &Shared, ask: &ReplayAsk, task: u64) -> bool {
     let left = Duration::from_millis(u64::try_from(left_ms).unwrap_or(0));
     let age = shared.config.chat.remember_ids.saturating_sub(left);
     let leads = known.starts_with(wire::task_id(task).as_bytes());
-    leads && age >= shared.config.queue.history_expiry
+    let config = &shared.config;
+    leads && age >= config.defects.history_expiry(config.queue.history_expiry)
 }
 
 /// The next entries of a history.

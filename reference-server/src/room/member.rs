@@ -68,13 +68,13 @@ impl Member {
         self.owed.iter().any(|(owed, _)| *owed == task)
     }
 
-    /// `lost` was said of a task: nothing more of it is sent, not even by a replay, though it be answered after all.
+    /// The end of a task was said by a replay, or it was called lost: nothing more of it is sent, though it be answered after all.
     pub(super) fn end(&mut self, task: u64) {
         self.settle(task);
         self.adopt(task, NO_MORE);
     }
 
-    /// Whether `lost` was said of a task.
+    /// Whether nothing more of a task is sent, for its end was said.
     pub(super) fn has_ended(&self, task: u64) -> bool {
         self.next_of(task) == Some(NO_MORE)
     }

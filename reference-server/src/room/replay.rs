@@ -197,9 +197,10 @@ impl Rooms {
                 self.metrics.replayed.inc();
             }
             if event.is_end()
+                && !event.is_message()
                 && let Some(member) = room.member(ask.conn.id)
             {
-                member.settle(event.task);
+                member.end(event.task);
             }
         }
         let ended = part.is_last && last <= part.target && outcome == Replayed::Part;
@@ -224,7 +225,8 @@ impl Rooms {
         let Some(member) = room.member(ask.conn.id) else {
             return;
         };
-        if !member.has_begun(task) {
+        // It may have come live meanwhile.
+        if member.is_owed(task) && !member.has_begun(task) {
             member.end(task);
             self.metrics.lost.inc();
             ask.conn.send(&lost(task));
