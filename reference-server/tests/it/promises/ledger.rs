@@ -152,7 +152,8 @@ impl Ledger {
                 let heard = socket.tasks.entry(task.clone()).or_default();
                 let twice = std::mem::replace(&mut heard.ended, true) && !heard.queued;
                 if twice {
-                    self.breaks("a second end", event);
+                    let what = format!("a second end, of {}", heard.story);
+                    self.breaks(&what, event);
                 }
                 if let Some(name) = self.tasks.get(&task)
                     && let Some(sent) = self.sent.get_mut(name)
