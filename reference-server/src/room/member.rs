@@ -13,8 +13,10 @@ use crate::stream_id::StreamId;
 
 /// Answers noted one by one; past this the oldest are forgotten.
 const ADOPTED: usize = 1024;
-/// The next event of an answer of which the socket gets no more.
-const NO_MORE: u32 = u32::MAX;
+/// The next event of an answer that was called lost: there is none.
+const LOST: u32 = u32::MAX;
+/// The same of one whose end came by a replay.
+const WHOLE: u32 = LOST - 1;
 
 /// A socket in the room.
 pub(super) struct Member {
@@ -68,15 +70,26 @@ impl Member {
         self.owed.iter().any(|(owed, _)| *owed == task)
     }
 
-    /// The end of a task was said by a replay, or it was called lost: nothing more of it is sent, though it be answered after all.
-    pub(super) fn end(&mut self, task: u64) {
+    /// A replay brought the end of a task: nothing more of it is sent.
+    pub(super) fn had_all(&mut self, task: u64) {
         self.settle(task);
-        self.adopt(task, NO_MORE);
+        self.adopt(task, WHOLE);
+    }
+
+    /// A task was called lost: nothing more of it is sent, though it be answered after all.
+    pub(super) fn lose(&mut self, task: u64) {
+        self.settle(task);
+        self.adopt(task, LOST);
     }
 
     /// Whether nothing more of a task is sent, for its end was said.
     pub(super) fn has_ended(&self, task: u64) -> bool {
-        self.next_of(task) == Some(NO_MORE)
+        self.next_of(task).is_some_and(|next| next >= WHOLE)
+    }
+
+    /// Whether it was told that a task is lost.
+    pub(super) fn was_told_lost(&self, task: u64) -> bool {
+        self.next_of(task) == Some(LOST)
     }
 
     /// Tasks it is owed of which nothing has been heard for `patience_ms`; `is_alive` says which go on.
@@ -95,7 +108,7 @@ impl Member {
             }
         }
         for task in &overdue {
-            self.end(*task);
+            self.lose(*task);
         }
         overdue
     }

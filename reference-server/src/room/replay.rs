@@ -200,7 +200,7 @@ impl Rooms {
                 && !event.is_message()
                 && let Some(member) = room.member(ask.conn.id)
             {
-                member.end(event.task);
+                member.had_all(event.task);
             }
         }
         let ended = part.is_last && last <= part.target && outcome == Replayed::Part;
@@ -227,7 +227,7 @@ impl Rooms {
         };
         // It may have come live meanwhile.
         if member.is_owed(task) && !member.has_begun(task) {
-            member.end(task);
+            member.lose(task);
             self.metrics.lost.inc();
             ask.conn.send(&lost(task));
             room.forget_unseen(task, true);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::event::RawEvent;
 use super::finished::{End, Finished, Memory};
+use super::lost;
 use super::member::Member;
 use super::task::{Stage, Task};
 use crate::clock;
@@ -268,13 +269,17 @@ impl Room {
         );
     }
 
-    /// Says `task_queued` of the task at `at` to the socket `conn`.
+    /// Says `task_queued` of the task at `at` to the socket `conn`, which is owed its end unless it has had it.
     pub(super) fn acknowledge(&mut self, at: usize, conn: u64) {
         let task = &self.tasks[at];
         let mut members = self.members.iter_mut();
         if let Some(member) = members.find(|member| member.conn.id == conn) {
             acknowledge(&member.conn, task.id, task.client_message_id.as_deref());
-            member.owe(task.id);
+            if member.was_told_lost(task.id) {
+                member.conn.send(&lost(task.id));
+            } else if !member.has_ended(task.id) {
+                member.owe(task.id);
+            }
         }
     }
 

@@ -186,8 +186,8 @@ impl Rooms {
             let Some(member) = room.member(ask.conn.id) else {
                 return;
             };
-            if end.lost {
-                member.end(earlier);
+            if end.lost || member.was_told_lost(earlier) {
+                member.lose(earlier);
                 ask.conn.send(&lost(earlier));
             } else if !member.has_had((earlier, &end)) {
                 self.replay_task(room, ask, (earlier, entry));
@@ -214,7 +214,7 @@ impl Rooms {
         };
         if member.has_had((number, &end)) {
             acknowledge(&ask.conn, number, ask.client_message_id.as_deref());
-            if end.lost {
+            if end.lost || member.was_told_lost(number) {
                 ask.conn.send(&lost(number));
             }
             return;

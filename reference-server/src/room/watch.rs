@@ -168,7 +168,7 @@ impl Rooms {
                 || answered.is_some_and(|end| member.has_had((task.id, &end)));
             if member.is_owed(task.id) || !has_end {
                 member.conn.send(&lost(task.id));
-                member.end(task.id);
+                member.lose(task.id);
             }
         }
     }

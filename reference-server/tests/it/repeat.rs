@@ -134,6 +134,25 @@ async fn who_was_told_that_it_is_lost_hears_no_answer_after_that() {
 }
 
 #[tokio::test]
+async fn who_had_the_answer_by_a_replay_is_acknowledged_again_and_never_told_that_it_is_lost() {
+    let redis = Redis::start().await;
+    let server = Server::start(&redis, &["--answer-within", "1s"]).await;
+    let mut first = Client::enter(&server, 1, "conv-1").await;
+    first.say("hello", "m-1").await;
+    let answer = first.answer().await;
+    // The room ends with its last socket; the next one knows nothing of the answer but what the history says.
+    drop(first);
+    server.until_metric("active_conversations", 0.0).await;
+    let mut again = Client::enter(&server, 1, "conv-1").await;
+    let task = task_of(&mut again, "m-1").await;
+    assert_eq!(task, answer.task.as_str());
+    again.rest_of_answer(&task).await;
+    assert_eq!(task_of(&mut again, "m-1").await, task);
+    let more = again.event_within(Duration::from_secs(3)).await;
+    assert_eq!(more, None, "the answer was complete");
+}
+
+#[tokio::test]
 async fn asked_again_at_another_instance_it_outlives_the_first_one_and_the_queue() {
     let redis = Redis::start().await;
     let flags = [&APART[..], &["--redrive-after", "500ms"]].concat();
