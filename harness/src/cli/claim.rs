@@ -22,8 +22,8 @@ const NO_CONTENT: [&str; 2] = [".gitkeep", "lost+found"];
 #[derive(Debug)]
 pub(super) struct Claim {
     path: PathBuf,
-    /// An earlier run lies there and is to go.
-    earlier: bool,
+    /// An earlier run lies there and is to go: its marker, as it was seen.
+    earlier: Option<Marker>,
 }
 
 /// A folder that was taken.
@@ -57,7 +57,7 @@ pub(super) fn look(path: &Path, overwrite: bool) -> Result<Claim, Failure> {
         earlier,
     };
     match content(path).map_err(|error| unreadable(path, &error))? {
-        Content::Nothing => Ok(claim(false)),
+        Content::Nothing => Ok(claim(None)),
         Content::Run(marker) => {
             if matches!(Held::again(path), Err(NotHeld::UnderWay)) {
                 return Err(under_way(path, &marker.run));
@@ -65,7 +65,8 @@ pub(super) fn look(path: &Path, overwrite: bool) -> Result<Claim, Failure> {
             if marker.state != State::Unbegun && !overwrite {
                 return Err(taken_already(path, &marker));
             }
-            own(path, &marker).map(|_| claim(true))
+            own(path, &marker)?;
+            Ok(claim(Some(marker)))
         }
         Content::Unmarked(run) => {
             let at = moment(&run.started_at);
@@ -139,9 +140,13 @@ impl Claim {
             }
             NotHeld::Io(error) => unwritable(path, &error),
         };
-        if self.earlier {
+        if let Some(seen) = &self.earlier {
             let held = Held::again(path).map_err(failed)?;
             let earlier = marker::read(path).ok_or_else(|| foreign(path, MARKER))?;
+            if earlier != *seen {
+                // Another run came and went between the look and now: nobody asked for its end.
+                return Err(taken_already(path, &earlier));
+            }
             return self.taken(held, earlier, run);
         }
         let was_there = path.exists();
@@ -263,10 +268,30 @@ impl Taken {
     /// The load begins: what an earlier run left is gone from here on.
     pub(super) fn begin(&mut self) {
         let Some(run) = self.run.take() else { return };
-        for name in std::mem::take(&mut self.marker.files).keys() {
+        // By the names that runs give, each as its run left it: a marker is a file that anybody may have written.
+        let earlier = marker::own(&self.path, &self.marker);
+        self.marker.files.clear();
+        let files = match earlier {
+            Ok(Own::Files(files)) => files,
+            Ok(Own::Foreign(name)) => {
+                tracing::warn!(
+                    name,
+                    "a file of an earlier run was changed; all of them are left"
+                );
+                Vec::new()
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the files of an earlier run are left");
+                Vec::new()
+            }
+        };
+        for file in files
+            .iter()
+            .filter(|file| file.extension().is_none_or(|kind| kind != "log"))
+        {
             // What cannot be removed is replaced by what this run writes, and named if that fails.
-            if let Err(error) = remove(&self.path.join(name)) {
-                tracing::warn!(%error, name, "a file of an earlier run is left");
+            if let Err(error) = remove(file) {
+                tracing::warn!(%error, file = %file.display(), "a file of an earlier run is left");
             }
         }
         self.marker.run = run;
@@ -472,6 +497,47 @@ mod tests {
             assert!(refused(&path, true).contains(name), "{name}");
             assert!(elsewhere.join("server.log").exists());
         }
+    }
+
+    #[test]
+    fn a_marker_that_names_what_no_run_writes_has_none_of_it_removed() {
+        let temp = tempfile::tempdir().unwrap();
+        let (path, elsewhere) = (temp.path().join("run"), temp.path().join("key"));
+        ran(&path, "r-0a");
+        fs::write(&elsewhere, "precious").unwrap();
+        write(&path, &["notes.txt"]);
+        let mut marker = marker::read(&path).unwrap();
+        let print = marker.files[RESULT_FILE].clone();
+        marker.state = State::Unbegun;
+        for name in [elsewhere.to_str().unwrap(), "../key", "notes.txt"] {
+            marker.files.insert(name.to_owned(), print.clone());
+        }
+        Held::again(&path).unwrap().write(&marker).unwrap();
+        let mut taken = look(&path, false).unwrap().take(identity("r-0b")).unwrap();
+        taken.begin();
+        assert!(!path.join(RESULT_FILE).exists(), "that was the run's own");
+        for kept in [elsewhere, path.join("notes.txt")] {
+            assert_eq!(fs::read_to_string(kept).unwrap(), "precious");
+        }
+    }
+
+    #[test]
+    fn a_run_that_came_and_went_after_the_look_is_not_replaced() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path();
+        let taken = look(path, false).unwrap().take(identity("r-0a")).unwrap();
+        taken.unbegun();
+        let (one, other) = (look(path, false).unwrap(), look(path, false).unwrap());
+        let mut taken = one.take(identity("r-0b")).unwrap();
+        taken.begin();
+        fs::write(path.join("summary.md"), "of r-0b").unwrap();
+        taken.done();
+        let said = text(&other.take(identity("r-0c")).unwrap_err());
+        assert!(said.contains("already holds run r-0b"), "{said}");
+        assert_eq!(
+            fs::read_to_string(path.join("summary.md")).unwrap(),
+            "of r-0b"
+        );
     }
 
     #[test]

@@ -108,13 +108,15 @@ impl Held {
             }
             other => other?,
         };
-        let mut held = Self::lock(file, path)?;
-        if let Err(error) = held.write(marker) {
-            // Half a marker would be taken for somebody's file.
-            drop(fs::remove_file(&held.path));
-            return Err(error.into());
+        let made = Self::lock(file, path.clone()).and_then(|mut held| {
+            held.write(marker)?;
+            Ok(held)
+        });
+        if let Err(NotHeld::Io(_)) = &made {
+            // An empty marker, or half a one, would be taken for somebody's file.
+            drop(fs::remove_file(&path));
         }
-        Ok(held)
+        made
     }
 
     /// Takes the marker that is there.

@@ -1,7 +1,8 @@
 //! This module says who caused a failure of each kind, where no fault of the run explains it.
 
 use super::{
-    ABNORMAL, Cause, DialProblem, Ending, FailureKind, RequestProblem, TlsProblem, UpgradeProblem,
+    ABNORMAL, Cause, DialProblem, Ending, FailureKind, Limit, RequestProblem, TlsProblem,
+    UpgradeProblem,
 };
 
 impl FailureKind {
@@ -52,6 +53,7 @@ impl FailureKind {
             | Self::Cut(_)
             | Self::NotReady
             | Self::Unfinished
+            | Self::Limit(Limit::MessageTime)
             | Self::HeartbeatUnanswered => true,
             Self::Tls(problem) => matches!(problem, TlsProblem::Ended),
             Self::Request(_, problem) => matches!(

@@ -8,6 +8,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -124,28 +125,22 @@ impl RunDir {
 
     /// Writes a file, whole or not at all.
     pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
-        let (path, beside) = (self.file(name), self.beside(name));
-        self.replace(&path, &beside, bytes).map_err(|source| {
-            // What is left of it must not be taken for a file of the run; if even that fails, the
-            // first error is the one to tell.
-            drop(fs::remove_file(&beside));
-            StoreError::Write { path, source }
-        })
+        let path = self.file(name);
+        self.replace(&path, name, bytes)
+            .map_err(|source| StoreError::Write { path, source })
     }
 
-    fn replace(&self, path: &Path, beside: &Path, bytes: &[u8]) -> io::Result<()> {
-        // Neither through a link nor into what somebody else is writing.
-        let mut file = File::create_new(beside)?;
+    fn replace(&self, path: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+        // A name nobody knows before: what a killed run left is not in its way, and no link is followed. Readable as any new file.
+        let mut file = tempfile::Builder::new()
+            .prefix(&format!(".{name}."))
+            .suffix(".tmp")
+            .permissions(fs::Permissions::from_mode(0o666))
+            .tempfile_in(&self.path)?;
         file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(beside, path)?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
         File::open(&self.path)?.sync_all()
-    }
-
-    /// Where a file lies until it is whole; two processes do not meet there.
-    fn beside(&self, name: &str) -> PathBuf {
-        self.path
-            .join(format!(".{name}.{}.tmp", std::process::id()))
     }
 
     /// Reads the result back.
@@ -284,11 +279,8 @@ mod tests {
         let (temp, folder) = folder();
         let elsewhere = temp.path().join("elsewhere");
         fs::write(&elsewhere, "precious").unwrap();
-        for link in [folder.file("a.txt"), folder.beside("b.txt")] {
-            std::os::unix::fs::symlink(&elsewhere, link).unwrap();
-        }
+        std::os::unix::fs::symlink(&elsewhere, folder.file("a.txt")).unwrap();
         folder.write("a.txt", b"mine").unwrap();
-        folder.write("b.txt", b"mine").unwrap_err();
         assert_eq!(fs::read(&elsewhere).unwrap(), b"precious");
         assert_eq!(fs::read(folder.file("a.txt")).unwrap(), b"mine");
     }

@@ -181,12 +181,22 @@ impl Rooms {
         if earlier != number {
             forget(room, number);
         }
+        if let Some(member) = room.member(ask.conn.id)
+            && member.has_ended(earlier)
+        {
+            // Whatever became of it for others since.
+            acknowledge(&ask.conn, earlier, ask.client_message_id.as_deref());
+            if member.was_told_lost(earlier) {
+                ask.conn.send(&lost(earlier));
+            }
+            return;
+        }
         if let Some(end) = room.done.get(earlier).copied() {
             acknowledge(&ask.conn, earlier, ask.client_message_id.as_deref());
             let Some(member) = room.member(ask.conn.id) else {
                 return;
             };
-            if end.lost || member.was_told_lost(earlier) {
+            if end.lost {
                 member.lose(earlier);
                 ask.conn.send(&lost(earlier));
             } else if !member.has_had((earlier, &end)) {

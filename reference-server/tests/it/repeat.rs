@@ -147,9 +147,12 @@ async fn who_had_the_answer_by_a_replay_is_acknowledged_again_and_never_told_tha
     let task = task_of(&mut again, "m-1").await;
     assert_eq!(task, answer.task.as_str());
     again.rest_of_answer(&task).await;
-    assert_eq!(task_of(&mut again, "m-1").await, task);
-    let more = again.event_within(Duration::from_secs(3)).await;
-    assert_eq!(more, None, "the answer was complete");
+    for _ in 0..2 {
+        assert_eq!(task_of(&mut again, "m-1").await, task);
+        let more = again.event_within(Duration::from_secs(3)).await;
+        assert_eq!(more, None, "the answer was complete");
+    }
+    server.until_metric("chat_tasks_answered_total", 1.0).await;
 }
 
 #[tokio::test]

@@ -28,13 +28,20 @@ pub(crate) struct Sent {
     lost: bool,
 }
 
+/// What the end of a task was on a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Whole,
+    Lost,
+}
+
 /// One task on one socket.
 #[derive(Debug, Default)]
 struct Heard {
     queued: bool,
     /// The `seq` that comes next, once it has begun.
     next: Option<u64>,
-    ended: bool,
+    ended: Option<End>,
     /// All that came, for who has to find out.
     story: String,
 }
@@ -150,7 +157,13 @@ impl Ledger {
             "task_queued" => self.queued(socket, (task, name), event),
             "error" if event["code"] == "lost" => {
                 let heard = socket.tasks.entry(task.clone()).or_default();
-                let twice = std::mem::replace(&mut heard.ended, true) && !heard.queued;
+                // Who was told `lost` is told so again when it asks again; who has the answer is not.
+                let asked = std::mem::take(&mut heard.queued);
+                let twice = match heard.ended.replace(End::Lost) {
+                    Some(End::Whole) => true,
+                    Some(End::Lost) => !asked,
+                    None => false,
+                };
                 if twice {
                     let what = format!("a second end, of {}", heard.story);
                     self.breaks(&what, event);
@@ -216,9 +229,9 @@ impl Ledger {
             "chunk" => number.map(|seq| seq + 1),
             _ => number.or(Some(0)),
         };
-        let again = heard.ended;
+        let again = heard.ended.is_some();
         if kind == "complete" {
-            heard.ended = true;
+            (heard.ended, heard.queued) = (Some(End::Whole), false);
             socket.last = event["message_id"].as_str().map(str::to_owned);
             self.complete(&task, event);
         }
@@ -253,7 +266,7 @@ impl Ledger {
 
     /// Tasks that a socket was promised an end of, and has none.
     pub(crate) fn owed(socket: &Socket) -> Vec<String> {
-        let owed = |heard: &Heard| heard.queued && !heard.ended;
+        let owed = |heard: &Heard| heard.queued && heard.ended.is_none();
         let tasks = socket.tasks.iter().filter(|(_, heard)| owed(heard));
         tasks
             .map(|(task, heard)| format!("{task} {}", heard.story))
