@@ -2,4 +2,4 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| harness::fuzz::client(input));
+libfuzzer_sys::fuzz_target!(init: fuzz::survive_closed_sockets(), |input: &[u8]| harness::fuzz::client(input));

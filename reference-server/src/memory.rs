@@ -2,6 +2,7 @@
 //!
 //! glibc gives back what lies at the end of a heap only, and one long-lived piece there keeps everything below it.
 
+use std::fs;
 use std::time::{Duration, Instant};
 
 /// It is not looked for more often: it costs milliseconds.
@@ -38,6 +39,14 @@ impl Tide {
         }
         ebbs
     }
+}
+
+/// Of the address space, in bytes; 0 where `/proc` does not tell.
+pub(crate) fn addresses_in_use() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let size = status.lines().find_map(|line| line.strip_prefix("VmSize:"));
+    let kib = size.and_then(|size| size.split_whitespace().next()?.parse::<u64>().ok());
+    kib.map_or(0, |kib| kib << 10)
 }
 
 /// Gives back what is free.

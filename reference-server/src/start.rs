@@ -8,18 +8,22 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::ConfigError;
 use crate::metrics::MetricsError;
-use crate::{complain, secret};
+use crate::{complain, memory, secret};
 
 /// Threads beside those of the runtime: names are resolved on them.
 const SPARE_THREADS: usize = 2;
 /// What a thread takes of the address space: its stack, and that for the signal that says the first is full.
-const STACK_BYTES: usize = (2 << 20) + (64 << 10);
+const STACK_BYTES: u64 = (2 << 20) + (64 << 10);
+/// What the allocator sets aside for a thread, for so many of them a processor; the rest share.
+const ARENA_BYTES: u64 = 64 << 20;
+const ARENAS_PER_PROCESSOR: usize = 8;
 /// What a start takes beside its threads.
-const SPARE_BYTES: usize = 64 << 20;
+const SPARE_BYTES: u64 = 64 << 20;
 
 /// Why a process did not start.
 #[derive(Debug, thiserror::Error)]
@@ -41,11 +45,22 @@ pub(crate) enum StartError {
     /// Runtime, signals or stdout.
     #[error("cannot start: {0}")]
     Io(#[from] io::Error),
-    /// Threads or memory.
+    /// Threads.
     #[error(
-        "cannot start: {0}: no room for the threads; raise the limits (`ulimit -u`, `ulimit -v`) or give fewer --threads"
+        "cannot start: {0}: no room for the threads; raise the limit (`ulimit -u`) or give fewer --threads"
     )]
-    Resources(#[source] io::Error),
+    Threads(#[source] io::Error),
+    /// The address space.
+    #[error(
+        "cannot start: no room for the threads: of the address space {left_mib} MiB are left, and they may need {needed_mib} MiB; \
+         raise the limit (`ulimit -v`) or give fewer --threads"
+    )]
+    Addresses {
+        /// Below the limit.
+        left_mib: u64,
+        /// At most.
+        needed_mib: u64,
+    },
     /// The metrics.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
@@ -84,24 +99,35 @@ pub(crate) fn run(
     threads: usize,
     process: impl Future<Output = Result<(), StartError>>,
 ) -> Result<(), StartError> {
-    let threads = match threads {
-        0 => thread::available_parallelism().map_or(1, usize::from),
-        given => given,
-    };
-    rehearse(threads + SPARE_THREADS).map_err(StartError::Resources)?;
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    let threads = if threads == 0 { processors } else { threads };
+    addresses(threads + SPARE_THREADS, processors)?;
+    rehearse(threads + SPARE_THREADS).map_err(StartError::Threads)?;
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     runtime.worker_threads(threads);
     runtime.enable_all().build()?.block_on(process)
 }
 
-/// Sees whether the system gives what the runtime is about to take: that panics, or aborts, where it does not.
+/// Reckoned and not tried: where addresses end, the C library gives up the process instead of the call.
+fn addresses(threads: usize, processors: usize) -> Result<(), StartError> {
+    let limit = getrlimit(Resource::RLIMIT_AS).map_or(RLIM_INFINITY, |(soft, _)| soft);
+    if limit == RLIM_INFINITY {
+        return Ok(());
+    }
+    let arenas = threads.min(ARENAS_PER_PROCESSOR * processors) as u64;
+    let needed = threads as u64 * STACK_BYTES + arenas * ARENA_BYTES + SPARE_BYTES;
+    let left = limit.saturating_sub(memory::addresses_in_use());
+    if left >= needed {
+        return Ok(());
+    }
+    Err(StartError::Addresses {
+        left_mib: left >> 20,
+        needed_mib: needed >> 20,
+    })
+}
+
+/// Sees whether the system gives the threads that the runtime is about to take: that panics where it does not.
 fn rehearse(threads: usize) -> io::Result<()> {
-    let mut memory = Vec::<u8>::new();
-    let bytes = threads * STACK_BYTES + SPARE_BYTES;
-    memory
-        .try_reserve_exact(bytes)
-        .map_err(|_full| io::Error::from(io::ErrorKind::OutOfMemory))?;
-    drop(memory);
     // All at once, each held until the last is there.
     let gate = Arc::new(Mutex::new(()));
     let closed = gate.lock();

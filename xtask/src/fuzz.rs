@@ -83,7 +83,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     );
     let mut found = Vec::new();
     for target in &mut running {
-        let ended = wait(target, latest)?;
+        let end = wait(target, latest)?;
         let figures = Figures::of(&read(&target.log)?);
         let inputs = files(&target.found);
         println!("{:<14}{figures}  {}", target.name, inputs.len());
@@ -99,8 +99,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
                 input.display()
             ));
         }
-        if inputs.is_empty() && !ended {
-            found.push(format!("{}: see {}", target.name, target.log.display()));
+        if let (true, Some(end)) = (inputs.is_empty(), end) {
+            found.push(format!(
+                "{}: {end}: see {}",
+                target.name,
+                target.log.display()
+            ));
         }
     }
     if found.is_empty() {
@@ -195,20 +199,20 @@ fn start(name: &str, program: &Path, seconds: u64) -> Result<Running, Failure> {
     })
 }
 
-/// Whether it ended well, in time.
-fn wait(target: &mut Running, latest: Instant) -> Result<bool, Failure> {
+/// How it ended, if not well and in time.
+fn wait(target: &mut Running, latest: Instant) -> Result<Option<String>, Failure> {
     let failed = |source| Failure::Start {
         program: target.name.clone(),
         source,
     };
     loop {
         if let Some(status) = target.child.try_wait().map_err(failed)? {
-            return Ok(status.success());
+            return Ok((!status.success()).then(|| status.to_string()));
         }
         if Instant::now() > latest {
             target.child.kill().map_err(failed)?;
             target.child.wait().map_err(failed)?;
-            return Ok(false);
+            return Ok(Some("it did not end in time".to_owned()));
         }
         sleep(Duration::from_millis(200));
     }

@@ -2,9 +2,11 @@
 //!
 //! A failure costs one of three allowances: of the account as guessed at from that address, of the address, and of the account as
 //! guessed at from everywhere. Where one is spent, every further attempt is refused, the right password too: a refusal tells
-//! nothing. An address has spent its own long before it has spent the account's, so nobody alone keeps a user out; names that
-//! do not exist are counted like others.
+//! nothing. An address has spent its own long before it has spent the account's, so nobody alone keeps a user out; and where a
+//! user has logged in before, what is guessed elsewhere does not count, so many do not either. Names that do not exist are counted
+//! like others.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -27,10 +29,15 @@ pub(crate) struct Attempts(Mutex<Failed>);
 
 #[derive(Debug)]
 struct Failed {
-    here: Buckets<(Box<str>, Option<IpAddr>)>,
+    here: Buckets<Home>,
     address: Buckets<IpAddr>,
     account: Buckets<Box<str>>,
+    /// Where somebody logged in with the right password, and when last.
+    homes: HashMap<Home, Instant>,
 }
+
+/// An account, and an address.
+type Home = (Box<str>, Option<IpAddr>);
 
 impl Attempts {
     /// With what one account may fail from one address.
@@ -43,6 +50,7 @@ impl Attempts {
             here: Buckets::new(allowance, REMEMBERED),
             address: Buckets::new(times(ACCOUNTS_PER_ADDRESS), REMEMBERED),
             account: Buckets::new(times(ADDRESSES_PER_ACCOUNT), REMEMBERED),
+            homes: HashMap::new(),
         }))
     }
 
@@ -62,17 +70,36 @@ impl Attempts {
         if let Client(Some(address)) = client {
             failed.address.wait(&address, now)?;
         }
-        failed.account.wait(&name, now)?;
+        let at_home = failed.homes.contains_key(&here);
+        if !at_home {
+            failed.account.wait(&name, now)?;
+        }
         let outcome = attempt();
-        if outcome.is_none() {
+        if outcome.is_some() {
+            failed.remember(here, now);
+        } else {
             // There is one in each: it was looked at above.
             failed.here.take(here, now)?;
             if let Client(Some(address)) = client {
                 failed.address.take(address, now)?;
             }
-            failed.account.take(name, now)?;
+            if !at_home {
+                failed.account.take(name, now)?;
+            }
         }
         Ok(outcome)
+    }
+}
+
+impl Failed {
+    fn remember(&mut self, home: Home, now: Instant) {
+        if self.homes.len() >= REMEMBERED {
+            let mut times: Vec<Instant> = self.homes.values().copied().collect();
+            let (_, middle, _) = times.select_nth_unstable(REMEMBERED / 2);
+            let middle = *middle;
+            self.homes.retain(|_, last| *last > middle);
+        }
+        self.homes.insert(home, now);
     }
 }
 
@@ -127,11 +154,41 @@ mod tests {
     fn who_guesses_from_one_address_keeps_nobody_out_at_another() {
         let door = Door::new();
         door.failures(1, |_| "user-000001".to_owned());
-        assert_eq!(door.knock(2, "user-000001", true), Ok(true));
+        assert_eq!(door.knock(200, "user-000001", true), Ok(true));
         let from_everywhere: usize = (2..100)
             .map(|address| door.failures(address, |_| "user-000001".to_owned()))
             .sum();
         assert_eq!(from_everywhere, 45, "fifty in all");
+    }
+
+    #[test]
+    fn who_guesses_from_everywhere_keeps_nobody_out_who_was_in() {
+        let door = Door::new();
+        assert_eq!(door.knock(1, "user-000001", true), Ok(true));
+        for address in 2..100 {
+            door.failures(address, |_| "user-000001".to_owned());
+        }
+        assert!(door.knock(200, "user-000001", true).is_err());
+        assert_eq!(door.knock(1, "user-000001", true), Ok(true));
+        assert_eq!(door.failures(1, |_| "user-000001".to_owned()), 5);
+        assert!(
+            door.knock(1, "user-000001", true).is_err(),
+            "no more guesses"
+        );
+    }
+
+    #[test]
+    fn so_many_homes_are_remembered_and_the_latest_longest() {
+        let mut door = Door::new();
+        for number in 0..=REMEMBERED {
+            door.now += Duration::from_millis(1);
+            door.knock(1, &format!("user-{number}"), true).unwrap();
+        }
+        let failed = door.attempts.0.lock().unwrap();
+        assert!(failed.homes.len() <= REMEMBERED);
+        let last = format!("user-{REMEMBERED}").into_boxed_str();
+        let last = (last, Some(IpAddr::from([10, 0, 0, 1])));
+        assert!(failed.homes.contains_key(&last));
     }
 
     #[test]

@@ -146,7 +146,14 @@ pub(super) async fn metrics(State(health): State<Arc<Health>>) -> Response {
 /// The answer of `/metrics`.
 pub(crate) fn exposition(text: Result<String, MetricsError>) -> Response {
     match text {
-        Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
+        Ok(text) => {
+            // One a connection: it is the dearest answer, and nobody reads the next hundred who asks for them at once.
+            let headers = [
+                (header::CONTENT_TYPE, "text/plain; version=0.0.4"),
+                (header::CONNECTION, "close"),
+            ];
+            (headers, text).into_response()
+        }
         Err(problem) => {
             tracing::error!(%problem, "metrics not printed");
             error(StatusCode::INTERNAL_SERVER_ERROR, "metrics")

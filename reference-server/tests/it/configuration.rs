@@ -162,7 +162,7 @@ fn no_number_is_taken_that_cannot_be_held() {
 #[test]
 fn where_there_is_no_room_for_threads_the_start_fails_with_a_word() {
     let mut refused = 0;
-    for limit_kib in [30_000, 60_000, 100_000, 200_000, 300_000, 400_000] {
+    for limit_kib in [30_000, 60_000, 100_000, 200_000, 300_000, 400_000, 800_000] {
         let command = format!("ulimit -v {limit_kib}");
         let (code, text) = start(&command, &["--threads", "64"]);
         assert!(!text.contains("panicked"), "{limit_kib}: {text}");

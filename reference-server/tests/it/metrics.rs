@@ -1,5 +1,8 @@
 //! What the server counts agrees with what was done.
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
 use crate::client::{Client, ask_token, login};
 use crate::support::{Redis, Server};
 
@@ -102,4 +105,18 @@ async fn the_text_is_what_prometheus_reads() {
     ] {
         assert!(text.contains(name), "{name} is missing");
     }
+}
+
+#[tokio::test]
+async fn who_asks_a_hundred_times_at_once_is_answered_once() {
+    let redis = Redis::start().await;
+    let server = Server::start(&redis, &[]).await;
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+    let asked = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n".repeat(100);
+    stream.write_all(asked.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    let answer = String::from_utf8(answer).unwrap();
+    assert_eq!(answer.matches("HTTP/1.1 200").count(), 1, "{answer}");
+    assert!(answer.contains("connection: close\r\n"), "{answer}");
 }

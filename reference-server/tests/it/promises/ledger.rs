@@ -1,13 +1,14 @@
 //! What the servers promised and what they kept, as one client heard it. Pure: sockets and times are told.
 //!
 //! **Lost:** an acknowledged message of which no socket of its sender ever got the whole answer. It was *survivable* unless Redis forgot it (emptied, killed
-//! without persistence, brought back from a snapshot) and a server that held its text was killed as well, between its first send and its
-//! end; and even then the sender must be told `lost`. **Twice:** an event of a task a second time on one socket, or a message answered as two tasks
+//! without persistence, brought back from a snapshot) since its first send and every server that acknowledged it, and so held its text, was
+//! killed; and even then the sender must be told `lost`. **Twice:** an event of a task a second time on one socket, or a message answered as two tasks
 //! while Redis forgot nothing. **Without an end:** `task_queued` on a socket that then lives on and hears neither `complete`, `lost` nor
 //! an `error` with the message's id.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -23,7 +24,8 @@ pub(crate) struct Sent {
     first: Instant,
     /// When it is to be sent again at the earliest.
     pub(crate) again: Instant,
-    acknowledged: bool,
+    /// The servers that did.
+    acknowledged_at: BTreeSet<SocketAddr>,
     answers: Vec<String>,
     lost: bool,
 }
@@ -47,8 +49,10 @@ struct Heard {
 }
 
 /// One socket, from `connected` to its end.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Socket {
+    /// The server.
+    home: SocketAddr,
     tasks: BTreeMap<String, Heard>,
     /// The last `message_id`, for `resume`.
     pub(crate) last: Option<String>,
@@ -76,6 +80,16 @@ pub(crate) struct Summary {
     pub(crate) broken: Vec<String>,
 }
 
+impl Socket {
+    pub(crate) fn at(home: SocketAddr) -> Self {
+        Self {
+            home,
+            tasks: BTreeMap::new(),
+            last: None,
+        }
+    }
+}
+
 impl Ledger {
     pub(crate) fn new(map: std::sync::Arc<Map>) -> Self {
         Self {
@@ -96,7 +110,7 @@ impl Ledger {
             Sent {
                 first: now,
                 again: now,
-                acknowledged: false,
+                acknowledged_at: BTreeSet::new(),
                 answers: Vec::new(),
                 lost: false,
             }
@@ -188,7 +202,7 @@ impl Ledger {
         let Some(sent) = self.sent.get_mut(&name) else {
             return self.breaks("acknowledged and never sent here", event);
         };
-        sent.acknowledged = true;
+        sent.acknowledged_at.insert(socket.home);
         if self
             .tasks
             .entry(task.clone())
@@ -285,16 +299,17 @@ impl Ledger {
                 summary.complete += 1;
                 continue;
             }
-            let acknowledged = if sent.acknowledged { "" } else { "not " };
+            let at = &sent.acknowledged_at;
             if !sent.lost {
-                let what = format!("{name:?}, {acknowledged}acknowledged: no end, no word");
+                let what = format!("{name:?}, acknowledged at {at:?}: no end, no word");
                 self.broken.push(what);
                 continue;
             }
             summary.lost += 1;
-            if !self.map.may_lose(sent.first) {
-                self.broken
-                    .push(format!("{name:?}: lost, and nothing excuses it"));
+            if !self.map.may_lose(sent.first, at.iter()) {
+                let what =
+                    format!("{name:?}, acknowledged at {at:?}: lost, and nothing excuses it");
+                self.broken.push(what);
             }
         }
         summary.broken = self.broken;

@@ -81,7 +81,7 @@ impl Talker {
             stream: None,
             again: Instant::now(),
             last: None,
-            heard: Socket::default(),
+            heard: Socket::at(crowd.map.home(home + user as usize)),
         };
         Self {
             crowd: Arc::clone(crowd),
@@ -212,7 +212,7 @@ impl Talker {
                 continue;
             };
             line.last = line.heard.last.take().or(line.last.take());
-            line.heard = Socket::default();
+            line.heard = Socket::at(address);
             line.stream = Some(stream);
             let conversation = line.conversation.clone();
             let open = self.ledger.open(&conversation);

@@ -85,7 +85,7 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
 pub(crate) struct History {
     /// Until when Redis may have forgotten what it was told before; `None`: it may still.
     forgot: Vec<Option<Instant>>,
-    killed: Vec<Instant>,
+    killed: Vec<SocketAddr>,
 }
 
 /// Where the servers are, and what was done.
@@ -107,30 +107,35 @@ impl Map {
         history.forgot_since(since)
     }
 
-    /// Whether what was acknowledged since then can be lost: Redis forgot the task, and a server that had its text was killed.
-    pub(crate) fn may_lose(&self, since: Instant) -> bool {
+    /// Whether what was first said then can be lost: Redis forgot the task, and no server that acknowledged it, and so had its
+    /// text, lives any more.
+    pub(crate) fn may_lose<'a>(
+        &self,
+        since: Instant,
+        mut acknowledged_at: impl Iterator<Item = &'a SocketAddr>,
+    ) -> bool {
         let history = self.history.lock().unwrap();
-        history.forgot_since(since) && history.killed.iter().any(|at| *at >= since)
+        // Who came back has another address.
+        history.forgot_since(since) && acknowledged_at.all(|home| history.killed.contains(home))
     }
 
     /// A fault is about to begin. Redis counts as forgetting from here on: it may have, and have been told all of it once more, before
     /// it is known here.
     fn begins(&self, fault: Fault) {
-        if fault.forgets() {
-            self.history.lock().unwrap().forgot.push(None);
+        let mut history = self.history.lock().unwrap();
+        match fault {
+            Fault::Server(number) => history.killed.push(self.homes.lock().unwrap()[number]),
+            _ if fault.forgets() => history.forgot.push(None),
+            _ => {}
         }
     }
 
     /// A fault has begun, or is over; nothing is forgotten by it any more where it `is_over`.
     fn note(&self, fault: Fault, is_over: bool) {
-        let mut history = self.history.lock().unwrap();
-        match fault {
-            Fault::Server(_) => history.killed.push(Instant::now()),
-            _ if is_over && fault.forgets() => {
-                // Redis has one fault at a time.
-                *history.forgot.last_mut().unwrap() = Some(Instant::now());
-            }
-            _ => {}
+        if is_over && fault.forgets() {
+            let mut history = self.history.lock().unwrap();
+            // Redis has one fault at a time.
+            *history.forgot.last_mut().unwrap() = Some(Instant::now());
         }
     }
 }
