@@ -8,14 +8,13 @@
 //! Pauses of the whole machine are told apart and left out of lateness: bins in which a thread that
 //! only sleeps woke late as well.
 
-use super::super::{
-    CheckGroup, CheckResult, CheckStatus, FaultResult, FaultStamps, Pause, RunResult,
-};
+use super::super::{CheckGroup, CheckResult, CheckStatus, FaultResult, Pause, RunResult};
 use super::generator::{clock_step, given_up, lane_busy, lateness, machine_pauses, receive_stamps};
 use super::machine::machine_busy;
 use super::{Texts, check};
 use crate::format;
 use crate::plan::Link;
+use crate::record::fault::FaultStamps;
 
 const FAULTS_CONFIRMED: &str = "faults confirmed";
 /// Share of the plan that must have been sent.

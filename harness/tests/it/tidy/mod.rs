@@ -1,88 +1,19 @@
 //! The rules of the repository that a compiler does not check.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use crate::support::{read, root};
+
+mod circles;
+mod source;
+
+use source::{Source, sources};
 
 /// Most lines of a source file, its tests left out.
 const LINES_MAX: usize = 400;
 
 /// Flat tables that may be longer: path and reason.
 const LONG_FILES: [(&str, &str); 0] = [];
-
-/// A Rust file of one of the crates.
-struct Source {
-    /// From the root of the repository.
-    path: String,
-    text: String,
-}
-
-impl Source {
-    /// The lines before the tests of the file.
-    fn own_lines(&self) -> impl Iterator<Item = (usize, &str)> {
-        let lines = self
-            .text
-            .lines()
-            .enumerate()
-            .map(|(index, line)| (index + 1, line));
-        lines.take_while(|(_, line)| {
-            *line != "#[cfg(test)]" && !line.starts_with("#[cfg(test)] mod")
-        })
-    }
-
-    fn is_test(&self) -> bool {
-        self.path.contains("/tests/") || self.path.ends_with("/tests.rs")
-    }
-
-    /// The room of `harness` that a file belongs to: the folder or file right below `src`.
-    fn room(&self) -> Option<&str> {
-        let below = self.path.strip_prefix("harness/src/")?;
-        let room = below.split('/').next()?.trim_end_matches(".rs");
-        (!matches!(room, "lib" | "main")).then_some(room)
-    }
-}
-
-fn collect(folder: &Path, into: &mut Vec<PathBuf>) {
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return;
-    };
-    for entry in entries {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            collect(&path, into);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            into.push(path);
-        }
-    }
-}
-
-/// Every Rust file of every member of the workspace.
-fn sources() -> Vec<Source> {
-    let manifest: toml::Table = read("Cargo.toml").parse().unwrap();
-    let members = manifest["workspace"]["members"].as_array().unwrap();
-    let mut paths = Vec::new();
-    for member in members {
-        for folder in ["src", "tests"] {
-            collect(
-                &root().join(member.as_str().unwrap()).join(folder),
-                &mut paths,
-            );
-        }
-    }
-    paths.sort();
-    assert!(paths.len() > 20, "too few sources found: {paths:?}");
-    let source = |path: PathBuf| Source {
-        text: std::fs::read_to_string(&path).unwrap(),
-        path: path
-            .strip_prefix(root())
-            .unwrap()
-            .to_str()
-            .unwrap()
-            .to_owned(),
-    };
-    paths.into_iter().map(source).collect()
-}
 
 /// Layers by room, from the table of ARCHITECTURE.md: `| 2 | `plan` | … |`.
 fn layers() -> BTreeMap<String, u8> {
@@ -189,6 +120,14 @@ fn files_fit_into_a_reader_s_head() {
         }
     }
     none(found, "at most 400 lines a file, tests apart");
+}
+
+#[test]
+fn what_comes_after_tests_counts_as_well() {
+    let text = "fn a() {}\n\n#[cfg(test)]\nmod tests {\n    fn b() {}\n}\n\nimpl A {\n    #[cfg(test)]\n    fn c() {}\n    fn d() {}\n}\n";
+    let source = Source::of("a.rs", text.to_owned());
+    let lines: Vec<usize> = source.own_lines().map(|(number, _)| number).collect();
+    assert_eq!(lines, [1, 2, 7, 8, 11, 12]);
 }
 
 #[test]
