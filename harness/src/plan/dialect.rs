@@ -6,7 +6,7 @@ use crate::plan::{Credential, LoadPlan, Matching};
 use crate::scenario::ScenarioFile;
 use crate::scenario::problem::{Complaint, Place, Problems};
 use crate::scenario::target::Dialect;
-use crate::scenario::trial::{Trial, TrialKind};
+use crate::scenario::trial::{Need, Trial, TrialKind};
 
 /// Where the message's id goes.
 const ID: &str = "{id}";
@@ -95,7 +95,8 @@ fn opening(
     }
     let origins = trials
         .iter()
-        .any(|trial| matches!(trial.kind, Some(TrialKind::Origin)));
+        .filter_map(|trial| trial.kind)
+        .any(|kind| kind.needs().contains(&Need::FreeOrigin));
     if has_header("Origin") && (dialect.socket.origin.is_some() || origins) {
         problem(
             "headers",
@@ -112,33 +113,30 @@ fn untried(
     credential: Option<Credential>,
 ) -> Option<(&'static str, &'static str)> {
     const OUT: &str = "take the trial out";
-    match kind {
-        TrialKind::TokenRace { .. }
-        | TrialKind::TokenReuse
-        | TrialKind::ReplyLost
-        | TrialKind::TokenHoard { .. }
-        | TrialKind::TokenAge { .. } => {
+    kind.needs().iter().find_map(|need| match need {
+        Need::ConnectionTokens => {
             let has_tokens = credential == Some(Credential::ConnectionToken);
             (!has_tokens).then_some(("is about connection tokens, and none open the sockets", OUT))
         }
-        TrialKind::Refusal => {
+        Need::Credential => {
             let open = credential == Some(Credential::None);
             open.then_some((
                 "presents a wrong credential, and the sockets take none",
                 OUT,
             ))
         }
-        TrialKind::Heartbeat => {
+        Need::Heartbeat => {
             let beats = dialect.send.heartbeat.is_some() && dialect.events.pong.is_some();
             let hint = "name both: send.heartbeat and events.pong, or take the trial out";
             (!beats).then_some(("needs a heartbeat and its answer", hint))
         }
-        TrialKind::Origin | TrialKind::KeepAlive { .. } | TrialKind::Answers { .. } => None,
-        _ => Some((
+        Need::Contract => Some((
             "speaks frames of the wire contract, and this scenario maps another one",
             "take the trial out, or [target]; tokens, refusals, origins and pings can be tried on any server",
         )),
-    }
+        // Headers are looked at as a whole; the rest has nothing to do with how a server is spoken to.
+        Need::FreeOrigin | Need::ServerLog | Need::PeopleChat => None,
+    })
 }
 
 /// Clients have to say who they are.

@@ -41,7 +41,7 @@ use crate::scenario::expectation::{AbortRule, Expectation};
 pub(crate) use crate::scenario::fault::{Link, STREAMS, Streams};
 pub(crate) use crate::scenario::load::{Arrival, ClientDefect, Conversation, Credential, Jitter};
 pub(crate) use crate::scenario::target::{Dialect, MESSAGE_BYTES_MAX, Matching};
-pub(crate) use crate::scenario::trial::TrialKind;
+pub(crate) use crate::scenario::trial::{Promise, TokenAge, TrialKind};
 
 /// A run, before it happens.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -5,7 +5,7 @@
 //! serve after the run, with the samples that there were. No doubt is an error: the run can be done all the same.
 
 use super::samples::{Samples, lacks};
-use super::{Plan, TrialKind, TrialPlan};
+use super::{Plan, TrialPlan};
 use crate::format;
 use crate::scenario::expectation::{
     AbortRule, Expectation, Quantity, ServerCount, Statistic, TimeKind, When,
@@ -118,15 +118,7 @@ fn of_rule(plan: &Plan, samples: &Samples<'_>, rule: &AbortRule) -> Option<Doubt
 
 /// An experiment lasts as long as what it waits for, and no two of one account overlap.
 fn of_trial(plan: &Plan, trial: &TrialPlan) -> Option<Doubt> {
-    let lasts_us = match trial.kind {
-        TrialKind::TokenAge { ttl_us, spread_us } | TrialKind::ExpiryRace { ttl_us, spread_us } => {
-            ttl_us.saturating_sub(spread_us)
-        }
-        TrialKind::Expiry { ttl_us } => ttl_us,
-        TrialKind::Comeback { away_us } => away_us,
-        _ => 0,
-    };
-    let each = plan.load.load_us() / (trial.every_us + lasts_us).max(1) + 1;
+    let each = plan.load.load_us() / (trial.every_us + trial.kind.waits_us()).max(1) + 1;
     let most = each.saturating_mul(u64::from(trial.at_once));
     if most >= trial.least {
         return None;

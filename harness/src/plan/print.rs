@@ -7,7 +7,7 @@ use toml::{Table, Value};
 
 use crate::plan::{
     Amount, Behavior, Dialect, LoadPlan, Plan, PlannedFault, RedisPlan, STREAMS, ServerPlan,
-    TrialKind, TrialPlan,
+    TrialPlan,
 };
 use crate::scenario::expectation::{AbortRule, Expectation};
 use crate::scenario::load::{ARRIVALS, CLIENT_DEFECTS, CONVERSATIONS, CREDENTIALS, JITTERS};
@@ -287,36 +287,8 @@ fn fault(text: &mut String, fault: &PlannedFault) {
 fn trial(text: &mut String, trial: &TrialPlan) {
     pair(text, "name", trial.name.as_str());
     pair(text, "kind", trial.kind.name());
-    match trial.kind {
-        TrialKind::TokenRace { racers } => pair(text, "racers", i64::from(racers)),
-        TrialKind::TokenAge { ttl_us, spread_us } | TrialKind::ExpiryRace { ttl_us, spread_us } => {
-            pair(text, "ttl", print_us(ttl_us));
-            pair(text, "spread", print_us(spread_us));
-        }
-        TrialKind::Flood { messages }
-        | TrialKind::Resume { messages }
-        | TrialKind::Polling { messages }
-        | TrialKind::SlowReader { messages } => pair(text, "messages", i64::from(messages)),
-        TrialKind::TokenHoard { tokens } => pair(text, "tokens", i64::from(tokens)),
-        TrialKind::Expiry { ttl_us } => pair(text, "ttl", print_us(ttl_us)),
-        TrialKind::Comeback { away_us } => pair(text, "away", print_us(away_us)),
-        TrialKind::Answers { within_us } | TrialKind::KeepAlive { within_us } => {
-            pair(text, "within", print_us(within_us));
-        }
-        TrialKind::Broadcast { members, within_us } => {
-            pair(text, "members", i64::from(members));
-            pair(text, "within", print_us(within_us));
-        }
-        TrialKind::TokenReuse
-        | TrialKind::ReplyLost
-        | TrialKind::TokenLog
-        | TrialKind::Refusal
-        | TrialKind::Origin
-        | TrialKind::Participation
-        | TrialKind::Oversize
-        | TrialKind::Heartbeat
-        | TrialKind::Hostile
-        | TrialKind::Retry => {}
+    for (key, value) in trial.kind.print() {
+        pair(text, key, value);
     }
     pair(text, "at_once", i64::from(trial.at_once));
     pair(text, "every", print_us(trial.every_us));

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::scenario::ScenarioFile;
 use crate::scenario::expectation::{Quantity, ServerCount};
 use crate::scenario::problem::{Complaint, Problems};
-use crate::scenario::trial::TrialKind;
+use crate::scenario::trial::{Need, TrialKind};
 use crate::units;
 
 /// Accounts of one experiment: a people chat full (wire contract, "People chats").
@@ -61,16 +61,10 @@ pub(super) fn resolve(file: &ScenarioFile, problems: &mut Problems) -> Vec<Trial
 
 /// Why it cannot be tried in this scenario, if it cannot.
 fn impossible(kind: TrialKind, file: &ScenarioFile) -> Option<(&'static str, &'static str)> {
-    let environment = &file.environment;
-    let of_people = matches!(
-        kind,
-        TrialKind::Broadcast { .. }
-            | TrialKind::Resume { .. }
-            | TrialKind::Polling { .. }
-            | TrialKind::Participation
-    );
+    let (environment, needs) = (&file.environment, kind.needs());
+    let of_people = needs.contains(&Need::PeopleChat);
     let mut expected = file.expect.iter();
-    if environment.attached && kind == TrialKind::TokenLog {
+    if environment.attached && needs.contains(&Need::ServerLog) {
         let fact = "reads the log of a server that the run starts, and this one attaches";
         return Some((fact, "take the trial out, or leave `target` out"));
     }

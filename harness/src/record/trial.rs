@@ -14,11 +14,6 @@ use crate::known::Known;
 
 /// Bins of the ages of tokens, from one end of the spread to the other.
 pub(crate) const AGE_BINS: u64 = 20;
-/// Situations without which a trial says nothing of what it is about.
-pub(crate) const OLD_TOKENS: &str = "tokens presented at twice their life";
-pub(crate) const UNDER_FAULT: &str = "experiments while a fault was in force";
-pub(crate) const AFTER_FAULT: &str = "messages heard by all on sockets older than a fault";
-pub(crate) const ENDED_MIDWAY: &str = "access tokens that ended while a socket was asked for";
 /// Examples kept of each failure.
 const EXAMPLES_MAX: usize = 3;
 /// Different reasons kept.

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::summarize::short;
-use crate::plan::{Plan, TrialKind};
+use crate::plan::{Plan, TokenAge, TrialKind};
 use crate::record::trial::{AGE_BINS, Accepted, TrialRecord};
 
 /// Of the normal distribution, for 95 % in the middle.
@@ -43,7 +43,7 @@ pub(crate) struct AcceptanceBin {
 pub(super) fn curves(plan: &Plan, records: &[TrialRecord]) -> Vec<Acceptance> {
     let trials = plan.trials.iter().zip(records);
     let curves = trials.filter_map(|(plan, record)| {
-        let TrialKind::TokenAge { ttl_us, spread_us } = plan.kind else {
+        let TrialKind::TokenAge(TokenAge { ttl_us, spread_us }) = plan.kind else {
             return None;
         };
         let bins = record.ages.iter().map(|(&from_us, &of)| bin(from_us, of));

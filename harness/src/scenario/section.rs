@@ -8,7 +8,7 @@ use super::problem::{Complaint, Located, Place, Problems};
 use super::suggest;
 
 /// A table being read. Every key asked for is remembered; [`Section::finish`] refuses the rest.
-pub(super) struct Section<'d> {
+pub(crate) struct Section<'d> {
     path: String,
     /// Where the table stands: the place of a missing key.
     pub at: Place,

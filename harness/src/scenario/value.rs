@@ -129,6 +129,13 @@ pub(super) fn truth(node: &Node) -> Result<bool, Complaint> {
 pub(super) fn choice<T: Copy>(
     names: &'static [(&'static str, T)],
 ) -> impl Fn(&Node) -> Result<T, Complaint> {
+    choice_of(names.to_vec())
+}
+
+/// The same, of a list that is made for it.
+pub(super) fn choice_of<T: Copy>(
+    names: Vec<(&'static str, T)>,
+) -> impl Fn(&Node) -> Result<T, Complaint> {
     move |node| {
         let known: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
         let Value::Text(text) = &node.value else {

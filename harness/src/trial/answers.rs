@@ -7,7 +7,7 @@ use super::door::Entry;
 use super::{BROKE_PROTOCOL, Missed, Outcome, Turn};
 use crate::client::http::Answer;
 use crate::known::Known;
-use crate::record::trial::UNDER_FAULT;
+use crate::scenario::trial::{Answers, Situation};
 
 /// Opens nothing; a server has to look it up all the same.
 const MADE_UP: &str = "harness-trial-made-up-token-harness-trial-y";
@@ -15,7 +15,7 @@ const MADE_UP: &str = "harness-trial-made-up-token-harness-trial-y";
 pub(super) async fn run(
     crew: &mut Crew,
     turn: Turn<'_>,
-    within_us: u64,
+    Answers { within_us }: Answers,
 ) -> Result<Outcome, Missed> {
     let within = Duration::from_micros(within_us);
     let path = crew.new_conversation();
@@ -32,7 +32,7 @@ pub(super) async fn run(
     };
     let entry = crew.enter(&door, within).await;
     if !crew.is_calm() {
-        turn.record.add_met(UNDER_FAULT, 1);
+        turn.record.add_met(Situation::UnderFault.text(), 1);
     }
     Ok(match entry {
         Entry::In(talk) => {

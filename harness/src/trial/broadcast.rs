@@ -18,7 +18,7 @@ use super::{Missed, Outcome, Turn, people};
 use crate::client::talk::{Heard, Talk};
 use crate::client::wire::{ServerFrame, people_message};
 use crate::known::Known;
-use crate::record::trial::AFTER_FAULT;
+use crate::scenario::trial::{Broadcast, Situation};
 
 /// So many messages not heard in a row make a socket deaf.
 const DEAF_AFTER: usize = 3;
@@ -73,7 +73,7 @@ struct Member {
 pub(super) async fn run(
     crew: &mut Crew,
     turn: Turn<'_>,
-    (members, within_us): (u16, u64),
+    Broadcast { members, within_us }: Broadcast,
 ) -> Result<Outcome, Missed> {
     let chat = &mut turn.kept.chat;
     let members = usize::from(members);
@@ -123,7 +123,7 @@ pub(super) async fn run(
         None if unheard => Ok(Outcome::Unclear("not everybody heard it yet")),
         None => {
             if !crew.is_calm_since(chat.joined_us) {
-                turn.record.add_met(AFTER_FAULT, 1);
+                turn.record.add_met(Situation::AfterFault.text(), 1);
             }
             Ok(Outcome::Held)
         }

@@ -3,16 +3,21 @@
 use std::time::Duration;
 
 use super::crew::Crew;
-use super::{Missed, Outcome, PATIENCE};
+use super::{Missed, Outcome, PATIENCE, Turn};
 use crate::client::talk::{Heard, Talk};
 use crate::client::wire::{ServerFrame, chat_message};
 use crate::known::Known;
+use crate::scenario::trial::Comeback;
 
 const MESSAGE_CHARS: u32 = 20;
 /// Joins and answers may take this long on top.
 const SLACK: Duration = Duration::from_secs(12);
 
-pub(super) async fn run(crew: &mut Crew, away_us: u64) -> Result<Outcome, Missed> {
+pub(super) async fn run(
+    crew: &mut Crew,
+    _: Turn<'_>,
+    Comeback { away_us }: Comeback,
+) -> Result<Outcome, Missed> {
     let away = Duration::from_micros(away_us);
     let (path, id) = (crew.new_conversation(), crew.new_message_id());
     let mut talk = crew.join(0, &path).await?;

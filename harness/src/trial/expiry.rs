@@ -4,18 +4,23 @@ use std::time::Duration;
 
 use super::crew::Crew;
 use super::door::Door;
-use super::{BROKE_PROTOCOL, Missed, Outcome};
+use super::{BROKE_PROTOCOL, Missed, Outcome, Turn};
 use crate::client::talk::Heard;
 use crate::client::wire::ServerFrame;
 use crate::known::Known;
 use crate::plan::Credential;
+use crate::scenario::trial::Expiry;
 
 /// The end may come this much later than the token's.
 const SLACK: Duration = Duration::from_secs(5);
 /// The server goes away, or cannot go on.
 const GOING: [u16; 3] = [1001, 1011, 1013];
 
-pub(super) async fn run(crew: &mut Crew, ttl_us: u64) -> Result<Outcome, Missed> {
+pub(super) async fn run(
+    crew: &mut Crew,
+    _: Turn<'_>,
+    Expiry { ttl_us }: Expiry,
+) -> Result<Outcome, Missed> {
     let asked_us = crew.clock().now_us();
     let access = crew.login(0).await?.secret;
     let door = Door {

@@ -12,7 +12,7 @@ use super::{BROKE_PROTOCOL, Missed, Outcome, PATIENCE, Turn};
 use crate::client::talk::{Heard, Talk};
 use crate::known::Known;
 use crate::plan::Credential;
-use crate::record::trial::ENDED_MIDWAY;
+use crate::scenario::trial::{ExpiryRace, Situation};
 
 /// A connection token is fetched so long before the end of the access token.
 const TOKEN_AHEAD_US: u64 = 300_000;
@@ -22,7 +22,7 @@ const SLACK: Duration = Duration::from_secs(5);
 pub(super) async fn run(
     crew: &mut Crew,
     turn: Turn<'_>,
-    spread_us: u64,
+    ExpiryRace { spread_us, .. }: ExpiryRace,
 ) -> Result<Outcome, Missed> {
     let access = crew.login(0).await?;
     let ends_us = access
@@ -46,7 +46,7 @@ pub(super) async fn run(
     let entry = crew.enter(&door, PATIENCE).await;
     let judged_us = crew.clock().now_us();
     if presented_us <= ends_us && ends_us <= judged_us {
-        turn.record.add_met(ENDED_MIDWAY, 1);
+        turn.record.add_met(Situation::EndedMidway.text(), 1);
     }
     Ok(match entry {
         Entry::In(talk) => until_closed(crew, *talk, ends_us).await,

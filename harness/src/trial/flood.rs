@@ -1,10 +1,11 @@
 //! Of many messages at once some are refused, or the socket is closed (row 21).
 
 use super::crew::Crew;
-use super::{BROKE_PROTOCOL, Missed, Outcome, PATIENCE};
+use super::{BROKE_PROTOCOL, Missed, Outcome, PATIENCE, Turn};
 use crate::client::talk::Heard;
 use crate::client::wire::{ServerFrame, chat_message};
 use crate::known::Known;
+use crate::scenario::trial::Flood;
 
 const MESSAGE_CHARS: u32 = 20;
 /// Messages that a client may send at once, and each second.
@@ -13,7 +14,11 @@ const RATE_PER_S: u32 = 10;
 /// The server closes on who goes on flooding.
 const TOO_MANY: u16 = 4429;
 
-pub(super) async fn run(crew: &mut Crew, messages: u32) -> Result<Outcome, Missed> {
+pub(super) async fn run(
+    crew: &mut Crew,
+    _: Turn<'_>,
+    Flood { messages }: Flood,
+) -> Result<Outcome, Missed> {
     let path = crew.new_conversation();
     let mut talk = crew.join(0, &path).await?;
     let begun_us = crew.clock().now_us();

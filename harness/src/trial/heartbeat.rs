@@ -1,13 +1,14 @@
 //! `{"type":"ping"}` is answered by `pong`, and is no message (row 10).
 
 use super::crew::Crew;
-use super::{BROKE_PROTOCOL, Missed, Outcome, PATIENCE};
+use super::{BROKE_PROTOCOL, Missed, Outcome, PATIENCE, Turn};
 use crate::client::dialect;
 use crate::client::talk::Heard;
 use crate::client::wire::ServerFrame;
 use crate::known::Known;
+use crate::scenario::trial::Heartbeat;
 
-pub(super) async fn run(crew: &mut Crew) -> Result<Outcome, Missed> {
+pub(super) async fn run(crew: &mut Crew, _: Turn<'_>, _: Heartbeat) -> Result<Outcome, Missed> {
     let path = crew.new_conversation();
     let mut talk = crew.join(0, &path).await?;
     let heartbeat = dialect::heartbeat(crew.dialect()).ok_or(Missed("there is no heartbeat"))?;

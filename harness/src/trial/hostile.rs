@@ -9,6 +9,7 @@ use crate::client::socket::Data;
 use crate::client::talk::{Heard, Talk};
 use crate::client::wire::{PING, ServerFrame};
 use crate::known::Known;
+use crate::scenario::trial::Hostile;
 
 /// More than a frame may have (wire contract, "Operations").
 const FRAME_BYTES: usize = 70_000;
@@ -33,7 +34,7 @@ const NUISANCES: [Nuisance; 6] = [
     }),
 ];
 
-pub(super) async fn run(crew: &mut Crew, turn: Turn<'_>) -> Result<Outcome, Missed> {
+pub(super) async fn run(crew: &mut Crew, turn: Turn<'_>, _: Hostile) -> Result<Outcome, Missed> {
     let place = usize::try_from(turn.number).unwrap_or(0) % NUISANCES.len();
     let (what, kind, bytes) = NUISANCES[place];
     let path = crew.new_conversation();

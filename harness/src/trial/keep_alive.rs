@@ -3,11 +3,16 @@
 use std::time::Duration;
 
 use super::crew::Crew;
-use super::{BROKE_PROTOCOL, Missed, Outcome};
+use super::{BROKE_PROTOCOL, Missed, Outcome, Turn};
 use crate::client::talk::Heard;
 use crate::known::Known;
+use crate::scenario::trial::KeepAlive;
 
-pub(super) async fn run(crew: &mut Crew, within_us: u64) -> Result<Outcome, Missed> {
+pub(super) async fn run(
+    crew: &mut Crew,
+    _: Turn<'_>,
+    KeepAlive { within_us }: KeepAlive,
+) -> Result<Outcome, Missed> {
     let within = Duration::from_micros(within_us);
     let path = crew.new_conversation();
     let mut talk = crew.join(0, &path).await?;

@@ -10,12 +10,11 @@
 //! outcome. An experiment never blames a server for what the harness did to the network: see
 //! [`Crew::is_disturbed`].
 //!
-//! One file per experiment. To add one: a file, a kind in `scenario::trial`, and the lines the compiler
-//! then asks for.
+//! One file per experiment, called like its declaration in `scenario::trial`. To add one: its two files, and its line in
+//! the lists of the two folders.
 //!
 //! **Units:** microseconds since load start.
 
-mod age;
 mod answers;
 mod broadcast;
 mod comeback;
@@ -33,16 +32,17 @@ mod oversize;
 mod participation;
 mod people;
 mod polling;
-mod race;
 mod refusal;
 mod reply_lost;
 mod resume;
 mod retry;
-mod reuse;
 mod scene;
 mod slow_reader;
+mod token_age;
 mod token_hoard;
 mod token_log;
+mod token_race;
+mod token_reuse;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -186,7 +186,7 @@ impl Worker {
                 record: &mut record,
             };
             self.crew.begin();
-            let limit = limit(self.trial.kind);
+            let limit = LIMIT + Duration::from_micros(self.trial.kind.longest_us());
             let outcome = tokio::select! {
                 outcome = timeout(limit, once(&mut self.crew, self.trial.kind, turn)) => outcome,
                 () = stop.cancelled() => break,
@@ -207,48 +207,39 @@ impl Worker {
     }
 }
 
-/// Longest time of one experiment: whatever a server does, it ends.
-fn limit(kind: TrialKind) -> Duration {
-    let own_us = match kind {
-        TrialKind::TokenAge { ttl_us, spread_us } => ttl_us * 2 + spread_us,
-        TrialKind::Expiry { ttl_us } | TrialKind::ExpiryRace { ttl_us, .. } => ttl_us,
-        TrialKind::Answers { within_us }
-        | TrialKind::KeepAlive { within_us }
-        | TrialKind::Broadcast { within_us, .. } => within_us * 2,
-        TrialKind::Comeback { away_us } => away_us,
-        _ => 0,
+macro_rules! experiments {
+    ($($file:ident: $name:ident,)*) => {
+        /// One experiment of a kind.
+        async fn once(crew: &mut Crew, kind: TrialKind, turn: Turn<'_>) -> Result<Outcome, Missed> {
+            match kind {
+                $( TrialKind::$name(kind) => $file::run(crew, turn, kind).await, )*
+            }
+        }
     };
-    LIMIT + Duration::from_micros(own_us)
 }
 
-async fn once(crew: &mut Crew, kind: TrialKind, turn: Turn<'_>) -> Result<Outcome, Missed> {
-    match kind {
-        TrialKind::TokenRace { racers } => race::run(crew, turn, racers).await,
-        TrialKind::TokenReuse => reuse::run(crew).await,
-        TrialKind::ReplyLost => reply_lost::run(crew, turn).await,
-        TrialKind::TokenAge { ttl_us, spread_us } => {
-            age::run(crew, turn, (ttl_us, spread_us)).await
-        }
-        TrialKind::TokenLog => token_log::run(crew, turn).await,
-        TrialKind::Refusal => refusal::run(crew).await,
-        TrialKind::Origin => origin::run(crew).await,
-        TrialKind::Participation => participation::run(crew).await,
-        TrialKind::Flood { messages } => flood::run(crew, messages).await,
-        TrialKind::TokenHoard { tokens } => token_hoard::run(crew, tokens).await,
-        TrialKind::Hostile => hostile::run(crew, turn).await,
-        TrialKind::Oversize => oversize::run(crew).await,
-        TrialKind::Heartbeat => heartbeat::run(crew).await,
-        TrialKind::Retry => retry::run(crew, turn).await,
-        TrialKind::Expiry { ttl_us } => expiry::run(crew, ttl_us).await,
-        TrialKind::ExpiryRace { spread_us, .. } => expiry_race::run(crew, turn, spread_us).await,
-        TrialKind::Answers { within_us } => answers::run(crew, turn, within_us).await,
-        TrialKind::KeepAlive { within_us } => keep_alive::run(crew, within_us).await,
-        TrialKind::Broadcast { members, within_us } => {
-            broadcast::run(crew, turn, (members, within_us)).await
-        }
-        TrialKind::Resume { messages } => resume::run(crew, messages).await,
-        TrialKind::Polling { messages } => polling::run(crew, turn, messages).await,
-        TrialKind::Comeback { away_us } => comeback::run(crew, away_us).await,
-        TrialKind::SlowReader { messages } => slow_reader::run(crew, messages).await,
-    }
+experiments! {
+    token_race: TokenRace,
+    token_reuse: TokenReuse,
+    reply_lost: ReplyLost,
+    token_age: TokenAge,
+    token_log: TokenLog,
+    refusal: Refusal,
+    origin: Origin,
+    participation: Participation,
+    flood: Flood,
+    token_hoard: TokenHoard,
+    hostile: Hostile,
+    oversize: Oversize,
+    heartbeat: Heartbeat,
+    retry: Retry,
+    expiry: Expiry,
+    expiry_race: ExpiryRace,
+    answers: Answers,
+    keep_alive: KeepAlive,
+    broadcast: Broadcast,
+    resume: Resume,
+    polling: Polling,
+    comeback: Comeback,
+    slow_reader: SlowReader,
 }

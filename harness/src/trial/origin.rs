@@ -2,13 +2,14 @@
 
 use super::crew::Crew;
 use super::door::{Door, Entry};
-use super::{Missed, Outcome, PATIENCE};
+use super::{Missed, Outcome, PATIENCE, Turn};
 use crate::known::Known;
+use crate::scenario::trial::Origin;
 
 /// A site that no server of a chat is configured for.
 const ELSEWHERE: &str = "https://elsewhere.invalid";
 
-pub(super) async fn run(crew: &mut Crew) -> Result<Outcome, Missed> {
+pub(super) async fn run(crew: &mut Crew, _: Turn<'_>, _: Origin) -> Result<Outcome, Missed> {
     let path = crew.new_conversation();
     let door = Door {
         origin: Some(ELSEWHERE),

@@ -1,17 +1,18 @@
 //! A message over the length limit is refused (row 22).
 
 use super::crew::Crew;
-use super::{BROKE_PROTOCOL, Missed, Outcome, PATIENCE};
+use super::{BROKE_PROTOCOL, Missed, Outcome, PATIENCE, Turn};
 use crate::client::talk::Heard;
 use crate::client::wire::{ServerFrame, chat_message};
 use crate::known::Known;
+use crate::scenario::trial::Oversize;
 
 /// One over the limit (wire contract, "Frames, client to server").
 const TOO_LONG_CHARS: u32 = 10_001;
 /// The close code of a frame that is too large.
 const TOO_LARGE: u16 = 1009;
 
-pub(super) async fn run(crew: &mut Crew) -> Result<Outcome, Missed> {
+pub(super) async fn run(crew: &mut Crew, _: Turn<'_>, _: Oversize) -> Result<Outcome, Missed> {
     let path = crew.new_conversation();
     let mut talk = crew.join(0, &path).await?;
     let id = crew.new_message_id();

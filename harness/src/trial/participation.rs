@@ -2,10 +2,11 @@
 
 use super::crew::Crew;
 use super::door::{Door, Entry};
-use super::{Missed, Outcome, PATIENCE};
+use super::{Missed, Outcome, PATIENCE, Turn};
 use crate::known::Known;
+use crate::scenario::trial::Participation;
 
-pub(super) async fn run(crew: &mut Crew) -> Result<Outcome, Missed> {
+pub(super) async fn run(crew: &mut Crew, _: Turn<'_>, _: Participation) -> Result<Outcome, Missed> {
     let token = crew.token(0).await?;
     let others = crew.chat() - 1;
     let door = Door::with_token(0, &format!("/ws/chats/{others}/"), &token.secret);

@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use super::crew::Crew;
 use super::{Missed, Outcome, PATIENCE, Turn, people};
 use crate::known::Known;
+use crate::scenario::trial::Polling;
 use crate::units;
 
 /// The one who writes; the first of the crew is the one who asks.
@@ -20,7 +21,11 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Questions until all that was written before is known: a history holds 1,000 messages.
 const QUESTIONS_MAX: usize = 100;
 
-pub(super) async fn run(crew: &mut Crew, turn: Turn<'_>, messages: u32) -> Result<Outcome, Missed> {
+pub(super) async fn run(
+    crew: &mut Crew,
+    turn: Turn<'_>,
+    Polling { messages }: Polling,
+) -> Result<Outcome, Missed> {
     let path = format!("/ws/chats/{}/", crew.chat());
     let mut writer = crew.join(WRITER, &path).await?;
     let mut reader = Reader::default();

@@ -2,13 +2,14 @@
 
 use super::crew::Crew;
 use super::door::Entry;
-use super::{BROKE_PROTOCOL, Missed, Outcome, PATIENCE};
+use super::{BROKE_PROTOCOL, Missed, Outcome, PATIENCE, Turn};
 use crate::known::Known;
+use crate::scenario::trial::Refusal;
 
 /// 43 characters, as a real one has.
 const MADE_UP: &str = "harness-trial-made-up-token-harness-trial-x";
 
-pub(super) async fn run(crew: &mut Crew) -> Result<Outcome, Missed> {
+pub(super) async fn run(crew: &mut Crew, _: Turn<'_>, _: Refusal) -> Result<Outcome, Missed> {
     let path = crew.new_conversation();
     let door = crew.made_up(0, &path, MADE_UP);
     let entry = crew.enter(&door, PATIENCE).await;

@@ -12,12 +12,13 @@ use super::crew::Crew;
 use super::door::{Door, Entry};
 use super::{Missed, Outcome, PATIENCE, Turn};
 use crate::known::Known;
+use crate::scenario::trial::ReplyLost;
 
 /// Longest wait before the client hangs up: it is awake all the while.
 const WAIT_US_MAX: u64 = 1_000;
 const WAIT_US_MIN: u64 = 50;
 
-pub(super) async fn run(crew: &mut Crew, turn: Turn<'_>) -> Result<Outcome, Missed> {
+pub(super) async fn run(crew: &mut Crew, turn: Turn<'_>, _: ReplyLost) -> Result<Outcome, Missed> {
     let path = crew.new_conversation();
     let token = crew.token(0).await?;
     let door = Door::with_token(0, &path, &token.secret);

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use super::crew::Crew;
 use super::people::{client_id, post, until};
-use super::{Missed, Outcome, PATIENCE};
+use super::{Missed, Outcome, PATIENCE, Turn};
 use crate::client::talk::{Heard, Talk};
 use crate::client::wire::{ServerFrame, people_message, resume};
 use crate::known::Known;
+use crate::scenario::trial::Resume;
 
 /// The one who leaves, and the one who goes on writing.
 const READER: usize = 0;
@@ -17,7 +18,11 @@ const WRITER: usize = 1;
 /// After the last message that was expected, how long one that was not is waited for.
 const QUIET: Duration = Duration::from_millis(300);
 
-pub(super) async fn run(crew: &mut Crew, messages: u32) -> Result<Outcome, Missed> {
+pub(super) async fn run(
+    crew: &mut Crew,
+    _: Turn<'_>,
+    Resume { messages }: Resume,
+) -> Result<Outcome, Missed> {
     let path = format!("/ws/chats/{}/", crew.chat());
     let mut reader = crew.join(READER, &path).await?;
     let mut writer = crew.join(WRITER, &path).await?;

@@ -6,10 +6,11 @@ use super::{Missed, Outcome, PATIENCE, Turn};
 use crate::client::talk::{Heard, Talk};
 use crate::client::wire::{ServerFrame, TaskId, chat_message};
 use crate::known::Known;
+use crate::scenario::trial::Retry;
 
 const MESSAGE_CHARS: u32 = 20;
 
-pub(super) async fn run(crew: &mut Crew, turn: Turn<'_>) -> Result<Outcome, Missed> {
+pub(super) async fn run(crew: &mut Crew, turn: Turn<'_>, _: Retry) -> Result<Outcome, Missed> {
     let (path, id) = (crew.new_conversation(), crew.new_message_id());
     let mut tasks = Vec::new();
     for attempt in 0..2 {

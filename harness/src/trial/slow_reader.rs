@@ -2,10 +2,11 @@
 
 use super::crew::Crew;
 use super::door::Door;
-use super::{Missed, Outcome, PATIENCE};
+use super::{Missed, Outcome, PATIENCE, Turn};
 use crate::client::talk::{Heard, Talk};
 use crate::client::wire::{ServerFrame, chat_message};
 use crate::known::Known;
+use crate::scenario::trial::SlowReader;
 
 const MESSAGE_CHARS: u32 = 20;
 /// What the kernel keeps for the slow reader: little.
@@ -15,7 +16,11 @@ const ENOUGH_BYTES: usize = 512 * 1024;
 /// The same where something stands between, whose kernel keeps some too, on both of its sides.
 const ENOUGH_BYTES_BETWEEN: usize = 32 * 1024 * 1024;
 
-pub(super) async fn run(crew: &mut Crew, messages: u32) -> Result<Outcome, Missed> {
+pub(super) async fn run(
+    crew: &mut Crew,
+    _: Turn<'_>,
+    SlowReader { messages }: SlowReader,
+) -> Result<Outcome, Missed> {
     let path = crew.new_conversation();
     let token = crew.token(0).await?;
     let door = Door {

@@ -1,15 +1,20 @@
 //! Who asks for tokens without end is told to wait (row 21).
 
 use super::crew::Crew;
-use super::{Missed, Outcome, PATIENCE};
+use super::{Missed, Outcome, PATIENCE, Turn};
 use crate::client::http::Answer;
 use crate::known::Known;
+use crate::scenario::trial::TokenHoard;
 
 /// Tokens that a user may ask for at once, and each second (wire contract, "Defaults").
 const BURST: u64 = 50;
 const RATE_PER_S: u64 = 10;
 
-pub(super) async fn run(crew: &mut Crew, tokens: u32) -> Result<Outcome, Missed> {
+pub(super) async fn run(
+    crew: &mut Crew,
+    _: Turn<'_>,
+    TokenHoard { tokens }: TokenHoard,
+) -> Result<Outcome, Missed> {
     let begun_us = crew.clock().now_us();
     for _ in 0..tokens {
         let (answer, ..) = crew.ask_token(0, PATIENCE).await?;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::crew::Crew;
 use super::{Missed, Outcome, Turn};
 use crate::known::Known;
+use crate::scenario::trial::TokenLog;
 
 /// As much of a log as is read at once.
 const READ_BYTES_MAX: u64 = 16 << 20;
@@ -26,7 +27,7 @@ pub(super) struct Reading {
     secrets: Vec<(&'static str, String)>,
 }
 
-pub(super) async fn run(crew: &mut Crew, turn: Turn<'_>) -> Result<Outcome, Missed> {
+pub(super) async fn run(crew: &mut Crew, turn: Turn<'_>, _: TokenLog) -> Result<Outcome, Missed> {
     let logs = crew.ground().server_logs.clone();
     if turn.kept.log.ends.is_empty() {
         // What was written before is nobody's secret of this trial.

@@ -6,101 +6,30 @@
 use super::super::{CheckGroup, CheckResult, CheckStatus, RunResult};
 use super::delivery;
 use crate::format;
-use crate::known::Known;
-use crate::plan::{TrialKind, TrialPlan};
-use crate::record::trial::{AFTER_FAULT, ENDED_MIDWAY, OLD_TOKENS, TrialRecord, UNDER_FAULT};
-
-/// What a kind of trial looks for: the promise, and the failure that breaks it.
-const fn promises(kind: TrialKind) -> &'static [(&'static str, Known)] {
-    match kind {
-        TrialKind::TokenRace { .. } => &[(
-            "of racing connects with one token one gets in",
-            Known::TokenDoubleSpend,
-        )],
-        TrialKind::TokenReuse => &[("a token opens one socket", Known::TokenReusable)],
-        TrialKind::ReplyLost => &[(
-            "a token whose answer was lost opens one socket at most",
-            Known::TokenReusable,
-        )],
-        TrialKind::TokenAge { .. } => &[
-            ("a token ends", Known::TokenImmortal),
-            ("a token lives as long as is said", Known::TokenTtlDrift),
-        ],
-        TrialKind::TokenLog => &[("no token in the log", Known::TokenInLog)],
-        TrialKind::Refusal => &[("a refusal says why", Known::Silent1006)],
-        TrialKind::Answers { .. } => &[
-            ("a connect is answered in time", Known::ConnectHang),
-            (
-                "a token request is answered in time",
-                Known::TokenEndpointHang,
-            ),
-        ],
-        TrialKind::KeepAlive { .. } => &[("the server pings", Known::NoServerPing)],
-        TrialKind::Heartbeat => &[("a heartbeat is answered", Known::PingAsChat)],
-        TrialKind::Broadcast { .. } => &[
-            ("open sockets hear after an outage", Known::NoResubscribe),
-            (
-                "members on all instances hear each other",
-                Known::MemoryLayerTwoInstances,
-            ),
-            ("what was kept is heard", Known::PubsubOnly),
-        ],
-        TrialKind::Resume { .. } => &[
-            ("a replay repeats nothing", Known::DuplicateOnResume),
-            ("who was away gets what it missed", Known::LostWhileAway),
-        ],
-        TrialKind::Polling { .. } => &[
-            ("a poll repeats nothing", Known::DuplicateOnResume),
-            ("who polls gets all", Known::LostWhileAway),
-        ],
-        TrialKind::Comeback { .. } => {
-            &[("an answer outlives a short absence", Known::ExpiryTooShort)]
-        }
-        TrialKind::SlowReader { .. } => &[("a slow reader is given up", Known::UnboundedOutbox)],
-        TrialKind::Origin => &[("a page of another site is refused", Known::OriginUnchecked)],
-        TrialKind::Participation => &[("a chat of others is closed", Known::NotAParticipant)],
-        TrialKind::Flood { .. } => &[("a flood is refused", Known::NoRateLimit)],
-        TrialKind::TokenHoard { .. } => &[("tokens without end are refused", Known::NoRateLimit)],
-        TrialKind::Hostile => &[("nonsense is answered with a word", Known::Silent1006)],
-        TrialKind::Oversize => &[("an oversized message is refused", Known::OversizeAccepted)],
-        TrialKind::Expiry { .. } => &[(
-            "the end of the access token is announced",
-            Known::JwtExpiryCut,
-        )],
-        TrialKind::ExpiryRace { .. } => &[
-            (
-                "a connect at the end is refused with a word",
-                Known::Silent1006,
-            ),
-            (
-                "a socket is closed at the end with a code",
-                Known::JwtExpiryCut,
-            ),
-        ],
-        TrialKind::Retry => &[("a message sent again runs once", Known::RetryRunsTwice)],
-    }
-}
+use crate::plan::{Promise, TrialPlan};
+use crate::record::trial::TrialRecord;
 
 /// Every trial of the plan, by failure.
 pub(in super::super) fn checks(result: &RunResult) -> Vec<CheckResult> {
     let planned = result.plan.trials.iter().zip(&result.trials);
     let has_faults = !result.faults.is_empty();
     let checks = planned.flat_map(|(plan, record)| {
-        let promises = promises(plan.kind).iter();
-        promises.map(move |&(promise, known)| check((plan, record), (promise, known), has_faults))
+        let promises = plan.kind.promises().iter();
+        promises.map(move |promise| check((plan, record), promise, has_faults))
     });
     checks.collect()
 }
 
 fn check(
     (plan, record): (&TrialPlan, &TrialRecord),
-    (promise, known): (&str, Known),
+    promise: &Promise,
     has_faults: bool,
 ) -> CheckResult {
-    let broken = record.broke.get(&known);
+    let broken = record.broke.get(&promise.known);
     let clear = record.clear();
-    let met =
-        needs((plan.kind, known), has_faults).is_none_or(|what| record.met.contains_key(what));
+    let situation = promise.situation;
+    let situation = situation.filter(|situation| has_faults || !situation.is_of_faults());
+    let met = situation.is_none_or(|situation| record.met.contains_key(situation.text()));
     let status = match broken {
         Some(_) => CheckStatus::Broke,
         None if clear < plan.least || !met => CheckStatus::Inconclusive,
@@ -122,24 +51,13 @@ fn check(
         (None, _) => held(record),
     };
     CheckResult {
-        name: format!("{}: {promise}", plan.name),
+        name: format!("{}: {}", plan.name, promise.text),
         group: CheckGroup::Correctness,
         status,
         observed: format!("{} of {}", format::count(count), format::count(clear)),
         bound: "= 0".to_owned(),
         finding,
-        known: vec![known],
-    }
-}
-
-/// The situation without which a promise was not put to the test.
-const fn needs((kind, known): (TrialKind, Known), has_faults: bool) -> Option<&'static str> {
-    match (kind, known) {
-        (TrialKind::ExpiryRace { .. }, _) => Some(ENDED_MIDWAY),
-        (_, Known::TokenImmortal) => Some(OLD_TOKENS),
-        (_, Known::ConnectHang | Known::TokenEndpointHang) if has_faults => Some(UNDER_FAULT),
-        (_, Known::NoResubscribe | Known::PubsubOnly) if has_faults => Some(AFTER_FAULT),
-        _ => None,
+        known: vec![promise.known],
     }
 }
 
@@ -185,12 +103,14 @@ pub(in super::super) fn sentence(check: &CheckResult) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::known::Known;
     use crate::record::trial::Showing;
+    use crate::scenario::trial::{Answers, Situation};
 
     fn plan(least: u64) -> TrialPlan {
         TrialPlan {
             name: "answers".to_owned(),
-            kind: TrialKind::Answers { within_us: 1 },
+            kind: Answers { within_us: 1 }.into(),
             at_once: 1,
             every_us: 1,
             least,
@@ -198,8 +118,8 @@ mod tests {
     }
 
     fn status(least: u64, record: &TrialRecord, has_faults: bool) -> CheckStatus {
-        let promise = ("a connect is answered in time", Known::ConnectHang);
-        check((&plan(least), record), promise, has_faults).status
+        let plan = plan(least);
+        check((&plan, record), &plan.kind.promises()[0], has_faults).status
     }
 
     #[test]
@@ -211,7 +131,7 @@ mod tests {
         assert_eq!(status(10, &record, false), CheckStatus::Held);
         assert_eq!(status(11, &record, false), CheckStatus::Inconclusive);
         assert_eq!(status(10, &record, true), CheckStatus::Inconclusive);
-        record.add_met(UNDER_FAULT, 1);
+        record.add_met(Situation::UnderFault.text(), 1);
         assert_eq!(status(10, &record, true), CheckStatus::Held);
     }
 

@@ -12,7 +12,8 @@ use super::crew::Crew;
 use super::door::{Door, Entry};
 use super::{Missed, Outcome, PATIENCE, Turn};
 use crate::known::Known;
-use crate::record::trial::{AGE_BINS, OLD_TOKENS};
+use crate::record::trial::AGE_BINS;
+use crate::scenario::trial::{Situation, TokenAge};
 
 /// A server may be off by this share before it counts.
 const TOLERANCE_RATIO: f64 = 0.01;
@@ -24,7 +25,7 @@ const OLD_ONE_IN: u64 = 8;
 pub(super) async fn run(
     crew: &mut Crew,
     turn: Turn<'_>,
-    (ttl_us, spread_us): (u64, u64),
+    TokenAge { ttl_us, spread_us }: TokenAge,
 ) -> Result<Outcome, Missed> {
     let old = turn.chance.below(OLD_ONE_IN) == 0;
     let age_us = if old {
@@ -51,7 +52,7 @@ pub(super) async fn run(
         talk.close();
     }
     if old {
-        turn.record.add_met(OLD_TOKENS, 1);
+        turn.record.add_met(Situation::OldTokens.text(), 1);
     }
     let bin_us = (spread_us * 2 / AGE_BINS).max(1);
     let ages = turn

@@ -9,8 +9,13 @@ use super::crew::Crew;
 use super::door::{Door, Entry};
 use super::{Missed, Outcome, PATIENCE, Turn};
 use crate::known::Known;
+use crate::scenario::trial::TokenRace;
 
-pub(super) async fn run(crew: &mut Crew, turn: Turn<'_>, most: u16) -> Result<Outcome, Missed> {
+pub(super) async fn run(
+    crew: &mut Crew,
+    turn: Turn<'_>,
+    TokenRace { racers: most }: TokenRace,
+) -> Result<Outcome, Missed> {
     let racers = racers(turn.number, most);
     let path = crew.new_conversation();
     let token = crew.token(0).await?;

@@ -2,10 +2,11 @@
 
 use super::crew::Crew;
 use super::door::{Door, Entry};
-use super::{Missed, Outcome, PATIENCE};
+use super::{Missed, Outcome, PATIENCE, Turn};
 use crate::known::Known;
+use crate::scenario::trial::TokenReuse;
 
-pub(super) async fn run(crew: &mut Crew) -> Result<Outcome, Missed> {
+pub(super) async fn run(crew: &mut Crew, _: Turn<'_>, _: TokenReuse) -> Result<Outcome, Missed> {
     let path = crew.new_conversation();
     let token = crew.token(0).await?;
     let door = Door::with_token(0, &path, &token.secret);

@@ -3,15 +3,19 @@
 //! **In:** the lists of names that the readers use. **Out:** a JSON Schema (2020-12). It promises
 //! less than `harness check` does: what the parts mean together is not expressed here.
 
-use schemars::{Schema, json_schema};
-use serde_json::{Map, Value, json};
+pub(super) mod part;
 
+use schemars::{Schema, json_schema};
+use serde_json::{Value, json};
+
+use self::part::{choice, described, duration, integer, list, names, share, table, text_of};
 use super::criterion::SAMPLES_MAX;
 use super::environment::INSTANCES_MAX;
 use super::fault::{KIND_NAMES, LINKS, STREAMS};
 use super::load::{ARRIVALS, CLIENT_DEFECTS, CLIENTS_MAX, CONVERSATIONS, CREDENTIALS, JITTERS};
 use super::target::{BODIES, MATCHINGS};
-use super::trial::{AT_ONCE_MAX, KINDS, MEMBERS_MAX, MESSAGES_MAX, RACERS_MAX, TRIALS_MAX};
+use super::trial::TRIALS_MAX;
+use super::trial::schema as trial;
 
 /// The schema as it stands in `scenarios/schema.json`.
 pub(crate) fn text() -> String {
@@ -34,7 +38,7 @@ fn scenario() -> Schema {
             "target": target(),
             "load": load(),
             "fault": { "type": "array", "maxItems": 64, "items": fault() },
-            "trial": { "type": "array", "maxItems": TRIALS_MAX, "items": trial() },
+            "trial": { "type": "array", "maxItems": TRIALS_MAX, "items": trial::entry() },
             "expect": { "type": "array", "maxItems": 200, "items": criterion("What must hold.", &[]) },
             "abort_when": { "type": "array", "maxItems": 200, "items": criterion("What ends the run early.", &patience()) },
         },
@@ -174,9 +178,9 @@ fn load() -> Value {
         "One stretch: a ramp with `to`, or a hold.",
         &[],
         json!({
-            "ramp": duration("Go to `to` clients evenly in this time."),
+            "ramp": described(duration(), "Go to `to` clients evenly in this time."),
             "to": integer(0, i64::from(CLIENTS_MAX), "Clients at the end of the ramp; default: all."),
-            "hold": duration("Keep the clients there are for this time."),
+            "hold": described(duration(), "Keep the clients there are for this time."),
         }),
     );
     table(
@@ -185,23 +189,23 @@ fn load() -> Value {
         json!({
             "clients": integer(1, i64::from(CLIENTS_MAX), "Most clients at once; default: the largest `to`."),
             "stages": { "type": "array", "minItems": 1, "maxItems": 100, "items": stage },
-            "ramp": duration("Short form of one ramp; default: 200 clients a second."),
-            "hold": duration("Short form of one hold."),
+            "ramp": described(duration(), "Short form of one ramp; default: 200 clients a second."),
+            "hold": described(duration(), "Short form of one hold."),
             "mix": table("Shares of the behaviours; they need not add up to 100.", &[], json!({
                 "chatter": share("Sends messages on a schedule."),
                 "lurker": share("Connects and stays."),
                 "reconnector": share("A chatter that leaves and comes back all the time."),
             })),
             "reconnector": table("What reconnectors do.", &[], json!({
-                "every": duration("Mean length of a session; default 10s."),
+                "every": described(duration(), "Mean length of a session; default 10s."),
             })),
             "session": table("How a session is opened.", &[], json!({
                 "credential": choice(&names(&CREDENTIALS), "What opens the socket; default connection-token."),
                 "conversation": choice(&names(&CONVERSATIONS), "Which conversation a client talks in; default own."),
-                "connect_timeout": duration("Token, TCP, upgrade and `connected` together; default 10s."),
+                "connect_timeout": described(duration(), "Token, TCP, upgrade and `connected` together; default 10s."),
             })),
             "message": table("What is sent, and when.", &[], json!({
-                "every": duration("Mean time between two sends of one client; default 5s."),
+                "every": described(duration(), "Mean time between two sends of one client; default 5s."),
                 "arrival": choice(&names(&ARRIVALS), "Law of the send times; default poisson."),
                 "chunks": integer(1, 1000, "Chunks per answer; default 3."),
                 "length": {
@@ -213,15 +217,15 @@ fn load() -> Value {
                 },
                 "retries": integer(0, 100, "Further attempts after `unavailable`, `rate_limited` or a lost socket; default 5."),
             })),
-            "heartbeat": duration("Time between two heartbeats of a client; default 30s."),
+            "heartbeat": described(duration(), "Time between two heartbeats of a client; default 30s."),
             "reconnect": table("Backoff after an abnormal close.", &[], json!({
-                "first": duration("First backoff; default 1s."),
+                "first": described(duration(), "First backoff; default 1s."),
                 "factor": { "type": "number", "minimum": 1, "maximum": 100, "description": "Growth from one to the next; default 2." },
-                "cap": duration("Longest backoff; default 30s."),
+                "cap": described(duration(), "Longest backoff; default 30s."),
                 "jitter": choice(&names(&JITTERS), "Spread: evenly down to zero, or none; default full."),
                 "attempts": integer(0, 1000, "Attempts before a client gives up; default 5."),
             })),
-            "drain": duration("How long after the last send an answer may still arrive; default 10s."),
+            "drain": described(duration(), "How long after the last send an answer may still arrive; default 10s."),
             "lanes": integer(1, 64, "Threads that run sessions; default 1."),
             "payloads": text_of("File with what clients write, one text a line; default: filler of message.length."),
             "defects": list(choice(&names(&CLIENT_DEFECTS), "A known failure of clients."), "What the clients do wrong on purpose, to see that it shows."),
@@ -235,43 +239,21 @@ fn fault() -> Value {
         &["at", "kind"],
         json!({
             "name": text_of("For `when = \"during NAME\"`; default: where and what, as in redis-down."),
-            "at": duration("Start, counted from the start of the load."),
-            "for": duration("Length. Without it a toxic lasts to the end of the load and is a condition of the run; reset_now and redis-flush take none; all other kinds need it."),
+            "at": described(duration(), "Start, counted from the start of the load."),
+            "for": described(duration(), "Length. Without it a toxic lasts to the end of the load and is a condition of the run; reset_now and redis-flush take none; all other kinds need it."),
             "link": choice(&names(&LINKS), "Where a network fault acts; redis-kill, server-kill and the like take none."),
             "kind": choice(&KIND_NAMES, "What goes wrong."),
-            "latency": duration("kind = latency: everything arrives this much later."),
-            "jitter": duration("kind = latency: more or less by up to this; default 0s."),
-            "timeout": duration("kind = timeout, reset_peer: connections end after this; default 0s (timeout: never). kind = idle_timeout: after this much silence."),
+            "latency": described(duration(), "kind = latency: everything arrives this much later."),
+            "jitter": described(duration(), "kind = latency: more or less by up to this; default 0s."),
+            "timeout": described(duration(), "kind = timeout, reset_peer: connections end after this; default 0s (timeout: never). kind = idle_timeout: after this much silence."),
             "kb_per_s": integer(0, 1 << 40, "kind = bandwidth: what passes of each connection, 1 KB = 1000 bytes; 0 stops it."),
-            "delay": duration("kind = slow_close: the end arrives this much later; slicer: between two pieces; slow_connect: before a new connection goes on."),
+            "delay": described(duration(), "kind = slow_close: the end arrives this much later; slicer: between two pieces; slow_connect: before a new connection goes on."),
             "piece_bytes": integer(1, 1 << 40, "kind = slicer: length of a piece."),
             "bytes": integer(0, 1 << 40, "kind = limit_data: a connection ends after so many."),
-            "time": duration("kind = limit_time: how long a connection lasts."),
+            "time": described(duration(), "kind = limit_time: how long a connection lasts."),
             "connections": integer(0, 1 << 40, "kind = refuse: the next so many; default 0, all."),
             "stream": choice(&names(&STREAMS), "What of a connection a toxic on bytes acts on; default downstream, for timeout both."),
             "toxicity": { "type": "number", "exclusiveMinimum": 0, "maximum": 1, "description": "Share of the connections a toxic affects; default 1." },
-        }),
-    )
-}
-
-fn trial() -> Value {
-    let kinds = KINDS.map(|(name, _)| name);
-    table(
-        "An experiment that is repeated beside the load, from its start to its end; one that goes wrong fails the run.",
-        &["kind"],
-        json!({
-            "name": text_of("For the report; default: the kind."),
-            "kind": choice(&kinds, "What is tried."),
-            "at_once": integer(1, i64::from(AT_ONCE_MAX), "Experiments under way at once, each with an account of its own; default 1."),
-            "every": duration("Pause between two experiments of one account; default 500ms."),
-            "least": integer(1, 10_000_000, "Conclusive experiments that the run must have, else it is inconclusive; default 1."),
-            "racers": integer(2, i64::from(RACERS_MAX), "kind = token-race: sockets that race with one token; default 8."),
-            "ttl": duration("kind = token-age, expiry: what the server promises a token is good for; default 60s, for expiry 15min."),
-            "spread": duration("kind = token-age: ages are tried up to this far from the time to live; default 10s."),
-            "messages": integer(2, i64::from(MESSAGES_MAX), "kind = flood, slow-reader: messages at once; default 100. kind = resume: sent while a member is away; default 5."),
-            "within": duration("kind = answers, broadcast: longest wait; default 5s. kind = keep-alive: longest silence of the server; default 30s."),
-            "members": integer(2, i64::from(MEMBERS_MAX), "kind = broadcast: members of the chat that listen; default 2."),
-            "away": duration("kind = comeback: how long the client is away; default 2s."),
         }),
     )
 }
@@ -282,13 +264,17 @@ fn patience() -> [(&'static str, Value); 3] {
     [
         (
             "after",
-            duration(
+            described(
+                duration(),
                 "Not looked at before this moment of the load; answers before it do not count. Default 0s.",
             ),
         ),
         (
             "for",
-            duration("How long it must hold without a break before it ends the run. Default 0s."),
+            described(
+                duration(),
+                "How long it must hold without a break before it ends the run. Default 0s.",
+            ),
         ),
         (
             "min_samples",
@@ -333,48 +319,4 @@ fn criterion(description: &str, more: &[(&str, Value)]) -> Value {
         object.insert("oneOf".to_owned(), Value::from(one.to_vec()));
     }
     criterion
-}
-
-fn table(description: &str, required: &[&str], properties: Value) -> Value {
-    let mut table = Map::new();
-    table.insert("type".to_owned(), "object".into());
-    table.insert("description".to_owned(), description.into());
-    table.insert("additionalProperties".to_owned(), false.into());
-    if !required.is_empty() {
-        table.insert("required".to_owned(), json!(required));
-    }
-    table.insert("properties".to_owned(), properties);
-    Value::Object(table)
-}
-
-fn text_of(description: &str) -> Value {
-    json!({ "type": "string", "description": description })
-}
-
-fn duration(description: &str) -> Value {
-    json!({
-        "type": "string",
-        "description": description,
-        "pattern": "^\\s*([0-9]*\\.?[0-9]+\\s*(us|µs|ms|s|sec|min|h|d)\\s*)+$",
-    })
-}
-
-fn integer(least: i64, most: i64, description: &str) -> Value {
-    json!({ "type": "integer", "minimum": least, "maximum": most, "description": description })
-}
-
-fn share(description: &str) -> Value {
-    json!({ "type": "number", "minimum": 0, "description": description })
-}
-
-fn choice(names: &[&str], description: &str) -> Value {
-    json!({ "enum": names, "description": description })
-}
-
-fn list(items: Value, description: &str) -> Value {
-    json!({ "type": "array", "items": items, "description": description })
-}
-
-fn names<T>(choices: &[(&'static str, T)]) -> Vec<&'static str> {
-    choices.iter().map(|(name, _)| *name).collect()
 }

@@ -1,0 +1,20 @@
+//! Trial `hostile`.
+
+use super::keys::keys;
+use super::spec::{Need, Promise, Spec};
+use crate::known::Known;
+
+keys! {
+    /// What no client should send is answered with a word.
+    pub(crate) struct Hostile {
+    }
+}
+
+impl Spec for Hostile {
+    const NAME: &str = "hostile";
+    const PROMISES: &[Promise] = &[Promise::new(
+        "nonsense is answered with a word",
+        Known::Silent1006,
+    )];
+    const NEEDS: &[Need] = &[Need::Contract];
+}

@@ -1,0 +1,17 @@
+//! Trial `refusal`.
+
+use super::keys::keys;
+use super::spec::{Need, Promise, Spec};
+use crate::known::Known;
+
+keys! {
+    /// Who is refused is told why, by a close code or a status.
+    pub(crate) struct Refusal {
+    }
+}
+
+impl Spec for Refusal {
+    const NAME: &str = "refusal";
+    const PROMISES: &[Promise] = &[Promise::new("a refusal says why", Known::Silent1006)];
+    const NEEDS: &[Need] = &[Need::Credential];
+}

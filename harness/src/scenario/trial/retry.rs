@@ -1,0 +1,20 @@
+//! Trial `retry`.
+
+use super::keys::keys;
+use super::spec::{Need, Promise, Spec};
+use crate::known::Known;
+
+keys! {
+    /// A message sent again with its id is the same task.
+    pub(crate) struct Retry {
+    }
+}
+
+impl Spec for Retry {
+    const NAME: &str = "retry";
+    const PROMISES: &[Promise] = &[Promise::new(
+        "a message sent again runs once",
+        Known::RetryRunsTwice,
+    )];
+    const NEEDS: &[Need] = &[Need::Contract];
+}

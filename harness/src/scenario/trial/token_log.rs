@@ -1,0 +1,17 @@
+//! Trial `token-log`.
+
+use super::keys::keys;
+use super::spec::{Need, Promise, Spec};
+use crate::known::Known;
+
+keys! {
+    /// Tokens that opened sockets do not stand in the server's log.
+    pub(crate) struct TokenLog {
+    }
+}
+
+impl Spec for TokenLog {
+    const NAME: &str = "token-log";
+    const PROMISES: &[Promise] = &[Promise::new("no token in the log", Known::TokenInLog)];
+    const NEEDS: &[Need] = &[Need::Contract, Need::ServerLog];
+}
