@@ -32,7 +32,7 @@ use crate::record::trial::TrialRecord;
 use crate::result::summarize::{Facts, summarize};
 use crate::result::verdict::judge;
 use crate::result::{Generator, GooseCounts, GooseRequest, Host, Pause, Run, RunResult};
-use crate::trial::{self, Ground};
+use crate::trial::{self, Inputs};
 use counts::Counts;
 use guard::Guard;
 use sampler::{Samples, Sampling, sample};
@@ -221,7 +221,7 @@ async fn drive_all(
         events,
         over.clone(),
     );
-    let ground = Ground {
+    let inputs = Inputs {
         clock: signals.clock,
         board: Arc::clone(&signals.faults),
         target: environment.target(),
@@ -229,7 +229,7 @@ async fn drive_all(
         direct: plan.environment.target.is_none()
             && !plan.environment.proxies.contains(&Link::Edge),
     };
-    let trials = trial::drive(plan, ground, &over);
+    let trials = trial::drive(plan, inputs, &over);
     let attack = async {
         let outcome = attack::run(plan, target(environment.target()), signals).await;
         over.cancel();

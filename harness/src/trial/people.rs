@@ -2,31 +2,31 @@
 
 use serde::Deserialize;
 
-use super::crew::Crew;
-use super::{Missed, PATIENCE};
+use super::client::TestClient;
+use super::experiment::{ANSWER_TIMEOUT, Inconclusive};
 use crate::client::http::Answer;
 use crate::client::talk::{Heard, Talk};
 use crate::client::wire::{ServerFrame, people_message};
 
 /// Sends a message to the chat and waits for it to come back; its id of the server.
-pub(super) async fn post(talk: &mut Talk, id: &str) -> Result<String, Missed> {
+pub(super) async fn post(talk: &mut Talk, id: &str) -> Result<String, Inconclusive> {
     let message = people_message("hello", id);
     talk.say(message)?;
     until(talk, id).await
 }
 
 /// Waits for that message; its id of the server.
-pub(super) async fn until(talk: &mut Talk, id: &str) -> Result<String, Missed> {
+pub(super) async fn until(talk: &mut Talk, id: &str) -> Result<String, Inconclusive> {
     let wanted = |frame: &ServerFrame<'_>| match frame {
         ServerFrame::Error(_) => true,
         frame => client_id(frame) == Some(id),
     };
-    let Heard::Frame(text) = talk.hear(PATIENCE, wanted).await else {
-        return Err(Missed("a message did not come back"));
+    let Heard::Frame(text) = talk.hear(ANSWER_TIMEOUT, wanted).await else {
+        return Err(Inconclusive("a message did not come back"));
     };
     match ServerFrame::parse(&text) {
         Ok(ServerFrame::Message { id, .. }) => Ok(id.into_owned()),
-        _ => Err(Missed("a message was refused")),
+        _ => Err(Inconclusive("a message was refused")),
     }
 }
 
@@ -54,11 +54,11 @@ pub(super) struct Polled {
     pub client_message_id: Option<String>,
 }
 
-/// A page of what the crew's chat keeps, from after that message or from its beginning; `None`: no answer.
-pub(super) async fn poll(crew: &mut Crew, after: Option<&str>) -> Option<Vec<Polled>> {
+/// A page of what the client's chat keeps, from after that message or from its beginning; `None`: no answer.
+pub(super) async fn poll(client: &mut TestClient, after: Option<&str>) -> Option<Vec<Polled>> {
     let query = after.map_or_else(String::new, |after| format!("?after={after}"));
-    let path = format!("/api/v1/messages/{}/{query}", crew.chat());
-    let Answer::Status { status: 200, body } = crew.get(0, &path).await.ok()? else {
+    let path = format!("/api/v1/messages/{}/{query}", client.chat());
+    let Answer::Status { status: 200, body } = client.get(0, &path).await.ok()? else {
         return None;
     };
     let page: Page = serde_json::from_slice(&body).ok()?;

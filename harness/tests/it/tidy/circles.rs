@@ -109,6 +109,14 @@ fn flatten(tree: &syn::UseTree, before: &mut Path, into: &mut Vec<(String, Path)
 struct Named<'a>(&'a mut Vec<Path>);
 
 impl Named<'_> {
+    /// A path among tokens; `pub(super)` names none.
+    fn note(&mut self, path: Path) {
+        let is_module = |name: &String| ["crate", "self", "super"].contains(&name.as_str());
+        if !path.iter().all(is_module) {
+            self.0.push(path);
+        }
+    }
+
     fn tokens(&mut self, tokens: TokenStream) {
         let mut path = Path::new();
         let mut colons = 0;
@@ -116,14 +124,14 @@ impl Named<'_> {
             match token {
                 TokenTree::Ident(name) => {
                     if colons != 2 {
-                        self.0.push(std::mem::take(&mut path));
+                        self.note(std::mem::take(&mut path));
                     }
                     path.push(name.to_string());
                     colons = 0;
                 }
                 TokenTree::Punct(mark) if mark.as_char() == ':' => colons += 1,
                 other => {
-                    self.0.push(std::mem::take(&mut path));
+                    self.note(std::mem::take(&mut path));
                     colons = 0;
                     if let TokenTree::Group(group) = other {
                         self.tokens(group.stream());
@@ -131,7 +139,7 @@ impl Named<'_> {
                 }
             }
         }
-        self.0.push(path);
+        self.note(path);
     }
 }
 

@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::crew::Crew;
-use super::{Missed, Outcome, PATIENCE, Turn, people};
 use crate::known::Known;
 use crate::scenario::trial::Polling;
+use crate::trial::client::TestClient;
+use crate::trial::experiment::{ANSWER_TIMEOUT, Inconclusive, Iteration, Outcome};
+use crate::trial::people;
 use crate::units;
 
-/// The one who writes; the first of the crew is the one who asks.
+/// The one who writes; the first of the client is the one who asks.
 const WRITER: usize = 1;
 /// Pause before the next question when there was nothing new.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -22,26 +23,27 @@ const PAUSE: Duration = Duration::from_millis(100);
 const QUESTIONS_MAX: usize = 100;
 
 pub(super) async fn run(
-    crew: &mut Crew,
-    turn: Turn<'_>,
+    client: &mut TestClient,
+    iteration: Iteration<'_>,
     Polling { messages }: Polling,
-) -> Result<Outcome, Missed> {
-    let path = format!("/ws/chats/{}/", crew.chat());
-    let mut writer = crew.join(WRITER, &path).await?;
+) -> Result<Outcome, Inconclusive> {
+    let path = format!("/ws/chats/{}/", client.chat());
+    let mut writer = client.join(WRITER, &path).await?;
     let mut reader = Reader::default();
-    reader.pass_by(crew).await?;
-    let ids: Vec<String> = (0..messages).map(|_| crew.new_message_id()).collect();
+    reader.pass_by(client).await?;
+    let ids: Vec<String> = (0..messages).map(|_| client.new_message_id()).collect();
     let mut early = 0;
     for id in &ids {
-        let (posted, asked) = tokio::join!(people::post(&mut writer, id), reader.ask(crew));
+        let (posted, asked) = tokio::join!(people::post(&mut writer, id), reader.ask(client));
         posted?;
         asked?;
         early += u64::from(!reader.heard.contains_key(id));
     }
     writer.close();
-    reader.wait_for(crew, &ids).await?;
+    reader.wait_for(client, &ids).await?;
     if early > 0 {
-        turn.record
+        iteration
+            .record
             .add_met("questions that came just before a message was kept", early);
     }
     let times = |id: &String| reader.heard.get(id).copied().unwrap_or(0);
@@ -52,11 +54,11 @@ pub(super) async fn run(
         Outcome::Broke(Known::DuplicateOnResume, what)
     } else if lost == 0 {
         Outcome::Held
-    } else if crew.is_calm() {
+    } else if client.is_calm() {
         let what = format!("{lost} of {messages} messages never came to a member who polls");
         Outcome::Broke(Known::LostWhileAway, what)
     } else {
-        Outcome::Unclear("a fault was in force meanwhile")
+        Outcome::Inconclusive("a fault was in force meanwhile")
     })
 }
 
@@ -71,9 +73,9 @@ struct Reader {
 
 impl Reader {
     /// Asks for what came since; whether that was anything new.
-    async fn ask(&mut self, crew: &mut Crew) -> Result<bool, Missed> {
-        let given = people::poll(crew, self.last.as_deref()).await;
-        let given = given.ok_or(Missed("a question was not answered"))?;
+    async fn ask(&mut self, client: &mut TestClient) -> Result<bool, Inconclusive> {
+        let given = people::poll(client, self.last.as_deref()).await;
+        let given = given.ok_or(Inconclusive("a question was not answered"))?;
         let before = self.last.clone();
         for message in given {
             self.last = Some(message.id);
@@ -85,21 +87,25 @@ impl Reader {
     }
 
     /// Skips what was written before.
-    async fn pass_by(&mut self, crew: &mut Crew) -> Result<(), Missed> {
+    async fn pass_by(&mut self, client: &mut TestClient) -> Result<(), Inconclusive> {
         for _ in 0..QUESTIONS_MAX {
-            if !self.ask(crew).await? {
+            if !self.ask(client).await? {
                 self.heard.clear();
                 return Ok(());
             }
         }
-        Err(Missed("the history never ends"))
+        Err(Inconclusive("the history never ends"))
     }
 
     /// Asks until it has all of these and nothing more comes, or for as long as is patient.
-    async fn wait_for(&mut self, crew: &mut Crew, ids: &[String]) -> Result<(), Missed> {
-        let deadline_us = crew.clock().now_us() + units::us(PATIENCE);
-        while crew.clock().now_us() < deadline_us {
-            let nothing = !self.ask(crew).await?;
+    async fn wait_for(
+        &mut self,
+        client: &mut TestClient,
+        ids: &[String],
+    ) -> Result<(), Inconclusive> {
+        let deadline_us = client.clock().now_us() + units::us(ANSWER_TIMEOUT);
+        while client.clock().now_us() < deadline_us {
+            let nothing = !self.ask(client).await?;
             if nothing && ids.iter().all(|id| self.heard.contains_key(id)) {
                 return Ok(());
             }

@@ -1,27 +1,34 @@
 //! `{"type":"ping"}` is answered by `pong`, and is no message (row 10).
 
-use super::crew::Crew;
-use super::{BROKE_PROTOCOL, Missed, Outcome, PATIENCE, Turn};
 use crate::client::dialect;
 use crate::client::talk::Heard;
 use crate::client::wire::ServerFrame;
 use crate::known::Known;
 use crate::scenario::trial::Heartbeat;
+use crate::trial::client::TestClient;
+use crate::trial::experiment::{ANSWER_TIMEOUT, BROKE_PROTOCOL, Inconclusive, Iteration, Outcome};
 
-pub(super) async fn run(crew: &mut Crew, _: Turn<'_>, _: Heartbeat) -> Result<Outcome, Missed> {
-    let path = crew.new_conversation();
-    let mut talk = crew.join(0, &path).await?;
-    let heartbeat = dialect::heartbeat(crew.dialect()).ok_or(Missed("there is no heartbeat"))?;
+pub(super) async fn run(
+    client: &mut TestClient,
+    _: Iteration<'_>,
+    _: Heartbeat,
+) -> Result<Outcome, Inconclusive> {
+    let path = client.new_conversation();
+    let mut talk = client.join(0, &path).await?;
+    let heartbeat =
+        dialect::heartbeat(client.dialect()).ok_or(Inconclusive("there is no heartbeat"))?;
     talk.say(heartbeat.to_owned())?;
     // In a room that several share, what is said there is not about this socket.
-    let alone = crew.dialect().is_none();
-    let heard = talk.hear(PATIENCE, |frame| is_answer(frame, alone)).await;
+    let alone = client.dialect().is_none();
+    let heard = talk
+        .hear(ANSWER_TIMEOUT, |frame| is_answer(frame, alone))
+        .await;
     let broke = |what: &str| Outcome::Broke(Known::PingAsChat, what.to_owned());
     let outcome = match &heard {
         Heard::Frame(text) => match talk.parse(text) {
             Ok(ServerFrame::Pong) => Outcome::Held,
             Ok(ServerFrame::Error(error)) if error.is_passing() => {
-                Outcome::Unclear("the server is busy or away")
+                Outcome::Inconclusive("the server is busy or away")
             }
             Ok(ServerFrame::Error(error)) => broke(&format!(
                 "a heartbeat was answered by the error `{}`",
@@ -29,15 +36,17 @@ pub(super) async fn run(crew: &mut Crew, _: Turn<'_>, _: Heartbeat) -> Result<Ou
             )),
             _ => broke("a heartbeat was taken for a chat message"),
         },
-        Heard::Closed(1001 | 1013 | 4001 | 4401) => Outcome::Unclear("closed for another reason"),
-        Heard::Closed(code) if crew.is_calm() => {
+        Heard::Closed(1001 | 1013 | 4001 | 4401) => {
+            Outcome::Inconclusive("closed for another reason")
+        }
+        Heard::Closed(code) if client.is_calm() => {
             broke(&format!("a heartbeat was answered by closing with {code}"))
         }
-        Heard::Cut if crew.is_calm() => broke("a heartbeat ended the connection"),
-        Heard::Nothing if crew.is_calm() => broke("a heartbeat was not answered"),
-        Heard::Violated(_) => Outcome::Unclear(BROKE_PROTOCOL),
+        Heard::Cut if client.is_calm() => broke("a heartbeat ended the connection"),
+        Heard::Nothing if client.is_calm() => broke("a heartbeat was not answered"),
+        Heard::Violated(_) => Outcome::Inconclusive(BROKE_PROTOCOL),
         Heard::Closed(_) | Heard::Cut | Heard::Nothing => {
-            Outcome::Unclear("not answered while a fault was in force")
+            Outcome::Inconclusive("not answered while a fault was in force")
         }
     };
     talk.close();

@@ -5,51 +5,54 @@
 
 use futures_util::future::join_all;
 
-use super::crew::Crew;
-use super::door::{Door, Entry};
-use super::{Missed, Outcome, PATIENCE, Turn};
 use crate::known::Known;
 use crate::scenario::trial::TokenRace;
+use crate::trial::client::TestClient;
+use crate::trial::experiment::{ANSWER_TIMEOUT, Inconclusive, Iteration, Outcome};
+use crate::trial::request::{ConnectOutcome, ConnectRequest};
 
 pub(super) async fn run(
-    crew: &mut Crew,
-    turn: Turn<'_>,
+    client: &mut TestClient,
+    iteration: Iteration<'_>,
     TokenRace { racers: most }: TokenRace,
-) -> Result<Outcome, Missed> {
-    let racers = racers(turn.number, most);
-    let path = crew.new_conversation();
-    let token = crew.token(0).await?;
-    let door = Door::with_token(0, &path, &token.secret);
+) -> Result<Outcome, Inconclusive> {
+    let racers = racers(iteration.number, most);
+    let path = client.new_conversation();
+    let token = client.token(0).await?;
+    let request = ConnectRequest::with_token(0, &path, &token.secret);
     let mut lines = Vec::with_capacity(usize::from(racers));
     for _ in 0..racers {
-        lines.push(crew.dial(&door).await?);
+        lines.push(client.dial(&request).await?);
     }
-    crew.note(&format!("{racers} sockets are connected, and ask at once"));
+    client.note(&format!("{racers} sockets are connected, and ask at once"));
     let names: Vec<String> = (1..=racers)
         .map(|number| format!("socket {number}"))
         .collect();
     let racing = lines
         .into_iter()
         .zip(&names)
-        .map(|(line, name)| crew.enter_on(line, &door, name, PATIENCE));
+        .map(|(line, name)| client.enter_on(line, &request, name, ANSWER_TIMEOUT));
     let entries = join_all(racing).await;
     let inside: Vec<&str> = entries
         .iter()
         .zip(&names)
-        .filter(|(entry, _)| matches!(entry, Entry::In(_)))
+        .filter(|(entry, _)| matches!(entry, ConnectOutcome::In(_)))
         .map(|(_, name)| name.as_str())
         .collect();
     let refused = entries.iter().filter(|entry| entry.is_refusal()).count();
     let judged = inside.len() + refused;
     if judged >= 2 {
-        turn.record
+        iteration
+            .record
             .add_met("races of sockets that the server judged by their token", 1);
-        turn.record.add_met("sockets in such races", judged as u64);
+        iteration
+            .record
+            .add_met("sockets in such races", judged as u64);
     }
     Ok(match inside.as_slice() {
-        [] => Outcome::Unclear("nobody was let in"),
+        [] => Outcome::Inconclusive("nobody was let in"),
         [_] if judged >= 2 => Outcome::Held,
-        [_] => Outcome::Unclear("only one socket was judged"),
+        [_] => Outcome::Inconclusive("only one socket was judged"),
         [first, .., last] => {
             let count = inside.len();
             let what = format!(

@@ -2,43 +2,43 @@
 
 use std::time::Duration;
 
-use super::crew::Crew;
-use super::{Missed, Outcome, PATIENCE, Turn};
 use crate::client::talk::{Heard, Talk};
 use crate::client::wire::{ServerFrame, chat_message};
 use crate::known::Known;
 use crate::scenario::trial::Comeback;
+use crate::trial::client::TestClient;
+use crate::trial::experiment::{ANSWER_TIMEOUT, Inconclusive, Iteration, Outcome};
 
 const MESSAGE_CHARS: u32 = 20;
 /// Joins and answers may take this long on top.
 const SLACK: Duration = Duration::from_secs(12);
 
 pub(super) async fn run(
-    crew: &mut Crew,
-    _: Turn<'_>,
+    client: &mut TestClient,
+    _: Iteration<'_>,
     Comeback { away_us }: Comeback,
-) -> Result<Outcome, Missed> {
+) -> Result<Outcome, Inconclusive> {
     let away = Duration::from_micros(away_us);
-    let (path, id) = (crew.new_conversation(), crew.new_message_id());
-    let mut talk = crew.join(0, &path).await?;
+    let (path, id) = (client.new_conversation(), client.new_message_id());
+    let mut talk = client.join(0, &path).await?;
     let Answer::Whole(chunks) = ask(&mut talk, &id).await? else {
-        return Err(Missed("not answered at all"));
+        return Err(Inconclusive("not answered at all"));
     };
-    let left_us = crew.clock().now_us();
+    let left_us = client.clock().now_us();
     talk.close();
-    crew.note(&format!("is away for {away:?}"));
+    client.note(&format!("is away for {away:?}"));
     tokio::time::sleep(away).await;
-    let mut back = crew.join(0, &path).await?;
+    let mut back = client.join(0, &path).await?;
     let again = ask(&mut back, &id).await?;
     back.close();
     // A machine that stalls makes every absence long.
-    let absent = Duration::from_micros(crew.clock().now_us() - left_us);
+    let absent = Duration::from_micros(client.clock().now_us() - left_us);
     let too_long = absent > away + SLACK;
     let broke = |what: String| Outcome::Broke(Known::ExpiryTooShort, what);
     Ok(match again {
         Answer::Whole(again) if again == chunks => Outcome::Held,
-        _ if too_long => Outcome::Unclear("it was away for longer than it meant"),
-        _ if !crew.is_calm() => Outcome::Unclear("a fault was in force meanwhile"),
+        _ if too_long => Outcome::Inconclusive("it was away for longer than it meant"),
+        _ if !client.is_calm() => Outcome::Inconclusive("a fault was in force meanwhile"),
         Answer::Whole(again) => broke(format!(
             "after {away:?} away {again} of {chunks} chunks of an answer were left"
         )),
@@ -56,23 +56,23 @@ enum Answer {
     Broken,
 }
 
-async fn ask(talk: &mut Talk, id: &str) -> Result<Answer, Missed> {
+async fn ask(talk: &mut Talk, id: &str) -> Result<Answer, Inconclusive> {
     let message = chat_message(MESSAGE_CHARS, id);
     talk.say(message)?;
     let mut chunks = 0;
     loop {
-        let text = match talk.hear(PATIENCE, |_| true).await {
+        let text = match talk.hear(ANSWER_TIMEOUT, |_| true).await {
             Heard::Frame(text) => text,
             Heard::Nothing => return Ok(Answer::Broken),
             Heard::Closed(_) | Heard::Cut | Heard::Violated(_) => {
-                return Err(Missed("the socket ended"));
+                return Err(Inconclusive("the socket ended"));
             }
         };
         match ServerFrame::parse(&text) {
             Ok(ServerFrame::Chunk { .. }) => chunks += 1,
             Ok(ServerFrame::Complete { .. }) => return Ok(Answer::Whole(chunks)),
             Ok(ServerFrame::Error(error)) if error.code == "lost" => return Ok(Answer::Lost),
-            Ok(ServerFrame::Error(_)) => return Err(Missed("the message was refused")),
+            Ok(ServerFrame::Error(_)) => return Err(Inconclusive("the message was refused")),
             _ => {}
         }
     }

@@ -1,4 +1,4 @@
-//! Members of a chat of people write in turn, on sockets that stay: everybody hears every message that was
+//! Members of a chat of people write in iteration, on sockets that stay: everybody hears every message that was
 //! taken, whatever happened before (rows 12, 13 and 33).
 //!
 //! A message was taken when anybody heard it, or the history of the chat holds it. One that was taken and not
@@ -13,12 +13,13 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::time::timeout;
 
-use super::crew::Crew;
-use super::{Missed, Outcome, Turn, people};
 use crate::client::talk::{Heard, Talk};
 use crate::client::wire::{ServerFrame, people_message};
 use crate::known::Known;
 use crate::scenario::trial::{Broadcast, Situation};
+use crate::trial::client::TestClient;
+use crate::trial::experiment::{Inconclusive, Iteration, Outcome};
+use crate::trial::people;
 
 /// So many messages not heard in a row make a socket deaf.
 const DEAF_AFTER: usize = 3;
@@ -71,19 +72,19 @@ struct Member {
 }
 
 pub(super) async fn run(
-    crew: &mut Crew,
-    turn: Turn<'_>,
+    client: &mut TestClient,
+    iteration: Iteration<'_>,
     Broadcast { members, within_us }: Broadcast,
-) -> Result<Outcome, Missed> {
-    let chat = &mut turn.kept.chat;
+) -> Result<Outcome, Inconclusive> {
+    let chat = iteration.state.of::<Chat>()?;
     let members = usize::from(members);
     if chat.members.is_empty() {
-        chat.members = join(crew, members).await?;
-        chat.joined_us = crew.clock().now_us();
+        chat.members = join(client, members).await?;
+        chat.joined_us = client.clock().now_us();
     }
     chat.posted += 1;
-    let id = crew.new_message_id();
-    let sent_us = crew.clock().now_us();
+    let id = client.new_message_id();
+    let sent_us = client.clock().now_us();
     let post = Post {
         id: &id,
         number: chat.posted,
@@ -94,19 +95,19 @@ pub(super) async fn run(
         // What a client does with a new socket to get the rest is another trial's question.
         chat.members.clear();
         chat.taken.clear();
-        return Ok(Outcome::Unclear("a socket ended"));
+        return Ok(Outcome::Inconclusive("a socket ended"));
     }
     let unheard = chat.members.iter().any(|member| member.lacks(&id));
     let heard = chat.members.iter().any(|member| !member.lacks(&id));
     let refused = chat.members.iter().any(|member| member.refused);
-    let taken = heard || is_kept(crew, chat.last_heard.as_deref(), &id).await;
+    let taken = heard || is_kept(client, chat.last_heard.as_deref(), &id).await;
     if refused || !taken {
         chat.forget(&id);
-        return Ok(Outcome::Unclear("the message was not taken"));
+        return Ok(Outcome::Inconclusive("the message was not taken"));
     }
-    let calm = crew.is_calm_since(sent_us.saturating_sub(within_us));
+    let calm = client.is_calm_since(sent_us.saturating_sub(within_us));
     if !calm {
-        return Ok(Outcome::Unclear("a fault was in force"));
+        return Ok(Outcome::Inconclusive("a fault was in force"));
     }
     chat.count(&post);
     if chat.judge(&post).is_some() {
@@ -114,28 +115,28 @@ pub(super) async fn run(
         chat.catch_up().await;
     }
     match chat.judge(&post) {
-        Some((known, what)) if crew.is_calm_since(sent_us) => {
+        Some((known, what)) if client.is_calm_since(sent_us) => {
             chat.members.clear();
             chat.taken.clear();
             Ok(Outcome::Broke(known, what))
         }
-        Some(_) => Ok(Outcome::Unclear("a fault was in force")),
-        None if unheard => Ok(Outcome::Unclear("not everybody heard it yet")),
+        Some(_) => Ok(Outcome::Inconclusive("a fault was in force")),
+        None if unheard => Ok(Outcome::Inconclusive("not everybody heard it yet")),
         None => {
-            if !crew.is_calm_since(chat.joined_us) {
-                turn.record.add_met(Situation::AfterFault.text(), 1);
+            if !client.is_calm_since(chat.joined_us) {
+                iteration.record.add_met(Situation::AfterFault.text(), 1);
             }
             Ok(Outcome::Held)
         }
     }
 }
 
-async fn join(crew: &mut Crew, members: usize) -> Result<Vec<Member>, Missed> {
-    let path = format!("/ws/chats/{}/", crew.chat());
+async fn join(client: &mut TestClient, members: usize) -> Result<Vec<Member>, Inconclusive> {
+    let path = format!("/ws/chats/{}/", client.chat());
     let mut joined = Vec::with_capacity(members);
     for who in 0..members {
         joined.push(Member {
-            talk: crew.join(who, &path).await?,
+            talk: client.join(who, &path).await?,
             heard: BTreeSet::new(),
             missing: Vec::new(),
             last_heard: None,
@@ -147,8 +148,8 @@ async fn join(crew: &mut Crew, members: usize) -> Result<Vec<Member>, Missed> {
 }
 
 /// The chat's history, which is polled, holds the message.
-async fn is_kept(crew: &mut Crew, after: Option<&str>, id: &str) -> bool {
-    let kept = people::poll(crew, after).await;
+async fn is_kept(client: &mut TestClient, after: Option<&str>, id: &str) -> bool {
+    let kept = people::poll(client, after).await;
     kept.is_some_and(|kept| {
         let mut ids = kept.iter().map(|kept| kept.client_message_id.as_deref());
         ids.any(|kept| kept == Some(id))

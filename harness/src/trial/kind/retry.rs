@@ -1,40 +1,44 @@
 //! A message that is sent again with its id, on a new socket, is the same task (row 34): while the first is
 //! being answered, and every other time when it has been.
 
-use super::crew::Crew;
-use super::{Missed, Outcome, PATIENCE, Turn};
 use crate::client::talk::{Heard, Talk};
 use crate::client::wire::{ServerFrame, TaskId, chat_message};
 use crate::known::Known;
 use crate::scenario::trial::Retry;
+use crate::trial::client::TestClient;
+use crate::trial::experiment::{ANSWER_TIMEOUT, Inconclusive, Iteration, Outcome};
 
 const MESSAGE_CHARS: u32 = 20;
 
-pub(super) async fn run(crew: &mut Crew, turn: Turn<'_>, _: Retry) -> Result<Outcome, Missed> {
-    let (path, id) = (crew.new_conversation(), crew.new_message_id());
+pub(super) async fn run(
+    client: &mut TestClient,
+    iteration: Iteration<'_>,
+    _: Retry,
+) -> Result<Outcome, Inconclusive> {
+    let (path, id) = (client.new_conversation(), client.new_message_id());
     let mut tasks = Vec::new();
     for attempt in 0..2 {
-        let mut talk = crew.join(0, &path).await?;
+        let mut talk = client.join(0, &path).await?;
         tasks.push(ask(&mut talk, &id).await?);
-        if attempt == 0 && turn.number % 2 == 1 {
+        if attempt == 0 && iteration.number % 2 == 1 {
             let complete = |frame: &ServerFrame<'_>| matches!(frame, ServerFrame::Complete { .. });
-            talk.hear(PATIENCE, complete).await;
+            talk.hear(ANSWER_TIMEOUT, complete).await;
         }
         // The connection is lost; the client comes back and does not know what became of it.
         talk.close();
     }
     Ok(if tasks[0] == tasks[1] {
         Outcome::Held
-    } else if crew.is_calm() {
+    } else if client.is_calm() {
         let what = "a message sent again with its id became a second task".to_owned();
         Outcome::Broke(Known::RetryRunsTwice, what)
     } else {
-        Outcome::Unclear("ran again after a fault")
+        Outcome::Inconclusive("ran again after a fault")
     })
 }
 
 /// Sends the message; its task.
-async fn ask(talk: &mut Talk, id: &str) -> Result<TaskId, Missed> {
+async fn ask(talk: &mut Talk, id: &str) -> Result<TaskId, Inconclusive> {
     let message = chat_message(MESSAGE_CHARS, id);
     talk.say(message)?;
     let answer = |frame: &ServerFrame<'_>| {
@@ -43,11 +47,11 @@ async fn ask(talk: &mut Talk, id: &str) -> Result<TaskId, Missed> {
             ServerFrame::TaskQueued { .. } | ServerFrame::Error(_)
         )
     };
-    let Heard::Frame(text) = talk.hear(PATIENCE, answer).await else {
-        return Err(Missed("not answered"));
+    let Heard::Frame(text) = talk.hear(ANSWER_TIMEOUT, answer).await else {
+        return Err(Inconclusive("not answered"));
     };
     match ServerFrame::parse(&text) {
         Ok(ServerFrame::TaskQueued { task, .. }) => Ok(task),
-        _ => Err(Missed("the message was refused")),
+        _ => Err(Inconclusive("the message was refused")),
     }
 }

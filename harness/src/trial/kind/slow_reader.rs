@@ -1,12 +1,12 @@
 //! A socket that does not read is not kept everything for: it loses frames, or is closed with 1013 (row 17).
 
-use super::crew::Crew;
-use super::door::Door;
-use super::{Missed, Outcome, PATIENCE, Turn};
 use crate::client::talk::{Heard, Talk};
 use crate::client::wire::{ServerFrame, chat_message};
 use crate::known::Known;
 use crate::scenario::trial::SlowReader;
+use crate::trial::client::TestClient;
+use crate::trial::experiment::{ANSWER_TIMEOUT, Inconclusive, Iteration, Outcome};
+use crate::trial::request::ConnectRequest;
 
 const MESSAGE_CHARS: u32 = 20;
 /// What the kernel keeps for the slow reader: little.
@@ -17,38 +17,40 @@ const ENOUGH_BYTES: usize = 512 * 1024;
 const ENOUGH_BYTES_BETWEEN: usize = 32 * 1024 * 1024;
 
 pub(super) async fn run(
-    crew: &mut Crew,
-    _: Turn<'_>,
+    client: &mut TestClient,
+    _: Iteration<'_>,
     SlowReader { messages }: SlowReader,
-) -> Result<Outcome, Missed> {
-    let path = crew.new_conversation();
-    let token = crew.token(0).await?;
-    let door = Door {
+) -> Result<Outcome, Inconclusive> {
+    let path = client.new_conversation();
+    let token = client.token(0).await?;
+    let request = ConnectRequest {
         receive_buffer_bytes: Some(RECEIVE_BUFFER_BYTES),
-        ..Door::with_token(0, &path, &token.secret)
+        ..ConnectRequest::with_token(0, &path, &token.secret)
     };
-    let mut slow = crew.join_with(&door).await?;
+    let mut slow = client.join_with(&request).await?;
     // Another user: the socket that asks hears all the same.
-    let mut asker = crew.join(1, &path).await?;
+    let mut asker = client.join(1, &path).await?;
     for _ in 0..messages {
-        let id = crew.new_message_id();
+        let id = client.new_message_id();
         let message = chat_message(MESSAGE_CHARS, &id);
         asker.say(message)?;
     }
     let asked = completes(&mut asker, messages).await;
     asker.close();
     if asked.completes < messages {
-        return Ok(Outcome::Unclear("not all messages were answered"));
+        return Ok(Outcome::Inconclusive("not all messages were answered"));
     }
-    let enough = if crew.ground().direct {
+    let enough = if client.inputs().direct {
         ENOUGH_BYTES
     } else {
         ENOUGH_BYTES_BETWEEN
     };
     if asked.bytes < enough {
-        return Ok(Outcome::Unclear("too little was sent to fill an outbox"));
+        return Ok(Outcome::Inconclusive(
+            "too little was sent to fill an outbox",
+        ));
     }
-    crew.note("the slow reader begins to read");
+    client.note("the slow reader begins to read");
     let read = completes(&mut slow, messages).await;
     slow.close();
     // What only the one who asks gets is a small part of it.
@@ -73,7 +75,7 @@ struct Read {
 async fn completes(talk: &mut Talk, most: u32) -> Read {
     let mut read = Read::default();
     while read.completes < most {
-        let Heard::Frame(text) = talk.hear(PATIENCE, |_| true).await else {
+        let Heard::Frame(text) = talk.hear(ANSWER_TIMEOUT, |_| true).await else {
             break;
         };
         read.bytes += text.len();

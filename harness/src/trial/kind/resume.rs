@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::crew::Crew;
-use super::people::{client_id, post, until};
-use super::{Missed, Outcome, PATIENCE, Turn};
 use crate::client::talk::{Heard, Talk};
 use crate::client::wire::{ServerFrame, people_message, resume};
 use crate::known::Known;
 use crate::scenario::trial::Resume;
+use crate::trial::client::TestClient;
+use crate::trial::experiment::{ANSWER_TIMEOUT, Inconclusive, Iteration, Outcome};
+use crate::trial::people::{client_id, post, until};
 
 /// The one who leaves, and the one who goes on writing.
 const READER: usize = 0;
@@ -19,35 +19,35 @@ const WRITER: usize = 1;
 const QUIET: Duration = Duration::from_millis(300);
 
 pub(super) async fn run(
-    crew: &mut Crew,
-    _: Turn<'_>,
+    client: &mut TestClient,
+    _: Iteration<'_>,
     Resume { messages }: Resume,
-) -> Result<Outcome, Missed> {
-    let path = format!("/ws/chats/{}/", crew.chat());
-    let mut reader = crew.join(READER, &path).await?;
-    let mut writer = crew.join(WRITER, &path).await?;
-    let first = crew.new_message_id();
+) -> Result<Outcome, Inconclusive> {
+    let path = format!("/ws/chats/{}/", client.chat());
+    let mut reader = client.join(READER, &path).await?;
+    let mut writer = client.join(WRITER, &path).await?;
+    let first = client.new_message_id();
     post(&mut writer, &first).await?;
     let last_seen = until(&mut reader, &first).await?;
     reader.close();
-    crew.note("the reader is away");
+    client.note("the reader is away");
     let mut missed = Vec::new();
     for _ in 0..messages {
-        let id = crew.new_message_id();
+        let id = client.new_message_id();
         post(&mut writer, &id).await?;
         missed.push(id);
     }
     writer.close();
-    let mut back = crew.join(READER, &path).await?;
+    let mut back = client.join(READER, &path).await?;
     // One that is live before the replay: a careless replay repeats it. What was missed may come with it, live,
     // and must not come again then.
-    let live = crew.new_message_id();
+    let live = client.new_message_id();
     let message = people_message("hello", &live);
     back.say(message)?;
     let mut heard = BTreeMap::new();
     while !heard.contains_key(&live) {
-        let Heard::Frame(text) = back.hear(PATIENCE, is_about_chat).await else {
-            return Err(Missed("a message did not come back"));
+        let Heard::Frame(text) = back.hear(ANSWER_TIMEOUT, is_about_chat).await else {
+            return Err(Inconclusive("a message did not come back"));
         };
         count(&mut heard, &text)?;
     }
@@ -64,13 +64,13 @@ pub(super) async fn run(
         Outcome::Broke(Known::DuplicateOnResume, what)
     } else if lost == 0 {
         Outcome::Held
-    } else if crew.is_calm() {
+    } else if client.is_calm() {
         let what = format!(
             "{lost} of {messages} messages that were sent to a member who was away never came"
         );
         Outcome::Broke(Known::LostWhileAway, what)
     } else {
-        Outcome::Unclear("a fault was in force meanwhile")
+        Outcome::Inconclusive("a fault was in force meanwhile")
     })
 }
 
@@ -80,14 +80,14 @@ async fn listen(
     talk: &mut Talk,
     missed: &[String],
     heard: &mut BTreeMap<String, u32>,
-) -> Result<(), Missed> {
+) -> Result<(), Inconclusive> {
     while heard.values().all(|&times| times == 1) {
         let all = missed.iter().all(|id| heard.contains_key(id));
-        let patience = if all { QUIET } else { PATIENCE };
+        let patience = if all { QUIET } else { ANSWER_TIMEOUT };
         match talk.hear(patience, is_about_chat).await {
             Heard::Nothing => return Ok(()),
             Heard::Closed(_) | Heard::Cut | Heard::Violated(_) => {
-                return Err(Missed("the socket ended"));
+                return Err(Inconclusive("the socket ended"));
             }
             Heard::Frame(text) => count(heard, &text)?,
         }
@@ -96,9 +96,9 @@ async fn listen(
 }
 
 /// Counts a message by its id of the client.
-fn count(heard: &mut BTreeMap<String, u32>, text: &str) -> Result<(), Missed> {
+fn count(heard: &mut BTreeMap<String, u32>, text: &str) -> Result<(), Inconclusive> {
     match ServerFrame::parse(text) {
-        Ok(ServerFrame::Error(_)) => Err(Missed("the replay was refused")),
+        Ok(ServerFrame::Error(_)) => Err(Inconclusive("the replay was refused")),
         Ok(frame) => {
             if let Some(id) = client_id(&frame) {
                 *heard.entry(id.to_owned()).or_insert(0) += 1;

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::crew::Crew;
-use super::door::Door;
-use super::{BROKE_PROTOCOL, Missed, Outcome, Turn};
 use crate::client::talk::Heard;
 use crate::client::wire::ServerFrame;
 use crate::known::Known;
 use crate::plan::Credential;
 use crate::scenario::trial::Expiry;
+use crate::trial::client::TestClient;
+use crate::trial::experiment::{BROKE_PROTOCOL, Inconclusive, Iteration, Outcome};
+use crate::trial::request::ConnectRequest;
 
 /// The end may come this much later than the token's.
 const SLACK: Duration = Duration::from_secs(5);
@@ -17,17 +17,17 @@ const SLACK: Duration = Duration::from_secs(5);
 const GOING: [u16; 3] = [1001, 1011, 1013];
 
 pub(super) async fn run(
-    crew: &mut Crew,
-    _: Turn<'_>,
+    client: &mut TestClient,
+    _: Iteration<'_>,
     Expiry { ttl_us }: Expiry,
-) -> Result<Outcome, Missed> {
-    let asked_us = crew.clock().now_us();
-    let access = crew.login(0).await?.secret;
-    let door = Door {
+) -> Result<Outcome, Inconclusive> {
+    let asked_us = client.clock().now_us();
+    let access = client.login(0).await?.secret;
+    let request = ConnectRequest {
         credential: Credential::QueryToken,
-        ..Door::with_token(0, &crew.new_conversation(), &access)
+        ..ConnectRequest::with_token(0, &client.new_conversation(), &access)
     };
-    let mut talk = crew.join_with(&door).await?;
+    let mut talk = client.join_with(&request).await?;
     let patience = Duration::from_micros(ttl_us) + SLACK;
     let warning = |frame: &ServerFrame<'_>| matches!(frame, ServerFrame::TokenExpiringSoon);
     let heard = talk.hear(patience, warning).await;
@@ -39,12 +39,14 @@ pub(super) async fn run(
         heard
     };
     // Long before its end a token is not the reason.
-    let early = crew.clock().now_us() - asked_us < ttl_us / 10 * 8;
+    let early = client.clock().now_us() - asked_us < ttl_us / 10 * 8;
     Ok(match end {
-        Heard::Violated(_) => Outcome::Unclear(BROKE_PROTOCOL),
-        Heard::Closed(_) | Heard::Cut if early => Outcome::Unclear("the socket ended before"),
-        _ if crew.is_disturbed() => Outcome::Unclear("the network was disturbed"),
-        Heard::Closed(code) if GOING.contains(&code) => Outcome::Unclear("the server went away"),
+        Heard::Violated(_) => Outcome::Inconclusive(BROKE_PROTOCOL),
+        Heard::Closed(_) | Heard::Cut if early => Outcome::Inconclusive("the socket ended before"),
+        _ if client.is_disturbed() => Outcome::Inconclusive("the network was disturbed"),
+        Heard::Closed(code) if GOING.contains(&code) => {
+            Outcome::Inconclusive("the server went away")
+        }
         Heard::Closed(_) if warned => Outcome::Held,
         Heard::Closed(code) => broke(&format!(
             "the socket was closed with {code} when the access token ended, without a warning"
@@ -57,7 +59,7 @@ pub(super) async fn run(
         }
         Heard::Frame(_) | Heard::Nothing => {
             talk.close();
-            Outcome::Unclear("the socket outlived its access token")
+            Outcome::Inconclusive("the socket outlived its access token")
         }
     })
 }

@@ -8,12 +8,12 @@
 
 use std::time::Duration;
 
-use super::crew::Crew;
-use super::door::{Door, Entry};
-use super::{Missed, Outcome, PATIENCE, Turn};
 use crate::known::Known;
 use crate::record::trial::AGE_BINS;
 use crate::scenario::trial::{Situation, TokenAge};
+use crate::trial::client::TestClient;
+use crate::trial::experiment::{ANSWER_TIMEOUT, Inconclusive, Iteration, Outcome};
+use crate::trial::request::{ConnectOutcome, ConnectRequest};
 
 /// A server may be off by this share before it counts.
 const TOLERANCE_RATIO: f64 = 0.01;
@@ -23,39 +23,39 @@ const IMMORTAL_RATIO: f64 = 1.5;
 const OLD_ONE_IN: u64 = 8;
 
 pub(super) async fn run(
-    crew: &mut Crew,
-    turn: Turn<'_>,
+    client: &mut TestClient,
+    iteration: Iteration<'_>,
     TokenAge { ttl_us, spread_us }: TokenAge,
-) -> Result<Outcome, Missed> {
-    let old = turn.chance.below(OLD_ONE_IN) == 0;
+) -> Result<Outcome, Inconclusive> {
+    let old = iteration.chance.below(OLD_ONE_IN) == 0;
     let age_us = if old {
         ttl_us * 2
     } else {
-        (ttl_us + turn.chance.below(spread_us * 2)).saturating_sub(spread_us)
+        (ttl_us + iteration.chance.below(spread_us * 2)).saturating_sub(spread_us)
     };
-    let path = crew.new_conversation();
-    let token = crew.token(0).await?;
-    let door = Door::with_token(0, &path, &token.secret);
-    crew.note(&format!("waits until the token is {} old", text(age_us)));
-    tokio::time::sleep(crew.clock().until(token.given_us + age_us)).await;
-    let presented_us = crew.clock().now_us();
-    let entry = crew.enter(&door, PATIENCE).await;
-    let judged_us = crew.clock().now_us();
+    let path = client.new_conversation();
+    let token = client.token(0).await?;
+    let request = ConnectRequest::with_token(0, &path, &token.secret);
+    client.note(&format!("waits until the token is {} old", text(age_us)));
+    tokio::time::sleep(client.clock().until(token.given_us + age_us)).await;
+    let presented_us = client.clock().now_us();
+    let entry = client.enter(&request, ANSWER_TIMEOUT).await;
+    let judged_us = client.clock().now_us();
     let youngest_us = presented_us.saturating_sub(token.given_us);
     let oldest_us = judged_us.saturating_sub(token.asked_us);
-    let calm = crew.is_calm_since(token.asked_us);
-    let accepted = matches!(entry, Entry::In(_));
+    let calm = client.is_calm_since(token.asked_us);
+    let accepted = matches!(entry, ConnectOutcome::In(_));
     if !accepted && !entry.is_refusal() {
-        return Ok(Outcome::Unclear("the token was not judged"));
+        return Ok(Outcome::Inconclusive("the token was not judged"));
     }
-    if let Entry::In(talk) = entry {
+    if let ConnectOutcome::In(talk) = entry {
         talk.close();
     }
     if old {
-        turn.record.add_met(Situation::OldTokens.text(), 1);
+        iteration.record.add_met(Situation::OldTokens.text(), 1);
     }
     let bin_us = (spread_us * 2 / AGE_BINS).max(1);
-    let ages = turn
+    let ages = iteration
         .record
         .ages
         .entry(youngest_us / bin_us * bin_us)
@@ -63,7 +63,8 @@ pub(super) async fn run(
     ages.tried += 1;
     ages.accepted += u64::from(accepted);
     if youngest_us <= ttl_us && ttl_us <= oldest_us {
-        turn.record
+        iteration
+            .record
             .add_met("tokens whose time ended while they were presented", 1);
     }
     Ok(judge((youngest_us, oldest_us), ttl_us, accepted, calm))
@@ -86,11 +87,11 @@ fn judge((youngest_us, oldest_us): (u64, u64), ttl_us: u64, accepted: bool, calm
         Outcome::Broke(Known::TokenTtlDrift, what)
     } else if early {
         // Redis may have come back without it.
-        Outcome::Unclear("refused early while a fault was in force")
+        Outcome::Inconclusive("refused early while a fault was in force")
     } else if (accepted && oldest_us <= ttl_us) || (!accepted && youngest_us >= ttl_us) {
         Outcome::Held
     } else {
-        Outcome::Unclear("too close to the end of its life to tell")
+        Outcome::Inconclusive("too close to the end of its life to tell")
     }
 }
 
@@ -105,7 +106,7 @@ mod tests {
     fn broke(ages_us: (u64, u64), accepted: bool, calm: bool) -> Option<Known> {
         match judge(ages_us, 1_000_000, accepted, calm) {
             Outcome::Broke(known, _) => Some(known),
-            Outcome::Held | Outcome::Unclear(_) => None,
+            Outcome::Held | Outcome::Inconclusive(_) => None,
         }
     }
 
@@ -133,7 +134,7 @@ mod tests {
     fn an_age_on_both_sides_of_the_end_is_unclear() {
         for accepted in [true, false] {
             let outcome = judge((999_000, 1_001_000), 1_000_000, accepted, true);
-            assert!(matches!(outcome, Outcome::Unclear(_)));
+            assert!(matches!(outcome, Outcome::Inconclusive(_)));
         }
     }
 }

@@ -7,10 +7,11 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::crew::Crew;
-use super::{Missed, Outcome, Turn};
 use crate::known::Known;
 use crate::scenario::trial::TokenLog;
+use crate::trial::client::TestClient;
+use crate::trial::experiment::{Inconclusive, Iteration, Outcome};
+use crate::trial::request::ConnectRequest;
 
 /// As much of a log as is read at once.
 const READ_BYTES_MAX: u64 = 16 << 20;
@@ -27,16 +28,20 @@ pub(super) struct Reading {
     secrets: Vec<(&'static str, String)>,
 }
 
-pub(super) async fn run(crew: &mut Crew, turn: Turn<'_>, _: TokenLog) -> Result<Outcome, Missed> {
-    let logs = crew.ground().server_logs.clone();
-    if turn.kept.log.ends.is_empty() {
+pub(super) async fn run(
+    client: &mut TestClient,
+    iteration: Iteration<'_>,
+    _: TokenLog,
+) -> Result<Outcome, Inconclusive> {
+    let logs = client.inputs().server_logs.clone();
+    if iteration.state.of::<Reading>()?.ends.is_empty() {
         // What was written before is nobody's secret of this trial.
         let length = |log: &PathBuf| std::fs::metadata(log).map_or(0, |log| log.len());
-        turn.kept.log.ends = logs.iter().map(length).collect();
+        iteration.state.of::<Reading>()?.ends = logs.iter().map(length).collect();
     }
-    let access = crew.access(0).await?;
-    let token = crew.token(0).await?;
-    let reading = &mut turn.kept.log;
+    let access = client.access(0).await?;
+    let token = client.token(0).await?;
+    let reading = iteration.state.of::<Reading>()?;
     reading
         .secrets
         .push(("a connection token", token.secret.clone()));
@@ -44,13 +49,13 @@ pub(super) async fn run(crew: &mut Crew, turn: Turn<'_>, _: TokenLog) -> Result<
     if reading.secrets.len() > SECRETS_MAX {
         reading.secrets.drain(..2);
     }
-    let path = crew.new_conversation();
-    let door = super::door::Door::with_token(0, &path, &token.secret);
-    crew.join_with(&door).await?.close();
+    let path = client.new_conversation();
+    let request = ConnectRequest::with_token(0, &path, &token.secret);
+    client.join_with(&request).await?.close();
     tokio::time::sleep(LOG_DELAY).await;
     for (log, end) in logs.iter().zip(&mut reading.ends) {
         let Ok((new, whole)) = read(log, *end) else {
-            return Err(Missed("the log cannot be read"));
+            return Err(Inconclusive("the log cannot be read"));
         };
         let overlap = reading.secrets.iter().map(|(_, secret)| secret.len()).max();
         let place = reading
@@ -68,7 +73,9 @@ pub(super) async fn run(crew: &mut Crew, turn: Turn<'_>, _: TokenLog) -> Result<
             return Ok(Outcome::Broke(Known::TokenInLog, what));
         }
         if !whole {
-            return Ok(Outcome::Unclear("the log grows faster than it is read"));
+            return Ok(Outcome::Inconclusive(
+                "the log grows faster than it is read",
+            ));
         }
     }
     Ok(Outcome::Held)

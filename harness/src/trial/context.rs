@@ -1,16 +1,32 @@
 //! This module is where all experiments of a run take place, and what the run does to it meanwhile.
 //!
-//! **In:** a plan and its target. **Out:** [`Scene`]: how the target is reached, and whether a fault of the run is in
+//! **In:** a plan and its target. **Out:** [`Context`]: how the target is reached, and whether a fault of the run is in
 //! the way.
+
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use reqwest::Client as Http;
 
-use super::Ground;
+use crate::clock::RunClock;
+use crate::environment::TargetInfo;
 use crate::plan::{Credential, Link, Plan, PlannedFault};
+use crate::record::fault::FaultBoard;
+
+/// Where trials take place.
+pub(crate) struct Inputs {
+    pub clock: RunClock,
+    pub board: Arc<FaultBoard>,
+    pub target: TargetInfo,
+    /// Logs of the servers that the run started.
+    pub server_logs: Vec<PathBuf>,
+    /// Sockets go straight to a server that the run started: nothing between keeps what is sent.
+    pub direct: bool,
+}
 
 /// What all workers of a run share.
-pub(super) struct Scene {
-    pub ground: Ground,
+pub(super) struct Context {
+    pub inputs: Inputs,
     pub http: Http,
     /// Places in the plan of the faults between clients and server, and of the server itself.
     on_edge: Vec<usize>,
@@ -20,8 +36,8 @@ pub(super) struct Scene {
     conditions: Vec<(u64, bool)>,
 }
 
-impl Scene {
-    pub(super) fn new(plan: &Plan, ground: Ground) -> Self {
+impl Context {
+    pub(super) fn new(plan: &Plan, inputs: Inputs) -> Self {
         let between = |fault: &PlannedFault| {
             fault.kind.link() == Some(Link::Edge) || fault.kind.is_of_server()
         };
@@ -33,13 +49,13 @@ impl Scene {
             .map(|fault| (fault.at_us, between(fault)))
             .collect();
         Self {
-            http: ground.target.requests.fresh.clone(),
-            credential: match ground.target.dialect {
+            http: inputs.target.requests.fresh.clone(),
+            credential: match inputs.target.dialect {
                 Some(_) => plan.load.session.credential,
                 // Every server of the contract has tokens, whatever the clients use.
                 None => Credential::ConnectionToken,
             },
-            ground,
+            inputs,
             on_edge,
             conditions,
         }
@@ -48,7 +64,7 @@ impl Scene {
     /// A fault of the run between clients and server was in force since then, so that what the network does says
     /// nothing of the server.
     pub(super) fn is_disturbed_since(&self, from_us: u64) -> bool {
-        let (board, now_us) = (&self.ground.board, self.ground.clock.now_us());
+        let (board, now_us) = (&self.inputs.board, self.inputs.clock.now_us());
         let mut faults = self.on_edge.iter();
         let mut conditions = self.conditions.iter();
         faults.any(|&fault| board.touches(fault, from_us, now_us))
@@ -57,7 +73,7 @@ impl Scene {
 
     /// No fault of the run was in force since then.
     pub(super) fn is_calm_since(&self, from_us: u64) -> bool {
-        let (board, now_us) = (&self.ground.board, self.ground.clock.now_us());
+        let (board, now_us) = (&self.inputs.board, self.inputs.clock.now_us());
         let mut conditions = self.conditions.iter();
         board.touched(from_us, now_us).is_none()
             && !conditions.any(|&(since_us, _)| since_us <= now_us)

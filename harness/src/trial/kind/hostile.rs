@@ -3,13 +3,13 @@
 //! One thing after the other, a socket each: text that is no JSON, JSON of no known shape, an empty message, a binary
 //! frame, text that is no UTF-8, a frame over the limit. Where the answer is an `error` the socket has to live on.
 
-use super::crew::Crew;
-use super::{BROKE_PROTOCOL, Missed, Outcome, PATIENCE, Turn};
 use crate::client::socket::Data;
 use crate::client::talk::{Heard, Talk};
 use crate::client::wire::{PING, ServerFrame};
 use crate::known::Known;
 use crate::scenario::trial::Hostile;
+use crate::trial::client::TestClient;
+use crate::trial::experiment::{ANSWER_TIMEOUT, BROKE_PROTOCOL, Inconclusive, Iteration, Outcome};
 
 /// More than a frame may have (wire contract, "Operations").
 const FRAME_BYTES: usize = 70_000;
@@ -34,41 +34,47 @@ const NUISANCES: [Nuisance; 6] = [
     }),
 ];
 
-pub(super) async fn run(crew: &mut Crew, turn: Turn<'_>, _: Hostile) -> Result<Outcome, Missed> {
-    let place = usize::try_from(turn.number).unwrap_or(0) % NUISANCES.len();
+pub(super) async fn run(
+    client: &mut TestClient,
+    iteration: Iteration<'_>,
+    _: Hostile,
+) -> Result<Outcome, Inconclusive> {
+    let place = usize::try_from(iteration.number).unwrap_or(0) % NUISANCES.len();
     let (what, kind, bytes) = NUISANCES[place];
-    let path = crew.new_conversation();
-    let mut talk = crew.join(0, &path).await?;
+    let path = client.new_conversation();
+    let mut talk = client.join(0, &path).await?;
     talk.say_bytes(what, (kind, bytes()))?;
     let heard = talk
-        .hear(PATIENCE, |frame| matches!(frame, ServerFrame::Error(_)))
+        .hear(ANSWER_TIMEOUT, |frame| {
+            matches!(frame, ServerFrame::Error(_))
+        })
         .await;
     Ok(match heard {
-        Heard::Frame(_) => lives_on(crew, talk, what).await,
+        Heard::Frame(_) => lives_on(client, talk, what).await,
         Heard::Closed(_) => Outcome::Held,
-        Heard::Cut if !crew.is_disturbed() => cut(&format!("{what} was answered by a cut")),
-        Heard::Violated(_) => Outcome::Unclear(BROKE_PROTOCOL),
-        Heard::Cut | Heard::Nothing => Outcome::Unclear("not answered"),
+        Heard::Cut if !client.is_disturbed() => cut(&format!("{what} was answered by a cut")),
+        Heard::Violated(_) => Outcome::Inconclusive(BROKE_PROTOCOL),
+        Heard::Cut | Heard::Nothing => Outcome::Inconclusive("not answered"),
     })
 }
 
 /// The socket that was told of its mistake is as good as before.
-async fn lives_on(crew: &Crew, mut talk: Box<Talk>, what: &str) -> Outcome {
+async fn lives_on(client: &TestClient, mut talk: Box<Talk>, what: &str) -> Outcome {
     if talk.say(PING.to_owned()).is_err() {
-        return Outcome::Unclear("the socket ended");
+        return Outcome::Inconclusive("the socket ended");
     }
     let pong = |frame: &ServerFrame<'_>| matches!(frame, ServerFrame::Pong);
-    match talk.hear(PATIENCE, pong).await {
+    match talk.hear(ANSWER_TIMEOUT, pong).await {
         Heard::Frame(_) => {
             talk.close();
             Outcome::Held
         }
         Heard::Closed(_) => Outcome::Held,
-        Heard::Cut if !crew.is_disturbed() => {
+        Heard::Cut if !client.is_disturbed() => {
             cut(&format!("{what} was answered by an error and then a cut"))
         }
-        Heard::Violated(_) => Outcome::Unclear(BROKE_PROTOCOL),
-        Heard::Cut | Heard::Nothing => Outcome::Unclear("not answered after the error"),
+        Heard::Violated(_) => Outcome::Inconclusive(BROKE_PROTOCOL),
+        Heard::Cut | Heard::Nothing => Outcome::Inconclusive("not answered after the error"),
     }
 }
 

@@ -30,8 +30,8 @@ pub(super) struct Token {
 }
 
 /// Where and as whom to enter.
-pub(super) struct Door {
-    /// Which of the crew.
+pub(super) struct ConnectRequest {
+    /// Which of the accounts.
     pub who: usize,
     pub path: String,
     pub credential: Credential,
@@ -40,7 +40,7 @@ pub(super) struct Door {
     pub receive_buffer_bytes: Option<u32>,
 }
 
-impl Door {
+impl ConnectRequest {
     pub(super) fn with_token(who: usize, path: &str, secret: &str) -> Self {
         Self {
             who,
@@ -54,7 +54,7 @@ impl Door {
 }
 
 /// What came of an attempt to enter.
-pub(super) enum Entry {
+pub(super) enum ConnectOutcome {
     In(Box<Talk>),
     /// The server closed with this code instead of saying `connected`.
     Out(u16),
@@ -70,7 +70,7 @@ pub(super) enum Entry {
     Unreachable,
 }
 
-impl Entry {
+impl ConnectOutcome {
     /// The server says that this credential opens nothing.
     pub(super) const fn is_refusal(&self) -> bool {
         match self {

@@ -6,9 +6,9 @@
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::door::{Access, Token};
-use super::scene::Scene;
-use super::{Ground, Missed, PATIENCE};
+use super::context::{Context, Inputs};
+use super::experiment::{ANSWER_TIMEOUT, Inconclusive};
+use super::request::{Access, Token};
 use crate::account::{self, Ask, granted};
 use crate::client::dialect::{self, Places};
 use crate::client::http::{Answer, ask};
@@ -19,8 +19,8 @@ use crate::record::trial::{Showing, ShowingLine};
 use crate::units;
 
 /// The accounts of one worker, a people chat full of them.
-pub(super) struct Crew {
-    pub scene: Arc<Scene>,
+pub(super) struct TestClient {
+    pub context: Arc<Context>,
     /// Accounts are the numbers after this.
     pub first_user: u32,
     /// Names its conversations and messages.
@@ -35,10 +35,10 @@ pub(super) struct Crew {
     pub sockets: u64,
 }
 
-impl Crew {
-    pub(super) fn new(scene: Arc<Scene>, first_user: u32, tag: String) -> Self {
+impl TestClient {
+    pub(super) fn new(context: Arc<Context>, first_user: u32, tag: String) -> Self {
         Self {
-            scene,
+            context,
             first_user,
             access: vec![None; CREW_SIZE as usize],
             journal: Journal::default(),
@@ -50,12 +50,12 @@ impl Crew {
         }
     }
 
-    pub(super) fn ground(&self) -> &Ground {
-        &self.scene.ground
+    pub(super) fn inputs(&self) -> &Inputs {
+        &self.context.inputs
     }
 
     pub(super) fn clock(&self) -> RunClock {
-        self.scene.ground.clock
+        self.context.inputs.clock
     }
 
     /// A new experiment: its journal is empty.
@@ -91,12 +91,12 @@ impl Crew {
 
     /// A fault of the run between clients and server was in force since the experiment began.
     pub(super) fn is_disturbed(&self) -> bool {
-        self.scene.is_disturbed_since(self.begun_us)
+        self.context.is_disturbed_since(self.begun_us)
     }
 
     /// No fault of the run was in force since then.
     pub(super) fn is_calm_since(&self, from_us: u64) -> bool {
-        self.scene.is_calm_since(from_us)
+        self.context.is_calm_since(from_us)
     }
 
     /// No fault of the run was in force since the experiment began.
@@ -110,7 +110,7 @@ impl Crew {
     }
 
     fn account(&self, who: usize) -> String {
-        self.scene.ground.target.accounts.name(self.number(who))
+        self.context.inputs.target.accounts.name(self.number(who))
     }
 
     /// A conversation nobody was in before.
@@ -131,7 +131,7 @@ impl Crew {
 
     /// How the server is spoken to; `None`: by the contract.
     pub(super) fn dialect(&self) -> Option<&Dialect> {
-        self.scene.ground.target.dialect.as_deref()
+        self.context.inputs.target.dialect.as_deref()
     }
 
     /// An id no message had before.
@@ -140,13 +140,13 @@ impl Crew {
         format!("{}-m{}", self.tag, self.named)
     }
 
-    /// The number of the chat whose participants this crew is.
+    /// The number of the chat whose participants this client is.
     pub(super) const fn chat(&self) -> u32 {
         self.first_user / CREW_SIZE
     }
 
     /// An access token, kept until it is refused.
-    pub(super) async fn access(&mut self, who: usize) -> Result<String, Missed> {
+    pub(super) async fn access(&mut self, who: usize) -> Result<String, Inconclusive> {
         if let Some(access) = &self.access[who] {
             return Ok(access.clone());
         }
@@ -154,8 +154,8 @@ impl Crew {
     }
 
     /// A new access token, the one that is kept from now on.
-    pub(super) async fn login(&mut self, who: usize) -> Result<Access, Missed> {
-        let target = &self.scene.ground.target;
+    pub(super) async fn login(&mut self, who: usize) -> Result<Access, Inconclusive> {
+        let target = &self.context.inputs.target;
         let account = self.account(who);
         let password = target.accounts.password(self.number(who));
         let dialect = self.dialect();
@@ -166,11 +166,11 @@ impl Crew {
             });
         };
         let url = format!("{}{path}", target.http_base);
-        let request = self.scene.http.post(url);
+        let request = self.context.http.post(url);
         let request = account::with_login(request, dialect, (&account, password));
-        let answer = ask(request, PATIENCE).await;
+        let answer = ask(request, ANSWER_TIMEOUT).await;
         self.note(&format!("{account} logs in: {}", status(&answer)));
-        let secret = credential(&answer, Ask::Login, dialect).ok_or(Missed("no login"))?;
+        let secret = credential(&answer, Ask::Login, dialect).ok_or(Inconclusive("no login"))?;
         self.access[who] = Some(secret.clone());
         let ends = match &answer {
             Answer::Status { body, .. } => account::text(body, "expires_at"),
@@ -188,12 +188,12 @@ impl Crew {
         &mut self,
         who: usize,
         patience: Duration,
-    ) -> Result<(Answer, u64, u64), Missed> {
+    ) -> Result<(Answer, u64, u64), Inconclusive> {
         let access = self.access(who).await?;
-        let target = &self.scene.ground.target;
+        let target = &self.context.inputs.target;
         let dialect = self.dialect();
         let url = format!("{}{}", target.http_base, account::token_path(dialect));
-        let request = self.scene.http.post(url).bearer_auth(access);
+        let request = self.context.http.post(url).bearer_auth(access);
         let request = account::with_token_wish(request, dialect, &self.conversation);
         let asked_us = self.clock().now_us();
         let answer = ask(request, patience).await;
@@ -210,9 +210,9 @@ impl Crew {
     }
 
     /// A connection token.
-    pub(super) async fn token(&mut self, who: usize) -> Result<Token, Missed> {
-        let (answer, asked_us, given_us) = self.ask_token(who, PATIENCE).await?;
-        let secret = self.token_in(&answer).ok_or(Missed("no token"))?;
+    pub(super) async fn token(&mut self, who: usize) -> Result<Token, Inconclusive> {
+        let (answer, asked_us, given_us) = self.ask_token(who, ANSWER_TIMEOUT).await?;
+        let secret = self.token_in(&answer).ok_or(Inconclusive("no token"))?;
         Ok(Token {
             secret,
             asked_us,
@@ -225,12 +225,12 @@ impl Crew {
         credential(answer, Ask::Token, self.dialect())
     }
 
-    /// Asks for what lies at that path, as one of the crew.
-    pub(super) async fn get(&mut self, who: usize, path: &str) -> Result<Answer, Missed> {
+    /// Asks for what lies at that path, as one of the accounts.
+    pub(super) async fn get(&mut self, who: usize, path: &str) -> Result<Answer, Inconclusive> {
         let access = self.access(who).await?;
-        let url = format!("{}{path}", self.scene.ground.target.http_base);
-        let request = self.scene.http.get(url).bearer_auth(access);
-        let answer = ask(request, PATIENCE).await;
+        let url = format!("{}{path}", self.context.inputs.target.http_base);
+        let request = self.context.http.get(url).bearer_auth(access);
+        let answer = ask(request, ANSWER_TIMEOUT).await;
         let account = self.account(who);
         self.note(&format!("{account} asks for {path}: {}", status(&answer)));
         if matches!(answer, Answer::Status { status: 401, .. }) {
