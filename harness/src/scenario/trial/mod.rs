@@ -8,6 +8,7 @@
 
 mod answers;
 mod broadcast;
+mod close_code;
 mod comeback;
 mod expiry;
 mod expiry_race;
@@ -143,6 +144,7 @@ kinds! {
     broadcast: Broadcast,
     resume: Resume,
     polling: Polling,
+    close_code: CloseCode,
     comeback: Comeback,
     slow_reader: SlowReader,
 }

@@ -2,6 +2,7 @@
 
 mod answers;
 mod broadcast;
+mod close_code;
 mod comeback;
 mod expiry;
 mod expiry_race;
@@ -61,6 +62,7 @@ experiments! {
     broadcast: Broadcast,
     resume: Resume,
     polling: Polling,
+    close_code: CloseCode,
     comeback: Comeback,
     slow_reader: SlowReader,
 }
