@@ -1,6 +1,6 @@
 //! This module is `cargo xtask test`: everything continuous integration runs.
 //!
-//! Slow tests are on (`HARNESS_SLOW_TESTS=1`) and are given the server binary by path, so that none
+//! Slow tests, which are ignored elsewhere, run here and are given the server binary by path, so that none
 //! is skipped for want of it. Everything runs what the tests built: a release build of the same would cost
 //! more than all the rest. Then every fuzz target has a minute. Last comes the crate outside the workspace.
 
@@ -22,7 +22,11 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
             step::target("debug").join("reference-server"),
         )
         .env("REDIS_SERVER", &redis)
-        .envs(nginx.as_ref().map(|nginx| ("NGINX", nginx)));
+        .envs(nginx.as_ref().map(|nginx| ("NGINX", nginx)))
+        .args(["--", "--include-ignored"]);
+    if nginx.is_none() {
+        tests.args(["--skip", "nginx"]);
+    }
     step::run("tests", &mut tests)?;
     fuzz::minute()?;
     matrix::quick(redis, nginx)?;

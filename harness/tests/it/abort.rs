@@ -1,6 +1,6 @@
 //! `[[abort_when]]`: a run is ended by a server that is slow, not by one that is cold.
 //!
-//! Slow: returns early unless `HARNESS_SLOW_TESTS` is set.
+//! Slow: run by `cargo test -- --include-ignored`, as `cargo xtask test` does.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use crate::case::{Case, number};
-use crate::support::{Done, slow_tests_are_on};
+use crate::support::Done;
 
 const SCENARIO: &str = r#"# Is a run ended by a slow server only?
 [load]
@@ -86,10 +86,8 @@ fn run(server: SocketAddr, scenario: &str) -> (Done, Value) {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn a_cold_server_ends_no_run_and_one_that_is_too_short_says_what_it_lacks() {
-    if !slow_tests_are_on() {
-        return;
-    }
     // Of its answers the first five take a second.
     let cold = echo(|number, _| {
         if number < 5 {
@@ -129,10 +127,8 @@ fn a_cold_server_ends_no_run_and_one_that_is_too_short_says_what_it_lacks() {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn a_server_that_turns_slow_ends_the_run_and_the_rule_is_told_with_its_moment() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let slow = echo(|_, passed| {
         if passed > Duration::from_secs(3) {
             Duration::from_millis(900)

@@ -12,7 +12,6 @@ use rcgen::{CertifiedKey, generate_simple_self_signed};
 
 use crate::support::{
     Done, Part, command, eventually, finish, free_address, redis_command, serve_command,
-    slow_tests_are_on,
 };
 
 const CANARY: &str = "cAnArY";
@@ -203,10 +202,8 @@ fn what_searches_for_canaries_finds_those_that_were_put_there() {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn no_secret_of_a_run_that_starts_its_server_turns_up_anywhere() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let (folder, redis) = (tempfile::tempdir().unwrap(), free_address());
     let config = folder.path().join("redis.conf");
     let (_, password) = VARIABLES[2];
@@ -230,10 +227,8 @@ fn no_secret_of_a_run_that_starts_its_server_turns_up_anywhere() {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn no_secret_of_a_run_against_a_server_that_is_there_turns_up_anywhere() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let folder = tempfile::tempdir().unwrap();
     let [redis, server] = std::array::from_fn(|_| free_address());
     let CertifiedKey { cert, signing_key } =

@@ -12,7 +12,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::case::Case;
-use crate::support::{Done, command, eventually, finish, slow_tests_are_on};
+use crate::support::{Done, command, eventually, finish};
 
 /// A run of three seconds.
 const SHORT: [&str; 6] = [
@@ -195,10 +195,8 @@ fn with_short_files(run: &Command, blocks: u32) -> Command {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn every_way_out_of_a_run_leaves_what_others_put_beside_the_run_before_it() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let first = Case::new();
     let done = first.run("scenarios/smoke.toml", &SHORT);
     assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
@@ -257,10 +255,8 @@ fn every_way_out_of_a_run_leaves_what_others_put_beside_the_run_before_it() {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn a_folder_that_a_run_has_is_given_to_no_other() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let case = Case::new();
     let first = case
         .command("scenarios/smoke.toml", &SHORT)
@@ -291,10 +287,8 @@ fn a_folder_that_a_run_has_is_given_to_no_other() {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn a_verdict_is_told_and_kept_as_far_as_there_is_room() {
-    if !slow_tests_are_on() {
-        return;
-    }
     // The page is longer than that, and so is the result than the second.
     for (blocks, lost, kept) in [
         (
@@ -330,10 +324,8 @@ fn a_verdict_is_told_and_kept_as_far_as_there_is_room() {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn a_verdict_stands_though_nobody_hears_it() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let fails = ["--set", "expect.2.at_least=99999"];
     let case = Case::new();
     let mut run = case.command("scenarios/smoke.toml", &[&SHORT[..], &fails].concat());
@@ -359,10 +351,8 @@ fn a_verdict_stands_though_nobody_hears_it() {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn a_result_is_kept_although_nobody_reads_the_verdict() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let case = Case::new();
     let (mut reader, mut writer) = std::io::pipe().unwrap();
     // As much as a pipe takes.
@@ -446,10 +436,8 @@ fn a_folder_that_holds_a_run_is_refused_by_its_name_and_time() {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn a_run_replaces_another_only_when_asked_and_keeps_what_is_not_of_it() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let case = Case::new();
     let run = |more: &[&str]| case.run("scenarios/smoke.toml", &[&SHORT[..], more].concat());
     let first = run(&[]);

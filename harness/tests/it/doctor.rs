@@ -1,6 +1,6 @@
 //! This module has the doctor examine servers that are well, and such as are not.
 //!
-//! Slow: returns early unless `HARNESS_SLOW_TESTS` is set.
+//! Slow: run by `cargo test -- --include-ignored`, as `cargo xtask test` does.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use rcgen::{CertifiedKey, generate_simple_self_signed};
 use serde_json::{Value, json};
 
 use crate::support::{
-    PASSWORD, Part, command, finish, free_address, redis_command, serve_command, slow_tests_are_on,
+    PASSWORD, Part, command, finish, free_address, nginx, redis_command, serve_command,
 };
 use crate::targets::{mappings, shouter};
 
@@ -99,10 +99,8 @@ impl System {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn a_server_that_is_well_is_said_to_be_and_every_step_was_tried() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let system = System::server(&["--ping-interval", "500ms"]);
     let (code, report) = system.examined("ws", &["--idle", "2s"]);
     assert_eq!(code, 0, "{report:#}");
@@ -118,10 +116,8 @@ fn a_server_that_is_well_is_said_to_be_and_every_step_was_tried() {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn the_wrong_scheme_and_the_wrong_port_are_row_32() {
-    if !slow_tests_are_on() {
-        return;
-    }
     System::server(&[]).assert_ill("wss", &[], ("tls", 32));
     let mut secure = System::new();
     let [cert, key] = secure.certificate();
@@ -147,10 +143,8 @@ fn the_wrong_scheme_and_the_wrong_port_are_row_32() {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn an_http_server_without_websockets_is_row_31() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let mut other = System::new();
     let proxy = command(&["proxy", "--listen", &other.address.to_string()]);
     other.start(proxy, other.address);
@@ -158,11 +152,9 @@ fn an_http_server_without_websockets_is_row_31() {
 }
 
 #[test]
-fn a_reverse_proxy_that_does_not_pass_upgrade_on_is_row_30() {
-    let nginx = std::env::var_os("NGINX").unwrap_or("/usr/sbin/nginx".into());
-    if !slow_tests_are_on() || !PathBuf::from(&nginx).exists() {
-        return;
-    }
+#[ignore = "slow: starts servers"]
+fn an_nginx_that_does_not_pass_upgrade_on_is_row_30() {
+    let nginx = nginx();
     for (upgrade, well) in [
         (
             "proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;",
@@ -195,10 +187,8 @@ fn a_reverse_proxy_that_does_not_pass_upgrade_on_is_row_30() {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn a_channel_layer_without_its_password_is_row_11() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let mut system = System::new();
     let redis = free_address();
     let mut guarded = redis_command(redis, system.folder.path());
@@ -229,10 +219,8 @@ fn a_channel_layer_without_its_password_is_row_11() {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn defects_that_one_client_can_see_are_named() {
-    if !slow_tests_are_on() {
-        return;
-    }
     for (defect, step, row) in [
         ("silent-1006", "refusal", 6),
         ("ping-as-chat", "heartbeat", 10),
@@ -242,10 +230,8 @@ fn defects_that_one_client_can_see_are_named() {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn who_hangs_while_redis_is_away_is_named_and_who_does_not_is_not() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let named = |more: &[&str]| -> Vec<u64> {
         let mut system = System::server(more);
         // Redis; the server goes on.
@@ -263,10 +249,8 @@ fn who_hangs_while_redis_is_away_is_named_and_who_does_not_is_not() {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn a_server_that_sends_no_pings_dies_at_a_middlebox_and_one_that_does_lives() {
-    if !slow_tests_are_on() {
-        return;
-    }
     for (more, well) in [
         (&["--ping-interval", "500ms"][..], true),
         (
@@ -305,10 +289,8 @@ fn add_toxic(api: SocketAddr, toxic: &fault_proxy::ToxicSpec) {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn a_server_is_examined_as_the_mapping_of_a_scenario_says() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let mut system = System::server(&[]);
     let path = system.folder.path().join("mapping.toml");
     let scenario = ["--scenario", path.to_str().unwrap()];

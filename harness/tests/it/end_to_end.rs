@@ -1,7 +1,6 @@
 //! This module runs whole scenarios against the real server and a real Redis.
 //!
-//! Slow: returns early unless `HARNESS_SLOW_TESTS` is set, as `cargo xtask test` does; then a missing
-//! server binary is a failure, not a reason to skip.
+//! Slow: run by `cargo test -- --include-ignored`, as `cargo xtask test` does.
 
 use std::fs;
 use std::path::Path;
@@ -12,16 +11,14 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::case::{Case, number};
-use crate::support::{command, finish, slow_tests_are_on};
+use crate::support::{command, finish};
 
 /// How long a stopped run may take to end.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn edge_faults_reach_every_client_through_a_pair_of_processes() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let case = Case::new();
     let done = case.run(
         "scenarios/edge-faults.toml",
@@ -56,9 +53,6 @@ fn edge_faults_reach_every_client_through_a_pair_of_processes() {
 /// A fault that delays and refuses nothing, and is felt all the same: by the tolerance of half a second.
 #[track_caller]
 fn a_slow_fault_is_felt(scenario: &str, set: &[&str]) {
-    if !slow_tests_are_on() {
-        return;
-    }
     let mut more = vec!["--clients", "60", "--set", "load.message.every=1s"];
     for set in set {
         more.extend(["--set", *set]);
@@ -81,6 +75,7 @@ fn a_slow_fault_is_felt(scenario: &str, set: &[&str]) {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn a_slow_redis_is_felt() {
     let set = [
         "load.stages=[{ ramp = \"2s\" }, { hold = \"15s\" }]",
@@ -92,6 +87,7 @@ fn a_slow_redis_is_felt() {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn a_slow_network_is_felt() {
     let set = [
         "load.stages=[{ ramp = \"2s\" }, { hold = \"18s\" }]",
@@ -114,10 +110,8 @@ fn counted(result: &Value, sample: &str) -> u64 {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn harness_goose_and_server_count_the_same() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let case = Case::new();
     let done = case.run("scenarios/smoke.toml", &[]);
     let result = case.result();
@@ -167,9 +161,6 @@ fn harness_goose_and_server_count_the_same() {
 
 #[track_caller]
 fn a_defect_is_caught(defect: &str, count: &str, word: &str) {
-    if !slow_tests_are_on() {
-        return;
-    }
     let case = Case::new();
     let done = case.run("scenarios/smoke.toml", &["--defect", defect]);
     let result = case.result();
@@ -192,20 +183,20 @@ fn a_defect_is_caught(defect: &str, count: &str, word: &str) {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn an_answer_without_its_end_is_lost() {
     a_defect_is_caught("complete-missing=0.02", "lost", "lost");
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn chunks_in_the_wrong_order_are_told() {
     a_defect_is_caught("chunk-reorder=0.05", "out_of_order", "out of order");
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn an_outage_of_redis_is_survived_and_reported() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let case = Case::new();
     let shorter = [
         "--clients",
@@ -295,10 +286,8 @@ fn processes_of(folder: &Path) -> Vec<i32> {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn an_interrupted_run_saves_what_it_saw_and_leaves_nothing_running() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let case = Case::new();
     let child = case.command("scenarios/smoke.toml", &[]).spawn().unwrap();
     let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
@@ -323,10 +312,8 @@ fn an_interrupted_run_saves_what_it_saw_and_leaves_nothing_running() {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn a_run_can_be_drawn_again() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let case = Case::new();
     let done = case.run(
         "scenarios/smoke.toml",
@@ -341,10 +328,8 @@ fn a_run_can_be_drawn_again() {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn a_wrong_password_of_a_target_is_said_before_the_load() {
-    if !slow_tests_are_on() {
-        return;
-    }
     // Any HTTP server that refuses a login will do: no client may start.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -392,10 +377,8 @@ fn child_of(case: &Case, words: &str) -> Option<Pid> {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn a_child_that_dies_makes_the_run_invalid_and_stands_in_the_verdict() {
-    if !slow_tests_are_on() {
-        return;
-    }
     for (words, name) in [
         ("reference-server serve", "the reference server"),
         ("redis-server", "Redis"),

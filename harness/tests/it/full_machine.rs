@@ -1,6 +1,6 @@
 //! A machine that is full: what breaks on it is nobody's fault, what holds on it is believed.
 //!
-//! Slow: returns early unless `HARNESS_SLOW_TESTS` is set.
+//! Slow: run by `cargo test -- --include-ignored`, as `cargo xtask test` does.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::case::Case;
-use crate::support::{Done, slow_tests_are_on};
+use crate::support::Done;
 
 /// One processor, kept busy by a thread of this test as long as this lives; what the calling thread starts meanwhile
 /// has no other. Tests beside it keep the rest of the machine.
@@ -69,10 +69,8 @@ fn run(limit: &str) -> (Done, Value) {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn a_limit_that_broke_on_a_full_machine_makes_the_run_invalid_and_one_that_held_does_not() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let full = FullCore::new();
     let (done, check) = run("1ms");
     assert_eq!(done.code, 13, "{}{}", done.stdout, done.stderr);

@@ -1,7 +1,7 @@
 //! This module runs and examines servers that mean harm: floods, drips, frames that never end, and what breaks the
 //! protocol. Each must end in time, with what it was by name, and with a result.
 //!
-//! Slow: returns early unless `HARNESS_SLOW_TESTS` is set.
+//! Slow: run by `cargo test -- --include-ignored`, as `cargo xtask test` does.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::case::{Case, number};
 use crate::stranger::{CLOSE, Connection, FIN, PING, PONG, Stranger, TEXT, frame};
-use crate::support::{Done, command, finish, slow_tests_are_on};
+use crate::support::{Done, command, finish};
 
 const CHUNK: &[u8] = br#"{"event":"chunk","task_id":"t","seq":0,"chunk":"a"}"#;
 const CONNECTED: &[u8] = br#"{"event":"connected","conversation_id":"x"}"#;
@@ -523,27 +523,21 @@ fn assert_named(at: At, mode: Mode) {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn what_means_harm_on_a_socket_ends_in_time_and_by_name() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let modes = [floods(), limits(), violations()];
     named_each(At::Socket, modes.into_iter().flatten().collect());
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn what_means_harm_in_an_upgrade_ends_in_time_and_by_name() {
-    if !slow_tests_are_on() {
-        return;
-    }
     named_each(At::Upgrade, upgrades());
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn what_means_harm_in_a_login_ends_in_time_and_is_said() {
-    if !slow_tests_are_on() {
-        return;
-    }
     with_each(logins(), |name, acts| {
         let server = server(At::Login, move |connection| harm(&acts, connection));
         let case = Case::new();
@@ -558,10 +552,8 @@ fn what_means_harm_in_a_login_ends_in_time_and_is_said() {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn what_means_harm_in_a_token_ends_in_time_and_by_name() {
-    if !slow_tests_are_on() {
-        return;
-    }
     named_each(At::Tokens, tokens());
 }
 
@@ -584,10 +576,8 @@ fn answer_all(connection: &mut Connection) -> Option<()> {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn a_flood_for_one_client_leaves_the_others_of_its_lane_alone() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let sockets = AtomicU32::new(0);
     let server = server(At::Socket, move |connection| {
         match sockets.fetch_add(1, Ordering::Relaxed) {

@@ -1,18 +1,16 @@
 //! Sockets with nothing to say behind a middlebox that forgets them: our own proxy's, and nginx.
 //!
-//! Slow: returns early unless `HARNESS_SLOW_TESTS` is set.
+//! Slow: run by `cargo test -- --include-ignored`, as `cargo xtask test` does.
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
 
 use crate::case::{Case, number};
-use crate::support::{
-    PASSWORD, Part, finish, free_address, redis_command, serve_command, slow_tests_are_on,
-};
+use crate::support::{PASSWORD, Part, finish, free_address, nginx, redis_command, serve_command};
 
 const SCENARIO: &str = "scenarios/idle-timeout.toml";
 /// What the middlebox is set to, and how far from it a cut may come.
@@ -54,23 +52,23 @@ fn heartbeats_decide(more: &[&str]) {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn sockets_behind_the_edge_proxy_live_by_their_heartbeats() {
-    if slow_tests_are_on() {
-        heartbeats_decide(&[]);
-    }
+    heartbeats_decide(&[]);
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn sockets_behind_nginx_live_by_their_heartbeats() {
-    let nginx = std::env::var_os("NGINX").unwrap_or("/usr/sbin/nginx".into());
-    if !slow_tests_are_on() || !PathBuf::from(&nginx).exists() {
-        return;
-    }
+    let nginx = nginx();
     let folder = tempfile::tempdir().unwrap();
     let (redis, server, front) = (free_address(), free_address(), free_address());
     let _redis = Part::start(redis_command(redis, folder.path()), redis);
     let _server = Part::start(serve_command(server, redis), server);
-    let _nginx = Part::start(nginx_command(&nginx, folder.path(), (front, server)), front);
+    let _nginx = Part::start(
+        nginx_command(nginx.as_os_str(), folder.path(), (front, server)),
+        front,
+    );
     let target = format!("ws://{front}");
     heartbeats_decide(&[
         "--target",

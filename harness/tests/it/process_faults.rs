@@ -1,15 +1,12 @@
 //! This module has the server killed and frozen under its clients.
 //!
-//! Slow: returns early unless `HARNESS_SLOW_TESTS` is set.
+//! Slow: run by `cargo test -- --include-ignored`, as `cargo xtask test` does.
 
 use crate::case::{Case, number};
-use crate::support::slow_tests_are_on;
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn a_server_that_is_killed_and_one_that_is_frozen_lose_nothing_acknowledged() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let case = Case::new();
     let done = case.run("scenarios/server-kill.toml", &["--clients", "60"]);
     let result = case.result();

@@ -1,7 +1,7 @@
 //! This module reaches servers of other makes: by their host, at all their addresses, past proxies, over their TLS,
 //! with what their logins answer.
 //!
-//! What drives a load returns early unless `HARNESS_SLOW_TESTS` is set.
+//! Slow: run by `cargo test -- --include-ignored`, as `cargo xtask test` does.
 
 use std::fs;
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::case::number;
 use crate::peer::{Answer, Asked, Peer};
-use crate::support::{Done, command, finish, slow_tests_are_on};
+use crate::support::{Done, command, finish};
 
 /// A login, and a token in the query.
 const MAPPING: &str = r#"# Is it reached?
@@ -163,10 +163,8 @@ fn assert_one_host(peer: &Peer, host: &str) {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn everything_is_asked_under_the_one_host_of_the_headers() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let named = MAPPING.replace(
         "[target]\n",
         "[target]\nheaders = { host = \"chat.test\" }\n",
@@ -196,10 +194,8 @@ fn edge(mapping: &str) -> String {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn through_the_edge_proxy_the_host_is_that_of_the_target() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let (peer, trip) = (Peer::start(kind_answers), Trip::with(&edge(MAPPING)));
     let done = trip.run(&format!("ws://{}", peer.address), &[]);
     trip.assert_driven(&done);
@@ -275,10 +271,8 @@ fn a_secret_that_no_header_can_hold_starts_nothing_and_is_not_shown() {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn an_address_in_brackets_is_reached() {
-    if !slow_tests_are_on() {
-        return;
-    }
     for mapping in [MAPPING.to_owned(), edge(MAPPING)] {
         let Some(peer) = Peer::over_ipv6(kind_answers) else {
             return;
@@ -355,10 +349,8 @@ fn what_stands_between_stays_with_another_target_and_what_does_not_apply_is_said
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn no_proxy_of_the_environment_is_asked_and_that_is_said() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let detour = Peer::start(|_| Answer::json(502, "proxied"));
     for variable in ["http_proxy", "HTTP_PROXY", "ALL_PROXY"] {
         let (peer, trip) = (Peer::start(kind_answers), Trip::with(MAPPING));
@@ -403,10 +395,8 @@ fn tls(names: &[&str], demanding: bool) -> (String, ServerConfig) {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn a_certificate_that_names_itself_an_authority_is_believed_when_it_is_named() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let (pem, config) = tls(&["127.0.0.1"], false);
     // The name of the certificate is that of the target, whatever host is asked for.
     let named = MAPPING.replace(
@@ -543,10 +533,8 @@ fn a_login_that_the_load_could_not_read_starts_nothing() {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn what_a_login_may_answer_is_read_before_the_run_and_in_it() {
-    if !slow_tests_are_on() {
-        return;
-    }
     for (status, body, field) in [
         (202, TOKEN, "token"),
         (200, r#"{"token":4711}"#, "token"),
@@ -755,10 +743,8 @@ fn the_doctor_does_not_call_a_chat_server_of_another_make_one_without_sockets() 
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn accounts_and_texts_of_a_spreadsheet_are_those_that_were_meant() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let mapping = MAPPING
         .replace("prefix = \"u-\"", "file = \"@users\"")
         .replace("[load]\n", "[load]\npayloads = \"@texts\"\n")

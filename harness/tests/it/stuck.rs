@@ -1,7 +1,7 @@
 //! This module stops one session thread of a run for good: the run must end in time all the same, with the records
 //! of all the others.
 //!
-//! Slow: returns early unless `HARNESS_SLOW_TESTS` is set.
+//! Slow: run by `cargo test -- --include-ignored`, as `cargo xtask test` does.
 
 use std::fs;
 use std::process::Child;
@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::case::{Case, number};
 use crate::stranger::{SCENARIO, Stranger};
-use crate::support::{Done, eventually, finish, slow_tests_are_on};
+use crate::support::{Done, eventually, finish};
 
 /// How much longer than its plan a run may take whose thread is stuck: two waits of the harness, and a busy machine.
 const LONGEST: Duration = Duration::from_secs(35);
@@ -88,20 +88,16 @@ fn assert_kept(result: &Value) {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn a_session_thread_that_is_stuck_costs_the_run_its_validity_and_no_more() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let (done, result) = run(|_| {});
     assert_eq!(done.code, 13, "{}{}", done.stdout, done.stderr);
     assert_kept(&result);
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn one_interrupt_ends_a_run_whose_session_thread_is_stuck() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let (done, result) = run(|harness| kill(harness, Signal::SIGINT).unwrap());
     assert_eq!(done.code, 130, "{}{}", done.stdout, done.stderr);
     assert_kept(&result);

@@ -104,6 +104,18 @@ pub(crate) fn slow_tests_are_on() -> bool {
     std::env::var_os("HARNESS_SLOW_TESTS").is_some()
 }
 
+/// The program; a test that needs it does not pass without.
+pub(crate) fn nginx() -> PathBuf {
+    let nginx = std::env::var_os("NGINX").unwrap_or("/usr/sbin/nginx".into());
+    let nginx = PathBuf::from(nginx);
+    assert!(
+        nginx.exists(),
+        "{} is missing: apt-get install nginx, or name another with NGINX",
+        nginx.display()
+    );
+    nginx
+}
+
 /// A loopback address that nothing else of these tests uses: a port alone may be taken by the connection of another
 /// test before its server is up.
 pub(crate) fn free_address() -> SocketAddr {

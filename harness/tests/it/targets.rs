@@ -1,6 +1,6 @@
 //! This module drives servers that do not speak the contract, by the mappings of `scenarios/TARGETS.md`.
 //!
-//! Slow: returns early unless `HARNESS_SLOW_TESTS` is set.
+//! Slow: run by `cargo test -- --include-ignored`, as `cargo xtask test` does.
 
 use std::net::{SocketAddr, TcpListener};
 use std::thread;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use crate::case::{Case, number};
-use crate::support::{finish, harness, read, slow_tests_are_on};
+use crate::support::{finish, harness, read};
 
 /// The scenarios of the guide.
 pub(crate) fn mappings() -> Vec<String> {
@@ -52,10 +52,8 @@ fn every_mapping_of_the_guide_has_no_problems_and_can_be_planned_again() {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn the_shapes_of_the_guide_are_driven_and_every_message_is_accounted_for() {
-    if !slow_tests_are_on() {
-        return;
-    }
     for mapping in &mappings()[..3] {
         let (code, result) = run(mapping, &[]);
         assert_eq!(code, 0, "{mapping}{}", result["verdict"]);
@@ -68,10 +66,8 @@ fn the_shapes_of_the_guide_are_driven_and_every_message_is_accounted_for() {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn what_goes_wrong_on_a_mapped_server_is_told_too() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let set = "environment.server.defects=[\"complete-missing=0.2\"]";
     let (code, result) = run(&mappings()[2], &["--set", set]);
     assert_eq!(code, 14, "{}", result["verdict"]);
@@ -79,10 +75,8 @@ fn what_goes_wrong_on_a_mapped_server_is_told_too() {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn a_trial_is_judged_on_a_mapped_server_as_on_any() {
-    if !slow_tests_are_on() {
-        return;
-    }
     for (mapping, defect, trial) in [
         (0, "origin-unchecked", 1),
         (1, "ping-as-chat", 1),
@@ -97,10 +91,8 @@ fn a_trial_is_judged_on_a_mapped_server_as_on_any() {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn one_client_can_be_followed_frame_by_frame_without_its_credentials() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let case = Case::new();
     let more = ["--clients", "1", "--trace", "--duration", "5s"];
     let done = case.run("scenarios/smoke.toml", &more);
@@ -126,10 +118,8 @@ fn one_client_can_be_followed_frame_by_frame_without_its_credentials() {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn accounts_and_texts_come_from_files_and_a_mistake_in_one_starts_nothing() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, text: &str| {
         let path = folder.path().join(name);
@@ -219,10 +209,8 @@ pub(crate) fn shouter(swallow: usize) -> SocketAddr {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn an_echo_of_somebody_else_is_driven_without_login_ids_or_events() {
-    if !slow_tests_are_on() {
-        return;
-    }
     for (swallow, whole) in [(usize::MAX, true), (7, false)] {
         let target = format!("ws://{}", shouter(swallow));
         let (_, result) = run(&mappings()[3], &["--target", &target]);

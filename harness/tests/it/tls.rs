@@ -1,6 +1,6 @@
 //! This module tests runs against a target that speaks TLS, and one that does not.
 //!
-//! Slow: returns early unless `HARNESS_SLOW_TESTS` is set.
+//! Slow: run by `cargo test -- --include-ignored`, as `cargo xtask test` does.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -11,7 +11,6 @@ use serde_json::Value;
 
 use crate::support::{
     Done, PASSWORD, Part, command, finish, free_address, redis_command, serve_command,
-    slow_tests_are_on,
 };
 
 /// Somebody else's Redis, and a server with a certificate for its address that nobody else signed.
@@ -78,10 +77,8 @@ impl System {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn a_target_whose_authority_is_named_is_measured_over_tls() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let system = System::start(true);
     let ca = system.ca();
     let done = system.run("wss", &["--ca", ca.to_str().unwrap()]);
@@ -90,10 +87,8 @@ fn a_target_whose_authority_is_named_is_measured_over_tls() {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn who_checks_no_certificate_is_told_so_by_the_run() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let system = System::start(true);
     let done = system.run("wss", &["--insecure"]);
     system.assert_passed(&done);
@@ -105,10 +100,8 @@ fn who_checks_no_certificate_is_told_so_by_the_run() {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn a_certificate_of_an_unknown_authority_starts_nothing() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let system = System::start(true);
     let done = system.run("wss", &[]);
     assert_eq!(done.code, 3, "{}{}", done.stdout, done.stderr);
@@ -121,10 +114,8 @@ fn a_certificate_of_an_unknown_authority_starts_nothing() {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn the_wrong_scheme_is_named_with_the_right_one() {
-    if !slow_tests_are_on() {
-        return;
-    }
     for (encrypted, wrong, right) in [(true, "ws", "wss://"), (false, "wss", "ws://")] {
         let system = System::start(encrypted);
         let done = system.run(wrong, &[]);

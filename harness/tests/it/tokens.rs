@@ -7,7 +7,6 @@ use std::fs;
 use serde_json::Value;
 
 use crate::case::{Case, number};
-use crate::support::slow_tests_are_on;
 
 const CLIENTS: u64 = 20;
 
@@ -27,10 +26,8 @@ fn run(case: &Case, scenario: &str, more: &[&str]) -> (i32, Value) {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn a_client_whose_access_token_ends_changes_sockets_while_it_talks() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let case = Case::new();
     let scenario = "# Is anything lost when clients change sockets?
 [environment.server]
@@ -96,10 +93,8 @@ fn broken(result: &Value, trial: usize) -> Vec<String> {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn connects_that_are_overtaken_end_in_one_socket_or_a_word() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let (code, result) = run(&Case::new(), OVERTAKEN, &[]);
     assert_eq!(code, 0, "{}", result["verdict"]);
     let met = |trial: usize, what: &str| {

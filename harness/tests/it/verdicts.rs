@@ -1,7 +1,7 @@
 //! This module runs against servers of another make that do not work, or break the rules: what is wrong must be said,
 //! and booked to who caused it.
 //!
-//! Slow: returns early unless `HARNESS_SLOW_TESTS` is set.
+//! Slow: run by `cargo test -- --include-ignored`, as `cargo xtask test` does.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -12,7 +12,7 @@ use crate::case::{Case, number};
 use crate::stranger::{
     BINARY, Connection, FIN, SCENARIO, Stranger, TEXT, WITH_LOGIN, header, reply,
 };
-use crate::support::{Done, finish, slow_tests_are_on};
+use crate::support::{Done, finish};
 
 /// A run against such a server.
 struct Ran {
@@ -87,10 +87,8 @@ fn but_for(
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn a_server_that_works_passes_and_the_built_in_checks_are_named() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let (before, after) = SCENARIO.split_once("# No pause").unwrap();
     let (_, target) = after.split_once("[target]").unwrap();
     let unasked = format!("{before}[target]{target}");
@@ -126,10 +124,8 @@ fn a_server_that_works_passes_and_the_built_in_checks_are_named() {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn refusing_everybody_is_invalid_and_the_refusal_is_told_in_its_words() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let server = Stranger::start(|connection| {
         connection.head()?;
         connection.answer(521, "", "{\"detail\":\"tenant unknown\"}")
@@ -147,10 +143,8 @@ fn refusing_everybody_is_invalid_and_the_refusal_is_told_in_its_words() {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn answering_nothing_or_half_is_a_failure() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let deaf = run(SCENARIO, &Stranger::chatting(|_, _, _| Some(())));
     assert_eq!(deaf.done.code, 10, "{}", deaf.done.stdout);
     assert!(
@@ -178,10 +172,8 @@ fn answering_nothing_or_half_is_a_failure() {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn a_server_that_dies_half_way_fails_the_run_however_fast_it_was() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let heard = Arc::new(AtomicUsize::new(0));
     let server = Stranger::start(move |connection| {
         // Dead: the port is still there, as behind a proxy, and nobody answers.
@@ -208,10 +200,8 @@ fn a_server_that_dies_half_way_fails_the_run_however_fast_it_was() {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn a_close_is_told_with_its_code_and_reason_before_and_after_the_first_event() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let server = but_for(2, |connection| {
         connection.close(4321, "subscription expired")?;
         connection.message().map(drop)
@@ -234,10 +224,8 @@ fn a_close_is_told_with_its_code_and_reason_before_and_after_the_first_event() {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn a_broken_frame_is_a_protocol_error_and_is_answered_with_its_code() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let cases: [(&str, u16, &[u8]); 7] = [
         ("reserved bits", 1002, b"\xc1\x02{}"),
         ("masked frame", 1002, b"\x81\x82\0\0\0\0{}"),
@@ -272,10 +260,8 @@ fn a_broken_frame_is_a_protocol_error_and_is_answered_with_its_code() {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn a_message_over_our_limit_is_ours_and_is_closed_with_1009() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let long = || {
         Stranger::chatting(|connection, number, text| {
             let mut answer: Value = serde_json::from_str(&reply(text)).unwrap();
@@ -307,10 +293,8 @@ fn a_message_over_our_limit_is_ours_and_is_closed_with_1009() {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn binary_messages_are_read_where_they_hold_text_and_named_where_not() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let json = Stranger::chatting(|connection, _, text| {
         connection.frame(FIN | BINARY, reply(text).as_bytes())
     });
@@ -325,10 +309,8 @@ fn binary_messages_are_read_where_they_hold_text_and_named_where_not() {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn an_orderly_end_is_1000_though_the_server_leaves_tcp_open() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let server = Stranger::start(|connection| {
         let head = connection.head()?;
         connection.upgrade(&head)?;
@@ -345,10 +327,8 @@ fn an_orderly_end_is_1000_though_the_server_leaves_tcp_open() {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn early_hints_come_before_the_upgrade_and_are_passed_by() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let server = Stranger::start(|connection| {
         let head = connection.head()?;
         connection.write("HTTP/1.1 103 Early Hints\r\nLink: </app.css>\r\n\r\n")?;
@@ -363,10 +343,8 @@ fn early_hints_come_before_the_upgrade_and_are_passed_by() {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn a_refused_upgrade_is_asked_again_when_it_may_be() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let asked = Arc::new(Mutex::new(Vec::new()));
     let times = Arc::clone(&asked);
     let server = Stranger::start(move |connection| {
@@ -387,10 +365,8 @@ fn a_refused_upgrade_is_asked_again_when_it_may_be() {
 const TOKEN: &str = "a+b/c==&d ä%";
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn a_token_of_any_letters_arrives_whole() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let server = Stranger::start(|connection| {
         let head = connection.head()?;
         if header(&head, "upgrade").is_none() {
@@ -419,10 +395,8 @@ fn a_token_of_any_letters_arrives_whole() {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn answers_to_ids_that_nobody_gave_are_told() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let server = Stranger::chatting(|connection, _, _| {
         connection.frame(FIN | TEXT, br#"{"type":"reply","id":"nobody-7"}"#)
     });
@@ -433,10 +407,8 @@ fn answers_to_ids_that_nobody_gave_are_told() {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn a_whole_answer_that_comes_twice_is_one_event_too_many() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let server = Stranger::chatting(|connection, _, text| {
         connection.reply(text)?;
         connection.reply(text)
@@ -453,10 +425,8 @@ fn a_whole_answer_that_comes_twice_is_one_event_too_many() {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn a_close_code_that_may_not_be_sent_is_a_protocol_error() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let server = but_for(2, |connection| {
         connection.close(1005, "")?;
         connection.message().map(drop)
@@ -467,10 +437,8 @@ fn a_close_code_that_may_not_be_sent_is_a_protocol_error() {
 }
 
 #[test]
+#[ignore = "slow: drives a load"]
 fn a_request_that_is_lost_with_a_kept_connection_is_sent_again_and_is_no_failure() {
-    if !slow_tests_are_on() {
-        return;
-    }
     let server = Stranger::start(|connection| {
         let mut served = 0;
         loop {
