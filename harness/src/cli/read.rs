@@ -10,12 +10,15 @@ use super::overrides::quoted;
 use super::screen;
 use crate::intake::{self, IntakeError};
 use crate::plan::{self, Plan};
-use crate::scenario::{FILE_BYTES_MAX, Overrides, left_out};
+use crate::scenario::{self, FILE_BYTES_MAX, Overrides, left_out};
 
 /// The plan of the scenario at `path`.
 pub(crate) fn plan(path: &Path, overrides: &Overrides) -> Result<Plan, Failure> {
     let text = text(path)?;
     let plan = plan::compile(&path.to_string_lossy(), &text, overrides)?;
+    for note in scenario::notes(&path.to_string_lossy(), &text, overrides) {
+        screen::say(&format!("note: {note}"));
+    }
     let left_out = left_out(&text, overrides);
     if !left_out.is_empty() {
         screen::say(&format!(

@@ -110,7 +110,7 @@ fn needed(plan: &Plan) -> u32 {
     let trials = plan
         .trials
         .iter()
-        .map(|trial| u32::from(trial.at_once) * CREW_SIZE);
+        .map(|trial| u32::from(trial.concurrency) * CREW_SIZE);
     match trials.sum() {
         0 => clients,
         trials => clients.next_multiple_of(CREW_SIZE) + trials,

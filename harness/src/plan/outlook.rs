@@ -118,9 +118,9 @@ fn of_rule(plan: &Plan, samples: &Samples<'_>, rule: &AbortRule) -> Option<Doubt
 
 /// An experiment lasts as long as what it waits for, and no two of one account overlap.
 fn of_trial(plan: &Plan, trial: &TrialPlan) -> Option<Doubt> {
-    let each = plan.load.load_us() / (trial.every_us + trial.kind.waits_us()).max(1) + 1;
-    let most = each.saturating_mul(u64::from(trial.at_once));
-    if most >= trial.least {
+    let each = plan.load.load_us() / (trial.interval_us + trial.kind.waits_us()).max(1) + 1;
+    let most = each.saturating_mul(u64::from(trial.concurrency));
+    if most >= trial.min_samples {
         return None;
     }
     Some(Doubt {
@@ -129,10 +129,11 @@ fn of_trial(plan: &Plan, trial: &TrialPlan) -> Option<Doubt> {
             "trial {}: {} at most, and {} must have a clear outcome: it can only end inconclusive",
             trial.name,
             experiments(most),
-            format::count(trial.least)
+            format::count(trial.min_samples)
         ),
         cure: Some(
-            "hold the load longer, try more at once (at_once), or ask for fewer (least)".to_owned(),
+            "hold the load longer, try more at once (concurrency), or ask for fewer (min_samples)"
+                .to_owned(),
         ),
     })
 }
@@ -319,7 +320,7 @@ mod tests {
             [[expect]]\nwhat = 'server memory growth'\nat_most = 1\n\
             [[abort_when]]\nwhat = 'complete p99'\nat_least = '5s'\n\
             [[abort_when]]\nwhat = 'lost'\nat_least = 5\n\
-            [[trial]]\nkind = 'comeback'\naway = '2s'\nleast = 9\n";
+            [[trial]]\nkind = 'comeback'\naway = '2s'\nmin_samples = 9\n";
         let found = of(text, &Overrides::default());
         let facts: Vec<&str> = found.iter().map(|doubt| doubt.fact.as_str()).collect();
         assert_eq!(

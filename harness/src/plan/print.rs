@@ -290,12 +290,12 @@ fn trial(text: &mut String, trial: &TrialPlan) {
     for (key, value) in trial.kind.print() {
         pair(text, key, value);
     }
-    pair(text, "at_once", i64::from(trial.at_once));
-    pair(text, "every", print_us(trial.every_us));
+    pair(text, "concurrency", i64::from(trial.concurrency));
+    pair(text, "interval", print_us(trial.interval_us));
     pair(
         text,
-        "least",
-        i64::try_from(trial.least).unwrap_or(i64::MAX),
+        "min_samples",
+        i64::try_from(trial.min_samples).unwrap_or(i64::MAX),
     );
 }
 

@@ -21,11 +21,14 @@ pub(crate) struct TrialPlan {
     #[serde(flatten)]
     pub kind: TrialKind,
     /// Experiments under way at once, each with an account of its own, after those of the clients.
-    pub at_once: u16,
+    #[serde(rename = "at_once")]
+    pub concurrency: u16,
     /// Pause between two experiments of one account.
-    pub every_us: u64,
+    #[serde(rename = "every_us")]
+    pub interval_us: u64,
     /// Experiments with a clear outcome that a run must have to say anything.
-    pub least: u64,
+    #[serde(rename = "least")]
+    pub min_samples: u64,
 }
 
 /// The trials with their names; a name that is there twice is a problem.
@@ -51,9 +54,9 @@ pub(super) fn resolve(file: &ScenarioFile, problems: &mut Problems) -> Vec<Trial
         plans.push(TrialPlan {
             name,
             kind,
-            at_once: trial.at_once,
-            every_us: units::us(trial.every),
-            least: trial.least,
+            concurrency: trial.concurrency,
+            interval_us: units::us(trial.interval),
+            min_samples: trial.min_samples,
         });
     }
     plans

@@ -77,6 +77,12 @@ pub(crate) fn read(path: &str, text: &str, overrides: &Overrides) -> (ScenarioFi
     (file, problems)
 }
 
+/// What of it should be written otherwise, a line each.
+pub(crate) fn notes(path: &str, text: &str, overrides: &Overrides) -> Vec<String> {
+    let (_, problems) = read(path, text, overrides);
+    problems.notes()
+}
+
 /// A name that is safe in file names.
 fn title(node: &document::Node) -> Result<String, Complaint> {
     let title = value::text(TITLE_CHARACTERS_MAX)(node)?;

@@ -26,6 +26,6 @@ mod value;
 
 pub(crate) use criterion::{Criterion, Patience};
 pub(crate) use document::FILE_BYTES_MAX;
-pub(crate) use file::{ScenarioFile, question, read};
+pub(crate) use file::{ScenarioFile, notes, question, read};
 pub(crate) use overrides::{Overrides, left_out};
 pub(crate) use value::name_of;

@@ -108,6 +108,8 @@ pub(crate) struct Problems {
     file: String,
     list: Vec<Problem>,
     dropped: usize,
+    /// What is read all the same, and should be written otherwise: where, and how.
+    notes: Vec<(Place, String)>,
 }
 
 impl Problems {
@@ -117,6 +119,7 @@ impl Problems {
             file: file.to_owned(),
             list: Vec::new(),
             dropped: 0,
+            notes: Vec::new(),
         }
     }
 
@@ -137,6 +140,22 @@ impl Problems {
         } else {
             self.list.push(problem);
         }
+    }
+
+    /// Adds what is no problem, and should be written otherwise.
+    pub(crate) fn note(&mut self, at: &Place, field: &str, text: &str) {
+        if self.notes.len() < PROBLEMS_MAX {
+            self.notes.push((at.clone(), format!("{field}: {text}")));
+        }
+    }
+
+    /// What should be written otherwise, a line each.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let line = |(at, text): &(Place, String)| match at {
+            Place::Line(line) => format!("{}:{line}: {text}", self.file),
+            Place::Flag(flag) => format!("{flag}: {text}"),
+        };
+        self.notes.iter().map(line).collect()
     }
 
     #[cfg(test)]

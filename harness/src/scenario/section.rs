@@ -99,6 +99,25 @@ impl<'d> Section<'d> {
         read.unwrap_or_else(|| Located::new(default, self.at.clone()))
     }
 
+    /// Like [`Section::read_or`], for a key that had another name before: that one is read as well, with a note.
+    pub(super) fn read_renamed<T>(
+        &mut self,
+        problems: &mut Problems,
+        (key, before): (&'static str, &'static str),
+        default: T,
+        parse: impl FnOnce(&Node) -> Result<T, Complaint>,
+    ) -> Located<T> {
+        if self.has(key) || !self.has(before) {
+            // The old name is no key that is suggested, and unknown beside the new one.
+            return self.read_or(problems, key, default, parse);
+        }
+        if let Some(entry) = self.entries.and_then(|entries| entries.get(before)) {
+            let text = format!("is called `{key}` now; the old name is read in this release only");
+            problems.note(&entry.key_at, &self.field(before), &text);
+        }
+        self.read_or(problems, before, default, parse)
+    }
+
     /// Like [`Section::read`]; a missing key is a problem, with `hint` for what to write.
     pub(super) fn require<T>(
         &mut self,

@@ -53,7 +53,7 @@ pub(crate) async fn drive(
     let tag = format!("trial-{:x}", wall_ns());
     let mut user = plan.load.clients.next_multiple_of(CREW_SIZE);
     for (place, trial) in plan.trials.iter().enumerate() {
-        for number in 0..trial.at_once {
+        for number in 0..trial.concurrency {
             let worker = Worker {
                 trial: trial.clone(),
                 number,
@@ -94,7 +94,8 @@ impl Worker {
         let mut record = TrialRecord::default();
         let mut state = State::default();
         // Evenly over the first pause, so that they do not come all at once.
-        let share = u64::from(self.number) * self.trial.every_us / u64::from(self.trial.at_once);
+        let share =
+            u64::from(self.number) * self.trial.interval_us / u64::from(self.trial.concurrency);
         let mut due_us = share;
         for number in 0.. {
             let clock = self.client.clock();
@@ -127,7 +128,7 @@ impl Worker {
                     record.add_unclear(reason, |what| self.client.showing(what));
                 }
             }
-            due_us = clock.now_us() + self.trial.every_us;
+            due_us = clock.now_us() + self.trial.interval_us;
         }
         record
     }

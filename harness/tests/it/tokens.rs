@@ -69,17 +69,17 @@ stages = [{ ramp = \"1s\", to = 2 }, { hold = \"9s\" }]
 kind = \"expiry-race\"
 ttl = \"2s\"
 spread = \"10ms\"
-at_once = 40
-every = \"10ms\"
-least = 40
+concurrency = 40
+interval = \"10ms\"
+min_samples = 40
 [[trial]]
 kind = \"reply-lost\"
-every = \"20ms\"
-least = 10
+interval = \"20ms\"
+min_samples = 10
 [[trial]]
 kind = \"polling\"
-every = \"500ms\"
-least = 2
+interval = \"500ms\"
+min_samples = 2
 ";
 
 /// By trial: what it broke, and whether its clear experiments are enough.

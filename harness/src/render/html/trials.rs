@@ -61,7 +61,8 @@ fn summary(trials: &[(&TrialPlan, &TrialRecord)]) -> Markup {
         };
         vec![
             name,
-            Cell::count(record.clear()).note(html! { "of at least " (format::count(plan.least)) }),
+            Cell::count(record.clear())
+                .note(html! { "of at least " (format::count(plan.min_samples)) }),
             Cell::count(record.held),
             Cell::fault(broke),
             unclear,

@@ -32,7 +32,7 @@ fn check(
     let met = situation.is_none_or(|situation| record.met.contains_key(situation.text()));
     let status = match broken {
         Some(_) => CheckStatus::Broke,
-        None if clear < plan.least || !met => CheckStatus::Inconclusive,
+        None if clear < plan.min_samples || !met => CheckStatus::Inconclusive,
         None => CheckStatus::Held,
     };
     let count = broken.map_or(0, |broken| broken.count);
@@ -44,7 +44,7 @@ fn check(
             format::duration(example.at_us),
             example.account
         ),
-        (None, CheckStatus::Inconclusive) if clear >= plan.least => {
+        (None, CheckStatus::Inconclusive) if clear >= plan.min_samples => {
             "the situation that it is about was never met".to_owned()
         }
         (None, CheckStatus::Inconclusive) => too_few(plan, record),
@@ -63,7 +63,7 @@ fn check(
 
 fn too_few(plan: &TrialPlan, record: &TrialRecord) -> String {
     let clear = format::count(record.clear());
-    let least = format::count(plan.least);
+    let least = format::count(plan.min_samples);
     let most = record.unclear.iter().max_by_key(|(_, times)| **times);
     let why = most.map_or_else(
         || "the run was too short".to_owned(),
@@ -111,9 +111,9 @@ mod tests {
         TrialPlan {
             name: "answers".to_owned(),
             kind: Answers { within_us: 1 }.into(),
-            at_once: 1,
-            every_us: 1,
-            least,
+            concurrency: 1,
+            interval_us: 1,
+            min_samples: least,
         }
     }
 

@@ -49,8 +49,8 @@ use super::value::{self, HOUR, MS};
 /// Most trials of one scenario.
 pub(super) const TRIALS_MAX: usize = 32;
 /// Most experiments of one trial under way at once.
-const AT_ONCE_MAX: u16 = 1_000;
-const LEAST_MAX: u64 = 10_000_000;
+const CONCURRENCY_MAX: u16 = 1_000;
+const SAMPLES_MAX: u64 = 10_000_000;
 
 /// A kind without its numbers.
 pub(super) struct Kind {
@@ -158,11 +158,11 @@ pub(crate) struct Trial {
     pub name: Option<Located<String>>,
     pub kind: Option<TrialKind>,
     /// Experiments under way at once, each with an account of its own.
-    pub at_once: u16,
+    pub concurrency: u16,
     /// Pause between two experiments of one account.
-    pub every: Duration,
+    pub interval: Duration,
     /// Experiments with a clear outcome that a run must have to say anything.
-    pub least: u64,
+    pub min_samples: u64,
 }
 
 /// Reads all `[[trial]]` entries.
@@ -188,14 +188,29 @@ fn one(mut section: Section<'_>, problems: &mut Problems) -> Trial {
         at: section.at.clone(),
         name: section.read(problems, "name", value::plain_name),
         kind,
-        at_once: section
-            .read_or(problems, "at_once", 1, value::integer(1..=AT_ONCE_MAX))
+        concurrency: section
+            .read_renamed(
+                problems,
+                ("concurrency", "at_once"),
+                1,
+                value::integer(1..=CONCURRENCY_MAX),
+            )
             .value,
-        every: section
-            .read_or(problems, "every", 500 * MS, value::duration(MS..=HOUR))
+        interval: section
+            .read_renamed(
+                problems,
+                ("interval", "every"),
+                500 * MS,
+                value::duration(MS..=HOUR),
+            )
             .value,
-        least: section
-            .read_or(problems, "least", 1, value::integer(1..=LEAST_MAX))
+        min_samples: section
+            .read_renamed(
+                problems,
+                ("min_samples", "least"),
+                1,
+                value::integer(1..=SAMPLES_MAX),
+            )
             .value,
     };
     // Which keys belong here depends on the kind: without one, nothing can be called unknown.
@@ -203,4 +218,26 @@ fn one(mut section: Section<'_>, problems: &mut Problems) -> Trial {
         section.finish(problems);
     }
     trial
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Overrides, read};
+
+    fn notes(keys: &str) -> (Option<u64>, Vec<String>, usize) {
+        let text =
+            format!("[load]\nclients = 1\nhold = \"5s\"\n[[trial]]\nkind = \"origin\"\n{keys}\n");
+        let (file, problems) = read("a.toml", &text, &Overrides::default());
+        let samples = file.trials.first().map(|trial| trial.min_samples);
+        (samples, problems.notes(), problems.count())
+    }
+
+    #[test]
+    fn a_name_of_before_is_read_with_a_note_and_never_beside_the_new_one() {
+        assert_eq!(notes("min_samples = 7"), (Some(7), Vec::new(), 0));
+        let note = "a.toml:6: trial[0].least: is called `min_samples` now; the old name is read in this release only";
+        assert_eq!(notes("least = 7"), (Some(7), vec![note.to_owned()], 0));
+        let (samples, told, problems) = notes("least = 7\nmin_samples = 8");
+        assert_eq!((samples, told.len(), problems), (Some(8), 0, 1));
+    }
 }
