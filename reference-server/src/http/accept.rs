@@ -1,4 +1,4 @@
-//! The accept loop: one task per connection, with a limit on their number, rate and patience.
+//! The accept loop: one task per connection, with a limit on their number, rate and time.
 
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -25,12 +25,14 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 use tower_service::Service as _;
 
-use super::places::{Patience, Phase, Place, Places, Pulse};
+use super::places::{Activity, Phase, Place, Places, Timeouts};
+use super::reply::error;
+use super::upgrade::Gate;
 use super::watch::Watched;
-use super::{error, head, upgrade};
-use crate::bound::{self, Allowance, Buckets, Client, Tally};
-use crate::shared::Shared;
-use crate::socket;
+use super::{head, upgrade};
+use crate::bound::{self, Allowance, Buckets, Client, Peers, Tally};
+use crate::session;
+use crate::session::Sessions;
 use crate::socket::Transport;
 
 /// Connections the kernel holds until they are accepted.
@@ -60,14 +62,25 @@ pub(crate) fn bind(address: SocketAddr, send_buffer: usize) -> io::Result<TcpLis
     TcpListener::from_std(socket.into())
 }
 
+/// What connections are served by.
+pub(crate) struct Server {
+    /// What a connection becomes.
+    pub(crate) sessions: Arc<Sessions>,
+    /// Whose address a connection counts for.
+    pub(crate) peers: Peers,
+    /// Everything that is not an upgrade.
+    pub(crate) router: Router,
+    /// Judges upgrades.
+    pub(crate) gate: Gate,
+}
+
 /// What every connection is served with.
 struct House {
-    shared: Arc<Shared>,
-    router: Router,
+    server: Server,
     places: Arc<Places>,
     /// HTTP connections of one address.
     neighbours: Arc<Tally<IpAddr>>,
-    patience: Patience,
+    timeouts: Timeouts,
 }
 
 /// What a connection occupies until it ends or is a socket.
@@ -77,18 +90,20 @@ struct Seat {
 }
 
 impl House {
-    fn new(shared: Arc<Shared>, router: Router) -> Self {
-        let (limits, bound) = (&shared.config.socket, &shared.config.bound);
+    fn new(server: Server) -> Self {
+        let (limits, bound) = (
+            &server.sessions.config.socket,
+            &server.sessions.config.bound,
+        );
         Self {
             places: Places::new(bound.max_http_connections, bound.keep_alive),
             neighbours: Tally::new(bound.http_per_address),
-            patience: Patience {
+            timeouts: Timeouts {
                 idle: bound.keep_alive,
                 asking: limits.header_timeout,
                 reading: limits.handshake_timeout,
             },
-            shared,
-            router,
+            server,
         }
     }
 
@@ -106,26 +121,22 @@ impl House {
     }
 
     fn dropped(&self, reason: &str) {
-        let dropped = &self.shared.metrics.connections_dropped;
+        let dropped = &self.server.sessions.metrics.connections_dropped;
         dropped.with_label_values(&[reason]).inc();
     }
 }
 
 /// Accepts until the shutdown. The tasks belong to `tasks`.
-pub(crate) async fn accept(
-    shared: Arc<Shared>,
-    listener: TcpListener,
-    router: Router,
-    tasks: TaskTracker,
-) {
-    let per_s = shared.config.socket.connect_rate;
+pub(crate) async fn accept(server: Server, listener: TcpListener, tasks: TaskTracker) {
+    let per_s = server.sessions.config.socket.connect_rate;
     let burst = per_s.max(1.0);
     let mut knocks = Buckets::new(Allowance { per_s, burst }, ADDRESSES);
-    let house = Arc::new(House::new(Arc::clone(&shared), router));
+    let house = Arc::new(House::new(server));
+    let server = &house.server;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = shared.stopping.cancelled() => return,
+            () = server.sessions.stopping.cancelled() => return,
         };
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
@@ -139,7 +150,7 @@ pub(crate) async fn accept(
                 continue;
             }
         };
-        let client = shared.peers.of_connection(peer.ip());
+        let client = server.peers.of_connection(peer.ip());
         if let Client(Some(address)) = client
             && knocks.take(address, Instant::now()).is_err()
         {
@@ -159,14 +170,15 @@ pub(crate) async fn accept(
         }
         let (house, sockets) = (Arc::clone(&house), tasks.clone());
         tasks.spawn(async move {
-            // The HTTP part is large and short, the socket small and long: each gets a task of its own size.
-            let pulse = &seat.place.pulse;
+            // The HTTP part is large and short, the socket small and long: each gets a task of its
+            // own size.
+            let activity = &seat.place.activity;
             let upgraded = tokio::select! {
-                upgraded = upgrade(&house, pulse, (stream, peer.ip())) => upgraded,
-                () = pulse.asked_to_leave() => return house.dropped("crowd"),
+                upgraded = upgrade(&house, activity, (stream, peer.ip())) => upgraded,
+                () = activity.asked_to_leave() => return house.dropped("crowd"),
             };
             if let Some(upgraded) = upgraded {
-                upgraded.live_on(&sockets, Arc::clone(&house.shared), seat);
+                upgraded.live_on(&sockets, Arc::clone(&house.server.sessions), seat);
             }
         });
     }
@@ -189,21 +201,22 @@ impl<S> Upgraded<S> {
 }
 
 impl Upgraded<Transport> {
-    /// Goes on as a task of its own: a socket gives its `seat` up, a refused one keeps it to its end.
-    fn live_on(self, sockets: &TaskTracker, shared: Arc<Shared>, seat: Seat) {
+    /// Goes on as a task of its own: a socket gives its `seat` up, a refused one keeps it to its
+    /// end.
+    fn live_on(self, sockets: &TaskTracker, sessions: Arc<Sessions>, seat: Seat) {
         let Self {
             stream,
             early,
             verdict,
         } = self;
         match verdict {
-            Ok(opening) => sockets.spawn(socket::run(shared, stream, (early, seat), opening)),
+            Ok(opening) => sockets.spawn(session::run(sessions, stream, (early, seat), opening)),
             Err(refused) => sockets.spawn(async move {
-                let pulse = &seat.place.pulse;
-                pulse.begin(Phase::Leaving);
+                let activity = &seat.place.activity;
+                activity.begin(Phase::Leaving);
                 tokio::select! {
-                    () = socket::refuse(shared, stream, early, refused) => {}
-                    () = pulse.asked_to_leave() => {}
+                    () = session::refuse(sessions, stream, early, refused) => {}
+                    () = activity.asked_to_leave() => {}
                 }
             }),
         };
@@ -213,25 +226,25 @@ impl Upgraded<Transport> {
 /// Serves requests until the connection ends or becomes a socket.
 async fn upgrade(
     house: &House,
-    pulse: &Arc<Pulse>,
+    activity: &Arc<Activity>,
     (stream, peer): (TcpStream, IpAddr),
 ) -> Option<Upgraded<Transport>> {
-    if let Some(config) = &house.shared.config.tls {
+    if let Some(config) = &house.server.sessions.config.tls {
         let acceptor = TlsAcceptor::from(Arc::clone(config));
         let handshake = acceptor.accept(stream);
-        return Box::pin(serve_tls(house, pulse, (handshake, peer))).await;
+        return Box::pin(serve_tls(house, activity, (handshake, peer))).await;
     }
-    let upgraded = serve(house, pulse, (stream, peer)).await?;
+    let upgraded = serve(house, activity, (stream, peer)).await?;
     Some(upgraded.over(Transport::plain))
 }
 
 /// The same over TLS, once the handshake is done.
 async fn serve_tls(
     house: &House,
-    pulse: &Arc<Pulse>,
+    activity: &Arc<Activity>,
     (handshake, peer): (tokio_rustls::Accept<TcpStream>, IpAddr),
 ) -> Option<Upgraded<Transport>> {
-    let limit = house.shared.config.socket.handshake_timeout;
+    let limit = house.server.sessions.config.socket.handshake_timeout;
     let stream = match tokio::time::timeout(limit, handshake).await {
         Ok(Ok(stream)) => stream,
         failed => {
@@ -241,8 +254,8 @@ async fn serve_tls(
             return None;
         }
     };
-    pulse.restart();
-    let upgraded = serve(house, pulse, (stream, peer)).await?;
+    activity.restart();
+    let upgraded = serve(house, activity, (stream, peer)).await?;
     Some(upgraded.over(|stream| {
         let (stream, session) = stream.into_inner();
         Transport::tls(stream, session)
@@ -252,18 +265,18 @@ async fn serve_tls(
 /// Serves HTTP until the connection ends or is upgraded.
 async fn serve<S>(
     house: &House,
-    pulse: &Arc<Pulse>,
+    activity: &Arc<Activity>,
     (stream, peer): (S, IpAddr),
 ) -> Option<Upgraded<S>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let verdict: Arc<std::sync::Mutex<Cell<Option<upgrade::Verdict>>>> = Arc::default();
-    let shared = &house.shared;
-    let limit = shared.config.socket.handshake_timeout;
-    let limit = shared.config.defects.answer_within(limit);
+    let server = &house.server;
+    let limit = server.sessions.config.socket.handshake_timeout;
+    let limit = server.sessions.config.defects.answer_within(limit);
     let service = service_fn(|request: Request<Incoming>| {
-        pulse.begin(Phase::Served);
+        activity.begin(Phase::Served);
         let verdict = Arc::clone(&verdict);
         Box::pin(async move {
             // Who asks many things at once takes turns with the others.
@@ -275,17 +288,17 @@ where
                 .lock()
                 .unwrap_or_else(std::sync::PoisonError::into_inner)
                 .set(decided);
-            pulse.begin(Phase::Reading);
+            activity.begin(Phase::Reading);
             Ok::<_, Infallible>(response)
         })
     });
-    let watched = TokioIo::new(Watched::new(stream, Arc::clone(pulse)));
+    let watched = TokioIo::new(Watched::new(stream, Arc::clone(activity)));
     let mut connection = builder().serve_connection(watched, service);
     let serving = |context: &mut Context<'_>| connection.poll_without_shutdown(context);
     let ended = tokio::select! {
-        ended = in_time(pulse, &house.patience, serving) => ended,
+        ended = in_time(activity, &house.timeouts, serving) => ended,
         // An open keep-alive connection does not hold up the shutdown.
-        () = shared.stopping.cancelled() => return None,
+        () = server.sessions.stopping.cancelled() => return None,
     };
     let Some(ended) = ended else {
         house.dropped("time");
@@ -298,7 +311,7 @@ where
         .unwrap_or_else(std::sync::PoisonError::into_inner)
         .take();
     let (Ok(()), Some(decided)) = (ended, decided) else {
-        pulse.begin(Phase::Leaving);
+        activity.begin(Phase::Leaving);
         linger(stream).await;
         return None;
     };
@@ -310,7 +323,8 @@ where
     })
 }
 
-/// How HTTP is spoken here. Time is kept by [`in_time`]: the library knows one limit for waiting and for asking.
+/// How HTTP is spoken here. Time is kept by [`in_time`]: the library knows one limit for waiting
+/// and for asking.
 pub(super) fn builder() -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
@@ -322,16 +336,16 @@ pub(super) fn builder() -> http1::Builder {
 
 /// What `poll` comes to, or nothing where a phase of the connection takes longer than it may.
 pub(super) async fn in_time<T>(
-    pulse: &Pulse,
-    patience: &Patience,
+    activity: &Activity,
+    timeouts: &Timeouts,
     mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
 ) -> Option<T> {
-    let mut alarm = pin!(tokio::time::sleep(patience.asking));
+    let mut alarm = pin!(tokio::time::sleep(timeouts.asking));
     poll_fn(|context| {
         if let Poll::Ready(ended) = poll(context) {
             return Poll::Ready(Some(ended));
         }
-        while let Some(left) = pulse.left(patience) {
+        while let Some(left) = activity.left(timeouts) {
             if left.is_zero() {
                 return Poll::Ready(None);
             }
@@ -343,7 +357,8 @@ pub(super) async fn in_time<T>(
     .await
 }
 
-/// Lets the peer read the last answer: what it is still sending would otherwise be answered by a reset that overtakes it.
+/// Lets the peer read the last answer: what it is still sending would otherwise be answered by a
+/// reset that overtakes it.
 async fn linger<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
     let rest = async {
         stream.shutdown().await?;
@@ -362,12 +377,12 @@ async fn respond(
     if let Some(response) = head::flaw(&request) {
         return (response, None);
     }
-    let shared = &house.shared;
-    let client = shared.peers.of_request(peer, request.headers());
+    let server = &house.server;
+    let client = server.peers.of_request(peer, request.headers());
     if request.uri().path().starts_with("/ws/") {
-        return upgrade::answer(shared, &request, client).await;
+        return upgrade::answer(&server.gate, &request, client).await;
     }
     request.extensions_mut().insert(client);
-    let Ok(response) = house.router.clone().call(request.map(Body::new)).await;
+    let Ok(response) = server.router.clone().call(request.map(Body::new)).await;
     (response, None)
 }
