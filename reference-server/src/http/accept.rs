@@ -75,21 +75,21 @@ pub(crate) struct Server {
 }
 
 /// What every connection is served with.
-struct House {
+struct Acceptor {
     server: Server,
     places: Arc<Places>,
     /// HTTP connections of one address.
-    neighbours: Arc<Tally<IpAddr>>,
+    by_address: Arc<Tally<IpAddr>>,
     timeouts: Timeouts,
 }
 
 /// What a connection occupies until it ends or is a socket.
 struct Seat {
     place: Place,
-    _neighbour: Option<bound::Place<IpAddr>>,
+    _of_address: Option<bound::Place<IpAddr>>,
 }
 
-impl House {
+impl Acceptor {
     fn new(server: Server) -> Self {
         let (limits, bound) = (
             &server.sessions.config.socket,
@@ -97,7 +97,7 @@ impl House {
         );
         Self {
             places: Places::new(bound.max_http_connections, bound.keep_alive),
-            neighbours: Tally::new(bound.http_per_address),
+            by_address: Tally::new(bound.http_per_address),
             timeouts: Timeouts {
                 idle: bound.keep_alive,
                 asking: limits.header_timeout,
@@ -109,14 +109,14 @@ impl House {
 
     /// A seat for a newcomer, or why there is none.
     async fn seat(&self, client: Client) -> Result<Seat, &'static str> {
-        let neighbour = client.0.map(|address| self.neighbours.place(address));
-        if matches!(neighbour, Some(None)) {
+        let of_address = client.0.map(|address| self.by_address.place(address));
+        if matches!(of_address, Some(None)) {
             return Err("address");
         }
         let place = self.places.enter().await.ok_or("full")?;
         Ok(Seat {
             place,
-            _neighbour: neighbour.flatten(),
+            _of_address: of_address.flatten(),
         })
     }
 
@@ -130,9 +130,9 @@ impl House {
 pub(crate) async fn accept(server: Server, listener: TcpListener, tasks: TaskTracker) {
     let per_s = server.sessions.config.socket.connect_rate;
     let burst = per_s.max(1.0);
-    let mut knocks = Buckets::new(Allowance { per_s, burst }, ADDRESSES);
-    let house = Arc::new(House::new(server));
-    let server = &house.server;
+    let mut connects = Buckets::new(Allowance { per_s, burst }, ADDRESSES);
+    let acceptor = Arc::new(Acceptor::new(server));
+    let server = &acceptor.server;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -144,7 +144,7 @@ pub(crate) async fn accept(server: Server, listener: TcpListener, tasks: TaskTra
                 tracing::warn!(%problem, "not accepted");
                 if matches!(problem.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) {
                     // Those who only hold a connection give theirs to those who wait.
-                    house.places.thin_out();
+                    acceptor.places.thin_out();
                 }
                 tokio::time::sleep(NO_FILES_PAUSE).await;
                 continue;
@@ -152,15 +152,15 @@ pub(crate) async fn accept(server: Server, listener: TcpListener, tasks: TaskTra
         };
         let client = server.peers.of_connection(peer.ip());
         if let Client(Some(address)) = client
-            && knocks.take(address, Instant::now()).is_err()
+            && connects.take(address, Instant::now()).is_err()
         {
-            house.dropped("rate");
+            acceptor.dropped("rate");
             continue;
         }
-        let seat = match house.seat(client).await {
+        let seat = match acceptor.seat(client).await {
             Ok(seat) => seat,
             Err(reason) => {
-                house.dropped(reason);
+                acceptor.dropped(reason);
                 continue;
             }
         };
@@ -168,17 +168,17 @@ pub(crate) async fn accept(server: Server, listener: TcpListener, tasks: TaskTra
             tracing::debug!(%problem, "gone before it was served");
             continue;
         }
-        let (house, sockets) = (Arc::clone(&house), tasks.clone());
+        let (acceptor, sockets) = (Arc::clone(&acceptor), tasks.clone());
         tasks.spawn(async move {
             // The HTTP part is large and short, the socket small and long: each gets a task of its
             // own size.
             let activity = &seat.place.activity;
             let upgraded = tokio::select! {
-                upgraded = upgrade(&house, activity, (stream, peer.ip())) => upgraded,
-                () = activity.asked_to_leave() => return house.dropped("crowd"),
+                upgraded = upgrade(&acceptor, activity, (stream, peer.ip())) => upgraded,
+                () = activity.asked_to_leave() => return acceptor.dropped("crowd"),
             };
             if let Some(upgraded) = upgraded {
-                upgraded.live_on(&sockets, Arc::clone(&house.server.sessions), seat);
+                upgraded.live_on(&sockets, Arc::clone(&acceptor.server.sessions), seat);
             }
         });
     }
@@ -225,37 +225,36 @@ impl Upgraded<Transport> {
 
 /// Serves requests until the connection ends or becomes a socket.
 async fn upgrade(
-    house: &House,
+    acceptor: &Acceptor,
     activity: &Arc<Activity>,
     (stream, peer): (TcpStream, IpAddr),
 ) -> Option<Upgraded<Transport>> {
-    if let Some(config) = &house.server.sessions.config.tls {
-        let acceptor = TlsAcceptor::from(Arc::clone(config));
-        let handshake = acceptor.accept(stream);
-        return Box::pin(serve_tls(house, activity, (handshake, peer))).await;
+    if let Some(config) = &acceptor.server.sessions.config.tls {
+        let handshake = TlsAcceptor::from(Arc::clone(config)).accept(stream);
+        return Box::pin(serve_tls(acceptor, activity, (handshake, peer))).await;
     }
-    let upgraded = serve(house, activity, (stream, peer)).await?;
+    let upgraded = serve(acceptor, activity, (stream, peer)).await?;
     Some(upgraded.over(Transport::plain))
 }
 
 /// The same over TLS, once the handshake is done.
 async fn serve_tls(
-    house: &House,
+    acceptor: &Acceptor,
     activity: &Arc<Activity>,
     (handshake, peer): (tokio_rustls::Accept<TcpStream>, IpAddr),
 ) -> Option<Upgraded<Transport>> {
-    let limit = house.server.sessions.config.socket.handshake_timeout;
+    let limit = acceptor.server.sessions.config.socket.handshake_timeout;
     let stream = match tokio::time::timeout(limit, handshake).await {
         Ok(Ok(stream)) => stream,
         failed => {
             let problem = failed.ok().and_then(Result::err);
             tracing::debug!(?problem, "no TLS handshake");
-            house.dropped("tls");
+            acceptor.dropped("tls");
             return None;
         }
     };
     activity.restart();
-    let upgraded = serve(house, activity, (stream, peer)).await?;
+    let upgraded = serve(acceptor, activity, (stream, peer)).await?;
     Some(upgraded.over(|stream| {
         let (stream, session) = stream.into_inner();
         Transport::tls(stream, session)
@@ -264,7 +263,7 @@ async fn serve_tls(
 
 /// Serves HTTP until the connection ends or is upgraded.
 async fn serve<S>(
-    house: &House,
+    acceptor: &Acceptor,
     activity: &Arc<Activity>,
     (stream, peer): (S, IpAddr),
 ) -> Option<Upgraded<S>>
@@ -272,7 +271,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let verdict: Arc<std::sync::Mutex<Cell<Option<upgrade::Verdict>>>> = Arc::default();
-    let server = &house.server;
+    let server = &acceptor.server;
     let limit = server.sessions.config.socket.handshake_timeout;
     let limit = server.sessions.config.defects.answer_within(limit);
     let service = service_fn(|request: Request<Incoming>| {
@@ -281,7 +280,7 @@ where
         Box::pin(async move {
             // Who asks many things at once takes turns with the others.
             tokio::task::yield_now().await;
-            let answered = tokio::time::timeout(limit, respond(house, request, peer)).await;
+            let answered = tokio::time::timeout(limit, respond(acceptor, request, peer)).await;
             let (response, decided) =
                 answered.unwrap_or_else(|_| (error(StatusCode::REQUEST_TIMEOUT, "timeout"), None));
             verdict
@@ -296,12 +295,12 @@ where
     let mut connection = builder().serve_connection(watched, service);
     let serving = |context: &mut Context<'_>| connection.poll_without_shutdown(context);
     let ended = tokio::select! {
-        ended = in_time(activity, &house.timeouts, serving) => ended,
+        ended = in_time(activity, &acceptor.timeouts, serving) => ended,
         // An open keep-alive connection does not hold up the shutdown.
         () = server.sessions.stopping.cancelled() => return None,
     };
     let Some(ended) = ended else {
-        house.dropped("time");
+        acceptor.dropped("time");
         return None;
     };
     let parts = connection.into_parts();
@@ -370,14 +369,14 @@ async fn linger<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
 }
 
 async fn respond(
-    house: &House,
+    acceptor: &Acceptor,
     mut request: Request<Incoming>,
     peer: IpAddr,
 ) -> (Response, Option<upgrade::Verdict>) {
     if let Some(response) = head::flaw(&request) {
         return (response, None);
     }
-    let server = &house.server;
+    let server = &acceptor.server;
     let client = server.peers.of_request(peer, request.headers());
     if request.uri().path().starts_with("/ws/") {
         return upgrade::answer(&server.gate, &request, client).await;

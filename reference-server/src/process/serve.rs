@@ -257,22 +257,19 @@ fn inside(
     let Sessions {
         config, metrics, ..
     } = sessions;
-    Ok(worker::Context::new(
-        worker::Settings {
-            name: instance.to_owned(),
-            work: config.work.clone(),
-            tasks: config.tasks.clone(),
-            redis_timeout: config.store.redis_timeout,
-            defects: config.defects.clone(),
-        },
-        worker::Connections {
-            tasks: Arc::clone(&sessions.health.links.tasks),
-            channel: Arc::clone(channel),
-            counts: worker::Counts::new(metrics.registry(), &metrics.redis_errors)?,
-            stopping: sessions.stopping.clone(),
-            ended: sessions.ended.clone(),
-        },
-    ))
+    Ok(worker::Context {
+        name: instance.to_owned(),
+        capacity: worker::Capacity::new(config.work.concurrency),
+        work: config.work.clone(),
+        tasks_at: config.tasks.clone(),
+        redis_timeout: config.store.redis_timeout,
+        defects: config.defects.clone(),
+        tasks: Arc::clone(&sessions.health.links.tasks),
+        channel: Arc::clone(channel),
+        counts: worker::Counts::new(metrics.registry(), &metrics.redis_errors)?,
+        stopping: sessions.stopping.clone(),
+        ended: sessions.ended.clone(),
+    })
 }
 
 /// What the end of the server waits for.

@@ -22,7 +22,7 @@ use crate::http;
 use crate::metrics;
 use crate::metrics::Maker;
 use crate::store::{Link, queue};
-use crate::worker::{Connections, Context, Counts, Settings, work};
+use crate::worker::{Capacity, Context, Counts, work};
 
 /// Bytes of the kernel's send buffer of a page's connection.
 const SEND_BUFFER: usize = 65_536;
@@ -69,22 +69,19 @@ async fn process(listener: TcpListener, config: WorkerConfig) -> Result<(), Star
     }
     let expiry = config.defects.history_expiry(config.queue.history_expiry);
     let history = (config.queue.history_entries, expiry);
-    let context = Arc::new(Context::new(
-        Settings {
-            name: secret::random_token()?,
-            work: config.work,
-            tasks: config.tasks,
-            redis_timeout: config.store.redis_timeout,
-            defects: config.defects,
-        },
-        Connections {
-            tasks,
-            channel: Arc::new(Channel::redis(&channel, history)),
-            counts: Counts::new(&registry, &errors)?,
-            stopping: stopping.clone(),
-            ended: ended.clone(),
-        },
-    ));
+    let context = Arc::new(Context {
+        name: secret::random_token()?,
+        capacity: Capacity::new(config.work.concurrency),
+        work: config.work,
+        tasks_at: config.tasks,
+        redis_timeout: config.store.redis_timeout,
+        defects: config.defects,
+        tasks,
+        channel: Arc::new(Channel::redis(&channel, history)),
+        counts: Counts::new(&registry, &errors)?,
+        stopping: stopping.clone(),
+        ended: ended.clone(),
+    });
     let pages = Pages {
         context: Arc::clone(&context),
         channel,
@@ -129,7 +126,7 @@ async fn ready(State(pages): State<Arc<Pages>>) -> Response {
     let states = [
         ("tasks", tasks),
         ("channel_layer", channel),
-        ("circuit", context.is_closed()),
+        ("circuit", context.capacity.is_closed()),
         ("stopping", !context.stopping.is_cancelled()),
     ];
     let failed = states.into_iter().filter(|(_, well)| !well);

@@ -41,7 +41,7 @@ async fn turn(
     found: &mpsc::Sender<Job>,
 ) -> Result<(), LinkError> {
     tokio::time::sleep(pause).await;
-    if context.is_closed() {
+    if context.capacity.is_closed() {
         scan(context, found).await
     } else {
         Ok(())
@@ -52,7 +52,7 @@ async fn scan(context: &Context, found: &mpsc::Sender<Job>) -> Result<(), LinkEr
     let idle_ms = clock::millis(context.work.take_over_after);
     let mut cursor = "0-0".to_owned();
     loop {
-        let places = context.places(CLAIM_AT_ONCE).await;
+        let places = context.capacity.places(CLAIM_AT_ONCE).await;
         let mut command = redis::cmd("XAUTOCLAIM");
         command.arg(STREAM).arg(GROUP).arg(&context.name);
         command.arg(idle_ms).arg(&cursor);

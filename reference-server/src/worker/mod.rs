@@ -5,6 +5,7 @@
 //! own: what it needs is its [`Context`]. **Source:** Redis consumer groups.
 
 mod answer;
+mod capacity;
 mod circuit;
 mod claim;
 mod context;
@@ -19,7 +20,8 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-pub(crate) use context::{Connections, Context, Settings};
+pub(crate) use capacity::Capacity;
+pub(crate) use context::Context;
 pub(crate) use counts::Counts;
 
 /// Tasks read and not yet begun.

@@ -92,7 +92,7 @@ impl<'a> Pool<'a> {
         let (chunks, now) = (self.context.work.chunks, Instant::now());
         for job in jobs.drain(..) {
             if !self.in_flight.take(job, chunks, now) {
-                self.context.give_back(1);
+                self.context.capacity.give_back(1);
             }
         }
     }
@@ -241,7 +241,7 @@ impl<'a> Pool<'a> {
         for entry in entries {
             count += usize::from(self.in_flight.release(*entry));
         }
-        self.context.give_back(count);
+        self.context.capacity.give_back(count);
         count
     }
 

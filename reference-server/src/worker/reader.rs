@@ -42,7 +42,7 @@ async fn session(context: &Context, found: &mpsc::Sender<Job>) -> redis::RedisRe
     let mut connection = store::connect(&context.tasks_at, &config).await?;
     group::create(&mut connection).await?;
     loop {
-        let places = context.places(READ_AT_ONCE).await;
+        let places = context.capacity.places(READ_AT_ONCE).await;
         let mut command = redis::cmd("XREADGROUP");
         command.arg("GROUP").arg(GROUP).arg(&context.name);
         command.arg("COUNT").arg(places.count());
