@@ -32,7 +32,7 @@ use reply::error;
 
 /// Everything that is not an upgrade.
 pub(crate) fn router(api: Arc<Api>, health: Arc<Health>) -> Router {
-    let asked = Router::new()
+    let requests = Router::new()
         .route("/api/auth/login/", post(api::login))
         .route("/api/auth/refresh/", post(api::refresh))
         .route(
@@ -48,7 +48,7 @@ pub(crate) fn router(api: Arc<Api>, health: Arc<Health>) -> Router {
         .route("/health/ws/", get(operations::websocket))
         .route("/metrics", get(operations::metrics))
         .with_state(health);
-    asked
+    requests
         .merge(operations)
         .fallback(not_found)
         .method_not_allowed_fallback(async || {
