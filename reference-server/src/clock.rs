@@ -31,7 +31,8 @@ pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A moment as RFC 3339 in UTC with whole seconds; years after 9999 are printed as the last of them.
+/// A moment as RFC 3339 in UTC with whole seconds; years after 9999 are printed as the last of
+/// them.
 pub(crate) fn rfc3339(unix_s: u64) -> String {
     const LAST_PRINTABLE_S: u64 = 253_402_300_799;
     let at = SystemTime::UNIX_EPOCH + Duration::from_secs(unix_s.min(LAST_PRINTABLE_S));

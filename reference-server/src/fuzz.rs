@@ -1,7 +1,8 @@
 //! Everything anybody can send to the server, as functions of bytes.
 //!
-//! A real server runs in this thread, without a Redis: what needs one is refused as it would be in an outage.
-//! Each input is one connection over loopback, from its first byte to the end. Fed by `fuzz/` and by the tests.
+//! A real server runs in this thread, without a Redis: what needs one is refused as it would be in
+//! an outage. Each input is one connection over loopback, from its first byte to the end. Fed by
+//! `fuzz/` and by the tests.
 
 use std::cell::RefCell;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -15,10 +16,11 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::args::{Cli, Command};
+use crate::auth::directory::ADMINS_AFTER;
+use crate::auth::jwt;
 use crate::config::Config;
-use crate::directory::ADMINS_AFTER;
-use crate::serve::Parts;
-use crate::{clock, http, jwt};
+use crate::process::serve::Parts;
+use crate::{clock, http};
 
 /// A connection whose client has said its last word is over long before.
 const ENDED_WITHIN: Duration = Duration::from_secs(10);

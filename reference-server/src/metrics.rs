@@ -167,7 +167,8 @@ impl Metrics {
         Ok(metrics)
     }
 
-    /// A counter that has not counted yet is printed as 0, so that a rate can be taken from the start.
+    /// A counter that has not counted yet is printed as 0, so that a rate can be taken from the
+    /// start.
     fn show_zeros(&self) {
         for code in [
             "1000", "1001", "1006", "1011", "1013", "4001", "4003", "4401", "4403", "4408", "4429",
@@ -211,7 +212,7 @@ impl Metrics {
 pub(crate) fn render(registry: &Registry) -> Result<String, MetricsError> {
     let encoder = prometheus::TextEncoder::new();
     let mut text = encoder.encode_to_string(&registry.gather())?;
-    text.push_str(&crate::process::render());
+    text.push_str(&crate::host::stat::render());
     Ok(text)
 }
 

@@ -6,7 +6,9 @@ use std::time::Duration;
 use clap::Args;
 use ipnet::IpNet;
 
-use super::{ChatArgs, SocketArgs, duration};
+use super::chat::ChatArgs;
+use super::socket::SocketArgs;
+use super::value::duration;
 use crate::bound::Allowance;
 
 /// Messages that get as far as the store, for each that it allows.
@@ -15,7 +17,8 @@ const MESSAGES_HEADROOM: f64 = 4.0;
 /// Flags about bounds.
 #[derive(Debug, Args)]
 pub(crate) struct BoundArgs {
-    /// HTTP connections beside the sockets. Where they are many, those that idle are closed, the longest idle first.
+    /// HTTP connections beside the sockets. Where they are many, those that idle are closed, the
+    /// longest idle first.
     #[arg(
         long,
         env = "REFERENCE_SERVER_MAX_HTTP_CONNECTIONS",
@@ -38,27 +41,31 @@ pub(crate) struct BoundArgs {
     /// Bytes waiting for all sockets of one user; never less than one outbox, or two frames.
     #[arg(long, env = "REFERENCE_SERVER_USER_BYTES", default_value_t = 1 << 20)]
     pub(crate) user_bytes: usize,
-    /// Frames per second and user that are no message: heartbeats, `resume`, pings, pongs and what is refused.
+    /// Frames per second and user that are no message: heartbeats, `resume`, pings, pongs and what
+    /// is refused.
     #[arg(long, env = "REFERENCE_SERVER_FRAME_RATE", default_value_t = 20.0)]
     pub(crate) frame_rate: f64,
     /// Such frames a user may send at once.
     #[arg(long, env = "REFERENCE_SERVER_FRAME_BURST", default_value_t = 200)]
     pub(crate) frame_burst: u32,
-    /// Address or network (`10.0.0.0/8`) of a proxy whose `X-Forwarded-For` is believed. Repeatable.
+    /// Address or network (`10.0.0.0/8`) of a proxy whose `X-Forwarded-For` is believed.
+    /// Repeatable.
     #[arg(long, env = "REFERENCE_SERVER_TRUSTED_PROXY", value_delimiter = ',', value_parser = network)]
     pub(crate) trusted_proxy: Vec<IpNet>,
-    /// Hold loopback to the bounds per address too: connects, sockets, HTTP connections, failed logins.
+    /// Hold loopback to the bounds per address too: connects, sockets, HTTP connections, failed
+    /// logins.
     #[arg(
         long,
         env = "REFERENCE_SERVER_LIMIT_LOOPBACK",
         alias = "connect-rate-loopback"
     )]
     pub(crate) limit_loopback: bool,
-    /// How long a connection may idle between two requests: longer than usual clients keep one, so that no request crosses its
-    /// close. Shorter where there are many.
+    /// How long a connection may idle between two requests: longer than usual clients keep one, so
+    /// that no request crosses its close. Shorter where there are many.
     #[arg(long, env = "REFERENCE_SERVER_KEEP_ALIVE", default_value = "2m", value_parser = duration)]
     pub(crate) keep_alive: Duration,
-    /// Failed logins of one account from one address, at once; ten times as many of one address, and of one account from everywhere.
+    /// Failed logins of one account from one address, at once; ten times as many of one address,
+    /// and of one account from everywhere.
     #[arg(long, env = "REFERENCE_SERVER_LOGIN_FAILURES", default_value_t = 10)]
     pub(crate) login_failures: u32,
     /// The same per second, after that.
@@ -71,7 +78,8 @@ pub(crate) struct BoundArgs {
 }
 
 impl BoundArgs {
-    /// Frames of a user: messages, others. Of messages a few times what the store allows: only a flood is refused before it.
+    /// Frames of a user: messages, others. Of messages a few times what the store allows: only a
+    /// flood is refused before it.
     pub(crate) fn frames(&self, chat: &ChatArgs) -> [Allowance; 2] {
         let message = Allowance {
             per_s: chat.rate_limit * MESSAGES_HEADROOM,

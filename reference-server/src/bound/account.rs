@@ -26,7 +26,8 @@ pub(crate) struct Account {
 /// What a frame counts to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Sort {
-    /// Chat messages. Their limit is kept by the store, for all instances; here it is seen to that a flood does not get there.
+    /// Chat messages. Their limit is kept by the store, for all instances; here it is seen to that
+    /// a flood does not get there.
     Message,
     /// All others.
     Other,
@@ -69,7 +70,8 @@ impl Accounts {
         })
     }
 
-    /// Takes one of the frames that `account` may send, or says how long it takes until there is one.
+    /// Takes one of the frames that `account` may send, or says how long it takes until there is
+    /// one.
     pub(crate) fn take_frame(
         &self,
         account: &Account,
@@ -82,8 +84,8 @@ impl Accounts {
         bucket.take(allowance, now)
     }
 
-    /// Forgets who has no socket and owes nothing: one who comes back at once has not a whole burst again. Returns what
-    /// is kept for those who stay.
+    /// Forgets who has no socket and owes nothing: one who comes back at once has not a whole burst
+    /// again. Returns what is kept for those who stay.
     pub(crate) fn forget(&self, now: Instant) -> usize {
         let is_calm = |account: &Account| {
             let frames = *account.frames();

@@ -1,8 +1,9 @@
 //! Whose address a connection counts for.
 //!
-//! A peer is known by its address; in IPv6, where a customer is given 2^64 of them, by its network. Behind a
-//! trusted proxy it is the last address in `X-Forwarded-For` that is no trusted proxy's: everything before it, the client may
-//! have written itself. Loopback is bound by nothing unless that is asked for.
+//! A peer is known by its address; in IPv6, where a customer is given 2^64 of them, by its network.
+//! Behind a trusted proxy it is the last address in `X-Forwarded-For` that is no trusted proxy's:
+//! everything before it, the client may have written itself. Loopback is bound by nothing unless
+//! that is asked for.
 
 use std::net::{IpAddr, Ipv6Addr};
 

@@ -59,7 +59,8 @@ impl Bucket {
     }
 }
 
-/// A bucket for each of many, whose number is bounded: where there are too many, the fullest are forgotten first.
+/// A bucket for each of many, whose number is bounded: where there are too many, the fullest are
+/// forgotten first.
 #[derive(Debug)]
 pub(crate) struct Buckets<K> {
     allowance: Allowance,

@@ -1,10 +1,11 @@
 //! A throttle on failed logins. Who logs in with the right password never meets it.
 //!
-//! A failure costs one of three allowances: of the account as guessed at from that address, of the address, and of the account as
-//! guessed at from everywhere. Where one is spent, every further attempt is refused, the right password too: a refusal tells
-//! nothing. An address has spent its own long before it has spent the account's, so nobody alone keeps a user out; and where a
-//! user has logged in before, what is guessed elsewhere does not count, so many do not either. Names that do not exist are counted
-//! like others.
+//! A failure costs one of three allowances: of the account as guessed at from that address, of the
+//! address, and of the account as guessed at from everywhere. Where one is spent, every further
+//! attempt is refused, the right password too: a refusal tells nothing. An address has spent its
+//! own long before it has spent the account's, so nobody alone keeps a user out; and where a user
+//! has logged in before, what is guessed elsewhere does not count, so many do not either. Names
+//! that do not exist are counted like others.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -16,7 +17,8 @@ use super::bucket::{Allowance, Buckets};
 
 /// Accounts and addresses that are remembered.
 const REMEMBERED: usize = 65_536;
-/// An address may fail so many times as often as an account from one address: a household, an office.
+/// An address may fail so many times as often as an account from one address: a household, an
+/// office.
 const ACCOUNTS_PER_ADDRESS: f64 = 10.0;
 /// An account may fail so many times as often from everywhere as from one address.
 const ADDRESSES_PER_ACCOUNT: f64 = 10.0;

@@ -1,75 +1,34 @@
 //! Hears the events of all rooms that have a socket here, over one RESP3 connection.
 //!
-//! After every new connection: SUBSCRIBE to everything, then read each history from the last entry delivered,
-//! and only then what was pushed meanwhile. An id that is not greater than the last is dropped by the room.
+//! After every new connection: SUBSCRIBE to everything, then read each history from the last entry
+//! delivered, and only then what was pushed meanwhile. An id that is not greater than the last is
+//! dropped by the room.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, PushInfo, PushKind, Value};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
 
-use crate::shared::Shared;
+use super::health::SubscriptionHealth;
+use super::heartbeat::Heartbeat;
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::room::Rooms;
 use crate::store;
-use crate::stream_id::StreamId;
+use crate::store::{Entry, StreamId, text};
 
-/// Pushed messages waiting for delivery; past this the connection is made anew and the histories are read.
+/// Pushed messages waiting for delivery; past this the connection is made anew and the histories
+/// are read.
 const PUSHES: usize = 65_536;
 const SUBSCRIBE_AT_ONCE: usize = 500;
 const READ_AT_ONCE: usize = 200;
 const BACKOFF_MS: u64 = 100;
-
-/// An entry of a stream as Redis returns it: id, then field and value, which can be anything.
-pub(crate) type Entry = (String, Vec<Vec<u8>>);
-
-/// The text of an event's entry.
-pub(crate) fn text((_, fields): &Entry) -> Option<&str> {
-    str::from_utf8(fields.get(1)?).ok()
-}
-
-/// Nonces on their way through the channel layer.
-pub(crate) struct Pulse {
-    channel: String,
-    waiting: Mutex<HashMap<String, oneshot::Sender<()>>>,
-}
-
-impl Pulse {
-    /// For the server instance of that name.
-    pub(crate) fn new(instance: &str) -> Self {
-        Self {
-            channel: format!("health:{instance}"),
-            waiting: Mutex::default(),
-        }
-    }
-
-    /// The channel the nonces travel on.
-    pub(crate) fn channel(&self) -> &str {
-        &self.channel
-    }
-
-    /// Resolves when `nonce` comes back.
-    pub(crate) fn expect(&self, nonce: &str) -> oneshot::Receiver<()> {
-        let (arrived, wait) = oneshot::channel();
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.retain(|_, sender| !sender.is_closed());
-        waiting.insert(nonce.to_owned(), arrived);
-        wait
-    }
-
-    fn arrived(&self, nonce: &str) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(sender) = waiting.remove(nonce)
-            && sender.send(()).is_err()
-        {
-            tracing::debug!("nobody waits for that nonce any more");
-        }
-    }
-}
 
 /// Subscriptions made, each with the newest entry that is already in its history.
 type Made = Vec<(Arc<str>, StreamId)>;
@@ -87,43 +46,58 @@ enum Lost {
     Lagged,
 }
 
-/// Subscribes, delivers, and reconnects, until the server ends.
-pub(crate) async fn subscribe(shared: Arc<Shared>, pulse: Arc<Pulse>) {
-    let errors = shared
-        .metrics
-        .redis_errors
-        .with_label_values(&["subscriber"]);
-    let mut first = true;
-    loop {
-        let outcome = tokio::select! {
-            outcome = session(&shared, &pulse, &mut first) => outcome,
-            () = shared.ended.cancelled() => return,
-        };
-        shared.ears.set(false);
-        shared.rooms.refuse_pending();
-        errors.inc();
-        if let Err(error) = outcome {
-            tracing::debug!(%error, "subscriber away");
-        }
-        let pause = Duration::from_millis(store::jittered(BACKOFF_MS));
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            () = shared.ended.cancelled() => return,
+/// Hears for the rooms of one server.
+pub(crate) struct Subscriber {
+    /// The settings.
+    pub(crate) config: Arc<Config>,
+    /// The counters.
+    pub(crate) metrics: Arc<Metrics>,
+    /// Where events go.
+    pub(crate) rooms: Arc<Rooms>,
+    /// Told whether events arrive.
+    pub(crate) health: Arc<SubscriptionHealth>,
+    /// Told which nonces come back.
+    pub(crate) heartbeat: Arc<Heartbeat>,
+    /// The server has ended.
+    pub(crate) ended: CancellationToken,
+}
+
+impl Subscriber {
+    /// Subscribes, delivers, and reconnects, until the server ends.
+    pub(crate) async fn run(self) {
+        let errors = &self.metrics.redis_errors;
+        let errors = errors.with_label_values(&["subscriber"]);
+        let mut first = true;
+        loop {
+            let outcome = tokio::select! {
+                outcome = session(&self, &mut first) => outcome,
+                () = self.ended.cancelled() => return,
+            };
+            self.health.set(false);
+            self.rooms.refuse_pending();
+            errors.inc();
+            if let Err(error) = outcome {
+                tracing::debug!(%error, "subscriber away");
+            }
+            let pause = Duration::from_millis(store::jittered(BACKOFF_MS));
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.ended.cancelled() => return,
+            }
         }
     }
 }
 
 /// One connection from its beginning to its end.
 struct Session<'a> {
-    shared: &'a Shared,
-    pulse: &'a Pulse,
+    subscriber: &'a Subscriber,
     connection: MultiplexedConnection,
     pushes: mpsc::Receiver<PushInfo>,
     lagged: Arc<AtomicBool>,
     overflow: Arc<Notify>,
 }
 
-async fn session(shared: &Shared, pulse: &Pulse, first: &mut bool) -> Result<(), Lost> {
+async fn session(subscriber: &Subscriber, first: &mut bool) -> Result<(), Lost> {
     let (sender, pushes) = mpsc::channel(PUSHES);
     let (lagged, overflow) = (Arc::new(AtomicBool::new(false)), Arc::new(Notify::new()));
     let (flag, bell) = (Arc::clone(&lagged), Arc::clone(&overflow));
@@ -135,13 +109,12 @@ async fn session(shared: &Shared, pulse: &Pulse, first: &mut bool) -> Result<(),
     };
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(store::CONNECT_TIMEOUT))
-        .set_response_timeout(Some(shared.config.store.redis_timeout))
+        .set_response_timeout(Some(subscriber.config.store.redis_timeout))
         .set_pipeline_buffer_size(1000)
         .set_push_sender(push);
-    let connection = store::connect(&shared.config.channel, &config).await?;
+    let connection = store::connect(&subscriber.config.channel, &config).await?;
     let mut session = Session {
-        shared,
-        pulse,
+        subscriber,
         connection,
         pushes,
         lagged,
@@ -149,7 +122,7 @@ async fn session(shared: &Shared, pulse: &Pulse, first: &mut bool) -> Result<(),
     };
     session.restore(*first).await?;
     *first = false;
-    shared.ears.set(true);
+    subscriber.health.set(true);
     tracing::info!("subscribed");
     session.deliver().await
 }
@@ -157,13 +130,15 @@ async fn session(shared: &Shared, pulse: &Pulse, first: &mut bool) -> Result<(),
 impl Session<'_> {
     /// Subscribes to everything and delivers what was missed.
     async fn restore(&mut self, first: bool) -> Result<(), Lost> {
-        let defects = self.shared.config.defects;
-        self.connection.subscribe(self.pulse.channel()).await?;
+        let defects = &self.subscriber.config.defects;
+        self.connection
+            .subscribe(self.subscriber.heartbeat.channel())
+            .await?;
         if !first && !defects.resubscribes() {
             return Ok(());
         }
         let histories = first || defects.reads_histories().await;
-        let cursors = self.shared.rooms.cursors();
+        let cursors = self.subscriber.rooms.cursors();
         let names: Vec<String> = cursors.iter().map(|(name, _)| name.to_string()).collect();
         for part in names.chunks(SUBSCRIBE_AT_ONCE) {
             self.connection.subscribe(part).await?;
@@ -178,13 +153,14 @@ impl Session<'_> {
             let last = newest(&mut self.connection, part).await?;
             self.hear()?;
             for (name, last) in part.iter().zip(last) {
-                self.shared.rooms.subscribed(name, last);
+                self.subscriber.rooms.subscribed(name, last);
             }
         }
         Ok(())
     }
 
-    /// Delivers what was pushed so far. To be called before a room is told where it begins: what came before that is then no news.
+    /// Delivers what was pushed so far. To be called before a room is told where it begins: what
+    /// came before that is then no news.
     fn hear(&mut self) -> Result<(), Lost> {
         while let Ok(info) = self.pushes.try_recv() {
             self.pushed(&info)?;
@@ -204,8 +180,8 @@ impl Session<'_> {
         {
             for entry in &entries {
                 if let (Ok(id), Some(text)) = (entry.0.parse(), text(entry)) {
-                    self.shared.metrics.replayed.inc();
-                    self.shared.rooms.deliver(name, id, text);
+                    self.subscriber.metrics.replayed.inc();
+                    self.subscriber.rooms.deliver(name, id, text);
                 }
             }
         }
@@ -214,12 +190,13 @@ impl Session<'_> {
 
     /// Delivers what is pushed, changes subscriptions, and watches the connection.
     async fn deliver(&mut self) -> Result<(), Lost> {
-        let mut ping = tokio::time::interval(self.shared.config.queue.redis_ping);
+        let mut ping = tokio::time::interval(self.subscriber.config.queue.redis_ping);
         ping.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let (mut pong, mut change): (Option<Call<()>>, Option<Call<Made>>) = (None, None);
         let mut batch = Vec::new();
         loop {
-            // Every arm keeps its state outside of the select: nothing is lost when another arm wins.
+            // Every arm keeps its state outside of the select: nothing is lost when another arm
+            // wins.
             tokio::select! {
                 count = self.pushes.recv_many(&mut batch, 256) => {
                     if count == 0 {
@@ -229,14 +206,14 @@ impl Session<'_> {
                         self.pushed(&info)?;
                     }
                 }
-                () = self.shared.rooms.wait_for_changes(), if change.is_none() => {
-                    change = Some(changes(self.connection.clone(), self.shared.rooms.changes()).boxed());
+                () = self.subscriber.rooms.wait_for_changes(), if change.is_none() => {
+                    change = Some(changes(self.connection.clone(), self.subscriber.rooms.changes()).boxed());
                 }
                 made = pending(&mut change) => {
                     change = None;
                     self.hear()?;
                     for (name, last) in made? {
-                        self.shared.rooms.subscribed(&name, last);
+                        self.subscriber.rooms.subscribed(&name, last);
                     }
                 }
                 _ = ping.tick(), if pong.is_none() => {
@@ -272,12 +249,12 @@ impl Session<'_> {
     }
 
     fn message(&self, channel: &str, payload: &str) {
-        if channel == self.pulse.channel() {
-            self.pulse.arrived(payload);
+        if channel == self.subscriber.heartbeat.channel() {
+            self.subscriber.heartbeat.arrived(payload);
         } else if let Some((id, text)) = payload.split_once(' ')
             && let Ok(id) = id.parse()
         {
-            self.shared.rooms.deliver(channel, id, text);
+            self.subscriber.rooms.deliver(channel, id, text);
         }
     }
 }

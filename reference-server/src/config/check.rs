@@ -6,7 +6,7 @@ use super::ConfigError;
 use crate::args::{QueueArgs, ServeArgs, StoreArgs, WorkArgs, WorkerArgs};
 
 /// Most users and most admins: their numbers must not meet.
-const USERS_MAX: u64 = crate::directory::ADMINS_AFTER;
+const USERS_MAX: u64 = crate::auth::directory::ADMINS_AFTER;
 /// Most of what is counted one by one.
 const MANY: u64 = 1_000_000;
 /// Most bytes of anything.
@@ -15,7 +15,8 @@ const BYTES_MAX: u64 = 1 << 30;
 const FRAME_MAX: u64 = 16 << 20;
 /// Most threads of the runtime.
 const THREADS_MAX: u64 = 1024;
-/// Fewest HTTP connections: under it nobody would have time to be served before somebody else is let in.
+/// Fewest HTTP connections: under it nobody would have time to be served before somebody else is
+/// let in.
 const HTTP_LEAST: u64 = 16;
 
 /// A flag, its value, and the least and the most of it.

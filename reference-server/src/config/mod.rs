@@ -3,6 +3,10 @@
 //! **In:** [`ServeArgs`]. **Out:** [`Config`], which cannot hold a value the server could not use.
 
 mod check;
+mod error;
+mod tls;
+
+pub(crate) use error::ConfigError;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,89 +17,10 @@ use crate::args::{
     AuthArgs, BoundArgs, ChannelKind, ChatArgs, QueueArgs, RedisArgs, ServeArgs, SocketArgs,
     StoreArgs, WorkArgs, WorkerArgs, WorkerKind,
 };
-use crate::defect::{DefectError, Defects};
-use crate::tls::TlsError;
-use crate::{secret, tls};
-
-/// Why the flags do not make a server.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ConfigError {
-    /// A flag must be more than nothing.
-    #[error("{flag}: must be more than 0")]
-    Zero {
-        /// The flag's name.
-        flag: &'static str,
-    },
-    /// More than the server can tell apart, or hold.
-    #[error("{flag}: must be at most {most}")]
-    TooMany {
-        /// The flag's name.
-        flag: &'static str,
-        /// The bound.
-        most: u64,
-    },
-    /// Less than the server can work with.
-    #[error("{flag}: must be at least {least}")]
-    TooFew {
-        /// The flag's name.
-        flag: &'static str,
-        /// The bound.
-        least: u64,
-    },
-    /// A rate is not a positive number.
-    #[error("{flag}: {value} is not a rate; write a number from 0.000001 to 1000000")]
-    Rate {
-        /// The flag's name.
-        flag: &'static str,
-        /// What was given.
-        value: f64,
-    },
-    /// One value must not be under another.
-    #[error("{flag}: must be at least {least:?} ({why})")]
-    TooShort {
-        /// The flag's name.
-        flag: &'static str,
-        /// The bound.
-        least: Duration,
-        /// Where the bound comes from.
-        why: &'static str,
-    },
-    /// Nobody would answer.
-    #[error(
-        "--worker none: a worker of its own cannot reach `--channel-layer memory`; use `redis`"
-    )]
-    NoWorker,
-    /// A secret that can be guessed.
-    #[error("--jwt-secret: has {bytes} bytes; give at least 16, or leave it out for a random one")]
-    WeakSecret {
-        /// Bytes given.
-        bytes: usize,
-    },
-    /// A Redis URL cannot be read. The URL itself is not printed: it may hold a password.
-    #[error("{flag}: not a Redis URL ({problem}); write redis://:PASSWORD@HOST:PORT")]
-    Url {
-        /// The flag's name.
-        flag: &'static str,
-        /// What the parser says.
-        problem: &'static str,
-    },
-    /// Certificate or key are of no use.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// A defect is unknown or its rate is wrong.
-    #[error("--defect: {0}")]
-    Defect(#[from] DefectError),
-    /// No randomness for the secrets.
-    #[error(transparent)]
-    Randomness(#[from] secret::NoRandomness),
-}
-
-/// One Redis database: where it is, password included.
-#[derive(Clone)]
-pub(crate) struct Database {
-    /// Address, TCP settings and credentials.
-    pub(crate) info: redis::ConnectionInfo,
-}
+use crate::auth::secret;
+use crate::defect;
+use crate::defect::Defects;
+use crate::store::Database;
 
 /// Everything the server needs to know.
 pub(crate) struct Config {
@@ -146,7 +71,7 @@ impl Config {
         if memory && args.worker == WorkerKind::None {
             return Err(ConfigError::NoWorker);
         }
-        let defects = Defects::parse(&args.defect)?;
+        let defects = defect::parse(&args.defect)?;
         let tls = match (&args.tls_cert, &args.tls_key) {
             (Some(cert), Some(key)) => Some(tls::load(cert, key)?),
             _ => None,
@@ -216,7 +141,7 @@ impl WorkerConfig {
         Ok(Self {
             tasks: tasks(&args.store, &args.queue)?,
             channel: channel(&args.store)?,
-            defects: Defects::parse(&args.defect)?,
+            defects: defect::parse(&args.defect)?,
             store: args.store,
             queue: args.queue,
             work: args.work,
@@ -242,36 +167,9 @@ fn database(
     (flag, own): (&'static str, Option<&String>),
     store: &StoreArgs,
 ) -> Result<Database, ConfigError> {
-    use redis::IntoConnectionInfo as _;
-    let (flag, url) = own.map_or(("--redis-url", &store.redis_url), |url| (flag, url));
-    let info = url.as_str().into_connection_info();
-    let info = info.map_err(|error| ConfigError::Url {
-        flag,
-        problem: problem(&error),
-    })?;
-    let keep_alive = socket2::TcpKeepalive::new()
-        .with_time(Duration::from_secs(2))
-        .with_interval(Duration::from_secs(1))
-        .with_retries(2);
-    let tcp = redis::io::tcp::TcpSettings::default()
-        .set_nodelay(true)
-        .set_keepalive(keep_alive)
-        .set_user_timeout(Duration::from_secs(3));
-    let settings = info.redis_settings().clone();
-    let settings = if own.is_some() {
-        settings
-    } else {
-        settings.set_db(number)
+    let (flag, url, number) = match own {
+        Some(url) => (flag, url, None),
+        None => ("--redis-url", &store.redis_url, Some(number)),
     };
-    let settings = settings.set_protocol(redis::ProtocolVersion::RESP3);
-    let info = info.set_tcp_settings(tcp).set_redis_settings(settings);
-    Ok(Database { info })
-}
-
-/// The error's fixed text, without the detail, which may quote the URL.
-fn problem(error: &redis::RedisError) -> &'static str {
-    match error.kind() {
-        redis::ErrorKind::InvalidClientConfig => "scheme, host, port or database is wrong",
-        _ => "it cannot be parsed",
-    }
+    Database::new(url, number).map_err(|problem| ConfigError::Url { flag, problem })
 }

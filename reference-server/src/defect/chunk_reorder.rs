@@ -3,9 +3,9 @@
 //! Asked where the worker picks the chunk to emit, in `worker::answer`: the first two chunks of the
 //! answer change places, each with its own `seq`. Needs answers of two chunks or more.
 
-use super::{Entry, Share};
+use super::{Defects, Spec};
 
-pub(super) const ENTRY: Entry = Entry {
+pub(super) const SPEC: Spec = Spec {
     row: 24,
     name: "chunk-reorder",
     wrong: "two chunks of an answer arrive in the wrong order",
@@ -13,18 +13,10 @@ pub(super) const ENTRY: Entry = Entry {
     rate: Some(1.0 / 100.0),
 };
 
-/// The switch.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct ChunkReorder(Share);
-
-impl ChunkReorder {
-    pub(super) fn new(share: Share) -> Self {
-        Self(share)
-    }
-
+impl Defects {
     /// Which chunk to emit where `turn` would be due, of `chunks` in all.
-    pub(crate) fn pick(self, task: u64, turn: u32, chunks: u32) -> u32 {
-        if turn < 2 && chunks >= 2 && self.0.holds(task) {
+    pub(crate) fn pick_chunk(&self, task: u64, turn: u32, chunks: u32) -> u32 {
+        if turn < 2 && chunks >= 2 && self.strikes(&SPEC, task) {
             1 - turn
         } else {
             turn
@@ -34,14 +26,16 @@ impl ChunkReorder {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Share;
     use super::*;
 
     #[test]
     fn the_first_two_chunks_change_places_and_none_is_lost() {
-        let on = ChunkReorder::new(Share::of(1.0));
-        let order: Vec<u32> = (0..4).map(|turn| on.pick(9, turn, 4)).collect();
+        let mut on = Defects::default();
+        assert_eq!(on.pick_chunk(9, 0, 4), 0);
+        on.turn_on(&SPEC, Share::ALL);
+        let order: Vec<u32> = (0..4).map(|turn| on.pick_chunk(9, turn, 4)).collect();
         assert_eq!(order, [1, 0, 2, 3]);
-        assert_eq!(on.pick(9, 0, 1), 0);
-        assert_eq!(ChunkReorder::default().pick(9, 0, 4), 0);
+        assert_eq!(on.pick_chunk(9, 0, 1), 0);
     }
 }

@@ -3,9 +3,9 @@
 //! Asked where a finished event becomes a frame, in `room::event`: the worker has done its work and
 //! the answer is accounted for, so nothing drives it again; the client just never hears the end.
 
-use super::{Entry, Share};
+use super::{Defects, Spec};
 
-pub(super) const ENTRY: Entry = Entry {
+pub(super) const SPEC: Spec = Spec {
     row: 25,
     name: "complete-missing",
     wrong: "now and then `complete` never comes",
@@ -13,17 +13,9 @@ pub(super) const ENTRY: Entry = Entry {
     rate: Some(1.0 / 100.0),
 };
 
-/// The switch.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct CompleteMissing(Share);
-
-impl CompleteMissing {
-    pub(super) fn new(share: Share) -> Self {
-        Self(share)
-    }
-
+impl Defects {
     /// Whether the end of this task's answer is withheld.
-    pub(crate) fn withholds(self, task: u64) -> bool {
-        self.0.holds(task)
+    pub(crate) fn withholds_end(&self, task: u64) -> bool {
+        self.strikes(&SPEC, task)
     }
 }

@@ -1,13 +1,14 @@
 //! Row 7: a connect waits for Redis however long that is away.
 //!
-//! Asked before an upgrade is judged, in `http::upgrade`, and where answers are bounded in time, in `http::accept`.
+//! Asked before an upgrade is judged, in `http::upgrade`. `token_endpoint_hang` lifts the time
+//! limit of the answer for both.
 
 use std::time::Duration;
 
-use super::{Defect, Defects, Entry};
+use super::{Defects, Spec};
 use crate::store::Link;
 
-pub(super) const ENTRY: Entry = Entry {
+pub(super) const SPEC: Spec = Spec {
     row: 7,
     name: "connect-hang",
     wrong: "a connect waits for Redis however long that is away",
@@ -17,21 +18,14 @@ pub(super) const ENTRY: Entry = Entry {
 
 impl Defects {
     /// Returns when Redis answers, without a bound.
-    pub(crate) async fn wait_for_tokens(self, link: &Link) {
-        if self.has(Defect::ConnectHang) {
+    pub(crate) async fn wait_for_tokens(&self, link: &Link) {
+        if self.has(&SPEC) {
             until_there(link).await;
         }
     }
-
-    /// How long an answer over HTTP may take.
-    pub(crate) fn answer_within(self, limit: Duration) -> Duration {
-        let hangs = self.has(Defect::ConnectHang) || self.has(Defect::TokenEndpointHang);
-        if hangs { FOR_EVER } else { limit }
-    }
 }
 
-/// Longer than anybody waits.
-const FOR_EVER: Duration = Duration::from_hours(1);
+/// Between two questions.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Asks until the database answers.

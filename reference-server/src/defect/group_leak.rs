@@ -1,10 +1,10 @@
 //! Row 16: a closed socket stays in its conversation's group.
 //!
-//! Asked where a socket ends, in `socket::session`.
+//! Asked where a socket ends, in `session::life`.
 
-use super::{Defect, Defects, Entry};
+use super::{Defects, Spec};
 
-pub(super) const ENTRY: Entry = Entry {
+pub(super) const SPEC: Spec = Spec {
     row: 16,
     name: "group-leak",
     wrong: "a closed socket stays in its conversation's group",
@@ -14,7 +14,7 @@ pub(super) const ENTRY: Entry = Entry {
 
 impl Defects {
     /// Whether a socket that has ended leaves its room.
-    pub(crate) fn leaves_groups(self) -> bool {
-        !self.has(Defect::GroupLeak)
+    pub(crate) fn leaves_groups(&self) -> bool {
+        !self.has(&SPEC)
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! Asked where sockets are looked after, in `socket::sweeper`.
 
-use super::{Defect, Defects, Entry};
+use super::{Defects, Spec};
 
-pub(super) const ENTRY: Entry = Entry {
+pub(super) const SPEC: Spec = Spec {
     row: 23,
     name: "jwt-expiry-cut",
     wrong: "nobody is told that the access token ends, and the socket is cut when it does",
@@ -14,7 +14,7 @@ pub(super) const ENTRY: Entry = Entry {
 
 impl Defects {
     /// Whether a client hears of its token's end before and at it.
-    pub(crate) fn tells_of_expiry(self) -> bool {
-        !self.has(Defect::JwtExpiryCut)
+    pub(crate) fn tells_of_expiry(&self) -> bool {
+        !self.has(&SPEC)
     }
 }

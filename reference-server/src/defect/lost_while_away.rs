@@ -1,12 +1,12 @@
 //! Row 15: messages of a people chat are sent to who is there and kept for nobody.
 //!
-//! Asked where a message is kept, in `post`: the history is gone a millisecond later.
+//! Asked where a message is kept, in `message::publish`: the history is gone a millisecond later.
 
 use std::time::Duration;
 
-use super::{Defect, Defects, Entry};
+use super::{Defects, Spec};
 
-pub(super) const ENTRY: Entry = Entry {
+pub(super) const SPEC: Spec = Spec {
     row: 15,
     name: "lost-while-away",
     wrong: "messages of a people chat are sent to who is there and kept for nobody",
@@ -16,8 +16,8 @@ pub(super) const ENTRY: Entry = Entry {
 
 impl Defects {
     /// How long a people chat's history outlives its last message.
-    pub(crate) fn chat_kept(self, said: Duration) -> Duration {
-        if self.has(Defect::LostWhileAway) {
+    pub(crate) fn chat_kept(&self, said: Duration) -> Duration {
+        if self.has(&SPEC) {
             Duration::from_millis(1)
         } else {
             said

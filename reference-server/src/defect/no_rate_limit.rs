@@ -1,10 +1,10 @@
 //! Row 21: neither messages nor connection tokens are limited.
 //!
-//! Asked where messages are limited, in `intake`.
+//! Asked where messages are limited, in `message::submit`.
 
-use super::{Defect, Defects, Entry};
+use super::{Defects, Spec};
 
-pub(super) const ENTRY: Entry = Entry {
+pub(super) const SPEC: Spec = Spec {
     row: 21,
     name: "no-rate-limit",
     wrong: "neither messages nor connection tokens are limited",
@@ -17,7 +17,7 @@ const UNLIMITED: f64 = 1e6;
 
 impl Defects {
     /// Connection tokens that a user may have per second, and at once.
-    pub(crate) fn token_allowance(self, rate: f64, burst: u32) -> (f64, u32) {
+    pub(crate) fn token_allowance(&self, rate: f64, burst: u32) -> (f64, u32) {
         if self.limits_rate() {
             (rate, burst)
         } else {
@@ -26,7 +26,7 @@ impl Defects {
     }
 
     /// Whether users have an allowance.
-    pub(crate) fn limits_rate(self) -> bool {
-        !self.has(Defect::NoRateLimit)
+    pub(crate) fn limits_rate(&self) -> bool {
+        !self.has(&SPEC)
     }
 }

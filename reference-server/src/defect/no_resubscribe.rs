@@ -1,11 +1,11 @@
 //! Row 12: after an outage of Redis the subscriptions are not made again.
 //!
-//! Asked after a new connection of the subscriber, in `channel::subscriber`. Nothing is queued again either: servers like that do not know
-//! that an answer is missing.
+//! Asked after a new connection of the subscriber, in `channel::subscriber`. Nothing is queued
+//! again either: servers like that do not know that an answer is missing.
 
-use super::{Defect, Defects, Entry};
+use super::{Defects, Spec};
 
-pub(super) const ENTRY: Entry = Entry {
+pub(super) const SPEC: Spec = Spec {
     row: 12,
     name: "no-resubscribe",
     wrong: "after an outage of Redis the subscriptions are not made again",
@@ -15,7 +15,7 @@ pub(super) const ENTRY: Entry = Entry {
 
 impl Defects {
     /// Whether a connection that was lost is made as good as the first.
-    pub(crate) fn resubscribes(self) -> bool {
-        !self.has(Defect::NoResubscribe)
+    pub(crate) fn resubscribes(&self) -> bool {
+        !self.has(&SPEC)
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! Asked where sockets are looked after, in `socket::sweeper`.
 
-use super::{Defect, Defects, Entry};
+use super::{Defects, Spec};
 
-pub(super) const ENTRY: Entry = Entry {
+pub(super) const SPEC: Spec = Spec {
     row: 9,
     name: "no-server-ping",
     wrong: "the server sends no WebSocket ping",
@@ -14,7 +14,7 @@ pub(super) const ENTRY: Entry = Entry {
 
 impl Defects {
     /// Whether idle sockets are kept alive.
-    pub(crate) fn pings(self) -> bool {
-        !self.has(Defect::NoServerPing)
+    pub(crate) fn pings(&self) -> bool {
+        !self.has(&SPEC)
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! Asked where an upgrade is judged, in `http::upgrade`.
 
-use super::{Defect, Defects, Entry};
+use super::{Defects, Spec};
 
-pub(super) const ENTRY: Entry = Entry {
+pub(super) const SPEC: Spec = Spec {
     row: 20,
     name: "not-a-participant",
     wrong: "a people chat is open to whoever is logged in",
@@ -14,7 +14,7 @@ pub(super) const ENTRY: Entry = Entry {
 
 impl Defects {
     /// Whether a chat is for its participants.
-    pub(crate) fn checks_participants(self) -> bool {
-        !self.has(Defect::NotAParticipant)
+    pub(crate) fn checks_participants(&self) -> bool {
+        !self.has(&SPEC)
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! Asked where an upgrade is judged, in `http::upgrade`.
 
-use super::{Defect, Defects, Entry};
+use super::{Defects, Spec};
 
-pub(super) const ENTRY: Entry = Entry {
+pub(super) const SPEC: Spec = Spec {
     row: 19,
     name: "origin-unchecked",
     wrong: "every Origin is accepted",
@@ -14,7 +14,7 @@ pub(super) const ENTRY: Entry = Entry {
 
 impl Defects {
     /// Whether a page's site is looked at.
-    pub(crate) fn checks_origin(self) -> bool {
-        !self.has(Defect::OriginUnchecked)
+    pub(crate) fn checks_origin(&self) -> bool {
+        !self.has(&SPEC)
     }
 }

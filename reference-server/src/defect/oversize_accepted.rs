@@ -1,10 +1,10 @@
 //! Row 22: the length of a message is not looked at.
 //!
-//! Asked where a frame was read, in `socket::session`; the bound on frames stays.
+//! Asked where a frame was read, in `session::take`; the bound on frames stays.
 
-use super::{Defect, Defects, Entry};
+use super::{Defects, Spec};
 
-pub(super) const ENTRY: Entry = Entry {
+pub(super) const SPEC: Spec = Spec {
     row: 22,
     name: "oversize-accepted",
     wrong: "the length of a message is not looked at",
@@ -14,11 +14,7 @@ pub(super) const ENTRY: Entry = Entry {
 
 impl Defects {
     /// Characters of a message.
-    pub(crate) fn message_max(self, limit: usize) -> usize {
-        if self.has(Defect::OversizeAccepted) {
-            usize::MAX
-        } else {
-            limit
-        }
+    pub(crate) fn message_max(&self, limit: usize) -> usize {
+        if self.has(&SPEC) { usize::MAX } else { limit }
     }
 }

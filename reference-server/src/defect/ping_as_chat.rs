@@ -1,10 +1,11 @@
 //! Row 10: a client's heartbeat is read as a chat message.
 //!
-//! Asked where a frame was read, in `socket::session`: a message without text is an error of the program, which ends the socket.
+//! Asked where a frame was read, in `session::take`: a message without text is an error of the
+//! program, which ends the socket.
 
-use super::{Defect, Defects, Entry};
+use super::{Defects, Spec};
 
-pub(super) const ENTRY: Entry = Entry {
+pub(super) const SPEC: Spec = Spec {
     row: 10,
     name: "ping-as-chat",
     wrong: "a client's heartbeat is read as a chat message",
@@ -14,7 +15,7 @@ pub(super) const ENTRY: Entry = Entry {
 
 impl Defects {
     /// Whether a heartbeat is known as one.
-    pub(crate) fn knows_heartbeats(self) -> bool {
-        !self.has(Defect::PingAsChat)
+    pub(crate) fn knows_heartbeats(&self) -> bool {
+        !self.has(&SPEC)
     }
 }

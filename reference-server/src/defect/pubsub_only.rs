@@ -1,13 +1,13 @@
 //! Row 33: what was published while Redis was away from a server is gone.
 //!
-//! Asked after a new connection of the subscriber, in `channel::subscriber`: it subscribes again, late, and reads no history. Nothing is queued
-//! again either.
+//! Asked after a new connection of the subscriber, in `channel::subscriber`: it subscribes again,
+//! late, and reads no history. Nothing is queued again either.
 
 use std::time::Duration;
 
-use super::{Defect, Defects, Entry};
+use super::{Defects, Spec};
 
-pub(super) const ENTRY: Entry = Entry {
+pub(super) const SPEC: Spec = Spec {
     row: 33,
     name: "pubsub-only",
     wrong: "what was published while Redis was away from a server is gone",
@@ -20,8 +20,8 @@ const LATE: Duration = Duration::from_secs(2);
 
 impl Defects {
     /// Whether histories are read after an outage; if not, returns late.
-    pub(crate) async fn reads_histories(self) -> bool {
-        let reads = !self.has(Defect::PubsubOnly);
+    pub(crate) async fn reads_histories(&self) -> bool {
+        let reads = !self.has(&SPEC);
         if !reads {
             tokio::time::sleep(LATE).await;
         }
@@ -29,11 +29,11 @@ impl Defects {
     }
 
     /// Whether acknowledged tasks are queued again that nothing was heard of.
-    pub(crate) fn drives_again(self) -> bool {
+    pub(crate) fn drives_again(&self) -> bool {
         let one_copy = [
-            Defect::PubsubOnly,
-            Defect::NoResubscribe,
-            Defect::ExpiryTooShort,
+            &SPEC,
+            &super::no_resubscribe::SPEC,
+            &super::expiry_too_short::SPEC,
         ];
         !one_copy.into_iter().any(|defect| self.has(defect))
     }

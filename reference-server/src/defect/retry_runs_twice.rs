@@ -1,10 +1,10 @@
 //! Row 34: the id of a message is not remembered.
 //!
-//! Asked where a message is queued or posted, in `intake` and `post`.
+//! Asked where a message is queued or posted, in `message::queue` and `message::publish`.
 
-use super::{Defect, Defects, Entry};
+use super::{Defects, Spec};
 
-pub(super) const ENTRY: Entry = Entry {
+pub(super) const SPEC: Spec = Spec {
     row: 34,
     name: "retry-runs-twice",
     wrong: "the id of a message is not remembered",
@@ -14,7 +14,7 @@ pub(super) const ENTRY: Entry = Entry {
 
 impl Defects {
     /// Whether a message that comes again is known.
-    pub(crate) fn remembers_ids(self) -> bool {
-        !self.has(Defect::RetryRunsTwice)
+    pub(crate) fn remembers_ids(&self) -> bool {
+        !self.has(&SPEC)
     }
 }

@@ -1,10 +1,11 @@
 //! Row 6: refusals and failures cut the TCP connection without a close frame.
 //!
-//! Asked where a socket is closed by this side, in `socket::conn`: the connection is given up instead.
+//! Asked where a socket is closed by this side, in `socket::conn`: the connection is given up
+//! instead.
 
-use super::{Defect, Defects, Entry};
+use super::{Defects, Spec};
 
-pub(super) const ENTRY: Entry = Entry {
+pub(super) const SPEC: Spec = Spec {
     row: 6,
     name: "silent-1006",
     wrong: "refusals and failures cut the TCP connection without a close frame",
@@ -14,7 +15,7 @@ pub(super) const ENTRY: Entry = Entry {
 
 impl Defects {
     /// Whether this side ends sockets without a word.
-    pub(crate) fn is_silent(self) -> bool {
-        self.has(Defect::Silent1006)
+    pub(crate) fn is_silent(&self) -> bool {
+        self.has(&SPEC)
     }
 }

@@ -1,14 +1,15 @@
 //! Row 1: a connection token is looked up and then deleted, in two steps.
 //!
-//! Asked where a token is used up, in `token`: GET, a moment, DEL, as code that was written against a plain key-value store does it. The moment
-//! is what a busy server or a slow network adds by itself.
+//! Asked where a token is used up, in `auth::token`: GET, a moment, DEL, as code that was written
+//! against a plain key-value store does it. The moment is what a busy server or a slow network adds
+//! by itself.
 
 use std::time::Duration;
 
-use super::Entry;
+use super::{Defects, Spec};
 use crate::store::{Link, LinkError};
 
-pub(super) const ENTRY: Entry = Entry {
+pub(super) const SPEC: Spec = Spec {
     row: 1,
     name: "token-double-spend",
     wrong: "a connection token is looked up and then deleted, in two steps",
@@ -18,6 +19,13 @@ pub(super) const ENTRY: Entry = Entry {
 
 /// Between the look and the deletion.
 const MOMENT: Duration = Duration::from_millis(5);
+
+impl Defects {
+    /// Whether a token is looked at first and deleted later.
+    pub(crate) fn spends_twice(&self) -> bool {
+        self.has(&SPEC)
+    }
+}
 
 /// The token's value, deleted only after it was given out.
 pub(crate) async fn take(link: &Link, key: &str) -> Result<Option<String>, LinkError> {

@@ -1,12 +1,13 @@
 //! Row 5: the access log has the whole request line of every connect.
 //!
-//! Asked where an upgrade is judged, in `http::upgrade`: the address is logged with its query, as access logs do.
+//! Asked where an upgrade is judged, in `http::upgrade`: the address is logged with its query, as
+//! access logs do.
 
 use axum::http;
 
-use super::{Defect, Defects, Entry};
+use super::{Defects, Spec};
 
-pub(super) const ENTRY: Entry = Entry {
+pub(super) const SPEC: Spec = Spec {
     row: 5,
     name: "token-in-log",
     wrong: "the access log has the whole request line of every connect",
@@ -16,8 +17,8 @@ pub(super) const ENTRY: Entry = Entry {
 
 impl Defects {
     /// Writes the access log.
-    pub(crate) fn log_access(self, address: &http::Uri) {
-        if self.has(Defect::TokenInLog) {
+    pub(crate) fn log_access(&self, address: &http::Uri) {
+        if self.has(&SPEC) {
             tracing::info!(target: "[WS_AUTH]", %address, "connect");
         }
     }

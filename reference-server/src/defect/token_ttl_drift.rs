@@ -1,12 +1,13 @@
 //! Row 4: a connection token lives a tenth shorter or longer than is said.
 //!
-//! Asked where a token is stored, in `token`: the first byte of the token decides which way, so that a run sees both.
+//! Asked where a token is stored, in `auth::token`: the first byte of the token decides which way,
+//! so that a run sees both.
 
 use std::time::Duration;
 
-use super::Entry;
+use super::{Defects, Spec};
 
-pub(super) const ENTRY: Entry = Entry {
+pub(super) const SPEC: Spec = Spec {
     row: 4,
     name: "token-ttl-drift",
     wrong: "a connection token lives a tenth shorter or longer than is said",
@@ -14,8 +15,18 @@ pub(super) const ENTRY: Entry = Entry {
     rate: None,
 };
 
-/// How long the token really lives.
-pub(crate) fn life(said: Duration, token: &str) -> Duration {
+impl Defects {
+    /// How long a token really lives.
+    pub(crate) fn token_life(&self, said: Duration, token: &str) -> Duration {
+        if self.has(&SPEC) {
+            life(said, token)
+        } else {
+            said
+        }
+    }
+}
+
+fn life(said: Duration, token: &str) -> Duration {
     let early = token.bytes().next().is_some_and(|byte| byte % 2 == 0);
     if early { said * 9 / 10 } else { said * 11 / 10 }
 }

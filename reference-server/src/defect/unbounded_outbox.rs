@@ -1,13 +1,13 @@
 //! Row 17: what waits for a slow reader has no bound.
 //!
-//! Asked where a socket's bounds are set, in `socket::session`.
+//! Asked where a socket's bounds are set, in `session::life`.
 
 use std::time::Duration;
 
-use super::{Defect, Defects, Entry};
-use crate::socket::Bounds;
+use super::{Defects, Spec};
+use crate::bound::OutboxBounds;
 
-pub(super) const ENTRY: Entry = Entry {
+pub(super) const SPEC: Spec = Spec {
     row: 17,
     name: "unbounded-outbox",
     wrong: "what waits for a slow reader has no bound",
@@ -17,9 +17,9 @@ pub(super) const ENTRY: Entry = Entry {
 
 impl Defects {
     /// The bounds of an outbox.
-    pub(crate) fn outbox(self, bounds: Bounds) -> Bounds {
-        if self.has(Defect::UnboundedOutbox) {
-            return Bounds {
+    pub(crate) fn outbox(&self, bounds: OutboxBounds) -> OutboxBounds {
+        if self.has(&SPEC) {
+            return OutboxBounds {
                 frames: usize::MAX,
                 bytes: usize::MAX,
                 user_bytes: usize::MAX,

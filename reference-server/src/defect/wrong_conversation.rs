@@ -1,10 +1,11 @@
 //! Row 26: now and then a chunk is sent to another conversation as well.
 //!
-//! Asked where an event is delivered, in `room`: the second chunk of an answer goes to one more room of this instance, if there is one.
+//! Asked where an event is delivered, in `room::rooms`: the second chunk of an answer goes to one
+//! more room of this instance, if there is one.
 
-use super::{Entry, Share};
+use super::{Defects, Spec};
 
-pub(super) const ENTRY: Entry = Entry {
+pub(super) const SPEC: Spec = Spec {
     row: 26,
     name: "wrong-conversation",
     wrong: "now and then a chunk is sent to another conversation as well",
@@ -12,18 +13,10 @@ pub(super) const ENTRY: Entry = Entry {
     rate: Some(1.0 / 100.0),
 };
 
-/// The switch.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct WrongConversation(Share);
-
-impl WrongConversation {
-    pub(super) fn new(share: Share) -> Self {
-        Self(share)
-    }
-
+impl Defects {
     /// Whether this event of the task goes astray too.
-    pub(crate) fn strays(self, task: u64, ordinal: u32) -> bool {
+    pub(crate) fn strays(&self, task: u64, ordinal: u32) -> bool {
         // After `processing_started` and the first chunk.
-        ordinal == 2 && self.0.holds(task)
+        ordinal == 2 && self.strikes(&SPEC, task)
     }
 }

@@ -1,4 +1,4 @@
-//! The accept loop: one task per connection, with a limit on their number, rate and patience.
+//! The accept loop: one task per connection, with a limit on their number, rate and time.
 
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -25,12 +25,14 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 use tower_service::Service as _;
 
-use super::places::{Patience, Phase, Place, Places, Pulse};
+use super::places::{Activity, Phase, Place, Places, Timeouts};
+use super::reply::error;
+use super::upgrade::Gate;
 use super::watch::Watched;
-use super::{error, head, upgrade};
-use crate::bound::{self, Allowance, Buckets, Client, Tally};
-use crate::shared::Shared;
-use crate::socket;
+use super::{head, upgrade};
+use crate::bound::{self, Allowance, Buckets, Client, Peers, Tally};
+use crate::session;
+use crate::session::Sessions;
 use crate::socket::Transport;
 
 /// Connections the kernel holds until they are accepted.
@@ -60,72 +62,81 @@ pub(crate) fn bind(address: SocketAddr, send_buffer: usize) -> io::Result<TcpLis
     TcpListener::from_std(socket.into())
 }
 
+/// What connections are served by.
+pub(crate) struct Server {
+    /// What a connection becomes.
+    pub(crate) sessions: Arc<Sessions>,
+    /// Whose address a connection counts for.
+    pub(crate) peers: Peers,
+    /// Everything that is not an upgrade.
+    pub(crate) router: Router,
+    /// Judges upgrades.
+    pub(crate) gate: Gate,
+}
+
 /// What every connection is served with.
-struct House {
-    shared: Arc<Shared>,
-    router: Router,
+struct Acceptor {
+    server: Server,
     places: Arc<Places>,
     /// HTTP connections of one address.
-    neighbours: Arc<Tally<IpAddr>>,
-    patience: Patience,
+    by_address: Arc<Tally<IpAddr>>,
+    timeouts: Timeouts,
 }
 
 /// What a connection occupies until it ends or is a socket.
 struct Seat {
     place: Place,
-    _neighbour: Option<bound::Place<IpAddr>>,
+    _of_address: Option<bound::Place<IpAddr>>,
 }
 
-impl House {
-    fn new(shared: Arc<Shared>, router: Router) -> Self {
-        let (limits, bound) = (&shared.config.socket, &shared.config.bound);
+impl Acceptor {
+    fn new(server: Server) -> Self {
+        let (limits, bound) = (
+            &server.sessions.config.socket,
+            &server.sessions.config.bound,
+        );
         Self {
             places: Places::new(bound.max_http_connections, bound.keep_alive),
-            neighbours: Tally::new(bound.http_per_address),
-            patience: Patience {
+            by_address: Tally::new(bound.http_per_address),
+            timeouts: Timeouts {
                 idle: bound.keep_alive,
                 asking: limits.header_timeout,
                 reading: limits.handshake_timeout,
             },
-            shared,
-            router,
+            server,
         }
     }
 
     /// A seat for a newcomer, or why there is none.
     async fn seat(&self, client: Client) -> Result<Seat, &'static str> {
-        let neighbour = client.0.map(|address| self.neighbours.place(address));
-        if matches!(neighbour, Some(None)) {
+        let of_address = client.0.map(|address| self.by_address.place(address));
+        if matches!(of_address, Some(None)) {
             return Err("address");
         }
         let place = self.places.enter().await.ok_or("full")?;
         Ok(Seat {
             place,
-            _neighbour: neighbour.flatten(),
+            _of_address: of_address.flatten(),
         })
     }
 
     fn dropped(&self, reason: &str) {
-        let dropped = &self.shared.metrics.connections_dropped;
+        let dropped = &self.server.sessions.metrics.connections_dropped;
         dropped.with_label_values(&[reason]).inc();
     }
 }
 
 /// Accepts until the shutdown. The tasks belong to `tasks`.
-pub(crate) async fn accept(
-    shared: Arc<Shared>,
-    listener: TcpListener,
-    router: Router,
-    tasks: TaskTracker,
-) {
-    let per_s = shared.config.socket.connect_rate;
+pub(crate) async fn accept(server: Server, listener: TcpListener, tasks: TaskTracker) {
+    let per_s = server.sessions.config.socket.connect_rate;
     let burst = per_s.max(1.0);
-    let mut knocks = Buckets::new(Allowance { per_s, burst }, ADDRESSES);
-    let house = Arc::new(House::new(Arc::clone(&shared), router));
+    let mut connects = Buckets::new(Allowance { per_s, burst }, ADDRESSES);
+    let acceptor = Arc::new(Acceptor::new(server));
+    let server = &acceptor.server;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = shared.stopping.cancelled() => return,
+            () = server.sessions.stopping.cancelled() => return,
         };
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
@@ -133,23 +144,23 @@ pub(crate) async fn accept(
                 tracing::warn!(%problem, "not accepted");
                 if matches!(problem.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) {
                     // Those who only hold a connection give theirs to those who wait.
-                    house.places.thin_out();
+                    acceptor.places.thin_out();
                 }
                 tokio::time::sleep(NO_FILES_PAUSE).await;
                 continue;
             }
         };
-        let client = shared.peers.of_connection(peer.ip());
+        let client = server.peers.of_connection(peer.ip());
         if let Client(Some(address)) = client
-            && knocks.take(address, Instant::now()).is_err()
+            && connects.take(address, Instant::now()).is_err()
         {
-            house.dropped("rate");
+            acceptor.dropped("rate");
             continue;
         }
-        let seat = match house.seat(client).await {
+        let seat = match acceptor.seat(client).await {
             Ok(seat) => seat,
             Err(reason) => {
-                house.dropped(reason);
+                acceptor.dropped(reason);
                 continue;
             }
         };
@@ -157,16 +168,17 @@ pub(crate) async fn accept(
             tracing::debug!(%problem, "gone before it was served");
             continue;
         }
-        let (house, sockets) = (Arc::clone(&house), tasks.clone());
+        let (acceptor, sockets) = (Arc::clone(&acceptor), tasks.clone());
         tasks.spawn(async move {
-            // The HTTP part is large and short, the socket small and long: each gets a task of its own size.
-            let pulse = &seat.place.pulse;
+            // The HTTP part is large and short, the socket small and long: each gets a task of its
+            // own size.
+            let activity = &seat.place.activity;
             let upgraded = tokio::select! {
-                upgraded = upgrade(&house, pulse, (stream, peer.ip())) => upgraded,
-                () = pulse.asked_to_leave() => return house.dropped("crowd"),
+                upgraded = upgrade(&acceptor, activity, (stream, peer.ip())) => upgraded,
+                () = activity.asked_to_leave() => return acceptor.dropped("crowd"),
             };
             if let Some(upgraded) = upgraded {
-                upgraded.live_on(&sockets, Arc::clone(&house.shared), seat);
+                upgraded.live_on(&sockets, Arc::clone(&acceptor.server.sessions), seat);
             }
         });
     }
@@ -189,21 +201,22 @@ impl<S> Upgraded<S> {
 }
 
 impl Upgraded<Transport> {
-    /// Goes on as a task of its own: a socket gives its `seat` up, a refused one keeps it to its end.
-    fn live_on(self, sockets: &TaskTracker, shared: Arc<Shared>, seat: Seat) {
+    /// Goes on as a task of its own: a socket gives its `seat` up, a refused one keeps it to its
+    /// end.
+    fn live_on(self, sockets: &TaskTracker, sessions: Arc<Sessions>, seat: Seat) {
         let Self {
             stream,
             early,
             verdict,
         } = self;
         match verdict {
-            Ok(opening) => sockets.spawn(socket::run(shared, stream, (early, seat), opening)),
+            Ok(opening) => sockets.spawn(session::run(sessions, stream, (early, seat), opening)),
             Err(refused) => sockets.spawn(async move {
-                let pulse = &seat.place.pulse;
-                pulse.begin(Phase::Leaving);
+                let activity = &seat.place.activity;
+                activity.begin(Phase::Leaving);
                 tokio::select! {
-                    () = socket::refuse(shared, stream, early, refused) => {}
-                    () = pulse.asked_to_leave() => {}
+                    () = session::refuse(sessions, stream, early, refused) => {}
+                    () = activity.asked_to_leave() => {}
                 }
             }),
         };
@@ -212,37 +225,36 @@ impl Upgraded<Transport> {
 
 /// Serves requests until the connection ends or becomes a socket.
 async fn upgrade(
-    house: &House,
-    pulse: &Arc<Pulse>,
+    acceptor: &Acceptor,
+    activity: &Arc<Activity>,
     (stream, peer): (TcpStream, IpAddr),
 ) -> Option<Upgraded<Transport>> {
-    if let Some(config) = &house.shared.config.tls {
-        let acceptor = TlsAcceptor::from(Arc::clone(config));
-        let handshake = acceptor.accept(stream);
-        return Box::pin(serve_tls(house, pulse, (handshake, peer))).await;
+    if let Some(config) = &acceptor.server.sessions.config.tls {
+        let handshake = TlsAcceptor::from(Arc::clone(config)).accept(stream);
+        return Box::pin(serve_tls(acceptor, activity, (handshake, peer))).await;
     }
-    let upgraded = serve(house, pulse, (stream, peer)).await?;
+    let upgraded = serve(acceptor, activity, (stream, peer)).await?;
     Some(upgraded.over(Transport::plain))
 }
 
 /// The same over TLS, once the handshake is done.
 async fn serve_tls(
-    house: &House,
-    pulse: &Arc<Pulse>,
+    acceptor: &Acceptor,
+    activity: &Arc<Activity>,
     (handshake, peer): (tokio_rustls::Accept<TcpStream>, IpAddr),
 ) -> Option<Upgraded<Transport>> {
-    let limit = house.shared.config.socket.handshake_timeout;
+    let limit = acceptor.server.sessions.config.socket.handshake_timeout;
     let stream = match tokio::time::timeout(limit, handshake).await {
         Ok(Ok(stream)) => stream,
         failed => {
             let problem = failed.ok().and_then(Result::err);
             tracing::debug!(?problem, "no TLS handshake");
-            house.dropped("tls");
+            acceptor.dropped("tls");
             return None;
         }
     };
-    pulse.restart();
-    let upgraded = serve(house, pulse, (stream, peer)).await?;
+    activity.restart();
+    let upgraded = serve(acceptor, activity, (stream, peer)).await?;
     Some(upgraded.over(|stream| {
         let (stream, session) = stream.into_inner();
         Transport::tls(stream, session)
@@ -251,44 +263,44 @@ async fn serve_tls(
 
 /// Serves HTTP until the connection ends or is upgraded.
 async fn serve<S>(
-    house: &House,
-    pulse: &Arc<Pulse>,
+    acceptor: &Acceptor,
+    activity: &Arc<Activity>,
     (stream, peer): (S, IpAddr),
 ) -> Option<Upgraded<S>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let verdict: Arc<std::sync::Mutex<Cell<Option<upgrade::Verdict>>>> = Arc::default();
-    let shared = &house.shared;
-    let limit = shared.config.socket.handshake_timeout;
-    let limit = shared.config.defects.answer_within(limit);
+    let server = &acceptor.server;
+    let limit = server.sessions.config.socket.handshake_timeout;
+    let limit = server.sessions.config.defects.answer_within(limit);
     let service = service_fn(|request: Request<Incoming>| {
-        pulse.begin(Phase::Served);
+        activity.begin(Phase::Served);
         let verdict = Arc::clone(&verdict);
         Box::pin(async move {
             // Who asks many things at once takes turns with the others.
             tokio::task::yield_now().await;
-            let answered = tokio::time::timeout(limit, respond(house, request, peer)).await;
+            let answered = tokio::time::timeout(limit, respond(acceptor, request, peer)).await;
             let (response, decided) =
                 answered.unwrap_or_else(|_| (error(StatusCode::REQUEST_TIMEOUT, "timeout"), None));
             verdict
                 .lock()
                 .unwrap_or_else(std::sync::PoisonError::into_inner)
                 .set(decided);
-            pulse.begin(Phase::Reading);
+            activity.begin(Phase::Reading);
             Ok::<_, Infallible>(response)
         })
     });
-    let watched = TokioIo::new(Watched::new(stream, Arc::clone(pulse)));
+    let watched = TokioIo::new(Watched::new(stream, Arc::clone(activity)));
     let mut connection = builder().serve_connection(watched, service);
     let serving = |context: &mut Context<'_>| connection.poll_without_shutdown(context);
     let ended = tokio::select! {
-        ended = in_time(pulse, &house.patience, serving) => ended,
+        ended = in_time(activity, &acceptor.timeouts, serving) => ended,
         // An open keep-alive connection does not hold up the shutdown.
-        () = shared.stopping.cancelled() => return None,
+        () = server.sessions.stopping.cancelled() => return None,
     };
     let Some(ended) = ended else {
-        house.dropped("time");
+        acceptor.dropped("time");
         return None;
     };
     let parts = connection.into_parts();
@@ -298,7 +310,7 @@ where
         .unwrap_or_else(std::sync::PoisonError::into_inner)
         .take();
     let (Ok(()), Some(decided)) = (ended, decided) else {
-        pulse.begin(Phase::Leaving);
+        activity.begin(Phase::Leaving);
         linger(stream).await;
         return None;
     };
@@ -310,7 +322,8 @@ where
     })
 }
 
-/// How HTTP is spoken here. Time is kept by [`in_time`]: the library knows one limit for waiting and for asking.
+/// How HTTP is spoken here. Time is kept by [`in_time`]: the library knows one limit for waiting
+/// and for asking.
 pub(super) fn builder() -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
@@ -322,16 +335,16 @@ pub(super) fn builder() -> http1::Builder {
 
 /// What `poll` comes to, or nothing where a phase of the connection takes longer than it may.
 pub(super) async fn in_time<T>(
-    pulse: &Pulse,
-    patience: &Patience,
+    activity: &Activity,
+    timeouts: &Timeouts,
     mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
 ) -> Option<T> {
-    let mut alarm = pin!(tokio::time::sleep(patience.asking));
+    let mut alarm = pin!(tokio::time::sleep(timeouts.asking));
     poll_fn(|context| {
         if let Poll::Ready(ended) = poll(context) {
             return Poll::Ready(Some(ended));
         }
-        while let Some(left) = pulse.left(patience) {
+        while let Some(left) = activity.left(timeouts) {
             if left.is_zero() {
                 return Poll::Ready(None);
             }
@@ -343,7 +356,8 @@ pub(super) async fn in_time<T>(
     .await
 }
 
-/// Lets the peer read the last answer: what it is still sending would otherwise be answered by a reset that overtakes it.
+/// Lets the peer read the last answer: what it is still sending would otherwise be answered by a
+/// reset that overtakes it.
 async fn linger<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
     let rest = async {
         stream.shutdown().await?;
@@ -355,19 +369,19 @@ async fn linger<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
 }
 
 async fn respond(
-    house: &House,
+    acceptor: &Acceptor,
     mut request: Request<Incoming>,
     peer: IpAddr,
 ) -> (Response, Option<upgrade::Verdict>) {
     if let Some(response) = head::flaw(&request) {
         return (response, None);
     }
-    let shared = &house.shared;
-    let client = shared.peers.of_request(peer, request.headers());
+    let server = &acceptor.server;
+    let client = server.peers.of_request(peer, request.headers());
     if request.uri().path().starts_with("/ws/") {
-        return upgrade::answer(shared, &request, client).await;
+        return upgrade::answer(&server.gate, &request, client).await;
     }
     request.extensions_mut().insert(client);
-    let Ok(response) = house.router.clone().call(request.map(Body::new)).await;
+    let Ok(response) = server.router.clone().call(request.map(Body::new)).await;
     (response, None)
 }

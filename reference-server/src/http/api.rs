@@ -6,22 +6,54 @@ use std::time::{Duration, Instant};
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::cookie::Scope;
-use super::{cookie, error, head, retry_later};
-use crate::bound::Client;
-use crate::directory::User;
-use crate::jwt::{Claims, Kind};
-use crate::shared::Shared;
-use crate::token::IssueError;
-use crate::{clock, jwt, secret, token, wire};
+use super::identity::authenticate;
+use super::reply::{error, retry_later};
+use super::{cookie, head};
+use crate::auth::jwt::{Claims, Kind};
+use crate::auth::token::IssueError;
+use crate::auth::{Directory, Signer, Tokens, User, secret};
+use crate::bound::{Attempts, Client};
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::store::Link;
+use crate::{clock, wire};
+
+/// What requests for logins, tokens and histories need.
+pub(crate) struct Api {
+    /// The settings.
+    pub(crate) config: Arc<Config>,
+    /// The counters.
+    pub(crate) metrics: Arc<Metrics>,
+    /// Who may log in.
+    pub(crate) directory: Arc<Directory>,
+    /// The failed logins of late.
+    pub(crate) attempts: Attempts,
+    /// Signs access and refresh tokens.
+    pub(crate) signer: Arc<Signer>,
+    /// The connection tokens.
+    pub(crate) tokens: Arc<Tokens>,
+    /// Database 3: the histories.
+    pub(crate) histories: Arc<Link>,
+}
+
+impl Api {
+    /// Whether the request's Origin may ask.
+    fn allows_origin(&self, headers: &HeaderMap) -> bool {
+        head::origin_allowed(&self.config.auth.allowed_origin, headers)
+    }
+
+    /// Whom a request is of, or the answer to one that is nobody's.
+    pub(super) fn authenticate(&self, headers: &HeaderMap) -> Result<Claims, Box<Response>> {
+        authenticate(&self.signer, &self.config.auth.allowed_origin, headers)
+    }
+}
 
 #[derive(Deserialize)]
 struct Login {
@@ -36,7 +68,7 @@ struct TokenRequest {
 
 /// `POST /api/auth/login/`
 pub(super) async fn login(
-    State(shared): State<Arc<Shared>>,
+    State(api): State<Arc<Api>>,
     Extension(client): Extension<Client>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
@@ -45,37 +77,37 @@ pub(super) async fn login(
         Ok(body) => body,
         Err(problem) => return unreadable(&problem),
     };
-    if !head::origin_allowed(&shared, &headers) {
+    if !api.allows_origin(&headers) {
         return error(StatusCode::FORBIDDEN, "csrf");
     }
     let Some(Login { email, password }) = wire::object(&body) else {
         return error(StatusCode::BAD_REQUEST, "bad_request");
     };
-    let attempt = || shared.directory.login(&email, &password);
+    let attempt = || api.directory.login(&email, &password);
     let now = Instant::now();
-    let user = match shared.attempts.attempt((client, &email), now, attempt) {
+    let user = match api.attempts.attempt((client, &email), now, attempt) {
         Ok(Some(user)) => user,
         Ok(None) => return error(StatusCode::UNAUTHORIZED, "invalid_credentials"),
         Err(wait) => {
-            shared.metrics.rate_limit_hits.inc();
+            api.metrics.rate_limit_hits.inc();
             return retry_later(StatusCode::TOO_MANY_REQUESTS, "rate_limited", wait);
         }
     };
     let Ok(session) = secret::random_token() else {
         return error(StatusCode::INTERNAL_SERVER_ERROR, "no_randomness");
     };
-    let csrf = csrf_token(&shared, &session);
+    let csrf = api.signer.csrf_token(&session);
     let session = Some(session);
-    let (access, expires_s) = issue(&shared, (&user, &session), Kind::Access);
-    let (refresh, _) = issue(&shared, (&user, &session), Kind::Refresh);
+    let (access, expires_s) = api.signer.issue((&user, &session), Kind::Access);
+    let (refresh, _) = api.signer.issue((&user, &session), Kind::Refresh);
     let body = json!({
         "token": access,
         "expires_at": clock::rfc3339(expires_s),
         "user": { "id": user.id, "username": user.name },
     });
-    let auth = &shared.config.auth;
+    let auth = &api.config.auth;
     let (short, long) = (auth.jwt_ttl.as_secs(), auth.refresh_ttl.as_secs());
-    let secure = shared.config.tls.is_some();
+    let secure = api.config.tls.is_some();
     let scope = |life_s, readable| Scope {
         life_s,
         readable,
@@ -99,23 +131,23 @@ pub(super) async fn login(
 }
 
 /// `POST /api/auth/refresh/`
-pub(super) async fn refresh(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
-    if !head::origin_allowed(&shared, &headers) {
+pub(super) async fn refresh(State(api): State<Arc<Api>>, headers: HeaderMap) -> Response {
+    if !api.allows_origin(&headers) {
         return error(StatusCode::FORBIDDEN, "csrf");
     }
     let given = cookie::get(&headers, "refresh_token");
-    let Some(claims) = given.and_then(|token| verify(&shared, token, Kind::Refresh)) else {
+    let Some(claims) = given.and_then(|token| api.signer.verify(token, Kind::Refresh)) else {
         return error(StatusCode::UNAUTHORIZED, "unauthenticated");
     };
     let user = User {
         id: claims.sub,
         name: claims.username,
     };
-    let (access, expires_s) = issue(&shared, (&user, &claims.sid), Kind::Access);
+    let (access, expires_s) = api.signer.issue((&user, &claims.sid), Kind::Access);
     let scope = Scope {
-        life_s: shared.config.auth.jwt_ttl.as_secs(),
+        life_s: api.config.auth.jwt_ttl.as_secs(),
         readable: false,
-        secure: shared.config.tls.is_some(),
+        secure: api.config.tls.is_some(),
     };
     let set = cookie::set("access_token", &access, scope);
     let body = json!({ "token": access, "expires_at": clock::rfc3339(expires_s) });
@@ -124,7 +156,7 @@ pub(super) async fn refresh(State(shared): State<Arc<Shared>>, headers: HeaderMa
 
 /// `POST /api/v1/auth/ws-connection-token/`
 pub(super) async fn connection_token(
-    State(shared): State<Arc<Shared>>,
+    State(api): State<Arc<Api>>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
@@ -132,7 +164,7 @@ pub(super) async fn connection_token(
         Ok(body) => body,
         Err(problem) => return unreadable(&problem),
     };
-    let claims = match authenticate(&shared, &headers) {
+    let claims = match api.authenticate(&headers) {
         Ok(claims) => claims,
         Err(response) => return *response,
     };
@@ -146,20 +178,20 @@ pub(super) async fn connection_token(
         id: claims.sub,
         name: claims.username,
     };
-    match token::issue(&shared, &user, (connection_id, claims.exp)).await {
+    match api.tokens.issue(&user, (connection_id, claims.exp)).await {
         Ok(token) => {
-            shared.metrics.tokens_issued.inc();
-            let life_s = shared.config.auth.token_ttl.as_secs();
+            api.metrics.tokens_issued.inc();
+            let life_s = api.config.auth.token_ttl.as_secs();
             Json(json!({ "connection_token": token, "expires_in": life_s })).into_response()
         }
         Err(IssueError::RateLimited(wait)) => {
-            shared.metrics.rate_limit_hits.inc();
-            refuse(&shared, StatusCode::TOO_MANY_REQUESTS, "rate_limited", wait)
+            api.metrics.rate_limit_hits.inc();
+            refuse(&api, StatusCode::TOO_MANY_REQUESTS, "rate_limited", wait)
         }
         Err(IssueError::Store(problem)) => {
             tracing::debug!(target: "[WS_TOKEN_API]", %problem, "no token issued");
             refuse(
-                &shared,
+                &api,
                 StatusCode::SERVICE_UNAVAILABLE,
                 "token_store_unavailable",
                 Duration::from_secs(1),
@@ -180,83 +212,15 @@ fn unreadable(problem: &BytesRejection) -> Response {
     }
 }
 
-fn refuse(shared: &Shared, status: StatusCode, code: &str, wait: Duration) -> Response {
+fn refuse(api: &Api, status: StatusCode, code: &str, wait: Duration) -> Response {
     let reason = if status == StatusCode::SERVICE_UNAVAILABLE {
         "unavailable"
     } else {
         code
     };
-    shared
-        .metrics
+    api.metrics
         .tokens_refused
         .with_label_values(&[reason])
         .inc();
     retry_later(status, code, wait)
-}
-
-/// The bearer's claims, or those of the cookie if the page proves to be ours.
-pub(super) fn authenticate(shared: &Shared, headers: &HeaderMap) -> Result<Claims, Box<Response>> {
-    let unauthenticated = || Box::new(error(StatusCode::UNAUTHORIZED, "unauthenticated"));
-    let bearer = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
-    if let Some(bearer) = bearer {
-        let token = bearer.strip_prefix("Bearer ").map(str::trim);
-        let claims = token.and_then(|token| verify(shared, token, Kind::Access));
-        return claims.ok_or_else(unauthenticated);
-    }
-    let token = cookie::get(headers, "access_token").ok_or_else(unauthenticated)?;
-    let claims = verify(shared, token, Kind::Access).ok_or_else(unauthenticated)?;
-    if head::origin_allowed(shared, headers) && proves_page(shared, headers, &claims) {
-        Ok(claims)
-    } else {
-        Err(Box::new(error(StatusCode::FORBIDDEN, "csrf")))
-    }
-}
-
-/// Whether header and cookie both hold the CSRF token of the session that the access token is of.
-fn proves_page(shared: &Shared, headers: &HeaderMap, claims: &Claims) -> bool {
-    let Some(session) = &claims.sid else {
-        return false;
-    };
-    let sent = headers.get("x-csrftoken").map(HeaderValue::as_bytes);
-    let kept = cookie::get(headers, "csrftoken").map(str::as_bytes);
-    let own = csrf_token(shared, session);
-    let fits =
-        |given: Option<&[u8]>| given.is_some_and(|given| secret::equal(given, own.as_bytes()));
-    fits(sent) && fits(kept)
-}
-
-/// The CSRF token of a session: nobody can make one up, or use that of another session.
-fn csrf_token(shared: &Shared, session: &str) -> String {
-    // What is signed for access tokens begins otherwise.
-    let parts = [b"csrf\0".as_slice(), session.as_bytes()];
-    URL_SAFE_NO_PAD.encode(secret::hmac_sha256(&shared.config.jwt_key, &parts))
-}
-
-fn issue(shared: &Shared, (user, session): (&User, &Option<String>), kind: Kind) -> (String, u64) {
-    let auth = &shared.config.auth;
-    let life = match kind {
-        Kind::Access => auth.jwt_ttl,
-        Kind::Refresh => auth.refresh_ttl,
-    };
-    let iat = clock::unix_s();
-    let exp = iat.saturating_add(life.as_secs());
-    let claims = Claims {
-        sub: user.id,
-        username: user.name.clone(),
-        typ: kind,
-        sid: session.clone(),
-        iat,
-        exp,
-        nbf: None,
-    };
-    (jwt::issue(&shared.config.jwt_key, &claims), exp)
-}
-
-fn verify(shared: &Shared, token: &str, kind: Kind) -> Option<Claims> {
-    let verified = jwt::verify(&shared.config.jwt_key, token, kind, clock::unix_s());
-    verified
-        .inspect_err(|problem| tracing::debug!(target: "[WS_AUTH]", %problem, "token refused"))
-        .ok()
 }

@@ -3,7 +3,8 @@
 use axum::http::header::COOKIE;
 use axum::http::{HeaderMap, HeaderValue};
 
-/// The value of a request cookie; nothing where it is there twice with different ones, one of which somebody else has set.
+/// The value of a request cookie; nothing where it is there twice with different ones, one of which
+/// somebody else has set.
 pub(super) fn get<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let lines = headers
         .get_all(COOKIE)

@@ -6,8 +6,10 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Request, StatusCode, Version, header};
 use axum::response::Response;
 
-use super::{BODY_BYTES, error};
-use crate::shared::Shared;
+use super::reply::error;
+
+/// Bytes of a request body.
+pub(super) const BODY_BYTES: usize = 16 * 1024;
 
 /// The answer to a request that is no request of HTTP/1.x, or whose body is not wanted.
 pub(super) fn flaw<B>(request: &Request<B>) -> Option<Response> {
@@ -52,8 +54,8 @@ fn twice(headers: &HeaderMap) -> bool {
     .any(|name| headers.get_all(name).iter().count() > 1)
 }
 
-/// Whether the request's Origin, if it has one, is the host it asks or one of the configured.
-pub(super) fn origin_allowed(shared: &Shared, headers: &HeaderMap) -> bool {
+/// Whether the request's Origin, if it has one, is the host it asks or one of those `allowed`.
+pub(super) fn origin_allowed(allowed: &[String], headers: &HeaderMap) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else {
         return true;
     };
@@ -66,6 +68,5 @@ pub(super) fn origin_allowed(shared: &Shared, headers: &HeaderMap) -> bool {
     let same = origin
         .split_once("://")
         .is_some_and(|(_, rest)| Some(rest) == host);
-    let allowed = &shared.config.auth.allowed_origin;
     same || allowed.iter().any(|allowed| allowed == origin)
 }

@@ -1,4 +1,5 @@
-//! What was said on a people chat, over plain HTTP: for clients whose network lets no WebSocket through.
+//! What was said on a people chat, over plain HTTP: for clients whose network lets no WebSocket
+//! through.
 
 use std::sync::Arc;
 
@@ -6,20 +7,18 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
-use super::api::authenticate;
-use super::{error, retry_later};
-use crate::channel::{Entry, text};
+use super::api::Api;
+use super::reply::{error, retry_later};
 use crate::room::RawEvent;
 use crate::route;
-use crate::shared::Shared;
-use crate::stream_id::StreamId;
+use crate::store::{Entry, StreamId, text};
 
 /// Messages in one answer.
 const PAGE: usize = 100;
 
 /// `GET /api/v1/messages/{chat_id}/?after=`
 pub(super) async fn messages(
-    State(shared): State<Arc<Shared>>,
+    State(api): State<Arc<Api>>,
     Path(chat): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
@@ -27,17 +26,17 @@ pub(super) async fn messages(
     let Some(chat) = route::checked(&chat) else {
         return error(StatusCode::NOT_FOUND, "not_found");
     };
-    let claims = match authenticate(&shared, &headers) {
+    let claims = match api.authenticate(&headers) {
         Ok(claims) => claims,
         Err(response) => return *response,
     };
-    if !shared.directory.participates(chat, claims.sub) {
+    if !api.directory.participates(chat, claims.sub) {
         return error(StatusCode::FORBIDDEN, "forbidden");
     }
     let Some(after) = after(query.as_deref().unwrap_or_default()) else {
         return error(StatusCode::BAD_REQUEST, "bad_request");
     };
-    match read(&shared, &route::people(chat), after).await {
+    match read(&api, &route::people(chat), after).await {
         Some(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
         None => retry_later(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -47,7 +46,8 @@ pub(super) async fn messages(
     }
 }
 
-/// From the first message where nothing is asked for; `None` where it is no message id that others can follow.
+/// From the first message where nothing is asked for; `None` where it is no message id that others
+/// can follow.
 fn after(query: &str) -> Option<StreamId> {
     let mut pairs = query
         .split('&')
@@ -59,12 +59,12 @@ fn after(query: &str) -> Option<StreamId> {
 }
 
 /// A page of the history as JSON; `None` where it cannot be read.
-async fn read(shared: &Shared, room: &str, after: StreamId) -> Option<String> {
-    let from = shared.config.defects.replay_from(after);
+async fn read(api: &Api, room: &str, after: StreamId) -> Option<String> {
+    let from = api.config.defects.replay_from(after);
     let mut command = redis::cmd("XRANGE");
     command.arg(room).arg(format!("({from}")).arg("+");
     command.arg("COUNT").arg(PAGE + 1);
-    let found: Result<Vec<Entry>, _> = shared.links.channel.run(&command).await;
+    let found: Result<Vec<Entry>, _> = api.histories.run(&command).await;
     let entries = found
         .inspect_err(|problem| tracing::debug!(%problem, "history not read"))
         .ok()?;

@@ -4,34 +4,35 @@ mod accept;
 mod api;
 mod cookie;
 mod head;
+mod identity;
 mod messages;
 mod operations;
 mod pages;
 mod places;
+mod reply;
 mod upgrade;
 mod watch;
 
-pub(crate) use accept::{accept, bind};
+pub(crate) use accept::{Server, accept, bind};
+pub(crate) use api::Api;
 pub(crate) use operations::{Health, alive, exposition, ping, readiness};
 pub(crate) use pages::serve_pages;
+pub(crate) use reply::not_found;
+pub(crate) use upgrade::Gate;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::http::StatusCode;
 use axum::routing::{get, post};
 
-use crate::shared::Shared;
-
-/// Bytes of a request body.
-const BODY_BYTES: usize = 16 * 1024;
+use head::BODY_BYTES;
+use reply::error;
 
 /// Everything that is not an upgrade.
-pub(crate) fn router(shared: Arc<Shared>, health: Arc<Health>) -> Router {
-    let api = Router::new()
+pub(crate) fn router(api: Arc<Api>, health: Arc<Health>) -> Router {
+    let requests = Router::new()
         .route("/api/auth/login/", post(api::login))
         .route("/api/auth/refresh/", post(api::refresh))
         .route(
@@ -40,35 +41,17 @@ pub(crate) fn router(shared: Arc<Shared>, health: Arc<Health>) -> Router {
         )
         .route("/api/v1/messages/{chat_id}/", get(messages::messages))
         .layer(DefaultBodyLimit::max(BODY_BYTES))
-        .with_state(shared);
+        .with_state(api);
     let operations = Router::new()
         .route("/healthz", get(alive))
         .route("/readyz", get(operations::ready))
         .route("/health/ws/", get(operations::websocket))
         .route("/metrics", get(operations::metrics))
         .with_state(health);
-    api.merge(operations)
+    requests
+        .merge(operations)
         .fallback(not_found)
         .method_not_allowed_fallback(async || {
             error(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed")
         })
-}
-
-/// An error that goes away after `wait`.
-fn retry_later(status: StatusCode, code: &str, wait: Duration) -> Response {
-    let seconds = wait.as_secs_f64().ceil().max(1.0).to_string();
-    let mut response = error(status, code);
-    let value = HeaderValue::try_from(seconds).expect("a number is plain ASCII");
-    response.headers_mut().insert(header::RETRY_AFTER, value);
-    response
-}
-
-/// The answer where there is nothing.
-pub(crate) async fn not_found() -> Response {
-    error(StatusCode::NOT_FOUND, "not_found")
-}
-
-/// `{"error": "<code>"}`.
-fn error(status: StatusCode, code: &str) -> Response {
-    (status, axum::Json(serde_json::json!({ "error": code }))).into_response()
 }

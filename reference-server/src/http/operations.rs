@@ -9,34 +9,32 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
 
-use super::error;
+use super::reply::error;
 use crate::args::{ChannelKind, WorkerKind};
-use crate::channel::Pulse;
+use crate::auth::secret;
+use crate::channel::Heartbeat;
 use crate::metrics::MetricsError;
-use crate::shared::Shared;
-use crate::store::Link;
-use crate::{route, secret, worker};
+use crate::route;
+use crate::session::Sessions;
+use crate::store::{Link, queue};
 
 /// Longest way of a nonce through the channel layer.
-const PULSE_WAIT: Duration = Duration::from_secs(1);
+const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What the health pages ask.
 pub(crate) struct Health {
-    shared: Arc<Shared>,
-    pulse: Arc<Pulse>,
+    /// Links, counters and settings.
+    pub(crate) sessions: Arc<Sessions>,
+    /// The way through the channel layer.
+    pub(crate) heartbeat: Arc<Heartbeat>,
 }
 
 impl Health {
-    /// Health of this server.
-    pub(crate) fn new(shared: Arc<Shared>, pulse: Arc<Pulse>) -> Self {
-        Self { shared, pulse }
-    }
-
     /// What does not work.
     async fn failures(&self) -> Vec<&'static str> {
-        let links = &self.shared.links;
-        let is_read = self.shared.config.worker == WorkerKind::Inside;
-        let tasks = worker::stands(&links.tasks, is_read);
+        let links = &self.sessions.health.links;
+        let is_read = self.sessions.config.worker == WorkerKind::Inside;
+        let tasks = queue::stands(&links.tasks, is_read);
         let (tasks, tokens, layer) = tokio::join!(tasks, ping(&links.tokens), self.round_trip());
         let failed = [
             ("tasks", tasks),
@@ -50,20 +48,30 @@ impl Health {
     /// Whether a nonce comes back through the channel layer. A PING would stay green where the
     /// subscription is gone or the layer's URL is the wrong one.
     async fn round_trip(&self) -> bool {
-        if self.shared.config.redis.channel_layer == ChannelKind::Memory {
+        if self.sessions.config.redis.channel_layer == ChannelKind::Memory {
             return true;
         }
         let Ok(nonce) = secret::random_token() else {
             return false;
         };
-        let back = self.pulse.expect(&nonce);
+        let back = self.heartbeat.expect(&nonce);
         let mut publish = redis::cmd("PUBLISH");
-        publish.arg(self.pulse.channel()).arg(&nonce);
+        publish.arg(self.heartbeat.channel()).arg(&nonce);
         let trip = async {
-            let heard: u64 = self.shared.links.channel.run(&publish).await.ok()?;
+            let heard: u64 = self
+                .sessions
+                .health
+                .links
+                .channel
+                .run(&publish)
+                .await
+                .ok()?;
             if heard > 0 { back.await.ok() } else { None }
         };
-        matches!(tokio::time::timeout(PULSE_WAIT, trip).await, Ok(Some(())))
+        matches!(
+            tokio::time::timeout(HEARTBEAT_TIMEOUT, trip).await,
+            Ok(Some(()))
+        )
     }
 }
 
@@ -80,7 +88,7 @@ pub(crate) async fn alive() -> Response {
 /// `GET /readyz`
 pub(super) async fn ready(State(health): State<Arc<Health>>) -> Response {
     let mut failed = health.failures().await;
-    if health.shared.stopping.is_cancelled() {
+    if health.sessions.stopping.is_cancelled() {
         failed.push("stopping");
     }
     readiness(&failed)
@@ -97,7 +105,7 @@ pub(crate) fn readiness(failed: &[&str]) -> Response {
 
 /// `GET /health/ws/`
 pub(super) async fn websocket(State(health): State<Arc<Health>>) -> Response {
-    let config = &health.shared.config;
+    let config = &health.sessions.config;
     let failed = health.failures().await;
     let body = json!({
         "routes": route::PATHS,
@@ -122,32 +130,28 @@ fn seconds(duration: Duration) -> serde_json::Value {
 
 /// `GET /metrics`
 pub(super) async fn metrics(State(health): State<Arc<Health>>) -> Response {
-    let shared = &health.shared;
-    for (name, link) in [
-        ("tasks", &shared.links.tasks),
-        ("tokens", &shared.links.tokens),
-        ("channel", &shared.links.channel),
+    let Sessions {
+        health, metrics, ..
+    } = &*health.sessions;
+    let links = &health.links;
+    for (name, is_up) in [
+        ("tasks", links.tasks.is_up()),
+        ("tokens", links.tokens.is_up()),
+        ("channel", links.channel.is_up()),
+        ("subscriber", health.subscription.away_for().is_none()),
     ] {
-        shared
-            .metrics
-            .redis_up
-            .with_label_values(&[name])
-            .set(i64::from(link.is_up()));
+        let up = metrics.redis_up.with_label_values(&[name]);
+        up.set(i64::from(is_up));
     }
-    let hearing = shared.ears.away_for().is_none();
-    shared
-        .metrics
-        .redis_up
-        .with_label_values(&["subscriber"])
-        .set(i64::from(hearing));
-    exposition(shared.metrics.render())
+    exposition(metrics.render())
 }
 
 /// The answer of `/metrics`.
 pub(crate) fn exposition(text: Result<String, MetricsError>) -> Response {
     match text {
         Ok(text) => {
-            // One a connection: it is the dearest answer, and nobody reads the next hundred who asks for them at once.
+            // One a connection: it is the dearest answer, and nobody reads the next hundred who
+            // asks for them at once.
             let headers = [
                 (header::CONTENT_TYPE, "text/plain; version=0.0.4"),
                 (header::CONNECTION, "close"),

@@ -19,14 +19,14 @@ use tower_service::Service as _;
 
 use super::accept::{NO_FILES_PAUSE, builder, in_time};
 use super::head;
-use super::places::{Patience, Phase, Place, Places};
+use super::places::{Phase, Place, Places, Timeouts};
 use super::watch::Watched;
 
 /// Connections at once.
 const CONNECTIONS: usize = 64;
 /// Longest life of a connection: a scraper makes a new one now and then.
 const LIFE: Duration = Duration::from_hours(1);
-const PATIENCE: Patience = Patience {
+const TIMEOUTS: Timeouts = Timeouts {
     idle: Duration::from_mins(2),
     asking: Duration::from_secs(10),
     reading: Duration::from_secs(10),
@@ -34,7 +34,7 @@ const PATIENCE: Patience = Patience {
 
 /// Serves until `stop`.
 pub(crate) async fn serve_pages(listener: TcpListener, router: Router, stop: CancellationToken) {
-    let places = Places::new(CONNECTIONS, PATIENCE.idle);
+    let places = Places::new(CONNECTIONS, TIMEOUTS.idle);
     let mut open = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -57,25 +57,25 @@ pub(crate) async fn serve_pages(listener: TcpListener, router: Router, stop: Can
 }
 
 async fn serve(stream: TcpStream, router: Router, place: Place) {
-    let pulse = &place.pulse;
+    let activity = &place.activity;
     let service = service_fn(|request: Request<Incoming>| {
-        pulse.begin(Phase::Served);
+        activity.begin(Phase::Served);
         let mut router = router.clone();
         async move {
             let answered: Result<Response, _> = match head::flaw(&request) {
                 Some(flaw) => Ok(flaw),
                 None => router.call(request.map(Body::new)).await,
             };
-            pulse.begin(Phase::Reading);
+            activity.begin(Phase::Reading);
             answered
         }
     });
-    let watched = TokioIo::new(Watched::new(stream, Arc::clone(pulse)));
+    let watched = TokioIo::new(Watched::new(stream, Arc::clone(activity)));
     let mut connection = std::pin::pin!(builder().serve_connection(watched, service));
     let serving = |context: &mut Context<'_>| connection.as_mut().poll(context);
     let ended = tokio::select! {
-        ended = tokio::time::timeout(LIFE, in_time(pulse, &PATIENCE, serving)) => ended,
-        () = pulse.asked_to_leave() => return,
+        ended = tokio::time::timeout(LIFE, in_time(activity, &TIMEOUTS, serving)) => ended,
+        () = activity.asked_to_leave() => return,
     };
     if let Ok(Some(Err(problem))) = ended {
         tracing::debug!(%problem, "a page was not served");

@@ -1,8 +1,8 @@
 //! Places for HTTP connections: so many, and who leaves where somebody new comes.
 //!
-//! Whoever waits between two requests leaves first, the longest idle before the others; the fuller it is, the
-//! shorter one may wait. Then those who dawdle: over a request, a farewell, an answer they do not read. Only
-//! where everybody is being served is the newcomer sent away.
+//! Whoever waits between two requests leaves first, the longest idle before the others; the fuller
+//! it is, the shorter one may wait. Then those who dawdle: over a request, a farewell, an answer
+//! they do not read. Only where everybody is being served is the newcomer sent away.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -49,7 +49,7 @@ const PHASES: [Phase; 5] = [
 
 /// How long each phase may last.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Patience {
+pub(super) struct Timeouts {
     /// Between two requests.
     pub(super) idle: Duration,
     /// For the head of a request.
@@ -60,13 +60,13 @@ pub(super) struct Patience {
 
 /// What one connection is doing, since when, and whether it has to leave.
 #[derive(Debug)]
-pub(super) struct Pulse {
+pub(super) struct Activity {
     phase: AtomicU8,
     since_ms: AtomicU64,
     leave: CancellationToken,
 }
 
-impl Pulse {
+impl Activity {
     fn new() -> Self {
         Self {
             phase: AtomicU8::new(Phase::Asking as u8),
@@ -97,11 +97,11 @@ impl Pulse {
     }
 
     /// How much longer its phase may last; `None` where somebody else sees to that.
-    pub(super) fn left(&self, patience: &Patience) -> Option<Duration> {
+    pub(super) fn left(&self, timeouts: &Timeouts) -> Option<Duration> {
         let most = match self.phase() {
-            Phase::Idle => patience.idle,
-            Phase::Asking => patience.asking,
-            Phase::Reading => patience.reading,
+            Phase::Idle => timeouts.idle,
+            Phase::Asking => timeouts.asking,
+            Phase::Reading => timeouts.reading,
             Phase::Leaving | Phase::Served => return None,
         };
         let lasts = Duration::from_millis(self.lasts_ms(clock::since_start_ms()));
@@ -128,7 +128,7 @@ struct Taken {
     next: u64,
     looked_ms: u64,
     /// Those who were not asked to leave.
-    staying: HashMap<u64, Arc<Pulse>>,
+    staying: HashMap<u64, Arc<Activity>>,
 }
 
 impl Taken {
@@ -136,7 +136,7 @@ impl Taken {
     fn ask_to_leave(&mut self, wanted: usize, idle_ms: u64, now_ms: u64) {
         let staying = self.staying.iter();
         let mut others: Vec<_> = staying
-            .map(|(number, pulse)| (pulse.phase(), pulse.lasts_ms(now_ms), *number))
+            .map(|(number, activity)| (activity.phase(), activity.lasts_ms(now_ms), *number))
             .filter(|(phase, lasts_ms, _)| *phase != Phase::Served || *lasts_ms > SERVED_WITHIN_MS)
             .collect();
         others.sort_unstable_by_key(|(phase, lasts_ms, _)| (*phase, u64::MAX - lasts_ms));
@@ -144,8 +144,8 @@ impl Taken {
             if at >= wanted && !(phase == Phase::Idle && lasts_ms > idle_ms) {
                 return;
             }
-            if let Some(pulse) = self.staying.remove(&number) {
-                pulse.leave.cancel();
+            if let Some(activity) = self.staying.remove(&number) {
+                activity.leave.cancel();
             }
         }
     }
@@ -158,7 +158,7 @@ pub(super) struct Place {
     number: u64,
     _permit: OwnedSemaphorePermit,
     /// What its connection is doing.
-    pub(super) pulse: Arc<Pulse>,
+    pub(super) activity: Arc<Activity>,
 }
 
 impl Drop for Place {
@@ -184,21 +184,22 @@ impl Places {
         self.make_room(clock::since_start_ms());
         let permit = Arc::clone(&self.permits).acquire_owned();
         let permit = tokio::time::timeout(LEAVING, permit).await.ok()?.ok()?;
-        let pulse = Arc::new(Pulse::new());
+        let activity = Arc::new(Activity::new());
         let mut taken = self.lock();
         let number = taken.next;
         taken.next += 1;
-        taken.staying.insert(number, Arc::clone(&pulse));
+        taken.staying.insert(number, Arc::clone(&activity));
         drop(taken);
         Some(Place {
             places: Arc::clone(self),
             number,
             _permit: permit,
-            pulse,
+            activity,
         })
     }
 
-    /// Asks those to leave who have idled too long for how full it is, and others where it is nearly full.
+    /// Asks those to leave who have idled too long for how full it is, and others where it is
+    /// nearly full.
     fn make_room(&self, now_ms: u64) {
         let mut taken = self.lock();
         let (staying, half, spare) = (taken.staying.len(), self.most / 2, self.most.div_ceil(16));
@@ -242,19 +243,22 @@ mod tests {
         let mut all = Vec::new();
         while all.len() < most {
             let place = places.enter().await.unwrap();
-            place.pulse.begin(Phase::Served);
+            place.activity.begin(Phase::Served);
             all.push(place);
         }
         let now_ms = clock::since_start_ms();
         for (place, at) in all.iter().zip(0_u64..) {
-            place.pulse.begin(phase(at));
-            place.pulse.since_ms.store(now_ms + at, Ordering::Relaxed);
+            place.activity.begin(phase(at));
+            place
+                .activity
+                .since_ms
+                .store(now_ms + at, Ordering::Relaxed);
         }
         (places, all)
     }
 
     fn left(all: &[Place]) -> Vec<usize> {
-        let asked = |at: &usize| all[*at].pulse.leave.is_cancelled();
+        let asked = |at: &usize| all[*at].activity.leave.is_cancelled();
         (0..all.len()).filter(asked).collect()
     }
 
@@ -275,7 +279,7 @@ mod tests {
         for (at, place) in all.iter().enumerate() {
             let at = u64::try_from(at).unwrap();
             place
-                .pulse
+                .activity
                 .since_ms
                 .store(now_ms + at * 1000, Ordering::Relaxed);
         }
@@ -298,7 +302,7 @@ mod tests {
         let (places, mut all) = filled(32, |_| Phase::Idle).await;
         let leaves = async {
             let first = left(&all)[0];
-            all.remove(first).pulse.asked_to_leave().await;
+            all.remove(first).activity.asked_to_leave().await;
         };
         let (newcomer, ()) = tokio::join!(places.enter(), leaves);
         assert!(newcomer.is_some());
@@ -313,22 +317,22 @@ mod tests {
 
     #[test]
     fn each_phase_has_its_time() {
-        let patience = Patience {
+        let timeouts = Timeouts {
             idle: MINUTE,
             asking: MINUTE / 2,
             reading: MINUTE / 4,
         };
-        let pulse = Pulse::new();
+        let activity = Activity::new();
         let within = |least: Duration, most: Duration| {
-            let left = pulse.left(&patience).unwrap();
+            let left = activity.left(&timeouts).unwrap();
             assert!(least < left && left <= most, "{left:?}");
         };
         within(MINUTE / 4, MINUTE / 2);
-        pulse.begin(Phase::Served);
-        assert_eq!(pulse.left(&patience), None);
-        pulse.begin(Phase::Reading);
+        activity.begin(Phase::Served);
+        assert_eq!(activity.left(&timeouts), None);
+        activity.begin(Phase::Reading);
         within(Duration::ZERO, MINUTE / 4);
-        pulse.begin(Phase::Idle);
+        activity.begin(Phase::Idle);
         within(MINUTE / 2, MINUTE);
     }
 }

@@ -3,6 +3,9 @@
 //! The request is judged before the upgrade is answered, while it is still cheap to say no.
 //! **Source:** RFC 6455 §4.2.
 
+use std::net::IpAddr;
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version, header};
 use axum::response::Response;
@@ -11,21 +14,38 @@ use base64::engine::general_purpose::STANDARD;
 use hyper::body::Incoming;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::{cookie, error, head, retry_later};
+use super::reply::{error, retry_later};
+use super::{cookie, head};
 use crate::args::Refuse;
-use crate::bound::Client;
+use crate::auth::jwt::Kind as TokenKind;
+use crate::auth::token::ConsumeError;
+use crate::auth::{Directory, Signer, Tokens};
+use crate::bound::{Client, Tally};
+use crate::route;
 use crate::route::{Kind, Route};
-use crate::shared::Shared;
+use crate::session::Sessions;
 use crate::socket::{Opening, Refused, code};
-use crate::token::ConsumeError;
-use crate::{clock, jwt, route, token};
+
+/// What is asked before a socket is let in.
+pub(crate) struct Gate {
+    /// The sockets that are open, and what those who own them have.
+    pub(crate) sessions: Arc<Sessions>,
+    /// Who is an admin, and who is in a chat.
+    pub(crate) directory: Arc<Directory>,
+    /// Knows access tokens.
+    pub(crate) signer: Arc<Signer>,
+    /// The connection tokens.
+    pub(crate) tokens: Arc<Tokens>,
+    /// The sockets of each address.
+    pub(crate) addresses: Arc<Tally<IpAddr>>,
+}
 
 /// What to do with the connection once the upgrade is answered.
 pub(super) type Verdict = Result<Opening, Refused>;
 
 /// Answers a request on `/ws/…`. With 101 comes what the connection is for.
 pub(super) async fn answer(
-    shared: &Shared,
+    gate: &Gate,
     request: &Request<Incoming>,
     client: Client,
 ) -> (Response, Option<Verdict>) {
@@ -37,15 +57,14 @@ pub(super) async fn answer(
         Err(response) => return (*response, None),
     };
     let kind = route.kind;
-    let defects = shared.config.defects;
-    defects.log_access(request.uri());
-    defects.wait_for_tokens(&shared.links.tokens).await;
-    let verdict = judge(shared, request, (route, client)).await;
+    gate.sessions.config.defects.log_access(request.uri());
+    gate.tokens.wait().await;
+    let verdict = judge(gate, request, (route, client)).await;
     let verdict = verdict.map_err(|refused| refused.on(kind));
     if let Err(refused) = &verdict {
         tracing::debug!(target: "[WS_AUTH]", code = refused.code, reason = refused.reason, "refused");
-        if shared.config.auth.refuse == Refuse::Handshake {
-            shared.metrics.closed(refused.code);
+        if gate.sessions.config.auth.refuse == Refuse::Handshake {
+            gate.sessions.metrics.closed(refused.code);
             return (in_handshake(refused.code), None);
         }
     }
@@ -120,27 +139,29 @@ fn switch(headers: &HeaderMap, accept: &HeaderValue) -> Response {
 }
 
 async fn judge(
-    shared: &Shared,
+    gate: &Gate,
     request: &Request<Incoming>,
     (route, client): (Route, Client),
 ) -> Verdict {
     let refuse = |code, reason| Err(Refused { code, reason });
-    if shared.stopping.is_cancelled() {
+    if gate.sessions.stopping.is_cancelled() {
         return refuse(code::GOING_AWAY, "shutting down");
     }
-    if shared.registry.is_full() {
+    if gate.sessions.registry.is_full() {
         return refuse(code::TRY_AGAIN, "too many connections");
     }
-    let place = client.0.map(|address| shared.sockets.place(address));
+    let place = client.0.map(|address| gate.addresses.place(address));
     if matches!(place, Some(None)) {
         return refuse(code::TRY_AGAIN, "too many connections of this address");
     }
-    let defects = shared.config.defects;
-    if defects.checks_origin() && !head::origin_allowed(shared, request.headers()) {
+    let defects = &gate.sessions.config.defects;
+    if defects.checks_origin()
+        && !head::origin_allowed(&gate.sessions.config.auth.allowed_origin, request.headers())
+    {
         return refuse(code::FORBIDDEN, "origin not allowed");
     }
-    let (user, jwt_expires_s) = identify(shared, request).await?;
-    let directory = &shared.directory;
+    let (user, jwt_expires_s) = identify(gate, request).await?;
+    let directory = &gate.directory;
     match route.kind {
         // The same for a chat that does not exist: who is not in it cannot tell.
         Kind::People
@@ -154,10 +175,10 @@ async fn judge(
         }
         Kind::Assistant | Kind::People | Kind::Admin => {}
     }
-    if shared.ears.away_for().is_some() {
+    if gate.sessions.health.subscription.away_for().is_some() {
         return refuse(code::FAILURE, "the channel layer is away");
     }
-    let Some(member) = shared.accounts.enter(user) else {
+    let Some(member) = gate.sessions.accounts.enter(user) else {
         return refuse(code::TRY_AGAIN, "too many connections of this user");
     };
     Ok(Opening {
@@ -170,20 +191,20 @@ async fn judge(
 }
 
 /// The user behind the first credential that is present, and when the access token ends.
-async fn identify(shared: &Shared, request: &Request<Incoming>) -> Result<(u64, u64), Refused> {
+async fn identify(gate: &Gate, request: &Request<Incoming>) -> Result<(u64, u64), Refused> {
     let refused = |code, reason| Refused { code, reason };
     let headers = request.headers();
     if let Some(token) = query(request, "connection_token") {
         let reason = |reason: &str| {
-            shared
+            gate.sessions
                 .metrics
                 .tokens_refused
                 .with_label_values(&[reason])
                 .inc();
         };
-        return match token::consume(shared, token).await {
+        return match gate.tokens.consume(token).await {
             Ok(grant) => {
-                shared.metrics.tokens_consumed.inc();
+                gate.sessions.metrics.tokens_consumed.inc();
                 Ok((grant.user_id, grant.jwt_expires_at))
             }
             Err(ConsumeError::Unknown) => {
@@ -204,21 +225,14 @@ async fn identify(shared: &Shared, request: &Request<Incoming>) -> Result<(u64, 
         .or_else(|| query(request, "token"))
         .or_else(|| protocol_token(headers));
     let token = token.ok_or_else(|| refused(code::UNAUTHENTICATED, "no credential"))?;
-    match jwt::verify(
-        &shared.config.jwt_key,
-        token,
-        jwt::Kind::Access,
-        clock::unix_s(),
-    ) {
-        Ok(claims) => Ok((claims.sub, claims.exp)),
-        Err(problem) => {
-            tracing::debug!(target: "[WS_AUTH]", %problem, "token refused");
-            Err(refused(code::UNAUTHENTICATED, "access token not accepted"))
-        }
+    match gate.signer.verify(token, TokenKind::Access) {
+        Some(claims) => Ok((claims.sub, claims.exp)),
+        None => Err(refused(code::UNAUTHENTICATED, "access token not accepted")),
     }
 }
 
-/// A query parameter. Tokens are plain ASCII, so nothing is percent-decoded: an encoded one is simply unknown.
+/// A query parameter. Tokens are plain ASCII, so nothing is percent-decoded: an encoded one is
+/// simply unknown.
 fn query<'a>(request: &'a Request<Incoming>, name: &str) -> Option<&'a str> {
     let pairs = request.uri().query()?.split('&');
     pairs

@@ -1,4 +1,5 @@
-//! A stream that notes what its connection is doing: whether a request begins, whether an answer is on its way.
+//! A stream that notes what its connection is doing: whether a request begins, whether an answer is
+//! on its way.
 
 use std::io;
 use std::pin::Pin;
@@ -7,16 +8,16 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::places::{Phase, Pulse};
+use super::places::{Activity, Phase};
 
 pub(super) struct Watched<S> {
     stream: S,
-    pulse: Arc<Pulse>,
+    activity: Arc<Activity>,
 }
 
 impl<S> Watched<S> {
-    pub(super) fn new(stream: S, pulse: Arc<Pulse>) -> Self {
-        Self { stream, pulse }
+    pub(super) fn new(stream: S, activity: Arc<Activity>) -> Self {
+        Self { stream, activity }
     }
 
     pub(super) fn into_inner(self) -> S {
@@ -32,8 +33,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        if buffer.filled().len() > before && self.pulse.phase() == Phase::Idle {
-            self.pulse.begin(Phase::Asking);
+        if buffer.filled().len() > before && self.activity.phase() == Phase::Idle {
+            self.activity.begin(Phase::Asking);
         }
         Poll::Ready(Ok(()))
     }
@@ -63,8 +64,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     /// Called once all that was to be said is written.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_flush(context))?;
-        if self.pulse.phase() == Phase::Reading {
-            self.pulse.begin(Phase::Idle);
+        if self.activity.phase() == Phase::Reading {
+            self.activity.begin(Phase::Idle);
         }
         Poll::Ready(Ok(()))
     }

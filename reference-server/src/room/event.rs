@@ -1,18 +1,19 @@
 //! An event on its way from whoever emits it to the sockets.
 //!
-//! The text is `<task> <ordinal> <form> <emitted µs> <json>`: what the receiver must know stands before the
-//! JSON, so that it can deliver the JSON as it is, without parsing it. A message of a people chat is an answer
-//! of one event. Before the JSON of a first event stands who asked, and by what id. On the admin feed `<room> <id in the room>` stands before all that.
+//! The text is `<task> <ordinal> <form> <emitted µs> <json>`: what the receiver must know stands
+//! before the JSON, so that it can deliver the JSON as it is, without parsing it. A message of a
+//! people chat is an answer of one event. Before the JSON of a first event stands who asked, and by
+//! what id. On the admin feed `<room> <id in the room>` stands before all that.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::clock;
 use crate::defect::Defects;
-use crate::frame::Frame;
 use crate::route;
 use crate::route::Kind;
-use crate::stream_id::StreamId;
+use crate::store::StreamId;
+use crate::wire::Frame;
 
 /// Where in an answer an event stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,8 +139,8 @@ impl<'a> RawEvent<'a> {
     }
 
     /// What the sockets get; `None` where a defect withholds it.
-    pub(crate) fn frame(&self, id: StreamId, defects: Defects) -> Option<Frame> {
-        if self.form == Form::End && defects.complete_missing.withholds(self.task) {
+    pub(crate) fn frame(&self, id: StreamId, defects: &Defects) -> Option<Frame> {
+        if self.form == Form::End && defects.withholds_end(self.task) {
             return None;
         }
         match self.source {
@@ -192,7 +193,7 @@ mod tests {
         assert_eq!(asker.user, 171);
         assert_eq!(asker.client_message_id().as_deref(), Some("m 1 ä"));
         let frame = event
-            .frame(StreamId::default(), Defects::default())
+            .frame(StreamId::default(), &Defects::default())
             .unwrap();
         assert_eq!(&frame.bytes()[2..], br#"{"event":"processing_started"}"#);
     }
@@ -203,7 +204,7 @@ mod tests {
         let id = StreamId { ms: 12, seq: 3 };
         let frame = RawEvent::parse("conv:c", &text)
             .unwrap()
-            .frame(id, Defects::default())
+            .frame(id, &Defects::default())
             .unwrap();
         assert_eq!(
             &frame.bytes()[2..],
@@ -232,7 +233,7 @@ mod tests {
         let text = format!("chat:17 5-0 {text}");
         let event = RawEvent::parse(route::FEED, &text).unwrap();
         let id = StreamId { ms: 12, seq: 3 };
-        let frame = event.frame(id, Defects::default()).unwrap();
+        let frame = event.frame(id, &Defects::default()).unwrap();
         let at = frame.bytes().iter().position(|byte| *byte == b'{').unwrap();
         assert_eq!(
             str::from_utf8(&frame.bytes()[at..]).unwrap(),

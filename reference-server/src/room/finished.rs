@@ -1,7 +1,8 @@
 //! What was answered in a room: so that a repeat of it is known as one, however many there are.
 //!
-//! An answer is remembered for as long as its history or the id of its message is, whichever is longer. All rooms together
-//! hold [`FINISHED_MAX`] of them, about 160 bytes each: past that a room forgets its own oldest for each new one.
+//! An answer is remembered for as long as its history or the id of its message is, whichever is
+//! longer. All rooms together hold [`FINISHED_MAX`] of them, about 160 bytes each: past that a room
+//! forgets its own oldest for each new one.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher as _, RandomState};
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::clock;
-use crate::stream_id::StreamId;
+use crate::store::StreamId;
 
 /// Answers remembered in all rooms together: 64 MiB.
 const FINISHED_MAX: usize = 400_000;

@@ -1,15 +1,15 @@
 //! One socket in a room: what it has had, what it is to have, and what it is owed.
 //!
-//! Most sockets need two ids for the first two: what began after they joined is theirs. Only answers that were under way
-//! before, and of which a replay sent a part, are noted one by one.
+//! Most sockets need two ids for the first two: what began after they joined is theirs. Only
+//! answers that were under way before, and of which a replay sent a part, are noted one by one.
 
 use std::sync::Arc;
 
 use super::finished::End;
-use super::replay::{Seen, What};
+use super::replay_request::{Seen, What};
 use crate::clock;
 use crate::socket::Conn;
-use crate::stream_id::StreamId;
+use crate::store::StreamId;
 
 /// Answers noted one by one; past this the oldest are forgotten.
 const ADOPTED: usize = 1024;
@@ -27,7 +27,8 @@ pub(super) struct Member {
     pub(super) from_before: bool,
     /// Earlier tasks that it gets all the same, and the ordinal it has not had.
     adopted: Vec<(u64, u32)>,
-    /// Tasks that `task_queued` was said of and whose end was not, and when they were last known to be alive.
+    /// Tasks that `task_queued` was said of and whose end was not, and when they were last known to
+    /// be alive.
     owed: Vec<(u64, u64)>,
     /// Where a `resume` is under way.
     pub(super) paused: Option<Box<Pause>>,
@@ -92,8 +93,9 @@ impl Member {
         self.next_of(task) == Some(LOST)
     }
 
-    /// Tasks it is owed of which nothing has been heard for `patience_ms`; `is_alive` says which go on.
-    pub(super) fn overdue(&mut self, is_alive: impl Fn(u64) -> bool, patience_ms: u64) -> Vec<u64> {
+    /// Tasks it is owed of which nothing has been heard for `timeout_ms`; `is_alive` says which go
+    /// on.
+    pub(super) fn overdue(&mut self, is_alive: impl Fn(u64) -> bool, timeout_ms: u64) -> Vec<u64> {
         // What a replay brings is not here yet.
         if self.owed.is_empty() || self.paused.is_some() {
             return Vec::new();
@@ -103,7 +105,7 @@ impl Member {
         for (task, alive_ms) in &mut self.owed {
             if is_alive(*task) {
                 *alive_ms = now_ms;
-            } else if now_ms.saturating_sub(*alive_ms) > patience_ms {
+            } else if now_ms.saturating_sub(*alive_ms) > timeout_ms {
                 overdue.push(*task);
             }
         }
@@ -148,7 +150,8 @@ impl Member {
         self.gets_live(task, seen.first)
     }
 
-    /// Whether a task that began at `first` comes to it live from its beginning, without a note of it.
+    /// Whether a task that began at `first` comes to it live from its beginning, without a note of
+    /// it.
     pub(super) fn gets_live(&self, task: u64, first: Option<StreamId>) -> bool {
         let here = match first {
             Some(first) if first == StreamId::default() => self.from_before,

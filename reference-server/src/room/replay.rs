@@ -1,110 +1,21 @@
-//! Sends a socket what it missed, from the room's history, between what it had and what it gets live.
+//! Sends a socket what it missed, from the room's history, between what it had and what it gets
+//! live.
 //!
-//! The history is read outside of any lock and in parts: a part is sent up to the last entry that was
-//! delivered live; when it reaches that entry, the socket joins the live events under the same lock.
+//! The history is read outside of any lock and in parts: a part is sent up to the last entry that
+//! was delivered live; when it reaches that entry, the socket joins the live events under the same
+//! lock.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::event::RawEvent;
 use super::member::{Member, Pause};
+use super::replay_request::{Part, Progress, ReplayRequest, Replayed, Seen, What};
+use super::rooms::Rooms;
 use super::state::Room;
 use super::task::Task;
-use super::{Rooms, lost};
-use crate::defect::Defects;
-use crate::intake::Ask;
-use crate::socket::{Conn, code};
-use crate::stream_id::StreamId;
-
-/// What a socket wants to have again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum What {
-    /// One task's answer, from its beginning; and the task's entry in the queue.
-    Task(u64, StreamId),
-    /// Everything after an entry.
-    After(StreamId),
-}
-
-/// A replay to be done.
-pub(crate) struct ReplayAsk {
-    /// For whom.
-    pub(crate) conn: Arc<Conn>,
-    /// What.
-    pub(crate) what: What,
-    /// The message whose answer it is: a refusal must name it, or the client takes it for another one's.
-    pub(crate) client_message_id: Option<Box<str>>,
-}
-
-/// A part of the history.
-pub(crate) struct Part {
-    /// Entries and their texts, in order.
-    pub(crate) entries: Vec<(StreamId, String)>,
-    /// Whether the history had no more.
-    pub(crate) is_last: bool,
-    /// What had been delivered live before it was read.
-    pub(crate) target: StreamId,
-}
-
-/// What became of a part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Replayed {
-    /// The socket has everything, and gets the rest live.
-    UpToDate,
-    /// Another part must be read.
-    Part,
-    /// The socket must read before it gets more.
-    Full,
-}
-
-/// How far a replay is.
-#[derive(Default)]
-pub(crate) struct Progress {
-    /// Everything up to here was read.
-    pub(crate) read: StreamId,
-    /// The tasks seen.
-    pub(super) seen: BTreeMap<u64, Seen>,
-}
-
-/// What was seen of a task.
-pub(super) struct Seen {
-    /// The ordinal that comes next.
-    pub(super) next: u32,
-    /// When it began, where that is known.
-    pub(super) first: Option<StreamId>,
-    message: bool,
-    /// Whether its last event was among them.
-    ended: bool,
-}
-
-impl What {
-    /// Where to start reading.
-    pub(crate) fn start(self, defects: Defects) -> Progress {
-        let read = match self {
-            Self::Task(..) => StreamId::default(),
-            Self::After(after) => defects.replay_from(after),
-        };
-        Progress {
-            read,
-            seen: BTreeMap::new(),
-        }
-    }
-}
-
-impl ReplayAsk {
-    /// Says that the replay cannot be had now.
-    fn refuse(&self, code: &str, error: &str) {
-        let id = self.client_message_id.as_deref();
-        self.conn
-            .send(&crate::wire::refusal(code, error, Some(1.0), id));
-    }
-}
-
-impl Progress {
-    /// Whether nothing was found of the task that was asked for.
-    pub(crate) fn is_without(&self, task: u64) -> bool {
-        !self.seen.contains_key(&task)
-    }
-}
+use crate::socket::{ChatMessage, Conn, code};
+use crate::store::StreamId;
+use crate::wire::lost;
 
 impl Rooms {
     /// Starts the replay a client asked for; one at a time.
@@ -113,7 +24,7 @@ impl Rooms {
         let Some(room) = shard.get_mut(&conn.room) else {
             return;
         };
-        let ask = ReplayAsk {
+        let request = ReplayRequest {
             conn: Arc::clone(conn),
             what: What::After(after),
             client_message_id: None,
@@ -128,18 +39,24 @@ impl Rooms {
                     }
                 }
                 member.paused = Some(Box::new(Pause { until, after }));
-                self.replay(room, ask);
+                self.replay(room, request);
             }
-            Some(_) => ask.refuse("busy", "a replay is under way"),
+            Some(_) => request.refuse("busy", "a replay is under way"),
             None => {}
         }
     }
 
-    /// A message of a people chat was posted before: says so by the same message, unless this socket has had it or is about to.
-    /// `text` is what it would be kept as; what the client sends again under one id is taken for the same.
-    pub(crate) fn posted_before(&self, ask: &Ask, (number, entry): (u64, StreamId), text: &str) {
-        let mut shard = self.shard(&ask.conn.room);
-        let Some(room) = shard.get_mut(&ask.conn.room) else {
+    /// A message of a people chat was posted before: says so by the same message, unless this
+    /// socket has had it or is about to. `text` is what it would be kept as; what the client sends
+    /// again under one id is taken for the same.
+    pub(crate) fn posted_before(
+        &self,
+        message: &ChatMessage,
+        (number, entry): (u64, StreamId),
+        text: &str,
+    ) {
+        let mut shard = self.shard(&message.conn.room);
+        let Some(room) = shard.get_mut(&message.conn.room) else {
             return;
         };
         let live = room.last.is_none_or(|last| entry > last);
@@ -150,10 +67,10 @@ impl Rooms {
                 .is_some_and(|pause| entry > pause.after);
             live || replaying || member.has(number, Some(entry))
         };
-        let event = RawEvent::parse(&ask.conn.room, text);
-        let frame = event.and_then(|event| event.frame(entry, self.defects));
+        let event = RawEvent::parse(&message.conn.room, text);
+        let frame = event.and_then(|event| event.frame(entry, &self.defects));
         if let Some(frame) = frame
-            && let Some(member) = room.member(ask.conn.id)
+            && let Some(member) = room.member(message.conn.id)
             && !coming(member)
         {
             member.conn.send(&frame);
@@ -166,39 +83,40 @@ impl Rooms {
         self.shard(name).get(name).and_then(Room::cursor)
     }
 
-    /// Sends a part of the history, as far as the socket has room for it. `part.target` is what [`Rooms::delivered`] said
-    /// before the part was read.
+    /// Sends a part of the history, as far as the socket has room for it. `part.target` is what
+    /// [`Rooms::delivered`] said before the part was read.
     pub(crate) fn replayed(
         &self,
-        ask: &ReplayAsk,
+        request: &ReplayRequest,
         part: &Part,
         progress: &mut Progress,
     ) -> Replayed {
-        let mut shard = self.shard(&ask.conn.room);
-        let Some(room) = shard.get_mut(&ask.conn.room) else {
+        let mut shard = self.shard(&request.conn.room);
+        let Some(room) = shard.get_mut(&request.conn.room) else {
             return Replayed::UpToDate;
         };
         let last = room.cursor().unwrap_or_default();
+        let again = self.defects.repeats_on_resume() && matches!(request.what, What::After(_));
         let mut outcome = Replayed::Part;
         for (id, text) in part.entries.iter().filter(|(id, _)| *id <= last) {
-            if !ask.conn.has_room() {
+            if !request.conn.has_room() {
                 outcome = Replayed::Full;
                 break;
             }
             progress.read = *id;
-            let Some(event) = RawEvent::parse(&ask.conn.room, text) else {
+            let Some(event) = RawEvent::parse(&request.conn.room, text) else {
                 continue;
             };
-            if !progress.is_due(ask, room, (*id, &event)) && !self.defects.repeats(ask.what) {
+            if !progress.is_due(request, room, (*id, &event)) && !again {
                 continue;
             }
-            if let Some(frame) = event.frame(*id, self.defects) {
-                ask.conn.send(&frame);
+            if let Some(frame) = event.frame(*id, &self.defects) {
+                request.conn.send(&frame);
                 self.metrics.replayed.inc();
             }
             if event.is_end()
                 && !event.is_message()
-                && let Some(member) = room.member(ask.conn.id)
+                && let Some(member) = room.member(request.conn.id)
             {
                 member.had_all(event.task);
             }
@@ -207,14 +125,15 @@ impl Rooms {
         if ended || progress.read >= last {
             outcome = Replayed::UpToDate;
         }
-        room.adopt(ask, progress, outcome == Replayed::UpToDate);
+        room.adopt(request, progress, outcome == Replayed::UpToDate);
         outcome
     }
 
-    /// The queue has forgotten the task and the history has nothing of it: it was answered too long ago.
-    pub(crate) fn gone(&self, ask: &ReplayAsk, task: u64) {
-        let mut shard = self.shard(&ask.conn.room);
-        let Some(room) = shard.get_mut(&ask.conn.room) else {
+    /// The queue has forgotten the task and the history has nothing of it: it was answered too long
+    /// ago.
+    pub(crate) fn gone(&self, request: &ReplayRequest, task: u64) {
+        let mut shard = self.shard(&request.conn.room);
+        let Some(room) = shard.get_mut(&request.conn.room) else {
             return;
         };
         // Where it was heard of here it goes on, or is being queued again.
@@ -222,29 +141,30 @@ impl Rooms {
         if room.tasks.iter().any(running) {
             return;
         }
-        let Some(member) = room.member(ask.conn.id) else {
+        let Some(member) = room.member(request.conn.id) else {
             return;
         };
         // It may have come live meanwhile.
         if member.is_owed(task) && !member.has_begun(task) {
             member.lose(task);
             self.metrics.lost.inc();
-            ask.conn.send(&lost(task));
+            request.conn.send(&lost(task));
             room.forget_unseen(task, true);
         }
     }
 
-    /// Ends a replay that did not catch up: with the socket, where live events waited for it or the reader is to blame.
-    pub(crate) fn abandon(&self, ask: &ReplayAsk, too_slow: bool) {
+    /// Ends a replay that did not catch up: with the socket, where live events waited for it or the
+    /// reader is to blame.
+    pub(crate) fn abandon(&self, request: &ReplayRequest, too_slow: bool) {
         if too_slow {
-            return ask.conn.close(code::TRY_AGAIN, "reads too slowly");
+            return request.conn.close(code::TRY_AGAIN, "reads too slowly");
         }
-        let mut shard = self.shard(&ask.conn.room);
-        if let Some(room) = shard.get_mut(&ask.conn.room)
-            && matches!(ask.what, What::After(_))
+        let mut shard = self.shard(&request.conn.room);
+        if let Some(room) = shard.get_mut(&request.conn.room)
+            && matches!(request.what, What::After(_))
         {
             let last = room.last.unwrap_or_default();
-            if let Some(member) = room.member(ask.conn.id)
+            if let Some(member) = room.member(request.conn.id)
                 && let Some(pause) = member.paused.take()
                 && last > pause.until
             {
@@ -254,9 +174,9 @@ impl Rooms {
             }
         }
         let why = ("unavailable", "the history cannot be read");
-        match shard.get_mut(&ask.conn.room) {
-            Some(room) => room.refuse(ask, why),
-            None => ask.refuse(why.0, why.1),
+        match shard.get_mut(&request.conn.room) {
+            Some(room) => room.refuse(request, why),
+            None => request.refuse(why.0, why.1),
         }
     }
 }
@@ -268,15 +188,16 @@ impl Room {
             .find(|member| member.conn.id == conn)
     }
 
-    /// Says that a replay cannot be had. Where it was for one message, that is the end of it for this socket.
-    pub(super) fn refuse(&mut self, ask: &ReplayAsk, (code, error): (&str, &str)) {
-        if let What::Task(task, _) = ask.what {
-            if let Some(member) = self.member(ask.conn.id) {
+    /// Says that a replay cannot be had. Where it was for one message, that is the end of it for
+    /// this socket.
+    pub(super) fn refuse(&mut self, request: &ReplayRequest, (code, error): (&str, &str)) {
+        if let What::Task(task, _) = request.what {
+            if let Some(member) = self.member(request.conn.id) {
                 member.settle(task);
             }
             self.forget_unseen(task, false);
         }
-        ask.refuse(code, error);
+        request.refuse(code, error);
     }
 
     /// A task that was only known by its name needs no looking after any more.
@@ -306,22 +227,22 @@ impl Room {
     }
 
     /// Notes what the socket was sent, so that it gets the rest live, and nothing twice.
-    fn adopt(&mut self, ask: &ReplayAsk, progress: &Progress, caught_up: bool) {
+    fn adopt(&mut self, request: &ReplayRequest, progress: &Progress, caught_up: bool) {
         let running = self.running();
-        let first = match ask.what {
+        let first = match request.what {
             What::Task(task, _) => self.first_of(task),
             What::After(_) => None,
         };
-        if let What::Task(task, _) = ask.what
+        if let What::Task(task, _) = request.what
             && progress.seen.get(&task).is_some_and(|seen| seen.ended)
         {
             self.forget_unseen(task, false);
         }
         let firsts: Vec<_> = progress.seen.keys().map(|id| self.first_of(*id)).collect();
-        let Some(member) = self.member(ask.conn.id) else {
+        let Some(member) = self.member(request.conn.id) else {
             return;
         };
-        let resumed = matches!(ask.what, What::After(_));
+        let resumed = matches!(request.what, What::After(_));
         for ((task, seen), first) in progress.seen.iter().zip(firsts) {
             // Messages of people are never sent again, and all after `after` were had.
             if !(resumed && seen.message || member.gets_live(*task, first)) {
@@ -331,7 +252,7 @@ impl Room {
         if !caught_up {
             return;
         }
-        match ask.what {
+        match request.what {
             What::After(after) => {
                 for (task, first, next) in running {
                     let noted = member.next_of(task).is_some();
@@ -343,7 +264,8 @@ impl Room {
                         // Its beginning is in no history any more, or asked for and on its way.
                         member.adopt(task, 0);
                     } else if !noted && !member.gets_live(task, first) {
-                        // What the client had of it it had before, or it would have asked from an earlier entry on.
+                        // What the client had of it it had before, or it would have asked from an
+                        // earlier entry on.
                         member.adopt(task, next);
                     }
                 }
@@ -351,7 +273,7 @@ impl Room {
             What::Task(task, _) if member.gets_live(task, first) => {}
             What::Task(task, _) => member.adopt(task, 0),
         }
-        member.caught_up(ask.what);
+        member.caught_up(request.what);
     }
 }
 
@@ -359,11 +281,11 @@ impl Progress {
     /// Whether this entry is wanted, next in its task, and not yet sent to the socket.
     fn is_due(
         &mut self,
-        ask: &ReplayAsk,
+        request: &ReplayRequest,
         room: &mut Room,
         (id, event): (StreamId, &RawEvent<'_>),
     ) -> bool {
-        let wanted = match ask.what {
+        let wanted = match request.what {
             What::Task(task, _) => task == event.task,
             What::After(_) => true,
         };
@@ -372,12 +294,12 @@ impl Progress {
         }
         let began = (event.ordinal == 0).then_some(id);
         let seen = self.seen.entry(event.task).or_insert_with(|| {
-            let member = room.member(ask.conn.id);
+            let member = room.member(request.conn.id);
             let noted = member
                 .as_ref()
                 .and_then(|member| member.next_of(event.task));
             let is_owed = member.is_some_and(|member| member.is_owed(event.task));
-            let next = match ask.what {
+            let next = match request.what {
                 // What was asked for here comes from its beginning or not at all.
                 What::After(_) if !is_owed => event.ordinal,
                 What::After(_) | What::Task(..) => 0,
@@ -394,7 +316,7 @@ impl Progress {
         }
         seen.next += 1;
         seen.ended = event.is_end();
-        let member = room.member(ask.conn.id);
+        let member = room.member(request.conn.id);
         member.is_some_and(|member| !member.had(seen, (event.task, event.ordinal)))
     }
 }

@@ -4,19 +4,17 @@ use std::sync::Arc;
 
 use super::event::RawEvent;
 use super::finished::{End, Finished, Memory};
-use super::lost;
 use super::member::Member;
 use super::task::{Stage, Task};
 use crate::clock;
 use crate::defect::Defects;
-use crate::frame::Frame;
 use crate::socket::{Conn, code};
-use crate::stream_id::StreamId;
-use crate::wire::Event;
+use crate::store::StreamId;
+use crate::wire::{Event, Frame, lost};
 
 /// What became of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum Delivery {
     /// At least one socket got it.
     Sent,
     /// It came before.
@@ -26,7 +24,7 @@ pub(super) enum Told {
 }
 
 /// One conversation.
-pub(crate) struct Room {
+pub(super) struct Room {
     pub(super) members: Vec<Member>,
     pub(super) tasks: Vec<Task>,
     /// Finished tasks.
@@ -81,7 +79,8 @@ impl Room {
 
     pub(super) fn subscribed(&mut self, last: StreamId) {
         if self.last.is_none() {
-            // What was heard between the subscription and the look at the history was delivered to nobody.
+            // What was heard between the subscription and the look at the history was delivered to
+            // nobody.
             self.last = Some(last.max(self.early));
         }
         for member in &mut self.members {
@@ -108,14 +107,19 @@ impl Room {
         }
     }
 
-    pub(super) fn deliver(&mut self, id: StreamId, event: &RawEvent<'_>, defects: Defects) -> Told {
+    pub(super) fn deliver(
+        &mut self,
+        id: StreamId,
+        event: &RawEvent<'_>,
+        defects: &Defects,
+    ) -> Delivery {
         let Some(last) = self.last else {
             self.early = self.early.max(id);
-            return Told::Nobody;
+            return Delivery::Nobody;
         };
         if id <= last {
             if !self.is_news(event) {
-                return Told::Repeat;
+                return Delivery::Repeat;
             }
             self.begin_anew(id);
         }
@@ -133,7 +137,7 @@ impl Room {
             return if event.ordinal < task.next {
                 self.repeat(id, event, defects)
             } else {
-                Told::Nobody
+                Delivery::Nobody
             };
         }
         if event.ordinal == 0 {
@@ -157,18 +161,24 @@ impl Room {
         if event.is_end() {
             self.finish(at);
         }
-        if sent { Told::Sent } else { Told::Nobody }
+        if sent {
+            Delivery::Sent
+        } else {
+            Delivery::Nobody
+        }
     }
 
-    /// Whether it is the next event of its task, or the first that is heard of it: it was never delivered, whatever its id.
+    /// Whether it is the next event of its task, or the first that is heard of it: it was never
+    /// delivered, whatever its id.
     fn is_news(&self, event: &RawEvent<'_>) -> bool {
         let running = self.tasks.iter().find(|task| task.id == event.task);
         let is_next = |task: &Task| task.unseen || task.next == event.ordinal;
         self.done.get(event.task).is_none() && running.is_none_or(is_next)
     }
 
-    /// An event that nobody had has a lower id than those before: Redis lost the history, and its clock went back or is another's. From here
-    /// on ids count from this one. What is under way is noted by name, and who waits for a replay of what is gone is told.
+    /// An event that nobody had has a lower id than those before: Redis lost the history, and its
+    /// clock went back or is another's. From here on ids count from this one. What is under way is
+    /// noted by name, and who waits for a replay of what is gone is told.
     fn begin_anew(&mut self, id: StreamId) {
         tracing::debug!(%id, "the ids of a room begin anew");
         for member in &mut self.members {
@@ -190,7 +200,7 @@ impl Room {
     }
 
     /// It came before: only who lacks exactly this event of the task gets it.
-    fn repeat(&mut self, id: StreamId, event: &RawEvent<'_>, defects: Defects) -> Told {
+    fn repeat(&mut self, id: StreamId, event: &RawEvent<'_>, defects: &Defects) -> Delivery {
         let (task, ordinal) = (event.task, event.ordinal);
         if self
             .members
@@ -200,11 +210,11 @@ impl Room {
             let frame = event.frame(id, defects);
             self.send((task, None), event, frame.as_ref());
         }
-        Told::Repeat
+        Delivery::Repeat
     }
 
-    /// The task at `at` is answered. Where a socket is owed an answer that Redis forgot in the middle, the task is looked after until
-    /// that socket has it too: it is run again for its sake.
+    /// The task at `at` is answered. Where a socket is owed an answer that Redis forgot in the
+    /// middle, the task is looked after until that socket has it too: it is run again for its sake.
     fn finish(&mut self, at: usize) {
         let task = self.tasks.swap_remove(at);
         self.remember(&task, false);
@@ -269,7 +279,8 @@ impl Room {
         );
     }
 
-    /// Says `task_queued` of the task at `at` to the socket `conn`, which is owed its end unless it has had it.
+    /// Says `task_queued` of the task at `at` to the socket `conn`, which is owed its end unless it
+    /// has had it.
     pub(super) fn acknowledge(&mut self, at: usize, conn: u64) {
         let task = &self.tasks[at];
         let mut members = self.members.iter_mut();
@@ -283,8 +294,9 @@ impl Room {
         }
     }
 
-    /// Says `task_queued` to those sockets of the asker that are to get the answer and were not told: the socket that
-    /// asked may be gone, and its user here again on another. Whoever is paused is told too, for the answer follows.
+    /// Says `task_queued` to those sockets of the asker that are to get the answer and were not
+    /// told: the socket that asked may be gone, and its user here again on another. Whoever is
+    /// paused is told too, for the answer follows.
     ///
     /// Nobody else could make anything of it, nor could the asker without the message's id.
     fn acknowledge_elsewhere(&mut self, at: usize) {
@@ -328,7 +340,7 @@ mod tests {
         let id = |ms| StreamId { ms, seq: 0 };
         let text = encode_message(1, "{}");
         let event = RawEvent::parse("chat:0", &text).unwrap();
-        room.deliver(id(7), &event, Defects::default());
+        room.deliver(id(7), &event, &Defects::default());
         room.subscribed(id(5));
         assert_eq!(room.cursor(), Some(id(7)));
     }
@@ -340,13 +352,13 @@ mod tests {
         let mut deliver = |number, at| {
             let text = encode_message(number, "{}");
             let event = RawEvent::parse("chat:0", &text).unwrap();
-            let told = room.deliver(id(at), &event, Defects::default());
-            (told, room.cursor().unwrap().ms)
+            let delivery = room.deliver(id(at), &event, &Defects::default());
+            (delivery, room.cursor().unwrap().ms)
         };
-        assert_eq!(deliver(1, u64::MAX), (Told::Nobody, u64::MAX));
-        assert_eq!(deliver(2, 9), (Told::Nobody, 9), "the ids begin anew");
-        assert_eq!(deliver(2, 9), (Told::Repeat, 9));
-        assert_eq!(deliver(1, 8), (Told::Repeat, 9));
-        assert_eq!(deliver(2, 10), (Told::Repeat, 10));
+        assert_eq!(deliver(1, u64::MAX), (Delivery::Nobody, u64::MAX));
+        assert_eq!(deliver(2, 9), (Delivery::Nobody, 9), "the ids begin anew");
+        assert_eq!(deliver(2, 9), (Delivery::Repeat, 9));
+        assert_eq!(deliver(1, 8), (Delivery::Repeat, 9));
+        assert_eq!(deliver(2, 10), (Delivery::Repeat, 10));
     }
 }

@@ -1,44 +1,28 @@
 //! Looks after what was acknowledged, so that each has an end: whole, or known to be lost.
 //!
-//! A task is watched by the servers that said `task_queued` of it, and each socket has a note of what it is owed. A task that is
-//! silent is queued again if its entry is gone; one that cannot be helped, or takes longer than [`Patience::answer`], is lost. What
-//! a socket is owed of a task that ended without it is lost [`OWED_MS`] later.
+//! A task is watched by the servers that said `task_queued` of it, and each socket has a note of
+//! what it is owed. A task that is silent is queued again if its entry is gone; one that cannot be
+//! helped, or takes longer than an answer may ([`Timeouts`]), is lost. What a socket is owed of a
+//! task that ended without it is lost a little later.
+//!
+//! [`Timeouts`]: super::rooms::Timeouts
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::rooms::{Rooms, lock};
 use super::state::Room;
 use super::task::{Stage, Task};
-use super::{Rooms, lock, lost};
 use crate::clock;
-use crate::stream_id::StreamId;
+use crate::store::StreamId;
+use crate::wire::lost;
 
 /// Times a task is queued again before it is given up.
 const REDRIVES: u8 = 5;
-/// A question whose fate stays unknown is forgotten, and so is somebody else's task that is silent and owed to nobody here.
+/// A question whose fate stays unknown is forgotten, and so is somebody else's task that is silent
+/// and owed to nobody here.
 const ASKED_MS: u64 = 60_000;
-
-/// From the end of a task to `lost` on a socket that did not get it; as long as an answer may take, where that is shorter.
-const OWED_MS: u64 = 30_000;
-
-/// How long an acknowledgement may be without an end, in ms.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Patience {
-    /// From the question to the end of its answer.
-    pub(super) answer: u64,
-    /// From the end of a task to its end on a socket that did not get it.
-    pub(super) owed: u64,
-}
-
-impl Patience {
-    pub(super) fn new(answer: Duration) -> Self {
-        Self {
-            answer: clock::millis(answer),
-            owed: clock::millis(answer).min(OWED_MS),
-        }
-    }
-}
 
 /// An acknowledged task that has been silent for long: is it still in the queue?
 pub(crate) struct Silent {
@@ -52,7 +36,8 @@ pub(crate) struct Silent {
     pub(crate) user: u64,
     /// The id the message had.
     pub(crate) client_message_id: Option<Box<str>>,
-    /// What was asked; `None` where there was no room to keep it: such a task cannot be queued again.
+    /// What was asked; `None` where there was no room to keep it: such a task cannot be queued
+    /// again.
     pub(crate) text: Option<Box<str>>,
 }
 
@@ -83,8 +68,8 @@ impl Rooms {
         }
     }
 
-    /// Acknowledged tasks silent for `after`, at most `limit`; each is named again only after another such wait. What
-    /// cannot be helped is given up here.
+    /// Acknowledged tasks silent for `after`, at most `limit`; each is named again only after
+    /// another such wait. What cannot be helped is given up here.
     pub(crate) fn silent(&self, after: Duration, limit: usize) -> Vec<Silent> {
         let (now_ms, after_ms) = (clock::since_start_ms(), clock::millis(after));
         let mut found = Vec::new();
@@ -117,7 +102,7 @@ impl Rooms {
 
     /// Ends what can no longer be answered.
     fn sweep_room(&self, room: &mut Room, now_ms: u64) {
-        let answer_ms = self.patience.answer;
+        let answer_ms = self.timeouts.answer;
         let Room { members, done, .. } = room;
         // Run again for the sake of sockets that have it by now, or are gone.
         let is_owed = |task: u64| members.iter().any(|member| member.is_owed(task));
@@ -149,7 +134,7 @@ impl Rooms {
     fn say_overdue(&self, room: &mut Room) {
         let alive: HashSet<u64> = room.tasks.iter().map(|task| task.id).collect();
         for member in &mut room.members {
-            for task in member.overdue(|task| alive.contains(&task), self.patience.owed) {
+            for task in member.overdue(|task| alive.contains(&task), self.timeouts.owed) {
                 self.metrics.lost.inc();
                 member.conn.send(&lost(task));
             }
@@ -175,8 +160,9 @@ impl Rooms {
 }
 
 impl Task {
-    /// What is needed to look for it in the queue, once it is acknowledged. Where no entry is known the answer to the question was
-    /// lost on its way: it counts as gone, if it can be queued again.
+    /// What is needed to look for it in the queue, once it is acknowledged. Where no entry is known
+    /// the answer to the question was lost on its way: it counts as gone, if it can be queued
+    /// again.
     fn silent(&self, room: &Arc<str>) -> Option<Silent> {
         if self.stage != Stage::Acked {
             return None;

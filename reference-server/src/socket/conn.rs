@@ -1,8 +1,8 @@
 //! The half of a socket that everybody may write to.
 //!
-//! Whoever has a frame writes it at once, on its own thread, as long as nothing is waiting: no task has to
-//! wake up for a reader that keeps up. Only what the kernel does not take is queued, and then the
-//! socket's own task writes it when the kernel has room.
+//! Whoever has a frame writes it at once, on its own thread, as long as nothing is waiting: no task
+//! has to wake up for a reader that keeps up. Only what the kernel does not take is queued, and
+//! then the socket's own task writes it when the kernel has room.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -11,16 +11,15 @@ use std::task::{Context, Poll};
 
 use futures_util::task::AtomicWaker;
 
-use super::outbox::{Bounds, Outbox};
-use super::session::Opening;
+use super::opening::Opening;
+use super::outbox::Outbox;
 use super::transport::Transport;
-use crate::bound::{Account, Bucket, Held};
+use crate::bound::{Account, Bucket, Held, OutboxBounds};
 use crate::clock;
-use crate::frame::Frame;
 use crate::metrics::Metrics;
 use crate::route;
 use crate::route::Kind;
-use crate::wire::Event;
+use crate::wire::{Event, Frame};
 
 /// One accepted socket.
 pub(crate) struct Conn {
@@ -39,31 +38,31 @@ pub(crate) struct Conn {
     /// Rate limit refusals in a row.
     pub(crate) strikes: AtomicU32,
     /// What it shares with the user's other sockets.
-    pub(super) account: Arc<Account>,
+    pub(crate) account: Arc<Account>,
     /// How many more frames it may send past the rate.
-    pub(super) mercy: Mutex<Option<Bucket>>,
+    pub(crate) mercy: Mutex<Option<Bucket>>,
     /// When the last frame came, ms since start.
-    pub(super) seen_ms: AtomicU64,
+    pub(crate) seen_ms: AtomicU64,
     /// When the last ping went, ms since start.
-    pub(super) pinged_ms: AtomicU64,
+    pub(crate) pinged_ms: AtomicU64,
     /// When the socket was made, ms since start.
-    pub(super) born_ms: u64,
-    pub(super) waker: AtomicWaker,
+    pub(crate) born_ms: u64,
+    pub(crate) waker: AtomicWaker,
     open: AtomicBool,
-    pub(super) transport: Transport,
+    pub(crate) transport: Transport,
     outbox: Mutex<Outbox>,
-    pub(super) bounds: Bounds,
+    pub(crate) bounds: OutboxBounds,
     /// Ends without a close frame; see the defect `silent-1006`.
     silent: bool,
-    metrics: Arc<Metrics>,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 impl Conn {
-    pub(super) fn new(
+    pub(crate) fn new(
         id: u64,
         (opening, account): (&Opening, &Arc<Account>),
         transport: Transport,
-        (bounds, silent): (Bounds, bool),
+        (bounds, silent): (OutboxBounds, bool),
         metrics: &Arc<Metrics>,
     ) -> Self {
         let now_ms = clock::since_start_ms();
@@ -105,7 +104,7 @@ impl Conn {
     }
 
     /// Whether `connected` was said.
-    pub(super) fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         self.open.load(Ordering::Acquire)
     }
 
@@ -117,7 +116,8 @@ impl Conn {
         }
     }
 
-    /// Whether a replay may go on: it leaves the other half of the outbox to what comes live. `true` too where nothing is sent any more.
+    /// Whether a replay may go on: it leaves the other half of the outbox to what comes live.
+    /// `true` too where nothing is sent any more.
     pub(crate) fn has_room(&self) -> bool {
         let outbox = self.lock();
         outbox.closing.is_some() || outbox.gone || outbox.is_half_empty(&self.bounds)
@@ -139,23 +139,23 @@ impl Conn {
     }
 
     /// The code this side closed with.
-    pub(super) fn close_code(&self) -> Option<u16> {
+    pub(crate) fn close_code(&self) -> Option<u16> {
         self.lock().closing.map(|(code, _)| code)
     }
 
     /// Ends the socket without waiting for the peer.
-    pub(super) fn kill(&self) {
+    pub(crate) fn kill(&self) {
         self.lock().gone = true;
         self.waker.wake();
     }
 
     /// Since when this side has been closing, ms since start.
-    pub(super) fn closing_since_ms(&self) -> Option<u64> {
+    pub(crate) fn closing_since_ms(&self) -> Option<u64> {
         self.lock().closing.map(|(_, since)| since)
     }
 
     /// Drops what is too old, and closes a reader that never catches up.
-    pub(super) fn tidy(&self, now_ms: u64) {
+    pub(crate) fn tidy(&self, now_ms: u64) {
         let (expired, stuck) = {
             let mut outbox = self.lock();
             if outbox.closing.is_some() || outbox.is_calm() {
@@ -205,7 +205,7 @@ impl Conn {
     }
 
     /// Writes what waits. `Ready` with whether the connection still lives, once nothing waits.
-    pub(super) fn poll_flush(&self, context: &mut Context<'_>) -> Poll<bool> {
+    pub(crate) fn poll_flush(&self, context: &mut Context<'_>) -> Poll<bool> {
         loop {
             {
                 let mut outbox = self.lock();
@@ -236,7 +236,7 @@ impl Conn {
     }
 
     /// Tells the peer that nothing more will be written.
-    pub(super) fn finish_writing(&self) {
+    pub(crate) fn finish_writing(&self) {
         if let Err(error) = self.transport.finish_writing() {
             tracing::debug!(conn = self.id, %error, "the peer was gone before the end");
         }

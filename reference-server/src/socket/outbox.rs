@@ -1,27 +1,14 @@
 //! Frames that wait for a slow reader, bounded in number, bytes and time.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
-use crate::bound::Held;
+use crate::bound::{Held, OutboxBounds};
 use crate::clock;
-use crate::frame::Frame;
+use crate::wire::Frame;
 
-/// What a waiting frame costs beside its bytes: its place in the queue, which grows by doubling, and its allocation.
+/// What a waiting frame costs beside its bytes: its place in the queue, which grows by doubling,
+/// and its allocation.
 const KEEPING_BYTES: usize = 128;
-
-/// The bounds of one outbox.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Bounds {
-    /// Frames.
-    pub(crate) frames: usize,
-    /// Bytes, of which every frame costs a few more than it has.
-    pub(crate) bytes: usize,
-    /// Bytes of all sockets of the user.
-    pub(crate) user_bytes: usize,
-    /// Age of a frame, and how long an outbox may stay full.
-    pub(crate) age: Duration,
-}
 
 /// What waits, oldest first.
 #[derive(Debug, Default)]
@@ -50,7 +37,7 @@ impl Outbox {
         self.waiting.is_empty()
     }
 
-    pub(super) fn is_half_empty(&self, bounds: &Bounds) -> bool {
+    pub(super) fn is_half_empty(&self, bounds: &OutboxBounds) -> bool {
         self.waiting.len() <= bounds.frames / 2
             && self.held.bytes() <= bounds.bytes / 2
             && (self.is_empty() || self.held.together() <= bounds.user_bytes / 2)
@@ -76,14 +63,15 @@ impl Outbox {
         let given_back = written + if whole { KEEPING_BYTES } else { 0 };
         self.held.set(self.held.bytes() - given_back);
         if self.is_empty() {
-            // The reader caught up; an outbox that is empty because everything expired is still full.
+            // The reader caught up; an outbox that is empty because everything expired is still
+            // full.
             self.full_since_ms = None;
             self.waiting.shrink_to(0);
         }
     }
 
     /// Adds a frame, of which a first part may be `started`. Returns how many old ones had to go.
-    pub(super) fn push(&mut self, frame: Frame, started: bool, bounds: &Bounds) -> u64 {
+    pub(super) fn push(&mut self, frame: Frame, started: bool, bounds: &OutboxBounds) -> u64 {
         self.held
             .set(self.held.bytes() + frame.bytes().len() + KEEPING_BYTES);
         self.started |= started && self.waiting.is_empty();
@@ -103,7 +91,7 @@ impl Outbox {
     }
 
     /// Drops what is older than the bound. Returns how many.
-    pub(super) fn expire(&mut self, now_ms: u64, bounds: &Bounds) -> u64 {
+    pub(super) fn expire(&mut self, now_ms: u64, bounds: &OutboxBounds) -> u64 {
         let oldest_ms = now_ms.saturating_sub(clock::millis(bounds.age));
         let mut dropped = 0;
         loop {
@@ -131,7 +119,7 @@ impl Outbox {
     }
 
     /// Whether the reader has not caught up for as long as a frame may wait.
-    pub(super) fn is_stuck(&self, now_ms: u64, bounds: &Bounds) -> bool {
+    pub(super) fn is_stuck(&self, now_ms: u64, bounds: &OutboxBounds) -> bool {
         let age_ms = clock::millis(bounds.age);
         self.full_since_ms
             .is_some_and(|since| now_ms.saturating_sub(since) >= age_ms)
@@ -154,10 +142,12 @@ impl Outbox {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use std::sync::Arc;
 
-    const BOUNDS: Bounds = Bounds {
+    const BOUNDS: OutboxBounds = OutboxBounds {
         frames: 3,
         bytes: 1_000,
         user_bytes: 2_000,

@@ -24,12 +24,12 @@ impl Registry {
     }
 
     /// A number nobody else has.
-    pub(super) fn number(&self) -> u64 {
+    pub(crate) fn number(&self) -> u64 {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Adds a socket; `false` where there are too many.
-    pub(super) fn add(&self, conn: &Arc<Conn>) -> bool {
+    pub(crate) fn add(&self, conn: &Arc<Conn>) -> bool {
         let mut all = self.lock();
         if all.len() >= self.limit {
             return false;
@@ -38,7 +38,8 @@ impl Registry {
         true
     }
 
-    pub(super) fn remove(&self, id: u64) {
+    /// Takes a socket out.
+    pub(crate) fn remove(&self, id: u64) {
         self.lock().remove(&id);
     }
 

@@ -1,8 +1,8 @@
 //! The bytes of a socket, plain or encrypted, for whoever holds a reference.
 //!
-//! Reading is for one task; writing is for everybody and never waits. With TLS both go through one session under a
-//! lock, which is never held across a wait; what it encrypted and the kernel did not take is flushed by the
-//! socket's own task. Without TLS there is nothing but the TCP stream.
+//! Reading is for one task; writing is for everybody and never waits. With TLS both go through one
+//! session under a lock, which is never held across a wait; what it encrypted and the kernel did
+//! not take is flushed by the socket's own task. Without TLS there is nothing but the TCP stream.
 
 use std::io;
 use std::io::{Read as _, Write as _};
@@ -50,7 +50,8 @@ impl Transport {
         }
     }
 
-    /// Writes what was taken and is still waiting; `false` where the kernel has no room for all of it.
+    /// Writes what was taken and is still waiting; `false` where the kernel has no room for all of
+    /// it.
     pub(super) fn flush(&self) -> io::Result<bool> {
         let Some(mut session) = self.session() else {
             return Ok(true);
@@ -68,7 +69,7 @@ impl Transport {
     }
 
     /// Reads; 0 at the end.
-    pub(super) fn poll_read(
+    pub(crate) fn poll_read(
         &self,
         context: &mut Context<'_>,
         buffer: &mut [u8],
@@ -107,7 +108,7 @@ impl Transport {
     }
 
     /// Ends the TLS session, so that the peer can tell an end from a cut.
-    pub(super) fn say_goodbye(&self) {
+    pub(crate) fn say_goodbye(&self) {
         let Some(mut session) = self.session() else {
             return;
         };

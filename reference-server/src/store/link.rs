@@ -1,8 +1,8 @@
 //! One supervised connection to one Redis database.
 //!
 //! A call never waits for a reconnect: while the database is known to be away it fails at once, and
-//! otherwise within the response timeout. A watchdog PING notices what TCP does not (a black hole), so
-//! an outage is known after one ping interval and one timeout at the latest.
+//! otherwise within the response timeout. A watchdog PING notices what TCP does not (a black hole),
+//! so an outage is known after one ping interval and one timeout at the latest.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,9 +14,9 @@ use redis::{AsyncConnectionConfig, FromRedisValue};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::Database;
+use super::script::Script;
 use crate::clock;
-use crate::config::Database;
-use crate::store::script::Script;
 
 /// TCP, AUTH and SELECT together.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
@@ -47,6 +47,17 @@ impl LinkError {
     }
 }
 
+/// The connections to Redis that carry commands.
+#[derive(Clone)]
+pub(crate) struct Links {
+    /// Database 0: queue and remembered ids.
+    pub(crate) tasks: Arc<Link>,
+    /// Database 2: tokens and rate limits.
+    pub(crate) tokens: Arc<Link>,
+    /// Database 3: histories and publishing.
+    pub(crate) channel: Arc<Link>,
+}
+
 /// The supervised connection. Cheap to share; commands of all callers are pipelined.
 pub(crate) struct Link {
     name: &'static str,
@@ -69,7 +80,8 @@ impl Link {
         })
     }
 
-    /// Keeps the connection until `stop`. `response` bounds every command, `ping` is the watchdog's pause.
+    /// Keeps the connection until `stop`. `response` bounds every command, `ping` is the watchdog's
+    /// pause.
     pub(crate) async fn supervise(
         self: Arc<Self>,
         database: Database,

@@ -30,10 +30,11 @@ impl Script {
     }
 }
 
-/// `allowance(key, now, interval, burst)`: takes one from it. Returns nothing, or the milliseconds until there is one.
+/// `allowance(key, now, interval, burst)`: takes one from it. Returns nothing, or the milliseconds
+/// until there is one.
 ///
-/// A key that holds something else is begun anew; one that lies further ahead than a whole burst is of a clock that went
-/// back, and counts as a used-up burst.
+/// A key that holds something else is begun anew; one that lies further ahead than a whole burst is
+/// of a clock that went back, and counts as a used-up burst.
 macro_rules! allowance {
     ($text:literal) => {
         concat!(
@@ -56,8 +57,9 @@ end",
     };
 }
 
-/// `earlier(key)`: what a remembered id leads to, if it was remembered here. `add(key, …)`: XADD to a history; where the key is no stream, or
-/// one whose ids are at their end, nothing can be read from it or added to it, and it is begun anew.
+/// `earlier(key)`: what a remembered id leads to, if it was remembered here. `add(key, …)`: XADD to
+/// a history; where the key is no stream, or one whose ids are at their end, nothing can be read
+/// from it or added to it, and it is begun anew.
 macro_rules! keys {
     ($text:expr) => {
         concat!(
@@ -109,9 +111,10 @@ return 0"
 
 /// Queues tasks, each at most once per `client_message_id`.
 ///
-/// KEYS: the stream, then per task the key that remembers its id. ARGV: queue limit, seconds an id is
-/// remembered, then per task: number, conversation, text, `1` if it has an id, `1` to queue it again, user, id.
-/// Returns per task `1 <entry>`, `0 <earlier task> <its entry>` or `2` (the queue is full).
+/// KEYS: the stream, then per task the key that remembers its id. ARGV: queue limit, seconds an id
+/// is remembered, then per task: number, conversation, text, `1` if it has an id, `1` to queue it
+/// again, user, id. Returns per task `1 <entry>`, `0 <earlier task> <its entry>` or `2` (the queue
+/// is full).
 pub(crate) static ENQUEUE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(keys!(
         r"
@@ -144,9 +147,10 @@ return answers"
     ))
 });
 
-/// `tell(room, id, event)`: puts an event on the admin feed, whose key is `KEYS[1]`, with the bounds `ARGV[1]` (entries) and `ARGV[2]`
-/// (expiry in ms). While no admin listens there is no feed; it outlives the last one by the expiry, so that an
-/// instance that lost Redis for a moment finds what it missed.
+/// `tell(room, id, event)`: puts an event on the admin feed, whose key is `KEYS[1]`, with the
+/// bounds `ARGV[1]` (entries) and `ARGV[2]` (expiry in ms). While no admin listens there is no
+/// feed; it outlives the last one by the expiry, so that an instance that lost Redis for a moment
+/// finds what it missed.
 macro_rules! feed {
     ($text:literal) => {
         keys!(concat!(
@@ -167,8 +171,9 @@ end",
 
 /// Keeps hold of tasks in hand: their idle time starts anew, and their delivery count stays.
 ///
-/// KEYS: the stream. ARGV: group, worker, then entries. Returns those that are pending under another worker by now. An entry that is
-/// not pending at all is neither kept nor returned: Redis may have lost it.
+/// KEYS: the stream. ARGV: group, worker, then entries. Returns those that are pending under
+/// another worker by now. An entry that is not pending at all is neither kept nor returned: Redis
+/// may have lost it.
 pub(crate) static TOUCH: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
@@ -185,7 +190,8 @@ return others",
     )
 });
 
-/// Strikes a worker off its group, and those without a sign of life; only where they have no task left, for it would be lost.
+/// Strikes a worker off its group, and those without a sign of life; only where they have no task
+/// left, for it would be lost.
 ///
 /// KEYS: the stream. ARGV: group, worker, milliseconds without a sign of life. Returns how many.
 pub(crate) static LEAVE: LazyLock<Script> = LazyLock::new(|| {
@@ -206,7 +212,8 @@ return struck",
 
 /// Adds events to their conversations' histories and tells the subscribers.
 ///
-/// KEYS: the feed, then `conv:{id}` per event, repeats allowed. ARGV: entries kept, expiry in ms, then the events.
+/// KEYS: the feed, then `conv:{id}` per event, repeats allowed. ARGV: entries kept, expiry in ms,
+/// then the events.
 pub(crate) static EMIT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(feed!(
         r"
@@ -221,11 +228,13 @@ return #KEYS - 1"
     ))
 });
 
-/// Keeps messages of people chats, each at most once per `client_message_id`, and tells the subscribers.
+/// Keeps messages of people chats, each at most once per `client_message_id`, and tells the
+/// subscribers.
 ///
-/// KEYS: the feed, then per message its chat and the key that remembers its id. ARGV: entries and expiry in ms of the feed, the same
-/// of a chat, seconds an id is remembered, then per message: number, event, `1` if it has an id.
-/// Returns per message `1 <entry>` or `0 <earlier number> <its entry>`.
+/// KEYS: the feed, then per message its chat and the key that remembers its id. ARGV: entries and
+/// expiry in ms of the feed, the same of a chat, seconds an id is remembered, then per message:
+/// number, event, `1` if it has an id. Returns per message `1 <entry>` or `0 <earlier number> <its
+/// entry>`.
 pub(crate) static POST: LazyLock<Script> = LazyLock::new(|| {
     Script::new(feed!(
         r"

@@ -1,6 +1,6 @@
 //! What is answered: the same text always gives the same chunks.
 
-use super::Job;
+use super::job::Job;
 use crate::defect::Defects;
 use crate::room::event;
 use crate::wire;
@@ -36,8 +36,9 @@ impl Answer {
         self.chunks + 1
     }
 
-    /// The events of a turn: the start in turn 0, a chunk in each later one, and the end with the last chunk.
-    pub(super) fn events(&self, turn: u32, defects: Defects) -> Vec<String> {
+    /// The events of a turn: the start in turn 0, a chunk in each later one, and the end with the
+    /// last chunk.
+    pub(super) fn events(&self, turn: u32, defects: &Defects) -> Vec<String> {
         let task_id = wire::task_id(self.task);
         if turn == 0 {
             let json = Event::ProcessingStarted { task_id: &task_id }.json();
@@ -47,7 +48,7 @@ impl Answer {
             };
             return vec![text];
         }
-        let seq = defects.chunk_reorder.pick(self.task, turn - 1, self.chunks);
+        let seq = defects.pick_chunk(self.task, turn - 1, self.chunks);
         let json = Event::Chunk {
             task_id: &task_id,
             seq,
@@ -86,7 +87,7 @@ mod tests {
 
     fn answer(message: &str, chunks: u32) -> Answer {
         let job = Job {
-            entry: crate::stream_id::StreamId::default(),
+            entry: crate::store::StreamId::default(),
             task: 1,
             conversation: "c".into(),
             text: message.to_owned(),
@@ -108,7 +109,7 @@ mod tests {
     fn ordinals_run_from_0_to_the_end() {
         let answer = answer("hello", 3);
         let all: Vec<String> = (0..answer.turns())
-            .flat_map(|turn| answer.events(turn, Defects::default()))
+            .flat_map(|turn| answer.events(turn, &Defects::default()))
             .collect();
         let events: Vec<_> = all
             .iter()

@@ -1,9 +1,10 @@
 //! The circuit breaker between a worker and Redis. Pure: the time is told.
 //!
-//! Commands that keep failing are not sent again and again: after a few failures in a row, or one that says that Redis is known to
-//! be away, the circuit opens. An open circuit takes no new tasks and does not keep hold of those in hand, so that a
-//! worker with a better connection gets them. After a pause one round trip is tried; it closes the circuit, or the
-//! pause begins anew and longer. **Source:** M. Nygard, Release It! (circuit breaker).
+//! Commands that keep failing are not sent again and again: after a few failures in a row, or one
+//! that says that Redis is known to be away, the circuit opens. An open circuit takes no new tasks
+//! and does not keep hold of those in hand, so that a worker with a better connection gets them.
+//! After a pause one round trip is tried; it closes the circuit, or the pause begins anew and
+//! longer. **Source:** M. Nygard, Release It! (circuit breaker).
 
 use std::time::{Duration, Instant};
 

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::{Desk, Entry, GROUP, Job, STREAM};
+use super::Context;
+use super::job::{Entry, Job};
 use crate::clock;
 use crate::store::LinkError;
+use crate::store::queue::{GROUP, STREAM};
 
 const CLAIM_AT_ONCE: usize = 200;
 
@@ -14,13 +16,13 @@ const CLAIM_AT_ONCE: usize = 200;
 type Claimed = (String, Vec<Entry>, Vec<String>);
 
 /// Scans until the shutdown, a third as long apart as a task must have been abandoned.
-pub(super) async fn claim(desk: &Desk, found: mpsc::Sender<Job>) {
-    let pause = (desk.work.take_over_after / 3).min(Duration::from_secs(1));
+pub(super) async fn claim(context: &Context, found: mpsc::Sender<Job>) {
+    let pause = (context.work.take_over_after / 3).min(Duration::from_secs(1));
     loop {
         // What a dropped scan took stays pending under this name and is claimed by the next one.
         let outcome = tokio::select! {
-            outcome = turn(desk, pause, &found) => outcome,
-            () = desk.stopping.cancelled() => return,
+            outcome = turn(context, pause, &found) => outcome,
+            () = context.stopping.cancelled() => return,
         };
         match outcome {
             Ok(()) | Err(LinkError::Away(_)) => {}
@@ -31,33 +33,38 @@ pub(super) async fn claim(desk: &Desk, found: mpsc::Sender<Job>) {
     }
 }
 
-/// Waits, then scans. After an outage everybody's tasks look abandoned: whoever lives has the pause to say so.
-async fn turn(desk: &Desk, pause: Duration, found: &mpsc::Sender<Job>) -> Result<(), LinkError> {
+/// Waits, then scans. After an outage everybody's tasks look abandoned: whoever lives has the pause
+/// to say so.
+async fn turn(
+    context: &Context,
+    pause: Duration,
+    found: &mpsc::Sender<Job>,
+) -> Result<(), LinkError> {
     tokio::time::sleep(pause).await;
-    if desk.is_closed() {
-        scan(desk, found).await
+    if context.capacity.is_closed() {
+        scan(context, found).await
     } else {
         Ok(())
     }
 }
 
-async fn scan(desk: &Desk, found: &mpsc::Sender<Job>) -> Result<(), LinkError> {
-    let idle_ms = clock::millis(desk.work.take_over_after);
+async fn scan(context: &Context, found: &mpsc::Sender<Job>) -> Result<(), LinkError> {
+    let idle_ms = clock::millis(context.work.take_over_after);
     let mut cursor = "0-0".to_owned();
     loop {
-        let places = desk.places(CLAIM_AT_ONCE).await;
+        let places = context.capacity.places(CLAIM_AT_ONCE).await;
         let mut command = redis::cmd("XAUTOCLAIM");
-        command.arg(STREAM).arg(GROUP).arg(&desk.name);
+        command.arg(STREAM).arg(GROUP).arg(&context.name);
         command.arg(idle_ms).arg(&cursor);
         command.arg("COUNT").arg(places.count());
-        let (next, entries, _deleted): Claimed = desk.tasks.run(&command).await?;
+        let (next, entries, _deleted): Claimed = context.tasks.run(&command).await?;
         let Ok((claimed, others)) = places.fill(entries, found).await else {
             return Ok(());
         };
-        desk.counts.taken_over.inc_by(claimed as u64);
-        desk.discard(&others).await?;
+        context.counts.taken_over.inc_by(claimed as u64);
+        context.discard(&others).await?;
         if next == "0-0" {
-            return desk.measure().await;
+            return context.measure().await;
         }
         cursor = next;
     }

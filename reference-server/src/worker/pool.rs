@@ -1,4 +1,5 @@
-//! Answers thousands of tasks at once with one timer, and emits what is due together in one round trip.
+//! Answers thousands of tasks at once with one timer, and emits what is due together in one round
+//! trip.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,11 +9,12 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::mpsc;
 
+use super::Context;
 use super::circuit::{Change, Circuit};
-use super::hand::{Hand, Next, Pace};
-use super::{Desk, GROUP, Job, STREAM};
-use crate::store::{LinkError, script};
-use crate::stream_id::StreamId;
+use super::in_flight::{InFlight, Next, Pace};
+use super::job::Job;
+use crate::store::queue::{GROUP, STREAM};
+use crate::store::{LinkError, StreamId, script};
 
 /// Turns in one round trip.
 const TURNS_AT_ONCE: usize = 256;
@@ -30,11 +32,11 @@ enum Trip {
     Touched(Result<Vec<String>, LinkError>),
 }
 
-/// The tasks in hand and what is on its way to Redis.
+/// The tasks in flight and what is on its way to Redis.
 pub(super) struct Pool<'a> {
-    desk: &'a Desk,
+    context: &'a Context,
     pace: Pace,
-    hand: Hand,
+    in_flight: InFlight,
     circuit: Circuit,
     trips: FuturesUnordered<BoxFuture<'a, Trip>>,
     /// Answered, and not yet acknowledged.
@@ -45,14 +47,14 @@ pub(super) struct Pool<'a> {
 }
 
 impl<'a> Pool<'a> {
-    pub(super) fn new(desk: &'a Desk) -> Self {
+    pub(super) fn new(context: &'a Context) -> Self {
         Self {
-            desk,
+            context,
             pace: Pace {
-                first_after: desk.work.first_after,
-                interval: desk.work.chunk_interval,
+                first_after: context.work.first_after,
+                interval: context.work.chunk_interval,
             },
-            hand: Hand::default(),
+            in_flight: InFlight::default(),
             circuit: Circuit::default(),
             trips: FuturesUnordered::new(),
             answered: Vec::new(),
@@ -61,13 +63,13 @@ impl<'a> Pool<'a> {
         }
     }
 
-    /// Answers `jobs` until they end and none is in hand any more.
+    /// Answers `jobs` until they end and none is in flight any more.
     pub(super) async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
         // Three heartbeats within the time after which a task counts as abandoned.
-        let mut heartbeat = tokio::time::interval(self.desk.work.take_over_after / 3);
+        let mut heartbeat = tokio::time::interval(self.context.work.take_over_after / 3);
         heartbeat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let (mut open, mut batch) = (true, Vec::new());
-        while open || self.hand.len() > 0 {
+        while open || self.in_flight.len() > 0 {
             let due = self.next_due();
             // Every arm leaves its state in `self`: nothing is lost when another one wins.
             tokio::select! {
@@ -81,16 +83,16 @@ impl<'a> Pool<'a> {
             }
             self.emit();
             self.acknowledge();
-            let in_hand = i64::try_from(self.hand.len()).unwrap_or(i64::MAX);
-            self.desk.counts.in_hand.set(in_hand);
+            let in_hand = i64::try_from(self.in_flight.len()).unwrap_or(i64::MAX);
+            self.context.counts.in_hand.set(in_hand);
         }
     }
 
     fn take(&mut self, jobs: &mut Vec<Job>) {
-        let (chunks, now) = (self.desk.work.chunks, Instant::now());
+        let (chunks, now) = (self.context.work.chunks, Instant::now());
         for job in jobs.drain(..) {
-            if !self.hand.take(job, chunks, now) {
-                self.desk.give_back(1);
+            if !self.in_flight.take(job, chunks, now) {
+                self.context.capacity.give_back(1);
             }
         }
     }
@@ -99,7 +101,7 @@ impl<'a> Pool<'a> {
         let held_back = !self.answered.is_empty() && !self.acknowledging;
         let acknowledge = held_back.then_some(self.acknowledge_after);
         let emit = if self.circuit.is_closed() {
-            self.hand.next_due()
+            self.in_flight.next_due()
         } else {
             self.circuit.try_at()
         };
@@ -109,19 +111,20 @@ impl<'a> Pool<'a> {
         }
     }
 
-    /// Sends everything that is due, as long as there is room on the way. Past an open circuit goes one try.
+    /// Sends everything that is due, as long as there is room on the way. Past an open circuit goes
+    /// one try.
     fn emit(&mut self) {
         let now = Instant::now();
         if !self.circuit.is_closed() {
             if self.circuit.try_at().is_some_and(|at| at <= now) {
                 self.circuit.try_now();
-                let due = self.hand.due(now, TURNS_AT_ONCE);
+                let due = self.in_flight.due(now, TURNS_AT_ONCE);
                 self.send(due);
             }
             return;
         }
         while self.trips.len() < TRIPS {
-            let due = self.hand.due(now, TURNS_AT_ONCE);
+            let due = self.in_flight.due(now, TURNS_AT_ONCE);
             if due.is_empty() {
                 return;
             }
@@ -132,15 +135,15 @@ impl<'a> Pool<'a> {
     /// Sends one turn of each of these tasks; none at all is a question whether Redis is there.
     fn send(&mut self, due: Vec<StreamId>) {
         let mut events = Vec::with_capacity(due.len());
-        for task in due.iter().filter_map(|entry| self.hand.get(*entry)) {
-            let texts = task.answer.events(task.turn, self.desk.defects);
+        for task in due.iter().filter_map(|entry| self.in_flight.get(*entry)) {
+            let texts = task.answer.events(task.turn, &self.context.defects);
             events.extend(
                 texts
                     .into_iter()
                     .map(|text| (Arc::clone(&task.job.conversation), text)),
             );
         }
-        let channel = &self.desk.channel;
+        let channel = &self.context.channel;
         let trip = async move { Trip::Emitted(due, channel.emit(&events).await) };
         self.trips.push(trip.boxed());
     }
@@ -152,28 +155,28 @@ impl<'a> Pool<'a> {
         }
         self.acknowledging = true;
         let entries = std::mem::take(&mut self.answered);
-        let desk = self.desk;
+        let context = self.context;
         let trip = async move {
             let ids: Vec<String> = entries.iter().map(ToString::to_string).collect();
-            let outcome = desk.remove(&ids).await;
+            let outcome = context.remove(&ids).await;
             Trip::Acknowledged(entries, outcome)
         };
         self.trips.push(trip.boxed());
     }
 
-    /// Tells the group that the tasks in hand are being worked on, unless they are not.
+    /// Tells the group that the tasks in flight are being worked on, unless they are not.
     fn touch(&mut self) {
-        let entries = self.hand.entries();
+        let entries = self.in_flight.entries();
         if entries.is_empty() || !self.circuit.is_closed() {
             return;
         }
-        let desk = self.desk;
+        let context = self.context;
         let trip = async move {
             let mut others = Vec::new();
             for part in entries.chunks(TOUCHED_AT_ONCE) {
-                let mut arguments = vec![GROUP.to_owned(), desk.name.clone()];
+                let mut arguments = vec![GROUP.to_owned(), context.name.clone()];
                 arguments.extend(part.iter().map(ToString::to_string));
-                let told = desk
+                let told = context
                     .tasks
                     .script(&script::TOUCH, &[STREAM], &arguments)
                     .await;
@@ -192,7 +195,7 @@ impl<'a> Pool<'a> {
         match trip {
             Trip::Emitted(entries, Ok(())) => {
                 for entry in entries {
-                    if matches!(self.hand.moved(entry, self.pace, now), Next::Done) {
+                    if matches!(self.in_flight.moved(entry, self.pace, now), Next::Done) {
                         self.answered.push(entry);
                     }
                 }
@@ -203,7 +206,7 @@ impl<'a> Pool<'a> {
             Trip::Emitted(entries, Err(error)) => {
                 tracing::debug!(%error, turns = entries.len(), "not emitted");
                 for entry in entries {
-                    self.hand.again(entry, now + RETRY);
+                    self.in_flight.again(entry, now + RETRY);
                 }
                 let hopeless = matches!(error, LinkError::Away(_));
                 let change = self.circuit.failed(hopeless, now);
@@ -211,7 +214,7 @@ impl<'a> Pool<'a> {
             }
             Trip::Acknowledged(entries, Ok(())) => {
                 self.acknowledging = false;
-                self.desk.counts.answered.inc_by(entries.len() as u64);
+                self.context.counts.answered.inc_by(entries.len() as u64);
                 self.release(&entries);
             }
             Trip::Acknowledged(entries, Err(error)) => {
@@ -226,19 +229,19 @@ impl<'a> Pool<'a> {
                     .filter_map(|entry| entry.parse().ok())
                     .collect();
                 let let_go = self.release(&others);
-                self.desk.counts.let_go.inc_by(let_go as u64);
+                self.context.counts.let_go.inc_by(let_go as u64);
             }
             Trip::Touched(Err(error)) => tracing::debug!(%error, "tasks in hand not touched"),
         }
     }
 
-    /// Lets go of tasks; how many of them were in hand.
+    /// Lets go of tasks; how many of them were in flight.
     fn release(&mut self, entries: &[StreamId]) -> usize {
         let mut count = 0;
         for entry in entries {
-            count += usize::from(self.hand.release(*entry));
+            count += usize::from(self.in_flight.release(*entry));
         }
-        self.desk.give_back(count);
+        self.context.capacity.give_back(count);
         count
     }
 
@@ -247,11 +250,11 @@ impl<'a> Pool<'a> {
             Change::None => {}
             Change::Opened => {
                 tracing::warn!("Redis fails: no new tasks, and those in hand wait");
-                self.desk.set_closed(false);
+                self.context.set_closed(false);
             }
             Change::Closed => {
                 tracing::info!("Redis works again");
-                self.desk.set_closed(true);
+                self.context.set_closed(true);
                 self.touch();
             }
         }

@@ -5,8 +5,10 @@ use std::time::Duration;
 use redis::AsyncConnectionConfig;
 use tokio::sync::mpsc;
 
-use super::{Desk, Entry, GROUP, Job, STREAM, group};
+use super::job::{Entry, Job};
+use super::{Context, group};
 use crate::store;
+use crate::store::queue::{GROUP, STREAM};
 
 const READ_AT_ONCE: usize = 64;
 const BLOCK_MS: u64 = 1000;
@@ -16,31 +18,33 @@ const BACKOFF_MS: u64 = 100;
 type Read = Option<Vec<(String, Vec<Entry>)>>;
 
 /// Reads until the shutdown.
-pub(super) async fn read(desk: &Desk, found: mpsc::Sender<Job>) {
+pub(super) async fn read(context: &Context, found: mpsc::Sender<Job>) {
     loop {
         // A read that is dropped here may have taken tasks: they stay pending and are taken over.
         let outcome = tokio::select! {
-            outcome = session(desk, &found) => outcome,
-            () = desk.stopping.cancelled() => return,
+            outcome = session(context, &found) => outcome,
+            () = context.stopping.cancelled() => return,
         };
         if let Err(error) = outcome {
-            desk.counts.reader_errors.inc();
+            context.counts.reader_errors.inc();
             tracing::debug!(%error, "reader away");
         }
         tokio::time::sleep(Duration::from_millis(store::jittered(BACKOFF_MS))).await;
     }
 }
 
-async fn session(desk: &Desk, found: &mpsc::Sender<Job>) -> redis::RedisResult<()> {
+async fn session(context: &Context, found: &mpsc::Sender<Job>) -> redis::RedisResult<()> {
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(store::CONNECT_TIMEOUT))
-        .set_response_timeout(Some(Duration::from_millis(BLOCK_MS) + desk.redis_timeout));
-    let mut connection = store::connect(&desk.tasks_at, &config).await?;
+        .set_response_timeout(Some(
+            Duration::from_millis(BLOCK_MS) + context.redis_timeout,
+        ));
+    let mut connection = store::connect(&context.tasks_at, &config).await?;
     group::create(&mut connection).await?;
     loop {
-        let places = desk.places(READ_AT_ONCE).await;
+        let places = context.capacity.places(READ_AT_ONCE).await;
         let mut command = redis::cmd("XREADGROUP");
-        command.arg("GROUP").arg(GROUP).arg(&desk.name);
+        command.arg("GROUP").arg(GROUP).arg(&context.name);
         command.arg("COUNT").arg(places.count());
         command.arg("BLOCK").arg(BLOCK_MS);
         command.arg("STREAMS").arg(STREAM).arg(">");
@@ -57,7 +61,7 @@ async fn session(desk: &Desk, found: &mpsc::Sender<Job>) -> redis::RedisResult<(
         let Ok((_, others)) = places.fill(entries.collect(), found).await else {
             return Ok(());
         };
-        if let Err(error) = desk.discard(&others).await {
+        if let Err(error) = context.discard(&others).await {
             tracing::debug!(%error, "what is no task stays until it is claimed");
         }
     }

@@ -152,8 +152,8 @@ async fn who_does_not_read_its_answers_is_cut() {
     // More answers than both kernels hold.
     let mut asks = JoinSet::new();
     asks.spawn(async move {
-        let metrics = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n".repeat(100);
-        while asking.write_all(metrics.as_bytes()).await.is_ok() {}
+        let alive = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n".repeat(100);
+        while asking.write_all(alive.as_bytes()).await.is_ok() {}
     });
     let late = r#"chat_connections_dropped_total{reason="time"}"#;
     server.until_metric(late, 1.0).await;

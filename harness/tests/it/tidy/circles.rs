@@ -175,12 +175,20 @@ impl<'ast> Visit<'ast> for Named<'_> {
     }
 }
 
+/// A need that leaves its room.
+pub(super) struct Tie<'a> {
+    pub file: &'a str,
+    pub room: &'a str,
+    pub other_room: &'a str,
+    pub names: String,
+}
+
 /// The modules of one crate.
-struct Crate(BTreeMap<Path, Module>);
+pub(super) struct Crate(BTreeMap<Path, Module>);
 
 impl Crate {
     /// That below this folder.
-    fn of(sources: &[Source], folder: &str) -> Self {
+    pub(super) fn of(sources: &[Source], folder: &str) -> Self {
         let mut modules = BTreeMap::new();
         for source in sources.iter().filter(|source| !source.is_test()) {
             let Some(below) = source.path.strip_prefix(folder) else {
@@ -232,7 +240,9 @@ impl Crate {
             } else if module.items.contains(name) {
                 return Some(at);
             } else {
-                return self.imported(&at, (name, rest), depth);
+                let found = self.imported(&at, (name, rest), depth);
+                // Where a macro made it, or another crate, the module that was named is needed.
+                return found.or((depth == 0).then_some(at));
             }
         }
         Some(at)
@@ -281,6 +291,35 @@ impl Crate {
             all.insert(path, needs);
         }
         all
+    }
+
+    /// The folders and files right below `src`.
+    pub(super) fn rooms(&self) -> BTreeSet<String> {
+        self.0
+            .keys()
+            .filter_map(|path| path.first().cloned())
+            .collect()
+    }
+
+    /// What rooms need of each other.
+    pub(super) fn ties_between_rooms(&self) -> Vec<Tie<'_>> {
+        let mut ties = Vec::new();
+        for (path, needs) in self.needs() {
+            for (other, names) in needs {
+                let (other, _) = self.0.get_key_value(&other).expect("a module is needed");
+                if let (Some(room), Some(other_room)) = (path.first(), other.first())
+                    && room != other_room
+                {
+                    ties.push(Tie {
+                        file: &self.0[path].file,
+                        room,
+                        other_room,
+                        names: Vec::from_iter(names).join(", "),
+                    });
+                }
+            }
+        }
+        ties
     }
 
     /// The circles among files that `together` puts into one group, each with what ties it.
@@ -374,7 +413,7 @@ fn a_circle_is_found_through_names_that_are_handed_on() {
             "x/src/b.rs",
             "pub fn call() { assert!(matches!(1, crate::a::Deep::ONE)); }",
         ),
-        file("x/src/c.rs", "use crate::a::Deep; pub fn f() {}"),
+        file("x/src/c.rs", "use crate::{a::Deep}; pub fn f() {}"),
     ];
     let crate_ = Crate::of(&sources, "x/src");
     let circles = crate_.circles(|_, _| true);
@@ -386,4 +425,7 @@ fn a_circle_is_found_through_names_that_are_handed_on() {
             .circles(|one, other| one.first() == other.first())
             .is_empty()
     );
+    let ties = crate_.ties_between_rooms();
+    let ties: Vec<_> = ties.iter().map(|tie| (tie.room, tie.other_room)).collect();
+    assert_eq!(ties, [("a", "b"), ("b", "a"), ("c", "a")]);
 }
