@@ -42,7 +42,7 @@ pub(crate) fn run(name: &str, limit: Duration, work: impl FnOnce()) {
 pub(crate) fn again(name: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
-        .args([name, "--exact", "--nocapture"])
+        .args([name, "--exact", "--nocapture", "--include-ignored"])
         .stdin(Stdio::null());
     command
 }

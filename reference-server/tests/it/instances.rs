@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::chatter::{Chatter, check_each_complete_once};
 use crate::client::{Client, login};
-use crate::support::{Redis, Server, slow_tests};
+use crate::support::{Redis, Server};
 
 /// Instances that trust each other's access tokens, and leave the work to somebody else.
 const APART: [&str; 4] = ["--jwt-secret", "0123456789abcdef", "--worker", "none"];
@@ -160,9 +160,6 @@ enum Back {
 
 /// Redis is killed under a thousand clients of two instances and comes back after five seconds.
 async fn check_thousand(back: Back) {
-    if !slow_tests() {
-        return;
-    }
     let mut redis = match back {
         Back::Kept => Redis::start_kept().await,
         Back::Empty => Redis::start().await,
@@ -208,11 +205,13 @@ async fn check_thousand(back: Back) {
 }
 
 #[tokio::test]
+#[ignore = "slow: many clients"]
 async fn redis_killed_under_a_thousand_clients_costs_no_socket_and_no_answer_where_it_kept_all() {
     check_thousand(Back::Kept).await;
 }
 
 #[tokio::test]
+#[ignore = "slow: many clients"]
 async fn redis_back_empty_under_a_thousand_clients_costs_no_socket_and_no_answer() {
     check_thousand(Back::Empty).await;
 }

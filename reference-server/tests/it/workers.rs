@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::chatter::{Chatter, check_each_complete_once};
 use crate::client::Client;
-use crate::support::{Redis, Server, slow_tests};
+use crate::support::{Redis, Server};
 
 const WITHOUT: [&str; 2] = ["--worker", "none"];
 /// An answer of 1.8 s.
@@ -163,9 +163,6 @@ enum Trouble {
 }
 
 async fn check_200_answers(trouble: Trouble) {
-    if !slow_tests() {
-        return;
-    }
     let redis = Redis::start_kept().await;
     let server = Server::start(&redis, &WITHOUT).await;
     let killed = Server::start_worker(&redis, &SLOW).await;
@@ -206,16 +203,19 @@ async fn check_200_answers(trouble: Trouble) {
 }
 
 #[tokio::test]
+#[ignore = "slow: many clients"]
 async fn a_worker_killed_half_way_through_200_answers_costs_none_of_them() {
     check_200_answers(Trouble::OneOfTwoWorkersKilled).await;
 }
 
 #[tokio::test]
+#[ignore = "slow: many clients"]
 async fn the_only_worker_killed_and_started_again_finishes_what_it_left() {
     check_200_answers(Trouble::TheOnlyWorkerRestarted).await;
 }
 
 #[tokio::test]
+#[ignore = "slow: many clients"]
 async fn a_worker_killed_while_redis_is_gone_costs_no_answer_either() {
     check_200_answers(Trouble::WorkerKilledAndRedisStopped).await;
 }

@@ -23,7 +23,6 @@ use self::ledger::Summary;
 use self::talker::{Crowd, Phase, Talker};
 use self::world::World;
 use crate::client::login;
-use crate::support::slow_tests;
 
 /// Seeds of schedules that once broke a promise.
 const ONCE_FAILED: &str = include_str!("seeds.txt");
@@ -138,10 +137,8 @@ fn check(seed: u64, summary: &Summary) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "slow: drives a load"]
 async fn both_promises_hold_through_random_schedules() {
-    if !slow_tests() {
-        return;
-    }
     let kept = ONCE_FAILED
         .lines()
         .filter_map(|line| line.split(' ').next());
@@ -159,10 +156,8 @@ async fn both_promises_hold_through_random_schedules() {
 
 /// The check itself: a server that breaks a promise is found out, without a fault to help.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "slow: drives a load"]
 async fn a_server_that_breaks_a_promise_is_found_out() {
-    if !slow_tests() {
-        return;
-    }
     let quiet = Size {
         clients: 4,
         steps: 0,
@@ -181,12 +176,11 @@ async fn a_server_that_breaks_a_promise_is_found_out() {
     }
 }
 
-/// At full size, for `cargo xtask soak`: nothing where it does not say how much.
+/// At full size, for `cargo xtask soak`, which says how much.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "minutes: cargo xtask soak"]
 async fn soak() {
-    let Some(messages) = given("PROMISES_MESSAGES") else {
-        return;
-    };
+    let messages = given("PROMISES_MESSAGES").unwrap_or(100_000);
     let seed = given("PROMISES_SEED").unwrap_or_else(rand::random);
     println!("PROMISES_SEED={seed}");
     let size = Size {
