@@ -220,6 +220,11 @@ fn floor_log10(value: f64) -> i32 {
     value.log10().floor() as i32
 }
 
+/// A number of at most nine decimals: short in the file, and read back as it was written.
+pub(crate) fn short(value: f64) -> f64 {
+    (value * 1e9).round() / 1e9
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -8,9 +8,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::summarize::short;
 use crate::plan::{Plan, TokenAge, TrialKind};
 use crate::record::trial::{AGE_BINS, Accepted, TrialRecord};
+use crate::units;
 
 /// Of the normal distribution, for 95 % in the middle.
 const Z: f64 = 1.959_963_985;
@@ -67,9 +67,9 @@ fn bin(from_us: u64, of: Accepted) -> AcceptanceBin {
         from_us,
         tried: of.tried,
         accepted: of.accepted,
-        accepted_ratio: short(share),
-        low_ratio: short(((middle - half) / whole).clamp(0.0, 1.0)),
-        high_ratio: short(((middle + half) / whole).clamp(0.0, 1.0)),
+        accepted_ratio: units::short(share),
+        low_ratio: units::short(((middle - half) / whole).clamp(0.0, 1.0)),
+        high_ratio: units::short(((middle + half) / whole).clamp(0.0, 1.0)),
     }
 }
 

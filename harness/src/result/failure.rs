@@ -10,11 +10,19 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::check::outside::excused_until_us;
 use super::windows::{Span, span_of_interval};
 use super::{FaultResult, WindowKind};
 use crate::failure::{Cause, FailureKind};
 use crate::record::recording::Recording;
+
+/// How long after the confirmed heal a service that never recovers is excused by the fault.
+pub(super) const GRACE_US: u64 = 5_000_000;
+
+/// From when on a fault excuses nothing any more; `None`: its recovery was seen, or its heal was not.
+pub(super) fn excused_until_us(fault: &FaultResult) -> Option<u64> {
+    let healed_us = fault.stamps.heal_confirmed_us?;
+    (fault.recovery_us.is_none()).then(|| healed_us.saturating_add(GRACE_US))
+}
 
 /// Failures of one kind and cause.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -7,7 +7,7 @@
 //!
 //! **Units:** microseconds.
 
-use super::series::{Intervals, complete_of, lateness_of};
+use super::intervals::{Intervals, complete_of, lateness_of};
 use super::{Line, Lined, Series};
 use crate::plan::Plan;
 use crate::record::histogram::SparseHistogram;

@@ -13,6 +13,7 @@ mod busy;
 mod check;
 mod example;
 mod failure;
+mod intervals;
 mod judged;
 mod line;
 mod measured;

@@ -16,7 +16,6 @@
 
 use std::collections::BTreeMap;
 
-use super::summarize::short;
 use super::windows::{Reach, delivery};
 use super::{Delivery, FaultResult};
 use crate::format::percent;
@@ -297,7 +296,7 @@ fn budget_burned(plan: &Plan, bad: u64) -> f64 {
     let clients: u32 = talkers.map(|share| share.clients).sum();
     let per_day = f64::from(clients) * DAY_US / plan.load.message.every_us.max(1) as f64;
     if per_day > 0.0 {
-        short(bad as f64 / (per_day * BUDGET_RATIO))
+        units::short(bad as f64 / (per_day * BUDGET_RATIO))
     } else {
         0.0
     }

@@ -8,6 +8,7 @@
 //! **Units:** microseconds. Long runs get longer steps, so that no line has more than
 //! [`STEPS_MAX`] points and the table no more than [`ROWS_MAX`] rows.
 
+use super::intervals::{Intervals, cells, complete_of, lateness_of};
 use super::line::{lines, supports};
 use super::windows::{closes, delivery, summary};
 use super::{Second, Series};
@@ -55,42 +56,6 @@ pub(super) fn series(plan: &Plan, recording: &Recording, open: &[u64], end_us: u
     }
     series.lines = lines(&series, plan, recording);
     series
-}
-
-pub(super) type Intervals = std::ops::Range<u64>;
-
-pub(super) fn complete_of(recording: &Recording, range: &Intervals) -> SparseHistogram {
-    let mut complete = SparseHistogram::default();
-    for cell in cells(recording, range) {
-        complete.merge(&cell.complete);
-    }
-    complete
-}
-
-pub(super) fn lateness_of(recording: &Recording, range: &Intervals) -> SparseHistogram {
-    let mut lateness = SparseHistogram::default();
-    let interval = |at| units::saturating_u32(at);
-    for (_, part) in recording
-        .lateness
-        .range(interval(range.start)..interval(range.end))
-    {
-        lateness.merge(part);
-    }
-    lateness
-}
-
-fn cells<'a>(
-    recording: &'a Recording,
-    range: &Intervals,
-) -> impl Iterator<Item = &'a crate::record::recording::Cell> {
-    let key = |interval| crate::record::recording::CellKey {
-        interval: units::saturating_u32(interval),
-        fault: None,
-    };
-    recording
-        .cells
-        .range(key(range.start)..key(range.end))
-        .map(|(_, cell)| cell)
 }
 
 /// The value of a percentile, where enough values support it.
@@ -151,7 +116,7 @@ fn reconnects(
         }
     }
     series.reconnects = attempts;
-    series.reconnects_ideal = ideal.into_iter().map(super::summarize::short).collect();
+    series.reconnects_ideal = ideal.into_iter().map(units::short).collect();
 }
 
 fn push_second(

@@ -24,6 +24,7 @@ use crate::record::histogram::SparseHistogram;
 use crate::record::recording::{CloseCause, Recording};
 use crate::record::trial::TrialRecord;
 use crate::stage::Stage;
+use crate::units;
 
 /// Examples kept in the result, over all threads.
 const EXAMPLES_MAX: usize = 200;
@@ -348,18 +349,13 @@ fn errors(recording: &Recording) -> BTreeMap<String, u64> {
     errors
 }
 
-/// A number of at most nine decimals: short in the file, and read back as it was written.
-pub(super) fn short(value: f64) -> f64 {
-    (value * 1e9).round() / 1e9
-}
-
 /// Percentiles from 0 to the last that one value supports, denser towards the end.
 fn distribution(name: &str, histogram: &SparseHistogram) -> Distribution {
     let mut points = Vec::new();
     if !histogram.is_empty() {
         for step in 0_i32.. {
             let beyond = 10_f64.powf(-f64::from(step) / f64::from(POINTS_PER_DECADE));
-            let quantile_ratio = short(1.0 - beyond);
+            let quantile_ratio = units::short(1.0 - beyond);
             points.push(DistributionPoint {
                 quantile_ratio,
                 value_us: histogram.value_at(quantile_ratio),

@@ -8,7 +8,7 @@
 //! **Source:** Jepsen's `total-queue` checker (what went in must come out, once).
 
 use super::super::{CheckGroup, CheckResult, Delivery, RunResult};
-use super::{Texts, check};
+use super::finding::{Texts, check};
 use crate::format;
 use crate::known::Known;
 use crate::scenario::expectation::{Outcome, Quantity, When};

@@ -9,7 +9,7 @@
 //! only sleeps woke late as well. Where both are told, both are named ([`lateness_text`]).
 
 use super::super::{CheckResult, RunResult, Summary};
-use super::validity::{Words, paused_between, ratio, valid};
+use super::finding::{Words, paused_between, ratio, valid};
 use crate::format;
 use crate::scenario::expectation::Quantity;
 

@@ -12,8 +12,8 @@
 use super::super::{
     Abort, BusySpan, CheckGroup, CheckResult, CheckStatus, ExpectationResult, RunResult, WindowKind,
 };
+use super::finding::{Texts, check};
 use super::observation::window_of;
-use super::{Texts, check};
 use crate::format;
 use crate::scenario::expectation::{Comparison, Expectation, Quantity, When};
 

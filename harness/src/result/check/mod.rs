@@ -10,6 +10,7 @@
 
 pub(super) mod delivery;
 pub(super) mod expectation;
+mod finding;
 pub(super) mod generator;
 pub(super) mod machine;
 mod observation;
@@ -20,33 +21,9 @@ pub(super) mod validity;
 pub(super) mod wording;
 pub(super) mod work;
 
-use super::{CheckGroup, CheckResult, CheckStatus, RunResult};
+use super::RunResult;
 use crate::known::Known;
 use crate::scenario::expectation::Quantity;
-
-/// A check of that group, held or broken.
-fn check(group: CheckGroup, name: &str, held: bool, text: Texts) -> CheckResult {
-    CheckResult {
-        name: name.to_owned(),
-        group,
-        status: if held {
-            CheckStatus::Held
-        } else {
-            CheckStatus::Broke
-        },
-        observed: text.observed,
-        bound: text.bound,
-        finding: text.finding,
-        known: Vec::new(),
-    }
-}
-
-/// What a check says.
-struct Texts {
-    observed: String,
-    bound: String,
-    finding: String,
-}
 
 /// The known failures that break a bound on this.
 fn known(result: &RunResult, what: Quantity) -> Vec<Known> {

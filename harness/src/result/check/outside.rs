@@ -9,17 +9,9 @@
 
 use std::collections::BTreeMap;
 
-use super::super::{Delivery, FaultResult, RunResult, Second, Window};
+use super::super::failure::{GRACE_US, excused_until_us};
+use super::super::{Delivery, RunResult, Second, Window};
 use crate::plan::Arrival;
-
-/// How long after the confirmed heal a service that never recovers is excused by the fault.
-pub(in super::super) const GRACE_US: u64 = 5_000_000;
-
-/// From when on a fault excuses nothing any more; `None`: its recovery was seen, or its heal was not.
-pub(in super::super) fn excused_until_us(fault: &FaultResult) -> Option<u64> {
-    let healed_us = fault.stamps.heal_confirmed_us?;
-    (fault.recovery_us.is_none()).then(|| healed_us.saturating_add(GRACE_US))
-}
 
 /// Seconds after a heal that no recovery followed, apart from those of other faults.
 fn stuck(result: &RunResult) -> impl Iterator<Item = &Second> {

@@ -8,10 +8,10 @@
 //! Pauses of the whole machine are told apart and left out of lateness: bins in which a thread that
 //! only sleeps woke late as well.
 
-use super::super::{CheckGroup, CheckResult, CheckStatus, FaultResult, Pause, RunResult};
+use super::super::{CheckGroup, CheckResult, CheckStatus, FaultResult, RunResult};
+use super::finding::{Words, paused_between, ratio, valid};
 use super::generator::{clock_step, given_up, lane_busy, lateness, machine_pauses, receive_stamps};
 use super::machine::machine_busy;
-use super::{Texts, check};
 use crate::format;
 use crate::plan::Link;
 use crate::record::fault::FaultStamps;
@@ -75,31 +75,6 @@ fn processes(result: &RunResult) -> CheckResult {
             broke: ended.join("; "),
         },
     )
-}
-
-/// What a check says when it held, and when it broke.
-pub(super) struct Words {
-    pub held: &'static str,
-    pub broke: String,
-}
-
-pub(super) fn valid(
-    name: &str,
-    held: bool,
-    (observed, bound): (String, String),
-    words: Words,
-) -> CheckResult {
-    let finding = if held {
-        words.held.to_owned()
-    } else {
-        words.broke
-    };
-    let text = Texts {
-        observed,
-        bound,
-        finding,
-    };
-    check(CheckGroup::Validity, name, held, text)
 }
 
 /// A broken check as part of a sentence.
@@ -176,14 +151,6 @@ pub(crate) fn sent_text(result: &RunResult) -> String {
 /// Stopped before its plan was through, by whom ever.
 fn ended_early(result: &RunResult) -> bool {
     result.run.interrupted || result.run.aborted.is_some()
-}
-
-pub(super) fn ratio(part: u64, whole: u64) -> f64 {
-    if whole == 0 {
-        1.0
-    } else {
-        part as f64 / whole as f64
-    }
 }
 
 fn ledger_adds_up(result: &RunResult) -> CheckResult {
@@ -297,13 +264,4 @@ fn faults_on_time(result: &RunResult) -> CheckResult {
             broke,
         },
     )
-}
-
-/// How long the machine paused between two moments.
-pub(super) fn paused_between(result: &RunResult, from_us: u64, to_us: u64) -> u64 {
-    let overlap = |pause: &Pause| {
-        let end_us = (pause.at_us + pause.length_us).min(to_us);
-        end_us.saturating_sub(pause.at_us.max(from_us))
-    };
-    result.generator.pauses.iter().map(overlap).sum()
 }

@@ -7,7 +7,8 @@
 //! do is for the scenario to say.
 
 use super::super::{CheckGroup, CheckResult, RunResult};
-use super::{Texts, check, outside};
+use super::finding::{Texts, check};
+use super::outside;
 use crate::failure::{Cause, FailureKind};
 use crate::format;
 use crate::plan::{ANSWERED_RATIO_MIN, BuiltIn, is_broad};

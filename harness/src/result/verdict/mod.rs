@@ -62,7 +62,7 @@ impl Findings {
             .filter_map(delivery::outcome_of)
             .collect();
         let mut breached: Vec<&ExpectationResult> = Vec::new();
-        for expectation in with_status(result, CheckStatus::Broke) {
+        for expectation in sentence::with_status(result, CheckStatus::Broke) {
             match expectation.expectation.what {
                 Quantity::Delivery { outcome } if delivery::is_promise(outcome) => {
                     promises.push(outcome);
@@ -100,7 +100,7 @@ impl Findings {
             invalid: broken(CheckGroup::Validity)
                 .map(validity::sentence)
                 .collect(),
-            open: with_status(result, CheckStatus::Inconclusive)
+            open: sentence::with_status(result, CheckStatus::Inconclusive)
                 .map(sentence::unanswered)
                 .chain(undecided.map(|check| format!("{}: {}", check.name, check.finding)))
                 .collect(),
@@ -204,8 +204,11 @@ impl Findings {
                 parts.push(sentence::worst(broke));
             }
         }
-        let only_faults = with_status(result, CheckStatus::Broke).all(sentence::is_about_faults)
-            && with_status(result, CheckStatus::Broke).next().is_some();
+        let only_faults = sentence::with_status(result, CheckStatus::Broke)
+            .all(sentence::is_about_faults)
+            && sentence::with_status(result, CheckStatus::Broke)
+                .next()
+                .is_some();
         let undone = result
             .checks
             .iter()
@@ -259,14 +262,4 @@ fn needs_sound_run(result: &RunResult, outcome: Outcome) -> bool {
         | Outcome::Pending
         | Outcome::Late => true,
     }
-}
-
-fn with_status(
-    result: &RunResult,
-    status: CheckStatus,
-) -> impl Iterator<Item = &ExpectationResult> {
-    result
-        .expectations
-        .iter()
-        .filter(move |expectation| expectation.status == status)
 }

@@ -7,7 +7,6 @@ use std::fmt::Write as _;
 
 use super::super::check::{delivery, generator, machine, wording};
 use super::super::{CheckGroup, CheckStatus, ExpectationResult, FaultResult, RunResult};
-use super::with_status;
 use crate::format;
 use crate::record::recorder::{CUT, GAVE_UP, SLOWEST};
 use crate::scenario::expectation::{Expectation, Outcome, Quantity, Statistic, TimeKind, When};
@@ -332,4 +331,15 @@ fn capitalized(text: &str) -> String {
     characters.next().map_or_else(String::new, |first| {
         first.to_uppercase().chain(characters).collect()
     })
+}
+
+/// Expectations of that status.
+pub(super) fn with_status(
+    result: &RunResult,
+    status: CheckStatus,
+) -> impl Iterator<Item = &ExpectationResult> {
+    result
+        .expectations
+        .iter()
+        .filter(move |expectation| expectation.status == status)
 }
