@@ -10,6 +10,7 @@ use crate::render::{append, format, view, words};
 use crate::result::{
     CheckStatus, ExpectationResult, FaultResult, RunResult, bound_text, observed_text,
 };
+use crate::scenario::expectation::{Quantity, When};
 
 /// A bar ends at one and a half times the limit.
 const BAR_RATIO_MAX: f64 = 1.5;
@@ -203,12 +204,16 @@ fn detected(fault: &FaultResult) -> Cell {
     }
 }
 
-/// Bad where an expectation on recovery broke in this fault's time, or it never came back.
+/// Bad where an expectation on the recovery from this fault broke, or there was no recovery.
 fn recovered(result: &RunResult, fault: &FaultResult) -> Cell {
+    let about = |row: &ExpectationResult| match &row.expectation.when {
+        When::During { fault: name } => *name == fault.name,
+        // Of several faults the worst is judged, whichever it is.
+        When::WholeRun | When::OutsideFaults => result.faults.len() == 1,
+        When::Ramp => false,
+    };
     let broke = result.expectations.iter().any(|row| {
-        row.status == CheckStatus::Broke
-            && row.name.contains("recovery")
-            && row.when.contains(&fault.name)
+        row.status == CheckStatus::Broke && row.expectation.what == Quantity::Recovery && about(row)
     });
     let class = if broke || fault.recovery_us.is_none() {
         "bad"
