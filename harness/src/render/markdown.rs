@@ -3,7 +3,9 @@
 //! **In:** the result. **Out:** Markdown as GitHub reads it: at most 20 lines before the details.
 //! Text from outside is escaped, mentions and links included.
 
-use super::{RenderError, Renderer, failure, format, view, words};
+use super::renderer::{RenderError, Renderer};
+use super::{failure, file, view, words};
+use crate::format;
 use crate::result::{
     CheckStatus, Delivery, ExpectationResult, RunResult, Status, Window, bound_text, observed_text,
 };
@@ -21,7 +23,7 @@ const HEADLINES_MAX: usize = 3;
 
 impl Renderer for Summary {
     fn file(&self) -> &'static str {
-        "summary.md"
+        file::SUMMARY
     }
 
     fn render(&self, result: &RunResult) -> Result<Vec<u8>, RenderError> {

@@ -7,13 +7,13 @@
 
 use std::collections::BTreeSet;
 
-use super::{RenderError, Renderer, format};
+use super::file;
+use super::renderer::{RenderError, Renderer};
+use crate::format;
 use crate::result::{RunResult, Second, Summary};
 
 /// `series.csv`.
 pub(crate) struct Series;
-
-const FILE: &str = "series.csv";
 
 /// Columns that every run has.
 const HEAD: [&str; 23] = [
@@ -44,7 +44,7 @@ const HEAD: [&str; 23] = [
 
 impl Renderer for Series {
     fn file(&self) -> &'static str {
-        FILE
+        file::SERIES
     }
 
     fn render(&self, result: &RunResult) -> Result<Vec<u8>, RenderError> {
@@ -82,7 +82,7 @@ impl Renderer for Series {
             table.write_record(cells).map_err(RenderError::Csv)?;
         }
         table.into_inner().map_err(|error| RenderError::Write {
-            file: FILE,
+            file: file::SERIES,
             source: error.into_error(),
         })
     }

@@ -4,7 +4,8 @@
 //! Colour only adds: every row says its word or mark.
 
 use super::column::{Color, Column, GREEN, INDENT, RED, YELLOW, columns, paint, wrap};
-use super::{append, failure, format, view, words};
+use super::{failure, view, words};
+use crate::format::{self, append};
 use crate::result::{
     CheckGroup, CheckStatus, ExpectationResult, RunResult, Status, Summary, bound_text,
     lateness_text, machine_text, observed_text, sent_text,

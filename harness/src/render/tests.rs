@@ -3,13 +3,15 @@
 //! The runs were made by `sample` and saved; `HARNESS_BLESS=1 cargo test -p harness --lib -- --test-threads=1` makes
 //! them, and the example beside the reports, anew.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use quick_xml::events::Event;
 
+use super::renderer::RenderError;
 use super::sample::{self, Story};
 use super::terminal::{Style, summary};
-use super::{Format, RenderError};
+use super::{Format, file};
 use crate::record::fault::FaultStamps;
 use crate::result::store::{RESULT_FILE, RunDir};
 use crate::result::verdict::judge;
@@ -58,6 +60,18 @@ fn all(result: &RunResult, formats: &[Format]) -> Vec<(&'static str, String)> {
 
 fn page(result: &RunResult) -> String {
     all(result, &[Format::Html]).remove(0).1
+}
+
+#[test]
+fn the_page_names_every_file_that_lies_beside_it() {
+    let formats = [Format::Json].into_iter().chain(Format::DRAWN);
+    let drawn: BTreeSet<&str> = formats
+        .flat_map(Format::renderers)
+        .map(|renderer| renderer.file())
+        .collect();
+    let named = file::BESIDE_PAGE.into_iter().chain([file::PAGE]);
+    let named = named.filter(|name| ![file::PLAN, file::LATENCIES].contains(name));
+    assert_eq!(drawn, named.collect());
 }
 
 #[test]
@@ -361,7 +375,7 @@ fn a_summary_for_a_narrow_terminal_is_wrapped_and_says_the_same() {
             for line in text.lines().filter(|line| !line.starts_with("again")) {
                 assert!(line.chars().count() <= width, "{path}, {width}: {line}");
             }
-            let words = |text: &str| -> std::collections::BTreeSet<String> {
+            let words = |text: &str| -> BTreeSet<String> {
                 text.split([' ', '\n', ',']).map(str::to_owned).collect()
             };
             // The heads of the table go with it.

@@ -10,8 +10,9 @@ use super::figure::figure;
 use super::prose::prose;
 use super::story::story;
 use super::table::{Cell, Table};
+use crate::format;
 use crate::render::plot::Chart;
-use crate::render::{events, format, words};
+use crate::render::{file, words};
 use crate::result::{Delivery, Example, RunResult, Summary, Window};
 use crate::stage::Stage;
 
@@ -283,7 +284,7 @@ fn shown(result: &RunResult, first: usize) -> Markup {
         } @else {
             "The first " (first) " of " (format::count(all)) ", in the order of their intended send; "
             @if dropped == 0 { "all are" } @else { (format::count(kept as u64)) " are" }
-            " in " code { (events::FILE) } "."
+            " in " code { (file::EVENTS) } "."
         }
     }
 }

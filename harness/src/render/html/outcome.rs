@@ -6,7 +6,8 @@ use maud::{Markup, html};
 
 use super::prose::prose;
 use super::table::{Cell, Table};
-use crate::render::{append, format, view, words};
+use crate::format::{self, append};
+use crate::render::{view, words};
 use crate::result::{
     CheckStatus, ExpectationResult, FaultResult, RunResult, bound_text, observed_text,
 };

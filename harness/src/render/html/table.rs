@@ -5,7 +5,7 @@
 use maud::{Markup, html};
 
 use super::glossary;
-use crate::render::format;
+use crate::format;
 
 /// One cell; the first of a row is its header.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use super::figure::figure;
 use super::table::{Cell, Table};
-use crate::render::format;
+use crate::format;
 use crate::render::plot::Chart;
 use crate::result::{RunResult, Second};
 

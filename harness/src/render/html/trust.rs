@@ -7,8 +7,9 @@ use maud::{Markup, html};
 use super::figure::figure;
 use super::prose::prose;
 use super::table::{Cell, Table};
+use crate::format;
 use crate::render::plot::Chart;
-use crate::render::{format, view, words};
+use crate::render::{view, words};
 use crate::result::{CheckGroup, CheckResult, CheckStatus, RunResult};
 
 pub(crate) fn section(result: &RunResult, lateness: &Chart) -> Markup {

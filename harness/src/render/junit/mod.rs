@@ -12,7 +12,9 @@ use std::io::Cursor;
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 
-use super::{RenderError, Renderer, format, words};
+use super::renderer::{RenderError, Renderer};
+use super::{file, words};
+use crate::format;
 use crate::result::{
     CheckGroup, CheckResult, CheckStatus, ExpectationResult, RunResult, Status, bound_text,
     observed_text,
@@ -22,19 +24,19 @@ use crate::scenario::expectation::Comparison;
 /// `junit.xml`.
 pub(crate) struct Junit;
 
-const FILE: &str = "junit.xml";
-/// The page beside this file.
-const REPORT: &str = "report.html";
 /// What the schemas call the package of a suite.
 const PACKAGE: &str = "harness";
 
 impl Renderer for Junit {
     fn file(&self) -> &'static str {
-        FILE
+        file::JUNIT
     }
 
     fn render(&self, result: &RunResult) -> Result<Vec<u8>, RenderError> {
-        document(result).map_err(|source| RenderError::Write { file: FILE, source })
+        document(result).map_err(|source| RenderError::Write {
+            file: file::JUNIT,
+            source,
+        })
     }
 }
 
@@ -272,7 +274,7 @@ fn properties(xml: &mut Xml, result: &RunResult) -> std::io::Result<()> {
 /// What there is to say of all cases together.
 fn output(result: &RunResult) -> String {
     let said = clean(&result.verdict.sentence);
-    format!("{said} The report is {REPORT}, beside this file.")
+    format!("{said} The report is {}, beside this file.", file::PAGE)
 }
 
 fn write_case(xml: &mut Xml, result: &RunResult, case: &Case) -> std::io::Result<()> {

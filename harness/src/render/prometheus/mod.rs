@@ -11,7 +11,8 @@ use ::prometheus::proto::MetricType;
 use ::prometheus::{Encoder as _, TextEncoder};
 
 use self::page::Page;
-use super::{RenderError, Renderer, view, words};
+use super::renderer::{RenderError, Renderer};
+use super::{file, view, words};
 use crate::result::{CheckStatus, ExpectationResult, RunResult, Unit, Window};
 use crate::scenario::expectation::Comparison;
 
@@ -23,7 +24,7 @@ const BYTES_PER_KIB: f64 = 1_024.0;
 
 impl Renderer for Metrics {
     fn file(&self) -> &'static str {
-        "metrics.prom"
+        file::METRICS
     }
 
     fn render(&self, result: &RunResult) -> Result<Vec<u8>, RenderError> {
