@@ -4,11 +4,9 @@
 //! Text from outside is escaped, mentions and links included.
 
 use super::renderer::{RenderError, Renderer};
-use super::{failure, file, view, words};
+use super::{failure, file, ledger, view, words};
 use crate::format;
-use crate::result::{
-    CheckStatus, Delivery, ExpectationResult, RunResult, Status, Window, bound_text, observed_text,
-};
+use crate::result::{CheckStatus, ExpectationResult, RunResult, Status, bound_text, observed_text};
 
 /// `summary.md`.
 pub(crate) struct Summary;
@@ -159,7 +157,7 @@ fn details(result: &RunResult, rest: &[&ExpectationResult]) -> Vec<String> {
         lines.push(String::new());
     }
     lines.extend(checks(result));
-    lines.extend(ledger(result));
+    lines.extend(windows(result));
     for fault in &result.faults {
         lines.push(format!("- {}", escape(&words::fault(fault))));
     }
@@ -195,38 +193,24 @@ fn checks(result: &RunResult) -> Vec<String> {
     lines
 }
 
-fn ledger(result: &RunResult) -> Vec<String> {
+fn windows(result: &RunResult) -> Vec<String> {
+    let columns = ledger::COLUMNS;
     let mut lines = vec![
-        "| window | sent | completed | refused | unanswered | lost | pending | duplicated | out of order | unexpected | late |"
-            .to_owned(),
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|".to_owned(),
+        format!(
+            "| window | {} |",
+            columns.map(|column| column.name).join(" | ")
+        ),
+        format!("|---|{}", "---:|".repeat(columns.len())),
     ];
-    let rows = result.windows.iter().map(ledger_row);
-    lines.extend(rows);
-    lines.push(delivery_row("**whole run**", result.delivery));
+    let each = result.windows.iter();
+    let each = each.map(|window| (escape(&window.name), window.delivery));
+    let whole = ("**whole run**".to_owned(), result.delivery);
+    lines.extend(each.chain([whole]).map(|(name, of)| {
+        let cells = columns.map(|column| format::count((column.count)(&of)));
+        format!("| {name} | {} |", cells.join(" | "))
+    }));
     lines.push(String::new());
     lines
-}
-
-fn ledger_row(window: &Window) -> String {
-    delivery_row(&escape(&window.name), window.delivery)
-}
-
-fn delivery_row(name: &str, of: Delivery) -> String {
-    let cells = [
-        of.sent,
-        of.completed,
-        of.refused,
-        of.unanswered,
-        of.lost,
-        of.pending,
-        of.duplicated,
-        of.out_of_order,
-        of.unexpected,
-        of.late,
-    ];
-    let cells = cells.map(format::count).join(" | ");
-    format!("| {name} | {cells} |")
 }
 
 fn environment(result: &RunResult) -> Vec<String> {

@@ -4,7 +4,7 @@
 //! Colour only adds: every row says its word or mark.
 
 use super::column::{Color, Column, GREEN, INDENT, RED, YELLOW, columns, paint, wrap};
-use super::{failure, view, words};
+use super::{failure, ledger, view, words};
 use crate::format::{self, append};
 use crate::result::{
     CheckGroup, CheckStatus, ExpectationResult, RunResult, Status, Summary, bound_text,
@@ -207,31 +207,27 @@ fn stacked(out: &mut Column, mark: &str, [name, when, observed, limit, used]: &[
 }
 
 fn messages(out: &mut Column, result: &RunResult) {
-    let all = result.delivery;
-    let count = format::count;
-    let mut ledger = format!(
-        "{} sent = {} completed + {} refused + {} unanswered + {} lost",
-        count(all.sent),
-        count(all.completed),
-        count(all.refused),
-        count(all.unanswered),
-        count(all.lost)
-    );
-    if all.pending > 0 {
-        append(
-            &mut ledger,
-            format_args!(" + {} pending", count(all.pending)),
-        );
+    let said = |column: ledger::Column| {
+        let count = (column.count)(&result.delivery);
+        format!("{} {}", format::count(count), column.name)
+    };
+    let [
+        sent,
+        ends @ ..,
+        pending,
+        duplicated,
+        out_of_order,
+        unexpected,
+        late,
+    ] = ledger::COLUMNS;
+    let mut ends: Vec<String> = ends.map(said).into();
+    if result.delivery.pending > 0 {
+        ends.push(said(pending));
     }
-    out.paragraph("messages", &ledger, INDENT);
-    let beside = format!(
-        "{} duplicated, {} out of order, {} unexpected, {} late",
-        count(all.duplicated),
-        count(all.out_of_order),
-        count(all.unexpected),
-        count(all.late)
-    );
-    out.paragraph("", &beside, INDENT);
+    let all = format!("{} = {}", said(sent), ends.join(" + "));
+    out.paragraph("messages", &all, INDENT);
+    let beside = [duplicated, out_of_order, unexpected, late].map(said);
+    out.paragraph("", &beside.join(", "), INDENT);
 }
 
 fn complete(out: &mut Column, result: &RunResult) {

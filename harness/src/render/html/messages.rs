@@ -12,7 +12,7 @@ use super::story::story;
 use super::table::{Cell, Table};
 use crate::format;
 use crate::render::plot::Chart;
-use crate::render::{file, words};
+use crate::render::{file, ledger, words};
 use crate::result::{Delivery, Example, RunResult, Summary, Window};
 use crate::stage::Stage;
 
@@ -30,7 +30,7 @@ const EXAMPLE_HEADS: [&str; 8] = [
     "Fault",
 ];
 
-pub(crate) fn ledger(result: &RunResult) -> Markup {
+pub(crate) fn windows(result: &RunResult) -> Markup {
     let mut rows: Vec<Vec<Cell>> = result.windows.iter().map(window).collect();
     let whole = result.latency.get(Stage::Complete.name());
     let whole = whole.and_then(|stage| stage.response);
@@ -40,22 +40,11 @@ pub(crate) fn ledger(result: &RunResult) -> Markup {
             "Sent = completed + refused + unanswered + lost + pending, in every row. A message belongs to the fault that any part of its life touched, else to the window it should have been sent in."
         },
         class: "stack ledger",
-        heads: Table::heads(&[
-            "Window",
-            "Sent",
-            "Completed",
-            "Refused",
-            "Unanswered",
-            "Lost",
-            "Pending",
-            "Duplicated",
-            "Out of order",
-            "Unexpected",
-            "Late",
-            "p50",
-            "p99",
-            "Max",
-        ]),
+        heads: ["Window".to_owned()]
+            .into_iter()
+            .chain(ledger::COLUMNS.map(|column| words::capital(column.name)))
+            .chain(["p50", "p99", "Max"].map(str::to_owned))
+            .collect(),
         rows,
     }
     .markup()
@@ -74,22 +63,9 @@ fn window(window: &Window) -> Vec<Cell> {
 
 fn row(name: Cell, of: Delivery, complete: Option<Summary>) -> Vec<Cell> {
     let us = |pick: fn(Summary) -> u64| Cell::text(format::duration_or_none(complete.map(pick)));
-    vec![
-        name,
-        Cell::count(of.sent),
-        Cell::count(of.completed),
-        Cell::count(of.refused),
-        Cell::count(of.unanswered),
-        Cell::fault(of.lost),
-        Cell::count(of.pending),
-        Cell::fault(of.duplicated),
-        Cell::fault(of.out_of_order),
-        Cell::fault(of.unexpected),
-        Cell::count(of.late),
-        us(|of| of.p50_us),
-        us(|of| of.p99_us),
-        us(|of| of.max_us),
-    ]
+    let counts = ledger::COLUMNS.map(|column| Cell::ledger(column, &of));
+    let latency = [us(|of| of.p50_us), us(|of| of.p99_us), us(|of| of.max_us)];
+    [name].into_iter().chain(counts).chain(latency).collect()
 }
 
 pub(crate) fn sessions(result: &RunResult, reconnects: Option<&Chart>) -> Markup {

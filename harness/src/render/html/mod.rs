@@ -216,12 +216,12 @@ fn run_sections(result: &RunResult, charts: &Charts) -> Vec<Section> {
         "Over time",
         time::section(result, time),
     );
-    let ledger = messages::ledger(result);
+    let windows = messages::windows(result);
     add(
         "messages",
         "What became of every message",
         "Messages",
-        ledger,
+        windows,
     );
     let ends = messages::sessions(result, charts.reconnects.as_ref());
     add(

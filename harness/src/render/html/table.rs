@@ -6,6 +6,8 @@ use maud::{Markup, html};
 
 use super::glossary;
 use crate::format;
+use crate::render::ledger::Column;
+use crate::result::Delivery;
 
 /// One cell; the first of a row is its header.
 #[derive(Clone, Debug)]
@@ -37,6 +39,16 @@ impl Cell {
     /// A count that is bad unless it is zero.
     pub(crate) fn fault(count: u64) -> Self {
         Self::text(format::count(count)).class(if count == 0 { "zero" } else { "bad" })
+    }
+
+    /// An outcome of messages.
+    pub(crate) fn ledger(column: Column, of: &Delivery) -> Self {
+        let count = (column.count)(of);
+        if column.fault {
+            Self::fault(count)
+        } else {
+            Self::count(count)
+        }
     }
 
     /// A second, smaller line.
