@@ -7,8 +7,8 @@ use super::column::{Color, Column, GREEN, INDENT, RED, YELLOW, columns, paint, w
 use super::{failure, ledger, view, words};
 use crate::format::{self, append};
 use crate::result::{
-    CheckGroup, CheckStatus, ExpectationResult, RunResult, Status, Summary, bound_text,
-    lateness_text, machine_text, observed_text, sent_text,
+    CheckGroup, CheckStatus, ExpectationResult, RunResult, Status, Summary, lateness_text,
+    machine_text, sent_text,
 };
 
 /// Columns of the summary where nothing is known of the terminal, and the most it takes.
@@ -133,8 +133,11 @@ fn expectations(out: &mut Column, result: &RunResult, color: Color) {
 
 /// The rows under their heads, or, where those are too wide, each in lines of its own.
 fn table(out: &mut Column, rows: &[&ExpectationResult], color: Color) {
-    let cells: Vec<[String; 5]> = rows.iter().map(|row| cells(row)).collect();
-    let heads = ["expectation", "when", "observed", "limit", "of limit"];
+    let cells: Vec<[String; 5]> = rows
+        .iter()
+        .map(|row| view::expectation_cells(row))
+        .collect();
+    let heads = view::EXPECTATION_HEADS;
     let widest = |place: usize, least: usize| {
         let all = cells.iter().map(|cells| columns(&cells[place]));
         all.chain([columns(heads[place]), least]).max().unwrap_or(0)
@@ -169,18 +172,6 @@ fn table(out: &mut Column, rows: &[&ExpectationResult], color: Color) {
 
 /// Spaces between the cells of a row.
 const GAPS: usize = 1 + 1 + 2 + 2;
-
-fn cells(of: &ExpectationResult) -> [String; 5] {
-    let used = of.used_ratio.map_or_else(String::new, format::percent);
-    let texts = [
-        format::harmless(&of.name),
-        format::harmless(&of.when),
-        observed_text(of),
-        bound_text(of),
-        used,
-    ];
-    texts.map(|text| format::plain(&text))
-}
 
 fn row(out: &mut Column, mark: &str, (cells, widths): ([&str; 5], [usize; 5])) {
     let pad = |place: usize| match place {

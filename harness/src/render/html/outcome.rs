@@ -48,24 +48,13 @@ pub(crate) fn expectations(result: &RunResult) -> Markup {
 }
 
 fn expectation(row: &ExpectationResult) -> Vec<Cell> {
-    let look = words::check(row.status);
-    let what = Cell::new(html! { b { (format::harmless(&row.name)) } });
-    let what = if row.finding.is_empty() {
-        what
-    } else {
-        what.note(prose(&row.finding))
-    };
-    let observed = Cell::text(observed_text(row)).class(match row.status {
-        CheckStatus::Broke => "bad",
-        CheckStatus::Held | CheckStatus::Inconclusive => "",
-    });
+    let name = Cell::new(html! { b { (format::harmless(&row.name)) } });
     let line = row.expectation.line;
     vec![
-        Cell::new(html! { span aria-hidden="true" { (look.mark) } " " (look.word) })
-            .class(look.class),
-        what,
+        Cell::status(row.status),
+        name.found(&row.finding),
         Cell::text(&row.when),
-        observed,
+        Cell::observed(&observed_text(row), row.status),
         Cell::text(bound_text(row)),
         Cell::new(used(row)),
         Cell::new(if line == 0 {

@@ -19,7 +19,6 @@ use crate::result::{
     CheckGroup, CheckResult, CheckStatus, ExpectationResult, RunResult, Status, bound_text,
     observed_text,
 };
-use crate::scenario::expectation::Comparison;
 
 /// `junit.xml`.
 pub(crate) struct Junit;
@@ -80,7 +79,10 @@ fn names(rows: &[ExpectationResult]) -> Vec<String> {
     let mut given: BTreeMap<String, usize> = BTreeMap::new();
     let name = |row: &ExpectationResult| {
         let name = match plainly.get(&plain(row)) {
-            Some(2..) => format!("{} {}, {}", row.name, bounded(row), row.when),
+            Some(2..) => {
+                let bound = row.expectation.bound.comparison.name().replace('_', " ");
+                format!("{} {bound}, {}", row.name, row.when)
+            }
             _ => plain(row),
         };
         let times = given.entry(name.clone()).or_insert(0);
@@ -91,15 +93,6 @@ fn names(rows: &[ExpectationResult]) -> Vec<String> {
         }
     };
     rows.iter().map(name).collect()
-}
-
-const fn bounded(row: &ExpectationResult) -> &'static str {
-    match row.expectation.bound.comparison {
-        Comparison::Under => "under",
-        Comparison::AtMost => "at most",
-        Comparison::Equals => "equals",
-        Comparison::AtLeast => "at least",
-    }
 }
 
 fn expected(result: &RunResult, row: &ExpectationResult) -> String {

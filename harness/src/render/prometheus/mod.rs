@@ -10,7 +10,6 @@ use super::renderer::{RenderError, Renderer};
 use super::{file, ledger, view, words};
 use crate::metric::{self, Latencies, Page, Shares};
 use crate::result::{CheckStatus, ExpectationResult, RunResult, Summary, Unit, Window};
-use crate::scenario::expectation::Comparison;
 
 /// `metrics.prom`.
 pub(crate) struct Metrics;
@@ -132,7 +131,8 @@ fn expectations(page: &mut Page, result: &RunResult) {
     let mut told: Vec<[&str; 3]> = Vec::new();
     for row in &result.expectations {
         let bound = row.expectation.bound;
-        let words = [row.name.as_str(), row.when.as_str(), word(bound.comparison)];
+        let comparison = bound.comparison.name();
+        let words = [row.name.as_str(), row.when.as_str(), comparison];
         // A sample must not come twice: of two bounds of one kind the first is told.
         if told.contains(&words) {
             continue;
@@ -181,15 +181,6 @@ fn generator(page: &mut Page, result: &RunResult) {
     page.one(metric::LANE_BUSY_PEAK, of.lane_busy_ratio_max);
     page.one(metric::SENDS_PLANNED, of.planned_sends as f64);
     page.one(metric::SENDS_MADE, of.actual_sends as f64);
-}
-
-const fn word(comparison: Comparison) -> &'static str {
-    match comparison {
-        Comparison::Under => "under",
-        Comparison::AtMost => "at_most",
-        Comparison::Equals => "equals",
-        Comparison::AtLeast => "at_least",
-    }
 }
 
 fn in_base_unit(row: &ExpectationResult, value: f64) -> f64 {
