@@ -1,6 +1,6 @@
 //! This module turns a run result into what people and machines read.
 //!
-//! **In:** one [`RunResult`]. **Out:** bytes, per [`Renderer`]. Nothing is computed here: a renderer
+//! **In:** one [`crate::result::RunResult`]. **Out:** bytes, per [`Renderer`]. Nothing is computed here: a renderer
 //! chooses, orders and formats what stands in the result.
 //!
 //! Deliberately absent: reading and writing of files (`result::store`, `cli`), and any clock.
