@@ -121,10 +121,12 @@ pub(crate) fn calm(result: &RunResult) -> Option<(&'static str, Summary)> {
     {
         return Some(("outside faults", found));
     }
-    let whole = result.latency.get(Stage::Complete.name());
-    whole
-        .and_then(|stage| stage.response)
-        .map(|found| ("whole run", found))
+    response(result, Stage::Complete).map(|found| ("whole run", found))
+}
+
+/// Response times of a stage over the whole run.
+pub(crate) fn response(result: &RunResult, stage: Stage) -> Option<Summary> {
+    result.latency.get(stage.name())?.response
 }
 
 /// The window of the fewest disturbances that knows most of these stages: most sessions are opened in the ramp, most

@@ -12,7 +12,7 @@ use super::story::story;
 use super::table::{Cell, Table};
 use crate::format;
 use crate::render::plot::Chart;
-use crate::render::{file, ledger, words};
+use crate::render::{file, ledger, view, words};
 use crate::result::{Delivery, Example, RunResult, Summary, Window};
 use crate::stage::Stage;
 
@@ -32,8 +32,7 @@ const EXAMPLE_HEADS: [&str; 8] = [
 
 pub(crate) fn windows(result: &RunResult) -> Markup {
     let mut rows: Vec<Vec<Cell>> = result.windows.iter().map(window).collect();
-    let whole = result.latency.get(Stage::Complete.name());
-    let whole = whole.and_then(|stage| stage.response);
+    let whole = view::response(result, Stage::Complete);
     rows.push(row(Cell::text("Whole run"), result.delivery, whole));
     Table {
         caption: html! {
@@ -87,12 +86,12 @@ pub(crate) fn sessions(result: &RunResult, reconnects: Option<&Chart>) -> Markup
                 dt { "Reconnects" }
                 dd {
                     (count(of.reconnect_attempts)) " attempts after an abnormal close"
-                    @if let Some(reconnect) = stage(result, Stage::Reconnect) {
+                    @if let Some(reconnect) = view::response(result, Stage::Reconnect) {
                         "; close to connected again p50 " (format::duration(reconnect.p50_us))
                         ", p99 " (format::duration(reconnect.p99_us))
                     }
                 }
-                @if let Some(silence) = stage(result, Stage::Silence) {
+                @if let Some(silence) = view::response(result, Stage::Silence) {
                     dt { "Silence before a cut" }
                     dd {
                         "last byte to the end without a close frame: p50 " (format::duration(silence.p50_us))
@@ -122,10 +121,6 @@ pub(crate) fn sessions(result: &RunResult, reconnects: Option<&Chart>) -> Markup
             }
         }
     }
-}
-
-fn stage(result: &RunResult, stage: Stage) -> Option<Summary> {
-    result.latency.get(stage.name())?.response
 }
 
 /// What went wrong for clients, with who caused it and what came with it.

@@ -16,6 +16,7 @@ use crate::format::{self, append};
 use crate::render::renderer::RenderError;
 use crate::render::view;
 use crate::result::{Distribution, RunResult};
+use crate::stage::Stage;
 
 /// Step of the cursor along the percentile axis.
 const READING_STEP: f64 = 0.05;
@@ -140,10 +141,7 @@ fn finding(result: &RunResult) -> String {
         one("p99.9", calm.p999_us),
         one("max", calm.max_us)
     );
-    let whole = result
-        .latency
-        .get("complete")
-        .and_then(|stage| stage.response);
+    let whole = view::response(result, Stage::Complete);
     if let Some(whole) = whole.filter(|_| place != "whole run") {
         append(
             &mut text,

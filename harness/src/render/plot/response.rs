@@ -222,10 +222,7 @@ fn steps_told(result: &RunResult, lines: &[Line<'_>]) -> String {
             each.join(", ")
         ),
     };
-    let answers = result.latency.get(Stage::Complete.name());
-    let answers = answers
-        .and_then(|stage| stage.response)
-        .map_or(0, |of| of.count);
+    let answers = view::response(result, Stage::Complete).map_or(0, |of| of.count);
     for (statistic, needed) in [(Statistic::P99, 100), (Statistic::P999, 1_000)] {
         if lines.iter().any(|line| line.statistic == statistic) {
             continue;

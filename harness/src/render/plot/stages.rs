@@ -107,7 +107,7 @@ fn groups(result: &RunResult) -> Vec<Group> {
         Some(Group { head, place, rows })
     };
     let apart = APART.into_iter().filter_map(|stage| {
-        let of = result.latency.get(stage.name())?.response?;
+        let of = view::response(result, stage)?;
         Some(Row {
             stage,
             from_us: 0,
