@@ -28,6 +28,7 @@ mod intake;
 mod known;
 mod live;
 mod load;
+mod metric;
 mod monitor;
 mod plan;
 mod record;

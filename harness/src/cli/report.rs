@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::failure::{Exit, Failure};
 use super::{claim, save, screen};
-use crate::render::{Format, RenderError, terminal};
+use crate::render::{Format, RenderError, file, terminal};
 use crate::result::RunResult;
 use crate::result::store::{self, Identity, RunDir, StoreError};
 
@@ -54,7 +54,7 @@ pub(super) fn run(args: &ReportArgs, out: &mut impl Write) -> Result<Exit, Failu
     };
     let page = formats.contains(&Format::Html);
     let style = terminal::Style {
-        report: page.then(|| folder.join("report.html").display().to_string()),
+        report: page.then(|| folder.join(file::PAGE).display().to_string()),
         color: screen::color(),
         width: screen::width(),
     };

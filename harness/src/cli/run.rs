@@ -26,7 +26,7 @@ use crate::live::exporter::{self, BindError};
 use crate::live::{Watched, watch};
 use crate::plan::{EnvironmentPlan, RedisPlan};
 use crate::record::trace::Trace;
-use crate::render::terminal;
+use crate::render::{file, terminal};
 use crate::result::store::RunDir;
 use crate::run::{Finished, Order, RunError, execute, identity};
 use crate::scenario::Overrides;
@@ -180,7 +180,7 @@ fn keep(
 
 fn tell(finished: &Finished, folder: &RunDir, out: &mut impl Write) -> std::io::Result<()> {
     let style = terminal::Style {
-        report: Some(folder.file("report.html").display().to_string()),
+        report: Some(folder.file(file::PAGE).display().to_string()),
         color: screen::color(),
         width: screen::width(),
     };

@@ -12,14 +12,11 @@ use super::overrides::quoted;
 use crate::plan::print;
 use crate::record::histogram::SparseHistogram;
 use crate::record::recording::Recording;
-use crate::render::{Format, hlog};
+use crate::render::{Format, file, hlog};
 use crate::result::RunResult;
 use crate::result::store::{RESULT_FILE, RunDir};
 use crate::run::Finished;
 use crate::stage::Stage;
-
-/// The resolved plan, as a scenario.
-const PLAN_FILE: &str = "plan.toml";
 
 /// Short, and most asked for: a disk may fill.
 const FIRST: [Format; 3] = [Format::Json, Format::Md, Format::Junit];
@@ -46,7 +43,7 @@ impl Missing {
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     drawn(&[Format::Json])
         .chain(drawn(&Format::DRAWN))
-        .chain([hlog::FILE, PLAN_FILE])
+        .chain([file::LATENCIES, file::PLAN])
 }
 
 /// The names of the files of these formats.
@@ -74,11 +71,11 @@ pub(super) fn all(finished: &Finished, folder: &RunDir) -> Vec<Missing> {
     let others = Format::DRAWN.into_iter();
     let others: Vec<Format> = others.filter(|format| !FIRST.contains(format)).collect();
     missing.extend(draw(result, folder, &others));
-    let plan = folder.write(PLAN_FILE, print::to_toml(&result.plan).as_bytes());
+    let plan = folder.write(file::PLAN, print::to_toml(&result.plan).as_bytes());
     let latencies = latencies(finished, folder);
     for (file, written) in [
-        (PLAN_FILE, plan.map_err(Failure::from)),
-        (hlog::FILE, latencies),
+        (file::PLAN, plan.map_err(Failure::from)),
+        (file::LATENCIES, latencies),
     ] {
         missing.extend(written.err().map(|failure| Missing::new(file, &failure)));
     }
@@ -102,7 +99,7 @@ fn latencies(finished: &Finished, folder: &RunDir) -> Result<(), Failure> {
         Duration::from_nanos(finished.started_wall_ns),
         &mut log,
     )?;
-    Ok(folder.write(hlog::FILE, &log)?)
+    Ok(folder.write(file::LATENCIES, &log)?)
 }
 
 /// A failure that names every file that is missing, and what can still be done.

@@ -5,10 +5,10 @@
 
 use std::sync::Arc;
 
+use super::history::LOOK_EVERY_US;
 use super::now::{FaultNow, Now};
 use super::row::{self, LEAD};
 use super::screen::Size;
-use super::{Glyphs, LOOK_EVERY_US};
 use crate::format;
 use crate::plan::Plan;
 use crate::record::histogram::SparseHistogram;
@@ -22,6 +22,13 @@ const WIDTH_MIN: usize = 30;
 const LOW_US: f64 = 10_000.0;
 /// … over this many decades: 10 ms to 10 s.
 const DECADES: f64 = 3.0;
+
+/// What the lanes of the block are drawn with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Glyphs {
+    Blocks,
+    Ascii,
+}
 
 /// The block between two drawings.
 pub(super) struct Block {

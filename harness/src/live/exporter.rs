@@ -10,7 +10,6 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use prometheus::TextEncoder;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -51,7 +50,7 @@ pub(super) async fn serve(listener: TcpListener, metrics: Arc<Metrics>, over: Ca
 }
 
 async fn answer(State(metrics): State<Arc<Metrics>>) -> Response {
-    match TextEncoder::new().encode_to_string(&metrics.families()) {
+    match metrics.page().text() {
         Ok(text) => ([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }

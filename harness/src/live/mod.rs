@@ -27,7 +27,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::block::Block;
-use self::history::History;
+pub(crate) use self::block::Glyphs;
+use self::history::{History, LOOK_EVERY_US};
 use self::lines::Lines;
 use self::metrics::Metrics;
 use self::now::{FaultNow, Now};
@@ -37,8 +38,6 @@ use crate::fault::FaultEvent;
 use crate::plan::Plan;
 use crate::record::counters::{Counters, Reader};
 
-/// Time between two looks at the counters.
-const LOOK_EVERY_US: u64 = 250_000;
 /// The block is redrawn every so many looks.
 const LOOKS_PER_BLOCK: u64 = 2;
 /// How long the metrics server may take to finish an answer once the load is over.
@@ -52,13 +51,6 @@ pub(crate) enum View {
     /// A line every few seconds and one per fault stamp: for logs.
     Lines,
     Quiet,
-}
-
-/// What the lanes of the block are drawn with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Glyphs {
-    Blocks,
-    Ascii,
 }
 
 /// What is watched, and how it is shown.
@@ -78,7 +70,12 @@ pub(crate) async fn watch(
     mut faults: mpsc::Receiver<FaultEvent>,
     over: CancellationToken,
 ) {
-    let metrics = Arc::new(Metrics::new(&watched));
+    let metrics = Arc::new(Metrics::new(
+        Arc::clone(&watched.plan),
+        watched.run_id.clone(),
+        watched.clock,
+        Arc::clone(&watched.counters),
+    ));
     let mut servers = JoinSet::new();
     if let Some(listener) = watched.exporter {
         let server = exporter::serve(listener, Arc::clone(&metrics), over.clone());

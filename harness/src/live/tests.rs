@@ -349,11 +349,14 @@ fn watched(exporter: Option<tokio::net::TcpListener>) -> Watched {
 /// What `/metrics` tells of the made-up moment.
 fn exposition() -> String {
     let watched = watched(None);
-    let metrics = Metrics::new(&watched);
+    let metrics = Metrics::new(
+        watched.plan,
+        watched.run_id,
+        watched.clock,
+        Arc::clone(&watched.counters),
+    );
     metrics.add(&watched.counters.take_recent(Reader::View), &[healed()]);
-    prometheus::TextEncoder::new()
-        .encode_to_string(&metrics.families())
-        .unwrap()
+    metrics.page().text().unwrap()
 }
 
 #[test]

@@ -3,10 +3,10 @@
 //! **In:** a [`Report`]. **Out:** text of at most 80 columns, but for words that are longer. Color only
 //! adds: every row says its word.
 
-use super::append;
 use super::column::{Color, GREEN, RED, paint, wrap};
 use crate::doctor::{Entry, Outcome, Report};
 use crate::format;
+use crate::format::append;
 
 const WIDTH: usize = 80;
 /// Where a row's facts begin.

@@ -6,18 +6,16 @@
 
 use serde::Serialize;
 
-use super::{RenderError, Renderer};
+use super::file;
+use super::renderer::{RenderError, Renderer};
 use crate::result::{Example, FaultResult, RunResult};
 
 /// `events.jsonl`.
 pub(crate) struct Events;
 
-/// The file's name in the run directory.
-pub(crate) const FILE: &str = "events.jsonl";
-
 impl Renderer for Events {
     fn file(&self) -> &'static str {
-        FILE
+        file::EVENTS
     }
 
     fn render(&self, result: &RunResult) -> Result<Vec<u8>, RenderError> {

@@ -2,8 +2,9 @@
 //!
 //! **In:** `failures`. **Out:** text, most first.
 
-use super::{append, format, words};
+use super::words;
 use crate::failure::Cause;
+use crate::format::{self, append};
 use crate::result::RunResult;
 
 /// Kinds of failures that are shown, and how much of the words of each.

@@ -13,12 +13,10 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 
-use super::RenderError;
+use super::renderer::RenderError;
 use crate::record::histogram::{HIGHEST_US, SparseHistogram};
 use crate::stage::Stage;
 
-/// The file's name in the run directory.
-pub(crate) const FILE: &str = "latency.hlog";
 const DIGITS: u8 = 3;
 /// Microseconds to milliseconds, for the maximum that is printed beside each histogram.
 const US_PER_MS: f64 = 1e3;

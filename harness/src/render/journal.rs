@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{RenderError, Renderer, view};
+use super::renderer::{RenderError, Renderer};
+use super::{file, view};
 use crate::record::fault::FaultStamps;
 use crate::result::{
     CheckGroup, CheckStatus, RunResult, Status, WindowKind, bound_text, observed_text,
@@ -27,7 +28,7 @@ const LIBRARY: &str = "1.44.0";
 
 impl Renderer for Journal {
     fn file(&self) -> &'static str {
-        "journal.json"
+        file::JOURNAL
     }
 
     fn render(&self, result: &RunResult) -> Result<Vec<u8>, RenderError> {

@@ -2,15 +2,16 @@
 //!
 //! **In:** the result. **Out:** JSON, indented, as `reports/result.schema.json` describes it.
 
-use super::{RenderError, Renderer};
+use super::renderer::{RenderError, Renderer};
 use crate::result::RunResult;
+use crate::result::store::RESULT_FILE;
 
 /// `result.json`.
 pub(crate) struct Json;
 
 impl Renderer for Json {
     fn file(&self) -> &'static str {
-        "result.json"
+        RESULT_FILE
     }
 
     fn render(&self, result: &RunResult) -> Result<Vec<u8>, RenderError> {

@@ -3,10 +3,10 @@
 //! **In:** the result. **Out:** Markdown as GitHub reads it: at most 20 lines before the details.
 //! Text from outside is escaped, mentions and links included.
 
-use super::{RenderError, Renderer, failure, format, view, words};
-use crate::result::{
-    CheckStatus, Delivery, ExpectationResult, RunResult, Status, Window, bound_text, observed_text,
-};
+use super::renderer::{RenderError, Renderer};
+use super::{failure, file, ledger, view, words};
+use crate::format;
+use crate::result::{CheckStatus, ExpectationResult, RunResult, Status, bound_text, observed_text};
 
 /// `summary.md`.
 pub(crate) struct Summary;
@@ -21,7 +21,7 @@ const HEADLINES_MAX: usize = 3;
 
 impl Renderer for Summary {
     fn file(&self) -> &'static str {
-        "summary.md"
+        file::SUMMARY
     }
 
     fn render(&self, result: &RunResult) -> Result<Vec<u8>, RenderError> {
@@ -41,8 +41,7 @@ fn text(result: &RunResult) -> String {
     let shown = troubled + held.min(room);
     let mut lines = vec![heading(result), String::new()];
     if !rows.is_empty() {
-        lines.extend(table(&rows[..shown]));
-        lines.push(String::new());
+        lines.extend(expectations(&rows[..shown]));
     }
     lines.push(trust(result));
     if !result.errors.is_empty() {
@@ -97,30 +96,35 @@ fn headline(row: &ExpectationResult) -> String {
     ))
 }
 
-fn table(rows: &[&ExpectationResult]) -> Vec<String> {
-    let mut lines = vec![
-        "| | expectation | when | observed | limit | of limit |".to_owned(),
-        "|---|---|---|---:|---:|---:|".to_owned(),
-    ];
-    for row in rows {
-        let look = words::check(row.status);
-        let observed = format::plain(&observed_text(row));
-        let observed = match row.status {
-            CheckStatus::Broke => format!("**{observed}**"),
-            CheckStatus::Held | CheckStatus::Inconclusive => observed,
-        };
-        let used = row
-            .used_ratio
-            .map_or_else(|| format::NONE.to_owned(), format::percent);
-        lines.push(format::plain(&format!(
-            "| {} | {} | {} | {observed} | {} | {used} |",
-            look.mark,
-            escape(&row.name),
-            escape(&row.when),
-            escape(&bound_text(row)),
-        )));
-    }
+/// A table and the empty line after it; columns from the place `right` on are flush right.
+fn table(heads: &[&str], right: usize, rows: impl IntoIterator<Item = Vec<String>>) -> Vec<String> {
+    let named = heads.iter().map(|head| match *head {
+        "" => "| ".to_owned(),
+        head => format!("| {head} "),
+    });
+    let rule = "---|".repeat(right) + &"---:|".repeat(heads.len() - right);
+    let mut lines = vec![named.collect::<String>() + "|", format!("|{rule}")];
+    let rows = rows.into_iter();
+    lines.extend(rows.map(|cells| format::plain(&format!("| {} |", cells.join(" | ")))));
+    lines.push(String::new());
     lines
+}
+
+fn expectations(rows: &[&ExpectationResult]) -> Vec<String> {
+    let heads = [&[""], &view::EXPECTATION_HEADS[..]].concat();
+    let rows = rows.iter().map(|row| {
+        let cells = view::expectation_cells(row);
+        let [name, when, mut observed, limit, mut used] = cells.map(|cell| escape(&cell));
+        if row.status == CheckStatus::Broke {
+            observed = format!("**{observed}**");
+        }
+        if used.is_empty() {
+            format::NONE.clone_into(&mut used);
+        }
+        let mark = words::check(row.status).mark.to_owned();
+        vec![mark, name, when, observed, limit, used]
+    });
+    table(&heads, 3, rows)
 }
 
 /// Whether it can be trusted; where that is the heading already, what else there is.
@@ -153,11 +157,10 @@ fn details(result: &RunResult, rest: &[&ExpectationResult]) -> Vec<String> {
         String::new(),
     ];
     if !rest.is_empty() {
-        lines.extend(table(rest));
-        lines.push(String::new());
+        lines.extend(expectations(rest));
     }
     lines.extend(checks(result));
-    lines.extend(ledger(result));
+    lines.extend(windows(result));
     for fault in &result.faults {
         lines.push(format!("- {}", escape(&words::fault(fault))));
     }
@@ -176,55 +179,25 @@ fn checks(result: &RunResult) -> Vec<String> {
     if result.checks.is_empty() {
         return Vec::new();
     }
-    let mut lines = vec![
-        "| | check | observed | limit |".to_owned(),
-        "|---|---|---:|---:|".to_owned(),
-    ];
-    for check in view::checks(result) {
-        lines.push(format::plain(&format!(
-            "| {} | {} | {} | {} |",
-            words::check(check.status).mark,
-            escape(&check.name),
-            escape(&check.observed),
-            escape(&check.bound)
-        )));
-    }
-    lines.push(String::new());
-    lines
+    let rows = view::checks(result).into_iter().map(|check| {
+        let texts = [&check.name, &check.observed, &check.bound];
+        let [name, observed, bound] = texts.map(|text| escape(text));
+        let mark = words::check(check.status).mark.to_owned();
+        vec![mark, name, observed, bound]
+    });
+    table(&["", "check", "observed", "limit"], 2, rows)
 }
 
-fn ledger(result: &RunResult) -> Vec<String> {
-    let mut lines = vec![
-        "| window | sent | completed | refused | unanswered | lost | pending | duplicated | out of order | unexpected | late |"
-            .to_owned(),
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|".to_owned(),
-    ];
-    let rows = result.windows.iter().map(ledger_row);
-    lines.extend(rows);
-    lines.push(delivery_row("**whole run**", result.delivery));
-    lines.push(String::new());
-    lines
-}
-
-fn ledger_row(window: &Window) -> String {
-    delivery_row(&escape(&window.name), window.delivery)
-}
-
-fn delivery_row(name: &str, of: Delivery) -> String {
-    let cells = [
-        of.sent,
-        of.completed,
-        of.refused,
-        of.unanswered,
-        of.lost,
-        of.pending,
-        of.duplicated,
-        of.out_of_order,
-        of.unexpected,
-        of.late,
-    ];
-    let cells = cells.map(format::count).join(" | ");
-    format!("| {name} | {cells} |")
+fn windows(result: &RunResult) -> Vec<String> {
+    let names = ledger::COLUMNS.map(|column| column.name);
+    let each = result.windows.iter();
+    let each = each.map(|window| (escape(&window.name), window.delivery));
+    let whole = ("**whole run**".to_owned(), result.delivery);
+    let rows = each.chain([whole]).map(|(name, of)| {
+        let counts = ledger::COLUMNS.map(|column| format::count((column.count)(&of)));
+        [name].into_iter().chain(counts).collect()
+    });
+    table(&[&["window"], &names[..]].concat(), 1, rows)
 }
 
 fn environment(result: &RunResult) -> Vec<String> {

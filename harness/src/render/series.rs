@@ -7,32 +7,24 @@
 
 use std::collections::BTreeSet;
 
-use super::{RenderError, Renderer, format};
+use super::renderer::{RenderError, Renderer};
+use super::{file, ledger};
+use crate::format;
 use crate::result::{RunResult, Second, Summary};
 
 /// `series.csv`.
 pub(crate) struct Series;
 
-const FILE: &str = "series.csv";
-
-/// Columns that every run has.
-const HEAD: [&str; 23] = [
+/// Columns that every run has: before those of the ledger, and after them.
+const HEAD: [&str; 6] = [
     "at_s",
     "open",
     "opened",
     "reconnect_attempts",
     "tokens_ok",
     "tokens_failed",
-    "sent",
-    "completed",
-    "refused",
-    "unanswered",
-    "lost",
-    "pending",
-    "duplicated",
-    "out_of_order",
-    "unexpected",
-    "late",
+];
+const TAIL: [&str; 7] = [
     "attempts",
     "complete_count",
     "complete_mean_us",
@@ -44,7 +36,7 @@ const HEAD: [&str; 23] = [
 
 impl Renderer for Series {
     fn file(&self) -> &'static str {
-        FILE
+        file::SERIES
     }
 
     fn render(&self, result: &RunResult) -> Result<Vec<u8>, RenderError> {
@@ -60,8 +52,10 @@ impl Renderer for Series {
         let errors: BTreeSet<&String> = rows.iter().flat_map(|row| row.errors.keys()).collect();
         let mut table = csv::Writer::from_writer(Vec::new());
         let head = HEAD
-            .iter()
-            .map(|&name| name.to_owned())
+            .map(str::to_owned)
+            .into_iter()
+            .chain(ledger::COLUMNS.map(ledger::Column::key))
+            .chain(TAIL.map(str::to_owned))
             .chain(cut.iter().map(|code| format!("cut_{code}")))
             .chain(planned.iter().map(|code| format!("closed_{code}")))
             .chain(
@@ -82,7 +76,7 @@ impl Renderer for Series {
             table.write_record(cells).map_err(RenderError::Csv)?;
         }
         table.into_inner().map_err(|error| RenderError::Write {
-            file: FILE,
+            file: file::SERIES,
             source: error.into_error(),
         })
     }
@@ -93,27 +87,18 @@ fn number(count: Option<&u64>) -> String {
 }
 
 fn fixed(row: &Second) -> Vec<String> {
-    let of = &row.delivery;
-    let counts = [
+    let before = [
         row.open,
         row.opened,
         row.reconnect_attempts,
         row.tokens_ok,
         row.tokens_failed,
-        of.sent,
-        of.completed,
-        of.refused,
-        of.unanswered,
-        of.lost,
-        of.pending,
-        of.duplicated,
-        of.out_of_order,
-        of.unexpected,
-        of.late,
-        of.attempts,
     ];
+    let ledger = ledger::COLUMNS.map(|column| (column.count)(&row.delivery));
+    let counts = before.into_iter().chain(ledger);
+    let counts = counts.chain([row.delivery.attempts]);
     let mut cells = vec![format::stamp(row.at_us)];
-    cells.extend(counts.iter().map(u64::to_string));
+    cells.extend(counts.map(|count| count.to_string()));
     let latency =
         |pick: fn(&Summary) -> String| row.complete.as_ref().map_or_else(String::new, pick);
     cells.push(latency(|of| of.count.to_string()));

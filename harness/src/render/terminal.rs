@@ -4,10 +4,11 @@
 //! Colour only adds: every row says its word or mark.
 
 use super::column::{Color, Column, GREEN, INDENT, RED, YELLOW, columns, paint, wrap};
-use super::{append, failure, format, view, words};
+use super::{failure, ledger, view, words};
+use crate::format::{self, append};
 use crate::result::{
-    CheckGroup, CheckStatus, ExpectationResult, RunResult, Status, Summary, bound_text,
-    lateness_text, machine_text, observed_text, sent_text,
+    CheckGroup, CheckStatus, ExpectationResult, RunResult, Status, Summary, lateness_text,
+    machine_text, sent_text,
 };
 
 /// Columns of the summary where nothing is known of the terminal, and the most it takes.
@@ -132,8 +133,11 @@ fn expectations(out: &mut Column, result: &RunResult, color: Color) {
 
 /// The rows under their heads, or, where those are too wide, each in lines of its own.
 fn table(out: &mut Column, rows: &[&ExpectationResult], color: Color) {
-    let cells: Vec<[String; 5]> = rows.iter().map(|row| cells(row)).collect();
-    let heads = ["expectation", "when", "observed", "limit", "of limit"];
+    let cells: Vec<[String; 5]> = rows
+        .iter()
+        .map(|row| view::expectation_cells(row))
+        .collect();
+    let heads = view::EXPECTATION_HEADS;
     let widest = |place: usize, least: usize| {
         let all = cells.iter().map(|cells| columns(&cells[place]));
         all.chain([columns(heads[place]), least]).max().unwrap_or(0)
@@ -169,18 +173,6 @@ fn table(out: &mut Column, rows: &[&ExpectationResult], color: Color) {
 /// Spaces between the cells of a row.
 const GAPS: usize = 1 + 1 + 2 + 2;
 
-fn cells(of: &ExpectationResult) -> [String; 5] {
-    let used = of.used_ratio.map_or_else(String::new, format::percent);
-    let texts = [
-        format::harmless(&of.name),
-        format::harmless(&of.when),
-        observed_text(of),
-        bound_text(of),
-        used,
-    ];
-    texts.map(|text| format::plain(&text))
-}
-
 fn row(out: &mut Column, mark: &str, (cells, widths): ([&str; 5], [usize; 5])) {
     let pad = |place: usize| match place {
         0 | 1 => format!("{:<1$}", cells[place], widths[place]),
@@ -206,31 +198,27 @@ fn stacked(out: &mut Column, mark: &str, [name, when, observed, limit, used]: &[
 }
 
 fn messages(out: &mut Column, result: &RunResult) {
-    let all = result.delivery;
-    let count = format::count;
-    let mut ledger = format!(
-        "{} sent = {} completed + {} refused + {} unanswered + {} lost",
-        count(all.sent),
-        count(all.completed),
-        count(all.refused),
-        count(all.unanswered),
-        count(all.lost)
-    );
-    if all.pending > 0 {
-        append(
-            &mut ledger,
-            format_args!(" + {} pending", count(all.pending)),
-        );
+    let said = |column: ledger::Column| {
+        let count = (column.count)(&result.delivery);
+        format!("{} {}", format::count(count), column.name)
+    };
+    let [
+        sent,
+        ends @ ..,
+        pending,
+        duplicated,
+        out_of_order,
+        unexpected,
+        late,
+    ] = ledger::COLUMNS;
+    let mut ends: Vec<String> = ends.map(said).into();
+    if result.delivery.pending > 0 {
+        ends.push(said(pending));
     }
-    out.paragraph("messages", &ledger, INDENT);
-    let beside = format!(
-        "{} duplicated, {} out of order, {} unexpected, {} late",
-        count(all.duplicated),
-        count(all.out_of_order),
-        count(all.unexpected),
-        count(all.late)
-    );
-    out.paragraph("", &beside, INDENT);
+    let all = format!("{} = {}", said(sent), ends.join(" + "));
+    out.paragraph("messages", &all, INDENT);
+    let beside = [duplicated, out_of_order, unexpected, late].map(said);
+    out.paragraph("", &beside.join(", "), INDENT);
 }
 
 fn complete(out: &mut Column, result: &RunResult) {

@@ -3,17 +3,20 @@
 //! The runs were made by `sample` and saved; `HARNESS_BLESS=1 cargo test -p harness --lib -- --test-threads=1` makes
 //! them, and the example beside the reports, anew.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use quick_xml::events::Event;
 
+use super::renderer::RenderError;
 use super::sample::{self, Story};
 use super::terminal::{Style, summary};
-use super::{Format, RenderError};
+use super::{Format, file};
 use crate::record::fault::FaultStamps;
 use crate::result::store::{RESULT_FILE, RunDir};
 use crate::result::verdict::judge;
-use crate::result::{ConditionResult, EndedProcess, RunResult};
+use crate::result::{CheckStatus, ConditionResult, EndedProcess, RunResult};
+use crate::scenario::expectation::{Quantity, When};
 
 pub(super) const STORIES: [(Story, &str); 5] = [
     (Story::Fail, "../reports/example"),
@@ -57,6 +60,18 @@ fn all(result: &RunResult, formats: &[Format]) -> Vec<(&'static str, String)> {
 
 fn page(result: &RunResult) -> String {
     all(result, &[Format::Html]).remove(0).1
+}
+
+#[test]
+fn the_page_names_every_file_that_lies_beside_it() {
+    let formats = [Format::Json].into_iter().chain(Format::DRAWN);
+    let drawn: BTreeSet<&str> = formats
+        .flat_map(Format::renderers)
+        .map(|renderer| renderer.file())
+        .collect();
+    let named = file::BESIDE_PAGE.into_iter().chain([file::PAGE]);
+    let named = named.filter(|name| ![file::PLAN, file::LATENCIES].contains(name));
+    assert_eq!(drawn, named.collect());
 }
 
 #[test]
@@ -360,7 +375,7 @@ fn a_summary_for_a_narrow_terminal_is_wrapped_and_says_the_same() {
             for line in text.lines().filter(|line| !line.starts_with("again")) {
                 assert!(line.chars().count() <= width, "{path}, {width}: {line}");
             }
-            let words = |text: &str| -> std::collections::BTreeSet<String> {
+            let words = |text: &str| -> BTreeSet<String> {
                 text.split([' ', '\n', ',']).map(str::to_owned).collect()
             };
             // The heads of the table go with it.
@@ -381,7 +396,7 @@ fn a_limit_that_was_not_met_is_named_on_the_chart_with_the_statistic_that_broke_
     let mut result = saved(STORIES[1].0, STORIES[1].1);
     let row = &mut result.expectations[0];
     row.expectation.bound.value = 50_000.0;
-    row.status = crate::result::CheckStatus::Broke;
+    row.status = CheckStatus::Broke;
     let page = crate::format::plain(&page(&result));
     assert!(page.contains(">p99 &lt; 50 ms, outside faults ✗</text>"));
     assert!(page.contains("<g data-s=\"p99\">"));
@@ -392,13 +407,40 @@ fn a_limit_that_was_not_met_is_named_on_the_chart_with_the_statistic_that_broke_
 }
 
 #[test]
+fn only_the_fault_whose_recovery_broke_is_marked() {
+    let mut result = saved(STORIES[1].0, STORIES[1].1);
+    let mut second = result.faults[0].clone();
+    second.name = "redis-down-2".to_owned();
+    result.faults.push(second);
+    let recovery = &mut result.expectations[2];
+    assert_eq!(recovery.expectation.what, Quantity::Recovery);
+    recovery.expectation.when = When::During {
+        fault: "redis-down-2".to_owned(),
+    };
+    recovery.when = "after redis-down-2".to_owned();
+    recovery.status = CheckStatus::Broke;
+    let page = page(&result);
+    let marked = |fault: &str| {
+        let row = page.split("rowheader").find(|row| {
+            row.contains("data-h=\"Budget burned\"")
+                && row.contains(&format!(" scope=\"row\">{fault}<"))
+        });
+        row.unwrap().contains("data-h=\"Recovered\" class=\"bad\"")
+    };
+    assert_eq!(
+        [marked("redis-down"), marked("redis-down-2")],
+        [false, true]
+    );
+}
+
+#[test]
 fn the_slowest_answer_is_told_only_where_answers_were_too_slow() {
     let mut result = saved(STORIES[0].0, STORIES[0].1);
     let mut slowest = result.examples[0].clone();
     slowest.what = crate::record::recorder::SLOWEST.to_owned();
     result.stories = vec![slowest];
     assert!(!page(&result).contains("Sessions worth a look"));
-    result.expectations[0].status = crate::result::CheckStatus::Broke;
+    result.expectations[0].status = CheckStatus::Broke;
     assert!(page(&result).contains("Sessions worth a look"));
 }
 

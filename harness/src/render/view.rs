@@ -4,10 +4,12 @@
 
 use std::cmp::Ordering;
 
+use crate::format;
 use crate::plan::BuiltIn;
 use crate::record::recorder::SLOWEST;
 use crate::result::{
     CheckResult, CheckStatus, Example, ExpectationResult, RunResult, Summary, Window, WindowKind,
+    bound_text, observed_text,
 };
 use crate::scenario::expectation::{Comparison, Quantity, Statistic, TimeKind, When};
 use crate::stage::Stage;
@@ -17,6 +19,23 @@ pub(crate) fn expectations(result: &RunResult) -> Vec<&ExpectationResult> {
     let mut rows: Vec<&ExpectationResult> = result.expectations.iter().collect();
     rows.sort_by(|a, b| rank(a.status).cmp(&rank(b.status)).then(by_use(a, b)));
     rows
+}
+
+/// What a table of expectations has beside the mark of each.
+pub(crate) const EXPECTATION_HEADS: [&str; 5] =
+    ["expectation", "when", "observed", "limit", "of limit"];
+
+/// The row of an expectation in plain text; the last is empty where it has no share of its limit.
+pub(crate) fn expectation_cells(of: &ExpectationResult) -> [String; 5] {
+    let used = of.used_ratio.map_or_else(String::new, format::percent);
+    let texts = [
+        format::harmless(&of.name),
+        format::harmless(&of.when),
+        observed_text(of),
+        bound_text(of),
+        used,
+    ];
+    texts.map(|text| format::plain(&text))
 }
 
 const fn rank(status: CheckStatus) -> u8 {
@@ -102,10 +121,12 @@ pub(crate) fn calm(result: &RunResult) -> Option<(&'static str, Summary)> {
     {
         return Some(("outside faults", found));
     }
-    let whole = result.latency.get(Stage::Complete.name());
-    whole
-        .and_then(|stage| stage.response)
-        .map(|found| ("whole run", found))
+    response(result, Stage::Complete).map(|found| ("whole run", found))
+}
+
+/// Response times of a stage over the whole run.
+pub(crate) fn response(result: &RunResult, stage: Stage) -> Option<Summary> {
+    result.latency.get(stage.name())?.response
 }
 
 /// The window of the fewest disturbances that knows most of these stages: most sessions are opened in the ramp, most

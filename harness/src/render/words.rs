@@ -2,9 +2,9 @@
 //!
 //! **In:** enums, codes, faults. **Out:** the one word or sentence each of them has, everywhere.
 
-use super::append;
 use crate::failure::Cause;
 use crate::format;
+use crate::format::append;
 use crate::result::{CheckStatus, ConditionResult, FaultResult, Status, Window, WindowKind};
 
 /// How a status looks: never by colour alone.

@@ -4,7 +4,8 @@
 
 use maud::{Markup, html};
 
-use crate::render::{Format, format, hlog, words};
+use crate::format;
+use crate::render::{file, words};
 use crate::result::{RunResult, ServerAccount};
 
 /// Digits of the plan's hash that are shown.
@@ -86,21 +87,16 @@ fn goose(result: &RunResult) -> String {
 }
 
 pub(crate) fn again(result: &RunResult) -> Markup {
-    let files = Format::DRAWN
-        .into_iter()
-        .filter(|&format| format != Format::Html)
-        .flat_map(Format::renderers)
-        .map(|renderer| renderer.file());
     html! {
         div.card {
             p.say { "Same plan and seed: the same intended sends, the same faults." }
             pre { (format::harmless(&result.run.command)) }
             h3.gap { "Beside this page" }
             p.files {
-                a href="result.json" { "result.json" }
-                " " a href="plan.toml" { "plan.toml" }
-                " " a href=(hlog::FILE) { (hlog::FILE) }
-                @for file in files { " " a href=(file) { (file) } }
+                @for (place, file) in file::BESIDE_PAGE.into_iter().enumerate() {
+                    @if place > 0 { " " }
+                    a href=(file) { (file) }
+                }
             }
         }
     }

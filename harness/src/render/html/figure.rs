@@ -6,8 +6,8 @@ use maud::{Markup, PreEscaped, html};
 use serde::Serialize;
 
 use super::prose::prose;
-use crate::render::RenderError;
 use crate::render::plot::{Chart, Key, Reading, ReadingUnit};
+use crate::render::renderer::RenderError;
 
 /// The chart as a figure.
 pub(crate) fn figure(chart: &Chart) -> Markup {
@@ -74,7 +74,7 @@ impl<'a> Column<'a> {
                 ReadingUnit::Microseconds => "us",
                 ReadingUnit::Count => "",
             },
-            x: reading.from,
+            x: 0.0,
             d: reading.step,
             v: &reading.values,
         }

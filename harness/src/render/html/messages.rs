@@ -10,8 +10,9 @@ use super::figure::figure;
 use super::prose::prose;
 use super::story::story;
 use super::table::{Cell, Table};
+use crate::format;
 use crate::render::plot::Chart;
-use crate::render::{events, format, words};
+use crate::render::{file, ledger, view, words};
 use crate::result::{Delivery, Example, RunResult, Summary, Window};
 use crate::stage::Stage;
 
@@ -29,32 +30,20 @@ const EXAMPLE_HEADS: [&str; 8] = [
     "Fault",
 ];
 
-pub(crate) fn ledger(result: &RunResult) -> Markup {
+pub(crate) fn windows(result: &RunResult) -> Markup {
     let mut rows: Vec<Vec<Cell>> = result.windows.iter().map(window).collect();
-    let whole = result.latency.get(Stage::Complete.name());
-    let whole = whole.and_then(|stage| stage.response);
+    let whole = view::response(result, Stage::Complete);
     rows.push(row(Cell::text("Whole run"), result.delivery, whole));
     Table {
         caption: html! {
             "Sent = completed + refused + unanswered + lost + pending, in every row. A message belongs to the fault that any part of its life touched, else to the window it should have been sent in."
         },
         class: "stack ledger",
-        heads: Table::heads(&[
-            "Window",
-            "Sent",
-            "Completed",
-            "Refused",
-            "Unanswered",
-            "Lost",
-            "Pending",
-            "Duplicated",
-            "Out of order",
-            "Unexpected",
-            "Late",
-            "p50",
-            "p99",
-            "Max",
-        ]),
+        heads: ["Window".to_owned()]
+            .into_iter()
+            .chain(ledger::COLUMNS.map(|column| words::capital(column.name)))
+            .chain(["p50", "p99", "Max"].map(str::to_owned))
+            .collect(),
         rows,
     }
     .markup()
@@ -73,22 +62,9 @@ fn window(window: &Window) -> Vec<Cell> {
 
 fn row(name: Cell, of: Delivery, complete: Option<Summary>) -> Vec<Cell> {
     let us = |pick: fn(Summary) -> u64| Cell::text(format::duration_or_none(complete.map(pick)));
-    vec![
-        name,
-        Cell::count(of.sent),
-        Cell::count(of.completed),
-        Cell::count(of.refused),
-        Cell::count(of.unanswered),
-        Cell::fault(of.lost),
-        Cell::count(of.pending),
-        Cell::fault(of.duplicated),
-        Cell::fault(of.out_of_order),
-        Cell::fault(of.unexpected),
-        Cell::count(of.late),
-        us(|of| of.p50_us),
-        us(|of| of.p99_us),
-        us(|of| of.max_us),
-    ]
+    let counts = ledger::COLUMNS.map(|column| Cell::ledger(column, &of));
+    let latency = [us(|of| of.p50_us), us(|of| of.p99_us), us(|of| of.max_us)];
+    [name].into_iter().chain(counts).chain(latency).collect()
 }
 
 pub(crate) fn sessions(result: &RunResult, reconnects: Option<&Chart>) -> Markup {
@@ -110,12 +86,12 @@ pub(crate) fn sessions(result: &RunResult, reconnects: Option<&Chart>) -> Markup
                 dt { "Reconnects" }
                 dd {
                     (count(of.reconnect_attempts)) " attempts after an abnormal close"
-                    @if let Some(reconnect) = stage(result, Stage::Reconnect) {
+                    @if let Some(reconnect) = view::response(result, Stage::Reconnect) {
                         "; close to connected again p50 " (format::duration(reconnect.p50_us))
                         ", p99 " (format::duration(reconnect.p99_us))
                     }
                 }
-                @if let Some(silence) = stage(result, Stage::Silence) {
+                @if let Some(silence) = view::response(result, Stage::Silence) {
                     dt { "Silence before a cut" }
                     dd {
                         "last byte to the end without a close frame: p50 " (format::duration(silence.p50_us))
@@ -145,10 +121,6 @@ pub(crate) fn sessions(result: &RunResult, reconnects: Option<&Chart>) -> Markup
             }
         }
     }
-}
-
-fn stage(result: &RunResult, stage: Stage) -> Option<Summary> {
-    result.latency.get(stage.name())?.response
 }
 
 /// What went wrong for clients, with who caused it and what came with it.
@@ -283,7 +255,7 @@ fn shown(result: &RunResult, first: usize) -> Markup {
         } @else {
             "The first " (first) " of " (format::count(all)) ", in the order of their intended send; "
             @if dropped == 0 { "all are" } @else { (format::count(kept as u64)) " are" }
-            " in " code { (events::FILE) } "."
+            " in " code { (file::EVENTS) } "."
         }
     }
 }

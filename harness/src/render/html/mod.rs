@@ -28,7 +28,9 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest as _, Sha256};
 
 use super::plot::{self, Chart, Picture};
-use super::{RenderError, Renderer, format, view, words};
+use super::renderer::{RenderError, Renderer};
+use super::{file, view, words};
+use crate::format;
 use crate::result::{RunResult, Status};
 
 const STYLE: &str = include_str!("page.css");
@@ -39,7 +41,7 @@ pub(crate) struct Html;
 
 impl Renderer for Html {
     fn file(&self) -> &'static str {
-        "report.html"
+        file::PAGE
     }
 
     fn render(&self, result: &RunResult) -> Result<Vec<u8>, RenderError> {
@@ -70,9 +72,9 @@ impl Charts {
             closes: Picture::Closes.chart(result)?,
             distribution: Picture::Distribution.chart(result)?,
             lateness: Picture::Lateness.chart(result)?,
-            stages: plot::stages(result)?,
-            acceptance: plot::acceptance(result)?,
-            reconnects: plot::reconnects(result)?,
+            stages: plot::stages::chart(result)?,
+            acceptance: plot::acceptance::chart(result)?,
+            reconnects: plot::reconnects::chart(result)?,
         })
     }
 
@@ -214,12 +216,12 @@ fn run_sections(result: &RunResult, charts: &Charts) -> Vec<Section> {
         "Over time",
         time::section(result, time),
     );
-    let ledger = messages::ledger(result);
+    let windows = messages::windows(result);
     add(
         "messages",
         "What became of every message",
         "Messages",
-        ledger,
+        windows,
     );
     let ends = messages::sessions(result, charts.reconnects.as_ref());
     add(

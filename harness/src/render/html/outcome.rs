@@ -6,10 +6,12 @@ use maud::{Markup, html};
 
 use super::prose::prose;
 use super::table::{Cell, Table};
-use crate::render::{append, format, view, words};
+use crate::format::{self, append};
+use crate::render::{view, words};
 use crate::result::{
     CheckStatus, ExpectationResult, FaultResult, RunResult, bound_text, observed_text,
 };
+use crate::scenario::expectation::{Quantity, When};
 
 /// A bar ends at one and a half times the limit.
 const BAR_RATIO_MAX: f64 = 1.5;
@@ -46,24 +48,13 @@ pub(crate) fn expectations(result: &RunResult) -> Markup {
 }
 
 fn expectation(row: &ExpectationResult) -> Vec<Cell> {
-    let look = words::check(row.status);
-    let what = Cell::new(html! { b { (format::harmless(&row.name)) } });
-    let what = if row.finding.is_empty() {
-        what
-    } else {
-        what.note(prose(&row.finding))
-    };
-    let observed = Cell::text(observed_text(row)).class(match row.status {
-        CheckStatus::Broke => "bad",
-        CheckStatus::Held | CheckStatus::Inconclusive => "",
-    });
+    let name = Cell::new(html! { b { (format::harmless(&row.name)) } });
     let line = row.expectation.line;
     vec![
-        Cell::new(html! { span aria-hidden="true" { (look.mark) } " " (look.word) })
-            .class(look.class),
-        what,
+        Cell::status(row.status),
+        name.found(&row.finding),
         Cell::text(&row.when),
-        observed,
+        Cell::observed(&observed_text(row), row.status),
         Cell::text(bound_text(row)),
         Cell::new(used(row)),
         Cell::new(if line == 0 {
@@ -203,12 +194,16 @@ fn detected(fault: &FaultResult) -> Cell {
     }
 }
 
-/// Bad where an expectation on recovery broke in this fault's time, or it never came back.
+/// Bad where an expectation on the recovery from this fault broke, or there was no recovery.
 fn recovered(result: &RunResult, fault: &FaultResult) -> Cell {
+    let about = |row: &ExpectationResult| match &row.expectation.when {
+        When::During { fault: name } => *name == fault.name,
+        // Of several faults the worst is judged, whichever it is.
+        When::WholeRun | When::OutsideFaults => result.faults.len() == 1,
+        When::Ramp => false,
+    };
     let broke = result.expectations.iter().any(|row| {
-        row.status == CheckStatus::Broke
-            && row.name.contains("recovery")
-            && row.when.contains(&fault.name)
+        row.status == CheckStatus::Broke && row.expectation.what == Quantity::Recovery && about(row)
     });
     let class = if broke || fault.recovery_us.is_none() {
         "bad"

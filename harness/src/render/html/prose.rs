@@ -4,7 +4,7 @@
 
 use maud::{Markup, html};
 
-use crate::render::format;
+use crate::format;
 
 /// Every second part between backticks is code; an unpaired backtick stays as it is.
 pub(crate) fn prose(text: &str) -> Markup {

@@ -5,7 +5,7 @@
 use maud::{Markup, html};
 
 use super::table::{Cell, Table};
-use crate::render::format;
+use crate::format;
 
 /// Steps in order of time; microseconds since load start.
 pub(crate) fn story(caption: Markup, steps: &[(u64, &str)]) -> Markup {

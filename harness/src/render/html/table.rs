@@ -5,7 +5,11 @@
 use maud::{Markup, html};
 
 use super::glossary;
-use crate::render::format;
+use super::prose::prose;
+use crate::format;
+use crate::render::ledger::Column;
+use crate::render::words;
+use crate::result::{CheckStatus, Delivery};
 
 /// One cell; the first of a row is its header.
 #[derive(Clone, Debug)]
@@ -37,6 +41,40 @@ impl Cell {
     /// A count that is bad unless it is zero.
     pub(crate) fn fault(count: u64) -> Self {
         Self::text(format::count(count)).class(if count == 0 { "zero" } else { "bad" })
+    }
+
+    /// An outcome of messages.
+    pub(crate) fn ledger(column: Column, of: &Delivery) -> Self {
+        let count = (column.count)(of);
+        if column.fault {
+            Self::fault(count)
+        } else {
+            Self::count(count)
+        }
+    }
+
+    /// Whether an expectation or a check held: never by colour alone.
+    pub(crate) fn status(status: CheckStatus) -> Self {
+        let look = words::check(status);
+        let body = html! { span aria-hidden="true" { (look.mark) } " " (look.word) };
+        Self::new(body).class(look.class)
+    }
+
+    /// What an expectation or a check saw.
+    pub(crate) fn observed(text: &str, status: CheckStatus) -> Self {
+        Self::text(text).class(match status {
+            CheckStatus::Broke => "bad",
+            CheckStatus::Held | CheckStatus::Inconclusive => "",
+        })
+    }
+
+    /// A finding as its second line, where there is one.
+    pub(crate) fn found(self, finding: &str) -> Self {
+        if finding.is_empty() {
+            self
+        } else {
+            self.note(prose(finding))
+        }
     }
 
     /// A second, smaller line.

@@ -6,12 +6,16 @@ use maud::{Markup, html};
 
 use super::figure::figure;
 use super::table::{Cell, Table};
-use crate::render::format;
+use crate::format;
+use crate::render::ledger::{self, Column};
 use crate::render::plot::Chart;
+use crate::render::words;
 use crate::result::{RunResult, Second};
 
 /// Rows of the table; a longer run has them in `series.csv`.
 const ROWS_MAX: usize = 600;
+/// Outcomes of messages in it: sent, and how they ended.
+const SHOWN: &[Column] = ledger::COLUMNS.split_at(5).0;
 
 pub(crate) fn section(result: &RunResult, charts: [&Chart; 3]) -> Markup {
     html! {
@@ -34,42 +38,33 @@ fn seconds(result: &RunResult) -> Markup {
             @if left > 0 { "; the first " (ROWS_MAX) " rows, " (format::count(left as u64)) " more are in " code { "series.csv" } }
         },
         class: "dense",
-        heads: Table::heads(&[
-            "From",
-            "Sent",
-            "Completed",
-            "Refused",
-            "Unanswered",
-            "Lost",
-            "p50",
-            "p99",
-            "Max",
-            "Open",
-            "Opened",
-            "Cut",
-        ]),
+        heads: ["From".to_owned()]
+            .into_iter()
+            .chain(SHOWN.iter().map(|column| words::capital(column.name)))
+            .chain(["p50", "p99", "Max", "Open", "Opened", "Cut"].map(str::to_owned))
+            .collect(),
         rows: rows.iter().take(ROWS_MAX).map(second).collect(),
     }
     .markup()
 }
 
 fn second(row: &Second) -> Vec<Cell> {
-    let of = &row.delivery;
     let us = |pick: fn(&crate::result::Summary) -> u64| {
         Cell::text(format::duration_or_none(row.complete.as_ref().map(pick)))
     };
-    vec![
-        Cell::text(format::rough_stamp(row.at_us)),
-        Cell::count(of.sent),
-        Cell::count(of.completed),
-        Cell::count(of.refused),
-        Cell::count(of.unanswered),
-        Cell::fault(of.lost),
-        us(|of| of.p50_us),
-        us(|of| of.p99_us),
-        us(|of| of.max_us),
-        Cell::count(row.open),
-        Cell::count(row.opened),
-        Cell::count(row.closes_cut.values().sum()),
-    ]
+    let counts = SHOWN
+        .iter()
+        .map(|column| Cell::ledger(*column, &row.delivery));
+    [Cell::text(format::rough_stamp(row.at_us))]
+        .into_iter()
+        .chain(counts)
+        .chain([
+            us(|of| of.p50_us),
+            us(|of| of.p99_us),
+            us(|of| of.max_us),
+            Cell::count(row.open),
+            Cell::count(row.opened),
+            Cell::count(row.closes_cut.values().sum()),
+        ])
+        .collect()
 }

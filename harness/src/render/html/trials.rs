@@ -10,9 +10,9 @@ use super::figure::figure;
 use super::prose::prose;
 use super::story::story;
 use super::table::{Cell, Table};
+use crate::format;
 use crate::plan::TrialPlan;
 use crate::record::trial::{Showing, TrialRecord};
-use crate::render::format;
 use crate::render::plot::Chart;
 use crate::result::{Acceptance, RunResult};
 

@@ -5,11 +5,11 @@
 use maud::{Markup, html};
 
 use super::figure::figure;
-use super::prose::prose;
 use super::table::{Cell, Table};
+use crate::format;
 use crate::render::plot::Chart;
-use crate::render::{format, view, words};
-use crate::result::{CheckGroup, CheckResult, CheckStatus, RunResult};
+use crate::render::{view, words};
+use crate::result::{CheckGroup, CheckResult, RunResult};
 
 pub(crate) fn section(result: &RunResult, lateness: &Chart) -> Markup {
     let of = |group| {
@@ -50,22 +50,10 @@ fn checks(caption: &str, checks: &[&CheckResult]) -> Markup {
 }
 
 fn row(check: &CheckResult) -> Vec<Cell> {
-    let look = words::check(check.status);
-    let name = Cell::text(words::capital(&check.name));
-    let name = if check.finding.is_empty() {
-        name
-    } else {
-        name.note(prose(&check.finding))
-    };
-    let class = match check.status {
-        CheckStatus::Broke => "bad",
-        CheckStatus::Held | CheckStatus::Inconclusive => "",
-    };
     vec![
-        name,
-        Cell::new(html! { span aria-hidden="true" { (look.mark) } " " (look.word) })
-            .class(look.class),
-        Cell::text(&check.observed).class(class),
+        Cell::text(words::capital(&check.name)).found(&check.finding),
+        Cell::status(check.status),
+        Cell::observed(&check.observed, check.status),
         Cell::text(&check.bound),
     ]
 }

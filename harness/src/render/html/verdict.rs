@@ -5,7 +5,8 @@
 use maud::{Markup, html};
 
 use super::prose::{finding, prose};
-use crate::render::{format, words};
+use crate::format;
+use crate::render::words;
 use crate::result::{RunResult, Status};
 
 /// Lines of a card.

@@ -12,29 +12,30 @@ use std::io::Cursor;
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 
-use super::{RenderError, Renderer, format, words};
+use super::renderer::{RenderError, Renderer};
+use super::{file, words};
+use crate::format;
 use crate::result::{
     CheckGroup, CheckResult, CheckStatus, ExpectationResult, RunResult, Status, bound_text,
     observed_text,
 };
-use crate::scenario::expectation::Comparison;
 
 /// `junit.xml`.
 pub(crate) struct Junit;
 
-const FILE: &str = "junit.xml";
-/// The page beside this file.
-const REPORT: &str = "report.html";
 /// What the schemas call the package of a suite.
 const PACKAGE: &str = "harness";
 
 impl Renderer for Junit {
     fn file(&self) -> &'static str {
-        FILE
+        file::JUNIT
     }
 
     fn render(&self, result: &RunResult) -> Result<Vec<u8>, RenderError> {
-        document(result).map_err(|source| RenderError::Write { file: FILE, source })
+        document(result).map_err(|source| RenderError::Write {
+            file: file::JUNIT,
+            source,
+        })
     }
 }
 
@@ -78,7 +79,10 @@ fn names(rows: &[ExpectationResult]) -> Vec<String> {
     let mut given: BTreeMap<String, usize> = BTreeMap::new();
     let name = |row: &ExpectationResult| {
         let name = match plainly.get(&plain(row)) {
-            Some(2..) => format!("{} {}, {}", row.name, bounded(row), row.when),
+            Some(2..) => {
+                let bound = row.expectation.bound.comparison.name().replace('_', " ");
+                format!("{} {bound}, {}", row.name, row.when)
+            }
             _ => plain(row),
         };
         let times = given.entry(name.clone()).or_insert(0);
@@ -89,15 +93,6 @@ fn names(rows: &[ExpectationResult]) -> Vec<String> {
         }
     };
     rows.iter().map(name).collect()
-}
-
-const fn bounded(row: &ExpectationResult) -> &'static str {
-    match row.expectation.bound.comparison {
-        Comparison::Under => "under",
-        Comparison::AtMost => "at most",
-        Comparison::Equals => "equals",
-        Comparison::AtLeast => "at least",
-    }
 }
 
 fn expected(result: &RunResult, row: &ExpectationResult) -> String {
@@ -272,7 +267,7 @@ fn properties(xml: &mut Xml, result: &RunResult) -> std::io::Result<()> {
 /// What there is to say of all cases together.
 fn output(result: &RunResult) -> String {
     let said = clean(&result.verdict.sentence);
-    format!("{said} The report is {REPORT}, beside this file.")
+    format!("{said} The report is {}, beside this file.", file::PAGE)
 }
 
 fn write_case(xml: &mut Xml, result: &RunResult, case: &Case) -> std::io::Result<()> {

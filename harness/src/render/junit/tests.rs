@@ -5,6 +5,7 @@ use quick_xml::events::{BytesStart, Event};
 
 use super::*;
 use crate::render::sample::{self, Story};
+use crate::scenario::expectation::Comparison;
 
 const STORIES: [Story; 5] = [
     Story::Pass,

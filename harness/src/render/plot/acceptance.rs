@@ -3,16 +3,16 @@
 //! **In:** the first curve of `acceptance`. **Out:** steps, with the interval that holds the true share in 95 of
 //! 100 such runs, and the time to live as a line.
 
-use super::axis::Axis;
-use super::draw::{pen, series, steps};
+use super::axis::{Axis, seconds};
+use super::chart::Chart;
+use super::draw::{Series, Shape};
 use super::frame::{Frame, Mark};
 use super::label::Side;
-use super::{Chart, Key, Width, palette, spoken};
-use crate::render::{RenderError, format};
+use super::palette;
+use super::sketch::Sketch;
+use crate::format;
+use crate::render::renderer::RenderError;
 use crate::result::{Acceptance, AcceptanceBin, RunResult};
-
-const ID: &str = "acceptance";
-const US_PER_S: f64 = 1e6;
 
 /// `None`: no token of a certain age was tried.
 pub(crate) fn chart(result: &RunResult) -> Result<Option<Chart>, RenderError> {
@@ -20,61 +20,45 @@ pub(crate) fn chart(result: &RunResult) -> Result<Option<Chart>, RenderError> {
     let Some(curve) = curve.filter(|curve| !curve.bins.is_empty()) else {
         return Ok(None);
     };
-    let finding = finding(curve);
-    let most_us = curve
-        .bins
-        .last()
-        .map_or(0, |bin| bin.from_us + curve.bin_us);
-    let draw = |width: Width| {
-        let frame = Frame {
-            id: ID,
-            kind: "age",
-            spoken: format!("Accepted tokens over their age. {}", spoken(&finding)),
-            width: width.pick(1040, 340),
-            height: width.pick(160, 150),
-            x: Axis::time(most_us, width.pick(13, 7)),
-            y: Axis::count(100),
-            x_name: "age of the token",
-            bands: Vec::new(),
-            marks: vec![Mark {
-                at: curve.ttl_us as f64 / US_PER_S,
-                text: "time to live".to_owned(),
-                class: "good",
-                side: Side::Right,
-            }],
-            limits: Vec::new(),
-        };
-        frame.draw(|plot, sheet| {
-            let step = curve.bin_us as f64 / US_PER_S;
-            for (name, pick, color, width) in [
-                ("interval", bound as Pick, palette::SERIES_2, 1.0),
-                ("interval", low as Pick, palette::SERIES_2, 1.0),
-                ("accepted", share as Pick, palette::SERIES_1, 2.0),
-            ] {
-                series(sheet, name, || {
-                    steps(plot, step, &values(curve, pick), pen(color, width))
-                })?;
-            }
-            Ok(())
-        })
+    let last = curve.bins.last();
+    let most_us = last.map_or(0, |bin| bin.from_us + curve.bin_us);
+    let series = |name, color, pick: Pick| {
+        let steps = Shape::Steps(seconds(curve.bin_us), values(curve, pick));
+        Series::new(name, color, steps)
     };
-    let key = |text: &str, class, series| Key {
-        text: text.to_owned(),
-        class,
-        series: Some(series),
+    let interval = |pick| {
+        series("interval", palette::SERIES_2, pick)
+            .pen(1.0)
+            .depth(1)
     };
-    Ok(Some(Chart {
-        id: ID,
+    let sketch = Sketch {
+        id: "acceptance",
         title: format!("Tokens accepted over their age, % (`{}`)", curve.trial),
-        keys: vec![
-            key("accepted", "k-c1", "accepted"),
-            key("95 % interval", "k-c2", "interval"),
+        subject: "Accepted tokens over their age",
+        finding: finding(curve),
+        series: vec![
+            series("accepted", palette::SERIES_1, share).pen(2.0),
+            interval(bound).legend(Some("95 % interval".to_owned())),
+            interval(low).legend(None),
         ],
-        readings: Vec::new(),
-        wide: draw(Width::Wide)?,
-        narrow: draw(Width::Narrow)?,
-        finding,
-    }))
+    };
+    let drawn = sketch.draw(|width| Frame {
+        kind: "age",
+        width: width.pick(1040, 340),
+        height: width.pick(160, 150),
+        x: Axis::time(most_us, width.pick(13, 7)),
+        y: Axis::count(100),
+        x_name: "age of the token",
+        bands: Vec::new(),
+        marks: vec![Mark {
+            at: seconds(curve.ttl_us),
+            text: "time to live".to_owned(),
+            class: "good",
+            side: Side::Right,
+        }],
+        limits: Vec::new(),
+    });
+    drawn.map(Some)
 }
 
 type Pick = fn(&AcceptanceBin) -> f64;

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
 
-use super::super::format;
+use crate::format;
 
 /// A tick and how it is written.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,7 +39,7 @@ const MINUTES_FROM_S: f64 = 601.0;
 impl Axis {
     /// Seconds since load start, from 0, with at most `ticks_max` ticks; the last has the unit.
     pub(crate) fn time(length_us: u64, ticks_max: usize) -> Self {
-        let length_s = (length_us as f64 / US_PER_S).max(1.0);
+        let length_s = (seconds(length_us)).max(1.0);
         let most = ticks_max.max(2) as f64;
         let step_s = TIME_STEPS_S
             .into_iter()
@@ -201,6 +201,41 @@ fn nice_step(least: f64) -> f64 {
         .into_iter()
         .find(|factor| factor * power >= least * 0.999);
     step.unwrap_or(10.0) * power
+}
+
+/// Microseconds as seconds.
+pub(crate) fn seconds(us: u64) -> f64 {
+    us as f64 / US_PER_S
+}
+
+/// The place of a latency on its axis.
+pub(crate) fn log_us(us: u64) -> f64 {
+    (us.max(1) as f64).log10()
+}
+
+/// The rectangle of a plot, in pixels of the picture, with its axes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plane<'a> {
+    pub x: &'a Axis,
+    pub y: &'a Axis,
+    pub left: i32,
+    pub top: i32,
+    pub width: i32,
+    pub height: i32,
+}
+
+impl Plane<'_> {
+    /// Pixel of a value on the x axis.
+    pub(crate) fn x_at(&self, x: f64) -> f64 {
+        let part = (x - self.x.low) / (self.x.high - self.x.low);
+        f64::from(self.left) + part.clamp(0.0, 1.0) * f64::from(self.width)
+    }
+
+    /// Pixel of a value on the y axis.
+    pub(crate) fn y_at(&self, y: f64) -> f64 {
+        let part = (y - self.y.low) / (self.y.high - self.y.low);
+        f64::from(self.top) + (1.0 - part.clamp(0.0, 1.0)) * f64::from(self.height)
+    }
 }
 
 impl Ranged for Axis {

@@ -7,16 +7,17 @@ use std::collections::BTreeMap;
 
 use plotters::style::RGBColor;
 
-use super::axis::{Axis, LOG_COUNT_FLOOR};
-use super::draw::{Drawn, Plot, bars, series};
+use super::axis::{Axis, LOG_COUNT_FLOOR, seconds};
+use super::chart::{Chart, ReadingUnit};
+use super::draw::{Series, Shape};
 use super::frame::Frame;
-use super::svg::Sheet;
-use super::{Chart, Key, Reading, ReadingUnit, Width, palette, response, spoken};
-use crate::render::{RenderError, format, words};
+use super::palette;
+use super::sketch::Sketch;
+use crate::format;
+use crate::render::renderer::RenderError;
+use crate::render::words;
 use crate::result::{RunResult, Second};
 
-const ID: &str = "closes";
-const US_PER_S: f64 = 1e6;
 /// Part of a second that its bars fill.
 const FILLED: f64 = 0.84;
 
@@ -49,69 +50,58 @@ impl Group {
         }
     }
 
-    const fn look(self) -> (RGBColor, &'static str, &'static str) {
+    const fn look(self) -> (RGBColor, &'static str) {
         match self {
-            Self::Normal => (palette::BASE, "f-base", "1000"),
-            Self::ServerFailure => (palette::SERIES_2, "f-c2", "1011"),
-            Self::NoCloseFrame => (palette::SERIES_3, "f-c3", "1006"),
-            Self::GoingAway => (palette::SERIES_1, "f-c1", "1001"),
-            Self::Other => (palette::SERIES_4, "f-c4", "other"),
+            Self::Normal => (palette::BASE, "1000"),
+            Self::ServerFailure => (palette::SERIES_2, "1011"),
+            Self::NoCloseFrame => (palette::SERIES_3, "1006"),
+            Self::GoingAway => (palette::SERIES_1, "1001"),
+            Self::Other => (palette::SERIES_4, "other"),
         }
     }
 }
 
 pub(crate) fn chart(result: &RunResult) -> Result<Chart, RenderError> {
-    let finding = finding(result);
     let groups = present(result);
     let rows: Vec<BTreeMap<Group, u64>> = result.series.per_second.iter().map(grouped).collect();
     let most = rows.iter().flat_map(|row| row.values()).max().copied();
-    let draw = |width: Width| {
-        let frame = Frame {
-            spoken: format!("Closes per second. {}", spoken(&finding)),
-            height: width.pick(110, 110),
-            y: Axis::log_count(most.unwrap_or(1)),
-            ..Frame::over_time(ID, result, width)
-        };
-        let second = result.series.second_us as f64 / US_PER_S;
-        frame.draw(|plot, sheet| draw_groups(plot, sheet, second, (&groups, &rows)))
-    };
-    let mut keys: Vec<Key> = groups.iter().map(|&group| key(result, group)).collect();
-    keys.extend(response::fault_key(result));
-    Ok(Chart {
-        id: ID,
+    let step = seconds(result.series.second_us);
+    let sketch = Sketch {
+        id: "closes",
         title: "Closes per second, by code".to_owned(),
-        keys,
-        readings: readings(result, &groups, &rows),
-        wide: draw(Width::Wide)?,
-        narrow: draw(Width::Narrow)?,
-        finding,
+        subject: "Closes per second",
+        finding: finding(result),
+        series: groups
+            .into_iter()
+            .map(|group| series(result, group, step, &rows))
+            .collect(),
+    };
+    sketch.draw(|width| Frame {
+        height: 110,
+        y: Axis::log_count(most.unwrap_or(1)),
+        ..Frame::over_time(result, width)
     })
 }
 
-fn draw_groups(
-    plot: &mut Plot<'_>,
-    sheet: &Sheet,
-    second: f64,
-    (groups, rows): (&[Group], &[BTreeMap<Group, u64>]),
-) -> Drawn {
-    for &group in groups {
-        let (color, _, name) = group.look();
-        let mut at = 0.0;
-        let bar = |row: &BTreeMap<Group, u64>| {
-            let from = at;
-            at += second;
-            let count = row.get(&group).copied().filter(|&count| count > 0)?;
-            let place = row.keys().position(|&other| other == group)?;
-            let share = second * FILLED / row.len() as f64;
-            let left = from + second * (1.0 - FILLED) / 2.0 + share * place as f64;
-            Some((left, left + share, (count as f64).log10().max(0.05)))
-        };
-        let found: Vec<(f64, f64, f64)> = rows.iter().filter_map(bar).collect();
-        series(sheet, name, || {
-            bars(plot, LOG_COUNT_FLOOR, found.into_iter(), color)
-        })?;
-    }
-    Ok(())
+fn series(result: &RunResult, group: Group, second: f64, rows: &[BTreeMap<Group, u64>]) -> Series {
+    let (color, name) = group.look();
+    let mut at = 0.0;
+    let bar = |row: &BTreeMap<Group, u64>| {
+        let from = at;
+        at += second;
+        let count = row.get(&group).copied().filter(|&count| count > 0)?;
+        let place = row.keys().position(|&other| other == group)?;
+        let share = second * FILLED / row.len() as f64;
+        let left = from + second * (1.0 - FILLED) / 2.0 + share * place as f64;
+        Some((left, left + share, (count as f64).log10().max(0.05)))
+    };
+    let bars = Shape::Bars(LOG_COUNT_FLOOR, rows.iter().filter_map(bar).collect());
+    let counts = rows
+        .iter()
+        .map(|row| Some(row.get(&group).copied().unwrap_or(0)));
+    Series::new(name, color, bars)
+        .legend(Some(legend(result, group)))
+        .read(name, ReadingUnit::Count, second, counts)
 }
 
 fn grouped(row: &Second) -> BTreeMap<Group, u64> {
@@ -134,9 +124,9 @@ fn present(result: &RunResult) -> Vec<Group> {
     Group::ALL.into_iter().filter(occurs).collect()
 }
 
-fn key(result: &RunResult, group: Group) -> Key {
-    let (_, class, name) = group.look();
-    let text = if group == Group::Other {
+fn legend(result: &RunResult, group: Group) -> String {
+    let (_, name) = group.look();
+    if group == Group::Other {
         let codes = result
             .closes
             .keys()
@@ -146,27 +136,7 @@ fn key(result: &RunResult, group: Group) -> Key {
     } else {
         let meaning = name.parse().map_or("", words::close_meaning);
         format!("{name} {meaning}")
-    };
-    Key {
-        text,
-        class,
-        series: Some(name),
     }
-}
-
-fn readings(result: &RunResult, groups: &[Group], rows: &[BTreeMap<Group, u64>]) -> Vec<Reading> {
-    let one = |&group: &Group| Reading {
-        name: group.look().2.to_owned(),
-        series: group.look().2,
-        unit: ReadingUnit::Count,
-        from: 0.0,
-        step: result.series.second_us as f64 / US_PER_S,
-        values: rows
-            .iter()
-            .map(|row| Some(row.get(&group).copied().unwrap_or(0)))
-            .collect(),
-    };
-    groups.iter().map(one).collect()
 }
 
 fn finding(result: &RunResult) -> String {

@@ -5,23 +5,25 @@
 
 use plotters::style::RGBColor;
 
-use super::axis::{Axis, rarity};
-use super::draw::{line, pen, series};
+use super::axis::{Axis, log_us, rarity};
+use super::chart::{Chart, ReadingUnit, Width};
+use super::draw::{Series, Shape};
 use super::frame::Frame;
 use super::limit::LimitLine;
-use super::{Chart, Key, Reading, ReadingUnit, Width, palette, response, spoken};
-use crate::render::{RenderError, append, format, view};
+use super::palette;
+use super::sketch::Sketch;
+use crate::format::{self, append};
+use crate::render::renderer::RenderError;
+use crate::render::view;
 use crate::result::{Distribution, RunResult};
-use crate::scenario::expectation::Statistic;
+use crate::stage::Stage;
 
-const ID: &str = "distribution";
 /// Step of the cursor along the percentile axis.
 const READING_STEP: f64 = 0.05;
 const READINGS_MAX: u32 = 200;
 
 pub(crate) fn chart(result: &RunResult) -> Result<Chart, RenderError> {
     let curves = curves(result);
-    let finding = finding(result);
     let points_of = || curves.iter().flat_map(|curve| &curve.of.points);
     let all = || points_of().map(|point| point.value_us);
     let least = all().min().unwrap_or(1_000) as f64;
@@ -33,70 +35,63 @@ pub(crate) fn chart(result: &RunResult) -> Result<Chart, RenderError> {
         .map(|curve| 1.0 / curve.of.count.max(1) as f64);
     let rarest = rarest.fold(1.0, f64::min);
     let x = Axis::percentile(-rarest.log10());
-    let draw = |width: Width| {
-        let frame = Frame {
-            id: ID,
-            kind: "percentile",
-            spoken: format!("Percentiles of complete. {}", spoken(&finding)),
-            width: width.pick(540, 340),
-            height: width.pick(330, 220),
-            x: x.clone(),
-            y: Axis::latency(least, most),
-            x_name: "percentile (each step to the right is ten times rarer)",
-            bands: Vec::new(),
-            marks: Vec::new(),
-            limits: limits
-                .iter()
-                .map(|limit| limit_line(limit, width, x.high))
-                .collect(),
-        };
-        frame.draw(|plot, sheet| {
-            for curve in curves.iter().rev() {
-                let points = points(curve.of, x.high);
-                if !points.is_empty() {
-                    series(sheet, curve.series, || {
-                        line(plot, points, pen(curve.color, 2.0))
-                    })?;
-                }
-            }
-            Ok(())
-        })
-    };
-    let (wide, narrow) = (draw(Width::Wide)?, draw(Width::Narrow)?);
-    Ok(Chart {
-        id: ID,
+    let series = curves.iter().enumerate();
+    let sketch = Sketch {
+        id: "distribution",
         title: "Percentile curve of `complete`".to_owned(),
-        keys: keys(result, &curves),
-        readings: curves.iter().map(|curve| reading(curve, x.high)).collect(),
-        wide,
-        narrow,
-        finding,
+        subject: "Percentiles of complete",
+        finding: finding(result),
+        series: series
+            .map(|(place, curve)| curve.series(x.high).depth(place))
+            .collect(),
+    };
+    sketch.draw(|width| Frame {
+        kind: "percentile",
+        width: width.pick(540, 340),
+        height: width.pick(330, 220),
+        x: x.clone(),
+        y: Axis::latency(least, most),
+        x_name: "percentile (each step to the right is ten times rarer)",
+        bands: Vec::new(),
+        marks: Vec::new(),
+        limits: limits
+            .iter()
+            .map(|limit| limit_line(limit, width, x.high))
+            .collect(),
     })
 }
 
 /// From the left to the percentile that it bounds.
 fn limit_line(limit: &view::Limit<'_>, width: Width, high: f64) -> LimitLine {
-    let end = match limit.statistic {
-        Statistic::P50 => rarity(0.5),
-        Statistic::P90 => rarity(0.9),
-        Statistic::P95 => rarity(0.95),
-        Statistic::P99 => rarity(0.99),
-        Statistic::P999 => rarity(0.999),
-        Statistic::Mean | Statistic::Max => high,
-    };
-    LimitLine {
-        spans: vec![(0.0, end.min(high))],
-        y: limit.value_us.max(1.0).log10(),
-        text: response::limit_text(limit, width),
-        status: limit.row.status,
-    }
+    let end = limit.statistic.quantile().map_or(high, rarity);
+    LimitLine::new(limit, width, vec![(0.0, end.min(high))])
 }
 
 struct Curve<'a> {
     of: &'a Distribution,
     series: &'static str,
-    class: &'static str,
     color: RGBColor,
+}
+
+impl Curve<'_> {
+    fn series(&self, high: f64) -> Series {
+        let places = (0..READINGS_MAX).map(|place| f64::from(place) * READING_STEP);
+        let values = places
+            .take_while(|&x| x <= high + 1e-9)
+            .map(|x| self.value_at(x));
+        let name = &self.of.name;
+        Series::new(self.series, self.color, Shape::Line(points(self.of, high)))
+            .pen(2.0)
+            .legend(Some(name.clone()))
+            .read(name, ReadingUnit::Microseconds, READING_STEP, values)
+    }
+
+    /// The first point that is at least as rare.
+    fn value_at(&self, x: f64) -> Option<u64> {
+        let mut points = self.of.points.iter();
+        let found = points.find(|point| rarity(point.quantile_ratio) >= x - 1e-9);
+        found.map(|point| point.value_us)
+    }
 }
 
 /// Outside faults and whole run; without faults the whole run alone, as this run's line.
@@ -110,13 +105,11 @@ fn curves(result: &RunResult) -> Vec<Curve<'_>> {
     let first = |of| Curve {
         of,
         series: "first",
-        class: "k-c1",
         color: palette::SERIES_1,
     };
     let second = |of| Curve {
         of,
         series: "second",
-        class: "k-c2",
         color: palette::SERIES_2,
     };
     match (calm, whole) {
@@ -127,46 +120,12 @@ fn curves(result: &RunResult) -> Vec<Curve<'_>> {
 }
 
 fn points(of: &Distribution, high: f64) -> Vec<(f64, f64)> {
-    let place = |quantile: f64, us: u64| (rarity(quantile), (us.max(1) as f64).log10());
+    let place = |quantile: f64, us: u64| (rarity(quantile), log_us(us));
     let inside = of.points.iter().filter(|point| point.quantile_ratio < 1.0);
     inside
         .map(|point| place(point.quantile_ratio, point.value_us))
         .filter(|&(x, _)| x <= high + 1e-9)
         .collect()
-}
-
-/// The value at each step of the cursor: the first point that is at least as rare.
-fn reading(curve: &Curve<'_>, high: f64) -> Reading {
-    let value = |x: f64| {
-        let mut points = curve.of.points.iter();
-        let found = points.find(|point| rarity(point.quantile_ratio) >= x - 1e-9);
-        found.map(|point| point.value_us)
-    };
-    let places = (0..READINGS_MAX).map(|place| f64::from(place) * READING_STEP);
-    Reading {
-        name: curve.of.name.clone(),
-        series: curve.series,
-        unit: ReadingUnit::Microseconds,
-        from: 0.0,
-        step: READING_STEP,
-        values: places
-            .take_while(|&x| x <= high + 1e-9)
-            .map(value)
-            .collect(),
-    }
-}
-
-fn keys(result: &RunResult, curves: &[Curve<'_>]) -> Vec<Key> {
-    let mut keys: Vec<Key> = curves
-        .iter()
-        .map(|curve| Key {
-            text: curve.of.name.clone(),
-            class: curve.class,
-            series: Some(curve.series),
-        })
-        .collect();
-    keys.extend(response::limit_keys(result));
-    keys
 }
 
 fn finding(result: &RunResult) -> String {
@@ -182,10 +141,7 @@ fn finding(result: &RunResult) -> String {
         one("p99.9", calm.p999_us),
         one("max", calm.max_us)
     );
-    let whole = result
-        .latency
-        .get("complete")
-        .and_then(|stage| stage.response);
+    let whole = view::response(result, Stage::Complete);
     if let Some(whole) = whole.filter(|_| place != "whole run") {
         append(
             &mut text,

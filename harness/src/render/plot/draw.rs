@@ -10,6 +10,7 @@ use plotters::series::{AreaSeries, LineSeries};
 use plotters::style::{Color, IntoFont, RGBColor, ShapeStyle, TextStyle};
 
 use super::axis::Axis;
+use super::chart::{Key, Reading, ReadingUnit};
 use super::label::FONT_PX;
 use super::palette;
 use super::svg::{Sheet, Svg, UNITS_PER_PX};
@@ -38,20 +39,110 @@ pub(crate) fn pen(color: RGBColor, width_px: f64) -> ShapeStyle {
 }
 
 /// What is drawn as one series: it can be hidden by its name.
-pub(crate) fn series(sheet: &Sheet, name: &str, draw: impl FnOnce() -> Drawn) -> Drawn {
-    sheet.raw(&format!("<g data-s=\"{name}\">"));
-    draw()?;
-    sheet.raw("</g>\n");
-    Ok(())
+#[derive(Clone, Debug)]
+pub(crate) struct Series {
+    pub name: &'static str,
+    pub color: RGBColor,
+    pub shape: Shape,
+    pen_px: f64,
+    /// Series of greater depth are drawn first, so that the others lie over them.
+    pub depth: usize,
+    key: Option<String>,
+    reading: Option<Reading>,
 }
 
-/// Steps through the bins that have a value; a bin without one is a gap.
-pub(crate) fn steps(
-    plot: &mut Plot<'_>,
-    step: f64,
-    values: &[Option<f64>],
-    pen: ShapeStyle,
-) -> Drawn {
+/// How a series looks.
+#[derive(Clone, Debug)]
+pub(crate) enum Shape {
+    /// Steps of one length through the values; one that is missing is a gap.
+    Steps(f64, Vec<Option<f64>>),
+    Line(Vec<(f64, f64)>),
+    /// The area under points, with its upper edge.
+    Area(Vec<(f64, f64)>),
+    /// Filled rectangles, from a floor up: left, right, top.
+    Bars(f64, Vec<(f64, f64, f64)>),
+}
+
+impl Series {
+    /// A series that the legend calls by its name.
+    pub(super) fn new(name: &'static str, color: RGBColor, shape: Shape) -> Self {
+        Self {
+            name,
+            color,
+            shape,
+            pen_px: 1.5,
+            depth: 0,
+            key: Some(name.to_owned()),
+            reading: None,
+        }
+    }
+
+    pub(super) fn pen(self, pen_px: f64) -> Self {
+        Self { pen_px, ..self }
+    }
+
+    pub(super) fn depth(self, depth: usize) -> Self {
+        Self { depth, ..self }
+    }
+
+    /// What the legend says; nothing for a further part of a series that it has already.
+    pub(super) fn legend(self, key: Option<String>) -> Self {
+        Self { key, ..self }
+    }
+
+    /// What the cursor reads of it.
+    pub(super) fn read(
+        self,
+        name: impl Into<String>,
+        unit: ReadingUnit,
+        step: f64,
+        values: impl IntoIterator<Item = Option<u64>>,
+    ) -> Self {
+        let reading = Some(Reading {
+            name: name.into(),
+            series: self.name,
+            unit,
+            step,
+            values: values.into_iter().collect(),
+        });
+        Self { reading, ..self }
+    }
+
+    pub(super) fn reading(&self) -> Option<Reading> {
+        self.reading.clone()
+    }
+
+    /// Its entry in the legend, with a sample of its shape.
+    pub(super) fn key(&self) -> Option<Result<Key, String>> {
+        let text = self.key.as_ref()?;
+        let kind = match self.shape {
+            Shape::Bars(..) => "f",
+            Shape::Steps(..) | Shape::Line(_) | Shape::Area(_) => "k",
+        };
+        let class = palette::class(self.color.to_backend_color());
+        let class = class.map(|class| format!("{kind}-{class}"));
+        let key = class.map(|class| Key::new(text, &class, Some(self.name)));
+        Some(key.map_err(|error| error.to_string()))
+    }
+
+    pub(super) fn draw(&self, plot: &mut Plot<'_>, sheet: &Sheet) -> Drawn {
+        if matches!(&self.shape, Shape::Line(points) if points.is_empty()) {
+            return Ok(());
+        }
+        sheet.raw(&format!("<g data-s=\"{}\">", self.name));
+        let pen = pen(self.color, self.pen_px);
+        match &self.shape {
+            Shape::Steps(step, values) => steps(plot, *step, values, pen)?,
+            Shape::Line(points) => line(plot, points.clone(), pen)?,
+            Shape::Area(points) => area(plot, points.clone(), pen)?,
+            Shape::Bars(floor, tops) => bars(plot, *floor, tops, self.color)?,
+        }
+        sheet.raw("</g>\n");
+        Ok(())
+    }
+}
+
+fn steps(plot: &mut Plot<'_>, step: f64, values: &[Option<f64>], pen: ShapeStyle) -> Drawn {
     let mut run: Vec<(f64, f64)> = Vec::new();
     let mut from = 0.0;
     for value in values.iter().copied().chain([None]) {
@@ -66,31 +157,27 @@ pub(crate) fn steps(
     Ok(())
 }
 
-/// A line through points.
-pub(crate) fn line(plot: &mut Plot<'_>, points: Vec<(f64, f64)>, pen: ShapeStyle) -> Drawn {
+fn line(plot: &mut Plot<'_>, points: Vec<(f64, f64)>, pen: ShapeStyle) -> Drawn {
     plot.draw_series(LineSeries::new(points, pen))
         .map(|_| ())
         .map_err(|error| error.to_string())
 }
 
-/// The area under points, with its upper edge.
-pub(crate) fn area(plot: &mut Plot<'_>, points: Vec<(f64, f64)>, edge: ShapeStyle) -> Drawn {
+fn area(plot: &mut Plot<'_>, points: Vec<(f64, f64)>, edge: ShapeStyle) -> Drawn {
+    if points.is_empty() {
+        return Ok(());
+    }
     let under = AreaSeries::new(points, 0.0, palette::SOFT_1).border_style(edge);
     plot.draw_series(under)
         .map(|_| ())
         .map_err(|error| error.to_string())
 }
 
-/// Filled rectangles: left, right, top; down to `floor`.
-pub(crate) fn bars(
-    plot: &mut Plot<'_>,
-    floor: f64,
-    bars: impl Iterator<Item = (f64, f64, f64)>,
-    color: RGBColor,
-) -> Drawn {
-    let rectangles =
-        bars.map(|(from, to, top)| Rectangle::new([(from, top), (to, floor)], color.filled()));
-    plot.draw_series(rectangles)
-        .map(|_| ())
-        .map_err(|error| error.to_string())
+fn bars(plot: &mut Plot<'_>, floor: f64, bars: &[(f64, f64, f64)], color: RGBColor) -> Drawn {
+    let bars = bars.iter();
+    plot.draw_series(
+        bars.map(|&(from, to, top)| Rectangle::new([(from, top), (to, floor)], color.filled())),
+    )
+    .map(|_| ())
+    .map_err(|error| error.to_string())
 }

@@ -9,14 +9,15 @@ use plotters::chart::{ChartBuilder, LabelAreaPosition};
 use plotters::drawing::IntoDrawingArea;
 use plotters::style::TRANSPARENT;
 
-use super::Width;
-use super::axis::Axis;
-use super::draw::{Drawn, Plot, font, pen};
+use super::axis::{Axis, Plane, seconds};
+use super::chart::{Key, Width};
+use super::draw::{Drawn, Plot, Series, font, pen};
 use super::label::{self, FONT_PX, Label, Side};
-use super::limit::LimitLine;
+use super::limit::{self, LimitLine};
 use super::palette;
 use super::svg::{Sheet, Svg, UNITS_PER_PX, escape, px};
-use crate::render::{RenderError, append, format, view};
+use crate::format::{self, append};
+use crate::render::view;
 use crate::result::RunResult;
 
 /// Height of one row of labels, and the distance of the lowest from the plot.
@@ -29,11 +30,8 @@ const NAME_PX: f64 = 31.0;
 /// A chart without its series.
 #[derive(Clone, Debug)]
 pub(crate) struct Frame {
-    pub id: &'static str,
     /// `time`: one cursor moves through all of this kind.
     pub kind: &'static str,
-    /// What a screen reader says in place of the picture.
-    pub spoken: String,
     pub width: i32,
     /// Height of the plot itself.
     pub height: i32,
@@ -64,17 +62,15 @@ pub(crate) struct Mark {
     pub side: Side,
 }
 
-const US_PER_S: f64 = 1e6;
-
 impl Frame {
     /// A frame over the time of the run, with its fault windows.
-    pub(crate) fn over_time(id: &'static str, result: &RunResult, width: Width) -> Self {
+    pub(crate) fn over_time(result: &RunResult, width: Width) -> Self {
         let bands = (0..result.faults.len()).filter_map(|place| {
             let (from_us, to_us) = view::fault_span_us(result, place)?;
             let fault = &result.faults[place];
             Some(Band {
-                from: from_us as f64 / US_PER_S,
-                to: to_us as f64 / US_PER_S,
+                from: seconds(from_us),
+                to: seconds(to_us),
                 name: if fault.confirmed {
                     fault.name.clone()
                 } else {
@@ -84,9 +80,7 @@ impl Frame {
             })
         });
         Self {
-            id,
             kind: "time",
-            spoken: String::new(),
             width: width.pick(1040, 340),
             height: width.pick(200, 180),
             x: Axis::time(end_us(result), width.pick(13, 7)),
@@ -110,53 +104,50 @@ impl Frame {
         self.width - self.left() - self.right()
     }
 
-    /// Pixel of a value on the x axis.
-    pub(super) fn x_at(&self, x: f64) -> f64 {
-        let part = (x - self.x.low) / (self.x.high - self.x.low);
-        f64::from(self.left()) + part.clamp(0.0, 1.0) * f64::from(self.plot_width())
+    /// The plot, below so many pixels.
+    fn plane(&self, top: i32) -> Plane<'_> {
+        Plane {
+            x: &self.x,
+            y: &self.y,
+            left: self.left(),
+            top,
+            width: self.plot_width(),
+            height: self.height,
+        }
     }
 
-    /// Pixel of a value on the y axis, below a top of so many pixels.
-    pub(super) fn y_at(&self, y: f64, top: i32) -> f64 {
-        let part = (y - self.y.low) / (self.y.high - self.y.low);
-        f64::from(top) + (1.0 - part.clamp(0.0, 1.0)) * f64::from(self.height)
+    /// The legend of the limits and of the fault windows, where there are any.
+    pub(super) fn keys(&self) -> Vec<Key> {
+        let mut keys = limit::keys(&self.limits);
+        if self.bands.iter().any(|band| band.confirmed) {
+            keys.push(Key::new("fault, confirmed", "f-fault", None));
+        }
+        keys
     }
 
     fn labels(&self) -> Vec<label::Placed> {
+        let plane = self.plane(0);
         let marks = self.marks.iter().map(|mark| Label {
             text: mark.text.clone(),
             class: mark.class,
-            at: self.x_at(mark.at),
+            at: plane.x_at(mark.at),
             side: mark.side,
         });
         let names = self.bands.iter().map(|band| Label {
             text: format::harmless(&band.name),
             class: "ink",
-            at: f64::midpoint(self.x_at(band.from), self.x_at(band.to)),
+            at: f64::midpoint(plane.x_at(band.from), plane.x_at(band.to)),
             side: Side::Middle,
         });
         label::place(marks.chain(names).collect(), f64::from(self.width))
     }
 
-    /// Draws the frame and, inside, what `draw` draws.
+    /// Draws the frame and, inside, the series.
     ///
     /// # Errors
     ///
-    /// [`RenderError::Chart`] with what plotters said.
-    pub(crate) fn draw(
-        &self,
-        draw: impl FnOnce(&mut Plot<'_>, &Sheet) -> Drawn,
-    ) -> Result<String, RenderError> {
-        self.try_draw(draw).map_err(|problem| RenderError::Chart {
-            chart: self.id,
-            problem,
-        })
-    }
-
-    fn try_draw(
-        &self,
-        draw: impl FnOnce(&mut Plot<'_>, &Sheet) -> Drawn,
-    ) -> Result<String, String> {
+    /// What plotters said.
+    pub(super) fn draw(&self, id: &str, said: &str, series: &[Series]) -> Result<String, String> {
         let labels = self.labels();
         let rows = labels
             .iter()
@@ -164,6 +155,7 @@ impl Frame {
             .max()
             .unwrap_or(0);
         let top = top_px(rows);
+        let plane = self.plane(top);
         let bottom = if self.x_name.is_empty() { 22 } else { 38 };
         let height = top + self.height + bottom;
         let sheet = Sheet::default();
@@ -176,30 +168,35 @@ impl Frame {
             .set_label_area_size(LabelAreaPosition::Left, self.left() * UNITS_PER_PX)
             .build_cartesian_2d(self.x.clone(), self.y.clone())
             .map_err(|error| error.to_string())?;
-        sheet.raw(&self.opening(top, height));
+        sheet.raw(&self.opening(id, said, &plane, height));
         self.grid(&mut plot)?;
-        sheet.raw(&self.inner(top));
-        sheet.raw(&self.limit_lines(top));
-        draw(&mut plot, &sheet)?;
-        sheet.raw(&self.mark_lines(top));
+        sheet.raw(&self.inner(&plane));
+        sheet.raw(&limit::lines(&self.limits, &plane));
+        let mut lowest_first: Vec<&Series> = series.iter().collect();
+        lowest_first.sort_by_key(|one| std::cmp::Reverse(one.depth));
+        for one in lowest_first {
+            one.draw(&mut plot, &sheet)?;
+        }
+        sheet.raw(&self.mark_lines(&plane));
         sheet.raw("</svg>\n");
-        sheet.raw(&self.below(top));
+        sheet.raw(&self.below(&plane));
         sheet.raw(&above(&labels, top));
-        sheet.raw(&self.limit_labels(top));
+        sheet.raw(&limit::labels(&self.limits, &plane));
         sheet.raw("</svg>\n");
         Ok(sheet.take())
     }
 
-    fn opening(&self, top: i32, height: i32) -> String {
+    fn opening(&self, id: &str, said: &str, plane: &Plane<'_>, height: i32) -> String {
         format!(
-            "<svg class=\"chart\" role=\"img\" aria-label=\"{}\" viewBox=\"0 0 {} {height}\" data-id=\"{}\" data-kind=\"{}\" data-p=\"{} {top} {} {}\" data-x=\"{} {}\">\n",
-            escape(&self.spoken),
+            "<svg class=\"chart\" role=\"img\" aria-label=\"{}\" viewBox=\"0 0 {} {height}\" data-id=\"{}\" data-kind=\"{}\" data-p=\"{} {} {} {}\" data-x=\"{} {}\">\n",
+            escape(said),
             self.width,
-            self.id,
+            id,
             self.kind,
-            self.left(),
-            self.plot_width(),
-            self.height,
+            plane.left,
+            plane.top,
+            plane.width,
+            plane.height,
             self.x.low,
             self.x.high
         )
@@ -221,13 +218,19 @@ impl Frame {
     }
 
     /// The nested picture and the fault windows in it.
-    fn inner(&self, top: i32) -> String {
-        let (left, width, height) = (self.left(), self.plot_width(), self.height);
+    fn inner(&self, plane: &Plane<'_>) -> String {
+        let &Plane {
+            left,
+            top,
+            width,
+            height,
+            ..
+        } = plane;
         let mut markup = format!(
             "<svg class=\"plot\" x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{height}\" viewBox=\"{left} {top} {width} {height}\" preserveAspectRatio=\"none\">\n"
         );
         for band in &self.bands {
-            let (from, to) = (self.x_at(band.from), self.x_at(band.to));
+            let (from, to) = (plane.x_at(band.from), plane.x_at(band.to));
             let edge = if band.confirmed {
                 "k-edge"
             } else {
@@ -254,39 +257,39 @@ impl Frame {
         markup
     }
 
-    fn mark_lines(&self, top: i32) -> String {
+    fn mark_lines(&self, plane: &Plane<'_>) -> String {
         let line = |mark: &Mark| {
-            let at = px(self.x_at(mark.at));
+            let at = px(plane.x_at(mark.at));
             format!(
-                "<path class=\"k-{}\" d=\"M{at} {top}v{}\"/>\n",
-                mark.class, self.height
+                "<path class=\"k-{}\" d=\"M{at} {}v{}\"/>\n",
+                mark.class, plane.top, plane.height
             )
         };
         self.marks.iter().map(line).collect()
     }
 
     /// The x axis with its ticks.
-    fn below(&self, top: i32) -> String {
-        let base = f64::from(top + self.height);
+    fn below(&self, plane: &Plane<'_>) -> String {
+        let base = f64::from(plane.top + plane.height);
         let mut markup = format!(
             "<path class=\"k-axis\" d=\"M{} {}h{}\"/>\n<g class=\"f-text\" font-size=\"{FONT_PX}\" text-anchor=\"middle\">",
-            self.left(),
+            plane.left,
             px(base),
-            self.plot_width()
+            plane.width
         );
         for tick in &self.x.ticks {
             append(
                 &mut markup,
                 format_args!(
                     "<text x=\"{}\" y=\"{}\">{}</text>",
-                    px(self.x_at(tick.at)),
+                    px(plane.x_at(tick.at)),
                     px(base + TICK_PX),
                     escape(&tick.text)
                 ),
             );
         }
         if !self.x_name.is_empty() {
-            let middle = f64::from(self.left()) + f64::from(self.plot_width()) / 2.0;
+            let middle = f64::from(plane.left) + f64::from(plane.width) / 2.0;
             append(
                 &mut markup,
                 format_args!(

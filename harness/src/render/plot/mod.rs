@@ -5,8 +5,9 @@
 //!
 //! **Units:** seconds and log10 of microseconds on the axes; pixels elsewhere.
 
-mod acceptance;
+pub(crate) mod acceptance;
 mod axis;
+mod chart;
 mod closes;
 mod distribution;
 mod draw;
@@ -15,58 +16,19 @@ mod label;
 mod lateness;
 mod limit;
 mod open;
+mod over_time;
 mod palette;
-mod reconnects;
+pub(crate) mod reconnects;
 mod response;
-mod stages;
+mod sketch;
+pub(crate) mod stages;
 mod standalone;
 pub(crate) mod svg;
 
-use super::{RenderError, Renderer};
+pub(crate) use self::chart::{Chart, Key, Reading, ReadingUnit};
+use super::file;
+use super::renderer::{RenderError, Renderer};
 use crate::result::RunResult;
-
-/// A chart in both widths, with what the page says around it.
-#[derive(Clone, Debug)]
-pub(crate) struct Chart {
-    pub id: &'static str,
-    /// May hold `code`.
-    pub title: String,
-    /// The finding, with its numbers.
-    pub finding: String,
-    pub keys: Vec<Key>,
-    /// Values under the cursor.
-    pub readings: Vec<Reading>,
-    pub wide: String,
-    pub narrow: String,
-}
-
-/// One entry of a legend.
-#[derive(Clone, Debug)]
-pub(crate) struct Key {
-    pub text: String,
-    /// Class of the sample: `k-c1` is a line, `f-fault` an area.
-    pub class: &'static str,
-    /// The series it hides; `None` for what cannot be hidden.
-    pub series: Option<&'static str>,
-}
-
-/// A series as the cursor reads it: value *i* covers `from + i*step` up to the next.
-#[derive(Clone, Debug)]
-pub(crate) struct Reading {
-    pub name: String,
-    /// The series of the legend that shows it.
-    pub series: &'static str,
-    pub unit: ReadingUnit,
-    pub from: f64,
-    pub step: f64,
-    pub values: Vec<Option<u64>>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ReadingUnit {
-    Microseconds,
-    Count,
-}
 
 /// A chart that is also a file of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,29 +57,14 @@ impl Picture {
     }
 }
 
-/// Where the time goes: a picture of the page only, made of several.
-pub(crate) fn stages(result: &RunResult) -> Result<Option<Chart>, RenderError> {
-    stages::chart(result)
-}
-
-/// Acceptance of tokens over their age: of the page only, where that was tried.
-pub(crate) fn acceptance(result: &RunResult) -> Result<Option<Chart>, RenderError> {
-    acceptance::chart(result)
-}
-
-/// How clients came back: of the page only, where some had to.
-pub(crate) fn reconnects(result: &RunResult) -> Result<Option<Chart>, RenderError> {
-    reconnects::chart(result)
-}
-
 impl Renderer for Picture {
     fn file(&self) -> &'static str {
         match self {
-            Self::ResponseTime => "response-time.svg",
-            Self::OpenSessions => "open-sessions.svg",
-            Self::Closes => "closes.svg",
-            Self::Distribution => "distribution.svg",
-            Self::Lateness => "lateness.svg",
+            Self::ResponseTime => file::RESPONSE_TIME,
+            Self::OpenSessions => file::OPEN_SESSIONS,
+            Self::Closes => file::CLOSES,
+            Self::Distribution => file::DISTRIBUTION,
+            Self::Lateness => file::LATENESS,
         }
     }
 
@@ -125,25 +72,4 @@ impl Renderer for Picture {
         let chart = self.chart(result)?;
         Ok(standalone::document(&chart, &result.run).into_bytes())
     }
-}
-
-/// One of the two widths in which every chart is drawn, so that text stays readable on a phone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Width {
-    Wide,
-    Narrow,
-}
-
-impl Width {
-    const fn pick<T: Copy>(self, wide: T, narrow: T) -> T {
-        match self {
-            Self::Wide => wide,
-            Self::Narrow => narrow,
-        }
-    }
-}
-
-/// The finding as the description of the picture: without the marks of code.
-fn spoken(finding: &str) -> String {
-    finding.replace('`', "")
 }

@@ -2,63 +2,39 @@
 //!
 //! **In:** `series.open`. **Out:** an area on a linear axis.
 
-use super::axis::Axis;
-use super::draw::{area, pen, series};
+use super::axis::{Axis, seconds};
+use super::chart::{Chart, ReadingUnit};
+use super::draw::{Series, Shape};
 use super::frame::Frame;
-use super::{Chart, Key, Reading, ReadingUnit, Width, palette, response, spoken};
-use crate::render::{RenderError, append, format, terminal};
+use super::palette;
+use super::sketch::Sketch;
+use crate::format::{self, append};
+use crate::render::renderer::RenderError;
+use crate::render::terminal;
 use crate::result::RunResult;
 
-const ID: &str = "open";
-const US_PER_S: f64 = 1e6;
-
 pub(crate) fn chart(result: &RunResult) -> Result<Chart, RenderError> {
-    let finding = finding(result);
     let most = result.clients.peak_open.max(result.clients.planned);
-    let draw = |width: Width| {
-        let frame = Frame {
-            spoken: format!("Open sessions over the run. {}", spoken(&finding)),
-            height: width.pick(120, 110),
-            y: Axis::count(most),
-            ..Frame::over_time(ID, result, width)
-        };
-        frame.draw(|plot, sheet| {
-            series(sheet, "open", || {
-                let points = points(result);
-                if points.is_empty() {
-                    return Ok(());
-                }
-                area(plot, points, pen(palette::SERIES_1, 1.5))
-            })
-        })
-    };
-    let mut keys = vec![Key {
-        text: "open".to_owned(),
-        class: "k-c1",
-        series: Some("open"),
-    }];
-    keys.extend(response::fault_key(result));
-    Ok(Chart {
-        id: ID,
+    let step = seconds(result.series.step_us);
+    let counts = result.series.open.iter().copied().map(Some);
+    let open = Series::new("open", palette::SERIES_1, Shape::Area(points(result)));
+    let sketch = Sketch {
+        id: "open",
         title: "Open sessions".to_owned(),
-        keys,
-        readings: vec![Reading {
-            name: "open".to_owned(),
-            series: "open",
-            unit: ReadingUnit::Count,
-            from: 0.0,
-            step: result.series.step_us as f64 / US_PER_S,
-            values: result.series.open.iter().map(|&open| Some(open)).collect(),
-        }],
-        wide: draw(Width::Wide)?,
-        narrow: draw(Width::Narrow)?,
-        finding,
+        subject: "Open sessions over the run",
+        finding: finding(result),
+        series: vec![open.read("open", ReadingUnit::Count, step, counts)],
+    };
+    sketch.draw(|width| Frame {
+        height: width.pick(120, 110),
+        y: Axis::count(most),
+        ..Frame::over_time(result, width)
     })
 }
 
 /// Sampled at the end of each bin, joined.
 fn points(result: &RunResult) -> Vec<(f64, f64)> {
-    let step = result.series.step_us as f64 / US_PER_S;
+    let step = seconds(result.series.step_us);
     let mut at = 0.0;
     let mut points = Vec::with_capacity(result.series.open.len() + 1);
     if !result.series.open.is_empty() {

@@ -10,10 +10,13 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, IntoFont, TRANSPARENT};
 
 use super::axis::Axis;
+use super::chart::{Chart, Key, Width};
 use super::draw::{font, pen};
+use super::palette;
 use super::svg::{Sheet, Svg, UNITS_PER_PX, escape};
-use super::{Chart, Key, Width, palette};
-use crate::render::{RenderError, append, format, view};
+use crate::format::{self, append};
+use crate::render::renderer::RenderError;
+use crate::render::view;
 use crate::result::{RunResult, Summary};
 use crate::stage::Stage;
 
@@ -75,11 +78,7 @@ pub(crate) fn chart(result: &RunResult) -> Result<Option<Chart>, RenderError> {
         }
         Ok(markup)
     };
-    let key = |text: &str, class| Key {
-        text: text.to_owned(),
-        class,
-        series: None,
-    };
+    let key = |text, class| Key::new(text, class, None);
     Ok(Some(Chart {
         id: ID,
         title: "Where the time goes".to_owned(),
@@ -108,7 +107,7 @@ fn groups(result: &RunResult) -> Vec<Group> {
         Some(Group { head, place, rows })
     };
     let apart = APART.into_iter().filter_map(|stage| {
-        let of = result.latency.get(stage.name())?.response?;
+        let of = view::response(result, stage)?;
         Some(Row {
             stage,
             from_us: 0,

@@ -3,9 +3,9 @@
 //! **In:** a drawn chart. **Out:** an SVG document with its colours inside: literal light values
 //! first, dark ones by media query, so that viewers without CSS variables show the light picture.
 
-use super::Chart;
+use super::chart::{Chart, spoken};
 use super::svg::escape;
-use crate::render::{append, format};
+use crate::format::{self, append};
 use crate::result::Run;
 
 const STYLE: &str = include_str!("standalone.css");
@@ -17,7 +17,7 @@ const LEFT: i32 = 12;
 pub(crate) fn document(chart: &Chart, run: &Run) -> String {
     let title = format!(
         "{} · {}",
-        super::spoken(&chart.title),
+        spoken(&chart.title),
         format::harmless(&run.title)
     );
     let (width, height) = size(&chart.wide);
@@ -34,7 +34,7 @@ pub(crate) fn document(chart: &Chart, run: &Run) -> String {
          <text class=\"f-ink\" x=\"{LEFT}\" y=\"22\" font-size=\"14\" font-weight=\"600\">{title}</text>\n\
          {legend}{inner}</svg>\n",
         title = escape(&title),
-        desc = escape(&super::spoken(&chart.finding)),
+        desc = escape(&spoken(&chart.finding)),
         legend = legend(chart, width),
     )
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::render::sample::{Story, result};
+use crate::scenario::expectation::Comparison;
 
 fn text(result: &RunResult) -> String {
     String::from_utf8(Metrics.render(result).unwrap()).unwrap()

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Story;
+use super::story::{CLIENTS, Story};
 use crate::plan::Plan;
 use crate::record::fault::FaultStamps;
 use crate::result::{Host, Run};
@@ -85,12 +85,12 @@ pub(super) fn plan(story: Story) -> Plan {
             "users": {"prefix": "user", "password": null},
         },
         "load": {
-            "clients": super::CLIENTS, "lanes": 1, "heartbeat_us": 30_000_000, "drain_us": 10_000_000,
+            "clients": CLIENTS, "lanes": 1, "heartbeat_us": 30_000_000, "drain_us": 10_000_000,
             "stages": [
-                {"start_us": 0, "length_us": 10_000_000, "from": 0, "to": super::CLIENTS},
-                {"start_us": 10_000_000, "length_us": hold_us, "from": super::CLIENTS, "to": super::CLIENTS},
+                {"start_us": 0, "length_us": 10_000_000, "from": 0, "to": CLIENTS},
+                {"start_us": 10_000_000, "length_us": hold_us, "from": CLIENTS, "to": CLIENTS},
             ],
-            "mix": [{"behavior": {"kind": "chatter"}, "clients": super::CLIENTS}],
+            "mix": [{"behavior": {"kind": "chatter"}, "clients": CLIENTS}],
             "session": {"credential": "connection-token", "conversation": "own", "connect_timeout_us": 10_000_000},
             "message": {"every_us": 1_000_000, "arrival": "poisson", "chunks": 4, "length_min": 20, "length_max": 20, "retries": 5},
             "reconnect": {"first_us": 1_000_000, "factor": 2.0, "cap_us": 30_000_000, "jitter": "full", "attempts": 5},

@@ -7,8 +7,11 @@
 //! every machine.
 
 mod facts;
+mod story;
 
 use self::facts::{description, plan, stamps};
+use self::story::CLIENTS;
+pub(crate) use self::story::Story;
 use crate::failure::Failure;
 use crate::record::recording::{CellKey, CloseCause, MessageExample, Recording};
 use crate::result::summarize::{Facts, summarize};
@@ -16,27 +19,9 @@ use crate::result::verdict::judge;
 use crate::result::{Generator, GooseCounts, GooseRequest, Pause, RunResult, ServerAccount};
 use crate::stage::Stage;
 
-pub(crate) const CLIENTS: u32 = 2_000;
 const INTERVAL_US: u64 = 250_000;
-const LOAD_US: u64 = 55_000_000;
-const END_US: u64 = 60_000_000;
 const DOWN_US: u64 = 20_004_000;
 const BACK_US: u64 = 25_118_000;
-
-/// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Story {
-    /// Chat came back quickly and lost nothing.
-    Pass,
-    /// 42 messages lost, and slow to come back.
-    Fail,
-    /// The harness was late and the fault was not met by a probe.
-    Invalid,
-    /// Stopped at 27 s.
-    Interrupted,
-    /// Over too soon to see whether it came back.
-    Inconclusive,
-}
 
 /// The result of that story, judged.
 pub(crate) fn result(story: Story) -> RunResult {
@@ -80,42 +65,6 @@ fn rounded(us: f64) -> u64 {
 
 fn interval(us: u64) -> u32 {
     u32::try_from(us / INTERVAL_US).unwrap_or(u32::MAX)
-}
-
-impl Story {
-    /// How many times the offered rate is worked off after the outage.
-    const fn drain_rate(self) -> f64 {
-        match self {
-            Self::Fail => 1.74,
-            Self::Inconclusive => 1.08,
-            Self::Pass | Self::Invalid | Self::Interrupted => 3.4,
-        }
-    }
-
-    const fn end_us(self) -> u64 {
-        match self {
-            Self::Interrupted => 27_300_000,
-            Self::Inconclusive => 29_000_000,
-            Self::Pass | Self::Fail | Self::Invalid => END_US,
-        }
-    }
-
-    /// End of the intended sends.
-    fn load_us(self) -> u64 {
-        match self {
-            Self::Inconclusive => 28_000_000,
-            Self::Pass | Self::Fail | Self::Invalid | Self::Interrupted => {
-                LOAD_US.min(self.end_us())
-            }
-        }
-    }
-
-    const fn cut(self) -> u32 {
-        match self {
-            Self::Fail => 606,
-            Self::Pass | Self::Invalid | Self::Interrupted | Self::Inconclusive => 0,
-        }
-    }
 }
 
 fn facts(story: Story) -> Facts {
