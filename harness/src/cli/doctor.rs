@@ -11,7 +11,7 @@ use super::failure::{Exit, Failure};
 use super::{read, screen};
 use crate::doctor::{Account, Manners, Order, examine};
 use crate::environment::{
-    Accounts, EnvironmentError, Secret, Spoken, resolve_secret, spoken, trust,
+    Accounts, EnvironmentError, Mapping, Secret, mapping, resolve_secret, trust,
 };
 use crate::plan::{Plan, TlsPlan};
 use crate::render::doctor::{json, text};
@@ -136,7 +136,7 @@ fn first_account(plan: &Plan) -> Result<(String, Option<Secret>), Failure> {
 /// How the scenario speaks to its server.
 fn manners(plan: &Plan) -> Result<Manners, Failure> {
     let mut mix = plan.load.mix.iter();
-    let Spoken { dialect, host } = spoken(plan).map_err(environment)?;
+    let Mapping { dialect, host } = mapping(plan).map_err(environment)?;
     Ok(Manners {
         dialect: dialect.map(Arc::new),
         host,
@@ -145,7 +145,8 @@ fn manners(plan: &Plan) -> Result<Manners, Failure> {
     })
 }
 
-fn environment(error: EnvironmentError) -> Failure {
+fn environment(error: impl Into<EnvironmentError>) -> Failure {
+    let error = error.into();
     let failure = Failure::new(Exit::Usage, error.to_string());
     match error.hint() {
         Some(hint) => failure.hint(hint),

@@ -207,9 +207,7 @@ impl From<RunError> for Failure {
             }
             RunError::Environment(cause) => {
                 let exit = match cause {
-                    EnvironmentError::OutNotWritable { .. }
-                    | EnvironmentError::OutTooSmall { .. }
-                    | EnvironmentError::OutTooFewFiles { .. } => Exit::Storage,
+                    EnvironmentError::Out(_) => Exit::Storage,
                     _ => Exit::Environment,
                 };
                 let failure = Self::new(exit, fact);

@@ -6,8 +6,7 @@ use std::io::Write;
 use clap::Args;
 
 use super::failure::{Exit, Failure};
-use crate::environment::EnvironmentError;
-use crate::environment::recover::recover;
+use crate::environment::{EnvironmentError, recover};
 use crate::scenario::address;
 
 #[derive(Args, Debug)]
