@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::percent_encoded;
+use super::percent::percent_encoded;
 use crate::format;
 
 /// As much of a body as is quoted.

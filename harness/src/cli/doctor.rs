@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::failure::{Exit, Failure};
 use super::{read, screen};
-use crate::doctor::{Account, Manners, Order, examine};
+use crate::doctor::{Account, Examination, Protocol, examine};
 use crate::environment::{
     Accounts, EnvironmentError, Mapping, Secret, mapping, resolve_secret, trust,
 };
@@ -55,13 +55,13 @@ pub(super) struct DoctorArgs {
 }
 
 pub(super) fn run(args: &DoctorArgs, out: &mut impl Write) -> Result<Exit, Failure> {
-    let order = order(args)?;
+    let wanted = wanted(args)?;
     screen::say_direct();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::new(Exit::Environment, format!("no runtime: {error}")))?;
-    let report = runtime.block_on(examine(&order));
+    let report = runtime.block_on(examine(&wanted));
     let written = if args.json {
         json(&report).map_err(|error| Failure::new(Exit::Bug, error.to_string()))?
     } else {
@@ -75,7 +75,7 @@ pub(super) fn run(args: &DoctorArgs, out: &mut impl Write) -> Result<Exit, Failu
     })
 }
 
-fn order(args: &DoctorArgs) -> Result<Order, Failure> {
+fn wanted(args: &DoctorArgs) -> Result<Examination, Failure> {
     let schemes = ["ws", "wss", "http", "https"];
     let url = address::base_url(&args.url, &schemes);
     let url = url.map_err(|complaint| Failure::of("URL", complaint))?;
@@ -109,7 +109,7 @@ fn order(args: &DoctorArgs) -> Result<Order, Failure> {
     };
     let secure = matches!(url.scheme(), "wss" | "https");
     let trust = secure.then(|| trust(&plan)).transpose();
-    Ok(Order {
+    Ok(Examination {
         url,
         trust: trust.map_err(environment)?,
         user: user.clone(),
@@ -117,9 +117,9 @@ fn order(args: &DoctorArgs) -> Result<Order, Failure> {
             name: user,
             password,
         }),
-        manners: scenario
+        protocol: scenario
             .as_ref()
-            .map(manners)
+            .map(protocol)
             .transpose()?
             .unwrap_or_default(),
         idle: args.idle,
@@ -134,10 +134,10 @@ fn first_account(plan: &Plan) -> Result<(String, Option<Secret>), Failure> {
 }
 
 /// How the scenario speaks to its server.
-fn manners(plan: &Plan) -> Result<Manners, Failure> {
+fn protocol(plan: &Plan) -> Result<Protocol, Failure> {
     let mut mix = plan.load.mix.iter();
     let Mapping { dialect, host } = mapping(plan).map_err(environment)?;
-    Ok(Manners {
+    Ok(Protocol {
         dialect: dialect.map(Arc::new),
         host,
         credential: plan.load.session.credential,

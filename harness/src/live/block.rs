@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::now::{FaultNow, Now};
 use super::row::{self, LEAD};
 use super::screen::Size;
-use super::{Glyphs, LOOK_EVERY_US};
+use super::watched::{Glyphs, LOOK_EVERY_US};
 use crate::format;
 use crate::plan::Plan;
 use crate::record::histogram::SparseHistogram;

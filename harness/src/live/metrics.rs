@@ -14,8 +14,8 @@ use prometheus::proto::{
     Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType,
 };
 
-use super::Watched;
 use super::now::FaultNow;
+use super::watched::Watched;
 use crate::clock::RunClock;
 use crate::plan::Plan;
 use crate::record::counters::{Counters, Recent};

@@ -17,11 +17,11 @@ mod row;
 mod screen;
 #[cfg(test)]
 mod tests;
+mod watched;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -32,45 +32,16 @@ use self::lines::Lines;
 use self::metrics::Metrics;
 use self::now::{FaultNow, Now};
 use self::screen::{Screen, Size};
-use crate::clock::RunClock;
+use self::watched::LOOK_EVERY_US;
+pub(crate) use self::watched::{Glyphs, View, Watched};
 use crate::fault::FaultEvent;
 use crate::plan::Plan;
-use crate::record::counters::{Counters, Reader};
+use crate::record::counters::Reader;
 
-/// Time between two looks at the counters.
-const LOOK_EVERY_US: u64 = 250_000;
 /// The block is redrawn every so many looks.
 const LOOKS_PER_BLOCK: u64 = 2;
 /// How long the metrics server may take to finish an answer once the load is over.
 const SERVER_GRACE: Duration = Duration::from_millis(500);
-
-/// What the person at the terminal sees.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum View {
-    /// A block that is redrawn in place.
-    Block(Glyphs),
-    /// A line every few seconds and one per fault stamp: for logs.
-    Lines,
-    Quiet,
-}
-
-/// What the lanes of the block are drawn with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Glyphs {
-    Blocks,
-    Ascii,
-}
-
-/// What is watched, and how it is shown.
-pub(crate) struct Watched {
-    pub plan: Arc<Plan>,
-    pub run_id: String,
-    pub clock: RunClock,
-    pub counters: Arc<Counters>,
-    pub view: View,
-    /// Bound before anything was started, so that a taken port is found in time.
-    pub exporter: Option<TcpListener>,
-}
 
 /// Watches until `over` fires.
 pub(crate) async fn watch(
