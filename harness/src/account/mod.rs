@@ -1,7 +1,8 @@
-//! This module is how an account proves itself over HTTP: a login, and the wish for a connection token.
+//! This module is how an account proves itself over HTTP: a login, and the wish for a connection
+//! token.
 //!
-//! **In:** a [`Dialect`], or none for the contract. **Out:** paths and bodies of the two requests, the headers of
-//! all, and the credential in an answer ([`granted`]).
+//! **In:** a [`Dialect`], or none for the contract. **Out:** paths and bodies of the two requests,
+//! the headers of all, and the credential in an answer ([`granted`]).
 
 mod answer;
 mod percent;
@@ -80,8 +81,9 @@ fn typed(builder: RequestBuilder, dialect: Option<&Dialect>, usual: &str) -> Req
     builder.header(CONTENT_TYPE, named.map_or(usual, |(_, value)| value))
 }
 
-/// What every request to a target carries: its `Host`, and the headers of the dialect. One that a request
-/// sets itself comes before these. What cannot be sent was refused when the scenario was read.
+/// What every request to a target carries: its `Host`, and the headers of the dialect. One that a
+/// request sets itself comes before these. What cannot be sent was refused when the scenario was
+/// read.
 pub(crate) fn headers(dialect: Option<&Dialect>, host: Option<&str>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in dialect.iter().flat_map(|dialect| &dialect.headers) {

@@ -11,8 +11,8 @@ pub(crate) const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// A text as it stands in a part of a path or of a query (RFC 3986, section 2.1): all but the unreserved
-/// characters are escaped.
+/// A text as it stands in a part of a path or of a query (RFC 3986, section 2.1): all but the
+/// unreserved characters are escaped.
 pub(crate) fn percent_encoded(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
 }

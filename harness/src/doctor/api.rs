@@ -126,7 +126,8 @@ pub(super) async fn token(server: &Server<'_>, access: &str) -> Result<(String, 
             .map_err(|why| refused(server, &why.masked(&[access]), path)),
         Answer::None => {
             let trouble = unanswered(&Answer::None, path);
-            // Named where the server itself says that it cannot reach its tokens: else it may be slow.
+            // Named where the server itself says that it cannot reach its tokens: else it may be
+            // slow.
             if failing(server).await.iter().any(|part| part == NO_TOKENS) {
                 let cure = "give the calls to Redis a timeout, and answer 503 with Retry-After when it is over";
                 return Err(trouble.cured_by(cure).known(Known::TokenEndpointHang));

@@ -1,5 +1,5 @@
-//! This module knocks with a token that nobody gave out: the upgrade must work, and the refusal must be
-//! one that a browser can see.
+//! This module knocks with a token that nobody gave out: the upgrade must work, and the refusal
+//! must be one that a browser can see.
 
 use std::io;
 
@@ -154,7 +154,8 @@ async fn elsewhere(server: &Server<'_>, fact: &str) -> Trouble {
     Trouble::new(fact, cure).known(Known::WrongServer).last()
 }
 
-/// Named where the server itself says that it cannot reach its tokens: else it may be slow or stopped.
+/// Named where the server itself says that it cannot reach its tokens: else it may be slow or
+/// stopped.
 pub(super) async fn hangs(server: &Server<'_>) -> Trouble {
     let fact = format!("the upgrade is not answered within {TIMEOUT:?}");
     hanging(server, fact).await

@@ -1,11 +1,12 @@
 //! This module examines one server as one client would, step by step, and names the known failure
 //! that it meets.
 //!
-//! **In:** an address, whom to believe, an account, how the server is spoken to. **Out:** a [`Report`]: every step with its time,
-//! and for one that failed what it looks like and what cures it.
+//! **In:** an address, whom to believe, an account, how the server is spoken to. **Out:** a
+//! [`Report`]: every step with its time, and for one that failed what it looks like and what cures
+//! it.
 //!
-//! A handful of connections, one after the other; every wait has a bound ([`TIMEOUT`]), the one for an
-//! idle socket the length asked for.
+//! A handful of connections, one after the other; every wait has a bound ([`TIMEOUT`]), the one for
+//! an idle socket the length asked for.
 
 mod api;
 mod door;

@@ -17,7 +17,8 @@ use crate::trust::Tls;
 
 /// Longest wait for one answer.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
-/// What the health page of the contract calls the store of tokens, and the layer that carries answers.
+/// What the health page of the contract calls the store of tokens, and the layer that carries
+/// answers.
 pub(super) const NO_TOKENS: &str = "tokens";
 pub(super) const NO_LAYER: &str = "channel_layer";
 /// Where the doctor speaks.

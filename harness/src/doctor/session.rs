@@ -93,8 +93,8 @@ pub(super) async fn connect(
 
 const UNKNOWN_EVENTS: &str = "does [target] name the events of this server, and events.field the field in which they stand? a server without a greeting has connected = \"none\"";
 
-/// What is missing where tokens work, and answers do not come: named where the server itself says so, and of
-/// nothing else.
+/// What is missing where tokens work, and answers do not come: named where the server itself says
+/// so, and of nothing else.
 async fn layer(server: &Server<'_>, fact: String) -> Trouble {
     if failing(server).await == [NO_LAYER] {
         let fact = format!("{fact}: tokens work, the channel layer does not");

@@ -2,8 +2,8 @@
 //!
 //! **In:** how it was started. **Out:** signals to it, and a new process in its place.
 //!
-//! It is *away* from the moment it is told to end until it was found well again: only a process that
-//! ended without being told has ended by itself.
+//! It is *away* from the moment it is told to end until it was found well again: only a process
+//! that ended without being told has ended by itself.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};

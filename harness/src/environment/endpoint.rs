@@ -1,8 +1,8 @@
 //! This module finds out whose machine an address is on, and keeps the load at home.
 //!
 //! **In:** addresses a user typed. **Out:** [`Endpoint`]: the same, parsed and resolved, once every
-//! address behind the name is this machine or the host is allowed by name; of several addresses the one that
-//! accepts connections comes first, and is the one that is used.
+//! address behind the name is this machine or the host is allowed by name; of several addresses the
+//! one that accepts connections comes first, and is the one that is used.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};

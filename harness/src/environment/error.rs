@@ -15,7 +15,8 @@ use super::secret::SecretError;
 use super::target::TargetError;
 
 /// Why the environment did not start. The process exits with 3 for all of them except
-/// [`EnvironmentError::Cancelled`], which is an interruption (130), and [`EnvironmentError::Out`] (5).
+/// [`EnvironmentError::Cancelled`], which is an interruption (130), and [`EnvironmentError::Out`]
+/// (5).
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub(crate) enum EnvironmentError {
     /// The caller's cancellation arrived while something was being started.

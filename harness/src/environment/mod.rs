@@ -143,7 +143,8 @@ impl Environment {
         self.info.target.clone()
     }
 
-    /// How each link runs: `redis-tokens: 127.0.0.1:20011 -> 127.0.0.1:20010, embedded fault proxy`.
+    /// How each link runs: `redis-tokens: 127.0.0.1:20011 -> 127.0.0.1:20010, embedded fault
+    /// proxy`.
     pub(crate) fn links_text(&self) -> Vec<String> {
         let proxies = self.info.links.iter();
         let proxies =

@@ -1,8 +1,8 @@
 //! This module makes and reads folders and files of this user alone.
 //!
-//! **In:** paths. **Out:** what was asked for, or an error where somebody else could have had a hand in it: a folder
-//! or file counts only if it belongs to the user that this process runs for and nobody else may write or read it, and
-//! no link is followed to it.
+//! **In:** paths. **Out:** what was asked for, or an error where somebody else could have had a
+//! hand in it: a folder or file counts only if it belongs to the user that this process runs for
+//! and nobody else may write or read it, and no link is followed to it.
 
 use std::fs;
 use std::io::{self, Read as _, Write as _};
@@ -47,7 +47,8 @@ pub(crate) fn check(found: &fs::Metadata, kind: FileKind) -> io::Result<()> {
     Ok(())
 }
 
-/// Creates a directory only its owner can enter, with those above it; one that is there must be such a one.
+/// Creates a directory only its owner can enter, with those above it; one that is there must be
+/// such a one.
 pub(crate) fn directory(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new()
         .recursive(true)
@@ -58,7 +59,8 @@ pub(crate) fn directory(path: &Path) -> io::Result<()> {
         .map_err(|error| io::Error::other(format!("{}: {error}", path.display())))
 }
 
-/// Creates a directory only its owner can enter; it must not exist, for where many may write, it could be anybody's.
+/// Creates a directory only its owner can enter; it must not exist, for where many may write, it
+/// could be anybody's.
 pub(crate) fn new_directory(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new()
         .mode(PRIVATE_DIRECTORY)
@@ -76,7 +78,8 @@ pub(crate) fn write(path: &Path, contents: &[u8]) -> io::Result<()> {
     file.write_all(contents)
 }
 
-/// Reads a file of this user alone, of at most `bytes_max`; the file that was opened is the one that was looked at.
+/// Reads a file of this user alone, of at most `bytes_max`; the file that was opened is the one
+/// that was looked at.
 pub(crate) fn read(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
     let file = fs::OpenOptions::new()
         .read(true)

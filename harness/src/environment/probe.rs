@@ -123,8 +123,8 @@ impl Probe {
         }
     }
 
-    /// Connects, says nothing and waits at most `timeout` for the other end to close; answers how it
-    /// did, and how long that took.
+    /// Connects, says nothing and waits at most `timeout` for the other end to close; answers how
+    /// it did, and how long that took.
     pub(crate) async fn stay_silent(&self, timeout: Duration) -> (Answer, Duration) {
         let begun_ns = monotonic_ns();
         let silent = async {

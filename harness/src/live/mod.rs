@@ -5,7 +5,8 @@
 //! is told by *arrival* here, not by intended send, because what is not answered yet has none;
 //! `oldest` says how long the oldest unanswered message has been waiting.
 //!
-//! **Units:** a look every 250 ms; rates and percentiles are of the last four looks, about a second.
+//! **Units:** a look every 250 ms; rates and percentiles are of the last four looks, about a
+//! second.
 
 mod block;
 pub(crate) mod exporter;

@@ -1,4 +1,5 @@
-//! This module is the harness's end of the janitor: it asks for processes and for the final clean-up.
+//! This module is the harness's end of the janitor: it asks for processes and for the final
+//! clean-up.
 //!
 //! **In:** what to start. **Out:** a [`ProcessId`] for each. Requests are blocking writes and reads
 //! of a few kilobytes on a local socket, made on a blocking thread, so that any runtime can ask and

@@ -4,8 +4,9 @@
 //! to be. **Out:** one file per run, `<state>/harness/leases/<run>.json`, replaced atomically.
 //! The janitor is the only writer; `harness recover` reads.
 //!
-//! On disk and in texts for the user a manifest is called a *lease*. What stands in one is obeyed, with the rights of
-//! whoever cleans up: only a private folder or file of this user counts ([`private`]); anything else is refused by name.
+//! On disk and in texts for the user a manifest is called a *lease*. What stands in one is obeyed,
+//! with the rights of whoever cleans up: only a private folder or file of this user counts
+//! ([`private`]); anything else is refused by name.
 //!
 //! **Source:** XDG Base Directory Specification (state directory).
 
@@ -90,8 +91,9 @@ pub(crate) fn boot_id() -> String {
         .unwrap_or_default()
 }
 
-/// `$XDG_STATE_HOME/harness/leases`, else below `~/.local/state`; of this user alone, where it exists. There is no other:
-/// in a folder for everybody, somebody else could write what this user obeys.
+/// `$XDG_STATE_HOME/harness/leases`, else below `~/.local/state`; of this user alone, where it
+/// exists. There is no other: in a folder for everybody, somebody else could write what this user
+/// obeys.
 pub(crate) fn directory() -> Result<PathBuf, JanitorError> {
     let absolute = |path: PathBuf| Some(path).filter(|path| path.is_absolute());
     let state = env::var_os("XDG_STATE_HOME").map(PathBuf::from);

@@ -1,7 +1,8 @@
-//! This module gives back what a run holds, however the run ends: the janitor, its manifests, `harness recover`.
+//! This module gives back what a run holds, however the run ends: the janitor, its manifests,
+//! `harness recover`.
 //!
-//! The run asks a [`JanitorClient`] for processes; the janitor at its other end starts them, writes them into the
-//! run's manifest, and ends them when the run has ended.
+//! The run asks a [`JanitorClient`] for processes; the janitor at its other end starts them, writes
+//! them into the run's manifest, and ends them when the run has ended.
 
 mod client;
 mod error;

@@ -1,7 +1,8 @@
 //! This module cleans up after runs whose harness *and* janitor were killed.
 //!
-//! **In:** the folder of the manifests. **Out:** what was found and done, one sentence each. A run that is
-//! still alive, or whose janitor is at work, is left alone, and so is everything that is not of this user.
+//! **In:** the folder of the manifests. **Out:** what was found and done, one sentence each. A run
+//! that is still alive, or whose janitor is at work, is left alone, and so is everything that is
+//! not of this user.
 
 use std::path::Path;
 use std::time::Duration;
@@ -17,8 +18,8 @@ use crate::environment::toxiproxy::api_client;
 /// A janitor whose harness has gone is done within this.
 const JANITOR_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Cleans up by every manifest of this user whose harness is dead. `toxiproxy` stands in for the address
-/// in the manifest; proxies there that no manifest names are reported and never touched.
+/// Cleans up by every manifest of this user whose harness is dead. `toxiproxy` stands in for the
+/// address in the manifest; proxies there that no manifest names are reported and never touched.
 pub(crate) async fn recover(toxiproxy: Option<&str>) -> Result<Swept, EnvironmentError> {
     recover_in(&manifest::directory()?, toxiproxy).await
 }

@@ -1,7 +1,7 @@
 //! This module gives back what a run held: processes, proxies, directories, the manifest itself.
 //!
-//! **In:** a [`Manifest`]. **Out:** what was done and what could not be. Used by the janitor at the end
-//! of every run, and by `harness recover` where the janitor is gone too.
+//! **In:** a [`Manifest`]. **Out:** what was done and what could not be. Used by the janitor at the
+//! end of every run, and by `harness recover` where the janitor is gone too.
 //!
 //! Processes and directories of other users are left alone, whatever a manifest says.
 
@@ -33,8 +33,8 @@ pub(crate) struct Swept {
     pub problems: Vec<String>,
 }
 
-/// Ends the processes, cleans the foreign Toxiproxy and removes directory and manifest. The manifest
-/// stays where something could not be given back, for `harness recover`.
+/// Ends the processes, cleans the foreign Toxiproxy and removes directory and manifest. The
+/// manifest stays where something could not be given back, for `harness recover`.
 pub(crate) async fn sweep(manifest: &Manifest, leases: &Path) -> Swept {
     let mut swept = Swept::default();
     if manifest.boot == manifest::boot_id() {

@@ -1,7 +1,7 @@
 //! This module finds out, before a run, whether what it writes will have a place.
 //!
-//! **In:** the folder, which need not exist, and what is needed. **Out:** what was counted, or what is missing.
-//! Nothing is written, and nothing made.
+//! **In:** the folder, which need not exist, and what is needed. **Out:** what was counted, or what
+//! is missing. Nothing is written, and nothing made.
 //!
 //! **Units:** bytes; files in pieces.
 //!
@@ -19,10 +19,12 @@ use crate::units;
 /// Files and folders of a run, with its logs and what a write needs for a moment.
 const FILES: u64 = 32;
 
-/// A disk that has less is full: what is written next may not fit, and what did not is cut off again.
+/// A disk that has less is full: what is written next may not fit, and what did not is cut off
+/// again.
 const ROOM_BYTES: u64 = 16 << 10;
 
-/// Whether there is room for that much where temporary files go; a Redis of the run keeps its own there.
+/// Whether there is room for that much where temporary files go; a Redis of the run keeps its own
+/// there.
 pub(crate) fn check_temporary(needed_bytes: u64) -> Result<String, MachineError> {
     let path = std::env::temp_dir();
     let failed = |source: io::Error| MachineError::TemporaryNotThere {

@@ -1,8 +1,10 @@
-//! This module finds out whether this system gives a run the threads and the addresses it needs, while nothing has
-//! been started: a library that cannot start a thread in the middle of a run gives up the run.
+//! This module finds out whether this system gives a run the threads and the addresses it needs,
+//! while nothing has been started: a library that cannot start a thread in the middle of a run
+//! gives up the run.
 //!
-//! **In:** the plan, and the limits of this process. **Out:** nothing, or what is missing. All threads are there at once
-//! for a moment, each with the memory that the allocator sets aside for one.
+//! **In:** the plan, and the limits of this process. **Out:** nothing, or what is missing. All
+//! threads are there at once for a moment, each with the memory that the allocator sets aside for
+//! one.
 //!
 //! **Units:** threads in pieces, memory in bytes.
 
@@ -18,11 +20,13 @@ use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 use super::MachineError;
 use crate::plan::{Plan, RedisPlan, estimate};
 
-/// The harness with one lane: runtimes, those of libraries for what blocks, monitor, faults, proxy, live view.
+/// The harness with one lane: runtimes, those of libraries for what blocks, monitor, faults, proxy,
+/// live view.
 const OWN_THREADS: usize = 24;
 /// A child beside one for each processor.
 const CHILD_THREADS: usize = 8;
-/// The stack of a thread, and what the allocator sets aside for it: for so many threads a processor, the rest share.
+/// The stack of a thread, and what the allocator sets aside for it: for so many threads a
+/// processor, the rest share.
 const STACK_BYTES: u64 = (2 << 20) + (64 << 10);
 const ARENA_BYTES: u64 = 64 << 20;
 const ARENAS_PER_PROCESSOR: usize = 8;
@@ -47,7 +51,8 @@ pub(crate) fn check(plan: &Plan) -> Result<(), MachineError> {
     hold(needed).map(drop)
 }
 
-/// Reckoned and not tried: where addresses end, the C library gives up the process instead of the call.
+/// Reckoned and not tried: where addresses end, the C library gives up the process instead of the
+/// call.
 fn addresses(plan: &Plan, (threads, limit): (usize, u64)) -> Result<(), MachineError> {
     let arenas = threads.min(ARENAS_PER_PROCESSOR * processors()) as u64;
     let needed = threads as u64 * STACK_BYTES

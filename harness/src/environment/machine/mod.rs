@@ -1,6 +1,8 @@
-//! This module knows what this machine offers a run: disk, ports, open files, memory, threads, programs.
+//! This module knows what this machine offers a run: disk, ports, open files, memory, threads,
+//! programs.
 //!
-//! **In:** limits of the system, `PATH`. **Out:** a line or a value for each, or a [`MachineError`].
+//! **In:** limits of the system, `PATH`. **Out:** a line or a value for each, or a
+//! [`MachineError`].
 
 pub(crate) mod disk;
 mod error;

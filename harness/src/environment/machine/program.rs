@@ -1,6 +1,7 @@
 //! This module finds the programs a run starts, and says how to get one that is missing.
 //!
-//! **In:** `PATH`, `REDIS_SERVER`, `HARNESS_SERVER`, `--server`. **Out:** paths of executable files.
+//! **In:** `PATH`, `REDIS_SERVER`, `HARNESS_SERVER`, `--server`. **Out:** paths of executable
+//! files.
 
 use std::env;
 use std::fs;

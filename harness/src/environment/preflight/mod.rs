@@ -28,8 +28,8 @@ pub(crate) struct Preflight {
     pub lines: Vec<String>,
 }
 
-/// Counts files, ports, memory and disk space, finds programs and addresses. Raises this process's soft
-/// limit of open files to the hard one; starts nothing, connects to nothing, writes nothing.
+/// Counts files, ports, memory and disk space, finds programs and addresses. Raises this process's
+/// soft limit of open files to the hard one; starts nothing, connects to nothing, writes nothing.
 pub(crate) async fn check(
     plan: &Plan,
     settings: &Settings,
@@ -59,7 +59,8 @@ pub(crate) async fn check(
     Ok((Preflight { lines }, found))
 }
 
-/// The processes of the edge link share its connections; a Toxiproxy elsewhere has limits of its own.
+/// The processes of the edge link share its connections; a Toxiproxy elsewhere has limits of its
+/// own.
 fn edge(plan: &Plan, found: &Found, file_limit: u64) -> Result<String, MachineError> {
     if found.toxiproxy.is_some() {
         return Ok("edge: on the Toxiproxy".to_owned());

@@ -3,7 +3,8 @@
 //! **In:** `/proc`. **Out:** [`ProcessId`]: a pid together with its start time, so that a number
 //! that was given to another process in the meantime is never signalled.
 //!
-//! **Units:** start times are clock ticks since boot; processor time is in seconds, memory in bytes.
+//! **Units:** start times are clock ticks since boot; processor time is in seconds, memory in
+//! bytes.
 //!
 //! **Source:** proc(5), `/proc/pid/stat` and `/proc/pid/status`.
 

@@ -1,7 +1,7 @@
 //! This module waits for something to answer, with a deadline and a reason when it does not.
 //!
-//! **In:** a question to ask again and again. **Out:** its first good answer, or which of two things
-//! happened instead: the process ended, or the time was over.
+//! **In:** a question to ask again and again. **Out:** its first good answer, or which of two
+//! things happened instead: the process ended, or the time was over.
 
 use std::fs;
 use std::path::{Path, PathBuf};

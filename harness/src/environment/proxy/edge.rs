@@ -1,10 +1,11 @@
 //! This module puts fault proxies between clients and server, in processes of their own.
 //!
-//! **In:** where the server is, how many processes. **Out:** one [`ProxyHost`] and [`ProxyLink`](super::ProxyLink) for each.
+//! **In:** where the server is, how many processes. **Out:** one [`ProxyHost`] and
+//! [`ProxyLink`](super::ProxyLink) for each.
 //!
 //! Every client's socket passes through two files of such a process, so thousands of clients need
-//! several. Each listens on an address of its own (127.0.0.1, 127.0.0.2, …): clients are spread over
-//! them evenly, and a fault and its probe reach every one of them.
+//! several. Each listens on an address of its own (127.0.0.1, 127.0.0.2, …): clients are spread
+//! over them evenly, and a fault and its probe reach every one of them.
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};

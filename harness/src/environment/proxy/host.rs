@@ -1,7 +1,7 @@
 //! This module puts a fault proxy on the links that need one.
 //!
-//! **In:** links and what lies upstream them. **Out:** one [`ProxyLink`] each: which proxy carries it
-//! and where it listens.
+//! **In:** links and what lies upstream them. **Out:** one [`ProxyLink`] each: which proxy carries
+//! it and where it listens.
 //!
 //! The proxy of the Redis links runs inside the harness, in a thread and runtime of its own, so
 //! that neither delays the other by more than the machine's cores do. The edge link, which carries
@@ -110,8 +110,8 @@ impl ProxyHost {
         })
     }
 
-    /// Attaches to a Toxiproxy; `names` are the proxies this run is going to create there, `existing`
-    /// those of others that it is going to use.
+    /// Attaches to a Toxiproxy; `names` are the proxies this run is going to create there,
+    /// `existing` those of others that it is going to use.
     pub(crate) async fn attach(
         place: Endpoint,
         run_id: &str,

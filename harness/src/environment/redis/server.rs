@@ -1,11 +1,11 @@
 //! This module runs a Redis of our own.
 //!
-//! **In:** where its logs go, and whether it must keep what it is given. **Out:** [`RedisServer`], with the handle
-//! by which it is killed, stopped and started again on the same port.
+//! **In:** where its logs go, and whether it must keep what it is given. **Out:** [`RedisServer`],
+//! with the handle by which it is killed, stopped and started again on the same port.
 //!
-//! It listens on 127.0.0.1 only, has a random password that stands in a file only its owner can read, and
-//! keeps nothing on disk, except where a fault of the plan ends it: then every write goes to an
-//! append-only file, synced each second, as a Redis in production has it.
+//! It listens on 127.0.0.1 only, has a random password that stands in a file only its owner can
+//! read, and keeps nothing on disk, except where a fault of the plan ends it: then every write goes
+//! to an append-only file, synced each second, as a Redis in production has it.
 //!
 //! **Source:** redis.conf of Redis 7.
 

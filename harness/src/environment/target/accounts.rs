@@ -1,7 +1,7 @@
 //! This module knows the accounts of a run: by number, or from a file.
 //!
-//! **In:** `users` of the plan. **Out:** [`Accounts`]. The file is read before anything is started, so that a
-//! mistake in it costs nothing.
+//! **In:** `users` of the plan. **Out:** [`Accounts`]. The file is read before anything is started,
+//! so that a mistake in it costs nothing.
 
 use std::sync::Arc;
 
@@ -50,7 +50,8 @@ impl Accounts {
         Ok(Self::Listed(listed.into()))
     }
 
-    /// The first of a plan's file, with its own password where there is one; `None`: there is no file.
+    /// The first of a plan's file, with its own password where there is one; `None`: there is no
+    /// file.
     ///
     /// # Errors
     ///

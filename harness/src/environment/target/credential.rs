@@ -1,11 +1,11 @@
 //! This module tries, before thousands of clients do, whether the first of them gets a credential.
 //!
-//! **In:** how the target is asked. **Out:** nothing, or why not: an answer that the load could not read, a refusal,
-//! or none.
+//! **In:** how the target is asked. **Out:** nothing, or why not: an answer that the load could not
+//! read, a refusal, or none.
 //!
-//! One login and one connection token, as client 0 will ask for them: the same account, the same requests over
-//! a client like theirs, judged by the same [`granted`]. Sockets are not opened: whether they are let in is what the run is
-//! to find out.
+//! One login and one connection token, as client 0 will ask for them: the same account, the same
+//! requests over a client like theirs, judged by the same [`granted`]. Sockets are not opened:
+//! whether they are let in is what the run is to find out.
 
 use std::time::{Duration, UNIX_EPOCH};
 

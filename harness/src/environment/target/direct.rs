@@ -1,6 +1,7 @@
 //! This module reaches the target itself, before an edge proxy stands in front of it.
 //!
-//! **In:** a started server, or where one is to be attached. **Out:** [`DirectTarget`], and from it [`TargetInfo`].
+//! **In:** a started server, or where one is to be attached. **Out:** [`DirectTarget`], and from it
+//! [`TargetInfo`].
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -18,13 +18,13 @@ pub(crate) struct TargetInfo {
     /// other processes that carry the edge link, if several do. Then clients are spread over them,
     /// with their HTTP requests. Never empty.
     pub addresses: Arc<[SocketAddr]>,
-    /// The one `Host` of everything that is asked: that of the `[target]`'s headers, or else the target's own,
-    /// `127.0.0.1:41234`, whatever proxy stands in front of it.
+    /// The one `Host` of everything that is asked: that of the `[target]`'s headers, or else the
+    /// target's own, `127.0.0.1:41234`, whatever proxy stands in front of it.
     pub host_header: String,
     /// How connections speak TLS; `None`: they are plain.
     pub tls: Option<Tls>,
-    /// Requests over HTTP that go where the sockets go, believe whom they believe, and carry the headers of
-    /// the `[target]`.
+    /// Requests over HTTP that go where the sockets go, believe whom they believe, and carry the
+    /// headers of the `[target]`.
     pub requests: Requests,
     pub accounts: Accounts,
     /// What clients write; empty: filler.

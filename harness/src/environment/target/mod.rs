@@ -1,5 +1,5 @@
-//! This module runs the reference server or reaches a target that is there, and says where it is and
-//! who its users are.
+//! This module runs the reference server or reaches a target that is there, and says where it is
+//! and who its users are.
 
 mod accounts;
 mod credential;

@@ -2,10 +2,11 @@
 //!
 //! **In:** text. **Out:** its rows, each with its line; every cell knows whether it was quoted.
 //!
-//! Cells are separated by commas, semicolons or tabs, whichever the first row shows, or a line `sep=;` before it.
-//! A quoted cell is taken as it stands, with its blanks, separators and line breaks, a doubled quote for one; of
-//! any other the blanks around it are left out. Lines end in LF, CR LF or CR. Rows in which nothing stands are
-//! passed over. Our own reader, because those there are do not tell a quoted blank from one beside a comma.
+//! Cells are separated by commas, semicolons or tabs, whichever the first row shows, or a line
+//! `sep=;` before it. A quoted cell is taken as it stands, with its blanks, separators and line
+//! breaks, a doubled quote for one; of any other the blanks around it are left out. Lines end in
+//! LF, CR LF or CR. Rows in which nothing stands are passed over. Our own reader, because those
+//! there are do not tell a quoted blank from one beside a comma.
 //!
 //! **Source:** RFC 4180.
 
