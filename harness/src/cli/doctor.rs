@@ -6,13 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use miette::Diagnostic;
 
 use super::failure::{Exit, Failure};
 use super::{read, screen};
 use crate::doctor::{Account, Examination, Protocol, examine};
-use crate::environment::{
-    Accounts, EnvironmentError, Mapping, Secret, mapping, resolve_secret, trust,
-};
+use crate::environment::{Accounts, Mapping, Secret, mapping, resolve_secret, trust};
 use crate::plan::{Plan, TlsPlan};
 use crate::render::doctor::{json, text};
 use crate::scenario::{Overrides, address};
@@ -145,11 +144,6 @@ fn protocol(plan: &Plan) -> Result<Protocol, Failure> {
     })
 }
 
-fn environment(error: impl Into<EnvironmentError>) -> Failure {
-    let error = error.into();
-    let failure = Failure::new(Exit::Usage, error.to_string());
-    match error.hint() {
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    }
+fn environment(error: impl Diagnostic) -> Failure {
+    Failure::diagnosed(Exit::Usage, &error)
 }

@@ -6,6 +6,8 @@ use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use miette::Diagnostic;
+
 use crate::environment::EnvironmentError;
 use crate::run::RunError;
 use crate::scenario::problem::{Complaint, Problems};
@@ -116,6 +118,15 @@ impl Failure {
             exit,
             fact: fact.into(),
             hint: None,
+        }
+    }
+
+    /// An error that says itself what to do about it.
+    pub(crate) fn diagnosed(exit: Exit, error: &dyn Diagnostic) -> Self {
+        Self::Message {
+            exit,
+            fact: error.to_string(),
+            hint: error.help().map(|hint| hint.to_string()),
         }
     }
 
