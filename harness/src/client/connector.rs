@@ -154,14 +154,14 @@ pub(crate) async fn open(to: Destination<'_>) -> Result<Opened, ConnectError> {
 /// A connection on which nothing was asked yet.
 #[derive(Debug)]
 pub(crate) struct Dialled {
-    line: Line,
+    transport: Transport,
     tcp_begun_ns: u64,
     tcp_done_ns: u64,
     tls_done_ns: u64,
 }
 
 #[derive(Debug)]
-enum Line {
+enum Transport {
     Plain(TcpStream),
     Secure(Box<TlsStream<TcpStream>>),
 }
@@ -171,18 +171,18 @@ pub(crate) async fn dial(to: &Destination<'_>) -> Result<Dialled, ConnectError> 
     let tcp_begun_ns = monotonic_ns();
     let stream = connect(to).await?;
     let tcp_done_ns = monotonic_ns();
-    let (line, tls_done_ns) = if let Some(Tls {
+    let (transport, tls_done_ns) = if let Some(Tls {
         connector, name, ..
     }) = to.tls
     {
         let secure = connector.connect(name.clone(), stream).await;
         let secure = secure.map_err(ConnectError::Tls)?;
-        (Line::Secure(Box::new(secure)), monotonic_ns())
+        (Transport::Secure(Box::new(secure)), monotonic_ns())
     } else {
-        (Line::Plain(stream), tcp_done_ns)
+        (Transport::Plain(stream), tcp_done_ns)
     };
     Ok(Dialled {
-        line,
+        transport,
         tcp_begun_ns,
         tcp_done_ns,
         tls_done_ns,
@@ -195,12 +195,12 @@ impl Dialled {
         let message_bytes_max = to
             .dialect
             .map_or(MESSAGE_BYTES_MAX, |dialect| dialect.limits.message_bytes);
-        let socket = match self.line {
-            Line::Plain(mut stream) => {
+        let socket = match self.transport {
+            Transport::Plain(mut stream) => {
                 let left_over = upgrade(&mut stream, to).await?;
                 ChatSocket::new(stream, left_over, message_bytes_max)
             }
-            Line::Secure(mut secure) => {
+            Transport::Secure(mut secure) => {
                 let left_over = upgrade(&mut secure, to).await?;
                 let (stream, tls) = secure.into_inner();
                 ChatSocket::secure(stream, tls, left_over, message_bytes_max)

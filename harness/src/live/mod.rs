@@ -93,11 +93,11 @@ pub(crate) async fn watch(
 
 /// One of the views, with its stream.
 struct Shown {
-    kind: Kind,
+    display: Display,
     screen: Option<Screen>,
 }
 
-enum Kind {
+enum Display {
     Block(Box<Block>),
     Lines(Lines),
     Quiet,
@@ -105,19 +105,19 @@ enum Kind {
 
 impl Shown {
     fn new(view: View, plan: &Arc<Plan>, run_id: &str) -> Self {
-        let kind = match view {
+        let display = match view {
             View::Block(glyphs) => {
-                Kind::Block(Box::new(Block::new(Arc::clone(plan), run_id, glyphs)))
+                Display::Block(Box::new(Block::new(Arc::clone(plan), run_id, glyphs)))
             }
-            View::Lines => Kind::Lines(Lines::default()),
-            View::Quiet => Kind::Quiet,
+            View::Lines => Display::Lines(Lines::default()),
+            View::Quiet => Display::Quiet,
         };
         // Without a thread for it there is no view; the run does not need one.
-        let screen = match kind {
-            Kind::Block(_) | Kind::Lines(_) => Screen::start(std::io::stderr()).ok(),
-            Kind::Quiet => None,
+        let screen = match display {
+            Display::Block(_) | Display::Lines(_) => Screen::start(std::io::stderr()).ok(),
+            Display::Quiet => None,
         };
-        Self { kind, screen }
+        Self { display, screen }
     }
 
     fn send(&self, text: String) {
@@ -127,7 +127,7 @@ impl Shown {
     }
 
     fn event(&self, plan: &Plan, event: &FaultEvent) {
-        if let Kind::Lines(_) = self.kind
+        if let Display::Lines(_) = self.display
             && let Some(line) = lines::fault_line(plan, event)
         {
             self.send(line);
@@ -135,14 +135,14 @@ impl Shown {
     }
 
     fn look(&mut self, look: u64, now: &Now, faults: &[FaultNow]) {
-        let text = match &mut self.kind {
-            Kind::Block(block) => {
+        let text = match &mut self.display {
+            Display::Block(block) => {
                 block.add(now);
                 look.is_multiple_of(LOOKS_PER_BLOCK)
                     .then(|| block.draw(now, faults, Size::of_stderr()))
             }
-            Kind::Lines(lines) => lines.look(now, faults),
-            Kind::Quiet => None,
+            Display::Lines(lines) => lines.look(now, faults),
+            Display::Quiet => None,
         };
         if let Some(text) = text {
             self.send(text);
@@ -150,7 +150,7 @@ impl Shown {
     }
 
     async fn finish(self) {
-        if let Kind::Block(block) = &self.kind {
+        if let Display::Block(block) = &self.display {
             self.send(block.erase(Size::of_stderr()));
         }
         if let Some(screen) = self.screen {

@@ -36,7 +36,7 @@ const EXIT_TIMEOUT: Duration = Duration::from_secs(2);
 /// The harness's end of the janitor; clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct JanitorClient {
-    line: Arc<Mutex<Line>>,
+    connection: Arc<Mutex<Connection>>,
     /// Removed at the end of the run.
     pub(crate) directory: PathBuf,
     leases: PathBuf,
@@ -44,7 +44,7 @@ pub(crate) struct JanitorClient {
 }
 
 #[derive(Debug)]
-struct Line {
+struct Connection {
     stream: BufReader<UnixStream>,
     /// `None` where a test runs the janitor in a thread.
     janitor: Option<Child>,
@@ -83,7 +83,7 @@ impl JanitorClient {
         leases: PathBuf,
     ) -> Result<Self, JanitorError> {
         let mut janitor = Self {
-            line: Arc::new(Mutex::new(Line {
+            connection: Arc::new(Mutex::new(Connection {
                 stream: BufReader::new(stream),
                 janitor,
             })),
@@ -151,10 +151,10 @@ impl JanitorClient {
     }
 
     async fn ask(&self, request: Request, timeout: Duration) -> Result<Reply, JanitorError> {
-        let line = Arc::clone(&self.line);
+        let connection = Arc::clone(&self.connection);
         let asked = tokio::task::spawn_blocking(move || {
-            let mut line = line.lock().unwrap_or_else(PoisonError::into_inner);
-            exchange(&mut line.stream, &request, timeout)
+            let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+            exchange(&mut connection.stream, &request, timeout)
         });
         let janitor = |reason: String| JanitorError::NotStarted { reason };
         asked
@@ -165,8 +165,11 @@ impl JanitorClient {
 
     async fn wait_for_end(&self) -> Result<(), String> {
         let janitor = {
-            let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
-            line.janitor.take()
+            let mut connection = self
+                .connection
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            connection.janitor.take()
         };
         let Some(mut janitor) = janitor else {
             return Ok(());

@@ -6,4 +6,4 @@ mod ready;
 
 pub(crate) use error::ProcessError;
 pub(crate) use id::{ProcessId, ProcessUse, own_user};
-pub(crate) use ready::{Wait, announced, log_end};
+pub(crate) use ready::{ReadyWait, announced, log_end};

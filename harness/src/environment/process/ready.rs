@@ -17,7 +17,7 @@ const TAIL_CHARS_MAX: usize = 600;
 
 /// Who is waited for.
 #[derive(Clone, Debug)]
-pub(crate) struct Wait {
+pub(crate) struct ReadyWait {
     /// `redis-server`, `reference-server`.
     pub what: &'static str,
     pub timeout: Duration,
@@ -25,7 +25,7 @@ pub(crate) struct Wait {
     pub log: PathBuf,
 }
 
-impl Wait {
+impl ReadyWait {
     /// Asks until there is an answer; `ask` says in one sentence why there is none yet.
     pub(crate) async fn until<T>(
         &self,

@@ -15,7 +15,7 @@ use super::ProxyHost;
 use crate::environment::EnvironmentError;
 use crate::environment::janitor::{JanitorClient, OWN_PROGRAM, SpawnSpec};
 use crate::environment::process::ProcessId;
-use crate::environment::process::{Wait, announced, log_end};
+use crate::environment::process::{ReadyWait, announced, log_end};
 
 const READY_TIMEOUT: Duration = Duration::from_secs(10);
 const ANNOUNCEMENT: &str = "listening on ";
@@ -53,7 +53,7 @@ pub(crate) async fn start(
         log: log.clone(),
     };
     let process = janitor.spawn(WHAT, spec).await?;
-    let wait = Wait {
+    let wait = ReadyWait {
         what: WHAT,
         timeout: READY_TIMEOUT,
         process,

@@ -22,7 +22,7 @@ use crate::environment::machine::port::free_port;
 use crate::environment::machine::program;
 use crate::environment::private;
 use crate::environment::probe::Answer;
-use crate::environment::process::{ProcessError, Wait};
+use crate::environment::process::{ProcessError, ReadyWait};
 use crate::environment::secret::Secret;
 use crate::plan::{FaultKind, Plan};
 
@@ -94,7 +94,7 @@ impl RedisServer {
     }
 
     async fn wait_ready(&self) -> Result<(), ProcessError> {
-        let wait = Wait {
+        let wait = ReadyWait {
             what: WHAT,
             timeout: READY_TIMEOUT,
             process: self.child.process(),

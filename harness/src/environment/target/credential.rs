@@ -40,7 +40,7 @@ pub(crate) struct CredentialCheck<'a> {
 }
 
 /// An answer, read.
-struct Answer {
+struct AnswerParts {
     status: u16,
     body: Vec<u8>,
     location: Option<String>,
@@ -96,7 +96,7 @@ impl CredentialCheck<'_> {
                 }
                 Err(error) => return Err(none(innermost(&error))),
             };
-            let Answer { status, body, .. } = &answer;
+            let AnswerParts { status, body, .. } = &answer;
             let why = match granted(self.dialect, ask, *status, body) {
                 Ok(credential) => return Ok(credential),
                 Err(why) => why.masked(&[self.accounts.password(0)]),
@@ -135,7 +135,7 @@ impl CredentialCheck<'_> {
 /// # Errors
 ///
 /// The answer breaks off, or is too long to be one.
-async fn read(mut response: Response) -> Result<Answer, String> {
+async fn read(mut response: Response) -> Result<AnswerParts, String> {
     let status = response.status().as_u16();
     let header = |name| {
         let value = response.headers().get(name)?;
@@ -158,7 +158,7 @@ async fn read(mut response: Response) -> Result<Answer, String> {
             Err(error) => return Err(format!("{status}, and then {}", innermost(&error))),
         }
     }
-    Ok(Answer {
+    Ok(AnswerParts {
         status,
         body,
         location,

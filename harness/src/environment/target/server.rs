@@ -18,7 +18,7 @@ use crate::environment::child::{Child, ChildSpec};
 use crate::environment::janitor::JanitorClient;
 use crate::environment::janitor::SpawnSpec;
 use crate::environment::probe::Probe;
-use crate::environment::process::{Wait, announced, log_end};
+use crate::environment::process::{ReadyWait, announced, log_end};
 use crate::environment::secret::{self, Secret, SecretError};
 use crate::plan::Plan;
 
@@ -56,7 +56,7 @@ impl Server {
         let log = spec.log.clone();
         let from = log_end(&log);
         let process = janitor.spawn(WHAT, spec.clone()).await?;
-        let wait = Wait {
+        let wait = ReadyWait {
             what: WHAT,
             timeout: READY_TIMEOUT,
             process,
