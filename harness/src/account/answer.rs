@@ -1,10 +1,11 @@
 //! This module judges the answer to a login, a refresh or the wish for a connection token.
 //!
-//! **In:** status and body. **Out:** the credential in it, or [`NotGranted`]: what there is instead of it, in words
-//! that name the field that was looked for and those that are there, and hold no credential.
+//! **In:** status and body. **Out:** the credential in it, or [`NotGranted`]: what there is instead
+//! of it, in words that name the field that was looked for and those that are there, and hold no
+//! credential.
 //!
-//! Whoever asks (the load, the examination before it, trials, the doctor) judges by this, so that what one of them
-//! can read, all can.
+//! Whoever asks (the load, the examination before it, trials, the doctor) judges by this, so that
+//! what one of them can read, all can.
 
 use std::time::{Duration, SystemTime};
 
@@ -22,7 +23,8 @@ const WHOLE_BODY: &str = "body";
 const FIELDS_MAX: usize = 12;
 const FIELD_DEPTH_MAX: usize = 4;
 const FIELD_CHARS_MAX: usize = 60;
-/// In an answer that may be nothing but a credential, words with a digit that are so long are left out.
+/// In an answer that may be nothing but a credential, words with a digit that are so long are left
+/// out.
 const GRANTED_WORD_CHARS: usize = 8;
 
 /// What was asked for.

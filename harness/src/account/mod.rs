@@ -1,27 +1,22 @@
-//! This module is how an account proves itself over HTTP: a login, and the wish for a connection token.
+//! This module is how an account proves itself over HTTP: a login, and the wish for a connection
+//! token.
 //!
-//! **In:** a [`Dialect`], or none for the contract. **Out:** paths and bodies of the two requests, the headers of
-//! all, and the credential in an answer ([`granted`]).
+//! **In:** a [`Dialect`], or none for the contract. **Out:** paths and bodies of the two requests,
+//! the headers of all, and the credential in an answer ([`granted`]).
 
 mod answer;
+mod percent;
 mod shown;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{RequestBuilder, Url};
 use serde_json::{Map, Value};
 
 pub(crate) use answer::{Ask, BODY_BYTES_MAX, NotGranted, found, granted, retry_after, text};
+pub(crate) use percent::{RESERVED, percent_encoded};
 pub(crate) use shown::{location, masked, quoted};
 
 use crate::scenario::target::{BodyKind, Dialect};
-
-/// What does not stand for itself in a part of a URL (RFC 3986: all but the unreserved).
-pub(crate) const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
 
 /// `POST`, for an access token.
 pub(crate) const LOGIN_PATH: &str = "/api/auth/login/";
@@ -86,8 +81,9 @@ fn typed(builder: RequestBuilder, dialect: Option<&Dialect>, usual: &str) -> Req
     builder.header(CONTENT_TYPE, named.map_or(usual, |(_, value)| value))
 }
 
-/// What every request to a target carries: its `Host`, and the headers of the dialect. One that a request
-/// sets itself comes before these. What cannot be sent was refused when the scenario was read.
+/// What every request to a target carries: its `Host`, and the headers of the dialect. One that a
+/// request sets itself comes before these. What cannot be sent was refused when the scenario was
+/// read.
 pub(crate) fn headers(dialect: Option<&Dialect>, host: Option<&str>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in dialect.iter().flat_map(|dialect| &dialect.headers) {
@@ -100,12 +96,6 @@ pub(crate) fn headers(dialect: Option<&Dialect>, host: Option<&str>) -> HeaderMa
         headers.insert(HOST, host);
     }
     headers
-}
-
-/// A text as it stands in a part of a path or of a query (RFC 3986, section 2.1): all but the unreserved
-/// characters are escaped.
-pub(crate) fn percent_encoded(text: &str) -> String {
-    utf8_percent_encode(text, RESERVED).to_string()
 }
 
 fn object(pairs: &[(&str, &str)]) -> Value {
@@ -181,14 +171,5 @@ pub(crate) mod tests {
         assert_eq!(all["host"], "chat.test");
         assert_eq!(all["x-tenant"], "acme");
         assert_eq!(all.len(), 2);
-    }
-
-    #[test]
-    fn what_is_put_into_a_url_is_escaped_but_for_what_means_nothing_there() {
-        assert_eq!(percent_encoded("ann.b-c_d~1"), "ann.b-c_d~1");
-        assert_eq!(
-            percent_encoded("a@b c/ü?&=+%"),
-            "a%40b%20c%2F%C3%BC%3F%26%3D%2B%25"
-        );
     }
 }

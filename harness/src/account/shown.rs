@@ -1,11 +1,11 @@
 //! This module says how much of what a server sends may be shown.
 //!
-//! **In:** bodies, locations and texts of a server. **Out:** a line that is safe to print: short, without control
-//! characters, and without what is or looks like a credential.
+//! **In:** bodies, locations and texts of a server. **Out:** a line that is safe to print: short,
+//! without control characters, and without what is or looks like a credential.
 
 use serde_json::Value;
 
-use super::percent_encoded;
+use super::percent::percent_encoded;
 use crate::format;
 
 /// As much of a body as is quoted.
@@ -22,7 +22,8 @@ pub(crate) fn quoted(body: &[u8]) -> String {
     first_line(body, REFUSED_WORD_CHARS)
 }
 
-/// Words with a digit in them that have `least` characters or more are left out, and long ones anyway.
+/// Words with a digit in them that have `least` characters or more are left out, and long ones
+/// anyway.
 pub(super) fn first_line(body: &[u8], least: usize) -> String {
     let text = String::from_utf8_lossy(body);
     let mut lines = text.lines().map(str::trim);

@@ -6,13 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use miette::Diagnostic;
 
 use super::failure::{Exit, Failure};
 use super::{read, screen};
-use crate::doctor::{Account, Manners, Order, examine};
-use crate::environment::{
-    Accounts, EnvironmentError, Secret, Spoken, resolve_secret, spoken, trust,
-};
+use crate::doctor::{Account, Examination, Protocol, examine};
+use crate::environment::{Accounts, Mapping, Secret, mapping, resolve_secret, trust};
 use crate::plan::{Plan, TlsPlan};
 use crate::render::doctor::{json, text};
 use crate::scenario::{Overrides, address};
@@ -55,13 +54,13 @@ pub(super) struct DoctorArgs {
 }
 
 pub(super) fn run(args: &DoctorArgs, out: &mut impl Write) -> Result<Exit, Failure> {
-    let order = order(args)?;
+    let wanted = wanted(args)?;
     screen::say_direct();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::new(Exit::Environment, format!("no runtime: {error}")))?;
-    let report = runtime.block_on(examine(&order));
+    let report = runtime.block_on(examine(&wanted));
     let written = if args.json {
         json(&report).map_err(|error| Failure::new(Exit::Bug, error.to_string()))?
     } else {
@@ -75,7 +74,7 @@ pub(super) fn run(args: &DoctorArgs, out: &mut impl Write) -> Result<Exit, Failu
     })
 }
 
-fn order(args: &DoctorArgs) -> Result<Order, Failure> {
+fn wanted(args: &DoctorArgs) -> Result<Examination, Failure> {
     let schemes = ["ws", "wss", "http", "https"];
     let url = address::base_url(&args.url, &schemes);
     let url = url.map_err(|complaint| Failure::of("URL", complaint))?;
@@ -109,7 +108,7 @@ fn order(args: &DoctorArgs) -> Result<Order, Failure> {
     };
     let secure = matches!(url.scheme(), "wss" | "https");
     let trust = secure.then(|| trust(&plan)).transpose();
-    Ok(Order {
+    Ok(Examination {
         url,
         trust: trust.map_err(environment)?,
         user: user.clone(),
@@ -117,9 +116,9 @@ fn order(args: &DoctorArgs) -> Result<Order, Failure> {
             name: user,
             password,
         }),
-        manners: scenario
+        protocol: scenario
             .as_ref()
-            .map(manners)
+            .map(protocol)
             .transpose()?
             .unwrap_or_default(),
         idle: args.idle,
@@ -134,10 +133,10 @@ fn first_account(plan: &Plan) -> Result<(String, Option<Secret>), Failure> {
 }
 
 /// How the scenario speaks to its server.
-fn manners(plan: &Plan) -> Result<Manners, Failure> {
+fn protocol(plan: &Plan) -> Result<Protocol, Failure> {
     let mut mix = plan.load.mix.iter();
-    let Spoken { dialect, host } = spoken(plan).map_err(environment)?;
-    Ok(Manners {
+    let Mapping { dialect, host } = mapping(plan).map_err(environment)?;
+    Ok(Protocol {
         dialect: dialect.map(Arc::new),
         host,
         credential: plan.load.session.credential,
@@ -145,10 +144,6 @@ fn manners(plan: &Plan) -> Result<Manners, Failure> {
     })
 }
 
-fn environment(error: EnvironmentError) -> Failure {
-    let failure = Failure::new(Exit::Usage, error.to_string());
-    match error.hint() {
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    }
+fn environment(error: impl Diagnostic) -> Failure {
+    Failure::diagnosed(Exit::Usage, &error)
 }

@@ -6,6 +6,8 @@ use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use miette::Diagnostic;
+
 use crate::environment::EnvironmentError;
 use crate::run::RunError;
 use crate::scenario::problem::{Complaint, Problems};
@@ -119,6 +121,15 @@ impl Failure {
         }
     }
 
+    /// An error that says itself what to do about it.
+    pub(crate) fn diagnosed(exit: Exit, error: &dyn Diagnostic) -> Self {
+        Self::Message {
+            exit,
+            fact: error.to_string(),
+            hint: error.help().map(|hint| hint.to_string()),
+        }
+    }
+
     /// A complaint about what the command line says at `place`.
     pub(crate) fn of(place: &str, complaint: Complaint) -> Self {
         let failure = Self::new(Exit::Usage, format!("{place}: {}", complaint.fact));
@@ -207,9 +218,7 @@ impl From<RunError> for Failure {
             }
             RunError::Environment(cause) => {
                 let exit = match cause {
-                    EnvironmentError::OutNotWritable { .. }
-                    | EnvironmentError::OutTooSmall { .. }
-                    | EnvironmentError::OutTooFewFiles { .. } => Exit::Storage,
+                    EnvironmentError::Out(_) => Exit::Storage,
                     _ => Exit::Environment,
                 };
                 let failure = Self::new(exit, fact);

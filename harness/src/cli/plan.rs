@@ -12,7 +12,7 @@ use super::chart;
 use super::failure::{Exit, Failure};
 use super::overrides::OverrideArgs;
 use super::{read, warning};
-use crate::environment::file_limit;
+use crate::environment::open_files;
 use crate::format::count;
 use crate::plan::{self, BuiltIn, Plan, estimate};
 use crate::units;
@@ -88,7 +88,7 @@ fn edge(plan: &Plan) -> Option<String> {
         return None;
     }
     // Without a limit to go by, the run will say what is wrong; a plan starts nothing.
-    let limit = file_limit().ok()?;
+    let limit = open_files().ok()?;
     let processes = estimate::edge_processes(plan, limit);
     let files = count(estimate::edge_files(plan, processes));
     let carry = match processes {

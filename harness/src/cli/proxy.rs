@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::failure::{Exit, Failure};
-use crate::environment::raise_file_limit;
+use crate::environment::raise_files;
 use crate::intake;
 
 /// A file with every proxy that fits into a machine is smaller.
@@ -56,7 +56,7 @@ pub(super) fn run(args: &ProxyArgs, out: &mut impl Write) -> Result<Exit, Failur
         environment(format!("--listen {listen}: {error}"))
             .hint("is a Toxiproxy running there already? port 0 takes a free port")
     })?;
-    raise_file_limit().map_err(|error| environment(error.to_string()))?;
+    raise_files().map_err(|error| environment(error.to_string()))?;
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| environment(format!("the runtime did not start: {error}")))?;
     runtime.block_on(async {

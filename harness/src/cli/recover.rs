@@ -6,8 +6,7 @@ use std::io::Write;
 use clap::Args;
 
 use super::failure::{Exit, Failure};
-use crate::environment::EnvironmentError;
-use crate::environment::recover::recover;
+use crate::environment::recover;
 use crate::scenario::address;
 
 #[derive(Args, Debug)]
@@ -28,7 +27,7 @@ pub(super) fn run(args: &RecoverArgs, out: &mut impl Write) -> Result<Exit, Fail
         .map_err(|error| Failure::new(Exit::Environment, format!("no runtime: {error}")))?;
     let swept = runtime
         .block_on(recover(args.toxiproxy.as_deref()))
-        .map_err(failure)?;
+        .map_err(|error| Failure::diagnosed(Exit::Environment, &error))?;
     for line in &swept.done {
         writeln!(out, "{line}")?;
     }
@@ -41,12 +40,4 @@ pub(super) fn run(args: &RecoverArgs, out: &mut impl Write) -> Result<Exit, Fail
     let fact = swept.problems.join("\nerror: ");
     Err(Failure::new(Exit::Environment, fact)
         .hint("the leases of these runs are kept: run `harness recover` again"))
-}
-
-fn failure(error: EnvironmentError) -> Failure {
-    let failure = Failure::new(Exit::Environment, error.to_string());
-    match error.hint() {
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    }
 }

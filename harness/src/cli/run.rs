@@ -99,7 +99,7 @@ pub(crate) fn run(args: &RunArgs, out: &mut (impl Write + Send)) -> Result<Exit,
         return Err(Failure::new(Exit::Usage, fact).hint("add --clients 1"));
     }
     warning::tell(&plan);
-    headroom::check(&plan).map_err(RunError::Environment)?;
+    headroom::check(&plan).map_err(|error| RunError::Environment(error.into()))?;
     let run_id = identity::run_id();
     let default = || PathBuf::from("reports").join(&run_id);
     let place = args.out.clone().unwrap_or_else(default);

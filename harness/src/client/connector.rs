@@ -5,46 +5,23 @@
 //!
 //! **Units:** moments are nanoseconds on the monotonic clock.
 
-use std::error::Error;
 use std::io;
-use std::net::SocketAddr;
 
 use nix::sys::socket::{setsockopt, sockopt};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 
+pub(crate) use super::destination::Destination;
+use super::problem::{dial_problem, tls_problem};
 use super::socket::ChatSocket;
 use super::upgrade::{NotUpgraded, SPEAKS_TLS, offers_protocol, request, response};
 use crate::account::masked;
 use crate::clock::monotonic_ns;
-use crate::failure::{DialProblem, Failure, FailureKind, TlsProblem, UpgradeProblem};
-use crate::plan::{Credential, Dialect, MESSAGE_BYTES_MAX};
-use crate::trust::{Tls, TlsFailure, innermost, tls_error};
-
-/// Where and as whom to connect.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Destination<'a> {
-    pub address: SocketAddr,
-    /// `None`: the connection is plain.
-    pub tls: Option<&'a Tls>,
-    pub host_header: &'a str,
-    /// `/ws/chat/NAME/`.
-    pub path: &'a str,
-    /// What a browser says of the page that connects; `None`: no browser.
-    pub origin: Option<&'a str>,
-    /// Where the credential goes, and further headers; `None`: as the contract has it.
-    pub dialect: Option<&'a Dialect>,
-    pub credential: Credential,
-    /// The connection token, or the access token for every other credential.
-    pub secret: &'a str,
-    /// Local address to come from.
-    pub source: Option<SocketAddr>,
-    /// Bytes the kernel keeps for a reader that does not read; `None`: as usual.
-    pub receive_buffer_bytes: Option<u32>,
-}
+use crate::failure::{DialProblem, Failure, FailureKind, UpgradeProblem};
+use crate::plan::MESSAGE_BYTES_MAX;
+use crate::trust::{Tls, TlsFailure, innermost};
 
 /// An open socket, not yet told `connected`.
 #[derive(Debug)]
@@ -169,38 +146,6 @@ impl ConnectError {
     }
 }
 
-/// Why there is no connection.
-pub(crate) fn dial_problem(error: &io::Error) -> DialProblem {
-    let number = error.raw_os_error().unwrap_or(0);
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused => DialProblem::Refused,
-        io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => DialProblem::Reset,
-        io::ErrorKind::TimedOut => DialProblem::Timeout,
-        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
-            DialProblem::Unreachable
-        }
-        // Ports, files or memory of this machine.
-        io::ErrorKind::AddrNotAvailable | io::ErrorKind::AddrInUse => DialProblem::Local(number),
-        _ if is_exhaustion(number) => DialProblem::Local(number),
-        _ => DialProblem::System(number),
-    }
-}
-
-fn is_exhaustion(number: i32) -> bool {
-    use nix::libc::{EMFILE, ENFILE, ENOBUFS, ENOMEM};
-    [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(&number)
-}
-
-/// Why there is no TLS.
-pub(crate) fn tls_problem(error: &(dyn Error + 'static)) -> TlsProblem {
-    match tls_error(error) {
-        Some(rustls::Error::AlertReceived(alert)) => TlsProblem::Alert(u8::from(*alert)),
-        Some(rustls::Error::InvalidCertificate(_)) => TlsProblem::Certificate,
-        Some(_) => TlsProblem::Handshake,
-        None => TlsProblem::Ended,
-    }
-}
-
 /// Opens a socket. Has no deadline of its own: the caller's covers the whole session opening.
 pub(crate) async fn open(to: Destination<'_>) -> Result<Opened, ConnectError> {
     dial(&to).await?.upgrade(&to).await
@@ -209,14 +154,14 @@ pub(crate) async fn open(to: Destination<'_>) -> Result<Opened, ConnectError> {
 /// A connection on which nothing was asked yet.
 #[derive(Debug)]
 pub(crate) struct Dialled {
-    line: Line,
+    transport: Transport,
     tcp_begun_ns: u64,
     tcp_done_ns: u64,
     tls_done_ns: u64,
 }
 
 #[derive(Debug)]
-enum Line {
+enum Transport {
     Plain(TcpStream),
     Secure(Box<TlsStream<TcpStream>>),
 }
@@ -226,18 +171,18 @@ pub(crate) async fn dial(to: &Destination<'_>) -> Result<Dialled, ConnectError> 
     let tcp_begun_ns = monotonic_ns();
     let stream = connect(to).await?;
     let tcp_done_ns = monotonic_ns();
-    let (line, tls_done_ns) = if let Some(Tls {
+    let (transport, tls_done_ns) = if let Some(Tls {
         connector, name, ..
     }) = to.tls
     {
         let secure = connector.connect(name.clone(), stream).await;
         let secure = secure.map_err(ConnectError::Tls)?;
-        (Line::Secure(Box::new(secure)), monotonic_ns())
+        (Transport::Secure(Box::new(secure)), monotonic_ns())
     } else {
-        (Line::Plain(stream), tcp_done_ns)
+        (Transport::Plain(stream), tcp_done_ns)
     };
     Ok(Dialled {
-        line,
+        transport,
         tcp_begun_ns,
         tcp_done_ns,
         tls_done_ns,
@@ -250,12 +195,12 @@ impl Dialled {
         let message_bytes_max = to
             .dialect
             .map_or(MESSAGE_BYTES_MAX, |dialect| dialect.limits.message_bytes);
-        let socket = match self.line {
-            Line::Plain(mut stream) => {
+        let socket = match self.transport {
+            Transport::Plain(mut stream) => {
                 let left_over = upgrade(&mut stream, to).await?;
                 ChatSocket::new(stream, left_over, message_bytes_max)
             }
-            Line::Secure(mut secure) => {
+            Transport::Secure(mut secure) => {
                 let left_over = upgrade(&mut secure, to).await?;
                 let (stream, tls) = secure.into_inner();
                 ChatSocket::secure(stream, tls, left_over, message_bytes_max)

@@ -10,7 +10,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use reqwest::RequestBuilder;
 use tokio::time::timeout;
 
-use super::connector::{dial_problem, tls_problem};
+use super::problem::{dial_problem, tls_problem};
 use super::wire::wait_us;
 use crate::account::{BODY_BYTES_MAX, retry_after};
 use crate::clock::wall_ns;

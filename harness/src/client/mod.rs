@@ -4,10 +4,12 @@
 //! received them. Measures nothing and decides nothing: that is `load`.
 
 pub(crate) mod connector;
+mod destination;
 pub(crate) mod dialect;
 pub(crate) mod http;
 pub(crate) mod journal;
 mod meter;
+mod problem;
 pub(crate) mod socket;
 mod stream;
 pub(crate) mod talk;

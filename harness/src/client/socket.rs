@@ -25,8 +25,8 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::OpCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes, WebSocket};
 
-use super::connector::tls_problem;
 use super::meter::Meter;
+use super::problem::tls_problem;
 use super::stream::{Metered, StampedStream, Wire};
 use crate::failure::{Ending, Failure, FailureKind, Rule, TlsProblem};
 

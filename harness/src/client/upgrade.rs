@@ -16,7 +16,7 @@ use percent_encoding::{AsciiSet, utf8_percent_encode};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::connector::Destination;
+use super::destination::Destination;
 use super::http::retry_after_us;
 use crate::account::{self, RESERVED, quoted};
 use crate::format::append;

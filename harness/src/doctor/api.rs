@@ -2,20 +2,22 @@
 
 use serde_json::{Value, json};
 
-use super::{Account, CONVERSATION, Known, NO_TOKENS, PATIENCE, Server, Trouble};
+use super::report::Trouble;
+use super::server::{Account, CONVERSATION, NO_TOKENS, Server, TIMEOUT};
 use crate::account::{self, Ask, NotGranted, granted, quoted};
 use crate::client::http::{Answer, ask};
+use crate::known::Known;
 
 const HEALTH_PATH: &str = "/health/ws/";
 
 /// The login is there, whatever it says to an empty one.
 pub(super) async fn has_login(server: &Server<'_>) -> bool {
-    let dialect = server.manners.dialect.as_deref();
+    let dialect = server.protocol.dialect.as_deref();
     let Some(path) = account::login_path(dialect) else {
         return false;
     };
     let request = server.http.post(server.path(path)).json(&json!({}));
-    let asked = ask(request, PATIENCE).await;
+    let asked = ask(request, TIMEOUT).await;
     matches!(
         asked,
         Answer::Status {
@@ -28,7 +30,7 @@ pub(super) async fn has_login(server: &Server<'_>) -> bool {
 /// What the server says of itself, where it says anything.
 pub(super) async fn health(server: &Server<'_>) -> Result<(String, ()), Trouble> {
     let cure = "look at the server's log and at its Redis";
-    match ask(server.http.get(server.path(HEALTH_PATH)), PATIENCE).await {
+    match ask(server.http.get(server.path(HEALTH_PATH)), TIMEOUT).await {
         Answer::Status {
             status: 200, body, ..
         } => match broken_parts(&body).as_slice() {
@@ -58,7 +60,7 @@ pub(super) async fn health(server: &Server<'_>) -> Result<(String, ()), Trouble>
             Err(Trouble::new(fact, cure))
         }
         Answer::None => Err(Trouble::new(
-            format!("no answer to {HEALTH_PATH} within {PATIENCE:?}"),
+            format!("no answer to {HEALTH_PATH} within {TIMEOUT:?}"),
             cure,
         )),
         Answer::Broken(error) => Err(Trouble::new(format!("{HEALTH_PATH}: {error}"), cure)),
@@ -67,10 +69,10 @@ pub(super) async fn health(server: &Server<'_>) -> Result<(String, ()), Trouble>
 
 /// What the server itself says is broken; nothing, where it speaks otherwise than the contract.
 pub(super) async fn failing(server: &Server<'_>) -> Vec<String> {
-    if server.manners.dialect.is_some() {
+    if server.protocol.dialect.is_some() {
         return Vec::new();
     }
-    match ask(server.http.get(server.path(HEALTH_PATH)), PATIENCE).await {
+    match ask(server.http.get(server.path(HEALTH_PATH)), TIMEOUT).await {
         Answer::Status { body, .. } => broken_parts(&body),
         Answer::None | Answer::Broken(_) => Vec::new(),
     }
@@ -93,11 +95,11 @@ pub(super) async fn login(
     server: &Server<'_>,
     account: &Account,
 ) -> Result<(String, String), Trouble> {
-    let dialect = server.manners.dialect.as_deref();
+    let dialect = server.protocol.dialect.as_deref();
     let path = account::login_path(dialect).unwrap_or_default();
     let who = (account.name.as_str(), account.password.expose());
     let request = server.http.post(server.path(path));
-    match ask(account::with_login(request, dialect, who), PATIENCE).await {
+    match ask(account::with_login(request, dialect, who), TIMEOUT).await {
         Answer::Status { status, body, .. } => {
             match granted(dialect, Ask::Login, status, &body).map_err(|why| why.masked(&[who.1])) {
                 Ok(access) => Ok((format!("{} is let in", account.name), access)),
@@ -114,17 +116,18 @@ pub(super) async fn login(
 
 /// Fetches a connection token.
 pub(super) async fn token(server: &Server<'_>, access: &str) -> Result<(String, String), Trouble> {
-    let dialect = server.manners.dialect.as_deref();
+    let dialect = server.protocol.dialect.as_deref();
     let path = account::token_path(dialect);
     let request = server.http.post(server.path(path)).bearer_auth(access);
     let request = account::with_token_wish(request, dialect, CONVERSATION);
-    match ask(request, PATIENCE).await {
+    match ask(request, TIMEOUT).await {
         Answer::Status { status, body, .. } => granted(dialect, Ask::Token, status, &body)
             .map(|token| ("a token is given".to_owned(), token))
             .map_err(|why| refused(server, &why.masked(&[access]), path)),
         Answer::None => {
             let trouble = unanswered(&Answer::None, path);
-            // Named where the server itself says that it cannot reach its tokens: else it may be slow.
+            // Named where the server itself says that it cannot reach its tokens: else it may be
+            // slow.
             if failing(server).await.iter().any(|part| part == NO_TOKENS) {
                 let cure = "give the calls to Redis a timeout, and answer 503 with Retry-After when it is over";
                 return Err(trouble.cured_by(cure).known(Known::TokenEndpointHang));
@@ -137,7 +140,7 @@ pub(super) async fn token(server: &Server<'_>, access: &str) -> Result<(String, 
 
 /// Where it is written what a server must answer.
 const fn written(server: &Server<'_>) -> &'static str {
-    if server.manners.dialect.is_some() {
+    if server.protocol.dialect.is_some() {
         "see [target] in the scenario: does it name the paths and fields of this server?"
     } else {
         "see contract/README.md for the routes of a server and what they answer; for another server write a [target], and give its scenario as --scenario FILE"
@@ -159,7 +162,7 @@ fn refused(server: &Server<'_>, why: &NotGranted, path: &str) -> Trouble {
         }
         NotGranted::Refused { .. } => "look at the server's log",
     };
-    match why.hint().filter(|_| server.manners.dialect.is_some()) {
+    match why.hint().filter(|_| server.protocol.dialect.is_some()) {
         Some(hint) => Trouble::new(fact, hint),
         None => Trouble::new(fact, cure),
     }
@@ -171,7 +174,7 @@ fn unanswered(answer: &Answer, path: &str) -> Trouble {
             Trouble::new(format!("{path}: {error}"), "look at the server's log")
         }
         Answer::None | Answer::Status { .. } => Trouble::new(
-            format!("no answer to {path} within {PATIENCE:?}"),
+            format!("no answer to {path} within {TIMEOUT:?}"),
             "look whether the server is stopped, overloaded, or waits for its Redis",
         ),
     }

@@ -1,16 +1,18 @@
-//! This module knocks with a token that nobody gave out: the upgrade must work, and the refusal must be
-//! one that a browser can see.
+//! This module knocks with a token that nobody gave out: the upgrade must work, and the refusal
+//! must be one that a browser can see.
 
 use std::io;
 
 use super::api::{self, has_login};
-use super::{Known, NO_TOKENS, PATIENCE, Server, Trouble};
+use super::report::Trouble;
+use super::server::{NO_TOKENS, Server, TIMEOUT};
 use crate::client::connector::ConnectError;
 use crate::client::dialect;
 use crate::client::http::{Answer, ask};
 use crate::client::talk::{Heard, Talk};
 use crate::client::wire::ServerFrame;
 use crate::failure::{Failure, FailureKind};
+use crate::known::Known;
 use crate::trust::{TlsFailure, innermost};
 
 /// 43 characters, as a real one has.
@@ -35,7 +37,7 @@ pub(super) async fn knock(server: &Server<'_>) -> Result<(String, Door), Trouble
     };
     match opened {
         Ok(opened) => {
-            let talk = Talk::new(opened.socket).speaking(server.manners.dialect.clone());
+            let talk = Talk::new(opened.socket).speaking(server.protocol.dialect.clone());
             Ok(("101".to_owned(), Door::Open(Box::new(talk))))
         }
         Err(ConnectError::Status {
@@ -95,7 +97,7 @@ async fn no_upgrade(server: &Server<'_>, (status, words): (u16, &str)) -> Troubl
         let fact = format!("{fact}: the server has not seen that one was wished for");
         return Trouble::new(fact, PASS_UPGRADE_ON).known(Known::ProxyNoUpgrade);
     }
-    if server.manners.dialect.is_none() && !has_login(server).await {
+    if server.protocol.dialect.is_none() && !has_login(server).await {
         return elsewhere(server, &fact).await;
     }
     let cure = match status {
@@ -122,7 +124,7 @@ async fn wish_is_lost(server: &Server<'_>, (path, status): (&str, u16)) -> bool 
         return false;
     }
     // The same words as to one who does not wish for it.
-    match ask(server.http.get(server.path(path)), PATIENCE).await {
+    match ask(server.http.get(server.path(path)), TIMEOUT).await {
         Answer::Status { status, body, .. } => {
             let body = String::from_utf8_lossy(&body).to_ascii_lowercase();
             status == 400 && body.contains("upgrade")
@@ -152,9 +154,10 @@ async fn elsewhere(server: &Server<'_>, fact: &str) -> Trouble {
     Trouble::new(fact, cure).known(Known::WrongServer).last()
 }
 
-/// Named where the server itself says that it cannot reach its tokens: else it may be slow or stopped.
+/// Named where the server itself says that it cannot reach its tokens: else it may be slow or
+/// stopped.
 pub(super) async fn hangs(server: &Server<'_>) -> Trouble {
-    let fact = format!("the upgrade is not answered within {PATIENCE:?}");
+    let fact = format!("the upgrade is not answered within {TIMEOUT:?}");
     hanging(server, fact).await
 }
 
@@ -202,7 +205,7 @@ pub(super) async fn refusal(server: &Server<'_>, door: Door) -> Result<(String, 
             ));
         }
     };
-    let dialect = server.manners.dialect.as_deref();
+    let dialect = server.protocol.dialect.as_deref();
     match hear(&mut talk).await {
         Heard::Closed(1011) => Err(Trouble::new(
             "the server cannot check tokens: closed with 1011",
@@ -213,19 +216,19 @@ pub(super) async fn refusal(server: &Server<'_>, door: Door) -> Result<(String, 
         Heard::Cut => Err(cut(server).await),
         Heard::Frame(_) => Err(Trouble::new("a made-up token is let in", LET_IN)),
         Heard::Nothing if dialect::is_ready_at_once(dialect) => Err(Trouble::new(
-            format!("a made-up token is let in: no close within {PATIENCE:?}"),
+            format!("a made-up token is let in: no close within {TIMEOUT:?}"),
             LET_IN,
         )),
         Heard::Nothing if talk.is_unfinished() => Err(unfinished()),
         Heard::Nothing if talk.passed.frames > 0 => Err(Trouble::new(
             format!(
-                "a made-up token is not refused within {PATIENCE:?}; what comes is {}",
+                "a made-up token is not refused within {TIMEOUT:?}; what comes is {}",
                 talk.passed.first
             ),
             "check the token before anything is said to the client; if that is the greeting, name it: events.connected of [target]",
         )),
         Heard::Nothing => {
-            let fact = format!("a made-up token is neither let in nor refused within {PATIENCE:?}");
+            let fact = format!("a made-up token is neither let in nor refused within {TIMEOUT:?}");
             Err(hanging(server, fact).await)
         }
     }
@@ -233,14 +236,14 @@ pub(super) async fn refusal(server: &Server<'_>, door: Door) -> Result<(String, 
 
 async fn hear(talk: &mut Talk) -> Heard {
     let connected = |frame: &ServerFrame<'_>| matches!(frame, ServerFrame::Connected);
-    talk.hear(PATIENCE, connected).await
+    talk.hear(TIMEOUT, connected).await
 }
 
 /// Once may be chance.
 async fn cut(server: &Server<'_>) -> Trouble {
     let again = match server.open(MADE_UP).await {
         Some(Ok(opened)) => {
-            let mut talk = Talk::new(opened.socket).speaking(server.manners.dialect.clone());
+            let mut talk = Talk::new(opened.socket).speaking(server.protocol.dialect.clone());
             hear(&mut talk).await
         }
         Some(Err(ConnectError::Broken(_))) => Heard::Cut,

@@ -7,8 +7,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::{Known, PATIENCE, Server, Trouble, authority, is_secure, port};
+use super::report::Trouble;
+use super::server::{Server, TIMEOUT, authority, is_secure, port};
 use crate::client::http::{Answer, ask};
+use crate::known::Known;
 use crate::route;
 use crate::trust::{Tls, TlsFailure, Trust, speaks_tls};
 
@@ -22,7 +24,7 @@ pub(super) async fn dns(url: &Url) -> Result<(String, Vec<SocketAddr>), Trouble>
     let host = url.host_str().unwrap_or_default();
     let bare = host.trim_matches(['[', ']']);
     let cure = "correct the name, or the resolver of this machine";
-    let addresses = route::addresses((bare, port(url)), PATIENCE).await;
+    let addresses = route::addresses((bare, port(url)), TIMEOUT).await;
     let addresses =
         addresses.map_err(|error| Trouble::new(format!("{host} has no address: {error}"), cure))?;
     let ips: Vec<String> = addresses
@@ -37,7 +39,7 @@ pub(super) async fn tcp(
     url: &Url,
     addresses: &[SocketAddr],
 ) -> Result<(String, SocketAddr), Trouble> {
-    match route::first_to_accept(addresses, PATIENCE).await {
+    match route::first_to_accept(addresses, TIMEOUT).await {
         Ok(address) => {
             let at = match addresses.len() {
                 1 => String::new(),
@@ -74,7 +76,7 @@ pub(super) async fn tls(
             "name a host that a certificate can be for",
         )
     })?;
-    let failure = match tls.handshake(address, PATIENCE).await {
+    let failure = match tls.handshake(address, TIMEOUT).await {
         Ok(()) => return Ok(("the certificate is believed".to_owned(), tls)),
         Err(failure) => failure,
     };
@@ -108,13 +110,13 @@ async fn first_bytes(address: SocketAddr) -> Vec<u8> {
         answer.read_to_end(&mut bytes).await
     };
     // What came is what counts, however it ended.
-    drop(timeout(PATIENCE, asking).await);
+    drop(timeout(TIMEOUT, asking).await);
     bytes
 }
 
 /// Something speaks HTTP there.
 pub(super) async fn http(server: &Server<'_>) -> Result<(String, ()), Trouble> {
-    let answer = ask(server.http.get(server.path("/healthz")), PATIENCE).await;
+    let answer = ask(server.http.get(server.path("/healthz")), TIMEOUT).await;
     let status = match &answer {
         Answer::Status { status, .. } => Some(*status),
         Answer::None | Answer::Broken(_) => None,
@@ -123,7 +125,7 @@ pub(super) async fn http(server: &Server<'_>) -> Result<(String, ()), Trouble> {
     // A web server that expects TLS says 400 to plain requests.
     if !is_secure(server.url)
         && matches!(status, None | Some(400))
-        && speaks_tls(server.address, host, PATIENCE).await
+        && speaks_tls(server.address, host, TIMEOUT).await
     {
         let fact = format!("port {} speaks TLS", port(server.url));
         let trouble = Trouble::new(fact, "use wss://");
@@ -132,7 +134,7 @@ pub(super) async fn http(server: &Server<'_>) -> Result<(String, ()), Trouble> {
     match answer {
         Answer::Status { status, .. } => Ok((format!("/healthz answers {status}"), ())),
         Answer::None => Err(Trouble::new(
-            format!("no answer to /healthz within {PATIENCE:?}"),
+            format!("no answer to /healthz within {TIMEOUT:?}"),
             "look whether the server is stopped or overloaded",
         )),
         Answer::Broken(error) => {

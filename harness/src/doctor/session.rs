@@ -4,18 +4,20 @@ use std::time::Duration;
 
 use super::api::{NOAUTH_CURE, failing};
 use super::door::{broke_protocol, hangs, unfinished, words};
-use super::{Known, Manners, NO_LAYER, PATIENCE, Server, Trouble};
+use super::report::Trouble;
+use super::server::{NO_LAYER, Protocol, Server, TIMEOUT};
 use crate::account::quoted;
 use crate::client::dialect::{self, message};
 use crate::client::talk::{Heard, Passed, Talk};
 use crate::client::wire::{ErrorFrame, ServerFrame, UNNUMBERED, filler};
 use crate::clock::{monotonic_ns, wall_ns};
 use crate::format;
+use crate::known::Known;
 use crate::plan::Credential;
 
 const MESSAGE_CHARS: u32 = 40;
 /// Longest wait for the whole of an answer.
-const ANSWER_PATIENCE: Duration = Duration::from_secs(15);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 /// A server that pings at all does so within this (wire contract: every 25 s).
 const PING_EXPECTED_WITHIN: Duration = Duration::from_secs(30);
 
@@ -40,12 +42,12 @@ pub(super) async fn connect(
         }
         None => return Err(hangs(server).await),
     };
-    let dialect = server.manners.dialect.clone();
+    let dialect = server.protocol.dialect.clone();
     let at_once = dialect::is_ready_at_once(dialect.as_deref());
     let mut talk = Talk::new(opened.socket).speaking(dialect);
-    let patience = if at_once { SETTLING } else { PATIENCE };
+    let timeout = if at_once { SETTLING } else { TIMEOUT };
     match talk
-        .hear(patience, |frame| matches!(frame, ServerFrame::Connected))
+        .hear(timeout, |frame| matches!(frame, ServerFrame::Connected))
         .await
     {
         Heard::Frame(_) => Ok(("connected".to_owned(), Session(talk))),
@@ -54,7 +56,7 @@ pub(super) async fn connect(
             Err(layer(server, "closed with 1011 instead of `connected`".to_owned()).await)
         }
         Heard::Closed(code @ (4001 | 4401))
-            if server.manners.credential == Credential::ConnectionToken =>
+            if server.protocol.credential == Credential::ConnectionToken =>
         {
             Err(Trouble::new(
                 format!("a token just given is refused: {}", talk.closed_with(code)),
@@ -83,7 +85,7 @@ pub(super) async fn connect(
             UNKNOWN_EVENTS,
         )),
         Heard::Nothing => {
-            let fact = format!("open, but no `connected` within {PATIENCE:?}, nor anything else");
+            let fact = format!("open, but no `connected` within {TIMEOUT:?}, nor anything else");
             Err(layer(server, fact).await)
         }
     }
@@ -91,14 +93,14 @@ pub(super) async fn connect(
 
 const UNKNOWN_EVENTS: &str = "does [target] name the events of this server, and events.field the field in which they stand? a server without a greeting has connected = \"none\"";
 
-/// What is missing where tokens work, and answers do not come: named where the server itself says so, and of
-/// nothing else.
+/// What is missing where tokens work, and answers do not come: named where the server itself says
+/// so, and of nothing else.
 async fn layer(server: &Server<'_>, fact: String) -> Trouble {
     if failing(server).await == [NO_LAYER] {
         let fact = format!("{fact}: tokens work, the channel layer does not");
         return Trouble::new(fact, NOAUTH_CURE).known(Known::RedisNoauth);
     }
-    if server.manners.dialect.is_some() {
+    if server.protocol.dialect.is_some() {
         return Trouble::new(
             fact,
             "look at the server's log; does it wait for the client to speak first, or for a frame that [target] does not send?",
@@ -111,8 +113,8 @@ async fn layer(server: &Server<'_>, fact: String) -> Trouble {
 }
 
 /// There is a heartbeat, and an answer to it.
-pub(super) fn beats(manners: &Manners) -> bool {
-    let dialect = manners.dialect.as_deref();
+pub(super) fn beats(protocol: &Protocol) -> bool {
+    let dialect = protocol.dialect.as_deref();
     dialect::heartbeat(dialect).is_some() && dialect::has_pong(dialect)
 }
 
@@ -124,7 +126,7 @@ impl Session {
 
     /// `{"type":"ping"}` is answered, and is no message.
     pub(super) async fn heartbeat(&mut self, server: &Server<'_>) -> Result<(String, ()), Trouble> {
-        let dialect = server.manners.dialect.as_deref();
+        let dialect = server.protocol.dialect.as_deref();
         self.say(dialect::heartbeat(dialect).unwrap_or_default().to_owned())?;
         let contract = dialect.is_none();
         let cure = "answer {\"type\":\"ping\"} before a frame is looked at as a message";
@@ -151,7 +153,7 @@ impl Session {
             Err(Trouble::new(fact, cure))
         };
         let passed = self.0.passed.frames;
-        match self.0.hear(PATIENCE, answers).await {
+        match self.0.hear(TIMEOUT, answers).await {
             Heard::Frame(text) => match self.0.parse(&text) {
                 Ok(ServerFrame::Pong) => Ok(("ping, pong".to_owned(), ())),
                 Ok(ServerFrame::TaskQueued { .. }) => Err(taken_for_chat(
@@ -175,11 +177,11 @@ impl Session {
             Heard::Cut => other("a heartbeat ends the connection".to_owned()),
             Heard::Nothing if self.0.is_unfinished() => Err(unfinished()),
             Heard::Nothing if self.0.passed.frames > passed => other(format!(
-                "no `pong` within {PATIENCE:?} among {} frames; the first: {}",
+                "no `pong` within {TIMEOUT:?} among {} frames; the first: {}",
                 self.0.passed.frames - passed,
                 self.0.passed.first
             )),
-            Heard::Nothing => other(format!("no `pong` within {PATIENCE:?}")),
+            Heard::Nothing => other(format!("no `pong` within {TIMEOUT:?}")),
         }
     }
 
@@ -188,7 +190,7 @@ impl Session {
         let text = filler(MESSAGE_CHARS);
         // One that was never asked before: a server remembers ids.
         let id = format!("harness-doctor-{}", wall_ns());
-        let dialect = server.manners.dialect.as_deref();
+        let dialect = server.protocol.dialect.as_deref();
         self.say(message(dialect, (&text, &id), server.places()))?;
         let passed = self.0.passed.frames;
         let begun = |frame: &ServerFrame<'_>| {
@@ -202,7 +204,7 @@ impl Session {
                     | ServerFrame::Error(_)
             )
         };
-        match self.0.hear(PATIENCE, begun).await {
+        match self.0.hear(TIMEOUT, begun).await {
             Heard::Frame(text) => match self.0.parse(&text) {
                 Ok(ServerFrame::Error(error)) => return Err(refused(&error, dialect.is_some())),
                 Ok(ServerFrame::Answer { id: Some(other) }) if other != id => {
@@ -223,7 +225,7 @@ impl Session {
                 return Err(Trouble::new(fact, UNKNOWN_EVENTS));
             }
             Heard::Nothing => {
-                let fact = format!("connected, but nothing comes back within {PATIENCE:?}");
+                let fact = format!("connected, but nothing comes back within {TIMEOUT:?}");
                 return Err(layer(server, fact).await);
             }
             ended => return Err(ended_by(&ended)),
@@ -234,7 +236,7 @@ impl Session {
                 ServerFrame::Complete { .. } | ServerFrame::Answer { .. } | ServerFrame::Error(_)
             )
         };
-        match self.0.hear(ANSWER_PATIENCE, complete).await {
+        match self.0.hear(ANSWER_TIMEOUT, complete).await {
             Heard::Frame(text) => match self.0.parse(&text) {
                 Ok(ServerFrame::Complete { chunks, .. }) if chunks != UNNUMBERED => {
                     Ok((format!("queued and answered in {chunks} chunks"), ()))
@@ -249,7 +251,7 @@ impl Session {
             },
             Heard::Nothing if self.0.is_unfinished() => Err(unfinished()),
             Heard::Nothing => Err(Trouble::new(
-                format!("queued, but not answered within {ANSWER_PATIENCE:?}"),
+                format!("queued, but not answered within {ANSWER_TIMEOUT:?}"),
                 "look whether a worker runs, and whether it reads the same Redis",
             )),
             ended => Err(ended_by(&ended)),
@@ -269,7 +271,7 @@ impl Session {
         let lived = format::plain(&format::duration((monotonic_ns() - begun_ns) / 1_000));
         let cure = "have the server send a WebSocket ping more often than the shortest idle timeout on the way (25 s suits most)";
         // The contract has the server ping; another may leave it to its clients.
-        let contract = server.manners.dialect.is_none();
+        let contract = server.protocol.dialect.is_none();
         let unkept = |fact: String| {
             let trouble = Trouble::new(fact, cure);
             Err(if contract {
@@ -292,7 +294,7 @@ impl Session {
                 format!("open after {lived}; too short to expect a ping of the server"),
                 (),
             )),
-            Heard::Nothing if beats(server.manners) && !contract => Ok((
+            Heard::Nothing if beats(server.protocol) && !contract => Ok((
                 format!("open after {lived} without a ping of the server: clients keep it alive"),
                 (),
             )),

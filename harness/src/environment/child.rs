@@ -2,8 +2,8 @@
 //!
 //! **In:** how it was started. **Out:** signals to it, and a new process in its place.
 //!
-//! It is *away* from the moment it is told to end until it was found well again: only a process that
-//! ended without being told has ended by itself.
+//! It is *away* from the moment it is told to end until it was found well again: only a process
+//! that ended without being told has ended by itself.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,21 +12,20 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use super::error::EnvironmentError;
-use super::janitor::SpawnSpec;
-use super::keeper::Keeper;
+use super::EnvironmentError;
+use super::janitor::{JanitorClient, SpawnSpec};
 use super::probe::Probe;
-use super::process::ProcessId;
+use super::process::{ProcessError, ProcessId};
 
 /// SIGKILL takes effect when the kernel has taken the memory back.
-const KILL_PATIENCE: Duration = Duration::from_secs(5);
-const PAUSE_PATIENCE: Duration = Duration::from_secs(2);
+const KILL_TIMEOUT: Duration = Duration::from_secs(5);
+const PAUSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A process of the run. Clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Child {
-    keeper: Keeper,
-    kind: Kind,
+    janitor: JanitorClient,
+    spec: ChildSpec,
     process: Arc<Mutex<ProcessId>>,
     /// Told to end, and not found well again since.
     away: Arc<AtomicBool>,
@@ -34,22 +33,22 @@ pub(crate) struct Child {
 
 /// How it is started, asked and stopped.
 #[derive(Clone, Debug)]
-pub(super) struct Kind {
+pub(crate) struct ChildSpec {
     /// `redis-server`, `reference-server`.
     pub what: &'static str,
     /// Starts it, on the same port every time.
-    pub spec: SpawnSpec,
+    pub command: SpawnSpec,
     /// Asked at the process itself.
     pub probe: Probe,
     /// How long an orderly end may take.
-    pub stop_patience: Duration,
+    pub stop_timeout: Duration,
 }
 
 impl Child {
-    pub(super) fn new(keeper: &Keeper, kind: Kind, process: ProcessId) -> Self {
+    pub(crate) fn new(janitor: &JanitorClient, spec: ChildSpec, process: ProcessId) -> Self {
         Self {
-            keeper: keeper.clone(),
-            kind,
+            janitor: janitor.clone(),
+            spec,
             process: Arc::new(Mutex::new(process)),
             away: Arc::default(),
         }
@@ -57,8 +56,8 @@ impl Child {
 
     /// The same as another process.
     #[cfg(test)]
-    pub(super) fn with_process(&self, process: ProcessId) -> Self {
-        Self::new(&self.keeper, self.kind.clone(), process)
+    pub(crate) fn with_process(&self, process: ProcessId) -> Self {
+        Self::new(&self.janitor, self.spec.clone(), process)
     }
 
     pub(crate) fn process(&self) -> ProcessId {
@@ -67,31 +66,31 @@ impl Child {
 
     /// `redis-server`, `reference-server`.
     pub(crate) const fn what(&self) -> &'static str {
-        self.kind.what
+        self.spec.what
     }
 
-    pub(super) fn log(&self) -> &Path {
-        &self.kind.spec.log
+    pub(crate) fn log(&self) -> &Path {
+        &self.spec.command.log
     }
 
     /// A question to the process itself.
     pub(crate) fn probe(&self) -> Probe {
-        self.kind.probe.clone()
+        self.spec.probe.clone()
     }
 
     /// SIGKILL; returns once the process has ended.
     pub(crate) async fn kill(&self) -> Result<(), EnvironmentError> {
-        self.end_by(Signal::SIGKILL, KILL_PATIENCE).await
+        self.end_by(Signal::SIGKILL, KILL_TIMEOUT).await
     }
 
     /// SIGTERM, an orderly end; returns once the process has ended.
     pub(crate) async fn shut_down(&self) -> Result<(), EnvironmentError> {
         self.process().signal(Signal::SIGCONT);
-        self.end_by(Signal::SIGTERM, self.kind.stop_patience).await
+        self.end_by(Signal::SIGTERM, self.spec.stop_timeout).await
     }
 
     /// It runs no more, and nobody told it to end.
-    pub(super) fn has_ended_by_itself(&self) -> bool {
+    pub(crate) fn has_ended_by_itself(&self) -> bool {
         // In this order: it is `away` before it ends.
         !self.process().is_alive() && !self.away.load(Ordering::SeqCst)
     }
@@ -101,17 +100,17 @@ impl Child {
         self.away.store(false, Ordering::SeqCst);
     }
 
-    async fn end_by(&self, signal: Signal, patience: Duration) -> Result<(), EnvironmentError> {
+    async fn end_by(&self, signal: Signal, timeout: Duration) -> Result<(), EnvironmentError> {
         let process = self.process();
         let was_away = self.away.swap(true, Ordering::SeqCst);
         if !process.signal(signal) {
             self.away.store(was_away, Ordering::SeqCst);
             return Err(self.control(process, "it had ended before it was told to".to_owned()));
         }
-        if process.ended_within(patience).await {
+        if process.ended_within(timeout).await {
             Ok(())
         } else {
-            let reason = format!("it has not ended {patience:?} after {signal}");
+            let reason = format!("it has not ended {timeout:?} after {signal}");
             Err(self.control(process, reason))
         }
     }
@@ -127,12 +126,12 @@ impl Child {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         };
-        tokio::time::timeout(PAUSE_PATIENCE, stopped)
+        tokio::time::timeout(PAUSE_TIMEOUT, stopped)
             .await
             .map_err(|_elapsed| {
                 self.control(
                     process,
-                    format!("not stopped {PAUSE_PATIENCE:?} after SIGSTOP"),
+                    format!("not stopped {PAUSE_TIMEOUT:?} after SIGSTOP"),
                 )
             })
     }
@@ -153,18 +152,19 @@ impl Child {
             return Ok(());
         }
         let process = self
-            .keeper
-            .spawn(self.kind.what, self.kind.spec.clone())
+            .janitor
+            .spawn(self.spec.what, self.spec.command.clone())
             .await?;
         *self.process.lock().unwrap_or_else(PoisonError::into_inner) = process;
         Ok(())
     }
 
     fn control(&self, process: ProcessId, reason: String) -> EnvironmentError {
-        EnvironmentError::Control {
-            what: self.kind.what,
+        ProcessError::Control {
+            what: self.spec.what,
             pid: process.pid,
             reason,
         }
+        .into()
     }
 }

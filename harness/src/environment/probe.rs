@@ -13,8 +13,8 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::secret::Secret;
 use crate::clock::monotonic_ns;
+use crate::environment::secret::Secret;
 
 /// An answer longer than this is cut: none of ours is.
 const ANSWER_BYTES_MAX: usize = 4_096;
@@ -114,18 +114,18 @@ impl Probe {
         }
     }
 
-    /// Connects, asks once and waits at most `patience` for all of it.
-    pub(crate) async fn ask(&self, patience: Duration) -> Answer {
-        match tokio::time::timeout(patience, self.exchange()).await {
+    /// Connects, asks once and waits at most `timeout` for all of it.
+    pub(crate) async fn ask(&self, timeout: Duration) -> Answer {
+        match tokio::time::timeout(timeout, self.exchange()).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => from_error(&error),
             Err(_) => Answer::Silent,
         }
     }
 
-    /// Connects, says nothing and waits at most `patience` for the other end to close; answers how it
-    /// did, and how long that took.
-    pub(crate) async fn stay_silent(&self, patience: Duration) -> (Answer, Duration) {
+    /// Connects, says nothing and waits at most `timeout` for the other end to close; answers how
+    /// it did, and how long that took.
+    pub(crate) async fn stay_silent(&self, timeout: Duration) -> (Answer, Duration) {
         let begun_ns = monotonic_ns();
         let silent = async {
             let mut stream = TcpStream::connect(self.address).await?;
@@ -138,7 +138,7 @@ impl Probe {
                 },
             })
         };
-        let answer = match tokio::time::timeout(patience, silent).await {
+        let answer = match tokio::time::timeout(timeout, silent).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => from_error(&error),
             Err(_) => Answer::Silent,
@@ -200,7 +200,7 @@ impl Question {
         if good {
             Answer::Good { waited }
         } else {
-            // Behind a password that was taken stands what was wrong.
+            // Upstream a password that was taken stands what was wrong.
             let accepted = matches!(self, Self::Redis { .. }) && text.starts_with("+OK");
             let wrong = text.lines().nth(usize::from(accepted)).unwrap_or("");
             let text = wrong.to_owned();
@@ -239,7 +239,7 @@ mod tests {
     use super::*;
     use tokio::net::TcpListener;
 
-    const PATIENCE: Duration = Duration::from_secs(5);
+    const TIMEOUT: Duration = Duration::from_secs(5);
 
     async fn listener() -> (TcpListener, Probe) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -251,7 +251,7 @@ mod tests {
     async fn a_closed_port_is_refused() {
         let (listener, probe) = listener().await;
         drop(listener);
-        assert_eq!(probe.ask(PATIENCE).await, Answer::Refused);
+        assert_eq!(probe.ask(TIMEOUT).await, Answer::Refused);
     }
 
     #[tokio::test]
@@ -263,7 +263,7 @@ mod tests {
     #[tokio::test]
     async fn an_accepted_and_closed_connection_is_told_from_a_refused_one() {
         let (listener, probe) = listener().await;
-        let (answer, ()) = tokio::join!(probe.ask(PATIENCE), async {
+        let (answer, ()) = tokio::join!(probe.ask(TIMEOUT), async {
             let (mut stream, _) = listener.accept().await.unwrap();
             let mut request = [0_u8; 14];
             stream.read_exact(&mut request).await.unwrap();
@@ -294,7 +294,7 @@ mod tests {
     #[tokio::test]
     async fn an_answer_of_another_protocol_is_shown() {
         let (listener, probe) = listener().await;
-        let (answer, ()) = tokio::join!(probe.ask(PATIENCE), async {
+        let (answer, ()) = tokio::join!(probe.ask(TIMEOUT), async {
             let (mut stream, _) = listener.accept().await.unwrap();
             stream.write_all(b"220 smtp ready\r\n").await.unwrap();
         });

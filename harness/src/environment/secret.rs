@@ -3,13 +3,30 @@
 //! **In:** the operating system's random bytes, and `${env:NAME}` in a plan. **Out:** [`Secret`],
 //! which prints as `***`.
 
+use std::env::VarError;
 use std::fmt;
-use std::fs::File;
-use std::io::Read;
 
-use super::error::EnvironmentError;
+use miette::Diagnostic;
+
+use super::machine::{MachineError, random};
 
 const RANDOM_BYTES: usize = 24;
+
+/// Why a secret that is named cannot be had.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub(crate) enum SecretError {
+    #[error("{place}: `${{env:` is not closed by `}}`")]
+    #[diagnostic(help("write `${{env:NAME}}`"))]
+    Unclosed { place: &'static str },
+    #[error("{place}: the environment variable {name} cannot be used: {source}")]
+    #[diagnostic(help("export the variable before starting the run"))]
+    Missing {
+        place: &'static str,
+        name: String,
+        #[source]
+        source: VarError,
+    },
+}
 
 /// A text that must not reach a log, a report or an argument list.
 #[derive(Clone, PartialEq, Eq)]
@@ -21,9 +38,9 @@ impl Secret {
     }
 
     /// 48 hexadecimal digits from the operating system.
-    pub(crate) fn random() -> Result<Self, EnvironmentError> {
+    pub(crate) fn random() -> Result<Self, MachineError> {
         let mut bytes = [0_u8; RANDOM_BYTES];
-        random_bytes(&mut bytes)?;
+        random::fill(&mut bytes)?;
         let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         Ok(Self(digits.concat()))
     }
@@ -40,15 +57,8 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Fills `bytes` from `/dev/urandom`.
-pub(super) fn random_bytes(bytes: &mut [u8]) -> Result<(), EnvironmentError> {
-    File::open("/dev/urandom")
-        .and_then(|mut source| source.read_exact(bytes))
-        .map_err(EnvironmentError::Random)
-}
-
 /// Replaces every `${env:NAME}` by the variable's value; `place` is the plan's field.
-pub(crate) fn resolve(place: &'static str, text: &str) -> Result<String, EnvironmentError> {
+pub(crate) fn resolve(place: &'static str, text: &str) -> Result<String, SecretError> {
     const OPEN: &str = "${env:";
     let mut resolved = String::new();
     let mut rest = text;
@@ -56,8 +66,8 @@ pub(crate) fn resolve(place: &'static str, text: &str) -> Result<String, Environ
         resolved.push_str(before);
         let (name, tail) = after
             .split_once('}')
-            .ok_or(EnvironmentError::SecretName { place })?;
-        let value = std::env::var(name).map_err(|source| EnvironmentError::SecretMissing {
+            .ok_or(SecretError::Unclosed { place })?;
+        let value = std::env::var(name).map_err(|source| SecretError::Missing {
             place,
             name: name.to_owned(),
             source,

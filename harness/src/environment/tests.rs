@@ -1,4 +1,4 @@
-//! This module tests the rooms of the environment together, with a real Redis and a real proxy.
+//! This module tests the parts of the environment together, with a real Redis and a real proxy.
 //!
 //! The janitor runs in a thread here instead of a process of its own; everything else is as in a
 //! run. What only the binary can show (a killed harness) is in `tests/it/environment.rs`.
@@ -9,62 +9,63 @@ use std::process::{Command, Stdio};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use miette::Diagnostic as _;
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
-use super::host::Place;
-use super::janitor::{MARK, SpawnSpec};
-use super::keeper::Keeper;
-use super::lease::{self, LeasedProcess};
+use super::endpoint::{Endpoint, EndpointError};
+use super::janitor::manifest::{self, HeldProcess};
+use super::janitor::recover::recover_in;
+use super::janitor::{JanitorClient, MARK, SpawnSpec, serve};
 use super::probe::Probe;
-use super::process::ProcessId;
-use super::proxy::{Behind, ProxyHost, proxy_name};
-use super::redis::{RedisEnd, RedisServer};
+use super::process::{self, ProcessError, ProcessId};
+use super::proxy::{ProxyError, ProxyHost, Upstream, proxy_name};
+use super::redis::{RedisEnd, RedisError, RedisServer};
 use super::*;
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A janitor with a run to look after.
-pub(crate) struct Bench {
+pub(crate) struct TestRun {
     pub run_id: String,
     pub logs: TempDir,
     leases: TempDir,
-    keeper: Keeper,
-    janitor: JoinHandle<Vec<String>>,
+    janitor: JanitorClient,
+    served: JoinHandle<Vec<String>>,
 }
 
 /// A private Redis with a proxy on each of its links.
-pub(crate) struct Stage {
-    pub bench: Bench,
+pub(crate) struct TestRedis {
+    pub run: TestRun,
     pub redis: RedisServer,
     host: ProxyHost,
-    pub links: Carriers,
+    pub links: LinkProxies,
 }
 
-impl Bench {
+impl TestRun {
     pub(crate) async fn new(name: &str) -> Self {
         let run_id = format!("test-{name}-{}", std::process::id());
-        let leases = lease::test_directory();
+        let leases = private::test_directory();
         let (ours, theirs) = StdUnixStream::pair().unwrap();
-        let janitor = std::thread::spawn(move || {
+        let served = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
                 .unwrap();
             runtime.block_on(async {
                 theirs.set_nonblocking(true).unwrap();
-                janitor::serve(tokio::net::UnixStream::from_std(theirs).unwrap()).await
+                serve(tokio::net::UnixStream::from_std(theirs).unwrap()).await
             })
         });
-        let keeper = Keeper::begin(&run_id, ours, None, leases.path().to_owned())
+        let janitor = JanitorClient::begin(&run_id, ours, None, leases.path().to_owned())
             .await
             .unwrap();
         Self {
             run_id,
             logs: tempfile::tempdir().unwrap(),
             leases,
-            keeper,
             janitor,
+            served,
         }
     }
 
@@ -76,42 +77,42 @@ impl Bench {
             env: Vec::new(),
             log: self.logs.path().join("child.log"),
         };
-        self.keeper.spawn("child", spec).await.unwrap()
+        self.janitor.spawn("child", spec).await.unwrap()
     }
 
     /// The harness's end closes, as it does when the harness is killed.
     async fn harness_dies(self) -> Vec<String> {
         let Self {
-            keeper, janitor, ..
+            janitor, served, ..
         } = self;
-        drop(keeper);
-        let joined = tokio::task::spawn_blocking(move || janitor.join().unwrap());
-        tokio::time::timeout(PATIENCE, joined)
+        drop(janitor);
+        let joined = tokio::task::spawn_blocking(move || served.join().unwrap());
+        tokio::time::timeout(TIMEOUT, joined)
             .await
             .unwrap()
             .unwrap()
     }
 
     fn lease_exists(&self) -> bool {
-        lease::file(self.leases.path(), &self.run_id).exists()
+        manifest::file(self.leases.path(), &self.run_id).exists()
     }
 }
 
-impl Stage {
+impl TestRedis {
     pub(crate) async fn new(name: &str, durable: bool) -> Self {
-        let bench = Bench::new(name).await;
-        let redis = RedisServer::start(&bench.keeper, bench.logs.path(), durable)
+        let run = TestRun::new(name).await;
+        let redis = RedisServer::start(&run.janitor, run.logs.path(), durable)
             .await
             .unwrap();
         let mut host = ProxyHost::embedded(7).unwrap();
-        let behind: Vec<Behind> = Link::Redis
+        let upstreams: Vec<Upstream> = Link::Redis
             .singles()
             .iter()
-            .map(|link| behind(*link, &redis.end))
+            .map(|link| upstream(*link, &redis.end))
             .collect();
-        let links = host.carry(&bench.run_id, &behind).await.unwrap();
+        let links = host.carry(&run.run_id, &upstreams).await.unwrap();
         Self {
-            bench,
+            run,
             redis,
             host,
             links,
@@ -120,7 +121,7 @@ impl Stage {
 
     pub(crate) fn access(&self, readyz_url: &str) -> FaultAccess {
         FaultAccess {
-            run_id: self.bench.run_id.clone(),
+            run_id: self.run.run_id.clone(),
             links: self.links.clone(),
             redis: Some(self.redis.child.clone()),
             tokens: Some(TokenStore::new(self.redis.end.clone())),
@@ -133,20 +134,20 @@ impl Stage {
 
     pub(crate) async fn stop(self) {
         assert_eq!(self.host.stop().await, Vec::<String>::new());
-        assert_eq!(self.bench.keeper.clean().await, Vec::<String>::new());
+        assert_eq!(self.run.janitor.clean().await, Vec::<String>::new());
     }
 }
 
-fn behind(link: Link, end: &RedisEnd) -> Behind {
-    Behind {
+fn upstream(link: Link, end: &RedisEnd) -> Upstream {
+    Upstream {
         link,
-        upstream: end.upstream.clone(),
+        address: end.upstream.clone(),
         probe: end.probe(),
     }
 }
 
-async fn attached(url: &str) -> (Place, RedisEnd) {
-    let place = Place::find("--redis-url", url, &[("redis", 6_379)])
+async fn attached(url: &str) -> (Endpoint, RedisEnd) {
+    let place = Endpoint::find("--redis-url", url, &[("redis", 6_379)])
         .await
         .unwrap();
     let end = RedisEnd::attached(&place);
@@ -155,33 +156,33 @@ async fn attached(url: &str) -> (Place, RedisEnd) {
 
 #[tokio::test]
 async fn a_private_redis_asks_for_its_password_and_leaves_nothing() {
-    let bench = Bench::new("private").await;
-    let redis = RedisServer::start(&bench.keeper, bench.logs.path(), false)
+    let run = TestRun::new("private").await;
+    let redis = RedisServer::start(&run.janitor, run.logs.path(), false)
         .await
         .unwrap();
     assert!(redis.end.version().await.is_some());
     let open = Probe::redis(redis.end.address, None, None);
-    let Answer::Other { text } = open.ask(PATIENCE).await else {
+    let Answer::Other { text } = open.ask(TIMEOUT).await else {
         unreachable!("a Redis with a password let somebody in without");
     };
     assert!(text.starts_with("-NOAUTH"), "{text}");
-    let (process, directory) = (redis.child.process(), bench.keeper.directory.clone());
+    let (process, directory) = (redis.child.process(), run.janitor.directory.clone());
     let environ = std::fs::read_to_string(format!("/proc/{}/environ", process.pid)).unwrap();
     assert!(
-        environ.contains(&format!("{MARK}={}", bench.run_id)),
+        environ.contains(&format!("{MARK}={}", run.run_id)),
         "{environ}"
     );
-    assert!(directory.exists() && bench.lease_exists());
+    assert!(directory.exists() && run.lease_exists());
     redis.child.shut_down().await.unwrap();
-    assert_eq!(bench.keeper.clean().await, Vec::<String>::new());
-    assert!(!process.is_alive() && !directory.exists() && !bench.lease_exists());
-    assert_eq!(open.ask(PATIENCE).await, Answer::Refused);
+    assert_eq!(run.janitor.clean().await, Vec::<String>::new());
+    assert!(!process.is_alive() && !directory.exists() && !run.lease_exists());
+    assert_eq!(open.ask(TIMEOUT).await, Answer::Refused);
 }
 
 #[tokio::test]
 async fn a_wrong_password_is_recognised_and_not_shown() {
-    let stage = Stage::new("password", false).await;
-    let address = stage.redis.end.address;
+    let redis_run = TestRedis::new("password", false).await;
+    let address = redis_run.redis.end.address;
     for url in [
         format!("redis://:wrong@{address}"),
         format!("redis://{address}"),
@@ -189,15 +190,18 @@ async fn a_wrong_password_is_recognised_and_not_shown() {
         let (place, end) = attached(&url).await;
         let problem = end.check(place.place).await.unwrap_err();
         assert!(
-            matches!(problem, EnvironmentError::WrongPassword { .. }),
+            matches!(
+                problem,
+                EnvironmentError::Redis(RedisError::WrongPassword { .. })
+            ),
             "{problem}"
         );
         assert!(!problem.to_string().contains(":wrong@"), "{problem}");
     }
-    let right = stage.redis.end.url(&address.to_string(), 0);
+    let right = redis_run.redis.end.url(&address.to_string(), 0);
     let (place, end) = attached(&right).await;
     end.check(place.place).await.unwrap();
-    stage.stop().await;
+    redis_run.stop().await;
 }
 
 #[tokio::test]
@@ -208,43 +212,40 @@ async fn a_redis_that_is_not_there_is_refused() {
     let (place, end) = attached(&format!("redis://{address}")).await;
     assert!(matches!(
         end.check(place.place).await,
-        Err(EnvironmentError::Refused { .. })
+        Err(EnvironmentError::Endpoint(EndpointError::Refused { .. }))
     ));
 }
 
 #[tokio::test]
 async fn children_end_with_the_harness_even_stopped_or_deaf_ones() {
-    let bench = Bench::new("janitor").await;
-    let plain = bench.spawn("sleep", &["1000"]).await;
-    let stopped = bench.spawn("sleep", &["1000"]).await;
-    let deaf = bench
+    let run = TestRun::new("janitor").await;
+    let plain = run.spawn("sleep", &["1000"]).await;
+    let stopped = run.spawn("sleep", &["1000"]).await;
+    let deaf = run
         .spawn("sh", &["-c", "trap '' TERM; exec sleep 1000"])
         .await;
     assert!(stopped.signal(Signal::SIGSTOP));
-    let (directory, leases) = (
-        bench.keeper.directory.clone(),
-        bench.leases.path().to_owned(),
-    );
+    let (directory, leases) = (run.janitor.directory.clone(), run.leases.path().to_owned());
     std::fs::write(directory.join("left.txt"), "").unwrap();
-    let run_id = bench.run_id.clone();
-    assert_eq!(bench.harness_dies().await, Vec::<String>::new());
+    let run_id = run.run_id.clone();
+    assert_eq!(run.harness_dies().await, Vec::<String>::new());
     for process in [plain, stopped, deaf] {
         assert!(!process.is_alive(), "pid {}", process.pid);
     }
     assert!(!directory.exists());
-    assert!(!lease::file(&leases, &run_id).exists());
+    assert!(!manifest::file(&leases, &run_id).exists());
 }
 
 #[tokio::test]
 async fn two_runs_with_one_name_do_not_share_a_lease() {
-    let bench = Bench::new("twice").await;
+    let run = TestRun::new("twice").await;
     let (ours, theirs) = StdUnixStream::pair().unwrap();
     theirs.set_nonblocking(true).unwrap();
     let theirs = tokio::net::UnixStream::from_std(theirs).unwrap();
-    let leases = bench.leases.path().to_owned();
+    let leases = run.leases.path().to_owned();
     let (begun, _) = tokio::join!(
-        Keeper::begin(&bench.run_id, ours, None, leases),
-        tokio::time::timeout(PATIENCE, janitor::serve(theirs)),
+        JanitorClient::begin(&run.run_id, ours, None, leases),
+        tokio::time::timeout(TIMEOUT, serve(theirs)),
     );
     assert!(
         begun
@@ -252,7 +253,7 @@ async fn two_runs_with_one_name_do_not_share_a_lease() {
             .to_string()
             .contains("already has a lease")
     );
-    assert_eq!(bench.keeper.clean().await, Vec::<String>::new());
+    assert_eq!(run.janitor.clean().await, Vec::<String>::new());
 }
 
 /// Starts a process that no janitor knows.
@@ -277,37 +278,37 @@ fn dead() -> ProcessId {
 
 #[tokio::test]
 async fn recover_ends_what_a_killed_run_and_janitor_left_and_nothing_else() {
-    let leases = lease::test_directory();
+    let leases = private::test_directory();
     let run_id = format!("test-recover-{}", std::process::id());
-    let (mut leased, leased_id) = orphan(None);
+    let (mut held, held_id) = orphan(None);
     let (mut marked, marked_id) = orphan(Some(&run_id));
     let (mut stranger, stranger_id) = orphan(None);
-    let mut of_dead_run = lease::new(&run_id, dead(), dead());
-    of_dead_run.processes.push(LeasedProcess {
+    let mut of_dead_run = manifest::new(&run_id, dead(), dead());
+    of_dead_run.processes.push(HeldProcess {
         what: "server".to_owned(),
-        process: leased_id,
+        process: held_id,
     });
     // The pid is a stranger's by now: the start time says so.
-    of_dead_run.processes.push(LeasedProcess {
+    of_dead_run.processes.push(HeldProcess {
         what: "redis".to_owned(),
         process: ProcessId {
             started: stranger_id.started + 1,
             ..stranger_id
         },
     });
-    lease::write(leases.path(), &of_dead_run).unwrap();
+    manifest::write(leases.path(), &of_dead_run).unwrap();
     let me = ProcessId::of_self().unwrap();
-    lease::write(leases.path(), &lease::new("test-live-run", me, me)).unwrap();
+    manifest::write(leases.path(), &manifest::new("test-live-run", me, me)).unwrap();
 
-    let swept = recover::recover_in(leases.path(), None).await.unwrap();
+    let swept = recover_in(leases.path(), None).await.unwrap();
 
     assert_eq!(swept.problems, Vec::<String>::new());
-    assert!(!leased_id.is_alive() && !marked_id.is_alive());
+    assert!(!held_id.is_alive() && !marked_id.is_alive());
     assert!(stranger_id.is_alive());
-    let left = lease::list(leases.path()).unwrap();
-    assert_eq!(left, [lease::file(leases.path(), "test-live-run")]);
+    let left = manifest::list(leases.path()).unwrap();
+    assert_eq!(left, [manifest::file(leases.path(), "test-live-run")]);
     stranger.kill().unwrap();
-    for child in [&mut leased, &mut marked, &mut stranger] {
+    for child in [&mut held, &mut marked, &mut stranger] {
         child.wait().unwrap();
     }
 }
@@ -319,7 +320,7 @@ async fn recover_leaves_alone_what_belongs_to_others_whatever_a_lease_says() {
         println!("not root: skipped");
         return;
     }
-    let leases = lease::test_directory();
+    let leases = private::test_directory();
     let temporary = tempfile::tempdir().unwrap();
     let run_id = format!("test-strangers-{}", std::process::id());
     let mut command = Command::new("sleep");
@@ -329,21 +330,21 @@ async fn recover_leaves_alone_what_belongs_to_others_whatever_a_lease_says() {
         .spawn()
         .unwrap();
     let process = ProcessId::of(i32::try_from(stranger.id()).unwrap()).unwrap();
-    let mut held = lease::new(&run_id, dead(), dead());
-    held.processes.push(LeasedProcess {
+    let mut held = manifest::new(&run_id, dead(), dead());
+    held.processes.push(HeldProcess {
         what: "redis".to_owned(),
         process,
     });
-    held.directory = temporary.path().join(lease::directory_name(&run_id));
+    held.directory = temporary.path().join(manifest::directory_name(&run_id));
     std::fs::create_dir(&held.directory).unwrap();
     std::os::unix::fs::chown(&held.directory, Some(65_534), None).unwrap();
-    lease::write(leases.path(), &held).unwrap();
-    // Nor is a lease obeyed that somebody else wrote.
+    manifest::write(leases.path(), &held).unwrap();
+    // Nor is a manifest obeyed that somebody else wrote.
     let planted = leases.path().join("planted.json");
-    std::fs::copy(lease::file(leases.path(), &run_id), &planted).unwrap();
+    std::fs::copy(manifest::file(leases.path(), &run_id), &planted).unwrap();
     std::os::unix::fs::chown(&planted, Some(65_534), None).unwrap();
 
-    let swept = recover::recover_in(leases.path(), None).await.unwrap();
+    let swept = recover_in(leases.path(), None).await.unwrap();
 
     assert!(process.is_alive() && held.directory.exists());
     for said in [
@@ -359,15 +360,15 @@ async fn recover_leaves_alone_what_belongs_to_others_whatever_a_lease_says() {
 }
 
 /// A Toxiproxy that others use too, with a proxy of somebody else's.
-async fn shared_toxiproxy(stage: &Stage) -> (Place, fault_proxy::client::Client) {
-    let api = stage.links[&Link::RedisTasks][0].api.clone();
+async fn shared_toxiproxy(redis_run: &TestRedis) -> (Endpoint, fault_proxy::client::Client) {
+    let api = redis_run.links[&Link::RedisTasks][0].api.clone();
     let client = fault_proxy::client::Client::new(&api).unwrap();
-    let upstream = &stage.redis.end.upstream;
+    let upstream = &redis_run.redis.end.upstream;
     client
         .create("somebody-elses", "127.0.0.1:0", upstream)
         .await
         .unwrap();
-    let place = Place::find("--toxiproxy", &api, &[("http", 8_474)])
+    let place = Endpoint::find("--toxiproxy", &api, &[("http", 8_474)])
         .await
         .unwrap();
     (place, client)
@@ -375,24 +376,24 @@ async fn shared_toxiproxy(stage: &Stage) -> (Place, fault_proxy::client::Client)
 
 #[tokio::test]
 async fn a_killed_run_takes_its_own_proxies_from_a_shared_toxiproxy_and_no_others() {
-    let stage = Stage::new("shared", false).await;
-    let (place, client) = shared_toxiproxy(&stage).await;
-    let guest = Bench::new("guest").await;
+    let redis_run = TestRedis::new("shared", false).await;
+    let (place, client) = shared_toxiproxy(&redis_run).await;
+    let guest = TestRun::new("guest").await;
     let name = proxy_name(&guest.run_id, Link::RedisTasks);
     let mut host = ProxyHost::attach(
         place,
         &guest.run_id,
-        &guest.keeper,
+        &guest.janitor,
         (vec![name.clone()], &BTreeMap::new()),
     )
     .await
     .unwrap();
-    let tasks = [behind(Link::RedisTasks, &stage.redis.end)];
+    let tasks = [upstream(Link::RedisTasks, &redis_run.redis.end)];
     let links = host.carry(&guest.run_id, &tasks).await.unwrap();
     assert!(
         links[&Link::RedisTasks][0]
             .probe
-            .ask(PATIENCE)
+            .ask(TIMEOUT)
             .await
             .is_good()
     );
@@ -406,20 +407,20 @@ async fn a_killed_run_takes_its_own_proxies_from_a_shared_toxiproxy_and_no_other
     assert_eq!(client.proxies().await.unwrap(), expected);
     client.delete("somebody-elses").await.unwrap();
     drop(host);
-    stage.stop().await;
+    redis_run.stop().await;
 }
 
 /// Uses the proxy of somebody else, with a toxic of its owner on it.
 async fn adopted(
-    stage: &Stage,
-    guest: &Bench,
+    redis_run: &TestRedis,
+    guest: &TestRun,
 ) -> (ProxyHost, ProxyLink, fault_proxy::client::Client) {
-    let (place, client) = shared_toxiproxy(stage).await;
+    let (place, client) = shared_toxiproxy(redis_run).await;
     let theirs = fault_proxy::ToxicSpec::latency("theirs", fault_proxy::Stream::Upstream, 1, 0);
     client.add_toxic("somebody-elses", &theirs).await.unwrap();
     let existing = BTreeMap::from([(Link::Redis, "somebody-elses".to_owned())]);
     let wanted = (Vec::new(), &existing);
-    let mut host = ProxyHost::attach(place, &guest.run_id, &guest.keeper, wanted)
+    let mut host = ProxyHost::attach(place, &guest.run_id, &guest.janitor, wanted)
         .await
         .unwrap();
     let link = (Link::Redis, "somebody-elses");
@@ -429,7 +430,7 @@ async fn adopted(
 
 /// What a fault of the run may have left there: a toxic, and the proxy disabled.
 async fn spoil(client: &fault_proxy::client::Client, run_id: &str) {
-    let name = format!("{}fault", lease::own_prefix(run_id));
+    let name = format!("{}fault", toxiproxy::own_prefix(run_id));
     let ours = fault_proxy::ToxicSpec::latency(&name, fault_proxy::Stream::Downstream, 500, 0);
     client.add_toxic("somebody-elses", &ours).await.unwrap();
     client.set_enabled("somebody-elses", false).await.unwrap();
@@ -437,10 +438,10 @@ async fn spoil(client: &fault_proxy::client::Client, run_id: &str) {
 
 #[tokio::test]
 async fn a_proxy_of_others_is_put_back_and_kept_when_the_run_is_killed() {
-    let stage = Stage::new("adopt-kill", false).await;
-    let guest = Bench::new("adopt-guest").await;
-    let (host, link, client) = adopted(&stage, &guest).await;
-    assert!(link.probe.ask(PATIENCE).await.is_good());
+    let redis_run = TestRedis::new("adopt-kill", false).await;
+    let guest = TestRun::new("adopt-guest").await;
+    let (host, link, client) = adopted(&redis_run, &guest).await;
+    assert!(link.probe.ask(TIMEOUT).await.is_good());
     let before = client.proxies().await.unwrap();
     spoil(&client, &guest.run_id).await;
 
@@ -450,14 +451,14 @@ async fn a_proxy_of_others_is_put_back_and_kept_when_the_run_is_killed() {
     assert!(before["somebody-elses"].toxic("theirs").is_some());
     client.delete("somebody-elses").await.unwrap();
     drop(host);
-    stage.stop().await;
+    redis_run.stop().await;
 }
 
 #[tokio::test]
 async fn a_proxy_of_others_is_put_back_and_kept_at_the_end_of_a_run() {
-    let stage = Stage::new("adopt-end", false).await;
-    let guest = Bench::new("adopt-end-guest").await;
-    let (host, _link, client) = adopted(&stage, &guest).await;
+    let redis_run = TestRedis::new("adopt-end", false).await;
+    let guest = TestRun::new("adopt-end-guest").await;
+    let (host, _link, client) = adopted(&redis_run, &guest).await;
     let before = client.proxies().await.unwrap();
     spoil(&client, &guest.run_id).await;
     assert_eq!(host.stop().await, Vec::<String>::new());
@@ -465,14 +466,14 @@ async fn a_proxy_of_others_is_put_back_and_kept_at_the_end_of_a_run() {
     assert_eq!(guest.harness_dies().await, Vec::<String>::new());
     assert_eq!(client.proxies().await.unwrap(), before);
     client.delete("somebody-elses").await.unwrap();
-    stage.stop().await;
+    redis_run.stop().await;
 }
 
 #[tokio::test]
 async fn a_proxy_that_is_not_there_or_not_enabled_is_named_before_anything_is_touched() {
-    let stage = Stage::new("adopt-none", false).await;
-    let guest = Bench::new("adopt-none-guest").await;
-    let (place, client) = shared_toxiproxy(&stage).await;
+    let redis_run = TestRedis::new("adopt-none", false).await;
+    let guest = TestRun::new("adopt-none-guest").await;
+    let (place, client) = shared_toxiproxy(&redis_run).await;
     client.set_enabled("somebody-elses", false).await.unwrap();
     let before = client.proxies().await.unwrap();
     for (name, word) in [
@@ -481,7 +482,7 @@ async fn a_proxy_that_is_not_there_or_not_enabled_is_named_before_anything_is_to
     ] {
         let existing = BTreeMap::from([(Link::RedisTasks, name.to_owned())]);
         let wanted = (Vec::new(), &existing);
-        let refused = ProxyHost::attach(place.clone(), &guest.run_id, &guest.keeper, wanted).await;
+        let refused = ProxyHost::attach(place.clone(), &guest.run_id, &guest.janitor, wanted).await;
         let problem = refused.unwrap_err().to_string();
         assert!(problem.contains("links.redis.tasks"), "{problem}");
         assert!(problem.contains(word), "{problem}");
@@ -489,11 +490,11 @@ async fn a_proxy_that_is_not_there_or_not_enabled_is_named_before_anything_is_to
     assert_eq!(guest.harness_dies().await, Vec::<String>::new());
     assert_eq!(client.proxies().await.unwrap(), before);
     client.delete("somebody-elses").await.unwrap();
-    stage.stop().await;
+    redis_run.stop().await;
 }
 
 /// A server that answers as a Toxiproxy without proxies does, and 404 to what it does not know.
-async fn plain_toxiproxy(tasks: &mut tokio::task::JoinSet<()>) -> Place {
+async fn plain_toxiproxy(tasks: &mut tokio::task::JoinSet<()>) -> Endpoint {
     use axum::routing::get;
     let version = get(async || axum::Json(serde_json::json!({ "version": "2.12.0" })));
     let proxies = get(async || axum::Json(serde_json::json!({})));
@@ -503,7 +504,7 @@ async fn plain_toxiproxy(tasks: &mut tokio::task::JoinSet<()>) -> Place {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let api = format!("http://{}", listener.local_addr().unwrap());
     tasks.spawn(async move { axum::serve(listener, routes).await.unwrap() });
-    Place::find("--toxiproxy", &api, &[("http", 8_474)])
+    Endpoint::find("--toxiproxy", &api, &[("http", 8_474)])
         .await
         .unwrap()
 }
@@ -511,10 +512,10 @@ async fn plain_toxiproxy(tasks: &mut tokio::task::JoinSet<()>) -> Place {
 #[tokio::test]
 async fn what_a_real_toxiproxy_cannot_do_is_refused_before_the_load() {
     let mut tasks = tokio::task::JoinSet::new();
-    let guest = Bench::new("plain").await;
+    let guest = TestRun::new("plain").await;
     let place = plain_toxiproxy(&mut tasks).await;
     let wanted = (Vec::new(), &BTreeMap::new());
-    let host = ProxyHost::attach(place, &guest.run_id, &guest.keeper, wanted);
+    let host = ProxyHost::attach(place, &guest.run_id, &guest.janitor, wanted);
     let host = host.await.unwrap();
     let faults = |kind: &str| {
         let text = OUTAGE.replace("kind = \"down\"", kind);
@@ -525,33 +526,36 @@ async fn what_a_real_toxiproxy_cannot_do_is_refused_before_the_load() {
         .unwrap();
     let refused = host.check_kinds(&faults("kind = \"blackhole\"")).await;
     let problem = refused.unwrap_err();
-    let EnvironmentError::NeedsOwnProxy { line, kind, .. } = &problem else {
+    let ProxyError::NeedsOwn { line, kind, .. } = &problem else {
         unreachable!("{problem}");
     };
     assert_eq!((*line, *kind), (6, "blackhole"));
-    assert!(problem.hint().unwrap().contains("--toxiproxy"));
+    assert!(problem.help().unwrap().to_string().contains("--toxiproxy"));
     assert_eq!(guest.harness_dies().await, Vec::<String>::new());
     tasks.shutdown().await;
 }
 
 #[tokio::test]
 async fn a_run_whose_janitor_was_killed_cleans_up_by_itself() {
-    let leases = lease::test_directory();
+    let leases = private::test_directory();
     let run_id = format!("test-alone-{}", std::process::id());
     let (ours, theirs) = StdUnixStream::pair().unwrap();
     theirs.set_nonblocking(true).unwrap();
     let theirs = tokio::net::UnixStream::from_std(theirs).unwrap();
-    let mut janitor = tokio::task::JoinSet::new();
-    janitor.spawn(janitor::serve(theirs));
-    let begun = Keeper::begin(&run_id, ours, None, leases.path().to_owned()).await;
-    let keeper = begun.unwrap();
+    let mut served = tokio::task::JoinSet::new();
+    served.spawn(serve(theirs));
+    let begun = JanitorClient::begin(&run_id, ours, None, leases.path().to_owned()).await;
+    let janitor = begun.unwrap();
     // A janitor that vanishes between two lines, as by SIGKILL.
-    janitor.shutdown().await;
-    let problems = keeper.clean().await;
+    served.shutdown().await;
+    let problems = janitor.clean().await;
     assert_eq!(problems.len(), 1, "{problems:?}");
     assert!(problems[0].contains("janitor"), "{problems:?}");
-    assert!(!keeper.directory.exists());
-    assert_eq!(lease::list(leases.path()).unwrap(), Vec::<PathBuf>::new());
+    assert!(!janitor.directory.exists());
+    assert_eq!(
+        manifest::list(leases.path()).unwrap(),
+        Vec::<PathBuf>::new()
+    );
 }
 
 /// Slow tests need `HARNESS_SERVER`, the path of the server program.
@@ -563,10 +567,10 @@ fn plan(text: &str) -> Plan {
     crate::plan::compile("test.toml", text, &crate::scenario::Overrides::default()).unwrap()
 }
 
-fn settings(bench: &Bench) -> Settings {
+fn settings(run: &TestRun) -> Settings {
     Settings {
-        run_id: bench.run_id.clone(),
-        out: bench.logs.path().to_owned(),
+        run_id: run.run_id.clone(),
+        out: run.logs.path().to_owned(),
         server_binary: None,
         allow_hosts: Vec::new(),
         allow_faults: false,
@@ -591,13 +595,13 @@ async fn a_managed_environment_serves_through_its_proxies_and_leaves_nothing() {
     if !slow_tests() {
         return;
     }
-    let bench = Bench::new("managed").await;
-    let (plan, settings) = (plan(OUTAGE), settings(&bench));
+    let run = TestRun::new("managed").await;
+    let (plan, settings) = (plan(OUTAGE), settings(&run));
     let (counted, found) = preflight::check(&plan, &settings).await.unwrap();
     assert_eq!(counted.lines.len(), 5);
-    let keeper = bench.keeper.clone();
+    let janitor = run.janitor.clone();
     let cancel = CancellationToken::new();
-    let started = Environment::start_with(&plan, &settings, (found, keeper), &cancel);
+    let started = Environment::start_with(&plan, &settings, (found, janitor), &cancel);
     let environment = started.await.unwrap();
     assert_eq!(environment.links_text().len(), 4);
     assert!(environment.redis_version().is_some());
@@ -606,24 +610,24 @@ async fn a_managed_environment_serves_through_its_proxies_and_leaves_nothing() {
     let sample = environment.sample().await;
     assert!(sample.server.unwrap().rss_bytes > 0 && sample.redis.unwrap().rss_bytes > 0);
     let probe = Probe::http(environment.target().addresses[0], "t".to_owned());
-    assert!(probe.ask(PATIENCE).await.is_good());
+    assert!(probe.ask(TIMEOUT).await.is_good());
     assert_eq!(environment.stop().await, Vec::<String>::new());
-    assert_eq!(probe.ask(PATIENCE).await, Answer::Refused);
-    assert!(!bench.lease_exists());
+    assert_eq!(probe.ask(TIMEOUT).await, Answer::Refused);
+    assert!(!run.lease_exists());
 }
 
 #[tokio::test]
 async fn a_cancelled_start_leaves_nothing() {
-    let bench = Bench::new("cancelled").await;
-    let (plan, mut settings) = (plan(OUTAGE), settings(&bench));
+    let run = TestRun::new("cancelled").await;
+    let (plan, mut settings) = (plan(OUTAGE), settings(&run));
     // Never gets ready, so the start is in the middle when it is cancelled.
     settings.server_binary = Some(PathBuf::from("/bin/cat"));
     let (_, found) = preflight::check(&plan, &settings).await.unwrap();
-    let directory = bench.keeper.directory.clone();
+    let directory = run.janitor.directory.clone();
     let cancel = CancellationToken::new();
-    let keeper = bench.keeper.clone();
+    let janitor = run.janitor.clone();
     let (started, ()) = tokio::join!(
-        Environment::start_with(&plan, &settings, (found, keeper), &cancel),
+        Environment::start_with(&plan, &settings, (found, janitor), &cancel),
         async {
             while !directory
                 .read_dir()
@@ -635,22 +639,22 @@ async fn a_cancelled_start_leaves_nothing() {
         }
     );
     assert!(matches!(started, Err(EnvironmentError::Cancelled)));
-    assert!(!directory.exists() && !bench.lease_exists());
+    assert!(!directory.exists() && !run.lease_exists());
 }
 
 #[tokio::test]
 async fn a_server_that_ends_at_once_is_shown_with_its_last_words() {
-    let bench = Bench::new("ended").await;
-    let (plan, mut settings) = (plan(OUTAGE), settings(&bench));
+    let run = TestRun::new("ended").await;
+    let (plan, mut settings) = (plan(OUTAGE), settings(&run));
     settings.server_binary = Some(PathBuf::from("/bin/cat"));
     let (_, found) = preflight::check(&plan, &settings).await.unwrap();
-    let keeper = bench.keeper.clone();
+    let janitor = run.janitor.clone();
     let cancel = CancellationToken::new();
-    let started = Environment::start_with(&plan, &settings, (found, keeper), &cancel);
+    let started = Environment::start_with(&plan, &settings, (found, janitor), &cancel);
     let problem = started.await.unwrap_err();
     assert!(
-        matches!(&problem, EnvironmentError::Ended { tail, .. } if tail.contains("cat")),
+        matches!(&problem, EnvironmentError::Process(ProcessError::Ended { tail, .. }) if tail.contains("cat")),
         "{problem}"
     );
-    assert!(!bench.lease_exists());
+    assert!(!run.lease_exists());
 }

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::down::Down;
+use super::event::FaultEvent;
 use super::flush::Flush;
 use super::life::{Lasts, Life, live};
 use super::process::{Blow, Process};
@@ -27,31 +28,6 @@ use crate::record::fault::{FaultBoard, FaultStamps};
 /// How long nothing must answer to be called silent, unless the fault is shorter than three of it.
 const SILENCE: Duration = Duration::from_millis(500);
 const SILENCES_PER_FAULT: u64 = 3;
-
-/// Something happened to a fault: for the live view, which may miss some when it is slow.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct FaultEvent {
-    /// Place of the fault in the plan.
-    pub fault: usize,
-    /// Microseconds since load start.
-    pub at_us: u64,
-    pub moment: FaultMoment,
-}
-
-/// What happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum FaultMoment {
-    Injecting,
-    Injected,
-    Confirmed,
-    Healing,
-    Healed,
-    HealConfirmed,
-    ReadinessRed,
-    ReadinessGreen,
-    /// In one sentence.
-    Problem(String),
-}
 
 /// Causes and heals every fault at its time; returns their stamps in the plan's order.
 ///

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::driver::{FaultEvent, FaultMoment};
+use super::event::{FaultEvent, FaultMoment};
 use super::readiness::{Change, Readiness};
 use super::{Fault, FaultError};
 use crate::clock::RunClock;

@@ -14,6 +14,7 @@
 
 mod down;
 mod driver;
+mod event;
 mod flush;
 mod life;
 mod process;
@@ -30,7 +31,8 @@ use tokio::task::JoinSet;
 
 use crate::environment::{Answer, EnvironmentError, ProxyLink, api_client};
 
-pub(crate) use driver::{FaultEvent, FaultMoment, drive};
+pub(crate) use driver::drive;
+pub(crate) use event::{FaultEvent, FaultMoment};
 
 /// Why a fault could not be caused or ended.
 #[derive(Debug, thiserror::Error)]

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::flush::Flush;
 use super::{Fault, FaultEvent, FaultMoment, drive};
 use crate::clock::RunClock;
-use crate::environment::tests::Stage;
+use crate::environment::tests::TestRedis;
 use crate::plan::{FaultKind, Link, PlannedFault, Streams};
 use crate::record::fault::{FaultBoard, FaultStamps};
 
@@ -40,12 +40,12 @@ fn planned(kind: FaultKind, at_ms: u64, for_ms: u64) -> PlannedFault {
 
 /// Drives the faults over a fresh Redis with its three proxies.
 async fn driven(name: &str, durable: bool, faults: &[PlannedFault]) -> Vec<FaultStamps> {
-    let stage = Stage::new(name, durable).await;
+    let redis_run = TestRedis::new(name, durable).await;
     let (events, mut heard) = mpsc::channel(1_000);
     let board = Arc::new(FaultBoard::new(faults.len()));
     let driving = drive(
         faults,
-        stage.access(NO_READYZ),
+        redis_run.access(NO_READYZ),
         RunClock::starting_in(Duration::ZERO),
         Arc::clone(&board),
         events,
@@ -61,17 +61,17 @@ async fn driven(name: &str, durable: bool, faults: &[PlannedFault]) -> Vec<Fault
         assert!(board.touched(begin, begin).is_some(), "{stamps:?}");
         assert_ne!(board.touched(end + 1, end + 1), Some(index), "{stamps:?}");
     }
-    stage.stop().await;
+    redis_run.stop().await;
     stamps
 }
 
 /// Drives one fault, and leaves what it acted on as it then is.
-async fn driven_on(stage: &Stage, fault: &PlannedFault) -> (FaultStamps, Arc<FaultBoard>) {
+async fn driven_on(redis_run: &TestRedis, fault: &PlannedFault) -> (FaultStamps, Arc<FaultBoard>) {
     let (events, _heard) = mpsc::channel(1_000);
     let board = Arc::new(FaultBoard::new(1));
     let driving = drive(
         std::slice::from_ref(fault),
-        stage.access(NO_READYZ),
+        redis_run.access(NO_READYZ),
         RunClock::starting_in(Duration::ZERO),
         Arc::clone(&board),
         events,
@@ -203,19 +203,19 @@ async fn every_kind_of_toxic_is_confirmed_and_healed() {
 
 /// Stamps of one fault on a link nobody uses.
 async fn alone(name: &str, fault: PlannedFault) -> FaultStamps {
-    let stage = Stage::new(name, false).await;
+    let redis_run = TestRedis::new(name, false).await;
     let (events, _heard) = mpsc::channel(1_000);
     let faults = [fault];
     let driving = drive(
         &faults,
-        stage.access(NO_READYZ),
+        redis_run.access(NO_READYZ),
         RunClock::starting_in(Duration::ZERO),
         Arc::new(FaultBoard::new(1)),
         events,
         CancellationToken::new(),
     );
     let stamps = tokio::time::timeout(PATIENCE, driving).await.unwrap();
-    stage.stop().await;
+    redis_run.stop().await;
     stamps[0].clone()
 }
 
@@ -237,32 +237,32 @@ async fn a_fault_that_met_nobody_is_not_confirmed() {
 
 #[tokio::test]
 async fn every_open_connection_is_reset_at_once_and_later_ones_live() {
-    let stage = Stage::new("reset-now", false).await;
-    let listen = stage.links[&Link::RedisTasks][0].listen;
+    let redis_run = TestRedis::new("reset-now", false).await;
+    let listen = redis_run.links[&Link::RedisTasks][0].listen;
     let mut open = tokio::net::TcpStream::connect(listen).await.unwrap();
     let link = Link::RedisTasks;
     let fault = planned(FaultKind::ResetNow { link }, 300, 0);
-    let (stamps, _) = driven_on(&stage, &fault).await;
+    let (stamps, _) = driven_on(&redis_run, &fault).await;
     check_order(&fault, &stamps);
     let read = tokio::io::AsyncReadExt::read(&mut open, &mut [0_u8; 8]).await;
     assert_eq!(
         read.unwrap_err().kind(),
         std::io::ErrorKind::ConnectionReset
     );
-    stage.stop().await;
+    redis_run.stop().await;
 }
 
 #[tokio::test]
 async fn a_condition_touches_no_message() {
-    let stage = Stage::new("condition", false).await;
+    let redis_run = TestRedis::new("condition", false).await;
     let link = Link::RedisTasks;
     let timeout_us = 200_000;
     let mut fault = planned(FaultKind::IdleTimeout { link, timeout_us }, 0, 900);
     fault.condition = true;
-    let (stamps, board) = driven_on(&stage, &fault).await;
+    let (stamps, board) = driven_on(&redis_run, &fault).await;
     check_order(&fault, &stamps);
     assert_eq!(board.touched(0, u64::MAX - 1), None);
-    stage.stop().await;
+    redis_run.stop().await;
 }
 
 #[tokio::test]
@@ -282,27 +282,27 @@ async fn a_redis_that_is_restarted_ends_orderly_and_comes_back() {
 
 #[tokio::test]
 async fn tokens_are_flushed_at_one_moment() {
-    let stage = Stage::new("flush", false).await;
-    let tokens = stage.access(NO_READYZ).tokens.unwrap();
+    let redis_run = TestRedis::new("flush", false).await;
+    let tokens = redis_run.access(NO_READYZ).tokens.unwrap();
     let fault = planned(FaultKind::RedisFlush, 300, 0);
-    let (stamps, _) = driven_on(&stage, &fault).await;
+    let (stamps, _) = driven_on(&redis_run, &fault).await;
     check_order(&fault, &stamps);
     assert!(!tokens.is_marked().await.unwrap());
-    stage.stop().await;
+    redis_run.stop().await;
 }
 
 #[tokio::test]
 async fn a_flush_that_did_not_happen_is_not_confirmed() {
-    let stage = Stage::new("no-flush", false).await;
+    let redis_run = TestRedis::new("no-flush", false).await;
     let flush = Flush {
-        store: stage.access(NO_READYZ).tokens.unwrap(),
-        redis: stage.redis.child.clone(),
+        store: redis_run.access(NO_READYZ).tokens.unwrap(),
+        redis: redis_run.redis.child.clone(),
     };
     flush.prepare().await.unwrap();
     assert!(flush.is_met().await.is_err());
     flush.inject().await.unwrap();
     assert_eq!(flush.is_met().await, Ok(()));
-    stage.stop().await;
+    redis_run.stop().await;
 }
 
 #[tokio::test]
@@ -324,14 +324,14 @@ async fn faults_that_overlap_do_not_wait_for_each_other() {
 
 #[tokio::test]
 async fn a_cancelled_run_heals_at_once_and_injects_nothing_more() {
-    let stage = Stage::new("cancel", false).await;
+    let redis_run = TestRedis::new("cancel", false).await;
     let down = |at_ms| planned(FaultKind::Down { link: Link::Redis }, at_ms, 600_000);
     let faults = [down(100), down(900_000)];
     let (events, mut heard) = mpsc::channel(100);
     let cancel = CancellationToken::new();
     let driving = drive(
         &faults,
-        stage.access(NO_READYZ),
+        redis_run.access(NO_READYZ),
         RunClock::starting_in(Duration::ZERO),
         Arc::new(FaultBoard::new(faults.len())),
         events,
@@ -354,20 +354,20 @@ async fn a_cancelled_run_heals_at_once_and_injects_nothing_more() {
             .unwrap()
             .starts_with("not injected")
     );
-    for link in stage.links.values() {
+    for link in redis_run.links.values() {
         assert!(link[0].probe.ask(PATIENCE).await.is_good());
     }
-    stage.stop().await;
+    redis_run.stop().await;
 }
 
 #[tokio::test]
 async fn a_fault_that_does_not_take_has_a_problem_and_is_healed() {
-    let stage = Stage::new("problem", false).await;
+    let redis_run = TestRedis::new("problem", false).await;
     // Answers take no second here, and the toxic that would delay them is refused as a duplicate.
-    let api = fault_proxy::client::Client::new(&stage.links[&Link::RedisTasks][0].api).unwrap();
-    let name = format!("harness-{}-f", stage.bench.run_id);
+    let api = fault_proxy::client::Client::new(&redis_run.links[&Link::RedisTasks][0].api).unwrap();
+    let name = format!("harness-{}-f", redis_run.run.run_id);
     let toxic = fault_proxy::ToxicSpec::latency(&name, fault_proxy::Stream::Downstream, 0, 0);
-    let proxy = &stage.links[&Link::RedisTasks][0].name;
+    let proxy = &redis_run.links[&Link::RedisTasks][0].name;
     api.add_toxic(proxy, &toxic).await.unwrap();
     let kind = FaultKind::Latency {
         link: Link::RedisTasks,
@@ -378,7 +378,7 @@ async fn a_fault_that_does_not_take_has_a_problem_and_is_healed() {
     let faults = [planned(kind, 0, 300)];
     let stamps = drive(
         &faults,
-        stage.access(NO_READYZ),
+        redis_run.access(NO_READYZ),
         RunClock::starting_in(Duration::ZERO),
         Arc::new(FaultBoard::new(1)),
         events,
@@ -391,12 +391,12 @@ async fn a_fault_that_does_not_take_has_a_problem_and_is_healed() {
     );
     assert_eq!(stamps[0].confirmed_us, None);
     assert!(stamps[0].heal_confirmed_us.is_some());
-    stage.stop().await;
+    redis_run.stop().await;
 }
 
 /// A target that is ready when a PING through one link is answered.
-async fn ready_target(stage: &Stage, tasks: &mut JoinSet<()>) -> String {
-    let probe = stage.links[&Link::RedisTasks][0].probe.clone();
+async fn ready_target(redis_run: &TestRedis, tasks: &mut JoinSet<()>) -> String {
+    let probe = redis_run.links[&Link::RedisTasks][0].probe.clone();
     let readyz = move || {
         let probe = probe.clone();
         async move {
@@ -416,9 +416,9 @@ async fn ready_target(stage: &Stage, tasks: &mut JoinSet<()>) -> String {
 
 #[tokio::test]
 async fn readiness_turns_red_in_the_fault_and_green_after_it() {
-    let stage = Stage::new("ready", false).await;
+    let redis_run = TestRedis::new("ready", false).await;
     let mut tasks = JoinSet::new();
-    let readyz = ready_target(&stage, &mut tasks).await;
+    let readyz = ready_target(&redis_run, &mut tasks).await;
     let (events, _heard) = mpsc::channel(100);
     let kind = FaultKind::Down {
         link: Link::RedisTasks,
@@ -426,7 +426,7 @@ async fn readiness_turns_red_in_the_fault_and_green_after_it() {
     let faults = [planned(kind, 1_500, 1_000)];
     let driving = drive(
         &faults,
-        stage.access(&readyz),
+        redis_run.access(&readyz),
         RunClock::starting_in(Duration::ZERO),
         Arc::new(FaultBoard::new(1)),
         events,
@@ -437,7 +437,7 @@ async fn readiness_turns_red_in_the_fault_and_green_after_it() {
     assert!(stamps.readiness_watched, "{stamps:?}");
     assert!(stamps.injecting_us < stamps.readiness_red_us, "{stamps:?}");
     assert!(stamps.healing_us < stamps.readiness_green_us, "{stamps:?}");
-    stage.stop().await;
+    redis_run.stop().await;
 }
 
 #[tokio::test]

@@ -1,14 +1,15 @@
 //! This module draws the block at the foot of the terminal, twice a second.
 //!
-//! **In:** what is seen now, and the size of the terminal. **Out:** text of at most 80 columns that replaces the one
-//! before. The three lanes share one scale of time, so that phase, fault and p99 line up.
+//! **In:** what is seen now, and the size of the terminal. **Out:** text of at most 80 columns that
+//! replaces the one before. The three lanes share one scale of time, so that phase, fault and p99
+//! line up.
 
 use std::sync::Arc;
 
-use super::history::LOOK_EVERY_US;
 use super::now::{FaultNow, Now};
 use super::row::{self, LEAD};
 use super::screen::Size;
+use super::watched::{Glyphs, LOOK_EVERY_US};
 use crate::format;
 use crate::plan::Plan;
 use crate::record::histogram::SparseHistogram;
@@ -22,13 +23,6 @@ const WIDTH_MIN: usize = 30;
 const LOW_US: f64 = 10_000.0;
 /// … over this many decades: 10 ms to 10 s.
 const DECADES: f64 = 3.0;
-
-/// What the lanes of the block are drawn with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Glyphs {
-    Blocks,
-    Ascii,
-}
 
 /// The block between two drawings.
 pub(super) struct Block {
@@ -156,8 +150,8 @@ impl Block {
         let mut lines = self.lines(now, faults, size.columns);
         // Where it does not fit, its beginning stays in sight.
         lines.truncate(size.rows.saturating_sub(1).max(1));
-        // Wrapping is off while it is drawn, so that a terminal that just became narrower cuts lines and
-        // the cursor finds its way back.
+        // Wrapping is off while it is drawn, so that a terminal that just became narrower cuts
+        // lines and the cursor finds its way back.
         let mut text = String::from("\u{1b}[?7l");
         text.push_str(&self.back(size));
         for line in &lines {
@@ -171,7 +165,8 @@ impl Block {
         text
     }
 
-    /// To the first line of the drawing. A terminal that became narrower has broken its lines, as nearly all do.
+    /// To the first line of the drawing. A terminal that became narrower has broken its lines, as
+    /// nearly all do.
     fn back(&self, size: Size) -> String {
         let rows = |columns: &usize| columns.div_ceil(size.columns.max(1)).max(1);
         match self.drawn.iter().map(rows).sum::<usize>() {

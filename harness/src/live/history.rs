@@ -9,8 +9,6 @@ use crate::record::counters::{Counters, Recent};
 use crate::record::histogram::SparseHistogram;
 use crate::stage::Stage;
 
-/// Time between two looks at the counters.
-pub(super) const LOOK_EVERY_US: u64 = 250_000;
 /// Looks that make a second.
 const LOOKS: usize = 4;
 

@@ -5,7 +5,8 @@
 //! is told by *arrival* here, not by intended send, because what is not answered yet has none;
 //! `oldest` says how long the oldest unanswered message has been waiting.
 //!
-//! **Units:** a look every 250 ms; rates and percentiles are of the last four looks, about a second.
+//! **Units:** a look every 250 ms; rates and percentiles are of the last four looks, about a
+//! second.
 
 mod block;
 pub(crate) mod exporter;
@@ -17,52 +18,31 @@ mod row;
 mod screen;
 #[cfg(test)]
 mod tests;
+mod watched;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::block::Block;
-pub(crate) use self::block::Glyphs;
-use self::history::{History, LOOK_EVERY_US};
+use self::history::History;
 use self::lines::Lines;
 use self::metrics::Metrics;
 use self::now::{FaultNow, Now};
 use self::screen::{Screen, Size};
-use crate::clock::RunClock;
+use self::watched::LOOK_EVERY_US;
+pub(crate) use self::watched::{Glyphs, View, Watched};
 use crate::fault::FaultEvent;
 use crate::plan::Plan;
-use crate::record::counters::{Counters, Reader};
+use crate::record::counters::Reader;
 
 /// The block is redrawn every so many looks.
 const LOOKS_PER_BLOCK: u64 = 2;
 /// How long the metrics server may take to finish an answer once the load is over.
 const SERVER_GRACE: Duration = Duration::from_millis(500);
-
-/// What the person at the terminal sees.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum View {
-    /// A block that is redrawn in place.
-    Block(Glyphs),
-    /// A line every few seconds and one per fault stamp: for logs.
-    Lines,
-    Quiet,
-}
-
-/// What is watched, and how it is shown.
-pub(crate) struct Watched {
-    pub plan: Arc<Plan>,
-    pub run_id: String,
-    pub clock: RunClock,
-    pub counters: Arc<Counters>,
-    pub view: View,
-    /// Bound before anything was started, so that a taken port is found in time.
-    pub exporter: Option<TcpListener>,
-}
 
 /// Watches until `over` fires.
 pub(crate) async fn watch(
@@ -118,11 +98,11 @@ pub(crate) async fn watch(
 
 /// One of the views, with its stream.
 struct Shown {
-    kind: Kind,
+    display: Display,
     screen: Option<Screen>,
 }
 
-enum Kind {
+enum Display {
     Block(Box<Block>),
     Lines(Lines),
     Quiet,
@@ -130,19 +110,19 @@ enum Kind {
 
 impl Shown {
     fn new(view: View, plan: &Arc<Plan>, run_id: &str) -> Self {
-        let kind = match view {
+        let display = match view {
             View::Block(glyphs) => {
-                Kind::Block(Box::new(Block::new(Arc::clone(plan), run_id, glyphs)))
+                Display::Block(Box::new(Block::new(Arc::clone(plan), run_id, glyphs)))
             }
-            View::Lines => Kind::Lines(Lines::default()),
-            View::Quiet => Kind::Quiet,
+            View::Lines => Display::Lines(Lines::default()),
+            View::Quiet => Display::Quiet,
         };
         // Without a thread for it there is no view; the run does not need one.
-        let screen = match kind {
-            Kind::Block(_) | Kind::Lines(_) => Screen::start(std::io::stderr()).ok(),
-            Kind::Quiet => None,
+        let screen = match display {
+            Display::Block(_) | Display::Lines(_) => Screen::start(std::io::stderr()).ok(),
+            Display::Quiet => None,
         };
-        Self { kind, screen }
+        Self { display, screen }
     }
 
     fn send(&self, text: String) {
@@ -152,7 +132,7 @@ impl Shown {
     }
 
     fn event(&self, plan: &Plan, event: &FaultEvent) {
-        if let Kind::Lines(_) = self.kind
+        if let Display::Lines(_) = self.display
             && let Some(line) = lines::fault_line(plan, event)
         {
             self.send(line);
@@ -160,14 +140,14 @@ impl Shown {
     }
 
     fn look(&mut self, look: u64, now: &Now, faults: &[FaultNow]) {
-        let text = match &mut self.kind {
-            Kind::Block(block) => {
+        let text = match &mut self.display {
+            Display::Block(block) => {
                 block.add(now);
                 look.is_multiple_of(LOOKS_PER_BLOCK)
                     .then(|| block.draw(now, faults, Size::of_stderr()))
             }
-            Kind::Lines(lines) => lines.look(now, faults),
-            Kind::Quiet => None,
+            Display::Lines(lines) => lines.look(now, faults),
+            Display::Quiet => None,
         };
         if let Some(text) = text {
             self.send(text);
@@ -175,7 +155,7 @@ impl Shown {
     }
 
     async fn finish(self) {
-        if let Kind::Block(block) = &self.kind {
+        if let Display::Block(block) = &self.display {
             self.send(block.erase(Size::of_stderr()));
         }
         if let Some(screen) = self.screen {

@@ -1,7 +1,7 @@
 //! This module writes the rows of the block that are text.
 //!
-//! **In:** what is seen now, and how wide the terminal is. **Out:** a label and its fields, in as many lines as they
-//! need.
+//! **In:** what is seen now, and how wide the terminal is. **Out:** a label and its fields, in as
+//! many lines as they need.
 
 use super::now::{DRAIN, FaultNow, Now};
 use crate::format;
@@ -17,7 +17,8 @@ pub(super) fn columns(text: &str) -> usize {
     text.chars().count()
 }
 
-/// A label with its fields, `gap` apart where they fit into one line, else closer, else in several lines.
+/// A label with its fields, `gap` apart where they fit into one line, else closer, else in several
+/// lines.
 pub(super) fn flow(label: &str, fields: &[String], gap: usize, width: usize) -> Vec<String> {
     let lead = if label.is_empty() {
         String::new()

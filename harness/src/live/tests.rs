@@ -155,7 +155,8 @@ fn a_narrow_terminal_loses_nothing_and_no_line_is_longer_than_it() {
     insta::assert_snapshot!("block_of_40_columns", block(Glyphs::Blocks, 40));
 }
 
-/// What a terminal that breaks its lines shows of the text: rows of `columns`, the cursor below the last.
+/// What a terminal that breaks its lines shows of the text: rows of `columns`, the cursor below the
+/// last.
 fn shown(texts: &[(String, usize)]) -> Vec<String> {
     // Lines as they were written, without their breaks.
     let mut lines: Vec<String> = vec!["$ harness run".to_owned()];

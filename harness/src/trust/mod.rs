@@ -18,6 +18,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use miette::Diagnostic;
 use rustls_platform_verifier::Verifier;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
@@ -37,7 +38,7 @@ use verify::{Asked, Blind, Named};
 const OBJECTION_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Why nobody can be believed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, Diagnostic)]
 pub(crate) enum TrustError {
     #[error("it is no PEM: {0}")]
     NotPem(#[source] pem::Error),
@@ -46,6 +47,7 @@ pub(crate) enum TrustError {
     #[error("a certificate in it cannot be used: {}", failure::words(.0))]
     Unusable(#[source] Error),
     #[error("this system has no certificates of authorities: {}", failure::words(.0))]
+    #[diagnostic(help("install ca-certificates, or name the authority with --ca FILE"))]
     NoAuthorities(#[source] Error),
     #[error("{}", failure::words(.0))]
     Setup(#[source] Error),

@@ -1,0 +1,97 @@
+//! This module finds the addresses, programs, secrets and authorities that a plan names.
+//!
+//! **In:** the plan, the settings. **Out:** [`Found`], or the first that is not to be had.
+
+use std::path::PathBuf;
+
+use super::PreflightError;
+use super::links::{self, Needs};
+use crate::environment::EnvironmentError;
+use crate::environment::endpoint::Endpoint;
+use crate::environment::machine::program;
+use crate::environment::redis::REDIS_PORT;
+use crate::environment::secret;
+use crate::environment::settings::Settings;
+use crate::environment::target::{server, trust};
+use crate::plan::{Link, Plan, RedisPlan};
+use crate::trust::Trust;
+
+const TARGET_PORTS: &[(&str, u16)] = &[("ws", 80), ("wss", 443), ("http", 80), ("https", 443)];
+const REDIS_PORTS: &[(&str, u16)] = &[("redis", REDIS_PORT)];
+const TOXIPROXY_PORTS: &[(&str, u16)] = &[("http", 8_474)];
+
+/// What was found: the addresses and programs that the stack goes on with.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub target: Option<Endpoint>,
+    pub redis: Option<Endpoint>,
+    pub toxiproxy: Option<Endpoint>,
+    pub server_program: Option<PathBuf>,
+    /// Whom to believe, where the target speaks TLS.
+    pub trust: Option<Trust>,
+    pub needs: Needs,
+}
+
+impl Found {
+    /// # Errors
+    ///
+    /// An address, a program, a secret or an authority that the plan names is not to be had.
+    pub(crate) async fn find(plan: &Plan, settings: &Settings) -> Result<Self, EnvironmentError> {
+        let environment = &plan.environment;
+        let managed = environment.target.is_none();
+        let target = address("--target", environment.target.as_deref(), TARGET_PORTS).await?;
+        let redis = match &environment.redis {
+            RedisPlan::Url { url } => address("--redis-url", Some(url), REDIS_PORTS).await?,
+            RedisPlan::None if managed => return Err(PreflightError::ServerWithoutRedis.into()),
+            RedisPlan::Private | RedisPlan::None => None,
+        };
+        let toxiproxy = address(
+            "--toxiproxy",
+            environment.toxiproxy.as_deref(),
+            TOXIPROXY_PORTS,
+        )
+        .await?;
+        for place in [&target, &redis, &toxiproxy].into_iter().flatten() {
+            place.guard(&settings.allow_hosts)?;
+        }
+        let instances = environment.server.instances;
+        if managed && instances > 1 && environment.proxies.contains(&Link::Edge) {
+            return Err(PreflightError::EdgeOfSeveral { instances }.into());
+        }
+        if managed {
+            server::secrets(plan)?;
+        }
+        if managed && environment.redis == RedisPlan::Private {
+            program::redis()?;
+        }
+        let server_program = managed
+            .then(|| program::server(settings.server_binary.as_deref()))
+            .transpose()?;
+        let trust = match &target {
+            Some(place) if place.is_tls() => Some(trust(&environment.tls)?),
+            Some(_) | None => None,
+        };
+        Ok(Self {
+            trust,
+            target,
+            redis,
+            toxiproxy,
+            server_program,
+            needs: links::needs(plan),
+        })
+    }
+}
+
+async fn address(
+    place: &'static str,
+    text: Option<&str>,
+    ports: &[(&str, u16)],
+) -> Result<Option<Endpoint>, EnvironmentError> {
+    match text {
+        None => Ok(None),
+        Some(text) => {
+            let text = secret::resolve(place, text)?;
+            Ok(Some(Endpoint::find(place, &text, ports).await?))
+        }
+    }
+}

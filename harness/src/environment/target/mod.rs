@@ -1,0 +1,24 @@
+//! This module runs the reference server or reaches a target that is there, and says where it is
+//! and who its users are.
+
+mod accounts;
+mod credential;
+mod direct;
+mod error;
+mod info;
+mod mapping;
+pub(crate) mod metrics;
+mod payloads;
+mod refused;
+pub(crate) mod server;
+mod table;
+mod tls;
+mod user_file;
+
+pub(crate) use accounts::Accounts;
+pub(crate) use direct::{DirectTarget, WATCH_TIMEOUT};
+pub(crate) use error::TargetError;
+pub(crate) use info::TargetInfo;
+pub(crate) use mapping::{Mapping, mapping};
+pub(crate) use payloads::payloads;
+pub(crate) use tls::trust;
