@@ -9,8 +9,8 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::place::Place;
 use crate::clock;
-use crate::store::StreamId;
 
 /// Answers remembered in all rooms together: 64 MiB.
 const FINISHED_MAX: usize = 400_000;
@@ -37,7 +37,7 @@ pub(super) struct Question(u64);
 #[derive(Debug, Clone, Copy)]
 pub(super) struct End {
     /// When it began; the default where that is not known.
-    pub(super) first: StreamId,
+    pub(super) first: Place,
     /// How many events there were.
     pub(super) next: u32,
     /// Whether it was given up.
@@ -121,15 +121,6 @@ impl Finished {
         }
     }
 
-    /// Entries have other ids from now on: nothing says any more which began after which.
-    pub(super) fn forget_begins(&mut self) {
-        for (_, task) in &self.order {
-            if let Some(end) = self.by_task.get_mut(task) {
-                end.first = StreamId::default();
-            }
-        }
-    }
-
     fn forget_before(&mut self, ms: u64) {
         while self.order.front().is_some_and(|(ended, _)| *ended < ms) {
             self.forget_oldest();
@@ -164,7 +155,7 @@ mod tests {
 
     fn end(asked: Option<(Question, u64)>) -> End {
         End {
-            first: StreamId::default(),
+            first: Place::default(),
             next: 0,
             lost: false,
             asked,

@@ -6,10 +6,10 @@
 use std::sync::Arc;
 
 use super::finished::End;
-use super::replay_request::{Seen, What};
+use super::place::Place;
+use super::replay_request::Seen;
 use crate::clock;
 use crate::socket::Conn;
-use crate::store::StreamId;
 
 /// Answers noted one by one; past this the oldest are forgotten.
 const ADOPTED: usize = 1024;
@@ -22,9 +22,7 @@ const WHOLE: u32 = LOST - 1;
 pub(super) struct Member {
     pub(super) conn: Arc<Conn>,
     /// Tasks that began later are delivered to it; `None` until the room is subscribed.
-    pub(super) joined: Option<StreamId>,
-    /// Whether it is here since before the ids began anew.
-    pub(super) from_before: bool,
+    pub(super) joined: Option<Place>,
     /// Earlier tasks that it gets all the same, and the ordinal it has not had.
     adopted: Vec<(u64, u32)>,
     /// Tasks that `task_queued` was said of and whose end was not, and when they were last known to
@@ -38,17 +36,16 @@ pub(super) struct Member {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pause {
     /// What came up to here was sent live.
-    pub(super) until: StreamId,
+    pub(super) until: Place,
     /// What came after this is being replayed.
-    pub(super) after: StreamId,
+    pub(super) after: Place,
 }
 
 impl Member {
-    pub(super) fn new(conn: &Arc<Conn>, joined: Option<StreamId>) -> Self {
+    pub(super) fn new(conn: &Arc<Conn>, joined: Option<Place>) -> Self {
         Self {
             conn: Arc::clone(conn),
             joined,
-            from_before: false,
             adopted: Vec::new(),
             owed: Vec::new(),
             paused: None,
@@ -116,12 +113,12 @@ impl Member {
     }
 
     /// Whether a task that began at `first` is for this socket.
-    pub(super) fn has(&self, task: u64, first: Option<StreamId>) -> bool {
+    pub(super) fn has(&self, task: u64, first: Option<Place>) -> bool {
         self.began_here(first) || self.next_of(task).is_some()
     }
 
     /// Whether it takes that event of the task live. To be asked once for each event.
-    pub(super) fn takes(&mut self, (task, first): (u64, Option<StreamId>), ordinal: u32) -> bool {
+    pub(super) fn takes(&mut self, (task, first): (u64, Option<Place>), ordinal: u32) -> bool {
         if self.paused.is_some() {
             return false;
         }
@@ -152,16 +149,12 @@ impl Member {
 
     /// Whether a task that began at `first` comes to it live from its beginning, without a note of
     /// it.
-    pub(super) fn gets_live(&self, task: u64, first: Option<StreamId>) -> bool {
-        let here = match first {
-            Some(first) if first == StreamId::default() => self.from_before,
-            first => self.began_here(first) && !self.began_in_pause(first),
-        };
-        here && self.next_of(task).is_none()
+    pub(super) fn gets_live(&self, task: u64, first: Option<Place>) -> bool {
+        self.began_here(first) && !self.began_in_pause(first) && self.next_of(task).is_none()
     }
 
     /// Whether a task began while live events waited.
-    pub(super) fn began_in_pause(&self, first: Option<StreamId>) -> bool {
+    pub(super) fn began_in_pause(&self, first: Option<Place>) -> bool {
         let paused = self.paused.as_ref();
         paused.is_some_and(|pause| first.is_some_and(|first| first > pause.until))
     }
@@ -170,7 +163,6 @@ impl Member {
     pub(super) fn has_had(&self, (task, end): (u64, &End)) -> bool {
         match self.next_of(task) {
             Some(next) => next >= end.next,
-            None if end.first == StreamId::default() => self.from_before,
             None => self.began_here(Some(end.first)),
         }
     }
@@ -197,15 +189,16 @@ impl Member {
         }
     }
 
-    /// The replay is through: from here on everything comes live.
-    pub(super) fn caught_up(&mut self, what: What) {
-        if let What::After(after) = what {
-            self.paused = None;
-            self.joined = self.joined.min(Some(after));
+    /// The replay is through: from here on everything comes live. All was had from the entry after
+    /// `from` on, the first that the history still had; nothing where it had none.
+    pub(super) fn caught_up(&mut self, from: Option<Place>) {
+        self.paused = None;
+        if from.is_some() {
+            self.joined = self.joined.min(from);
         }
     }
 
-    pub(super) fn began_here(&self, first: Option<StreamId>) -> bool {
+    pub(super) fn began_here(&self, first: Option<Place>) -> bool {
         matches!((first, self.joined), (Some(first), Some(joined)) if first > joined)
     }
 }

@@ -11,6 +11,7 @@
 pub(crate) mod event;
 mod finished;
 mod member;
+mod place;
 mod question;
 mod replay;
 mod replay_request;

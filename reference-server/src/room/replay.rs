@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::event::RawEvent;
 use super::member::{Member, Pause};
+use super::place::Place;
 use super::replay_request::{Part, Progress, ReplayRequest, Replayed, Seen, What};
 use super::rooms::Rooms;
 use super::state::Room;
@@ -29,7 +30,8 @@ impl Rooms {
             what: What::After(after),
             client_message_id: None,
         };
-        let until = room.last.unwrap_or_default();
+        let until = room.place(room.last.unwrap_or_default());
+        let after = room.place(after);
         let running = room.running();
         match room.member(conn.id) {
             Some(member) if member.paused.is_none() => {
@@ -60,12 +62,13 @@ impl Rooms {
             return;
         };
         let live = room.last.is_none_or(|last| entry > last);
+        let place = room.place(entry);
         let coming = |member: &Member| {
             let replaying = member
                 .paused
                 .as_ref()
-                .is_some_and(|pause| entry > pause.after);
-            live || replaying || member.has(number, Some(entry))
+                .is_some_and(|pause| place > pause.after);
+            live || replaying || member.has(number, Some(place))
         };
         let event = RawEvent::parse(&message.conn.room, text);
         let frame = event.and_then(|event| event.frame(entry, &self.defects));
@@ -104,6 +107,7 @@ impl Rooms {
                 break;
             }
             progress.read = *id;
+            progress.from.get_or_insert(*id);
             let Some(event) = RawEvent::parse(&request.conn.room, text) else {
                 continue;
             };
@@ -163,7 +167,7 @@ impl Rooms {
         if let Some(room) = shard.get_mut(&request.conn.room)
             && matches!(request.what, What::After(_))
         {
-            let last = room.last.unwrap_or_default();
+            let last = room.place(room.last.unwrap_or_default());
             if let Some(member) = room.member(request.conn.id)
                 && let Some(pause) = member.paused.take()
                 && last > pause.until
@@ -212,13 +216,13 @@ impl Room {
     }
 
     /// Tasks under way: number, when it began, and the ordinal that comes next.
-    fn running(&self) -> Vec<(u64, Option<StreamId>, u32)> {
+    fn running(&self) -> Vec<(u64, Option<Place>, u32)> {
         let begun = self.tasks.iter().filter(|task| task.next > 0);
         begun.map(|task| (task.id, task.first, task.next)).collect()
     }
 
     /// When a task began, as far as it is known here.
-    fn first_of(&self, task: u64) -> Option<StreamId> {
+    fn first_of(&self, task: u64) -> Option<Place> {
         // It may run again meanwhile.
         if let Some(end) = self.done.get(task) {
             return Some(end.first);
@@ -239,10 +243,15 @@ impl Room {
             self.forget_unseen(task, false);
         }
         let firsts: Vec<_> = progress.seen.keys().map(|id| self.first_of(*id)).collect();
+        let after = match request.what {
+            What::After(after) => Some(self.place(after)),
+            What::Task(..) => None,
+        };
+        let from = progress.from.map(|from| self.place(from.before()));
         let Some(member) = self.member(request.conn.id) else {
             return;
         };
-        let resumed = matches!(request.what, What::After(_));
+        let resumed = after.is_some();
         for ((task, seen), first) in progress.seen.iter().zip(firsts) {
             // Messages of people are never sent again, and all after `after` were had.
             if !(resumed && seen.message || member.gets_live(*task, first)) {
@@ -253,10 +262,10 @@ impl Room {
             return;
         }
         match request.what {
-            What::After(after) => {
+            What::After(_) => {
                 for (task, first, next) in running {
                     let noted = member.next_of(task).is_some();
-                    let in_pause = member.began_in_pause(first) && first > Some(after);
+                    let in_pause = member.began_in_pause(first) && first > after;
                     if !noted
                         && (in_pause || member.is_owed(task))
                         && !member.gets_live(task, first)
@@ -273,7 +282,10 @@ impl Room {
             What::Task(task, _) if member.gets_live(task, first) => {}
             What::Task(task, _) => member.adopt(task, 0),
         }
-        member.caught_up(request.what);
+        if after.is_some() {
+            // Between `after` and there Redis may have forgotten what there was.
+            member.caught_up(from);
+        }
     }
 }
 
@@ -292,7 +304,7 @@ impl Progress {
         if !wanted {
             return false;
         }
-        let began = (event.ordinal == 0).then_some(id);
+        let began = (event.ordinal == 0).then(|| room.place(id));
         let seen = self.seen.entry(event.task).or_insert_with(|| {
             let member = room.member(request.conn.id);
             let noted = member

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::place::Place;
 use crate::defect::Defects;
 use crate::socket::Conn;
 use crate::store::StreamId;
@@ -54,6 +55,8 @@ pub(crate) enum Replayed {
 pub(crate) struct Progress {
     /// Everything up to here was read.
     pub(crate) read: StreamId,
+    /// The first entry that the history had.
+    pub(super) from: Option<StreamId>,
     /// The tasks seen.
     pub(super) seen: BTreeMap<u64, Seen>,
 }
@@ -63,7 +66,7 @@ pub(super) struct Seen {
     /// The ordinal that comes next.
     pub(super) next: u32,
     /// When it began, where that is known.
-    pub(super) first: Option<StreamId>,
+    pub(super) first: Option<Place>,
     /// Whether it is a message of people.
     pub(super) message: bool,
     /// Whether its last event was among them.
@@ -79,6 +82,7 @@ impl What {
         };
         Progress {
             read,
+            from: None,
             seen: BTreeMap::new(),
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::event::RawEvent;
 use super::finished::{End, Finished, Memory};
 use super::member::Member;
+use super::place::Place;
 use super::task::{Stage, Task};
 use crate::clock;
 use crate::defect::Defects;
@@ -33,6 +34,8 @@ pub(super) struct Room {
     pub(super) last: Option<StreamId>,
     /// The last entry that was heard before that.
     early: StreamId,
+    /// How often the ids have begun anew.
+    epoch: u32,
 }
 
 impl Room {
@@ -44,6 +47,7 @@ impl Room {
             done: Finished::new(memory),
             last: None,
             early: StreamId::default(),
+            epoch: 0,
         }
     }
 
@@ -53,7 +57,8 @@ impl Room {
         if self.members.is_empty() {
             self.members.reserve_exact(1);
         }
-        self.members.push(Member::new(conn, self.last));
+        let joined = self.last.map(|last| self.place(last));
+        self.members.push(Member::new(conn, joined));
         self.last.is_some()
     }
 
@@ -83,9 +88,10 @@ impl Room {
             // nobody.
             self.last = Some(last.max(self.early));
         }
+        let joined = self.last.map(|last| self.place(last));
         for member in &mut self.members {
             if member.joined.is_none() {
-                member.joined = self.last;
+                member.joined = joined;
                 member.conn.open();
             }
         }
@@ -127,7 +133,8 @@ impl Room {
         if self.done.get(event.task).is_some() {
             return self.repeat(id, event, defects);
         }
-        let at = self.task_at(event, id);
+        let place = self.place(id);
+        let at = self.task_at(event, place);
         let task = &mut self.tasks[at];
         if std::mem::take(&mut task.unseen) {
             task.next = event.ordinal;
@@ -141,7 +148,7 @@ impl Room {
             };
         }
         if event.ordinal == 0 {
-            task.first = Some(id);
+            task.first = Some(place);
         }
         task.next += 1;
         task.silent_since_ms = clock::since_start_ms();
@@ -177,26 +184,26 @@ impl Room {
     }
 
     /// An event that nobody had has a lower id than those before: Redis lost the history, and its
-    /// clock went back or is another's. From here on ids count from this one. What is under way is
-    /// noted by name, and who waits for a replay of what is gone is told.
+    /// clock went back or is another's. From here on ids count from this one, and who waits for a
+    /// replay of what is gone is told.
     fn begin_anew(&mut self, id: StreamId) {
         tracing::debug!(%id, "the ids of a room begin anew");
+        self.epoch += 1;
         for member in &mut self.members {
-            for task in self.tasks.iter().filter(|task| task.next > 0) {
-                if member.began_here(task.first) && member.next_of(task.id).is_none() {
-                    member.adopt(task.id, task.next);
-                }
-            }
-            member.joined = member.joined.min(Some(id.before()));
-            member.from_before = true;
             if member.paused.take().is_some() {
                 member
                     .conn
                     .close(code::FAILURE, "the history cannot be read");
             }
         }
-        self.tasks.iter_mut().for_each(|task| task.first = None);
-        self.done.forget_begins();
+    }
+
+    /// When that entry came, if it came now.
+    pub(super) fn place(&self, id: StreamId) -> Place {
+        Place {
+            epoch: self.epoch,
+            id,
+        }
     }
 
     /// It came before: only who lacks exactly this event of the task gets it.
@@ -229,10 +236,10 @@ impl Room {
     }
 
     /// Where the event's task is; one nobody here asked for is added.
-    fn task_at(&mut self, event: &RawEvent<'_>, id: StreamId) -> usize {
+    fn task_at(&mut self, event: &RawEvent<'_>, place: Place) -> usize {
         let known = self.tasks.iter().position(|task| task.id == event.task);
         known.unwrap_or_else(|| {
-            let first = (event.ordinal == 0).then_some(id);
+            let first = (event.ordinal == 0).then_some(place);
             self.tasks
                 .push(Task::foreign(event.task, event.ordinal, first));
             self.tasks.len() - 1
@@ -242,7 +249,7 @@ impl Room {
     /// Sends an event to whom it is for; `frame` is `None` where a defect withholds it.
     fn send(
         &mut self,
-        task: (u64, Option<StreamId>),
+        task: (u64, Option<Place>),
         event: &RawEvent<'_>,
         frame: Option<&Frame>,
     ) -> bool {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::event::Asker;
+use super::place::Place;
 use crate::clock;
 use crate::store::StreamId;
 
@@ -26,7 +27,7 @@ pub(super) struct Task {
     pub(super) owner: u64,
     pub(super) client_message_id: Option<Box<str>>,
     /// When its first event came; `None` until then, or where that was missed.
-    pub(super) first: Option<StreamId>,
+    pub(super) first: Option<Place>,
     /// The ordinal that comes next.
     pub(super) next: u32,
     /// Known by its name alone: which ordinal comes next is known when the first one came.
@@ -43,7 +44,7 @@ pub(super) struct Task {
 }
 
 impl Task {
-    pub(super) fn foreign(id: u64, next: u32, first: Option<StreamId>) -> Self {
+    pub(super) fn foreign(id: u64, next: u32, first: Option<Place>) -> Self {
         let now_ms = clock::since_start_ms();
         Self {
             id,

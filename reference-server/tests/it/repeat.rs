@@ -156,6 +156,28 @@ async fn who_had_the_answer_by_a_replay_is_acknowledged_again_and_never_told_tha
 }
 
 #[tokio::test]
+async fn a_replay_of_a_history_that_redis_forgot_stands_for_nothing_that_was_in_it() {
+    let redis = Redis::start().await;
+    let server = Server::start(&redis, &["--answer-within", "10s"]).await;
+    let access = login(&server, 1).await;
+    let mut first = Client::enter_as(&server, &access, "conv-1").await;
+    let mut answers = Vec::new();
+    for id in ["m-1", "m-2"] {
+        first.say("hello", id).await;
+        answers.push(first.answer().await);
+    }
+    tell(&redis, &["FLUSHALL"]).await;
+    let mut again = Client::enter_as(&server, &access, "conv-1").await;
+    again.resume(&answers[0].message_id).await;
+    again.is_quiet().await;
+    let task = task_of(&mut again, "m-2").await;
+    assert_eq!(task, answers[1].task.as_str());
+    again.rest_of_answer(&task).await;
+    // Who had it hears nothing of that.
+    first.is_quiet().await;
+}
+
+#[tokio::test]
 async fn asked_again_at_another_instance_it_outlives_the_first_one_and_the_queue() {
     let redis = Redis::start().await;
     let flags = [&APART[..], &["--redrive-after", "500ms"]].concat();
