@@ -153,6 +153,13 @@ impl Held {
     }
 }
 
+impl Drop for Held {
+    fn drop(&mut self) {
+        // A child that is just being started has a copy of the file, which alone would hold the folder a moment longer.
+        drop(self.file.unlock());
+    }
+}
+
 /// The marker of a folder; `None`: it has none that a run wrote.
 pub(super) fn read(folder: &Path) -> Option<Marker> {
     let file = regular(&folder.join(MARKER)).ok()?;
