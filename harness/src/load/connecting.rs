@@ -1,63 +1,55 @@
-//! This module opens sessions for a lane, a bounded number at a time.
+//! This module opens the socket of a session.
 //!
-//! **In:** [`OpenRequest`]s. **Out:** sockets handed to the lane, or [`SessionEnd::Failed`].
-//!
-//! A few connector tasks take requests from one queue: a task is as large as the largest wait of
-//! its life, so thousands of clients must not each carry a connect.
+//! **In:** an [`OpenRequest`]. **Out:** the upgraded socket, or why there is none; the stages that it took are recorded.
 
 use std::cell::Cell;
-use std::rc::Rc;
 
-use super::job::{OpenRequest, SessionEnd, answer};
-use super::lane::Lane;
+use super::job::OpenRequest;
+use super::lane::LaneContext;
 use crate::client::connector::{ConnectError, Destination, Opened, dial};
-use crate::failure::{DialProblem, FailureKind, UpgradeProblem};
+use crate::failure::{DialProblem, Failure, FailureKind, UpgradeProblem};
 use crate::record::recorder::Span;
 use crate::stage::Stage;
 
-/// Connects under way at once, per lane: enough that a target which hangs does not make those who
-/// come after it wait for the harness.
-pub(super) const CONNECTORS_MAX: usize = 1_024;
-
-/// Takes requests until there are none.
-pub(super) async fn connector(lane: Rc<Lane>) {
-    while let Some(request) = lane.next_request() {
-        let job = lane.job();
-        let limit = job.clock.until(request.deadline_us);
-        let step = Cell::new(Step::Dial);
-        let connecting = connect(&lane, &request, (&request.secret, &step));
-        let result = tokio::select! {
-            result = tokio::time::timeout(limit, connecting) => result.ok(),
-            () = job.cancel.cancelled() => None,
-        };
-        tell(&lane, &request, result.as_ref());
-        match result {
-            Some(Ok(opened)) => {
-                if let Some(stray) = &request.stray {
-                    let connecting = connect(&lane, &request, (stray, &step));
-                    let opened = tokio::time::timeout(limit, connecting).await;
-                    lane.forget(opened.ok().and_then(Result::ok));
-                }
-                stages(&lane, &request, &opened);
-                Lane::install(&lane, request, opened.socket);
+/// Opens the socket of a request, and the one that its client forgets, within its time; or says why
+/// not, and how many microseconds the server asks to wait.
+pub(super) async fn connected(
+    lane: &LaneContext,
+    request: &OpenRequest,
+) -> Result<(Opened, Option<Opened>), (Failure, u64)> {
+    let job = lane.job();
+    let limit = job.clock.until(request.deadline_us);
+    let step = Cell::new(Step::Dial);
+    let connecting = connect(lane, request, (&request.secret, &step));
+    let result = tokio::select! {
+        result = tokio::time::timeout(limit, connecting) => result.ok(),
+        () = job.cancel.cancelled() => None,
+    };
+    tell(lane, request, result.as_ref());
+    match result {
+        Some(Ok(opened)) => {
+            let mut forgotten = None;
+            if let Some(stray) = &request.stray {
+                let connecting = connect(lane, request, (stray, &step));
+                let opened = tokio::time::timeout(limit, connecting).await;
+                forgotten = opened.ok().and_then(Result::ok);
             }
-            Some(Err(error)) => {
-                let retry_after_us = error.retry_after_us().unwrap_or(0);
-                lane.connect_failed(request, error.failure(), retry_after_us);
-            }
-            None if limit.is_zero() => {
-                lane.connect_failed(request, FailureKind::ConnectQueue.into(), 0);
-            }
-            None => {
-                let kind = match step.get() {
-                    Step::Dial => FailureKind::Dial(DialProblem::Timeout),
-                    Step::Upgrade => FailureKind::Upgrade(UpgradeProblem::Timeout),
-                };
-                lane.connect_failed(request, kind.into(), 0);
-            }
+            stages(lane, request, &opened);
+            Ok((opened, forgotten))
+        }
+        Some(Err(error)) => {
+            let retry_after_us = error.retry_after_us().unwrap_or(0);
+            Err((error.failure(), retry_after_us))
+        }
+        None if limit.is_zero() => Err((FailureKind::ConnectQueue.into(), 0)),
+        None => {
+            let kind = match step.get() {
+                Step::Dial => FailureKind::Dial(DialProblem::Timeout),
+                Step::Upgrade => FailureKind::Upgrade(UpgradeProblem::Timeout),
+            };
+            Err((kind.into(), 0))
         }
     }
-    lane.connector_done();
 }
 
 /// How far an attempt got.
@@ -69,7 +61,7 @@ enum Step {
 }
 
 async fn connect(
-    lane: &Lane,
+    lane: &LaneContext,
     request: &OpenRequest,
     (secret, step): (&str, &Cell<Step>),
 ) -> Result<Opened, ConnectError> {
@@ -95,7 +87,7 @@ async fn connect(
 }
 
 /// The upgrade, without its credential.
-fn tell(lane: &Lane, request: &OpenRequest, result: Option<&Result<Opened, ConnectError>>) {
+fn tell(lane: &LaneContext, request: &OpenRequest, result: Option<&Result<Opened, ConnectError>>) {
     let job = lane.job();
     job.trace.tell(job.clock.now_us(), || {
         let path = job.path(&job.visits[request.number as usize]);
@@ -107,7 +99,7 @@ fn tell(lane: &Lane, request: &OpenRequest, result: Option<&Result<Opened, Conne
     });
 }
 
-fn stages(lane: &Lane, request: &OpenRequest, opened: &Opened) {
+fn stages(lane: &LaneContext, request: &OpenRequest, opened: &Opened) {
     let clock = lane.job().clock;
     let mut recorder = lane.recorder();
     let steps = [
@@ -129,9 +121,4 @@ fn stages(lane: &Lane, request: &OpenRequest, opened: &Opened) {
             },
         );
     }
-}
-
-/// Answers a request whose session will not be opened because everything ends.
-pub(super) fn turn_away(request: OpenRequest) {
-    answer(request.reply, SessionEnd::Finished);
 }

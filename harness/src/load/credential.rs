@@ -7,8 +7,8 @@ use goose::goose::GooseUser;
 
 use super::defect;
 use super::job::Job;
-use super::life::{Life, Society};
 use super::token::{Denied, Way, login, refresh, token};
+use super::user::{Life, Society};
 use crate::plan::Credential;
 
 /// The secret that opens the next socket.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::attack::Target;
+use super::target::Target;
 use crate::client::dialect::{self, Places, message};
 use crate::client::wire::filler;
 use crate::clock::RunClock;
@@ -116,6 +116,11 @@ pub(super) fn answer(reply: oneshot::Sender<SessionEnd>, end: SessionEnd) {
     if reply.send(end).is_err() {
         tracing::trace!("a user was gone before its session");
     }
+}
+
+/// Answers a request whose session will not be opened because everything ends.
+pub(super) fn turn_away(request: OpenRequest) {
+    answer(request.reply, SessionEnd::Finished);
 }
 
 impl Job {

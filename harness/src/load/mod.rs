@@ -3,7 +3,7 @@
 //! **In:** the plan, a target, the run's clock and signals. **Out:** a `Recording`.
 //!
 //! ```text
-//! goose user (attack, life, token)      lane thread (lane, client, pacing, connecting)
+//! goose user (attack, life, user, token)      lane thread (lane, client, pacing, connecting)
 //!   waits for its start
 //!   login, token over HTTP   ── Open ──▶  TCP, upgrade, `connected`
 //!   sleeps                                sends, receives, records
@@ -26,4 +26,6 @@ mod life;
 mod pacing;
 mod ramp;
 mod session;
+pub(crate) mod target;
 mod token;
+mod user;

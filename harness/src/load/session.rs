@@ -9,8 +9,8 @@ use tokio::sync::oneshot;
 use super::credential::credential;
 use super::defect;
 use super::job::{Command, OpenRequest, SessionEnd};
-use super::life::{Life, Society};
 use super::token::Denied;
+use super::user::{Life, Society};
 use crate::plan::ClientDefect;
 
 /// How an attempt at a session ended.

@@ -8,7 +8,6 @@
 
 mod hush;
 
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -27,46 +26,25 @@ use tokio_util::sync::CancellationToken;
 use self::hush::Hush;
 use super::job::Job;
 use super::lane::{LaneError, LaneHandle};
-use super::life::{Society, live};
+use super::life::live;
 use super::pacing::Alarm;
 use super::ramp::test_plan;
+use super::target::Target;
+use super::user::Society;
 use crate::clock::{RunClock, wall_ns};
-use crate::environment::Accounts;
+use crate::plan::Plan;
 use crate::plan::visit::visits;
-use crate::plan::{Dialect, Plan};
 use crate::record::counters::Counters;
 use crate::record::fault::FaultBoard;
 use crate::record::recorder::Recorder;
 use crate::record::recording::Recording;
 use crate::record::trace::Trace;
 use crate::record::users::{RequestCounts, UserCounts};
-use crate::route::Requests;
-use crate::trust::Tls;
 
 /// How long after the last answer goose may still be busy before it counts as stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(10);
 /// How often the HTTP latencies are shown to whoever watches.
 const PUBLISH_EVERY: Duration = Duration::from_millis(250);
-
-/// Where the load goes.
-#[derive(Clone, Debug)]
-pub(crate) struct Target {
-    /// Base URL for HTTP: `http://host:port`.
-    pub http: String,
-    /// Addresses for sockets; where there are several, for HTTP too.
-    pub addresses: Arc<[SocketAddr]>,
-    /// `Host` header of the upgrade.
-    pub host_header: String,
-    /// `None`: connections are plain.
-    pub tls: Option<Tls>,
-    /// Requests over HTTP: goose's own client does not know the way, nor whom to believe.
-    pub requests: Requests,
-    pub accounts: Accounts,
-    /// What clients write; empty: filler.
-    pub payloads: Arc<[String]>,
-    /// How it is spoken to; `None`: by the contract.
-    pub dialect: Option<Arc<Dialect>>,
-}
 
 /// What the load shares with the rest of the run.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@
 use super::{Client, End, Phase, Why};
 use crate::account::quoted;
 use crate::failure::{ABNORMAL, Ending, Failure, FailureKind};
-use crate::load::lane::Lane;
+use crate::load::lane::LaneContext;
 use crate::record::diary::What;
 use crate::record::recorder::Span;
 use crate::stage::Stage;
@@ -16,7 +16,7 @@ pub(super) const REFUSED: FailureKind = FailureKind::Refused { code: ABNORMAL };
 
 impl Client {
     /// The socket broke.
-    pub(super) fn cut_off(&mut self, lane: &Lane, now_us: u64, ending: Ending) {
+    pub(super) fn cut_off(&mut self, lane: &LaneContext, now_us: u64, ending: Ending) {
         let trace = &lane.job().trace;
         trace.tell(now_us, || format!("the connection is gone: cut {ending}"));
         let phase = self.link.as_ref().map(|link| link.phase);
@@ -49,7 +49,12 @@ impl Client {
     }
 
     /// A close frame of the server, first or as an answer.
-    pub(super) fn server_closes(&mut self, lane: &Lane, now_us: u64, (code, reason): (u16, &str)) {
+    pub(super) fn server_closes(
+        &mut self,
+        lane: &LaneContext,
+        now_us: u64,
+        (code, reason): (u16, &str),
+    ) {
         let trace = &lane.job().trace;
         trace.tell(now_us, || format!("<- close {code} {reason}"));
         let Some(link) = self.link.as_mut() else {
@@ -74,7 +79,7 @@ impl Client {
     }
 
     /// What came breaks a rule: the close frame that says so is on its way.
-    pub(super) fn violated(&mut self, lane: &Lane, now_us: u64, failure: Failure) {
+    pub(super) fn violated(&mut self, lane: &LaneContext, now_us: u64, failure: Failure) {
         let trace = &lane.job().trace;
         trace.tell(now_us, || format!("-> close: {}", failure.text()));
         match self.link.as_ref().map(|link| link.phase) {
@@ -96,7 +101,7 @@ impl Client {
     }
 
     /// The server or the network ended an open socket, or broke a rule on it: into the books, while it is known why.
-    pub(super) fn tell_of_end(&mut self, lane: &Lane, now_us: u64, failure: Failure) {
+    pub(super) fn tell_of_end(&mut self, lane: &LaneContext, now_us: u64, failure: Failure) {
         let text = failure.text();
         lane.recorder().failure(now_us, &failure);
         let failure = Box::new(failure);

@@ -30,7 +30,7 @@ use crate::client::wire::ServerFrame;
 use crate::clock::monotonic_ns;
 use crate::failure::{Ending, Failure, FailureKind};
 use crate::load::job::{SessionEnd, answer};
-use crate::load::lane::Lane;
+use crate::load::lane::LaneContext;
 use crate::record::diary::What;
 use crate::record::recorder::Span;
 use crate::record::recording::CloseCause;
@@ -38,7 +38,7 @@ use crate::stage::Stage;
 
 impl Client {
     /// Asks the user for a successor to a socket whose credential ends soon, once.
-    pub(super) fn ask_for_successor(&mut self, lane: &Lane, now_us: u64) {
+    pub(super) fn ask_for_successor(&mut self, lane: &LaneContext, now_us: u64) {
         if lane.job().target.dialect.is_some() || self.spare.is_some() {
             return;
         }
@@ -54,7 +54,7 @@ impl Client {
     }
 
     /// The second socket's part in a turn.
-    pub(super) fn turn_spare(&mut self, lane: &Lane, now_us: u64) {
+    pub(super) fn turn_spare(&mut self, lane: &LaneContext, now_us: u64) {
         let Some(spare) = self.spare.as_ref() else {
             return;
         };
@@ -83,7 +83,7 @@ impl Client {
     }
 
     /// The successor is `connected`: it takes over.
-    pub(super) fn successor_ready(&mut self, lane: &Lane, at_us: u64) {
+    pub(super) fn successor_ready(&mut self, lane: &LaneContext, at_us: u64) {
         let job = lane.job();
         let now_us = job.clock.now_us();
         if let Some(Phase::Closing(why)) = self.link.as_ref().map(|link| link.phase) {
@@ -123,7 +123,7 @@ impl Client {
     }
 
     /// Nothing is owed on the old socket any more, or it took too long.
-    fn close_predecessor(&mut self, lane: &Lane, now_us: u64) {
+    fn close_predecessor(&mut self, lane: &LaneContext, now_us: u64) {
         let Some(old) = self.spare.as_mut() else {
             return;
         };
@@ -148,7 +148,7 @@ impl Client {
     }
 
     /// Reads the second socket.
-    pub(super) fn read_spare(&mut self, lane: &Lane, generation: u32, cx: &mut Context<'_>) {
+    pub(super) fn read_spare(&mut self, lane: &LaneContext, generation: u32, cx: &mut Context<'_>) {
         let now_ns = monotonic_ns();
         let now_us = lane.job().clock.at_us(now_ns);
         for frames in 0.. {
@@ -185,7 +185,7 @@ impl Client {
         }
     }
 
-    fn incoming_spare(&mut self, lane: &Lane, incoming: Incoming, now_ns: u64) {
+    fn incoming_spare(&mut self, lane: &LaneContext, incoming: Incoming, now_ns: u64) {
         let now_us = lane.job().clock.at_us(now_ns);
         let Some(phase) = self.spare.as_ref().map(|spare| spare.phase) else {
             return;
@@ -225,7 +225,7 @@ impl Client {
     }
 
     /// The frame is about a message that was sent before the change of sockets.
-    fn is_of_before(&self, lane: &Lane, frame: &ServerFrame<'_>) -> bool {
+    fn is_of_before(&self, lane: &LaneContext, frame: &ServerFrame<'_>) -> bool {
         let number = match frame {
             ServerFrame::TaskQueued {
                 client_message_id: Some(id),
@@ -257,7 +257,7 @@ impl Client {
     }
 
     /// The second socket ended without a close frame.
-    fn spare_cut(&mut self, lane: &Lane, now_us: u64, ending: Ending) {
+    fn spare_cut(&mut self, lane: &LaneContext, now_us: u64, ending: Ending) {
         match self.spare.as_ref().map(|spare| spare.phase) {
             None => {}
             Some(Phase::Opening) => {
@@ -274,7 +274,12 @@ impl Client {
     }
 
     /// What came on the second socket breaks a rule.
-    fn spare_violated(&mut self, lane: &Lane, now_us: u64, (phase, failure): (Phase, Failure)) {
+    fn spare_violated(
+        &mut self,
+        lane: &LaneContext,
+        now_us: u64,
+        (phase, failure): (Phase, Failure),
+    ) {
         match phase {
             Phase::Opening => self.successor_failed(lane, now_us, failure),
             Phase::Open => {
@@ -292,14 +297,14 @@ impl Client {
     }
 
     /// The old socket ended before the client closed it.
-    fn old_ended(&mut self, lane: &Lane, now_us: u64, (code, cause): (u16, CloseCause)) {
+    fn old_ended(&mut self, lane: &LaneContext, now_us: u64, (code, cause): (u16, CloseCause)) {
         let mut recorder = lane.recorder();
         recorder.socket_ended(now_us, code, cause);
         drop(recorder);
         self.give_up_old();
     }
 
-    fn successor_failed(&mut self, lane: &Lane, now_us: u64, failure: Failure) {
+    fn successor_failed(&mut self, lane: &LaneContext, now_us: u64, failure: Failure) {
         let idle = self.idle(now_us);
         if let Some(spare) = self.spare.take() {
             lane.opening(-1);
@@ -313,7 +318,7 @@ impl Client {
     }
 
     /// The old socket is closed.
-    fn predecessor_gone(&mut self, lane: &Lane, now_us: u64, orderly: bool) {
+    fn predecessor_gone(&mut self, lane: &LaneContext, now_us: u64, orderly: bool) {
         let Some(old) = self.spare.take() else {
             return;
         };

@@ -24,7 +24,7 @@ use tokio::sync::oneshot;
 use self::order::Order;
 use super::behavior::Conduct;
 use super::job::{Job, OpenRequest, SessionEnd};
-use super::lane::Lane;
+use super::lane::LaneContext;
 use crate::client::dialect;
 use crate::client::socket::ChatSocket;
 use crate::failure::{ABNORMAL, Failure, FailureKind};
@@ -180,7 +180,7 @@ impl Client {
     }
 
     /// The upgrade is done: of some servers that is all that is to be waited for.
-    pub(super) fn upgraded(&mut self, lane: &Lane) {
+    pub(super) fn upgraded(&mut self, lane: &LaneContext) {
         let job = lane.job();
         self.diary.note(job.clock.now_us(), What::Upgraded);
         if dialect::is_ready_at_once(job.target.dialect.as_deref()) {
@@ -201,7 +201,7 @@ impl Client {
     }
 
     /// The goose user behind it is gone.
-    pub(super) fn left(&mut self, lane: &Lane) {
+    pub(super) fn left(&mut self, lane: &LaneContext) {
         if self.cut_us.take().is_some() {
             lane.reconnecting(-1);
         }
@@ -217,7 +217,7 @@ impl Client {
     }
 
     /// Marks what has passed its deadline. Called a few times a second.
-    pub(super) fn expire(&mut self, lane: &Lane, now_us: u64) -> Option<u64> {
+    pub(super) fn expire(&mut self, lane: &LaneContext, now_us: u64) -> Option<u64> {
         let expired = self.ledger.expire(now_us);
         for &(message, _) in &expired {
             self.diary.note(now_us, What::Overdue { message });
@@ -239,7 +239,7 @@ impl Client {
     }
 
     /// Settles every message: the end of the stay, or of the run.
-    pub(super) fn settle(&mut self, lane: &Lane, end_us: u64) {
+    pub(super) fn settle(&mut self, lane: &LaneContext, end_us: u64) {
         if std::mem::replace(&mut self.settled, true) {
             return;
         }
@@ -261,7 +261,7 @@ impl Client {
     }
 
     /// Enters a message into the books.
-    fn intend(&mut self, lane: &Lane, intended_us: u64, now_us: u64) {
+    fn intend(&mut self, lane: &LaneContext, intended_us: u64, now_us: u64) {
         let mut recorder = lane.recorder();
         recorder.intended();
         if let Some(oldest) = self.ledger.intend(intended_us, now_us) {
@@ -275,7 +275,7 @@ impl Client {
     }
 
     /// The socket is gone. `how` says whose doing it was and what follows.
-    fn end(&mut self, lane: &Lane, now_us: u64, how: End) {
+    fn end(&mut self, lane: &LaneContext, now_us: u64, how: End) {
         let Some(link) = self.link.take() else {
             return;
         };

@@ -12,7 +12,7 @@ use crate::client::wire::{ErrorFrame, FrameError, ServerFrame, TaskId, UNNUMBERE
 use crate::clock::monotonic_ns;
 use crate::failure::{Failure, FailureKind};
 use crate::load::job::retry_us;
-use crate::load::lane::Lane;
+use crate::load::lane::LaneContext;
 use crate::plan::Matching;
 use crate::record::diary::What;
 use crate::record::ledger::{Finding, Refusal};
@@ -26,7 +26,7 @@ impl Client {
     /// Reads what is there. Ready when the socket of that generation is gone.
     pub(in crate::load) fn read(
         &mut self,
-        lane: &Lane,
+        lane: &LaneContext,
         generation: u32,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
@@ -89,7 +89,7 @@ impl Client {
         }
     }
 
-    fn incoming(&mut self, lane: &Lane, incoming: Incoming, now_ns: u64) {
+    fn incoming(&mut self, lane: &LaneContext, incoming: Incoming, now_ns: u64) {
         let now_us = lane.job().clock.at_us(now_ns);
         if let (Some(link), Incoming::Text(..) | Incoming::Binary(..) | Incoming::Other) =
             (&mut self.link, &incoming)
@@ -118,7 +118,7 @@ impl Client {
     }
 
     /// A binary message that is no text: an answer where every message is one.
-    fn binary(&mut self, lane: &Lane, bytes: usize, at_us: u64) {
+    fn binary(&mut self, lane: &LaneContext, bytes: usize, at_us: u64) {
         let trace = &lane.job().trace;
         trace.tell(at_us, || format!("<- {bytes} bytes that are no text"));
         let dialect = lane.job().target.dialect.as_deref();
@@ -135,7 +135,7 @@ impl Client {
         }
     }
 
-    fn text(&mut self, lane: &Lane, text: &str, at_us: u64) {
+    fn text(&mut self, lane: &LaneContext, text: &str, at_us: u64) {
         lane.job().trace.tell(at_us, || format!("<- {text}"));
         let Some(dialect) = lane.job().target.dialect.as_deref() else {
             self.frame(lane, ServerFrame::parse(text), at_us);
@@ -176,7 +176,7 @@ impl Client {
     /// Acts on a frame. `true`: it says again what was said of a message that has its end.
     pub(super) fn frame(
         &mut self,
-        lane: &Lane,
+        lane: &LaneContext,
         frame: Result<ServerFrame<'_>, FrameError>,
         at_us: u64,
     ) -> bool {
@@ -255,7 +255,7 @@ impl Client {
         }
     }
 
-    fn found(&mut self, lane: &Lane, finding: Finding, at_us: u64) {
+    fn found(&mut self, lane: &LaneContext, finding: Finding, at_us: u64) {
         let (job, visit) = (lane.job(), self.visit);
         let mut recorder = lane.recorder();
         match finding {
@@ -285,7 +285,7 @@ impl Client {
         }
     }
 
-    pub(super) fn connected(&mut self, lane: &Lane, at_us: u64) -> Finding {
+    pub(super) fn connected(&mut self, lane: &LaneContext, at_us: u64) -> Finding {
         let now_us = lane.job().clock.now_us();
         let heartbeat_us = lane.job().load.heartbeat_us;
         let Some(link) = self.link.as_mut().filter(|l| l.phase == Phase::Opening) else {
@@ -318,7 +318,7 @@ impl Client {
         Finding::Fine
     }
 
-    fn pong(&mut self, lane: &Lane, at_us: u64) -> Finding {
+    fn pong(&mut self, lane: &LaneContext, at_us: u64) -> Finding {
         let ping = self.link.as_mut().and_then(|link| link.ping.take());
         let Some((intended_us, begun_us)) = ping else {
             return Finding::Unexpected;
@@ -333,7 +333,7 @@ impl Client {
         Finding::Fine
     }
 
-    fn error(&mut self, lane: &Lane, error: ErrorFrame<'_>, at_us: u64) -> Finding {
+    fn error(&mut self, lane: &LaneContext, error: ErrorFrame<'_>, at_us: u64) -> Finding {
         let (job, visit) = (lane.job(), self.visit);
         let words = error.text.as_deref().unwrap_or_default();
         let code = quoted(error.code.as_bytes());

@@ -5,7 +5,7 @@
 use super::{CLOSING_US, Client, End, Phase, Why};
 use crate::client::dialect;
 use crate::failure::{Failure, FailureKind, UNFINISHED_AFTER};
-use crate::load::lane::Lane;
+use crate::load::lane::LaneContext;
 use crate::record::diary::What;
 use crate::record::ledger::Attempt;
 
@@ -18,7 +18,7 @@ pub(super) const LULL_US: u64 = 2_000_000;
 
 impl Client {
     /// Does what is due and asks the pacer for the next turn.
-    pub(in crate::load) fn turn(&mut self, lane: &Lane, now_us: u64) {
+    pub(in crate::load) fn turn(&mut self, lane: &LaneContext, now_us: u64) {
         self.turn_spare(lane, now_us);
         let phase = self
             .link
@@ -40,7 +40,7 @@ impl Client {
         self.rearm(lane);
     }
 
-    fn turn_open(&mut self, lane: &Lane, now_us: u64) {
+    fn turn_open(&mut self, lane: &LaneContext, now_us: u64) {
         if lane.cancelled() {
             return self.begin_close(lane, now_us, Why::Finish);
         }
@@ -81,7 +81,7 @@ impl Client {
     }
 
     /// Waits for its last answers, so that every frame may be the one to go on.
-    pub(super) fn departing(&self, lane: &Lane, now_us: u64) -> bool {
+    pub(super) fn departing(&self, lane: &LaneContext, now_us: u64) -> bool {
         let open = self.link.as_ref().is_some_and(|l| l.phase == Phase::Open);
         let waits = self.spare.as_ref().is_some_and(|s| s.phase == Phase::Open);
         open && (waits || now_us >= self.visit.end_us || self.wish_us(lane, now_us).is_some())
@@ -89,25 +89,25 @@ impl Client {
 
     /// Since when the client wants to leave its session: of its own accord, or because its credential ends and
     /// another socket cannot take over.
-    fn wish_us(&self, lane: &Lane, now_us: u64) -> Option<u64> {
+    fn wish_us(&self, lane: &LaneContext, now_us: u64) -> Option<u64> {
         let wish_us = self.conduct.leave_us().min(self.leave_to_renew_us(lane));
         (wish_us <= now_us).then_some(wish_us)
     }
 
-    fn leave_to_renew_us(&self, lane: &Lane) -> u64 {
+    fn leave_to_renew_us(&self, lane: &LaneContext) -> u64 {
         let mapped = lane.job().target.dialect.is_some();
         let link = self.link.as_ref().filter(|_| mapped);
         link.map_or(u64::MAX, |link| link.renew_us)
     }
 
     /// It has wanted to leave for long, but never found a lull: it stops talking to make one.
-    fn holds_back(&self, lane: &Lane, now_us: u64) -> bool {
+    fn holds_back(&self, lane: &LaneContext, now_us: u64) -> bool {
         let wish_us = self.wish_us(lane, now_us);
         now_us < self.visit.end_us && wish_us.is_some_and(|wish| now_us >= wish + LULL_US)
     }
 
     /// Puts an attempt on the socket. `false`: the socket is gone.
-    fn send(&mut self, lane: &Lane, attempt: Attempt) -> bool {
+    fn send(&mut self, lane: &LaneContext, attempt: Attempt) -> bool {
         let Some(link) = self.link.as_mut() else {
             return false;
         };
@@ -141,7 +141,7 @@ impl Client {
     }
 
     /// Sends the heartbeat if it is due. `false`: the socket is gone.
-    fn beat(&mut self, lane: &Lane, now_us: u64) -> bool {
+    fn beat(&mut self, lane: &LaneContext, now_us: u64) -> bool {
         let Some(link) = self.link.as_mut() else {
             return false;
         };
@@ -186,7 +186,7 @@ impl Client {
     }
 
     /// Begins the orderly end of the socket.
-    pub(super) fn begin_close(&mut self, lane: &Lane, now_us: u64, why: Why) {
+    pub(super) fn begin_close(&mut self, lane: &LaneContext, now_us: u64, why: Why) {
         let Some(link) = self.link.as_mut() else {
             return;
         };
@@ -211,7 +211,7 @@ impl Client {
     }
 
     /// The close handshake is over, or took too long.
-    pub(super) fn closed(&mut self, lane: &Lane, now_us: u64, why: Why, orderly: bool) {
+    pub(super) fn closed(&mut self, lane: &LaneContext, now_us: u64, why: Why, orderly: bool) {
         let end = match why {
             Why::Finish => End::Finished { orderly },
             Why::ComeBack => End::ComeBack { orderly },
@@ -237,7 +237,7 @@ impl Client {
     }
 
     /// Asks the pacer for the next moment at which something is to be done.
-    pub(super) fn rearm(&mut self, lane: &Lane) {
+    pub(super) fn rearm(&mut self, lane: &LaneContext) {
         let next_us = self
             .link
             .as_ref()
@@ -256,7 +256,7 @@ impl Client {
         }
     }
 
-    fn next_open_us(&self, lane: &Lane) -> u64 {
+    fn next_open_us(&self, lane: &LaneContext) -> u64 {
         let now_us = lane.job().clock.now_us();
         let ping_us = self.link.as_ref().map_or(u64::MAX, |l| l.next_ping_us);
         let send_us = if self.holds_back(lane, now_us) {

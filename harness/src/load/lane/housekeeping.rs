@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Lane;
-use crate::clock::{monotonic_ns, thread_cpu_ns, wall_ns};
+use crate::clock::{monotonic_ns, thread_cpu_ns};
 
 /// How often.
 pub(super) const EVERY: Duration = Duration::from_millis(250);
@@ -29,21 +29,22 @@ struct Mark {
 
 impl Housekeeping {
     pub(super) fn call(&mut self, lane: &Lane) {
-        lane.set_wall_offset();
-        let now_us = lane.job.clock.now_us();
+        let context = &lane.context;
+        context.set_wall_offset();
+        let now_us = context.job().clock.now_us();
         let mut oldest_us = u64::MAX;
         for client in lane.present() {
-            let oldest = client.borrow_mut().expire(lane, now_us);
+            let oldest = client.borrow_mut().expire(context, now_us);
             oldest_us = oldest_us.min(oldest.unwrap_or(u64::MAX));
         }
-        let counters = &lane.job.counters;
+        let counters = &context.job().counters;
         let index = usize::from(lane.index);
         if let Some(gauge) = counters.oldest_us.get(index) {
             gauge.store(oldest_us, Ordering::Relaxed);
         }
-        lane.recorder().publish_recent();
+        context.recorder().publish_recent();
         let mark = Mark {
-            sent: lane.sent.get(),
+            sent: context.sent_so_far(),
             cpu_ns: thread_cpu_ns(),
             at_ns: monotonic_ns(),
         };
@@ -65,15 +66,6 @@ impl Housekeeping {
 }
 
 impl Lane {
-    /// Where the wall clock stands against the monotonic one. Asked again and again, so that a
-    /// clock that is being slewed does not pull receive stamps away.
-    pub(super) fn set_wall_offset(&self) {
-        let before_ns = monotonic_ns();
-        let wall_ns = wall_ns();
-        let middle_ns = before_ns + (monotonic_ns() - before_ns) / 2;
-        self.wall_offset_ns.set(wall_ns.saturating_sub(middle_ns));
-    }
-
     /// Lets go of tasks that have ended.
     fn reap(&self) {
         let mut tasks = self.tasks.borrow_mut();

@@ -126,10 +126,10 @@ async fn run(
     mut inbox: mpsc::Receiver<Command>,
     mut finished: oneshot::Receiver<u64>,
 ) -> Result<Recording, io::Error> {
-    lane.set_wall_offset();
+    lane.context.set_wall_offset();
     let mut housekeeping = Housekeeping::default();
     let mut ticks = tokio::time::interval(EVERY);
-    let cancel = lane.job.cancel.clone();
+    let cancel = lane.job().cancel.clone();
     // A task of its own: its sleep must come once per turn of the scheduler, not once per command.
     let mut pace = JoinSet::new();
     let pacer = Rc::clone(lane);
@@ -143,9 +143,9 @@ async fn run(
                 None => inbox_open = false,
             },
             _ = ticks.tick() => housekeeping.call(lane),
-            () = cancel.cancelled(), if !lane.cancelled() => lane.cancel(),
+            () = cancel.cancelled(), if !lane.context.cancelled() => lane.cancel(),
             end_us = &mut finished => {
-                let end_us = end_us.unwrap_or_else(|_| lane.job.clock.now_us());
+                let end_us = end_us.unwrap_or_else(|_| lane.job().clock.now_us());
                 lane.tasks.borrow_mut().abort_all();
                 return Ok(lane.finish(end_us));
             }

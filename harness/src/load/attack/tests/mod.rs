@@ -4,15 +4,18 @@ mod peer;
 mod shape;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use tokio::sync::{Mutex, MutexGuard};
 
 use self::peer::{Fault, Peer};
 use self::shape::plan;
 use super::*;
+use crate::environment::Accounts;
 use crate::plan::{Arrival, Behavior, BehaviorShare, LoadStage};
 use crate::record::histogram::SparseHistogram;
 use crate::record::recording::{CloseCause, DeliveryCounts};
+use crate::route::Requests;
 use crate::stage::Stage;
 
 /// goose's stop switch is one for the whole process.
