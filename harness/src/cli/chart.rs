@@ -131,7 +131,12 @@ fn bar(fault: &PlannedFault, load_us: u64, label_columns: usize) -> String {
         })
         .collect();
     let at = print_us(fault.at_us);
-    let part = fault.kind.link().map_or("Redis", Link::name);
+    let part = fault
+        .kind
+        .link()
+        .map(Link::name)
+        .or(fault.kind.reach().process());
+    let part = part.unwrap_or_default();
     let effect = fault.kind.effect();
     let length = if fault.kind.is_moment() {
         String::new()

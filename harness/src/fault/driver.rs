@@ -15,14 +15,14 @@ use tokio_util::sync::CancellationToken;
 use super::down::Down;
 use super::event::FaultEvent;
 use super::flush::Flush;
-use super::life::{Lasts, Life, live};
-use super::process::{Blow, Process};
+use super::lifecycle::{Extent, Lifecycle};
+use super::process::Process;
 use super::reset_now::ResetNow;
 use super::toxic::Toxic;
 use super::{FaultError, Links};
 use crate::clock::RunClock;
 use crate::environment::{Child, FaultAccess, link_name};
-use crate::plan::{FaultKind, Link, PlannedFault};
+use crate::plan::{Link, Mechanism, PlannedFault, Reach};
 use crate::record::fault::{FaultBoard, FaultStamps};
 
 /// How long nothing must answer to be called silent, unless the fault is shorter than three of it.
@@ -108,15 +108,14 @@ fn run(planned: Vec<PlannedFault>, common: &Common) -> Result<Vec<FaultStamps>, 
 
 async fn one(index: usize, planned: PlannedFault, common: Common) -> FaultStamps {
     let access = &common.access;
-    let name = format!("harness-{}-{}", access.run_id, planned.name);
-    let life = Life {
+    let lifecycle = Lifecycle {
         index,
         at_us: planned.at_us,
         for_us: planned.for_us,
-        lasts: match planned.kind.is_moment() {
-            true => Lasts::Moment,
-            false if planned.condition => Lasts::Whole,
-            false => Lasts::Window,
+        extent: match planned.kind.is_moment() {
+            true => Extent::Moment,
+            false if planned.condition => Extent::Whole,
+            false => Extent::Window,
         },
         readyz_url: match planned.kind.link() {
             Some(Link::Edge) if access.readyz_on_edge => None,
@@ -129,50 +128,59 @@ async fn one(index: usize, planned: PlannedFault, common: Common) -> FaultStamps
         cancel: common.cancel.clone(),
     };
     let silence = SILENCE.min(Duration::from_micros(planned.for_us / SILENCES_PER_FAULT));
-    let redis = access.redis.clone().ok_or(FaultError::NoRedis);
-    let server = access.server.clone().ok_or(FaultError::NoServer);
-    let lived = match planned.kind {
-        FaultKind::RedisKill => process(redis, Blow::Kill, life).await,
-        FaultKind::RedisPause => process(redis, Blow::Pause { silence }, life).await,
-        FaultKind::RedisRestart => process(redis, Blow::Restart, life).await,
-        FaultKind::RedisFlush => match (redis, access.tokens.clone()) {
-            (Ok(redis), Some(store)) => Ok(live(&Flush { store, redis }, life).await),
-            _ => Err(FaultError::NoRedis),
-        },
-        FaultKind::ServerKill => process(server, Blow::Kill, life).await,
-        FaultKind::ServerPause => process(server, Blow::Pause { silence }, life).await,
-        FaultKind::ServerRestart => process(server, Blow::Restart, life).await,
-        FaultKind::Down { link } => match links(access, link) {
-            Ok(links) => Ok(live(&Down { links }, life).await),
-            Err(error) => Err(error),
-        },
-        FaultKind::ResetNow { link } => match links(access, link) {
-            Ok(links) => Ok(live(&ResetNow::new(links), life).await),
-            Err(error) => Err(error),
-        },
-        kind => {
-            let links = kind.link().map(|link| links(access, link)).transpose();
-            let toxic = |links| Toxic::of(links, &name, &planned, silence);
-            match links.map(|links| links.and_then(toxic)) {
-                Ok(Some(toxic)) => Ok(live(&toxic, life).await),
-                Ok(None) => Err(FaultError::NoSuchKind { kind: kind.name() }),
-                Err(error) => Err(error),
-            }
-        }
-    };
+    let lived = cause(access, &planned, silence, lifecycle).await;
     lived.unwrap_or_else(|error| unusable(&error.to_string()))
 }
 
-async fn process(
-    child: Result<Child, FaultError>,
-    blow: Blow,
-    life: Life,
+/// Causes the fault by its mechanism, and leads it through its life.
+async fn cause(
+    access: &FaultAccess,
+    planned: &PlannedFault,
+    silence: Duration,
+    lifecycle: Lifecycle,
 ) -> Result<FaultStamps, FaultError> {
-    let child = child?;
-    Ok(live(&Process { child, blow }, life).await)
+    Ok(match planned.kind.mechanism() {
+        Mechanism::Disable => {
+            let links = links(access, planned)?;
+            lifecycle.lead(&Down { links }).await
+        }
+        Mechanism::ResetNow => {
+            let fault = ResetNow::new(links(access, planned)?);
+            lifecycle.lead(&fault).await
+        }
+        Mechanism::Toxic(model, sign) => {
+            let name = format!("harness-{}-{}", access.run_id, planned.name);
+            let links = links(access, planned)?;
+            let fault = Toxic::new(links, &name, planned, (&model, sign), silence);
+            lifecycle.lead(&fault).await
+        }
+        Mechanism::Process(action) => {
+            let child = process(access, planned)?;
+            let fault = Process {
+                child,
+                action,
+                silence,
+            };
+            lifecycle.lead(&fault).await
+        }
+        Mechanism::FlushTokens => {
+            let redis = process(access, planned)?;
+            let store = access.tokens.clone().ok_or(FaultError::NoRedis)?;
+            lifecycle.lead(&Flush { store, redis }).await
+        }
+    })
 }
 
-fn links(access: &FaultAccess, link: Link) -> Result<Links, FaultError> {
+fn process(access: &FaultAccess, planned: &PlannedFault) -> Result<Child, FaultError> {
+    match planned.kind.reach() {
+        Reach::Redis => access.redis.clone().ok_or(FaultError::NoRedis),
+        Reach::Server => access.server.clone().ok_or(FaultError::NoServer),
+        Reach::Bytes(_) | Reach::Connections | Reach::Link => Err(FaultError::NoProcess),
+    }
+}
+
+fn links(access: &FaultAccess, planned: &PlannedFault) -> Result<Links, FaultError> {
+    let link = planned.kind.link().ok_or(FaultError::NoLink)?;
     let mut found = Vec::new();
     for single in link.singles() {
         let link = link_name(*single);

@@ -5,8 +5,8 @@
 //! [`FaultEvent`] for each as it happens.
 //!
 //! Every fault is injected, confirmed by a probe through the faulted path, healed and confirmed
-//! healed; it is healed on every way out, cancellation included. A kind of fault is one
-//! implementation of [`Fault`], in a file of its own.
+//! healed; it is healed on every way out, cancellation included. What a kind does is said where it is declared
+//! (`scenario/fault/kind`); here is one implementation of [`Fault`] for each [`Mechanism`](crate::plan::Mechanism).
 //!
 //! **Units:** microseconds since load start.
 //!
@@ -16,7 +16,7 @@ mod down;
 mod driver;
 mod event;
 mod flush;
-mod life;
+mod lifecycle;
 mod process;
 mod readiness;
 mod reset_now;
@@ -43,8 +43,10 @@ pub(crate) enum FaultError {
     Environment(#[from] EnvironmentError),
     #[error("this environment has no proxy on the link {link}")]
     NoProxy { link: &'static str },
-    #[error("nothing here can cause `{kind}`")]
-    NoSuchKind { kind: &'static str },
+    #[error("it names no link")]
+    NoLink,
+    #[error("it names no process")]
+    NoProcess,
     #[error("this environment has no Redis of its own")]
     NoRedis,
     #[error("this environment has no server of its own")]

@@ -7,24 +7,16 @@ use std::time::Duration;
 
 use super::{Fault, FaultError};
 use crate::environment::{Answer, Child};
+use crate::plan::ProcessAction;
 
 const PATIENCE: Duration = Duration::from_secs(1);
-
-/// What happens to the process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Blow {
-    /// SIGKILL: what was not yet written is gone.
-    Kill,
-    /// SIGSTOP: connections stay, nothing answers. A probe is silent for this long.
-    Pause { silence: Duration },
-    /// SIGTERM: an orderly end.
-    Restart,
-}
 
 /// A process that is gone or stopped.
 pub(super) struct Process {
     pub child: Child,
-    pub blow: Blow,
+    pub action: ProcessAction,
+    /// How long no answer is silence.
+    pub silence: Duration,
 }
 
 impl Fault for Process {
@@ -33,18 +25,18 @@ impl Fault for Process {
     }
 
     async fn inject(&self) -> Result<(), FaultError> {
-        match self.blow {
-            Blow::Kill => self.child.kill().await?,
-            Blow::Pause { .. } => self.child.pause().await?,
-            Blow::Restart => self.child.shut_down().await?,
+        match self.action {
+            ProcessAction::Kill => self.child.kill().await?,
+            ProcessAction::Pause => self.child.pause().await?,
+            ProcessAction::Restart => self.child.shut_down().await?,
         }
         Ok(())
     }
 
     async fn is_met(&self) -> Result<(), String> {
-        let (patience, expected) = match self.blow {
-            Blow::Kill | Blow::Restart => (PATIENCE, Answer::Refused),
-            Blow::Pause { silence } => (silence, Answer::Silent),
+        let (patience, expected) = match self.action {
+            ProcessAction::Kill | ProcessAction::Restart => (PATIENCE, Answer::Refused),
+            ProcessAction::Pause => (self.silence, Answer::Silent),
         };
         let answer = self.child.probe().ask(patience).await;
         if answer == expected {
@@ -55,9 +47,9 @@ impl Fault for Process {
     }
 
     async fn heal(&self) -> Result<(), FaultError> {
-        match self.blow {
-            Blow::Kill | Blow::Restart => self.child.start_again().await?,
-            Blow::Pause { .. } => self.child.resume()?,
+        match self.action {
+            ProcessAction::Kill | ProcessAction::Restart => self.child.start_again().await?,
+            ProcessAction::Pause => self.child.resume()?,
         }
         Ok(())
     }

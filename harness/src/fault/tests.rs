@@ -16,6 +16,11 @@ use crate::clock::RunClock;
 use crate::environment::tests::TestRedis;
 use crate::plan::{FaultKind, Link, PlannedFault, Streams};
 use crate::record::fault::{FaultBoard, FaultStamps};
+use crate::scenario::fault::{
+    Bandwidth, Blackhole, Down, IdleTimeout, Latency, LimitData, LimitTime, NoAnswer, RedisFlush,
+    RedisKill, RedisPause, RedisRestart, Refuse, ResetNow, ResetPeer, Slicer, SlowClose,
+    SlowConnect, Timeout,
+};
 
 const US_PER_MS: u64 = 1_000;
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -29,7 +34,7 @@ fn planned(kind: FaultKind, at_ms: u64, for_ms: u64) -> PlannedFault {
         for_us: for_ms * US_PER_MS,
         kind,
         streams: match kind {
-            FaultKind::Timeout { .. } => Streams::Both,
+            FaultKind::Timeout(_) => Streams::Both,
             _ => Streams::Downstream,
         },
         toxicity_ratio: 1.0,
@@ -108,43 +113,29 @@ async fn check(name: &str, kind: FaultKind) {
 
 #[tokio::test]
 async fn a_link_that_is_down_refuses() {
-    check("down", FaultKind::Down { link: Link::Redis }).await;
+    check("down", Down {}.on(Link::Redis)).await;
 }
 
 #[tokio::test]
 async fn a_slow_link_is_measured_slow() {
-    let kind = FaultKind::Latency {
-        link: Link::RedisTokens,
+    let kind = Latency {
         latency_us: 150_000,
         jitter_us: 20_000,
-    };
+    }
+    .on(Link::RedisTokens);
     check("latency", kind).await;
 }
 
 #[tokio::test]
 async fn a_link_that_drops_everything_is_silent() {
     let link = Link::RedisChannel;
-    check(
-        "timeout",
-        FaultKind::Timeout {
-            link,
-            timeout_us: 0,
-        },
-    )
-    .await;
+    check("timeout", Timeout { timeout_us: 0 }.on(link)).await;
 }
 
 #[tokio::test]
 async fn a_link_that_resets_is_met_as_a_reset() {
     let link = Link::RedisTasks;
-    check(
-        "reset",
-        FaultKind::ResetPeer {
-            link,
-            timeout_us: 0,
-        },
-    )
-    .await;
+    check("reset", ResetPeer { timeout_us: 0 }.on(link)).await;
 }
 
 /// Every toxic is met by its probe, one after the other on each of the three links.
@@ -154,33 +145,30 @@ async fn every_kind_of_toxic_is_confirmed_and_healed() {
     let (delay_us, timeout_us, time_us) = (150_000, 200_000, 200_000);
     let kinds = |link: Link| match link {
         Link::RedisTokens => vec![
-            FaultKind::Bandwidth { link, kb_per_s: 0 },
-            FaultKind::Bandwidth { link, kb_per_s: 9 },
-            FaultKind::SlowClose { link, delay_us },
-            FaultKind::Blackhole { link },
+            Bandwidth { kb_per_s: 0 }.on(link),
+            Bandwidth { kb_per_s: 9 }.on(link),
+            SlowClose { delay_us }.on(link),
+            Blackhole {}.on(link),
         ],
         Link::RedisTasks => vec![
-            FaultKind::Slicer {
-                link,
+            Slicer {
                 piece_bytes: 2,
                 delay_us: 10,
-            },
-            FaultKind::LimitData { link, bytes: 3 },
-            FaultKind::IdleTimeout { link, timeout_us },
-            FaultKind::LimitTime { link, time_us },
+            }
+            .on(link),
+            LimitData { bytes: 3 }.on(link),
+            IdleTimeout { timeout_us }.on(link),
+            LimitTime { time_us }.on(link),
         ],
         _ => vec![
-            FaultKind::SlowConnect { link, delay_us },
-            FaultKind::Refuse {
-                link,
-                connections: 0,
-            },
-            FaultKind::NoAnswer { link },
-            FaultKind::Latency {
-                link,
+            SlowConnect { delay_us }.on(link),
+            Refuse { connections: 0 }.on(link),
+            NoAnswer {}.on(link),
+            Latency {
                 latency_us: 100_000,
                 jitter_us: 0,
-            },
+            }
+            .on(link),
         ],
     };
     let mut faults = Vec::new();
@@ -222,15 +210,12 @@ async fn alone(name: &str, fault: PlannedFault) -> FaultStamps {
 #[tokio::test]
 async fn a_fault_that_met_nobody_is_not_confirmed() {
     let link = Link::RedisTasks;
-    let stamps = alone("nobody", planned(FaultKind::ResetNow { link }, 200, 0)).await;
+    let stamps = alone("nobody", planned(ResetNow {}.on(link), 200, 0)).await;
     let problem = stamps.problem.unwrap();
     assert!(problem.contains("no connection was open"), "{problem}");
     assert!(stamps.confirmed_us.is_none() && stamps.heal_confirmed_us.is_some());
 
-    let kind = FaultKind::Refuse {
-        link,
-        connections: 3,
-    };
+    let kind = Refuse { connections: 3 }.on(link);
     let stamps = alone("unrefused", planned(kind, 200, 600)).await;
     assert!(stamps.confirmed_us.is_none() && stamps.heal_confirmed_us.is_some());
 }
@@ -241,7 +226,7 @@ async fn every_open_connection_is_reset_at_once_and_later_ones_live() {
     let listen = redis_run.links[&Link::RedisTasks][0].listen;
     let mut open = tokio::net::TcpStream::connect(listen).await.unwrap();
     let link = Link::RedisTasks;
-    let fault = planned(FaultKind::ResetNow { link }, 300, 0);
+    let fault = planned(ResetNow {}.on(link), 300, 0);
     let (stamps, _) = driven_on(&redis_run, &fault).await;
     check_order(&fault, &stamps);
     let read = tokio::io::AsyncReadExt::read(&mut open, &mut [0_u8; 8]).await;
@@ -257,7 +242,7 @@ async fn a_condition_touches_no_message() {
     let redis_run = TestRedis::new("condition", false).await;
     let link = Link::RedisTasks;
     let timeout_us = 200_000;
-    let mut fault = planned(FaultKind::IdleTimeout { link, timeout_us }, 0, 900);
+    let mut fault = planned(IdleTimeout { timeout_us }.on(link), 0, 900);
     fault.condition = true;
     let (stamps, board) = driven_on(&redis_run, &fault).await;
     check_order(&fault, &stamps);
@@ -267,24 +252,24 @@ async fn a_condition_touches_no_message() {
 
 #[tokio::test]
 async fn a_killed_redis_refuses_and_comes_back_on_its_port() {
-    check("kill", FaultKind::RedisKill).await;
+    check("kill", FaultKind::RedisKill(RedisKill {})).await;
 }
 
 #[tokio::test]
 async fn a_paused_redis_is_silent_and_goes_on() {
-    check("pause", FaultKind::RedisPause).await;
+    check("pause", FaultKind::RedisPause(RedisPause {})).await;
 }
 
 #[tokio::test]
 async fn a_redis_that_is_restarted_ends_orderly_and_comes_back() {
-    check("restart", FaultKind::RedisRestart).await;
+    check("restart", FaultKind::RedisRestart(RedisRestart {})).await;
 }
 
 #[tokio::test]
 async fn tokens_are_flushed_at_one_moment() {
     let redis_run = TestRedis::new("flush", false).await;
     let tokens = redis_run.access(NO_READYZ).tokens.unwrap();
-    let fault = planned(FaultKind::RedisFlush, 300, 0);
+    let fault = planned(FaultKind::RedisFlush(RedisFlush {}), 300, 0);
     let (stamps, _) = driven_on(&redis_run, &fault).await;
     check_order(&fault, &stamps);
     assert!(!tokens.is_marked().await.unwrap());
@@ -307,13 +292,8 @@ async fn a_flush_that_did_not_happen_is_not_confirmed() {
 
 #[tokio::test]
 async fn faults_that_overlap_do_not_wait_for_each_other() {
-    let down = FaultKind::Down {
-        link: Link::RedisTasks,
-    };
-    let timeout = FaultKind::Timeout {
-        link: Link::RedisTokens,
-        timeout_us: 0,
-    };
+    let down = Down {}.on(Link::RedisTasks);
+    let timeout = Timeout { timeout_us: 0 }.on(Link::RedisTokens);
     let faults = [planned(down, 200, 1_500), planned(timeout, 600, 1_500)];
     let stamps = driven("overlap", false, &faults).await;
     for (fault, stamps) in faults.iter().zip(&stamps) {
@@ -325,7 +305,7 @@ async fn faults_that_overlap_do_not_wait_for_each_other() {
 #[tokio::test]
 async fn a_cancelled_run_heals_at_once_and_injects_nothing_more() {
     let redis_run = TestRedis::new("cancel", false).await;
-    let down = |at_ms| planned(FaultKind::Down { link: Link::Redis }, at_ms, 600_000);
+    let down = |at_ms| planned(Down {}.on(Link::Redis), at_ms, 600_000);
     let faults = [down(100), down(900_000)];
     let (events, mut heard) = mpsc::channel(100);
     let cancel = CancellationToken::new();
@@ -369,11 +349,11 @@ async fn a_fault_that_does_not_take_has_a_problem_and_is_healed() {
     let toxic = fault_proxy::ToxicSpec::latency(&name, fault_proxy::Stream::Downstream, 0, 0);
     let proxy = &redis_run.links[&Link::RedisTasks][0].name;
     api.add_toxic(proxy, &toxic).await.unwrap();
-    let kind = FaultKind::Latency {
-        link: Link::RedisTasks,
+    let kind = Latency {
         latency_us: 1_000_000,
         jitter_us: 0,
-    };
+    }
+    .on(Link::RedisTasks);
     let (events, _heard) = mpsc::channel(100);
     let faults = [planned(kind, 0, 300)];
     let stamps = drive(
@@ -420,9 +400,7 @@ async fn readiness_turns_red_in_the_fault_and_green_after_it() {
     let mut tasks = JoinSet::new();
     let readyz = ready_target(&redis_run, &mut tasks).await;
     let (events, _heard) = mpsc::channel(100);
-    let kind = FaultKind::Down {
-        link: Link::RedisTasks,
-    };
+    let kind = Down {}.on(Link::RedisTasks);
     let faults = [planned(kind, 1_500, 1_000)];
     let driving = drive(
         &faults,
@@ -442,12 +420,12 @@ async fn readiness_turns_red_in_the_fault_and_green_after_it() {
 
 #[tokio::test]
 async fn a_link_that_is_slow_both_ways_is_waited_for_twice() {
-    let kind = FaultKind::Latency {
-        link: Link::RedisTasks,
+    let kind = Latency {
         // Twice this is more than once this and the patience for an answer.
         latency_us: 1_100_000,
         jitter_us: 0,
-    };
+    }
+    .on(Link::RedisTasks);
     let mut fault = planned(kind, 200, 4_000);
     fault.streams = Streams::Both;
     let stamps = driven("slow-both", false, std::slice::from_ref(&fault)).await;
@@ -458,10 +436,10 @@ async fn a_link_that_is_slow_both_ways_is_waited_for_twice() {
 
 #[tokio::test]
 async fn an_idle_timeout_is_seen_on_all_links_at_once() {
-    let kind = FaultKind::IdleTimeout {
-        link: Link::Redis,
+    let kind = IdleTimeout {
         timeout_us: 500_000,
-    };
+    }
+    .on(Link::Redis);
     // One probe after the other would take longer than it lasts.
     let fault = planned(kind, 200, 1_300);
     let stamps = driven("idle-all", false, std::slice::from_ref(&fault)).await;

@@ -1,10 +1,7 @@
 //! This module spoils a link with toxics: slower, cut off, cut up, silent.
 //!
-//! **In:** the link's proxies and the planned fault. **Out:** toxics called after the run and the
-//! fault, later removed by those names.
-//!
-//! **Units:** the plan's times are microseconds, Toxiproxy's are milliseconds (`slicer`'s delay:
-//! microseconds): rounded up.
+//! **In:** the link's proxies, the planned fault and what its kind says of the toxic. **Out:** toxics called after
+//! the run and the fault, later removed by those names.
 //!
 //! **Source:** Toxiproxy's toxics, and those that the embedded fault proxy has beside them.
 
@@ -15,9 +12,8 @@ use fault_proxy::{Stream, ToxicSpec};
 
 use super::{Fault, FaultError, Links};
 use crate::environment::{Answer, ProxyLink};
-use crate::plan::{FaultKind, PlannedFault, Streams};
+use crate::plan::{PlannedFault, Sign, Streams};
 
-const US_PER_MS: u64 = 1_000;
 const NOT_FOUND: u16 = 404;
 /// For an answer that nothing delays.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -52,15 +48,14 @@ pub(super) struct Toxic {
 }
 
 impl Toxic {
-    /// The toxics of `planned`, called `name`; `silence` is how long no answer is silence. `None` for
-    /// faults that are not toxics.
-    pub(super) fn of(
+    /// The toxics of `planned`, called `name` and made after `model`; `silence` is how long no answer is silence.
+    pub(super) fn new(
         links: Links,
         name: &str,
         planned: &PlannedFault,
+        (model, sign): (&ToxicSpec, Sign),
         silence: Duration,
-    ) -> Option<Self> {
-        let model = model(planned.kind)?;
+    ) -> Self {
         let share = planned.toxicity_ratio;
         #[expect(
             clippy::cast_possible_truncation,
@@ -73,26 +68,23 @@ impl Toxic {
             toxicity: share_of_connections,
             ..model.clone()
         };
-        let both = planned.kind.acts_on_bytes() && planned.streams == Streams::Both;
         let toxics = match planned.streams {
             Streams::Upstream => vec![toxic(Stream::Upstream, name.to_owned())],
-            Streams::Both if both => [Stream::Upstream, Stream::Downstream]
+            Streams::Both => [Stream::Upstream, Stream::Downstream]
                 .map(|stream| toxic(stream, format!("{name}-{}", stream.name())))
                 .into(),
-            Streams::Both | Streams::Downstream => {
-                vec![toxic(Stream::Downstream, name.to_owned())]
-            }
+            Streams::Downstream => vec![toxic(Stream::Downstream, name.to_owned())],
         };
         let mark = if share < 1.0 {
             Mark::Counted { probes: true }
         } else {
-            mark(planned.kind, silence)
+            expected(sign, silence)
         };
-        Some(Self {
+        Self {
             links,
             toxics,
             mark,
-        })
+        }
     }
 
     /// A delay of one toxic, as often as a question and its answer meet it.
@@ -130,87 +122,23 @@ impl Toxic {
     }
 }
 
-/// The toxic without its name; `None` for faults that are not toxics.
-fn model(kind: FaultKind) -> Option<ToxicSpec> {
-    let stream = Stream::Downstream;
-    Some(match kind {
-        FaultKind::Latency {
-            latency_us,
-            jitter_us,
-            ..
-        } => ToxicSpec::latency("", stream, ms(latency_us), ms(jitter_us)),
-        FaultKind::Timeout { timeout_us, .. } => ToxicSpec::timeout("", stream, ms(timeout_us)),
-        FaultKind::ResetPeer { timeout_us, .. } => {
-            ToxicSpec::reset_peer("", stream, ms(timeout_us))
-        }
-        FaultKind::Bandwidth { kb_per_s, .. } => ToxicSpec::bandwidth("", stream, kb_per_s),
-        FaultKind::SlowClose { delay_us, .. } => ToxicSpec::slow_close("", stream, ms(delay_us)),
-        FaultKind::Slicer {
-            piece_bytes,
-            delay_us,
-            ..
-        } => ToxicSpec::slicer("", stream, piece_bytes, delay_us),
-        FaultKind::LimitData { bytes, .. } => ToxicSpec::limit_data("", stream, bytes),
-        FaultKind::IdleTimeout { timeout_us, .. } => ToxicSpec::idle_timeout("", ms(timeout_us)),
-        FaultKind::LimitTime { time_us, .. } => ToxicSpec::limit_time("", ms(time_us)),
-        FaultKind::Blackhole { .. } => ToxicSpec::blackhole(""),
-        FaultKind::SlowConnect { delay_us, .. } => ToxicSpec::slow_connect("", ms(delay_us)),
-        FaultKind::Refuse { connections, .. } => ToxicSpec::refuse("", connections),
-        FaultKind::NoAnswer { .. } => ToxicSpec::no_answer(""),
-        FaultKind::Down { .. }
-        | FaultKind::ResetNow { .. }
-        | FaultKind::RedisKill
-        | FaultKind::RedisPause
-        | FaultKind::RedisRestart
-        | FaultKind::RedisFlush
-        | FaultKind::ServerKill
-        | FaultKind::ServerPause
-        | FaultKind::ServerRestart => return None,
-    })
-}
-
-/// How a toxic shows that affects every connection.
-fn mark(kind: FaultKind, silence: Duration) -> Mark {
-    match kind {
-        FaultKind::Latency {
-            latency_us,
-            jitter_us,
-            ..
-        } => Mark::Late {
-            least: Duration::from_millis(ms(latency_us).saturating_sub(ms(jitter_us))),
-            patience: Duration::from_millis(ms(latency_us).saturating_add(ms(jitter_us)))
-                .saturating_add(PATIENCE),
+/// What a probe shall see of a toxic; `silence` is how long no answer is silence.
+fn expected(sign: Sign, silence: Duration) -> Mark {
+    let soon = |ms| Duration::from_millis(ms).saturating_add(PATIENCE);
+    match sign {
+        Sign::Late { least_ms, most_ms } => Mark::Late {
+            least: Duration::from_millis(least_ms),
+            patience: soon(most_ms),
         },
-        FaultKind::SlowConnect { delay_us, .. } => {
-            let least = Duration::from_millis(ms(delay_us));
-            Mark::Late {
-                least,
-                patience: least.saturating_add(PATIENCE),
-            }
-        }
-        FaultKind::ResetPeer { timeout_us, .. } => Mark::Reset {
-            patience: Duration::from_millis(ms(timeout_us)).saturating_add(PATIENCE),
+        Sign::Silent => Mark::Silent { patience: silence },
+        Sign::Reset { after_ms } => Mark::Reset {
+            patience: soon(after_ms),
         },
-        FaultKind::Refuse { connections: 0, .. } => Mark::Reset { patience: PATIENCE },
-        FaultKind::IdleTimeout { timeout_us, .. } => cut(ms(timeout_us)),
-        FaultKind::LimitTime { time_us, .. } => cut(ms(time_us)),
-        FaultKind::Timeout { .. }
-        | FaultKind::Bandwidth { kb_per_s: 0, .. }
-        | FaultKind::Blackhole { .. }
-        | FaultKind::NoAnswer { .. } => Mark::Silent { patience: silence },
-        FaultKind::Refuse { .. } => Mark::Counted { probes: false },
-        _ => Mark::Counted { probes: true },
-    }
-}
-
-const fn ms(us: u64) -> u64 {
-    us.div_ceil(US_PER_MS)
-}
-
-fn cut(after_ms: u64) -> Mark {
-    match Duration::from_millis(after_ms) {
-        after if after <= SILENCE_MAX => Mark::Cut { after },
-        _ => Mark::Counted { probes: true },
+        Sign::Cut { after_ms } => match Duration::from_millis(after_ms) {
+            after if after <= SILENCE_MAX => Mark::Cut { after },
+            _ => Mark::Counted { probes: true },
+        },
+        Sign::Counted { probes } => Mark::Counted { probes },
     }
 }
 

@@ -32,13 +32,15 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use builtin::{ANSWERED_RATIO_MIN, BuiltIn, is_broad};
 pub(crate) use compile::compile;
-pub(crate) use fault::{Amount, FaultKind, PlannedFault};
+pub(crate) use fault::PlannedFault;
 pub(crate) use hash::hash;
 pub(crate) use print::to_toml;
 pub(crate) use trial::{CREW_SIZE, TrialPlan};
 
 use crate::scenario::expectation::{AbortRule, Expectation};
-pub(crate) use crate::scenario::fault::{Link, STREAMS, Streams};
+pub(crate) use crate::scenario::fault::{
+    FaultKind, Link, Mechanism, ProcessAction, Reach, STREAMS, Sign, Streams,
+};
 pub(crate) use crate::scenario::load::{Arrival, ClientDefect, Conversation, Credential, Jitter};
 pub(crate) use crate::scenario::target::{Dialect, MESSAGE_BYTES_MAX, Matching};
 pub(crate) use crate::scenario::trial::{Promise, TokenAge, TrialKind};

@@ -6,7 +6,7 @@
 use toml::{Table, Value};
 
 use crate::plan::{
-    Amount, Behavior, Dialect, LoadPlan, Plan, PlannedFault, RedisPlan, STREAMS, ServerPlan,
+    Behavior, Dialect, LoadPlan, Plan, PlannedFault, Reach, RedisPlan, STREAMS, ServerPlan,
     TrialPlan,
 };
 use crate::scenario::expectation::{AbortRule, Expectation};
@@ -270,13 +270,10 @@ fn fault(text: &mut String, fault: &PlannedFault) {
         pair(text, "link", link.name());
     }
     pair(text, "kind", fault.kind.name());
-    for (key, amount) in fault.kind.amounts() {
-        match amount {
-            Amount::TimeUs(us) => pair(text, key, print_us(us)),
-            Amount::Count(count) => pair(text, key, i64::try_from(count).unwrap_or(i64::MAX)),
-        }
+    for (key, value) in fault.kind.print() {
+        pair(text, key, value);
     }
-    if fault.kind.acts_on_bytes() {
+    if let Reach::Bytes(_) = fault.kind.reach() {
         pair(text, "stream", name_of(&STREAMS, fault.streams));
     }
     if fault.toxicity_ratio < 1.0 {

@@ -222,48 +222,17 @@ fn overlap_us(visit: &Visit, (from_us, to_us): Span) -> f64 {
 }
 
 /// It ends sockets between clients and server.
-const fn cuts(kind: FaultKind) -> bool {
-    match kind {
-        FaultKind::Down { link }
-        | FaultKind::Timeout { link, .. }
-        | FaultKind::ResetPeer { link, .. }
-        | FaultKind::LimitData { link, .. }
-        | FaultKind::IdleTimeout { link, .. }
-        | FaultKind::LimitTime { link, .. }
-        | FaultKind::Blackhole { link }
-        | FaultKind::ResetNow { link } => matches!(link, Link::Edge),
-        FaultKind::ServerKill | FaultKind::ServerPause | FaultKind::ServerRestart => true,
-        FaultKind::Latency { .. }
-        | FaultKind::Bandwidth { .. }
-        | FaultKind::SlowClose { .. }
-        | FaultKind::Slicer { .. }
-        | FaultKind::SlowConnect { .. }
-        | FaultKind::Refuse { .. }
-        | FaultKind::NoAnswer { .. }
-        | FaultKind::RedisKill
-        | FaultKind::RedisPause
-        | FaultKind::RedisRestart
-        | FaultKind::RedisFlush => false,
-    }
+fn cuts(kind: FaultKind) -> bool {
+    kind.ends_connections() && kind.link().is_none_or(|link| link == Link::Edge)
 }
 
 /// Whoever asks for a token meanwhile is refused.
-const fn refuses_tokens(kind: FaultKind) -> bool {
-    match kind {
-        FaultKind::Down { link }
-        | FaultKind::Timeout { link, .. }
-        | FaultKind::Blackhole { link }
-        | FaultKind::Bandwidth { link, kb_per_s: 0 } => {
-            matches!(link, Link::Redis | Link::RedisTokens | Link::Edge)
-        }
-        FaultKind::RedisKill
-        | FaultKind::RedisPause
-        | FaultKind::RedisRestart
-        | FaultKind::ServerKill
-        | FaultKind::ServerPause
-        | FaultKind::ServerRestart => true,
-        _ => false,
-    }
+fn refuses_tokens(kind: FaultKind) -> bool {
+    let on_the_way = kind.link().is_none_or(|link| match link {
+        Link::Redis | Link::RedisTokens | Link::Edge => true,
+        Link::RedisTasks | Link::RedisChannel => false,
+    });
+    on_the_way && kind.stops_everything()
 }
 
 /// Requests of one client whose sessions last `every_us` on average, while a fault has them refused.
@@ -291,13 +260,10 @@ fn requests_refused(load: &LoadPlan, every_us: f64, fault: &PlannedFault) -> f64
 /// What is left of the sessions that begin, where one takes longer by a delay, and its end waits for an answer that
 /// does: at least one round trip each.
 fn slowed_ratio(load: &LoadPlan, every_us: f64, kind: FaultKind) -> f64 {
-    let FaultKind::Latency {
-        link, latency_us, ..
-    } = kind
-    else {
+    let (Some(link), delay_us @ 1..) = (kind.link(), kind.delays_us()) else {
         return 1.0;
     };
-    let delay_us = latency_us as f64;
+    let delay_us = delay_us as f64;
     let session = match link {
         Link::Redis | Link::RedisTokens | Link::Edge => every_us / (every_us + delay_us),
         Link::RedisTasks | Link::RedisChannel => 1.0,

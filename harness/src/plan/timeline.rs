@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 
 use crate::plan::{EnvironmentPlan, FaultKind, PlannedFault, RedisPlan};
-use crate::scenario::fault::{Action, Fault, Length, Link};
+use crate::scenario::fault::{Fault, Length, Link, Mechanism, Reach, RedisPause};
 use crate::scenario::problem::{Complaint, Place, Problems};
 use crate::units;
 
@@ -35,7 +35,7 @@ pub(super) fn resolve(
     let names = names(faults, problems);
     let mut placed = Vec::with_capacity(faults.len());
     for (fault, name) in faults.iter().zip(names) {
-        let kind = kind(fault);
+        let kind = fault.action;
         let start = fault.start.as_ref();
         let at_us = start.map_or(0, |start| units::us(start.value));
         if let (Some(start), Some(load_us)) = (start, load_us) {
@@ -56,7 +56,7 @@ pub(super) fn resolve(
                 at_us,
                 for_us,
                 // A fault without a kind is a problem already: no plan comes of it.
-                kind: kind.unwrap_or(FaultKind::RedisPause),
+                kind: kind.unwrap_or(FaultKind::RedisPause(RedisPause {})),
                 streams: fault.streams,
                 toxicity_ratio: fault.toxicity_ratio,
                 condition: fault.length == Length::Condition,
@@ -71,66 +71,6 @@ pub(super) fn resolve(
     placed.sort_by_key(|fault| (fault.planned.condition, fault.planned.at_us));
     check_overlaps(&placed, problems);
     placed
-}
-
-fn kind(fault: &Fault) -> Option<FaultKind> {
-    let link = fault.link.as_ref().map(|link| link.value);
-    Some(match fault.action? {
-        Action::Down => FaultKind::Down { link: link? },
-        Action::Latency { latency, jitter } => FaultKind::Latency {
-            link: link?,
-            latency_us: units::us(latency),
-            jitter_us: units::us(jitter),
-        },
-        Action::Timeout { timeout } => FaultKind::Timeout {
-            link: link?,
-            timeout_us: units::us(timeout),
-        },
-        Action::ResetPeer { timeout } => FaultKind::ResetPeer {
-            link: link?,
-            timeout_us: units::us(timeout),
-        },
-        Action::Bandwidth { kb_per_s } => FaultKind::Bandwidth {
-            link: link?,
-            kb_per_s,
-        },
-        Action::SlowClose { delay } => FaultKind::SlowClose {
-            link: link?,
-            delay_us: units::us(delay),
-        },
-        Action::Slicer { piece_bytes, delay } => FaultKind::Slicer {
-            link: link?,
-            piece_bytes,
-            delay_us: units::us(delay),
-        },
-        Action::LimitData { bytes } => FaultKind::LimitData { link: link?, bytes },
-        Action::IdleTimeout { timeout } => FaultKind::IdleTimeout {
-            link: link?,
-            timeout_us: units::us(timeout),
-        },
-        Action::LimitTime { time } => FaultKind::LimitTime {
-            link: link?,
-            time_us: units::us(time),
-        },
-        Action::Blackhole => FaultKind::Blackhole { link: link? },
-        Action::ResetNow => FaultKind::ResetNow { link: link? },
-        Action::SlowConnect { delay } => FaultKind::SlowConnect {
-            link: link?,
-            delay_us: units::us(delay),
-        },
-        Action::Refuse { connections } => FaultKind::Refuse {
-            link: link?,
-            connections,
-        },
-        Action::NoAnswer => FaultKind::NoAnswer { link: link? },
-        Action::RedisKill => FaultKind::RedisKill,
-        Action::RedisPause => FaultKind::RedisPause,
-        Action::RedisRestart => FaultKind::RedisRestart,
-        Action::RedisFlush => FaultKind::RedisFlush,
-        Action::ServerKill => FaultKind::ServerKill,
-        Action::ServerPause => FaultKind::ServerPause,
-        Action::ServerRestart => FaultKind::ServerRestart,
-    })
 }
 
 /// Given names as they are; the others after where and what, numbered where that repeats.
@@ -169,7 +109,7 @@ fn names(faults: &[Fault], problems: &mut Problems) -> Vec<String> {
 
 /// `redis-down`, `redis-tokens-latency`, `redis-kill`.
 fn default_name(fault: &Fault) -> String {
-    let kind = fault.kind.unwrap_or("fault");
+    let kind = fault.kind.map_or("fault", |kind| kind.name);
     let name = match &fault.link {
         Some(link) => format!("{}-{kind}", link.value.name()),
         None => kind.to_owned(),
@@ -252,14 +192,14 @@ fn check_overlaps(faults: &[Placed], problems: &mut Problems) {
 }
 
 fn excludes(one: FaultKind, other: FaultKind) -> bool {
-    match (one, other) {
-        (FaultKind::Down { link: one }, FaultKind::Down { link: other }) => {
-            one.covers(other) || other.covers(one)
+    match (one.link(), other.link()) {
+        (Some(on), Some(another)) => {
+            let both =
+                one.mechanism() == Mechanism::Disable && other.mechanism() == Mechanism::Disable;
+            both && (on.covers(another) || another.covers(on))
         }
-        (one, other) => {
-            let on_processes = one.link().is_none() && other.link().is_none();
-            on_processes && one.is_of_server() == other.is_of_server()
-        }
+        (None, None) => one.reach() == other.reach(),
+        (Some(_), None) | (None, Some(_)) => false,
     }
 }
 
@@ -270,13 +210,8 @@ pub(super) fn check_reach(
     problems: &mut Problems,
 ) {
     for fault in faults {
-        let on_process = matches!(
-            fault.action,
-            Some(
-                Action::RedisKill | Action::RedisPause | Action::RedisRestart | Action::RedisFlush
-            )
-        );
-        if on_process && environment.redis != RedisPlan::Private {
+        let reach = fault.kind.map(|kind| kind.reach);
+        if reach == Some(Reach::Redis) && environment.redis != RedisPlan::Private {
             let whose = match (&environment.redis, &environment.target) {
                 (RedisPlan::Url { .. }, _) => "Redis was not started by this run",
                 (_, Some(_)) => "the target manages its own Redis",
@@ -290,11 +225,7 @@ pub(super) fn check_reach(
                 Complaint::new(fact).hint(hint),
             );
         }
-        let on_server = matches!(
-            fault.action,
-            Some(Action::ServerKill | Action::ServerPause | Action::ServerRestart)
-        );
-        if on_server && environment.target.is_some() {
+        if reach == Some(Reach::Server) && environment.target.is_some() {
             let fact = "cannot act: the server was not started by this run";
             let hint = "take the fault out, or let the harness start the server: no `target`";
             problems.add(

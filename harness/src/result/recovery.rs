@@ -327,11 +327,8 @@ fn link_words(link: Link) -> &'static str {
 
 /// What was done, in words.
 pub(super) fn describe(fault: &PlannedFault) -> String {
-    let part = match fault.kind.link() {
-        Some(link) => link_words(link),
-        None if fault.kind.is_of_server() => "the server",
-        None => "Redis",
-    };
+    let link = fault.kind.link().map(link_words);
+    let part = link.or(fault.kind.reach().process()).unwrap_or_default();
     let effect = fault.kind.effect();
     let share = match fault.toxicity_ratio {
         share if share < 1.0 => format!(" for {} of the connections", percent(share)),

@@ -13,6 +13,7 @@ pub(crate) mod expectation;
 pub(crate) mod fault;
 mod file;
 pub(crate) mod header;
+mod keys;
 pub(crate) mod load;
 mod overrides;
 pub(crate) mod problem;

@@ -10,7 +10,7 @@ use reqwest::Client as Http;
 
 use crate::clock::RunClock;
 use crate::environment::TargetInfo;
-use crate::plan::{Credential, Link, Plan, PlannedFault};
+use crate::plan::{Credential, Link, Plan, PlannedFault, Reach};
 use crate::record::fault::FaultBoard;
 
 /// Where trials take place.
@@ -39,7 +39,7 @@ pub(super) struct Context {
 impl Context {
     pub(super) fn new(plan: &Plan, inputs: Inputs) -> Self {
         let between = |fault: &PlannedFault| {
-            fault.kind.link() == Some(Link::Edge) || fault.kind.is_of_server()
+            fault.kind.link() == Some(Link::Edge) || fault.kind.reach() == Reach::Server
         };
         let faults = plan.faults.iter().enumerate();
         let on_edge = faults.filter(|(_, fault)| between(fault));

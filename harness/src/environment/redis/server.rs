@@ -24,7 +24,7 @@ use crate::environment::private;
 use crate::environment::probe::Answer;
 use crate::environment::process::{ProcessError, ReadyWait};
 use crate::environment::secret::Secret;
-use crate::plan::{FaultKind, Plan};
+use crate::plan::{Mechanism, Plan, ProcessAction, Reach};
 
 const WHAT: &str = "redis-server";
 const READY_TIMEOUT: Duration = Duration::from_secs(15);
@@ -145,5 +145,13 @@ fn configure(directory: &Path, end: &RedisEnd, durable: bool) -> Result<PathBuf,
 pub(crate) fn is_durable(plan: &Plan) -> bool {
     plan.faults
         .iter()
-        .any(|fault| matches!(fault.kind, FaultKind::RedisKill | FaultKind::RedisRestart))
+        .filter(|fault| fault.kind.reach() == Reach::Redis)
+        .any(|fault| match fault.kind.mechanism() {
+            Mechanism::Process(ProcessAction::Kill | ProcessAction::Restart) => true,
+            Mechanism::Process(ProcessAction::Pause)
+            | Mechanism::Disable
+            | Mechanism::ResetNow
+            | Mechanism::Toxic(..)
+            | Mechanism::FlushTokens => false,
+        })
 }

@@ -5,104 +5,21 @@
 
 use std::time::Duration;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
 use super::document::Node;
 use super::problem::{Complaint, Located, Place, Problems};
 use super::section::Section;
 use super::suggest;
 use super::value::{self, HOUR, MS};
 
-mod action;
+mod kind;
+mod link;
+pub(super) mod schema;
 
-pub(crate) use action::Action;
-use action::{KINDS, Kind, Reach};
+pub(crate) use kind::*;
+pub(crate) use link::{LINKS, Link, STREAMS, Streams};
 
 /// Most faults of one scenario.
-const FAULTS_MAX: usize = 64;
-
-/// A path on which a fault can act.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Link {
-    /// All three databases.
-    Redis,
-    RedisTokens,
-    RedisTasks,
-    RedisChannel,
-    /// Clients to server.
-    Edge,
-}
-
-/// The links a scenario can name, as it writes them.
-pub(crate) const LINKS: [(&str, Link); 5] = [
-    ("redis", Link::Redis),
-    ("redis.tokens", Link::RedisTokens),
-    ("redis.tasks", Link::RedisTasks),
-    ("redis.channel", Link::RedisChannel),
-    ("edge", Link::Edge),
-];
-
-impl Link {
-    /// As a scenario writes it.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Redis => "redis",
-            Self::RedisTokens => "redis.tokens",
-            Self::RedisTasks => "redis.tasks",
-            Self::RedisChannel => "redis.channel",
-            Self::Edge => "edge",
-        }
-    }
-
-    /// The links it stands for: all three databases spelt out, else itself.
-    pub(crate) const fn singles(self) -> &'static [Self] {
-        match self {
-            Self::Redis => &[Self::RedisTokens, Self::RedisTasks, Self::RedisChannel],
-            Self::RedisTokens => &[Self::RedisTokens],
-            Self::RedisTasks => &[Self::RedisTasks],
-            Self::RedisChannel => &[Self::RedisChannel],
-            Self::Edge => &[Self::Edge],
-        }
-    }
-
-    /// Whether a fault on this link is also felt on `other`.
-    pub(crate) fn covers(self, other: Self) -> bool {
-        self == other || (self == Self::Redis && other != Self::Edge)
-    }
-}
-
-/// The bytes a fault acts on, seen from the client of the link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Streams {
-    /// What the client of the link sends.
-    Upstream,
-    /// What it receives.
-    Downstream,
-    Both,
-}
-
-/// The directions, as a scenario writes them.
-pub(crate) const STREAMS: [(&str, Streams); 3] = [
-    ("upstream", Streams::Upstream),
-    ("downstream", Streams::Downstream),
-    ("both", Streams::Both),
-];
-
-/// The kinds of fault, as a scenario writes them.
-pub(super) const KIND_NAMES: [&str; KINDS.len()] = {
-    let mut names = [""; KINDS.len()];
-    let mut index = 0;
-    while index < KINDS.len() {
-        names[index] = KINDS[index].0;
-        index += 1;
-    }
-    names
-};
+pub(super) const FAULTS_MAX: usize = 64;
 
 /// One `[[fault]]`. A part is `None` where it was missing or wrong, which is a problem already.
 #[derive(Clone, Debug, PartialEq)]
@@ -115,9 +32,9 @@ pub(crate) struct Fault {
     pub length: Length,
     /// `None` for faults of a process.
     pub link: Option<Located<Link>>,
-    /// As a scenario writes the kind.
-    pub kind: Option<&'static str>,
-    pub action: Option<Action>,
+    pub kind: Option<&'static Kind>,
+    /// The kind with its numbers and the link.
+    pub action: Option<FaultKind>,
     pub streams: Streams,
     /// Share of the connections that are affected: above 0, at most 1.
     pub toxicity_ratio: f64,
@@ -153,17 +70,20 @@ fn one(mut section: Section<'_>, problems: &mut Problems) -> Fault {
         fault_hint,
         value::duration(Duration::ZERO..=24 * HOUR),
     );
+    let names: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
     let kind_hint = format!(
         "write what goes wrong: kind = \"down\"; known: {}",
-        KIND_NAMES.join(", ")
+        names.join(", ")
     );
-    let kind = section.require(problems, "kind", &kind_hint, value::choice(&KINDS));
+    let named = KINDS.iter().map(|kind| (kind.name, kind)).collect();
+    let kind = section.require(problems, "kind", &kind_hint, value::choice_of(named));
     let kind = kind.map(|kind| kind.value);
     let length = length(&mut section, kind, problems);
-    let action = kind.and_then(|kind| action::read(&mut section, kind, problems));
+    let link = link(&mut section, kind, problems);
+    let on = link.as_ref().map(|link| link.value);
+    let action = kind.and_then(|kind| (kind.read)(&mut section, on, problems));
     let streams = streams(&mut section, kind, problems);
     let toxicity_ratio = toxicity(&mut section, kind, problems);
-    let link = link(&mut section, kind, problems);
     let fault = Fault {
         field: section.path().to_owned(),
         at: section.at.clone(),
@@ -171,7 +91,7 @@ fn one(mut section: Section<'_>, problems: &mut Problems) -> Fault {
         start,
         length,
         link,
-        kind: kind.map(|kind| value::name_of(&KINDS, kind)),
+        kind,
         action,
         streams,
         toxicity_ratio,
@@ -183,9 +103,9 @@ fn one(mut section: Section<'_>, problems: &mut Problems) -> Fault {
     fault
 }
 
-fn length(section: &mut Section<'_>, kind: Option<Kind>, problems: &mut Problems) -> Length {
+fn length(section: &mut Section<'_>, kind: Option<&Kind>, problems: &mut Problems) -> Length {
     let read = value::duration(100 * MS..=24 * HOUR);
-    if kind.is_some_and(Kind::is_moment) {
+    if kind.is_some_and(|kind| kind.is_moment) {
         if let Some(node) = section.node("for") {
             let complaint = Complaint::new("this kind acts at one moment and lasts no time")
                 .hint("leave `for` out");
@@ -193,7 +113,8 @@ fn length(section: &mut Section<'_>, kind: Option<Kind>, problems: &mut Problems
         }
         return Length::Moment;
     }
-    if kind.is_some_and(Kind::may_last) && !section.has("for") {
+    // A toxic may last as a property of the network rather than an event.
+    if kind.is_some_and(|kind| kind.reach.is_toxic()) && !section.has("for") {
         return Length::Condition;
     }
     let hint = "write how long it lasts: for = \"5s\"";
@@ -203,21 +124,20 @@ fn length(section: &mut Section<'_>, kind: Option<Kind>, problems: &mut Problems
     }
 }
 
-fn streams(section: &mut Section<'_>, kind: Option<Kind>, problems: &mut Problems) -> Streams {
-    let usual = if kind == Some(Kind::Timeout) {
-        Streams::Both
-    } else {
-        Streams::Downstream
+fn streams(section: &mut Section<'_>, kind: Option<&Kind>, problems: &mut Problems) -> Streams {
+    let usual = match kind.map(|kind| kind.reach) {
+        Some(Reach::Bytes(usual)) => usual,
+        Some(Reach::Connections | Reach::Link | Reach::Redis | Reach::Server) => {
+            // Here the key is unknown, and is called so.
+            return Streams::Downstream;
+        }
+        None => Streams::Downstream,
     };
-    // Elsewhere the key is unknown, and is called so.
-    if kind.is_none_or(|kind| kind.reach() == Reach::Bytes) {
-        let read = value::choice(&STREAMS);
-        return section.read_or(problems, "stream", usual, read).value;
-    }
-    usual
+    let read = value::choice(&STREAMS);
+    section.read_or(problems, "stream", usual, read).value
 }
 
-fn toxicity(section: &mut Section<'_>, kind: Option<Kind>, problems: &mut Problems) -> f64 {
+fn toxicity(section: &mut Section<'_>, kind: Option<&Kind>, problems: &mut Problems) -> f64 {
     let read = |node: &Node| {
         let share = value::number(0.0..=1.0)(node)?;
         if share > 0.0 {
@@ -226,7 +146,7 @@ fn toxicity(section: &mut Section<'_>, kind: Option<Kind>, problems: &mut Proble
         Err(Complaint::new("a fault that affects no connection is none")
             .hint("write the share of the connections it affects, such as toxicity = 0.1"))
     };
-    if kind.is_none_or(|kind| matches!(kind.reach(), Reach::Bytes | Reach::Connections)) {
+    if kind.is_none_or(|kind| kind.reach.is_toxic()) {
         return section.read_or(problems, "toxicity", 1.0, read).value;
     }
     1.0
@@ -234,14 +154,14 @@ fn toxicity(section: &mut Section<'_>, kind: Option<Kind>, problems: &mut Proble
 
 fn link(
     section: &mut Section<'_>,
-    kind: Option<Kind>,
+    kind: Option<&Kind>,
     problems: &mut Problems,
 ) -> Option<Located<Link>> {
     let names: Vec<&str> = LINKS.iter().map(|(name, _)| *name).collect();
-    if kind.is_some_and(|kind| kind.reach() == Reach::Process) {
+    if let Some(process) = kind.and_then(|kind| kind.reach.process()) {
         if let Some(node) = section.node("link") {
-            let complaint = Complaint::new("this kind acts on the Redis process, not on a link")
-                .hint("leave `link` out");
+            let fact = format!("this kind acts on the process of {process}, not on a link");
+            let complaint = Complaint::new(fact).hint("leave `link` out");
             problems.add(&node.at, section.field("link"), complaint);
         }
         return None;

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use self::part::{choice, described, duration, integer, list, names, share, table, text_of};
 use super::criterion::SAMPLES_MAX;
 use super::environment::INSTANCES_MAX;
-use super::fault::{KIND_NAMES, LINKS, STREAMS};
+use super::fault::schema as fault;
+use super::fault::{FAULTS_MAX, LINKS};
 use super::load::{ARRIVALS, CLIENT_DEFECTS, CLIENTS_MAX, CONVERSATIONS, CREDENTIALS, JITTERS};
 use super::target::{BODIES, MATCHINGS};
 use super::trial::TRIALS_MAX;
@@ -37,7 +38,7 @@ fn scenario() -> Schema {
             "environment": environment(),
             "target": target(),
             "load": load(),
-            "fault": { "type": "array", "maxItems": 64, "items": fault() },
+            "fault": { "type": "array", "maxItems": FAULTS_MAX, "items": fault::entry() },
             "trial": { "type": "array", "maxItems": TRIALS_MAX, "items": trial::entry() },
             "expect": { "type": "array", "maxItems": 200, "items": criterion("What must hold.", &[]) },
             "abort_when": { "type": "array", "maxItems": 200, "items": criterion("What ends the run early.", &patience()) },
@@ -229,31 +230,6 @@ fn load() -> Value {
             "lanes": integer(1, 64, "Threads that run sessions; default 1."),
             "payloads": text_of("File with what clients write, one text a line; default: filler of message.length."),
             "defects": list(choice(&names(&CLIENT_DEFECTS), "A known failure of clients."), "What the clients do wrong on purpose, to see that it shows."),
-        }),
-    )
-}
-
-fn fault() -> Value {
-    table(
-        "Something that goes wrong on purpose.",
-        &["at", "kind"],
-        json!({
-            "name": text_of("For `when = \"during NAME\"`; default: where and what, as in redis-down."),
-            "at": described(duration(), "Start, counted from the start of the load."),
-            "for": described(duration(), "Length. Without it a toxic lasts to the end of the load and is a condition of the run; reset_now and redis-flush take none; all other kinds need it."),
-            "link": choice(&names(&LINKS), "Where a network fault acts; redis-kill, server-kill and the like take none."),
-            "kind": choice(&KIND_NAMES, "What goes wrong."),
-            "latency": described(duration(), "kind = latency: everything arrives this much later."),
-            "jitter": described(duration(), "kind = latency: more or less by up to this; default 0s."),
-            "timeout": described(duration(), "kind = timeout, reset_peer: connections end after this; default 0s (timeout: never). kind = idle_timeout: after this much silence."),
-            "kb_per_s": integer(0, 1 << 40, "kind = bandwidth: what passes of each connection, 1 KB = 1000 bytes; 0 stops it."),
-            "delay": described(duration(), "kind = slow_close: the end arrives this much later; slicer: between two pieces; slow_connect: before a new connection goes on."),
-            "piece_bytes": integer(1, 1 << 40, "kind = slicer: length of a piece."),
-            "bytes": integer(0, 1 << 40, "kind = limit_data: a connection ends after so many."),
-            "time": described(duration(), "kind = limit_time: how long a connection lasts."),
-            "connections": integer(0, 1 << 40, "kind = refuse: the next so many; default 0, all."),
-            "stream": choice(&names(&STREAMS), "What of a connection a toxic on bytes acts on; default downstream, for timeout both."),
-            "toxicity": { "type": "number", "exclusiveMinimum": 0, "maximum": 1, "description": "Share of the connections a toxic affects; default 1." },
         }),
     )
 }

@@ -1,8 +1,8 @@
 //! Trial `answers`.
 
-use super::keys::{Time, keys};
 use super::spec::{Promise, Situation, Spec, TIMES};
 use crate::known::Known;
+use crate::scenario::keys::{Time, keys};
 use crate::scenario::value::SECOND;
 
 keys! {

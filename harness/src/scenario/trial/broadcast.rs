@@ -1,8 +1,8 @@
 //! Trial `broadcast`.
 
-use super::keys::{Count, Time, keys};
 use super::spec::{MEMBERS_MAX, Need, Promise, Situation, Spec, TIMES};
 use crate::known::Known;
+use crate::scenario::keys::{Count, Time, keys};
 use crate::scenario::value::SECOND;
 
 keys! {

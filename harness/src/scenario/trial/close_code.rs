@@ -1,8 +1,8 @@
 //! Trial `close-code`.
 
-use super::keys::keys;
 use super::spec::{Need, Promise, Spec};
 use crate::known::Known;
+use crate::scenario::keys::keys;
 
 keys! {
     /// Whatever ends a socket is told by the close code that the contract has for it.

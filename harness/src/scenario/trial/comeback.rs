@@ -1,8 +1,8 @@
 //! Trial `comeback`.
 
-use super::keys::{Time, keys};
 use super::spec::{Need, Promise, Spec, TIMES};
 use crate::known::Known;
+use crate::scenario::keys::{Time, keys};
 use crate::scenario::value::SECOND;
 
 keys! {

@@ -1,8 +1,8 @@
 //! Trial `expiry`.
 
-use super::keys::{Time, keys};
 use super::spec::{ACCESS_TTL, Need, Promise, Spec, TIMES};
 use crate::known::Known;
+use crate::scenario::keys::{Time, keys};
 
 keys! {
     /// Who holds a socket when the access token ends is warned before, and closed with a code.

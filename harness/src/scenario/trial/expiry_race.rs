@@ -1,8 +1,8 @@
 //! Trial `expiry-race`.
 
-use super::keys::{Time, keys};
 use super::spec::{ACCESS_TTL, Need, Promise, Situation, Spec, TIMES};
 use crate::known::Known;
+use crate::scenario::keys::{Time, keys};
 use crate::scenario::value::MS;
 
 keys! {

@@ -1,8 +1,8 @@
 //! Trial `flood`.
 
-use super::keys::{Count, keys};
 use super::spec::{MESSAGES_MAX, Need, Promise, Spec};
 use crate::known::Known;
+use crate::scenario::keys::{Count, keys};
 
 keys! {
     /// Of many messages at once some are refused.

@@ -1,8 +1,8 @@
 //! Trial `heartbeat`.
 
-use super::keys::keys;
 use super::spec::{Need, Promise, Spec};
 use crate::known::Known;
+use crate::scenario::keys::keys;
 
 keys! {
     /// A heartbeat is answered, and is no message.

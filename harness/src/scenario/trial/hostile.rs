@@ -1,8 +1,8 @@
 //! Trial `hostile`.
 
-use super::keys::keys;
 use super::spec::{Need, Promise, Spec};
 use crate::known::Known;
+use crate::scenario::keys::keys;
 
 keys! {
     /// What no client should send is answered with a word.

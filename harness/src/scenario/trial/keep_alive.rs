@@ -1,8 +1,8 @@
 //! Trial `keep-alive`.
 
-use super::keys::{Time, keys};
 use super::spec::{Promise, Spec, TIMES};
 use crate::known::Known;
+use crate::scenario::keys::{Time, keys};
 use crate::scenario::value::SECOND;
 
 keys! {

@@ -16,7 +16,6 @@ mod flood;
 mod heartbeat;
 mod hostile;
 mod keep_alive;
-mod keys;
 mod origin;
 mod oversize;
 mod participation;
@@ -39,9 +38,9 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use self::keys::{Described, Keys as _};
 use self::spec::Spec as _;
 pub(crate) use self::spec::{Need, Promise, Situation};
+use super::keys::{Described, Keys as _};
 use super::problem::{Located, Place, Problems};
 use super::section::Section;
 use super::value::{self, HOUR, MS};
@@ -58,7 +57,7 @@ pub(super) struct Kind {
     /// What is tried, in one sentence.
     pub about: &'static str,
     keys: fn() -> Vec<Described>,
-    read: fn(&mut Section<'_>, &mut Problems) -> TrialKind,
+    read: fn(&mut Section<'_>, &mut Problems) -> Option<TrialKind>,
 }
 
 macro_rules! kinds {
@@ -84,7 +83,7 @@ macro_rules! kinds {
                 name: $name::NAME,
                 about: $name::ABOUT,
                 keys: $name::describe,
-                read: |section, problems| TrialKind::$name($name::read(section, problems)),
+                read: |section, problems| $name::read(section, problems).map(TrialKind::$name),
             }, )*
         ];
 
@@ -182,7 +181,8 @@ fn one(mut section: Section<'_>, problems: &mut Problems) -> Trial {
     );
     let named = KINDS.iter().map(|kind| (kind.name, kind)).collect();
     let kind = section.require(problems, "kind", &hint, value::choice_of(named));
-    let kind = kind.map(|kind| (kind.value.read)(&mut section, problems));
+    let known = kind.is_some();
+    let kind = kind.and_then(|kind| (kind.value.read)(&mut section, problems));
     let trial = Trial {
         field: section.path().to_owned(),
         at: section.at.clone(),
@@ -214,7 +214,7 @@ fn one(mut section: Section<'_>, problems: &mut Problems) -> Trial {
             .value,
     };
     // Which keys belong here depends on the kind: without one, nothing can be called unknown.
-    if trial.kind.is_some() {
+    if known {
         section.finish(problems);
     }
     trial

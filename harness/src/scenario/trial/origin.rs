@@ -1,8 +1,8 @@
 //! Trial `origin`.
 
-use super::keys::keys;
 use super::spec::{Need, Promise, Spec};
 use crate::known::Known;
+use crate::scenario::keys::keys;
 
 keys! {
     /// A page of another origin gets no socket.

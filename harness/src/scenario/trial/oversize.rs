@@ -1,8 +1,8 @@
 //! Trial `oversize`.
 
-use super::keys::keys;
 use super::spec::{Need, Promise, Spec};
 use crate::known::Known;
+use crate::scenario::keys::keys;
 
 keys! {
     /// A message over the length limit is refused.

@@ -1,8 +1,8 @@
 //! Trial `participation`.
 
-use super::keys::keys;
 use super::spec::{Need, Promise, Spec};
 use crate::known::Known;
+use crate::scenario::keys::keys;
 
 keys! {
     /// A chat of others stays closed.

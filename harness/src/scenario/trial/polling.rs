@@ -1,8 +1,8 @@
 //! Trial `polling`.
 
-use super::keys::{Count, keys};
 use super::spec::{MISSED_MAX, Need, Promise, Spec};
 use crate::known::Known;
+use crate::scenario::keys::{Count, keys};
 
 keys! {
     /// Who polls a chat by plain HTTP gets all that is written, and nothing twice.

@@ -1,8 +1,8 @@
 //! Trial `refusal`.
 
-use super::keys::keys;
 use super::spec::{Need, Promise, Spec};
 use crate::known::Known;
+use crate::scenario::keys::keys;
 
 keys! {
     /// Who is refused is told why, by a close code or a status.

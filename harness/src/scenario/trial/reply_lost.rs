@@ -1,8 +1,8 @@
 //! Trial `reply-lost`.
 
-use super::keys::keys;
 use super::spec::{Need, Promise, Spec};
 use crate::known::Known;
+use crate::scenario::keys::keys;
 
 keys! {
     /// A token whose connect was never answered opens one socket at most, and a fresh one is the way back.

@@ -1,8 +1,8 @@
 //! Trial `resume`.
 
-use super::keys::{Count, keys};
 use super::spec::{MISSED_MAX, Need, Promise, Spec};
 use crate::known::Known;
+use crate::scenario::keys::{Count, keys};
 
 keys! {
     /// Who comes back to a chat gets what it missed, and only that.

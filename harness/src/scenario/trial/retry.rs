@@ -1,8 +1,8 @@
 //! Trial `retry`.
 
-use super::keys::keys;
 use super::spec::{Need, Promise, Spec};
 use crate::known::Known;
+use crate::scenario::keys::keys;
 
 keys! {
     /// A message sent again with its id is the same task.

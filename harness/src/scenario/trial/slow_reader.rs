@@ -1,8 +1,8 @@
 //! Trial `slow-reader`.
 
-use super::keys::{Count, keys};
 use super::spec::{MESSAGES_MAX, Need, Promise, Spec};
 use crate::known::Known;
+use crate::scenario::keys::{Count, keys};
 
 keys! {
     /// A socket that does not read what it is sent is given up.

@@ -3,8 +3,8 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::keys::Keys;
 use crate::known::Known;
+use crate::scenario::keys::Keys;
 use crate::scenario::value::MINUTE;
 
 /// Most sockets that race for one token.

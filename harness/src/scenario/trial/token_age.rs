@@ -1,8 +1,8 @@
 //! Trial `token-age`.
 
-use super::keys::{Time, keys};
 use super::spec::{Need, Promise, Situation, Spec, TIMES, TOKEN_TTL};
 use crate::known::Known;
+use crate::scenario::keys::{Time, keys};
 use crate::scenario::value::SECOND;
 
 keys! {

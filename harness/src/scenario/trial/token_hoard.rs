@@ -1,8 +1,8 @@
 //! Trial `token-hoard`.
 
-use super::keys::{Count, keys};
 use super::spec::{MESSAGES_MAX, Need, Promise, Spec};
 use crate::known::Known;
+use crate::scenario::keys::{Count, keys};
 
 keys! {
     /// Of many token requests one after the other some are refused.

@@ -1,8 +1,8 @@
 //! Trial `token-log`.
 
-use super::keys::keys;
 use super::spec::{Need, Promise, Spec};
 use crate::known::Known;
+use crate::scenario::keys::keys;
 
 keys! {
     /// Tokens that opened sockets do not stand in the server's log.

@@ -1,8 +1,8 @@
 //! Trial `token-race`.
 
-use super::keys::{Count, keys};
 use super::spec::{Need, Promise, RACERS_MAX, Spec};
 use crate::known::Known;
+use crate::scenario::keys::{Count, keys};
 
 keys! {
     /// Several sockets race with one token: exactly one gets in.

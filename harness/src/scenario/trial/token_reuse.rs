@@ -1,8 +1,8 @@
 //! Trial `token-reuse`.
 
-use super::keys::keys;
 use super::spec::{Need, Promise, Spec};
 use crate::known::Known;
+use crate::scenario::keys::keys;
 
 keys! {
     /// A token that let somebody in lets nobody in again.

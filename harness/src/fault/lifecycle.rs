@@ -38,7 +38,7 @@ const MOMENT_PATIENCE_US: u64 = 2_000_000;
 
 /// What a fault is to the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lasts {
+pub(super) enum Extent {
     /// An event with a beginning and an end.
     Window,
     /// Over as soon as it is done.
@@ -48,11 +48,11 @@ pub(super) enum Lasts {
 }
 
 /// The times and the surroundings of one fault.
-pub(super) struct Life {
+pub(super) struct Lifecycle {
     pub index: usize,
     pub at_us: u64,
     pub for_us: u64,
-    pub lasts: Lasts,
+    pub extent: Extent,
     /// `None` where the fault lies on the way there.
     pub readyz_url: Option<String>,
     pub http: reqwest::Client,
@@ -60,34 +60,6 @@ pub(super) struct Life {
     pub board: Arc<FaultBoard>,
     pub events: mpsc::Sender<FaultEvent>,
     pub cancel: CancellationToken,
-}
-
-/// Leads `fault` through its life.
-pub(super) async fn live(fault: &impl Fault, life: Life) -> FaultStamps {
-    let mut stamps = FaultStamps::default();
-    if life
-        .sleep_until(life.at_us.saturating_sub(PREPARE_US))
-        .await
-        .is_cancelled()
-    {
-        stamps.problem = Some("not injected: the run was ended before its time".to_owned());
-        return stamps;
-    }
-    let readiness = Readiness::new();
-    let stop = CancellationToken::new();
-    let mut watching = JoinSet::new();
-    watching.spawn(life.watch(&readiness, stop.clone()));
-    life.lead(fault, &readiness, &mut stamps).await;
-    if let Some(injecting_us) = stamps.injecting_us {
-        life.wait_for_green(&readiness, injecting_us).await;
-        let verdict = readiness.verdict(injecting_us);
-        stamps.readiness_watched = verdict.watched;
-        stamps.readiness_red_us = verdict.red_us.filter(|_| verdict.watched);
-        stamps.readiness_green_us = verdict.green_us.filter(|_| verdict.watched);
-    }
-    stop.cancel();
-    while watching.join_next().await.is_some() {}
-    stamps
 }
 
 /// How a wait ended.
@@ -103,8 +75,41 @@ impl Wait {
     }
 }
 
-impl Life {
-    async fn lead(&self, fault: &impl Fault, readiness: &Readiness, stamps: &mut FaultStamps) {
+impl Lifecycle {
+    /// Leads `fault` through its life.
+    pub(super) async fn lead(self, fault: &impl Fault) -> FaultStamps {
+        let mut stamps = FaultStamps::default();
+        if self
+            .sleep_until(self.at_us.saturating_sub(PREPARE_US))
+            .await
+            .is_cancelled()
+        {
+            stamps.problem = Some("not injected: the run was ended before its time".to_owned());
+            return stamps;
+        }
+        let readiness = Readiness::new();
+        let stop = CancellationToken::new();
+        let mut watching = JoinSet::new();
+        watching.spawn(self.watch(&readiness, stop.clone()));
+        self.go_through(fault, &readiness, &mut stamps).await;
+        if let Some(injecting_us) = stamps.injecting_us {
+            self.wait_for_green(&readiness, injecting_us).await;
+            let verdict = readiness.verdict(injecting_us);
+            stamps.readiness_watched = verdict.watched;
+            stamps.readiness_red_us = verdict.red_us.filter(|_| verdict.watched);
+            stamps.readiness_green_us = verdict.green_us.filter(|_| verdict.watched);
+        }
+        stop.cancel();
+        while watching.join_next().await.is_some() {}
+        stamps
+    }
+
+    async fn go_through(
+        &self,
+        fault: &impl Fault,
+        readiness: &Readiness,
+        stamps: &mut FaultStamps,
+    ) {
         let prepared = fault.prepare().await;
         let due_us = self.at_us.max(self.clock.now_us());
         if self.sleep_precisely_until(self.at_us).await.is_cancelled() {
@@ -120,7 +125,7 @@ impl Life {
         }
         self.inject(fault, stamps).await;
         let end_us = self.at_us.saturating_add(self.for_us);
-        if stamps.injected_us.is_some() && self.lasts == Lasts::Moment {
+        if stamps.injected_us.is_some() && self.extent == Extent::Moment {
             let patience_us = self.clock.now_us().saturating_add(MOMENT_PATIENCE_US);
             self.confirm(fault, stamps, patience_us).await;
         } else if stamps.injected_us.is_some() {
@@ -135,7 +140,7 @@ impl Life {
 
     async fn inject(&self, fault: &impl Fault, stamps: &mut FaultStamps) {
         let begin_us = self.stamp(&mut stamps.injecting_us, FaultMoment::Injecting);
-        if self.lasts != Lasts::Whole {
+        if self.extent != Extent::Whole {
             self.board.begin(self.index, begin_us);
         }
         match fault.inject().await {
