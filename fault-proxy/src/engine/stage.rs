@@ -48,7 +48,7 @@ impl Stage {
     pub(super) fn new(toxic: &Arc<Toxic>, identity: &Identity, now: Instant) -> Self {
         let (draw, chance) = identity.luck(toxic);
         let mut stage = Self {
-            active: Active::Noop,
+            active: Active::SPARED,
             toxic: Arc::clone(toxic),
             draw,
             chance,
@@ -85,7 +85,7 @@ impl Stage {
             self.start(now);
         } else if was_affected {
             let removal = self.active.removal();
-            self.active = Active::Noop;
+            self.active = Active::SPARED;
             if removal == Removal::Reset {
                 return Removal::Reset;
             }

@@ -14,7 +14,7 @@ use crate::{
     engine::{Registry, Statistics, TOXICS_MAX},
     json::{Fields, mismatch, parse},
     refusal::Refusal,
-    toxic::EXTENSIONS,
+    toxic::extensions,
 };
 use hyper::Method;
 use serde::Serialize;
@@ -63,7 +63,7 @@ fn about() -> Reply {
     let about = json!({
         "name": env!("CARGO_PKG_NAME"),
         "version": env!("CARGO_PKG_VERSION"),
-        "toxics": EXTENSIONS,
+        "toxics": extensions(),
     });
     Reply::json(200, &about)
 }

@@ -5,7 +5,8 @@
 //! a timer oversleeps is taken off the next wait, so that the rate holds on average. `rate` 0 lets
 //! nothing through until it is changed or the toxic removed.
 
-use super::{Inbox, Step, attribute};
+use super::kind::{Reach, Settings, Work, attribute};
+use super::{Inbox, Moment, Step};
 use crate::{json::Fields, refusal::Refusal};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -20,17 +21,22 @@ pub(crate) struct Bandwidth {
     rate_kb: i64,
 }
 
-impl Bandwidth {
-    pub(super) fn merged(self, fields: Fields<'_>) -> Result<Self, Refusal> {
+impl Settings for Bandwidth {
+    type Active = Active;
+    const REACH: Reach = Reach::Stream;
+
+    fn merged(self, fields: Fields<'_>) -> Result<Self, Refusal> {
         Ok(Self {
             rate_kb: attribute(fields, "rate", self.rate_kb, (0, RATE_MAX))?,
         })
     }
 
-    pub(super) fn attributes(self) -> Vec<(&'static str, i64)> {
+    fn attributes(self) -> Vec<(&'static str, i64)> {
         vec![("rate", self.rate_kb)]
     }
+}
 
+impl Bandwidth {
     fn bytes_per_ms(self) -> u64 {
         u64::try_from(self.rate_kb).unwrap_or(0)
     }
@@ -45,8 +51,8 @@ pub(crate) struct Active {
     released: bool,
 }
 
-impl Active {
-    pub(super) fn start(settings: Bandwidth) -> Self {
+impl Work<Bandwidth> for Active {
+    fn start(settings: Bandwidth, _: Instant) -> Self {
         Self {
             settings,
             due: None,
@@ -56,13 +62,14 @@ impl Active {
     }
 
     /// The chunk an update interrupts goes at once.
-    pub(super) fn change(&mut self, settings: Bandwidth) {
+    fn change(&mut self, settings: Bandwidth, _: Instant) {
         self.released = self.due.is_some();
         self.settings = settings;
         self.overslept = Duration::ZERO;
     }
 
-    pub(super) fn step(&mut self, inbox: &mut Inbox, now: Instant) -> Step {
+    fn step(&mut self, inbox: &mut Inbox, moment: Moment<'_>) -> Step {
+        let now = moment.now;
         let Some(front) = inbox.front() else {
             return inbox.nothing();
         };

@@ -7,15 +7,41 @@
 //! An extension: Toxiproxy's `timeout` works on one direction and closes every connection when it
 //! is removed.
 
-use super::{Inbox, Moment, Removal, Step};
+use super::kind::{Reach, Removal, Settings, Work};
+use super::{Inbox, Moment, Step};
+use crate::{json::Fields, refusal::Refusal};
+use tokio::time::Instant;
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Blackhole;
+
+impl Settings for Blackhole {
+    type Active = Active;
+    const REACH: Reach = Reach::Both;
+    const IS_EXTENSION: bool = true;
+
+    fn merged(self, _: Fields<'_>) -> Result<Self, Refusal> {
+        Ok(self)
+    }
+
+    fn attributes(self) -> Vec<(&'static str, i64)> {
+        Vec::new()
+    }
+}
+
+#[derive(Debug)]
 pub(crate) struct Active {
     dropped: bool,
 }
 
-impl Active {
-    pub(super) fn step(&mut self, inbox: &mut Inbox, moment: Moment<'_>) -> Step {
+impl Work<Blackhole> for Active {
+    fn start(_: Blackhole, _: Instant) -> Self {
+        Self { dropped: false }
+    }
+
+    fn change(&mut self, _: Blackhole, _: Instant) {}
+
+    fn step(&mut self, inbox: &mut Inbox, moment: Moment<'_>) -> Step {
         self.dropped |= inbox.clear();
         // With both peers gone there is nobody left to keep in the dark.
         if moment.abandoned && inbox.is_ended() {
@@ -25,7 +51,7 @@ impl Active {
         }
     }
 
-    pub(super) fn removal(&self) -> Removal {
+    fn removal(&self) -> Removal {
         if self.dropped {
             Removal::Reset
         } else {

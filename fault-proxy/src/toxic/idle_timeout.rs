@@ -6,7 +6,7 @@
 //!
 //! An extension: Toxiproxy's `timeout` drops data, and never closes a peer that keeps sending.
 
-use super::{MS_MAX, attribute, millis};
+use super::kind::{MS_MAX, Passing, Reach, Settings, attribute, millis};
 use crate::{json::Fields, refusal::Refusal};
 use tokio::time::Instant;
 
@@ -15,19 +15,22 @@ pub(crate) struct IdleTimeout {
     timeout_ms: i64,
 }
 
-impl IdleTimeout {
-    pub(super) fn merged(self, fields: Fields<'_>) -> Result<Self, Refusal> {
+impl Settings for IdleTimeout {
+    type Active = Passing;
+    const REACH: Reach = Reach::Connection;
+    const IS_EXTENSION: bool = true;
+
+    fn merged(self, fields: Fields<'_>) -> Result<Self, Refusal> {
         Ok(Self {
             timeout_ms: attribute(fields, "timeout", self.timeout_ms, (0, MS_MAX))?,
         })
     }
 
-    pub(super) fn attributes(self) -> Vec<(&'static str, i64)> {
+    fn attributes(self) -> Vec<(&'static str, i64)> {
         vec![("timeout", self.timeout_ms)]
     }
 
-    /// When a connection that was met at `since` and had its last byte at `last_byte` is closed.
-    pub(super) fn closes_at(self, since: Instant, last_byte: Instant) -> Option<Instant> {
+    fn closes_at(self, since: Instant, last_byte: Instant) -> Option<Instant> {
         (self.timeout_ms > 0).then(|| since.max(last_byte) + millis(self.timeout_ms))
     }
 }

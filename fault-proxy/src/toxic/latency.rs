@@ -4,10 +4,15 @@
 //! `[-jitter, jitter)`, counted from the moment the chunk was received; the end of the stream is
 //! not delayed, it follows the last chunk.
 
-use super::{Inbox, MS_MAX, Moment, Step, attribute, millis};
+use super::kind::{MS_MAX, Reach, Settings, Work, attribute, millis};
+use super::{Inbox, Moment, Step};
 use crate::{chance::below, json::Fields, refusal::Refusal};
 use std::time::Duration;
 use tokio::time::Instant;
+
+/// Up to this much waits in front of it, since it delays without throttling; as much as the
+/// 1,024 chunks of 32 KiB in a real Toxiproxy.
+const DELAYED_BYTES_MAX: usize = 32 << 20;
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Latency {
@@ -15,8 +20,11 @@ pub(crate) struct Latency {
     jitter_ms: i64,
 }
 
-impl Latency {
-    pub(super) fn merged(self, fields: Fields<'_>) -> Result<Self, Refusal> {
+impl Settings for Latency {
+    type Active = Active;
+    const REACH: Reach = Reach::Stream;
+
+    fn merged(self, fields: Fields<'_>) -> Result<Self, Refusal> {
         // Half the range each, so that their sum is still a time.
         let range = (0, MS_MAX / 2);
         Ok(Self {
@@ -25,10 +33,12 @@ impl Latency {
         })
     }
 
-    pub(super) fn attributes(self) -> Vec<(&'static str, i64)> {
+    fn attributes(self) -> Vec<(&'static str, i64)> {
         vec![("latency", self.latency_ms), ("jitter", self.jitter_ms)]
     }
+}
 
+impl Latency {
     fn draw(self, moment: Moment<'_>) -> Duration {
         let (delay, jitter) = (millis(self.latency_ms), millis(self.jitter_ms));
         let Ok(jitter_ns) = u64::try_from(jitter.as_nanos()) else {
@@ -48,8 +58,10 @@ pub(crate) struct Active {
     released: bool,
 }
 
-impl Active {
-    pub(super) fn start(settings: Latency) -> Self {
+impl Work<Latency> for Active {
+    const INBOX_BYTES_MAX: usize = DELAYED_BYTES_MAX;
+
+    fn start(settings: Latency, _: Instant) -> Self {
         Self {
             settings,
             due: None,
@@ -57,12 +69,12 @@ impl Active {
         }
     }
 
-    pub(super) fn change(&mut self, settings: Latency) {
+    fn change(&mut self, settings: Latency, _: Instant) {
         self.settings = settings;
         self.released = self.due.is_some();
     }
 
-    pub(super) fn step(&mut self, inbox: &mut Inbox, moment: Moment<'_>) -> Step {
+    fn step(&mut self, inbox: &mut Inbox, moment: Moment<'_>) -> Step {
         let Some(front) = inbox.front() else {
             return inbox.nothing();
         };

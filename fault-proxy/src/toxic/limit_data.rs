@@ -3,22 +3,27 @@
 //! **Units:** `bytes` per connection and direction. 0 closes at the first data. The count outlives
 //! updates of the toxic.
 
-use super::{Inbox, Step, attribute};
+use super::kind::{Reach, Settings, Work, attribute};
+use super::{Inbox, Moment, Step};
 use crate::{json::Fields, refusal::Refusal};
+use tokio::time::Instant;
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct LimitData {
     bytes: i64,
 }
 
-impl LimitData {
-    pub(super) fn merged(self, fields: Fields<'_>) -> Result<Self, Refusal> {
+impl Settings for LimitData {
+    type Active = Active;
+    const REACH: Reach = Reach::Stream;
+
+    fn merged(self, fields: Fields<'_>) -> Result<Self, Refusal> {
         Ok(Self {
             bytes: attribute(fields, "bytes", self.bytes, (0, i64::MAX))?,
         })
     }
 
-    pub(super) fn attributes(self) -> Vec<(&'static str, i64)> {
+    fn attributes(self) -> Vec<(&'static str, i64)> {
         vec![("bytes", self.bytes)]
     }
 }
@@ -30,8 +35,8 @@ pub(crate) struct Active {
     reached: bool,
 }
 
-impl Active {
-    pub(super) fn start(settings: LimitData) -> Self {
+impl Work<LimitData> for Active {
+    fn start(settings: LimitData, _: Instant) -> Self {
         Self {
             settings,
             passed_bytes: 0,
@@ -39,11 +44,11 @@ impl Active {
         }
     }
 
-    pub(super) fn change(&mut self, settings: LimitData) {
+    fn change(&mut self, settings: LimitData, _: Instant) {
         self.settings = settings;
     }
 
-    pub(super) fn step(&mut self, inbox: &mut Inbox) -> Step {
+    fn step(&mut self, inbox: &mut Inbox, _: Moment<'_>) -> Step {
         if self.reached {
             return Step::End;
         }

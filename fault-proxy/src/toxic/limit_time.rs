@@ -6,7 +6,7 @@
 //!
 //! An extension: Toxiproxy has a limit on data only.
 
-use super::{MS_MAX, attribute, millis};
+use super::kind::{MS_MAX, Passing, Reach, Settings, attribute, millis};
 use crate::{json::Fields, refusal::Refusal};
 use tokio::time::Instant;
 
@@ -15,19 +15,22 @@ pub(crate) struct LimitTime {
     time_ms: i64,
 }
 
-impl LimitTime {
-    pub(super) fn merged(self, fields: Fields<'_>) -> Result<Self, Refusal> {
+impl Settings for LimitTime {
+    type Active = Passing;
+    const REACH: Reach = Reach::Connection;
+    const IS_EXTENSION: bool = true;
+
+    fn merged(self, fields: Fields<'_>) -> Result<Self, Refusal> {
         Ok(Self {
             time_ms: attribute(fields, "time", self.time_ms, (0, MS_MAX))?,
         })
     }
 
-    pub(super) fn attributes(self) -> Vec<(&'static str, i64)> {
+    fn attributes(self) -> Vec<(&'static str, i64)> {
         vec![("time", self.time_ms)]
     }
 
-    /// When a connection that was met at `since` is closed.
-    pub(super) fn closes_at(self, since: Instant) -> Option<Instant> {
+    fn closes_at(self, since: Instant, _: Instant) -> Option<Instant> {
         (self.time_ms > 0).then(|| since + millis(self.time_ms))
     }
 }

@@ -13,15 +13,16 @@
 //! **Source:** semantics measured on Toxiproxy 2.12. Attributes that would crash it (a negative
 //! rate, slices of zero bytes, sums that overflow) are refused when they are set.
 
-mod active;
 mod bandwidth;
-mod bare;
 mod blackhole;
 mod idle_timeout;
 mod inbox;
+mod kind;
 mod latency;
 mod limit_data;
 mod limit_time;
+mod no_answer;
+mod noop;
 mod refuse;
 mod reset_peer;
 mod slicer;
@@ -31,25 +32,18 @@ mod slow_connect;
 mod tests;
 mod timeout;
 
-pub(crate) use active::{Active, Removal};
 pub(crate) use inbox::{Chunk, Inbox, Moment, Step};
+pub(crate) use kind::{Opening, Reach, Removal};
 
+use self::kind::{Passing, Settings, Work};
 use crate::{Stream, json::Fields, refusal::Refusal};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
 };
 use tokio::time::Instant;
-
-/// The longest time in milliseconds that Go's 64-bit nanoseconds can hold.
-const MS_MAX: i64 = i64::MAX / 1_000_000;
-/// The same in microseconds.
-const US_MAX: i64 = i64::MAX / 1_000;
 
 /// A toxic as the API stores it. Immutable: an update makes a new one with the same `id`.
 #[derive(Debug, Clone, Serialize)]
@@ -113,7 +107,6 @@ impl Toxic {
     }
 }
 
-/// Declares every kind once: its name in the API, its variant, its settings.
 macro_rules! kinds {
     ($($name:literal => $variant:ident($settings:ty),)*) => {
         /// The settings of one toxic.
@@ -121,6 +114,17 @@ macro_rules! kinds {
         pub(crate) enum Kind {
             $($variant($settings),)*
         }
+
+        /// A toxic at work on one stream.
+        #[derive(Debug)]
+        pub(crate) enum Active {
+            /// It spares the connection.
+            Spared(Passing),
+            $($variant(<$settings as Settings>::Active),)*
+        }
+
+        /// The types, each with whether Toxiproxy does not have it.
+        const TYPES: &[(&str, bool)] = &[$(($name, <$settings>::IS_EXTENSION),)*];
 
         impl Kind {
             /// The toxic of that type with every attribute zero, and the name of the type.
@@ -143,12 +147,77 @@ macro_rules! kinds {
                     $(Self::$variant(settings) => settings.attributes(),)*
                 }
             }
+
+            pub(crate) fn reach(&self) -> Reach {
+                match self {
+                    $(Self::$variant(_) => <$settings>::REACH,)*
+                }
+            }
+
+            /// When an [`Reach::Connection`] toxic closes a connection it met at `since`; `None` for never,
+            /// and for all others.
+            pub(crate) fn closes_at(&self, since: Instant, last_byte: Instant) -> Option<Instant> {
+                match self {
+                    $(Self::$variant(settings) => settings.closes_at(since, last_byte),)*
+                }
+            }
+
+            /// What an [`Reach::Opening`] toxic does; `None` for all others.
+            pub(crate) fn opening(&self) -> Option<Opening> {
+                match self {
+                    $(Self::$variant(settings) => settings.opening(),)*
+                }
+            }
+        }
+
+        impl Active {
+            /// It spares the connection.
+            pub(crate) const SPARED: Self = Self::Spared(Passing);
+
+            pub(crate) fn start(kind: &Kind, now: Instant) -> Self {
+                match kind {
+                    $(Kind::$variant(settings) => Self::$variant(Work::start(*settings, now)),)*
+                }
+            }
+
+            /// New settings for a toxic that goes on; what it remembers of the connection stays.
+            pub(crate) fn change(&mut self, kind: &Kind, now: Instant) {
+                match kind {
+                    $(Kind::$variant(settings) => if let Self::$variant(active) = self {
+                        active.change(*settings, now);
+                    } else {
+                        *self = Self::start(kind, now);
+                    },)*
+                }
+            }
+
+            pub(crate) fn step(&mut self, inbox: &mut Inbox, moment: Moment<'_>) -> Step {
+                match self {
+                    Self::Spared(_) => inbox.pass(),
+                    $(Self::$variant(active) => Work::<$settings>::step(active, inbox, moment),)*
+                }
+            }
+
+            pub(crate) fn removal(&self) -> Removal {
+                match self {
+                    Self::Spared(_) => Removal::Flush,
+                    $(Self::$variant(active) => Work::<$settings>::removal(active),)*
+                }
+            }
+
+            /// The inbox takes more as long as it holds less than this.
+            pub(crate) fn inbox_bytes_max(&self) -> usize {
+                match self {
+                    Self::Spared(_) => <Passing as Work<noop::Noop>>::INBOX_BYTES_MAX,
+                    $(Self::$variant(_) => <<$settings as Settings>::Active as Work<$settings>>::INBOX_BYTES_MAX,)*
+                }
+            }
         }
     };
 }
 
 kinds! {
-    "noop" => Noop(bare::Bare),
+    "noop" => Noop(noop::Noop),
     "latency" => Latency(latency::Latency),
     "bandwidth" => Bandwidth(bandwidth::Bandwidth),
     "slow_close" => SlowClose(slow_close::SlowClose),
@@ -156,84 +225,18 @@ kinds! {
     "reset_peer" => ResetPeer(reset_peer::ResetPeer),
     "slicer" => Slicer(slicer::Slicer),
     "limit_data" => LimitData(limit_data::LimitData),
-    "blackhole" => Blackhole(bare::Bare),
+    "blackhole" => Blackhole(blackhole::Blackhole),
     "idle_timeout" => IdleTimeout(idle_timeout::IdleTimeout),
     "limit_time" => LimitTime(limit_time::LimitTime),
     "slow_connect" => SlowConnect(slow_connect::SlowConnect),
     "refuse" => Refuse(refuse::Refuse),
-    "no_answer" => NoAnswer(bare::Bare),
+    "no_answer" => NoAnswer(no_answer::NoAnswer),
 }
 
 /// The types that Toxiproxy does not have.
-pub(crate) const EXTENSIONS: [&str; 6] = [
-    "blackhole",
-    "idle_timeout",
-    "limit_time",
-    "slow_connect",
-    "refuse",
-    "no_answer",
-];
-
-/// What of a connection a toxic acts on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reach {
-    /// The bytes of its own direction.
-    Stream,
-    /// The bytes of both directions.
-    Both,
-    /// The open connection, from outside its streams.
-    Connection,
-    /// The time between the accept and the upstream.
-    Opening,
-}
-
-/// What an [`Reach::Opening`] toxic does to a new connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Opening {
-    /// Carries it on this long after the accept.
-    After(Duration),
-    /// Carries it on only when the toxic is gone.
-    Never,
-    /// Resets it, if the toxic's count is not used up.
-    Refused,
-}
-
-impl Kind {
-    pub(crate) fn reach(&self) -> Reach {
-        match self {
-            Self::Noop(_)
-            | Self::Latency(_)
-            | Self::Bandwidth(_)
-            | Self::SlowClose(_)
-            | Self::Timeout(_)
-            | Self::ResetPeer(_)
-            | Self::Slicer(_)
-            | Self::LimitData(_) => Reach::Stream,
-            Self::Blackhole(_) => Reach::Both,
-            Self::IdleTimeout(_) | Self::LimitTime(_) => Reach::Connection,
-            Self::SlowConnect(_) | Self::Refuse(_) | Self::NoAnswer(_) => Reach::Opening,
-        }
-    }
-
-    /// When an [`Reach::Connection`] toxic closes a connection it met at `since`; `None` for never,
-    /// and for all others.
-    pub(crate) fn closes_at(&self, since: Instant, last_byte: Instant) -> Option<Instant> {
-        match self {
-            Self::IdleTimeout(settings) => settings.closes_at(since, last_byte),
-            Self::LimitTime(settings) => settings.closes_at(since),
-            _ => None,
-        }
-    }
-
-    /// What an [`Reach::Opening`] toxic does; `None` for all others.
-    pub(crate) fn opening(&self) -> Option<Opening> {
-        match self {
-            Self::SlowConnect(settings) => Some(Opening::After(settings.delay())),
-            Self::NoAnswer(_) => Some(Opening::Never),
-            Self::Refuse(_) => Some(Opening::Refused),
-            _ => None,
-        }
-    }
+pub(crate) fn extensions() -> Vec<&'static str> {
+    let own = TYPES.iter().filter(|(_, is_extension)| *is_extension);
+    own.map(|(name, _)| *name).collect()
 }
 
 impl Serialize for Kind {
@@ -258,27 +261,4 @@ fn shortest<S: Serializer>(toxicity: &f32, serializer: S) -> Result<S::Ok, S::Er
     } else {
         serializer.serialize_f32(*toxicity)
     }
-}
-
-/// Reads one attribute that must lie in `min..=max`; what is absent keeps its value.
-fn attribute(
-    fields: Fields<'_>,
-    name: &str,
-    present: i64,
-    (min, max): (i64, i64),
-) -> Result<i64, Refusal> {
-    let Some(value) = fields.whole(name)? else {
-        return Ok(present);
-    };
-    if (min..=max).contains(&value) {
-        return Ok(value);
-    }
-    Err(Refusal::InvalidAttribute(format!(
-        "{name} must be between {min} and {max}, found {value}"
-    )))
-}
-
-/// A checked attribute in milliseconds as a duration.
-fn millis(value: i64) -> Duration {
-    Duration::from_millis(u64::try_from(value).unwrap_or(0))
 }

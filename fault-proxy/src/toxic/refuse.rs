@@ -7,7 +7,7 @@
 //!
 //! An extension.
 
-use super::attribute;
+use super::kind::{Opening, Passing, Reach, Settings, attribute};
 use crate::{json::Fields, refusal::Refusal};
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -15,17 +15,27 @@ pub(crate) struct Refuse {
     connections: i64,
 }
 
-impl Refuse {
-    pub(super) fn merged(self, fields: Fields<'_>) -> Result<Self, Refusal> {
+impl Settings for Refuse {
+    type Active = Passing;
+    const REACH: Reach = Reach::Opening;
+    const IS_EXTENSION: bool = true;
+
+    fn merged(self, fields: Fields<'_>) -> Result<Self, Refusal> {
         Ok(Self {
             connections: attribute(fields, "connections", self.connections, (0, i64::MAX))?,
         })
     }
 
-    pub(super) fn attributes(self) -> Vec<(&'static str, i64)> {
+    fn attributes(self) -> Vec<(&'static str, i64)> {
         vec![("connections", self.connections)]
     }
 
+    fn opening(self) -> Option<Opening> {
+        Some(Opening::Refused)
+    }
+}
+
+impl Refuse {
     /// Whether the connection is refused before which `earlier` others were.
     pub(super) fn applies_after(self, earlier: u64) -> bool {
         u64::try_from(self.connections).is_ok_and(|limit| limit == 0 || earlier < limit)

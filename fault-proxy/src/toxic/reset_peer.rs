@@ -6,7 +6,8 @@
 //! open is reset too (not closed cleanly), and one that the toxic spares or that ends otherwise is
 //! closed cleanly.
 
-use super::{Inbox, MS_MAX, Step, attribute, millis};
+use super::kind::{MS_MAX, Reach, Removal, Settings, Work, attribute, millis};
+use super::{Inbox, Moment, Step};
 use crate::{json::Fields, refusal::Refusal};
 use tokio::time::Instant;
 
@@ -15,14 +16,17 @@ pub(crate) struct ResetPeer {
     timeout_ms: i64,
 }
 
-impl ResetPeer {
-    pub(super) fn merged(self, fields: Fields<'_>) -> Result<Self, Refusal> {
+impl Settings for ResetPeer {
+    type Active = Active;
+    const REACH: Reach = Reach::Stream;
+
+    fn merged(self, fields: Fields<'_>) -> Result<Self, Refusal> {
         Ok(Self {
             timeout_ms: attribute(fields, "timeout", self.timeout_ms, (0, MS_MAX))?,
         })
     }
 
-    pub(super) fn attributes(self) -> Vec<(&'static str, i64)> {
+    fn attributes(self) -> Vec<(&'static str, i64)> {
         vec![("timeout", self.timeout_ms)]
     }
 }
@@ -33,24 +37,20 @@ pub(crate) struct Active {
     armed_at: Option<Instant>,
 }
 
-impl Active {
-    pub(super) fn start(settings: ResetPeer) -> Self {
+impl Work<ResetPeer> for Active {
+    fn start(settings: ResetPeer, _: Instant) -> Self {
         Self {
             settings,
             armed_at: None,
         }
     }
 
-    pub(super) fn change(&mut self, settings: ResetPeer) {
+    fn change(&mut self, settings: ResetPeer, _: Instant) {
         self.settings = settings;
     }
 
-    /// Data has been dropped: there is no way back to a whole stream.
-    pub(super) fn is_armed(&self) -> bool {
-        self.armed_at.is_some()
-    }
-
-    pub(super) fn step(&mut self, inbox: &mut Inbox, now: Instant) -> Step {
+    fn step(&mut self, inbox: &mut Inbox, moment: Moment<'_>) -> Step {
+        let now = moment.now;
         if inbox.clear() || inbox.is_ended() {
             self.armed_at.get_or_insert(now);
         }
@@ -62,6 +62,14 @@ impl Active {
             Step::Wait(due)
         } else {
             Step::Reset
+        }
+    }
+
+    fn removal(&self) -> Removal {
+        // Data has been dropped: there is no way back to a whole stream.
+        match self.armed_at {
+            Some(_) => Removal::Reset,
+            None => Removal::Flush,
         }
     }
 }

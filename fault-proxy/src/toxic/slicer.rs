@@ -5,7 +5,8 @@
 //! variation. Without a delay the kernel may put pieces together again. Delays follow a schedule:
 //! what a timer oversleeps (its grain is a millisecond) is made up for by the next piece.
 
-use super::{Inbox, Moment, Step, US_MAX, attribute};
+use super::kind::{Reach, Settings, US_MAX, Work, attribute};
+use super::{Inbox, Moment, Step};
 use crate::{chance::below, json::Fields, refusal::Refusal};
 use std::{collections::VecDeque, time::Duration};
 use tokio::time::Instant;
@@ -20,8 +21,11 @@ pub(crate) struct Slicer {
     delay_us: i64,
 }
 
-impl Slicer {
-    pub(super) fn merged(self, fields: Fields<'_>) -> Result<Self, Refusal> {
+impl Settings for Slicer {
+    type Active = Active;
+    const REACH: Reach = Reach::Stream;
+
+    fn merged(self, fields: Fields<'_>) -> Result<Self, Refusal> {
         let size = (0, i64::MAX / 4);
         let merged = Self {
             average_bytes: attribute(fields, "average_size", self.average_bytes, size)?,
@@ -42,14 +46,16 @@ impl Slicer {
         Ok(merged)
     }
 
-    pub(super) fn attributes(self) -> Vec<(&'static str, i64)> {
+    fn attributes(self) -> Vec<(&'static str, i64)> {
         vec![
             ("average_size", self.average_bytes),
             ("size_variation", self.variation_bytes),
             ("delay", self.delay_us),
         ]
     }
+}
 
+impl Slicer {
     /// Lengths of the pieces of a chunk of `length` bytes, in order.
     fn cut(self, length: usize, moment: &mut Moment<'_>) -> VecDeque<usize> {
         let variation = usize::try_from(self.variation_bytes).unwrap_or(usize::MAX);
@@ -84,8 +90,8 @@ pub(crate) struct Active {
     not_before: Option<Instant>,
 }
 
-impl Active {
-    pub(super) fn start(settings: Slicer) -> Self {
+impl Work<Slicer> for Active {
+    fn start(settings: Slicer, _: Instant) -> Self {
         Self {
             settings,
             pieces: VecDeque::new(),
@@ -94,7 +100,7 @@ impl Active {
     }
 
     /// The rest of a chunk that was being sliced goes in one piece.
-    pub(super) fn change(&mut self, settings: Slicer) {
+    fn change(&mut self, settings: Slicer, _: Instant) {
         self.settings = settings;
         self.not_before = None;
         if !self.pieces.is_empty() {
@@ -102,7 +108,7 @@ impl Active {
         }
     }
 
-    pub(super) fn step(&mut self, inbox: &mut Inbox, mut moment: Moment<'_>) -> Step {
+    fn step(&mut self, inbox: &mut Inbox, mut moment: Moment<'_>) -> Step {
         let now = moment.now;
         if let Some(due) = self.not_before.filter(|due| now < *due) {
             return Step::Wait(due);

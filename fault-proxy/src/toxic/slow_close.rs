@@ -2,7 +2,8 @@
 //!
 //! **Units:** `delay` in ms, counted from the end of the stream, and anew after an update.
 
-use super::{Inbox, MS_MAX, Step, attribute, millis};
+use super::kind::{MS_MAX, Reach, Settings, Work, attribute, millis};
+use super::{Inbox, Moment, Step};
 use crate::{json::Fields, refusal::Refusal};
 use tokio::time::Instant;
 
@@ -11,14 +12,17 @@ pub(crate) struct SlowClose {
     delay_ms: i64,
 }
 
-impl SlowClose {
-    pub(super) fn merged(self, fields: Fields<'_>) -> Result<Self, Refusal> {
+impl Settings for SlowClose {
+    type Active = Active;
+    const REACH: Reach = Reach::Stream;
+
+    fn merged(self, fields: Fields<'_>) -> Result<Self, Refusal> {
         Ok(Self {
             delay_ms: attribute(fields, "delay", self.delay_ms, (0, MS_MAX))?,
         })
     }
 
-    pub(super) fn attributes(self) -> Vec<(&'static str, i64)> {
+    fn attributes(self) -> Vec<(&'static str, i64)> {
         vec![("delay", self.delay_ms)]
     }
 }
@@ -29,20 +33,21 @@ pub(crate) struct Active {
     ended_at: Option<Instant>,
 }
 
-impl Active {
-    pub(super) fn start(settings: SlowClose) -> Self {
+impl Work<SlowClose> for Active {
+    fn start(settings: SlowClose, _: Instant) -> Self {
         Self {
             settings,
             ended_at: None,
         }
     }
 
-    pub(super) fn change(&mut self, settings: SlowClose) {
+    fn change(&mut self, settings: SlowClose, _: Instant) {
         self.settings = settings;
         self.ended_at = None;
     }
 
-    pub(super) fn step(&mut self, inbox: &mut Inbox, now: Instant) -> Step {
+    fn step(&mut self, inbox: &mut Inbox, moment: Moment<'_>) -> Step {
+        let now = moment.now;
         if !inbox.is_over() {
             return inbox.pass();
         }

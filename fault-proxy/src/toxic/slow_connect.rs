@@ -6,27 +6,30 @@
 //!
 //! An extension, for what a full accept queue or a slow handshake looks like to a client.
 
-use super::{MS_MAX, attribute, millis};
+use super::kind::{MS_MAX, Opening, Passing, Reach, Settings, attribute, millis};
 use crate::{json::Fields, refusal::Refusal};
-use std::time::Duration;
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct SlowConnect {
     delay_ms: i64,
 }
 
-impl SlowConnect {
-    pub(super) fn merged(self, fields: Fields<'_>) -> Result<Self, Refusal> {
+impl Settings for SlowConnect {
+    type Active = Passing;
+    const REACH: Reach = Reach::Opening;
+    const IS_EXTENSION: bool = true;
+
+    fn merged(self, fields: Fields<'_>) -> Result<Self, Refusal> {
         Ok(Self {
             delay_ms: attribute(fields, "delay", self.delay_ms, (0, MS_MAX))?,
         })
     }
 
-    pub(super) fn attributes(self) -> Vec<(&'static str, i64)> {
+    fn attributes(self) -> Vec<(&'static str, i64)> {
         vec![("delay", self.delay_ms)]
     }
 
-    pub(super) fn delay(self) -> Duration {
-        millis(self.delay_ms)
+    fn opening(self) -> Option<Opening> {
+        Some(Opening::After(millis(self.delay_ms)))
     }
 }

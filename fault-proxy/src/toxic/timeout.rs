@@ -5,7 +5,8 @@
 //! the same, and tests in the field count on it. The end of the stream is not dropped: it closes the
 //! connection at once. Taking the toxic away closes the connections it affected, since their streams have holes.
 
-use super::{Inbox, MS_MAX, Step, attribute, millis};
+use super::kind::{MS_MAX, Reach, Removal, Settings, Work, attribute, millis};
+use super::{Inbox, Moment, Step};
 use crate::{json::Fields, refusal::Refusal};
 use tokio::time::Instant;
 
@@ -14,14 +15,17 @@ pub(crate) struct Timeout {
     timeout_ms: i64,
 }
 
-impl Timeout {
-    pub(super) fn merged(self, fields: Fields<'_>) -> Result<Self, Refusal> {
+impl Settings for Timeout {
+    type Active = Active;
+    const REACH: Reach = Reach::Stream;
+
+    fn merged(self, fields: Fields<'_>) -> Result<Self, Refusal> {
         Ok(Self {
             timeout_ms: attribute(fields, "timeout", self.timeout_ms, (0, MS_MAX))?,
         })
     }
 
-    pub(super) fn attributes(self) -> Vec<(&'static str, i64)> {
+    fn attributes(self) -> Vec<(&'static str, i64)> {
         vec![("timeout", self.timeout_ms)]
     }
 }
@@ -32,20 +36,21 @@ pub(crate) struct Active {
     silent_since: Instant,
 }
 
-impl Active {
-    pub(super) fn start(settings: Timeout, now: Instant) -> Self {
+impl Work<Timeout> for Active {
+    fn start(settings: Timeout, now: Instant) -> Self {
         Self {
             settings,
             silent_since: now,
         }
     }
 
-    pub(super) fn change(&mut self, settings: Timeout, now: Instant) {
+    fn change(&mut self, settings: Timeout, now: Instant) {
         self.settings = settings;
         self.silent_since = now;
     }
 
-    pub(super) fn step(&mut self, inbox: &mut Inbox, now: Instant) -> Step {
+    fn step(&mut self, inbox: &mut Inbox, moment: Moment<'_>) -> Step {
+        let now = moment.now;
         if inbox.clear() {
             self.silent_since = now;
         }
@@ -61,5 +66,9 @@ impl Active {
         } else {
             Step::End
         }
+    }
+
+    fn removal(&self) -> Removal {
+        Removal::Close
     }
 }
