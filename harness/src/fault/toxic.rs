@@ -35,9 +35,9 @@ pub(super) enum Mark {
     /// A connection that says nothing is closed after this long, and not before.
     Cut { after: Duration },
     /// No probe can tell it, because it spares some connections or shows only in what clients do: it
-    /// is read back, and the proxy counts a connection that it affected. Whether a probe may be one
-    /// of those: not where they are numbered.
-    Counted { probes: bool },
+    /// is read back, and the proxy counts a connection that it affected. A probe may be one of those, if it waits no
+    /// longer than this for its answer; `None` where they are numbered.
+    Counted { probe: Option<Duration> },
 }
 
 /// Toxics on a link.
@@ -76,7 +76,8 @@ impl Toxic {
             Streams::Downstream => vec![toxic(Stream::Downstream, name.to_owned())],
         };
         let mark = if share < 1.0 {
-            Mark::Counted { probes: true }
+            let probe = Some(silence);
+            Mark::Counted { probe }
         } else {
             expected(sign, silence)
         };
@@ -94,10 +95,10 @@ impl Toxic {
     }
 
     /// Every toxic has affected a connection, or is in force where the proxy does not count.
-    async fn is_counted(&self, probes: bool) -> Result<(), String> {
-        if probes {
+    async fn is_counted(&self, probe: Option<Duration>) -> Result<(), String> {
+        if let Some(patience) = probe {
             // A probe may be affected as any client may; what it sees says nothing.
-            self.links.ask(PATIENCE, |_| true).await?;
+            self.links.ask(patience, |_| true).await?;
         }
         let names: Vec<String> = self.toxics.iter().map(|toxic| toxic.name.clone()).collect();
         self.links
@@ -136,9 +137,13 @@ fn expected(sign: Sign, silence: Duration) -> Mark {
         },
         Sign::Cut { after_ms } => match Duration::from_millis(after_ms) {
             after if after <= SILENCE_MAX => Mark::Cut { after },
-            _ => Mark::Counted { probes: true },
+            _ => Mark::Counted {
+                probe: Some(silence),
+            },
         },
-        Sign::Counted { probes } => Mark::Counted { probes },
+        Sign::Counted { probes } => Mark::Counted {
+            probe: probes.then_some(silence),
+        },
     }
 }
 
@@ -202,7 +207,7 @@ impl Fault for Toxic {
                     .await
             }
             Mark::Cut { after } => self.is_cut(after).await,
-            Mark::Counted { probes } => self.is_counted(probes).await,
+            Mark::Counted { probe } => self.is_counted(probe).await,
         }
     }
 
