@@ -15,6 +15,7 @@
 
 mod bandwidth;
 mod blackhole;
+mod corrupt;
 mod idle_timeout;
 mod inbox;
 mod kind;
@@ -225,6 +226,7 @@ kinds! {
     "reset_peer" => ResetPeer(reset_peer::ResetPeer),
     "slicer" => Slicer(slicer::Slicer),
     "limit_data" => LimitData(limit_data::LimitData),
+    "corrupt" => Corrupt(corrupt::Corrupt),
     "blackhole" => Blackhole(blackhole::Blackhole),
     "idle_timeout" => IdleTimeout(idle_timeout::IdleTimeout),
     "limit_time" => LimitTime(limit_time::LimitTime),

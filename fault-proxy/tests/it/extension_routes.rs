@@ -19,6 +19,7 @@ async fn a_client_can_tell_this_server_from_a_toxiproxy() {
     toxics.sort();
     let expected = [
         "blackhole",
+        "corrupt",
         "idle_timeout",
         "limit_time",
         "no_answer",
@@ -30,7 +31,7 @@ async fn a_client_can_tell_this_server_from_a_toxiproxy() {
     let created = world.http("POST", "/proxies", r#"{"name":"a","upstream":"u:1"}"#);
     assert_eq!(created.await.status, 201);
     for kind in expected {
-        let body = json!({ "type": kind }).to_string();
+        let body = json!({ "type": kind, "attributes": { "one_in": 1 } }).to_string();
         let answer = world.http("POST", "/proxies/a/toxics", &body).await;
         assert_eq!(answer.status, 200, "{kind}");
     }

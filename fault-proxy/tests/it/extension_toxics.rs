@@ -91,6 +91,30 @@ async fn idle_timeout_zero_never_closes_and_an_update_takes_effect() {
 }
 
 #[tokio::test]
+async fn corrupt_flips_bits_and_keeps_the_rest() {
+    let mut world = World::start().await;
+    let listen = world.echo_proxy("a").await;
+    let corrupt = ToxicSpec::new("c", "corrupt", Downstream).with("one_in", 10);
+    world.add("a", &corrupt).await;
+    let mut stream = connect(&listen).await;
+    let mut echo = [0; 1_000];
+    within("a write", stream.write_all(&echo)).await.unwrap();
+    within("an echo", stream.read_exact(&mut echo))
+        .await
+        .unwrap();
+    let flipped: u32 = echo.iter().map(|byte| byte.count_ones()).sum();
+    assert!((50..200).contains(&flipped), "{flipped}");
+    world.remove("a", "c").await;
+    within("a write", stream.write_all(&[0; 1_000]))
+        .await
+        .unwrap();
+    within("an echo", stream.read_exact(&mut echo))
+        .await
+        .unwrap();
+    assert_eq!(echo, [0; 1_000]);
+}
+
+#[tokio::test]
 async fn limit_time_cuts_a_busy_connection() {
     let mut world = World::start().await;
     let listen = world.echo_proxy("a").await;

@@ -17,9 +17,9 @@ use crate::environment::tests::TestRedis;
 use crate::plan::{FaultKind, Link, PlannedFault, Streams};
 use crate::record::fault::{FaultBoard, FaultStamps};
 use crate::scenario::fault::{
-    Bandwidth, Blackhole, Down, IdleTimeout, Latency, LimitData, LimitTime, NoAnswer, RedisFlush,
-    RedisKill, RedisPause, RedisRestart, Refuse, ResetNow, ResetPeer, Slicer, SlowClose,
-    SlowConnect, Timeout,
+    Bandwidth, Blackhole, Corrupt, Down, IdleTimeout, Latency, LimitData, LimitTime, NoAnswer,
+    RedisFlush, RedisKill, RedisPause, RedisRestart, Refuse, ResetNow, ResetPeer, Slicer,
+    SlowClose, SlowConnect, Timeout,
 };
 
 const US_PER_MS: u64 = 1_000;
@@ -148,6 +148,7 @@ async fn every_kind_of_toxic_is_confirmed_and_healed() {
             Bandwidth { kb_per_s: 0 }.on(link),
             Bandwidth { kb_per_s: 9 }.on(link),
             SlowClose { delay_us }.on(link),
+            Corrupt { one_in: 5 }.on(link),
             Blackhole {}.on(link),
         ],
         Link::RedisTasks => vec![

@@ -6,6 +6,7 @@
 
 mod bandwidth;
 mod blackhole;
+mod corrupt;
 mod down;
 mod idle_timeout;
 mod latency;
@@ -214,6 +215,7 @@ kinds! {
         slow_close: SlowClose,
         slicer: Slicer,
         limit_data: LimitData,
+        corrupt: Corrupt,
         idle_timeout: IdleTimeout,
         limit_time: LimitTime,
         blackhole: Blackhole,
