@@ -5,6 +5,7 @@
 use maud::{Markup, html};
 
 use super::prose::{finding, prose};
+use crate::exit::Exit;
 use crate::format;
 use crate::render::words;
 use crate::result::{RunResult, Status};
@@ -16,7 +17,7 @@ const LINES_MAX: usize = 6;
 pub(crate) fn banner(result: &RunResult) -> Markup {
     let verdict = &result.verdict;
     let look = words::status(verdict.status);
-    let meaning = words::exit_meaning(result.exit_code);
+    let meaning = Exit::of(result.exit_code).name();
     // `INTERRUPTED · exit 130` says it already.
     let meaning = if meaning.contains(&look.word.to_lowercase()) {
         ""

@@ -13,14 +13,8 @@ mod sentence;
 
 use super::check::{delivery, expectation, generator, trial, validity, work};
 use super::{CheckGroup, CheckStatus, ExpectationResult, RunResult, Status, Verdict};
+use crate::exit::Exit;
 use crate::scenario::expectation::{Outcome, Quantity};
-
-/// Exit code per outcome, in the order in which they are looked for.
-const INTERRUPTED: u8 = 130;
-const CORRECTNESS: u8 = 14;
-const INVALID: u8 = 13;
-const THRESHOLD: u8 = 10;
-const INCONCLUSIVE: u8 = 12;
 
 /// Judges a result by its own plan.
 pub(crate) fn judge(result: &mut RunResult) {
@@ -31,8 +25,9 @@ pub(crate) fn judge(result: &mut RunResult) {
     result.checks.extend(trial::checks(result));
     result.checks.extend(validity::checks(result));
     let findings = Findings::of(result);
-    result.exit_code = findings.exit_code(result.run.interrupted);
-    result.verdict = findings.verdict(result);
+    let (status, exit) = findings.end(result.run.interrupted);
+    result.exit_code = exit.code();
+    result.verdict = findings.verdict(result, status);
 }
 
 /// What broke, sorted by what it means.
@@ -107,39 +102,27 @@ impl Findings {
         }
     }
 
-    fn exit_code(&self, interrupted: bool) -> u8 {
-        let codes = [
-            (interrupted, INTERRUPTED),
-            (!self.certain.is_empty(), CORRECTNESS),
-            (!self.invalid.is_empty(), INVALID),
-            (!self.wrong.is_empty(), CORRECTNESS),
-            (!self.slow.is_empty(), THRESHOLD),
-            (!self.open.is_empty(), INCONCLUSIVE),
+    /// The first that applies.
+    fn end(&self, interrupted: bool) -> (Status, Exit) {
+        let ends = [
+            (interrupted, Status::Interrupted, Exit::Interrupted),
+            (!self.certain.is_empty(), Status::Fail, Exit::Incorrect),
+            (!self.invalid.is_empty(), Status::Invalid, Exit::Invalid),
+            (!self.wrong.is_empty(), Status::Fail, Exit::Incorrect),
+            (!self.slow.is_empty(), Status::Fail, Exit::Threshold),
+            (
+                !self.open.is_empty(),
+                Status::Inconclusive,
+                Exit::Inconclusive,
+            ),
         ];
-        codes
-            .into_iter()
-            .find(|(applies, _)| *applies)
-            .map_or(0, |(_, code)| code)
+        let first = ends.into_iter().find(|(applies, ..)| *applies);
+        first.map_or((Status::Pass, Exit::Pass), |(_, status, exit)| {
+            (status, exit)
+        })
     }
 
-    fn status(&self, interrupted: bool) -> Status {
-        if interrupted {
-            Status::Interrupted
-        } else if !self.certain.is_empty() {
-            Status::Fail
-        } else if !self.invalid.is_empty() {
-            Status::Invalid
-        } else if !self.wrong.is_empty() || !self.slow.is_empty() {
-            Status::Fail
-        } else if !self.open.is_empty() {
-            Status::Inconclusive
-        } else {
-            Status::Pass
-        }
-    }
-
-    fn verdict(self, result: &RunResult) -> Verdict {
-        let status = self.status(result.run.interrupted);
+    fn verdict(self, result: &RunResult, status: Status) -> Verdict {
         let sentence = self.sentence(result, status);
         let trust = sentence::trust(result, &self.invalid);
         let uncertain: Vec<String> = self.wrong.iter().chain(&self.slow).cloned().collect();
