@@ -11,6 +11,7 @@
 //! **Units:** `*_us` are microseconds since load start, or microseconds.
 
 pub(crate) mod counters;
+pub(crate) mod delivery;
 pub(crate) mod diary;
 pub(crate) mod fault;
 pub(crate) mod histogram;

@@ -4,12 +4,13 @@
 //! Colour only adds: every row says its word or mark.
 
 use super::column::{Color, Column, GREEN, INDENT, RED, YELLOW, columns, paint, wrap};
-use super::{failure, ledger, view, words};
+use super::{failure, view, words};
 use crate::format::{self, append};
 use crate::result::{
     CheckGroup, CheckStatus, ExpectationResult, RunResult, Status, Summary, lateness_text,
     machine_text, sent_text,
 };
+use crate::scenario::expectation::Outcome;
 
 /// Columns of the summary where nothing is known of the terminal, and the most it takes.
 pub(crate) const WIDTH: usize = 80;
@@ -198,9 +199,9 @@ fn stacked(out: &mut Column, mark: &str, [name, when, observed, limit, used]: &[
 }
 
 fn messages(out: &mut Column, result: &RunResult) {
-    let said = |column: ledger::Column| {
-        let count = (column.count)(&result.delivery);
-        format!("{} {}", format::count(count), column.name)
+    let said = |outcome: Outcome| {
+        let count = result.delivery.of(outcome);
+        format!("{} {}", format::count(count), outcome.words())
     };
     let [
         sent,
@@ -210,7 +211,7 @@ fn messages(out: &mut Column, result: &RunResult) {
         out_of_order,
         unexpected,
         late,
-    ] = ledger::COLUMNS;
+    ] = Outcome::ALL;
     let mut ends: Vec<String> = ends.map(said).into();
     if result.delivery.pending > 0 {
         ends.push(said(pending));

@@ -14,11 +14,13 @@ use super::account::{EndedProcess, Generator, ServerAccount};
 use super::failure::FailureCount;
 use super::judged::{CheckResult, ExpectationResult, Verdict};
 use super::measured::{
-    Clients, ConditionResult, Delivery, Distribution, Example, FaultResult, GooseCounts, Series,
-    StageLatency, Summary, Window,
+    Clients, ConditionResult, Distribution, Example, FaultResult, Series, StageLatency, Summary,
+    Window,
 };
 use crate::plan::Plan;
+use crate::record::delivery::Delivery;
 use crate::record::trial::TrialRecord;
+use crate::record::users::GooseCounts;
 
 /// Version of the format. A change that an old reader would misread raises it.
 pub(crate) const SCHEMA: &str = "harness.run/1";

@@ -82,7 +82,7 @@ pub(crate) fn summarize(facts: &Facts) -> RunResult {
         lateness: summary(&lateness),
         receive_lag: summary(&recording.receive_lag),
         goose: facts.goose.clone(),
-        delivery: super::windows::delivery(whole.delivery),
+        delivery: whole.delivery,
         closes: all_closes(&whole),
         errors: errors(recording),
         failures: super::failure::counts(

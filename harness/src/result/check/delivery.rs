@@ -7,7 +7,7 @@
 //!
 //! **Source:** Jepsen's `total-queue` checker (what went in must come out, once).
 
-use super::super::{CheckGroup, CheckResult, Delivery, RunResult};
+use super::super::{CheckGroup, CheckResult, RunResult};
 use super::finding::{Texts, check};
 use crate::format;
 use crate::known::Known;
@@ -50,7 +50,7 @@ pub(in super::super) fn checks(result: &RunResult) -> Vec<CheckResult> {
     };
     let promises = PROMISES.iter().filter(|(outcome, ..)| !declared(*outcome));
     let checks = promises.map(|&(outcome, name, meaning)| {
-        let count = count_of(&result.delivery, outcome);
+        let count = result.delivery.of(outcome);
         let text = Texts {
             observed: format::count(count),
             bound: "= 0".to_owned(),
@@ -95,41 +95,4 @@ pub(in super::super) fn outcome_of(check: &CheckResult) -> Option<Outcome> {
     promises
         .find(|(_, name, ..)| *name == check.name)
         .map(|(outcome, ..)| *outcome)
-}
-
-/// A column of the ledger.
-pub(in super::super) fn count_of(delivery: &Delivery, outcome: Outcome) -> u64 {
-    match outcome {
-        Outcome::Sent => delivery.sent,
-        Outcome::Completed => delivery.completed,
-        Outcome::Refused => delivery.refused,
-        Outcome::Unanswered => delivery.unanswered,
-        Outcome::Lost => delivery.lost,
-        Outcome::Pending => delivery.pending,
-        Outcome::Duplicated => delivery.duplicated,
-        Outcome::OutOfOrder => delivery.out_of_order,
-        Outcome::Unexpected => delivery.unexpected,
-        Outcome::Late => delivery.late,
-    }
-}
-
-/// Whether breaking a bound on this column is a broken promise (exit 14) and not just a threshold.
-pub(in super::super) fn is_promise(outcome: Outcome) -> bool {
-    PROMISES.iter().any(|(promise, ..)| *promise == outcome)
-}
-
-/// The column's name, as scenarios write it.
-pub(in super::super) const fn name_of(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Sent => "sent",
-        Outcome::Completed => "completed",
-        Outcome::Refused => "refused",
-        Outcome::Unanswered => "unanswered",
-        Outcome::Lost => "lost",
-        Outcome::Pending => "pending",
-        Outcome::Duplicated => "duplicated",
-        Outcome::OutOfOrder => "out_of_order",
-        Outcome::Unexpected => "unexpected",
-        Outcome::Late => "late",
-    }
 }

@@ -4,7 +4,6 @@
 //! where there is none, why ([`Lack`]).
 
 use super::super::{FaultResult, RunResult, Summary, Unit, Window};
-use super::delivery::count_of;
 use super::server;
 use crate::scenario::expectation::{
     Expectation, Outcome, Quantity, ServerCount, Statistic, TimeKind, When,
@@ -83,7 +82,7 @@ pub(super) fn observe(result: &RunResult, expectation: &Expectation) -> Observat
         } => latency(window, (stage, statistic, time)),
         Quantity::Delivery { outcome } => {
             let seen = in_part(window, Unit::Messages, |window| {
-                (count_of(&window.delivery, outcome), window.delivery.sent)
+                (window.delivery.of(outcome), window.delivery.sent)
             });
             // What comes unasked for comes without messages too.
             let vacuous = outcome != Outcome::Unexpected && expectation.bound.holds(0.0);

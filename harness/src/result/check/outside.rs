@@ -38,12 +38,7 @@ fn view(result: &RunResult) -> Option<&Window> {
 pub(super) fn delivery(result: &RunResult) -> Delivery {
     let mut all = view(result).map_or(result.delivery, |view| view.delivery);
     for second in stuck(result) {
-        all.sent += second.delivery.sent;
-        all.completed += second.delivery.completed;
-        all.refused += second.delivery.refused;
-        all.unanswered += second.delivery.unanswered;
-        all.lost += second.delivery.lost;
-        all.pending += second.delivery.pending;
+        all.merge(second.delivery);
     }
     all
 }

@@ -155,11 +155,7 @@ fn ended_early(result: &RunResult) -> bool {
 
 fn ledger_adds_up(result: &RunResult) -> CheckResult {
     let delivery = &result.delivery;
-    let sum = delivery.completed
-        + delivery.refused
-        + delivery.unanswered
-        + delivery.lost
-        + delivery.pending;
+    let sum = delivery.ended();
     let planned = result.generator.planned_sends;
     let observed = format!("{} of {}", format::count(sum), format::count(planned));
     valid(

@@ -59,7 +59,7 @@ impl Findings {
         let mut breached: Vec<&ExpectationResult> = Vec::new();
         for expectation in sentence::with_status(result, CheckStatus::Broke) {
             match expectation.expectation.what {
-                Quantity::Delivery { outcome } if delivery::is_promise(outcome) => {
+                Quantity::Delivery { outcome } if outcome.is_promise() => {
                     promises.push(outcome);
                 }
                 _ => breached.push(expectation),

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use super::super::check::{delivery, generator, machine, wording};
+use super::super::check::{generator, machine, wording};
 use super::super::{CheckGroup, CheckStatus, ExpectationResult, FaultResult, RunResult};
 use crate::format;
 use crate::record::recorder::{CUT, GAVE_UP, SLOWEST};
@@ -14,7 +14,7 @@ use crate::stage::Stage;
 
 /// A broken promise, with the first message that shows it.
 pub(super) fn broken_promise(result: &RunResult, outcome: Outcome) -> String {
-    let count = delivery::count_of(&result.delivery, outcome);
+    let count = result.delivery.of(outcome);
     let (one, many, what) = match outcome {
         Outcome::Lost => (
             "acknowledged message was",
@@ -24,7 +24,7 @@ pub(super) fn broken_promise(result: &RunResult, outcome: Outcome) -> String {
         Outcome::Duplicated => ("event was", "events were", "duplicated"),
         Outcome::OutOfOrder => ("answer came", "answers came", "out of order"),
         Outcome::Unexpected => ("unexpected frame", "unexpected frames", "arrived"),
-        _ => ("message was", "messages were", delivery::name_of(outcome)),
+        _ => ("message was", "messages were", outcome.name()),
     };
     let subject = if count == 1 { one } else { many };
     let first = first_of(result, outcome).unwrap_or_default();
