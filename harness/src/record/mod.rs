@@ -19,6 +19,7 @@ pub(crate) mod ledger;
 pub(crate) mod recorder;
 pub(crate) mod recording;
 pub(crate) mod slow;
+pub(crate) mod subject;
 pub(crate) mod trace;
 pub(crate) mod trial;
 pub(crate) mod users;

@@ -10,7 +10,7 @@ use crate::result::{
     CheckGroup, CheckStatus, ExpectationResult, RunResult, Status, Summary, lateness_text,
     machine_text, sent_text,
 };
-use crate::scenario::expectation::Outcome;
+use crate::scenario::expectation::{Outcome, When};
 
 /// Columns of the summary where nothing is known of the terminal, and the most it takes.
 pub(crate) const WIDTH: usize = 80;
@@ -233,7 +233,10 @@ fn complete(out: &mut Column, result: &RunResult) {
     } else {
         out.paragraph("complete", &percentiles, INDENT);
     }
-    let from = format!("{place}; from the moment each message should have been sent");
+    let from = format!(
+        "{}; from the moment each message should have been sent",
+        place.text()
+    );
     out.paragraph("", &from, INDENT);
 }
 
@@ -264,7 +267,9 @@ fn sessions(result: &RunResult) -> String {
             append(&mut text, format_args!(" ({codes})"));
         }
     }
-    let closed = view::named(result, "whole run").map(|whole| &whole.closes_violation);
+    let closed = result
+        .window(&When::WholeRun)
+        .map(|whole| &whole.closes_violation);
     for (code, count) in closed.into_iter().flatten() {
         let count = format::count(*count);
         append(
@@ -295,7 +300,7 @@ fn sessions(result: &RunResult) -> String {
 
 /// `1011: 598, 1006: 8`, most first.
 pub(crate) fn cut_codes(result: &RunResult) -> String {
-    let Some(whole) = view::named(result, "whole run") else {
+    let Some(whole) = result.window(&When::WholeRun) else {
         return String::new();
     };
     let mut codes: Vec<(u16, u64)> = whole.closes_cut.iter().map(|(&c, &n)| (c, n)).collect();

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::record::delivery::Delivery;
 use crate::record::fault::FaultStamps;
+use crate::record::subject::Subject;
 use crate::scenario::expectation::Statistic;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -247,6 +248,12 @@ pub(crate) struct Example {
     /// kept for the first few.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub session: Vec<SessionStep>,
+}
+
+impl Example {
+    pub(crate) fn is_of(&self, subject: Subject) -> bool {
+        Subject::of(&self.what) == Some(subject)
+    }
 }
 
 /// A step of a client's session.

@@ -7,10 +7,10 @@
 use std::collections::BTreeMap;
 
 use super::renderer::{RenderError, Renderer};
-use super::{file, view, words};
+use super::{file, words};
 use crate::metric::{self, Latencies, Page, Shares};
 use crate::result::{CheckStatus, ExpectationResult, RunResult, Summary, Unit, Window};
-use crate::scenario::expectation::Outcome;
+use crate::scenario::expectation::{Outcome, When};
 
 /// `metrics.prom`.
 pub(crate) struct Metrics;
@@ -80,7 +80,7 @@ fn sessions(page: &mut Page, result: &RunResult) {
     ] {
         page.one(metric, count as f64);
     }
-    let whole = view::named(result, "whole run");
+    let whole = result.window(&When::WholeRun);
     let closes: [(_, Closes); 3] = [
         (metric::SESSIONS_VIOLATED, |of| &of.closes_violation),
         (metric::SESSIONS_CUT, |of| &of.closes_cut),

@@ -73,7 +73,7 @@ impl Observation {
 }
 
 pub(super) fn observe(result: &RunResult, expectation: &Expectation) -> Observation {
-    let window = window_of(result, &expectation.when);
+    let window = result.window(&expectation.when);
     match expectation.what {
         Quantity::Latency {
             stage,
@@ -130,16 +130,6 @@ fn in_part(
         let (value, among) = count(window);
         Observation::count(value, among, unit)
     })
-}
-
-pub(super) fn window_of<'a>(result: &'a RunResult, when: &When) -> Option<&'a Window> {
-    let view = |name: &str| result.views.iter().find(|window| window.name == name);
-    match when {
-        When::WholeRun => view("whole run"),
-        When::OutsideFaults => view("outside faults"),
-        When::Ramp => result.windows.iter().find(|window| window.name == "ramp"),
-        When::During { fault } => view(&format!("during {fault}")),
-    }
 }
 
 fn latency(

@@ -12,7 +12,7 @@
 mod sentence;
 
 use super::check::{delivery, expectation, generator, trial, validity, work};
-use super::{CheckGroup, CheckStatus, ExpectationResult, RunResult, Status, Verdict};
+use super::{CheckGroup, CheckResult, CheckStatus, ExpectationResult, RunResult, Status, Verdict};
 use crate::exit::Exit;
 use crate::scenario::expectation::{Outcome, Quantity};
 
@@ -22,9 +22,10 @@ pub(crate) fn judge(result: &mut RunResult) {
     result.generator.lateness_limit_us = Some(generator::lateness_bound_us(result));
     result.checks = work::checks(result);
     result.checks.extend(delivery::checks(result));
-    result.checks.extend(trial::checks(result));
+    let trials = trial::checks(result);
+    result.checks.extend_from_slice(&trials);
     result.checks.extend(validity::checks(result));
-    let findings = Findings::of(result);
+    let findings = Findings::of(result, &trials);
     let (status, exit) = findings.end(result.run.interrupted);
     result.exit_code = exit.code();
     result.verdict = findings.verdict(result, status);
@@ -45,7 +46,7 @@ struct Findings {
 }
 
 impl Findings {
-    fn of(result: &RunResult) -> Self {
+    fn of(result: &RunResult, trials: &[CheckResult]) -> Self {
         let broken = |group: CheckGroup| {
             let mine = result
                 .checks
@@ -53,9 +54,7 @@ impl Findings {
                 .filter(move |check| check.group == group);
             mine.filter(|check| check.status == CheckStatus::Broke)
         };
-        let mut promises: Vec<Outcome> = broken(CheckGroup::Correctness)
-            .filter_map(delivery::outcome_of)
-            .collect();
+        let mut promises = delivery::broken(result);
         let mut breached: Vec<&ExpectationResult> = Vec::new();
         for expectation in sentence::with_status(result, CheckStatus::Broke) {
             match expectation.expectation.what {
@@ -65,7 +64,7 @@ impl Findings {
                 _ => breached.push(expectation),
             }
         }
-        let (mut certain, mut wrong) = promises_by_certainty(result, promises);
+        let (mut certain, mut wrong) = promises_by_certainty(result, promises, trials);
         if validity::is_harmless(result) {
             certain.append(&mut wrong);
         }
@@ -93,7 +92,7 @@ impl Findings {
                 )
                 .collect(),
             invalid: broken(CheckGroup::Validity)
-                .map(validity::sentence)
+                .map(|check| check.finding.clone())
                 .collect(),
             open: sentence::with_status(result, CheckStatus::Inconclusive)
                 .map(sentence::unanswered)
@@ -204,16 +203,17 @@ impl Findings {
 }
 
 /// Broken promises in words: those that no environment can break, then the others.
-fn promises_by_certainty(result: &RunResult, broken: Vec<Outcome>) -> (Vec<String>, Vec<String>) {
+fn promises_by_certainty(
+    result: &RunResult,
+    broken: Vec<Outcome>,
+    trials: &[CheckResult],
+) -> (Vec<String>, Vec<String>) {
     let delivered = broken.into_iter().map(|outcome| {
         let sentence = sentence::broken_promise(result, outcome);
         (sentence, needs_sound_run(result, outcome))
     });
-    let tried = result
-        .checks
-        .iter()
-        .filter(|check| check.status == CheckStatus::Broke)
-        .filter(|check| check.group == CheckGroup::Correctness);
+    let tried = trials.iter();
+    let tried = tried.filter(|check| check.status == CheckStatus::Broke);
     let tried = tried.filter_map(|check| {
         let known = check.known.first();
         let uncertain = known.is_some_and(|known| known.needs_sound_run());
