@@ -18,6 +18,7 @@ mod client;
 mod clock;
 mod doctor;
 mod environment;
+mod exit;
 mod failure;
 mod fault;
 mod format;

@@ -6,7 +6,8 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 
-use super::failure::{Exit, Failure};
+use super::failure::Failure;
+use crate::exit::Exit;
 
 /// How the standard library and tokio begin about a thread that they cannot start: they know no error for it.
 const NO_THREAD: [&str; 2] = ["OS can't spawn", "failed to spawn thread"];

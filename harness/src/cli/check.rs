@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::failure::{Exit, Failure};
+use super::failure::Failure;
 use super::read;
+use crate::exit::Exit;
 use crate::format;
 use crate::scenario::Overrides;
 use crate::units;

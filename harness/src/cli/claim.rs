@@ -10,8 +10,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::failure::{Exit, Failure};
+use super::failure::Failure;
 use super::marker::{self, Held, MARKER, Marker, NotHeld, Own, State};
+use crate::exit::Exit;
 use crate::intake;
 use crate::result::store::{Identity, RESULT_FILE, RunDir};
 

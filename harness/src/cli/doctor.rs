@@ -8,10 +8,11 @@ use std::time::Duration;
 use clap::Args;
 use miette::Diagnostic;
 
-use super::failure::{Exit, Failure};
+use super::failure::Failure;
 use super::{read, screen};
 use crate::doctor::{Account, Examination, Protocol, examine};
 use crate::environment::{Accounts, Mapping, Secret, mapping, resolve_secret, trust};
+use crate::exit::Exit;
 use crate::plan::{Plan, TlsPlan};
 use crate::render::doctor::{json, text};
 use crate::scenario::{Overrides, address};

@@ -1,103 +1,16 @@
-//! This module holds how a command ends: its exit code, and what it says when it did not work.
+//! This module holds what a command says when it did not work.
 //!
 //! **In:** facts of a failure. **Out:** lines on stderr (`error: …`, ` hint: …`) and an exit code.
 
 use std::fmt;
 use std::io::{self, Write};
-use std::process::ExitCode;
 
 use miette::Diagnostic;
 
 use crate::environment::EnvironmentError;
+use crate::exit::Exit;
 use crate::run::RunError;
 use crate::scenario::problem::{Complaint, Problems};
-
-/// Every way in which a command can end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Exit {
-    Pass,
-    Bug,
-    Usage,
-    Environment,
-    Storage,
-    Threshold,
-    Regression,
-    Inconclusive,
-    Invalid,
-    Incorrect,
-    Interrupted,
-}
-
-impl Exit {
-    const ALL: [Self; 11] = [
-        Self::Pass,
-        Self::Bug,
-        Self::Usage,
-        Self::Environment,
-        Self::Storage,
-        Self::Threshold,
-        Self::Regression,
-        Self::Inconclusive,
-        Self::Invalid,
-        Self::Incorrect,
-        Self::Interrupted,
-    ];
-
-    pub(crate) const fn code(self) -> u8 {
-        match self {
-            Self::Pass => 0,
-            Self::Bug => 1,
-            Self::Usage => 2,
-            Self::Environment => 3,
-            Self::Storage => 5,
-            Self::Threshold => 10,
-            Self::Regression => 11,
-            Self::Inconclusive => 12,
-            Self::Invalid => 13,
-            Self::Incorrect => 14,
-            Self::Interrupted => 130,
-        }
-    }
-
-    const fn meaning(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Bug => "a bug in the harness",
-            Self::Usage => "the command line or the scenario is wrong",
-            Self::Environment => "the environment did not start",
-            Self::Storage => "a result, or a file of it, cannot be read or written",
-            Self::Threshold => "an expectation was not met",
-            Self::Regression => "slower than the baseline",
-            Self::Inconclusive => "not enough to tell",
-            Self::Invalid => {
-                "the run cannot be trusted: the generator was saturated, the load was not offered, or a fault was not confirmed"
-            }
-            Self::Incorrect => {
-                "the service broke a promise: lost, duplicated, out of order, or let in"
-            }
-            Self::Interrupted => "interrupted; the partial result is saved",
-        }
-    }
-
-    /// The end that has this code; a code that none has is a bug.
-    pub(crate) fn of(code: u8) -> Self {
-        let mut known = Self::ALL.into_iter();
-        known.find(|exit| exit.code() == code).unwrap_or(Self::Bug)
-    }
-
-    /// The table that `--help` shows.
-    pub(crate) fn table() -> String {
-        let row = |exit: Self| format!("  {:>3}  {}", exit.code(), exit.meaning());
-        let rows = Self::ALL.map(row);
-        format!("Exit codes:\n{}", rows.join("\n"))
-    }
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(exit.code())
-    }
-}
 
 /// Why a command did not do what it was asked.
 #[derive(Debug)]

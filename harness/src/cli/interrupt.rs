@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio_util::sync::CancellationToken;
 
-use super::failure::{Exit, Failure};
+use super::failure::Failure;
+use crate::exit::Exit;
 
 /// A token that the first signal cancels.
 pub(super) fn token() -> Result<CancellationToken, Failure> {

@@ -2,8 +2,9 @@
 
 use std::io::Write;
 
-use super::failure::{Exit, Failure};
+use super::failure::Failure;
 use crate::environment::janitor;
+use crate::exit::Exit;
 
 /// Serves the run at the other end of standard input; what it could not clean up goes to its log.
 pub(super) fn run(out: &mut impl Write) -> Result<Exit, Failure> {

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::failure::{Exit, Failure};
+use super::failure::Failure;
 use super::read;
+use crate::exit::Exit;
 use crate::intake::reason;
 use crate::scenario::{self, Overrides};
 use crate::units;

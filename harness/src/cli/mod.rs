@@ -32,7 +32,8 @@ use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use self::failure::{Exit, Failure};
+use self::failure::Failure;
+use crate::exit::Exit;
 
 /// Load-testing and chaos harness for WebSocket chat services: is it fast, is it correct, does it
 /// come back?

@@ -9,10 +9,11 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::chart;
-use super::failure::{Exit, Failure};
+use super::failure::Failure;
 use super::overrides::OverrideArgs;
 use super::{read, warning};
 use crate::environment::open_files;
+use crate::exit::Exit;
 use crate::format::count;
 use crate::plan::{self, BuiltIn, Plan, estimate};
 use crate::units;

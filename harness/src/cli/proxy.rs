@@ -9,8 +9,9 @@ use fault_proxy::server::{Server, ServerConfig};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::failure::{Exit, Failure};
+use super::failure::Failure;
 use crate::environment::raise_files;
+use crate::exit::Exit;
 use crate::intake;
 
 /// A file with every proxy that fits into a machine is smaller.

@@ -5,9 +5,10 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use super::failure::{Exit, Failure};
+use super::failure::Failure;
 use super::overrides::quoted;
 use super::screen;
+use crate::exit::Exit;
 use crate::intake::{self, IntakeError};
 use crate::plan::{self, Plan};
 use crate::scenario::{self, FILE_BYTES_MAX, Overrides, left_out};

@@ -5,8 +5,9 @@ use std::io::Write;
 
 use clap::Args;
 
-use super::failure::{Exit, Failure};
+use super::failure::Failure;
 use crate::environment::recover;
+use crate::exit::Exit;
 use crate::scenario::address;
 
 #[derive(Args, Debug)]

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::failure::{Exit, Failure};
+use super::failure::Failure;
 use super::{claim, save, screen};
+use crate::exit::Exit;
 use crate::render::{Format, RenderError, file, terminal};
 use crate::result::RunResult;
 use crate::result::store::{self, Identity, RunDir, StoreError};

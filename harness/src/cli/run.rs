@@ -16,10 +16,11 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use super::claim::{self, Taken};
-use super::failure::{Exit, Failure};
+use super::failure::Failure;
 use super::overrides::{OverrideArgs, quoted};
 use super::{interrupt, read, save, screen, warning};
 use crate::environment::{Settings, headroom, preflight};
+use crate::exit::Exit;
 use crate::format;
 use crate::intake;
 use crate::live::exporter::{self, BindError};

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use super::failure::{Exit, Failure};
+use super::failure::Failure;
 use super::overrides::quoted;
+use crate::exit::Exit;
 use crate::plan::print;
 use crate::record::histogram::SparseHistogram;
 use crate::record::recording::Recording;

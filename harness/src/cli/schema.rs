@@ -2,7 +2,8 @@
 
 use std::io::Write;
 
-use super::failure::{Exit, Failure};
+use super::failure::Failure;
+use crate::exit::Exit;
 use crate::scenario::schema;
 
 pub(super) fn run(out: &mut impl Write) -> Result<Exit, Failure> {

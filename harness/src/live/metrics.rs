@@ -16,7 +16,7 @@ use crate::metric::{self, Latencies, Page, Shares};
 use crate::plan::Plan;
 use crate::record::counters::{Counters, Recent};
 use crate::record::histogram::SparseHistogram;
-use crate::scenario::expectation::{Expectation, Quantity};
+use crate::scenario::expectation::{Expectation, Outcome, Quantity};
 use crate::stage::Stage;
 
 /// Bounds of every histogram, microseconds; the plan's own limits come on top.
@@ -132,18 +132,10 @@ impl Metrics {
 
     fn messages(&self, page: &mut Page) {
         let of = &self.counters;
-        let outcomes = [
-            ("sent", &of.sent),
-            ("completed", &of.completed),
-            ("refused", &of.refused),
-            ("unanswered", &of.unanswered),
-            ("lost", &of.lost),
-            ("duplicated", &of.duplicated),
-            ("out_of_order", &of.out_of_order),
-            ("unexpected", &of.unexpected),
-        ];
-        let outcomes =
-            outcomes.map(|(name, counter)| ([("outcome", name.to_owned())], read(counter)));
+        let outcomes = Outcome::ALL.into_iter().filter_map(|outcome| {
+            let counted = read(of.of(outcome)?);
+            Some(([("outcome", outcome.name().to_owned())], counted))
+        });
         page.each(metric::MESSAGES, outcomes);
         page.one(metric::UNAVAILABLE, read(&of.unavailable));
     }

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::target::Target;
 use crate::client::dialect::{self, Places, message};
 use crate::client::wire::filler;
 use crate::clock::RunClock;
+use crate::environment::TargetInfo;
 use crate::failure::Failure;
 use crate::plan::seed::{Stream, text_length};
 use crate::plan::visit::Visit;
@@ -38,7 +38,7 @@ pub(super) struct Job {
     pub interval_us: u64,
     pub load: LoadPlan,
     pub visits: Vec<Visit>,
-    pub target: Target,
+    pub target: TargetInfo,
     /// Tells this run's conversations and message ids from those of any other.
     pub tag: String,
     pub clock: RunClock,

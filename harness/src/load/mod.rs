@@ -26,6 +26,5 @@ mod life;
 mod pacing;
 mod ramp;
 mod session;
-pub(crate) mod target;
 mod token;
 mod user;

@@ -10,6 +10,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::histogram::SparseHistogram;
+use crate::scenario::expectation::Outcome;
 use crate::stage::Stage;
 
 /// Counters and gauges of a run, shared by all its threads.
@@ -94,6 +95,21 @@ impl Counters {
             oldest_us: (0..lanes).map(|_| AtomicU64::new(u64::MAX)).collect(),
             lane_busy_permille: (0..lanes).map(|_| AtomicU64::new(0)).collect(),
             ..Self::default()
+        }
+    }
+
+    /// Messages of a column; `None` of what is known only afterwards.
+    pub(crate) const fn of(&self, outcome: Outcome) -> Option<&AtomicU64> {
+        match outcome {
+            Outcome::Sent => Some(&self.sent),
+            Outcome::Completed => Some(&self.completed),
+            Outcome::Refused => Some(&self.refused),
+            Outcome::Unanswered => Some(&self.unanswered),
+            Outcome::Lost => Some(&self.lost),
+            Outcome::Duplicated => Some(&self.duplicated),
+            Outcome::OutOfOrder => Some(&self.out_of_order),
+            Outcome::Unexpected => Some(&self.unexpected),
+            Outcome::Pending | Outcome::Late => None,
         }
     }
 

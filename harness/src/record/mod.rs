@@ -11,6 +11,7 @@
 //! **Units:** `*_us` are microseconds since load start, or microseconds.
 
 pub(crate) mod counters;
+pub(crate) mod delivery;
 pub(crate) mod diary;
 pub(crate) mod fault;
 pub(crate) mod histogram;
@@ -18,6 +19,7 @@ pub(crate) mod ledger;
 pub(crate) mod recorder;
 pub(crate) mod recording;
 pub(crate) mod slow;
+pub(crate) mod subject;
 pub(crate) mod trace;
 pub(crate) mod trial;
 pub(crate) mod users;

@@ -16,13 +16,10 @@ use super::diary::Step;
 use super::fault::FaultBoard;
 use super::ledger::{Fate, LostReason, Settled};
 use super::recording::{CellKey, CloseCause, MessageExample, Recording, SessionInterval};
+use super::subject::Subject;
 use crate::failure::Failure;
+use crate::scenario::expectation::Outcome;
 use crate::stage::Stage;
-
-/// What the sessions are called that are kept for more than their numbers.
-pub(crate) const GAVE_UP: &str = "the first client that gave up";
-pub(crate) const CUT: &str = "the first socket that was cut";
-pub(crate) const SLOWEST: &str = "the slowest answer";
 
 /// One thread's recorder.
 #[derive(Debug)]
@@ -238,7 +235,7 @@ impl Recorder {
         let cell = self.cell_at(at_us);
         cell.delivery.duplicated += 1;
         self.counters.duplicated.fetch_add(1, Ordering::Relaxed);
-        self.stray("duplicated: after its end", at_us, author);
+        self.stray(Outcome::Duplicated, "after its end", at_us, author);
     }
 
     /// A frame came for nothing this client asked.
@@ -246,7 +243,8 @@ impl Recorder {
         let cell = self.cell_at(at_us);
         cell.delivery.unexpected += 1;
         self.counters.unexpected.fetch_add(1, Ordering::Relaxed);
-        self.stray("unexpected: nothing this client asked", at_us, author);
+        let detail = "nothing this client asked";
+        self.stray(Outcome::Unexpected, detail, at_us, author);
     }
 
     fn interval(&self, at_us: u64) -> u32 {
@@ -290,21 +288,27 @@ impl Recorder {
 
     fn example(&mut self, end: &Settled, fault: Option<u8>, author: impl Fn() -> Author) {
         let lost = match end.fate {
-            Fate::Lost(LostReason::NoComplete) => Some("lost: no complete".to_owned()),
+            Fate::Lost(LostReason::NoComplete) => Some("no complete".to_owned()),
             Fate::Lost(LostReason::Incomplete { missing_seq }) => {
-                Some(format!("lost: incomplete, seq {missing_seq} missing"))
+                Some(format!("incomplete, seq {missing_seq} missing"))
             }
-            Fate::Lost(LostReason::Told) => Some("lost: the server said so".to_owned()),
-            _ => None,
+            Fate::Lost(LostReason::Told) => Some("the server said so".to_owned()),
+            Fate::Completed | Fate::Refused | Fate::Unanswered | Fate::Pending => None,
         };
-        let duplicated = (end.duplicated > 0)
-            .then(|| format!("duplicated: {} events came again", end.duplicated));
-        let disorder = end
-            .out_of_order
-            .map(|seq| format!("out of order: seq {seq} after a later one"));
-        for what in [lost, duplicated, disorder].into_iter().flatten() {
-            let example = author().settled(what, end, fault);
-            self.recording.example(example);
+        let duplicated = end.duplicated;
+        let duplicated = (duplicated > 0).then(|| format!("{duplicated} events came again"));
+        let disorder = end.out_of_order;
+        let disorder = disorder.map(|seq| format!("seq {seq} after a later one"));
+        for (outcome, detail) in [
+            (Outcome::Lost, lost),
+            (Outcome::Duplicated, duplicated),
+            (Outcome::OutOfOrder, disorder),
+        ] {
+            if let Some(detail) = detail {
+                let what = Subject::Promise(outcome).told(&detail);
+                let example = author().settled(what, end, fault);
+                self.recording.example(example);
+            }
         }
     }
 
@@ -315,7 +319,7 @@ impl Recorder {
         if end.fate != Fate::Completed || slowest.is_some_and(|(known, _)| *known >= response_us) {
             return;
         }
-        let example = author().settled(SLOWEST.to_owned(), end, fault);
+        let example = author().settled(Subject::Slowest.text().to_owned(), end, fault);
         self.recording.slowest = Some((response_us, example));
     }
 
@@ -325,7 +329,7 @@ impl Recorder {
         if first.is_some_and(|first| first.intended_us <= at_us) {
             return;
         }
-        let what = format!("{CUT}: {how}");
+        let what = Subject::Cut.told(how);
         let fault = self.fault_of(at_us, at_us);
         self.recording.first_cut = Some(author().example(what, (at_us, fault)));
     }
@@ -337,14 +341,15 @@ impl Recorder {
             return;
         }
         let fault = self.fault_of(at_us, at_us);
-        let what = GAVE_UP.to_owned();
+        let what = Subject::GaveUp.text().to_owned();
         self.recording.first_given_up = Some(author().example(what, (at_us, fault)));
     }
 
     /// An example of a frame that belongs to no open message.
-    fn stray(&mut self, what: &str, at_us: u64, author: impl Fn() -> Author) {
+    fn stray(&mut self, of: Outcome, detail: &str, at_us: u64, author: impl Fn() -> Author) {
         let fault = self.fault_of(at_us, at_us);
-        let example = author().example(what.to_owned(), (at_us, fault));
+        let what = Subject::Promise(of).told(detail);
+        let example = author().example(what, (at_us, fault));
         self.recording.example(example);
     }
 }

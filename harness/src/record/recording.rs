@@ -11,6 +11,7 @@ use super::diary::Step;
 use super::histogram::SparseHistogram;
 use super::slow::SlowWaits;
 use crate::failure::{Failure, FailureKind};
+use crate::record::delivery::Delivery;
 use crate::stage::Stage;
 
 /// Examples of messages that were lost, repeated, reordered or unexpected that are kept per thread.
@@ -75,33 +76,11 @@ pub(crate) struct CellKey {
 /// Messages of one interval and fault.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cell {
-    pub delivery: DeliveryCounts,
+    pub delivery: Delivery,
     pub task_queued: SparseHistogram,
     pub first_chunk: SparseHistogram,
     pub complete: SparseHistogram,
     pub broadcast: SparseHistogram,
-}
-
-/// What became of messages (wire contract, section 3). `sent` is the sum of the next five.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct DeliveryCounts {
-    /// Distinct messages whose first send was intended in the run, sent or not.
-    pub sent: u64,
-    pub completed: u64,
-    pub refused: u64,
-    pub unanswered: u64,
-    pub lost: u64,
-    pub pending: u64,
-    /// Chunks or answers that arrived again.
-    pub duplicated: u64,
-    /// Messages with a chunk out of order.
-    pub out_of_order: u64,
-    /// Frames for nothing this client asked.
-    pub unexpected: u64,
-    /// Completed after the drain deadline of its own send, yet before the end.
-    pub late: u64,
-    /// Attempts put on a socket, retries included.
-    pub attempts: u64,
 }
 
 /// Sessions of one interval.
@@ -298,22 +277,6 @@ impl Cell {
         self.first_chunk.merge(&other.first_chunk);
         self.complete.merge(&other.complete);
         self.broadcast.merge(&other.broadcast);
-    }
-}
-
-impl DeliveryCounts {
-    pub(crate) fn merge(&mut self, other: Self) {
-        self.sent += other.sent;
-        self.completed += other.completed;
-        self.refused += other.refused;
-        self.unanswered += other.unanswered;
-        self.lost += other.lost;
-        self.pending += other.pending;
-        self.duplicated += other.duplicated;
-        self.out_of_order += other.out_of_order;
-        self.unexpected += other.unexpected;
-        self.late += other.late;
-        self.attempts += other.attempts;
     }
 }
 

@@ -4,18 +4,19 @@
 
 use std::collections::BTreeMap;
 
-/// The user layer's account of its HTTP requests.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct UserCounts {
-    /// Users it launched.
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// goose's own metrics, to be held against ours.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct GooseCounts {
     pub users: u64,
-    /// By request name (`login`, `token`).
-    pub requests: BTreeMap<String, RequestCounts>,
+    /// By request name: ok and failed.
+    pub requests: BTreeMap<String, GooseRequest>,
 }
 
-/// Requests of one name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct RequestCounts {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct GooseRequest {
     pub ok: u64,
     pub failed: u64,
 }

@@ -4,9 +4,10 @@
 //! Text from outside is escaped, mentions and links included.
 
 use super::renderer::{RenderError, Renderer};
-use super::{failure, file, ledger, view, words};
+use super::{failure, file, view, words};
 use crate::format;
 use crate::result::{CheckStatus, ExpectationResult, RunResult, Status, bound_text, observed_text};
+use crate::scenario::expectation::Outcome;
 
 /// `summary.md`.
 pub(crate) struct Summary;
@@ -189,15 +190,18 @@ fn checks(result: &RunResult) -> Vec<String> {
 }
 
 fn windows(result: &RunResult) -> Vec<String> {
-    let names = ledger::COLUMNS.map(|column| column.name);
     let each = result.windows.iter();
     let each = each.map(|window| (escape(&window.name), window.delivery));
     let whole = ("**whole run**".to_owned(), result.delivery);
     let rows = each.chain([whole]).map(|(name, of)| {
-        let counts = ledger::COLUMNS.map(|column| format::count((column.count)(&of)));
+        let counts = Outcome::ALL.map(|outcome| format::count(of.of(outcome)));
         [name].into_iter().chain(counts).collect()
     });
-    table(&[&["window"], &names[..]].concat(), 1, rows)
+    table(
+        &[&["window"], &Outcome::ALL.map(Outcome::words)[..]].concat(),
+        1,
+        rows,
+    )
 }
 
 fn environment(result: &RunResult) -> Vec<String> {

@@ -15,7 +15,6 @@ pub(crate) mod html;
 pub(crate) mod journal;
 pub(crate) mod json;
 pub(crate) mod junit;
-pub(crate) mod ledger;
 pub(crate) mod markdown;
 pub(crate) mod plot;
 pub(crate) mod prometheus;

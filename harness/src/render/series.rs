@@ -7,10 +7,11 @@
 
 use std::collections::BTreeSet;
 
+use super::file;
 use super::renderer::{RenderError, Renderer};
-use super::{file, ledger};
 use crate::format;
 use crate::result::{RunResult, Second, Summary};
+use crate::scenario::expectation::Outcome;
 
 /// `series.csv`.
 pub(crate) struct Series;
@@ -54,7 +55,7 @@ impl Renderer for Series {
         let head = HEAD
             .map(str::to_owned)
             .into_iter()
-            .chain(ledger::COLUMNS.map(ledger::Column::key))
+            .chain(Outcome::ALL.map(|outcome| outcome.name().to_owned()))
             .chain(TAIL.map(str::to_owned))
             .chain(cut.iter().map(|code| format!("cut_{code}")))
             .chain(planned.iter().map(|code| format!("closed_{code}")))
@@ -94,7 +95,7 @@ fn fixed(row: &Second) -> Vec<String> {
         row.tokens_ok,
         row.tokens_failed,
     ];
-    let ledger = ledger::COLUMNS.map(|column| (column.count)(&row.delivery));
+    let ledger = Outcome::ALL.map(|outcome| row.delivery.of(outcome));
     let counts = before.into_iter().chain(ledger);
     let counts = counts.chain([row.delivery.attempts]);
     let mut cells = vec![format::stamp(row.at_us)];

@@ -4,12 +4,13 @@
 //! Colour only adds: every row says its word or mark.
 
 use super::column::{Color, Column, GREEN, INDENT, RED, YELLOW, columns, paint, wrap};
-use super::{failure, ledger, view, words};
+use super::{failure, view, words};
 use crate::format::{self, append};
 use crate::result::{
     CheckGroup, CheckStatus, ExpectationResult, RunResult, Status, Summary, lateness_text,
     machine_text, sent_text,
 };
+use crate::scenario::expectation::{Outcome, When};
 
 /// Columns of the summary where nothing is known of the terminal, and the most it takes.
 pub(crate) const WIDTH: usize = 80;
@@ -198,9 +199,9 @@ fn stacked(out: &mut Column, mark: &str, [name, when, observed, limit, used]: &[
 }
 
 fn messages(out: &mut Column, result: &RunResult) {
-    let said = |column: ledger::Column| {
-        let count = (column.count)(&result.delivery);
-        format!("{} {}", format::count(count), column.name)
+    let said = |outcome: Outcome| {
+        let count = result.delivery.of(outcome);
+        format!("{} {}", format::count(count), outcome.words())
     };
     let [
         sent,
@@ -210,7 +211,7 @@ fn messages(out: &mut Column, result: &RunResult) {
         out_of_order,
         unexpected,
         late,
-    ] = ledger::COLUMNS;
+    ] = Outcome::ALL;
     let mut ends: Vec<String> = ends.map(said).into();
     if result.delivery.pending > 0 {
         ends.push(said(pending));
@@ -232,7 +233,10 @@ fn complete(out: &mut Column, result: &RunResult) {
     } else {
         out.paragraph("complete", &percentiles, INDENT);
     }
-    let from = format!("{place}; from the moment each message should have been sent");
+    let from = format!(
+        "{}; from the moment each message should have been sent",
+        place.text()
+    );
     out.paragraph("", &from, INDENT);
 }
 
@@ -263,7 +267,9 @@ fn sessions(result: &RunResult) -> String {
             append(&mut text, format_args!(" ({codes})"));
         }
     }
-    let closed = view::named(result, "whole run").map(|whole| &whole.closes_violation);
+    let closed = result
+        .window(&When::WholeRun)
+        .map(|whole| &whole.closes_violation);
     for (code, count) in closed.into_iter().flatten() {
         let count = format::count(*count);
         append(
@@ -294,7 +300,7 @@ fn sessions(result: &RunResult) -> String {
 
 /// `1011: 598, 1006: 8`, most first.
 pub(crate) fn cut_codes(result: &RunResult) -> String {
-    let Some(whole) = view::named(result, "whole run") else {
+    let Some(whole) = result.window(&When::WholeRun) else {
         return String::new();
     };
     let mut codes: Vec<(u16, u64)> = whole.closes_cut.iter().map(|(&c, &n)| (c, n)).collect();

@@ -437,7 +437,7 @@ fn only_the_fault_whose_recovery_broke_is_marked() {
 fn the_slowest_answer_is_told_only_where_answers_were_too_slow() {
     let mut result = saved(STORIES[0].0, STORIES[0].1);
     let mut slowest = result.examples[0].clone();
-    slowest.what = crate::record::recorder::SLOWEST.to_owned();
+    slowest.what = crate::record::subject::Subject::Slowest.text().to_owned();
     result.stories = vec![slowest];
     assert!(!page(&result).contains("Sessions worth a look"));
     result.expectations[0].status = CheckStatus::Broke;

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 
 use crate::format;
 use crate::plan::BuiltIn;
-use crate::record::recorder::SLOWEST;
+use crate::record::subject::Subject;
 use crate::result::{
     CheckResult, CheckStatus, Example, ExpectationResult, RunResult, Summary, Window, WindowKind,
     bound_text, observed_text,
@@ -91,7 +91,7 @@ pub(crate) fn stories(result: &RunResult) -> Vec<&Example> {
     let slow = result.expectations.iter().any(is_slow);
     let stories = result.stories.iter();
     stories
-        .filter(|story| slow || story.what != SLOWEST)
+        .filter(|story| slow || !story.is_of(Subject::Slowest))
         .collect()
 }
 
@@ -108,20 +108,17 @@ pub(crate) fn tally(result: &RunResult) -> (usize, usize, usize) {
     )
 }
 
-/// The view of that name: `outside faults`, `whole run`.
-pub(crate) fn named<'a>(result: &'a RunResult, name: &str) -> Option<&'a Window> {
-    result.views.iter().find(|view| view.name == name)
-}
-
-/// `complete` where nothing was being broken, and the words for where that is.
-pub(crate) fn calm(result: &RunResult) -> Option<(&'static str, Summary)> {
+/// `complete` where nothing was being broken, and where that is.
+pub(crate) fn calm(result: &RunResult) -> Option<(When, Summary)> {
     let complete = |window: &Window| window.latency.get(Stage::Complete.name()).copied();
-    if !result.faults.is_empty()
-        && let Some(found) = named(result, "outside faults").and_then(complete)
+    let outside = result.window(&When::OutsideFaults);
+    match outside
+        .filter(|_| !result.faults.is_empty())
+        .and_then(complete)
     {
-        return Some(("outside faults", found));
+        Some(found) => Some((When::OutsideFaults, found)),
+        None => response(result, Stage::Complete).map(|found| (When::WholeRun, found)),
     }
-    response(result, Stage::Complete).map(|found| ("whole run", found))
 }
 
 /// Response times of a stage over the whole run.
@@ -145,7 +142,7 @@ pub(crate) fn fullest<'a>(result: &'a RunResult, stages: &[Stage]) -> Option<&'a
     });
     // Of equals the first.
     let calm = calm.rev().max_by_key(|window| most(window));
-    let whole = named(result, "whole run");
+    let whole = result.window(&When::WholeRun);
     let known = calm.into_iter().chain(whole);
     known.into_iter().find(|window| most(window) > 0)
 }
@@ -201,8 +198,8 @@ fn spans_us(result: &RunResult, when: &When) -> Vec<(u64, u64)> {
         When::WholeRun => vec![whole],
         When::OutsideFaults => of(|kind| !matches!(kind, WindowKind::Fault | WindowKind::Recovery)),
         When::Ramp => of(|kind| kind == WindowKind::Ramp),
-        When::During { fault } => {
-            let window = named(result, &format!("during {fault}"));
+        When::During { .. } => {
+            let window = result.window(when);
             window.map_or_else(Vec::new, |window| vec![(window.from_us, window.to_us)])
         }
     }

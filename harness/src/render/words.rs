@@ -1,4 +1,4 @@
-//! This module holds the words of the reports: verdicts, marks, codes, and what a fault did.
+//! This module holds the words of the reports: verdicts, marks, close codes, and what a fault did.
 //!
 //! **In:** enums, codes, faults. **Out:** the one word or sentence each of them has, everywhere.
 
@@ -36,23 +36,6 @@ pub(crate) const fn check(status: CheckStatus) -> Look {
         CheckStatus::Inconclusive => ("inconclusive", "?", "warn"),
     };
     Look { word, mark, class }
-}
-
-/// What an exit code of `harness run` means; empty for success.
-pub(crate) const fn exit_meaning(code: u8) -> &'static str {
-    match code {
-        0 => "",
-        2 => "usage or scenario",
-        3 => "environment did not start",
-        5 => "a result cannot be read or written",
-        10 => "threshold breached",
-        11 => "regression",
-        12 => "inconclusive",
-        13 => "invalid run",
-        14 => "correctness violated",
-        130 => "interrupted",
-        _ => "error in the harness",
-    }
 }
 
 /// Close codes that a report names when they did not occur.

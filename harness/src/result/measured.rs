@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::record::delivery::Delivery;
 use crate::record::fault::FaultStamps;
+use crate::record::subject::Subject;
 use crate::scenario::expectation::Statistic;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -55,37 +57,6 @@ pub(crate) struct StageLatency {
     pub response: Option<Summary>,
     /// Reply − actual send.
     pub service: Option<Summary>,
-}
-
-/// What became of every message; `sent` is the sum of the next five.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Delivery {
-    pub sent: u64,
-    pub completed: u64,
-    pub refused: u64,
-    pub unanswered: u64,
-    pub lost: u64,
-    pub pending: u64,
-    pub duplicated: u64,
-    pub out_of_order: u64,
-    pub unexpected: u64,
-    pub late: u64,
-    /// Attempts put on a socket, retries included.
-    pub attempts: u64,
-}
-
-/// goose's own metrics, to be held against ours.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct GooseCounts {
-    pub users: u64,
-    /// By request name: ok and failed.
-    pub requests: BTreeMap<String, GooseRequest>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct GooseRequest {
-    pub ok: u64,
-    pub failed: u64,
 }
 
 /// One fault, with its stamps and what followed from it.
@@ -277,6 +248,12 @@ pub(crate) struct Example {
     /// kept for the first few.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub session: Vec<SessionStep>,
+}
+
+impl Example {
+    pub(crate) fn is_of(&self, subject: Subject) -> bool {
+        Subject::of(&self.what) == Some(subject)
+    }
 }
 
 /// A step of a client's session.

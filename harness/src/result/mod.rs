@@ -28,6 +28,8 @@ mod tests;
 pub(crate) mod verdict;
 mod windows;
 
+pub(crate) use crate::record::delivery::Delivery;
+pub(crate) use crate::record::users::GooseCounts;
 pub(crate) use abort::Abort;
 pub(crate) use acceptance::{Acceptance, AcceptanceBin};
 pub(crate) use account::{EndedProcess, Generator, Pause, ServerAccount};
@@ -40,9 +42,8 @@ pub(crate) use judged::{
     CheckGroup, CheckResult, CheckStatus, ExpectationResult, Status, Unit, Verdict,
 };
 pub(crate) use measured::{
-    Clients, ConditionResult, Delivery, Distribution, DistributionPoint, Example, FaultResult,
-    GooseCounts, GooseRequest, Line, Lined, Second, Series, SessionStep, StageLatency, Summary,
-    Window, WindowKind,
+    Clients, ConditionResult, Distribution, DistributionPoint, Example, FaultResult, Line, Lined,
+    Second, Series, SessionStep, StageLatency, Summary, Window, WindowKind,
 };
 pub(crate) use run::{Host, Run, RunResult, SCHEMA};
 #[cfg(test)]

@@ -16,13 +16,14 @@
 
 use std::collections::BTreeMap;
 
-use super::windows::{Reach, delivery};
-use super::{Delivery, FaultResult};
+use super::FaultResult;
+use super::windows::Reach;
 use crate::format::percent;
 use crate::plan::{Link, Plan, PlannedFault};
+use crate::record::delivery::Delivery;
 use crate::record::fault::FaultStamps;
 use crate::record::histogram::SparseHistogram;
-use crate::record::recording::{CloseCause, DeliveryCounts, Recording};
+use crate::record::recording::{CloseCause, Recording};
 use crate::scenario::expectation::{Comparison, Quantity, Statistic, TimeKind, When};
 use crate::stage::Stage;
 use crate::units;
@@ -109,7 +110,7 @@ pub(super) fn reach(
 /// Answers by interval of the intended send.
 struct Answers {
     interval_us: u64,
-    by_interval: BTreeMap<u32, (SparseHistogram, DeliveryCounts)>,
+    by_interval: BTreeMap<u32, (SparseHistogram, Delivery)>,
 }
 
 impl Answers {
@@ -119,7 +120,7 @@ impl Answers {
             .cells
             .iter()
             .filter(|(key, _)| key.fault.is_none_or(|fault| usize::from(fault) != place));
-        let mut by_interval: BTreeMap<u32, (SparseHistogram, DeliveryCounts)> = BTreeMap::new();
+        let mut by_interval: BTreeMap<u32, (SparseHistogram, Delivery)> = BTreeMap::new();
         for (key, cell) in others {
             let (complete, counts) = by_interval.entry(key.interval).or_default();
             complete.merge(&cell.complete);
@@ -135,7 +136,7 @@ impl Answers {
     fn calm_from(&self, first: u32, tolerance_us: u64) -> bool {
         let steps = units::saturating_u32(CALM_US.div_ceil(self.interval_us));
         let mut complete = SparseHistogram::default();
-        let mut counts = DeliveryCounts::default();
+        let mut counts = Delivery::default();
         for (_, (answers, delivery)) in self.by_interval.range(first..first.saturating_add(steps)) {
             complete.merge(answers);
             counts.merge(*delivery);
@@ -263,13 +264,13 @@ fn horizon_us(plan: &Plan, stamps: &FaultStamps, end_us: u64) -> u64 {
 }
 
 fn touched_by(recording: &Recording, place: usize) -> Delivery {
-    let mut counts = DeliveryCounts::default();
+    let mut counts = Delivery::default();
     for (key, cell) in &recording.cells {
         if key.fault.is_some_and(|fault| usize::from(fault) == place) {
             counts.merge(cell.delivery);
         }
     }
-    delivery(counts)
+    counts
 }
 
 /// Slow, refused, unanswered or lost answers from injection until recovered.

@@ -14,11 +14,14 @@ use super::account::{EndedProcess, Generator, ServerAccount};
 use super::failure::FailureCount;
 use super::judged::{CheckResult, ExpectationResult, Verdict};
 use super::measured::{
-    Clients, ConditionResult, Delivery, Distribution, Example, FaultResult, GooseCounts, Series,
-    StageLatency, Summary, Window,
+    Clients, ConditionResult, Distribution, Example, FaultResult, Series, StageLatency, Summary,
+    Window, WindowKind,
 };
 use crate::plan::Plan;
+use crate::record::delivery::Delivery;
 use crate::record::trial::TrialRecord;
+use crate::record::users::GooseCounts;
+use crate::scenario::expectation::When;
 
 /// Version of the format. A change that an old reader would misread raises it.
 pub(crate) const SCHEMA: &str = "harness.run/1";
@@ -86,6 +89,25 @@ pub(crate) struct RunResult {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stories: Vec<Example>,
     pub plan: Plan,
+}
+
+impl RunResult {
+    /// The window of a part of the run; `None` where there was no such part.
+    pub(crate) fn window(&self, when: &When) -> Option<&Window> {
+        if *when == When::Ramp {
+            let mut windows = self.windows.iter();
+            return windows.find(|window| window.kind == WindowKind::Ramp);
+        }
+        let name = when.text();
+        self.views.iter().find(|view| view.name == name)
+    }
+
+    /// The percentile curve of a part of the run; `None` where nothing was completed in it.
+    pub(crate) fn distribution(&self, when: &When) -> Option<&Distribution> {
+        let name = when.text();
+        let mut all = self.distributions.iter();
+        all.find(|of| of.name == name && !of.points.is_empty())
+    }
 }
 
 /// Which run this is.

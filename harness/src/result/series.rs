@@ -10,8 +10,8 @@
 
 use super::intervals::{Intervals, cells, complete_of, lateness_of};
 use super::line::{lines, supports};
-use super::windows::{closes, delivery, summary};
-use super::{Second, Series};
+use super::windows::{closes, summary};
+use super::{Delivery, Second, Series};
 use crate::plan::Plan;
 use crate::record::histogram::SparseHistogram;
 use crate::record::recording::{CloseCause, Recording, SessionInterval};
@@ -128,9 +128,9 @@ fn push_second(
 ) {
     let complete = complete_of(recording, &range);
     series.complete_p999_us.push(supported(&complete, 0.999));
-    let mut counts = crate::record::recording::DeliveryCounts::default();
+    let mut delivery = Delivery::default();
     for cell in cells(recording, &range) {
-        counts.merge(cell.delivery);
+        delivery.merge(cell.delivery);
     }
     let mut sessions = SessionInterval::default();
     let (first, end) = (
@@ -153,7 +153,7 @@ fn push_second(
         reconnect_attempts: sessions.reconnect_attempts,
         tokens_ok: sessions.tokens_ok,
         tokens_failed: sessions.tokens_failed,
-        delivery: delivery(counts),
+        delivery,
         complete: summary(&complete),
         closes_cut: closes(&sessions, CloseCause::Cut),
         closes_planned: closes(&sessions, CloseCause::Planned),

@@ -23,6 +23,7 @@ use crate::record::fault::FaultStamps;
 use crate::record::histogram::SparseHistogram;
 use crate::record::recording::{CloseCause, Recording};
 use crate::record::trial::TrialRecord;
+use crate::scenario::expectation::When;
 use crate::stage::Stage;
 use crate::units;
 
@@ -82,7 +83,7 @@ pub(crate) fn summarize(facts: &Facts) -> RunResult {
         lateness: summary(&lateness),
         receive_lag: summary(&recording.receive_lag),
         goose: facts.goose.clone(),
-        delivery: super::windows::delivery(whole.delivery),
+        delivery: whole.delivery,
         closes: all_closes(&whole),
         errors: errors(recording),
         failures: super::failure::counts(
@@ -129,16 +130,20 @@ impl Overlapping {
             views: Vec::new(),
             distributions: Vec::new(),
         };
-        let mut everything = view("whole run", whole, 0, facts.end_us);
+        let mut everything = view(&When::WholeRun, whole, 0, facts.end_us);
         add_service(&mut everything, &facts.recording);
         both.add(everything, whole);
-        both.add(view("outside faults", outside, 0, facts.end_us), outside);
+        both.add(
+            view(&When::OutsideFaults, outside, 0, facts.end_us),
+            outside,
+        );
         both
     }
 
     fn add_fault(&mut self, facts: &Facts, reach: Reach, during: &Tally) {
-        let name = format!("during {}", facts.plan.faults[reach.fault].name);
-        let window = view(&name, during, reach.from_us, reach.recovered_us);
+        let fault = facts.plan.faults[reach.fault].name.clone();
+        let when = When::During { fault };
+        let window = view(&when, during, reach.from_us, reach.recovered_us);
         self.add(
             Window {
                 fault: Some(reach.fault),
@@ -276,9 +281,9 @@ fn is_faulty(span: &Span) -> bool {
     matches!(span.kind, WindowKind::Fault | WindowKind::Recovery)
 }
 
-fn view(name: &str, tally: &Tally, from_us: u64, to_us: u64) -> Window {
+fn view(when: &When, tally: &Tally, from_us: u64, to_us: u64) -> Window {
     let span = Span {
-        name: name.to_owned(),
+        name: when.text(),
         kind: WindowKind::View,
         fault: None,
         from_us,

@@ -14,9 +14,7 @@ use std::collections::BTreeMap;
 use super::{Delivery, Summary, Window, WindowKind};
 use crate::plan::Plan;
 use crate::record::histogram::SparseHistogram;
-use crate::record::recording::{
-    Cell, CellKey, CloseCause, DeliveryCounts, Recording, SessionInterval,
-};
+use crate::record::recording::{Cell, CellKey, CloseCause, Recording, SessionInterval};
 use crate::stage::Stage;
 
 /// How far one fault reached; faults that were never injected have none.
@@ -154,7 +152,7 @@ fn span_at(spans: &[Span], at_us: u64) -> usize {
 /// Everything that belongs to one window, before it is put in numbers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tally {
-    pub delivery: DeliveryCounts,
+    pub delivery: Delivery,
     /// By stage: of messages from the cells, of sessions from the intervals.
     pub response: [SparseHistogram; Stage::COUNT],
     pub sessions: SessionInterval,
@@ -233,7 +231,7 @@ pub(super) fn window(span: &Span, tally: &Tally) -> Window {
         fault: span.fault,
         from_us: span.from_us,
         to_us: span.to_us,
-        delivery: delivery(tally.delivery),
+        delivery: tally.delivery,
         latency: latency.collect(),
         service: service.into_iter().collect(),
         closes_cut: tally.closes(CloseCause::Cut),
@@ -258,21 +256,4 @@ pub(super) fn summary(histogram: &SparseHistogram) -> Option<Summary> {
         p999_us: histogram.value_at(0.999),
         max_us: histogram.max_us(),
     })
-}
-
-/// Counts as the result spells them.
-pub(super) fn delivery(counts: DeliveryCounts) -> Delivery {
-    Delivery {
-        sent: counts.sent,
-        completed: counts.completed,
-        refused: counts.refused,
-        unanswered: counts.unanswered,
-        lost: counts.lost,
-        pending: counts.pending,
-        duplicated: counts.duplicated,
-        out_of_order: counts.out_of_order,
-        unexpected: counts.unexpected,
-        late: counts.late,
-        attempts: counts.attempts,
-    }
 }

@@ -17,7 +17,7 @@ use crate::record::counters::{Counters, Recent};
 use crate::record::fault::FaultBoard;
 use crate::record::histogram::SparseHistogram;
 use crate::result::{Abort, limit_text};
-use crate::scenario::expectation::{AbortRule, Outcome, Quantity, Statistic, When};
+use crate::scenario::expectation::{AbortRule, Quantity, Statistic, When};
 use crate::units;
 
 /// What a latency is taken over where it holds enough answers.
@@ -206,17 +206,7 @@ impl Watch {
 fn count(counters: &Counters, what: Quantity) -> Option<f64> {
     let count = |counter: &AtomicU64| Some(counter.load(Ordering::Relaxed) as f64);
     match what {
-        Quantity::Delivery { outcome } => match outcome {
-            Outcome::Sent => count(&counters.sent),
-            Outcome::Completed => count(&counters.completed),
-            Outcome::Refused => count(&counters.refused),
-            Outcome::Unanswered => count(&counters.unanswered),
-            Outcome::Lost => count(&counters.lost),
-            Outcome::Duplicated => count(&counters.duplicated),
-            Outcome::OutOfOrder => count(&counters.out_of_order),
-            Outcome::Unexpected => count(&counters.unexpected),
-            Outcome::Pending | Outcome::Late => None,
-        },
+        Quantity::Delivery { outcome } => counters.of(outcome).and_then(count),
         Quantity::Closes { code } => {
             let closes = counters.cut().get(&code).copied();
             Some(closes.unwrap_or(0) as f64)
@@ -268,7 +258,7 @@ fn words(rule: &AbortRule, seen: Seen, now_us: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::expectation::{Bound, Comparison, Expectation, TimeKind};
+    use crate::scenario::expectation::{Bound, Comparison, Expectation, Outcome, TimeKind};
     use crate::stage::Stage;
 
     const SLOW: Quantity = Quantity::Latency {

@@ -20,10 +20,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{RunClock, wall_ns};
-use crate::environment::{Environment, EnvironmentError, Settings, TargetInfo};
+use crate::environment::{Environment, EnvironmentError, Settings};
 use crate::fault::{FaultEvent, drive};
 use crate::load::attack::{self, AttackError, AttackOutcome, Signals};
-use crate::load::target::Target;
 use crate::monitor::{Monitor, SelfAccount};
 use crate::plan::{Link, Plan};
 use crate::record::counters::Counters;
@@ -32,7 +31,7 @@ use crate::record::trace::Trace;
 use crate::record::trial::TrialRecord;
 use crate::result::summarize::{Facts, summarize};
 use crate::result::verdict::judge;
-use crate::result::{Generator, GooseCounts, GooseRequest, Host, Pause, Run, RunResult};
+use crate::result::{Generator, Host, Pause, Run, RunResult};
 use crate::trial::{self, Inputs};
 use counts::Counts;
 use guard::Guard;
@@ -232,44 +231,22 @@ async fn drive_all(
     };
     let trials = trial::drive(plan, inputs, &over);
     let attack = async {
-        let outcome = attack::run(plan, target(environment.target()), signals).await;
+        let outcome = attack::run(plan, environment.target(), signals).await;
         over.cancel();
         outcome
     };
     tokio::join!(attack, faults, trials)
 }
 
-fn target(info: TargetInfo) -> Target {
-    Target {
-        http: info.http_base,
-        addresses: info.addresses,
-        host_header: info.host_header,
-        tls: info.tls,
-        requests: info.requests,
-        accounts: info.accounts,
-        payloads: info.payloads,
-        dialect: info.dialect,
-    }
-}
-
 impl Seen {
     fn facts(self, plan: Plan, run: Run) -> Facts {
         let lanes = plan.load.lanes;
-        let goose = self.attack.goose;
-        let request = |ok, failed| GooseRequest { ok, failed };
         Facts {
             plan,
             run,
             recording: self.attack.recording,
             peak_open: self.peak_open,
-            goose: GooseCounts {
-                users: goose.users,
-                requests: goose
-                    .requests
-                    .into_iter()
-                    .map(|(name, counts)| (name, request(counts.ok, counts.failed)))
-                    .collect(),
-            },
+            goose: self.attack.goose,
             stamps: self.stamps,
             trials: self.trials,
             generator: Generator {

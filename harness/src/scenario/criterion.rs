@@ -56,19 +56,6 @@ const STATISTICS: [(&str, Statistic); 8] = [
     ("max", Statistic::Max),
 ];
 
-const OUTCOMES: [(&str, Outcome); 10] = [
-    ("sent", Outcome::Sent),
-    ("completed", Outcome::Completed),
-    ("refused", Outcome::Refused),
-    ("unanswered", Outcome::Unanswered),
-    ("lost", Outcome::Lost),
-    ("pending", Outcome::Pending),
-    ("duplicated", Outcome::Duplicated),
-    ("out_of_order", Outcome::OutOfOrder),
-    ("unexpected", Outcome::Unexpected),
-    ("late", Outcome::Late),
-];
-
 const COUNTS: [(&str, Quantity); 12] = [
     ("impact", Quantity::Impact),
     ("detect", Quantity::Detect),
@@ -115,7 +102,7 @@ impl Quantity {
                 };
                 format!("{} {statistic}{suffix}", stage.name())
             }
-            Self::Delivery { outcome } => value::name_of(&OUTCOMES, outcome).to_owned(),
+            Self::Delivery { outcome } => outcome.name().to_owned(),
             Self::Closes { code } => format!("closes {code}"),
             Self::Impact
             | Self::Detect
@@ -212,8 +199,8 @@ fn what(node: &Node) -> Result<Quantity, Complaint> {
     if let Some((_, quantity)) = COUNTS.iter().find(|(name, _)| *name == joined) {
         return Ok(*quantity);
     }
-    if let Some((_, outcome)) = OUTCOMES.iter().find(|(name, _)| *name == joined) {
-        return Ok(Quantity::Delivery { outcome: *outcome });
+    if let Some(outcome) = Outcome::from_name(&joined) {
+        return Ok(Quantity::Delivery { outcome });
     }
     match words.as_slice() {
         ["closes", code] => closes(code),
@@ -271,7 +258,7 @@ fn latency(text: &str, stage: &str, rest: &[&str]) -> Result<Quantity, Complaint
 fn unknown_what(text: &str) -> Complaint {
     let stages = Stage::ALL.map(Stage::name);
     let mut names: Vec<&str> = COUNTS.iter().map(|(name, _)| *name).collect();
-    names.extend(OUTCOMES.iter().map(|(name, _)| *name));
+    names.extend(Outcome::ALL.map(Outcome::name));
     let complaint = Complaint::new(format!(
         "nothing called \"{}\" is observed",
         shortened(text)

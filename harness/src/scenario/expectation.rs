@@ -180,6 +180,65 @@ pub(crate) enum Outcome {
     Late,
 }
 
+impl Outcome {
+    /// In the order of every report.
+    pub(crate) const ALL: [Self; 10] = [
+        Self::Sent,
+        Self::Completed,
+        Self::Refused,
+        Self::Unanswered,
+        Self::Lost,
+        Self::Pending,
+        Self::Duplicated,
+        Self::OutOfOrder,
+        Self::Unexpected,
+        Self::Late,
+    ];
+
+    /// As a scenario writes it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Completed => "completed",
+            Self::Refused => "refused",
+            Self::Unanswered => "unanswered",
+            Self::Lost => "lost",
+            Self::Pending => "pending",
+            Self::Duplicated => "duplicated",
+            Self::OutOfOrder => "out_of_order",
+            Self::Unexpected => "unexpected",
+            Self::Late => "late",
+        }
+    }
+
+    /// As a reader wants it.
+    pub(crate) const fn words(self) -> &'static str {
+        if matches!(self, Self::OutOfOrder) {
+            "out of order"
+        } else {
+            self.name()
+        }
+    }
+
+    /// The column of that name, if there is one.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.name() == name)
+    }
+
+    /// Whether any at all is a broken promise (exit 14) and not just a threshold.
+    pub(crate) const fn is_promise(self) -> bool {
+        match self {
+            Self::Lost | Self::Duplicated | Self::OutOfOrder | Self::Unexpected => true,
+            Self::Sent
+            | Self::Completed
+            | Self::Refused
+            | Self::Unanswered
+            | Self::Pending
+            | Self::Late => false,
+        }
+    }
+}
+
 /// Which part of the run is looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "kind")]

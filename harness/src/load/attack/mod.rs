@@ -29,9 +29,9 @@ use super::lane::{LaneError, LaneHandle};
 use super::life::live;
 use super::pacing::Alarm;
 use super::ramp::test_plan;
-use super::target::Target;
 use super::user::Society;
 use crate::clock::{RunClock, wall_ns};
+use crate::environment::TargetInfo;
 use crate::plan::Plan;
 use crate::plan::visit::visits;
 use crate::record::counters::Counters;
@@ -39,7 +39,7 @@ use crate::record::fault::FaultBoard;
 use crate::record::recorder::Recorder;
 use crate::record::recording::Recording;
 use crate::record::trace::Trace;
-use crate::record::users::{RequestCounts, UserCounts};
+use crate::record::users::{GooseCounts, GooseRequest};
 
 /// How long after the last answer goose may still be busy before it counts as stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(10);
@@ -63,7 +63,7 @@ pub(crate) struct Signals {
 #[derive(Debug)]
 pub(crate) struct AttackOutcome {
     pub recording: Recording,
-    pub goose: UserCounts,
+    pub goose: GooseCounts,
     /// What did not end by itself, and what of it is missing: one sentence each.
     pub given_up: Vec<String>,
 }
@@ -112,14 +112,14 @@ pub(crate) fn head_start(clients: u32) -> Duration {
 /// [`AttackError`]: nothing was recorded.
 pub(crate) async fn run(
     plan: &Plan,
-    target: Target,
+    target: TargetInfo,
     signals: Signals,
 ) -> Result<AttackOutcome, AttackError> {
     let job = Arc::new(job(plan, target, &signals));
     if job.visits.is_empty() {
         return Ok(AttackOutcome {
             recording: Recording::default(),
-            goose: UserCounts::default(),
+            goose: GooseCounts::default(),
             given_up: Vec::new(),
         });
     }
@@ -149,7 +149,7 @@ pub(crate) async fn run(
         Ok(metrics) => counts(&metrics),
         Err(stuck @ AttackError::Stuck) => {
             given_up.push(stuck.to_string());
-            UserCounts::default()
+            GooseCounts::default()
         }
         Err(error) => return Err(error),
     };
@@ -160,7 +160,7 @@ pub(crate) async fn run(
     })
 }
 
-fn job(plan: &Plan, target: Target, signals: &Signals) -> Job {
+fn job(plan: &Plan, target: TargetInfo, signals: &Signals) -> Job {
     Job {
         seed: plan.seed,
         interval_us: plan.interval_us,
@@ -204,7 +204,7 @@ fn society(job: &Arc<Job>, lanes: &[LaneHandle], started: watch::Receiver<u32>) 
 /// The attack, as goose wants it.
 fn attack(job: &Job, society: &Arc<Society>) -> Result<GooseAttack, AttackError> {
     let mut configuration = GooseConfiguration::default();
-    configuration.host = Some(job.target.http.clone());
+    configuration.host = Some(job.target.http_base.clone());
     configuration.quiet = 1;
     configuration.no_telnet = true;
     configuration.no_print_metrics = true;
@@ -302,15 +302,15 @@ fn take_desk(society: &Society) -> Recording {
     desk.map_or_else(|_| Recording::default(), |mut desk| desk.take())
 }
 
-fn counts(metrics: &GooseMetrics) -> UserCounts {
-    let mut counts = UserCounts {
+fn counts(metrics: &GooseMetrics) -> GooseCounts {
+    let mut counts = GooseCounts {
         users: metrics.total_users as u64,
-        ..UserCounts::default()
+        ..GooseCounts::default()
     };
     let mut requests: Vec<_> = metrics.requests.values().collect();
     requests.sort_by(|left, right| left.path.cmp(&right.path));
     for request in requests {
-        let entry: &mut RequestCounts = counts.requests.entry(request.path.clone()).or_default();
+        let entry: &mut GooseRequest = counts.requests.entry(request.path.clone()).or_default();
         entry.ok += request.success_count as u64;
         entry.failed += request.fail_count as u64;
     }

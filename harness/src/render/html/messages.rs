@@ -12,8 +12,9 @@ use super::story::story;
 use super::table::{Cell, Table};
 use crate::format;
 use crate::render::plot::Chart;
-use crate::render::{file, ledger, view, words};
+use crate::render::{file, view, words};
 use crate::result::{Delivery, Example, RunResult, Summary, Window};
+use crate::scenario::expectation::Outcome;
 use crate::stage::Stage;
 
 /// Messages that went wrong: shown at once, and in all.
@@ -41,7 +42,7 @@ pub(crate) fn windows(result: &RunResult) -> Markup {
         class: "stack ledger",
         heads: ["Window".to_owned()]
             .into_iter()
-            .chain(ledger::COLUMNS.map(|column| words::capital(column.name)))
+            .chain(Outcome::ALL.map(|outcome| words::capital(outcome.words())))
             .chain(["p50", "p99", "Max"].map(str::to_owned))
             .collect(),
         rows,
@@ -62,7 +63,7 @@ fn window(window: &Window) -> Vec<Cell> {
 
 fn row(name: Cell, of: Delivery, complete: Option<Summary>) -> Vec<Cell> {
     let us = |pick: fn(Summary) -> u64| Cell::text(format::duration_or_none(complete.map(pick)));
-    let counts = ledger::COLUMNS.map(|column| Cell::ledger(column, &of));
+    let counts = Outcome::ALL.map(|outcome| Cell::ledger(outcome, &of));
     let latency = [us(|of| of.p50_us), us(|of| of.p99_us), us(|of| of.max_us)];
     [name].into_iter().chain(counts).chain(latency).collect()
 }

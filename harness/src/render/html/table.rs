@@ -7,9 +7,9 @@ use maud::{Markup, html};
 use super::glossary;
 use super::prose::prose;
 use crate::format;
-use crate::render::ledger::Column;
 use crate::render::words;
 use crate::result::{CheckStatus, Delivery};
+use crate::scenario::expectation::Outcome;
 
 /// One cell; the first of a row is its header.
 #[derive(Clone, Debug)]
@@ -44,9 +44,9 @@ impl Cell {
     }
 
     /// An outcome of messages.
-    pub(crate) fn ledger(column: Column, of: &Delivery) -> Self {
-        let count = (column.count)(of);
-        if column.fault {
+    pub(crate) fn ledger(outcome: Outcome, of: &Delivery) -> Self {
+        let count = of.of(outcome);
+        if outcome.is_promise() {
             Self::fault(count)
         } else {
             Self::count(count)

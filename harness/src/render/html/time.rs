@@ -7,15 +7,15 @@ use maud::{Markup, html};
 use super::figure::figure;
 use super::table::{Cell, Table};
 use crate::format;
-use crate::render::ledger::{self, Column};
 use crate::render::plot::Chart;
 use crate::render::words;
 use crate::result::{RunResult, Second};
+use crate::scenario::expectation::Outcome;
 
 /// Rows of the table; a longer run has them in `series.csv`.
 const ROWS_MAX: usize = 600;
 /// Outcomes of messages in it: sent, and how they ended.
-const SHOWN: &[Column] = ledger::COLUMNS.split_at(5).0;
+const SHOWN: &[Outcome] = Outcome::ALL.split_at(5).0;
 
 pub(crate) fn section(result: &RunResult, charts: [&Chart; 3]) -> Markup {
     html! {
@@ -40,7 +40,7 @@ fn seconds(result: &RunResult) -> Markup {
         class: "dense",
         heads: ["From".to_owned()]
             .into_iter()
-            .chain(SHOWN.iter().map(|column| words::capital(column.name)))
+            .chain(SHOWN.iter().map(|of| words::capital(of.words())))
             .chain(["p50", "p99", "Max", "Open", "Opened", "Cut"].map(str::to_owned))
             .collect(),
         rows: rows.iter().take(ROWS_MAX).map(second).collect(),
@@ -54,7 +54,7 @@ fn second(row: &Second) -> Vec<Cell> {
     };
     let counts = SHOWN
         .iter()
-        .map(|column| Cell::ledger(*column, &row.delivery));
+        .map(|outcome| Cell::ledger(*outcome, &row.delivery));
     [Cell::text(format::rough_stamp(row.at_us))]
         .into_iter()
         .chain(counts)

@@ -5,6 +5,7 @@
 use maud::{Markup, html};
 
 use super::prose::{finding, prose};
+use crate::exit::Exit;
 use crate::format;
 use crate::render::words;
 use crate::result::{RunResult, Status};
@@ -16,12 +17,10 @@ const LINES_MAX: usize = 6;
 pub(crate) fn banner(result: &RunResult) -> Markup {
     let verdict = &result.verdict;
     let look = words::status(verdict.status);
-    let meaning = words::exit_meaning(result.exit_code);
-    // `INTERRUPTED · exit 130` says it already.
-    let meaning = if meaning.contains(&look.word.to_lowercase()) {
-        ""
-    } else {
-        meaning
+    let meaning = match verdict.status {
+        Status::Pass | Status::Fail => Exit::of(result.exit_code).name(),
+        // `INTERRUPTED · exit 130` says it already.
+        Status::Invalid | Status::Inconclusive | Status::Interrupted => "",
     };
     html! {
         div class={ "verdict " (look.class) } {

@@ -16,6 +16,7 @@ use crate::format::{self, append};
 use crate::render::renderer::RenderError;
 use crate::render::view;
 use crate::result::{Distribution, RunResult};
+use crate::scenario::expectation::When;
 use crate::stage::Stage;
 
 /// Step of the cursor along the percentile axis.
@@ -96,12 +97,9 @@ impl Curve<'_> {
 
 /// Outside faults and whole run; without faults the whole run alone, as this run's line.
 fn curves(result: &RunResult) -> Vec<Curve<'_>> {
-    let named = |name: &str| {
-        let mut found = result.distributions.iter();
-        found.find(|of| of.name == name && !of.points.is_empty())
-    };
-    let calm = named("outside faults").filter(|_| !result.faults.is_empty());
-    let whole = named("whole run");
+    let calm = result.distribution(&When::OutsideFaults);
+    let calm = calm.filter(|_| !result.faults.is_empty());
+    let whole = result.distribution(&When::WholeRun);
     let first = |of| Curve {
         of,
         series: "first",
@@ -134,15 +132,16 @@ fn finding(result: &RunResult) -> String {
     };
     let one = |name: &str, us| format!("{name} {}", format::duration(us));
     let mut text = format!(
-        "{} answers {place}: {}, {}, {}, {}.",
+        "{} answers {}: {}, {}, {}, {}.",
         format::count(calm.count),
+        place.text(),
         one("p50", calm.p50_us),
         one("p99", calm.p99_us),
         one("p99.9", calm.p999_us),
         one("max", calm.max_us)
     );
     let whole = view::response(result, Stage::Complete);
-    if let Some(whole) = whole.filter(|_| place != "whole run") {
+    if let Some(whole) = whole.filter(|_| place != When::WholeRun) {
         append(
             &mut text,
             format_args!(

@@ -17,7 +17,7 @@ use crate::format::{self, append};
 use crate::render::renderer::RenderError;
 use crate::render::{view, words};
 use crate::result::{CheckStatus, Lined, RunResult};
-use crate::scenario::expectation::Statistic;
+use crate::scenario::expectation::{Statistic, When};
 use crate::stage::Stage;
 
 pub(crate) fn chart(result: &RunResult) -> Result<Chart, RenderError> {
@@ -188,7 +188,7 @@ fn finding(result: &RunResult, lines: &[Line<'_>]) -> String {
     let Some((place, calm)) = view::calm(result) else {
         return "No message was completed.".to_owned();
     };
-    let p99 = format::duration(calm.p99_us);
+    let (place, p99) = (place.text(), format::duration(calm.p99_us));
     let mut text = match result.faults.as_slice() {
         [] => {
             let (p50, most) = (format::duration(calm.p50_us), format::duration(calm.max_us));
@@ -242,8 +242,9 @@ fn steps_told(result: &RunResult, lines: &[Line<'_>]) -> String {
 }
 
 fn single_fault(result: &RunResult, name: &str, calm: &str) -> String {
-    let during = format!("during {name}");
-    let p99 = view::named(result, &during)
+    let fault = name.to_owned();
+    let p99 = result
+        .window(&When::During { fault })
         .and_then(|window| window.latency.get(Stage::Complete.name()))
         .map(|summary| format::duration(summary.p99_us));
     p99.map_or_else(

@@ -18,6 +18,7 @@ use crate::format::{self, append};
 use crate::render::renderer::RenderError;
 use crate::render::view;
 use crate::result::{RunResult, Summary};
+use crate::scenario::expectation::When;
 use crate::stage::Stage;
 
 const ID: &str = "stages";
@@ -116,7 +117,7 @@ fn groups(result: &RunResult) -> Vec<Group> {
     });
     let apart = Group {
         head: "Each from its own start",
-        place: "whole run".to_owned(),
+        place: When::WholeRun.text(),
         rows: apart.collect(),
     };
     let chains = [

@@ -7,9 +7,10 @@
 use std::collections::BTreeMap;
 
 use super::renderer::{RenderError, Renderer};
-use super::{file, ledger, view, words};
+use super::{file, words};
 use crate::metric::{self, Latencies, Page, Shares};
 use crate::result::{CheckStatus, ExpectationResult, RunResult, Summary, Unit, Window};
+use crate::scenario::expectation::{Outcome, When};
 
 /// `metrics.prom`.
 pub(crate) struct Metrics;
@@ -54,9 +55,9 @@ fn run(page: &mut Page, result: &RunResult) {
 }
 
 fn messages(page: &mut Page, result: &RunResult) {
-    let outcomes = ledger::COLUMNS.map(|column| {
-        let count = (column.count)(&result.delivery);
-        ([("outcome", column.key())], count as f64)
+    let outcomes = Outcome::ALL.map(|outcome| {
+        let count = result.delivery.of(outcome);
+        ([("outcome", outcome.name().to_owned())], count as f64)
     });
     page.each(metric::MESSAGES, outcomes);
     let errors = result.errors.iter();
@@ -79,7 +80,7 @@ fn sessions(page: &mut Page, result: &RunResult) {
     ] {
         page.one(metric, count as f64);
     }
-    let whole = view::named(result, "whole run");
+    let whole = result.window(&When::WholeRun);
     let closes: [(_, Closes); 3] = [
         (metric::SESSIONS_VIOLATED, |of| &of.closes_violation),
         (metric::SESSIONS_CUT, |of| &of.closes_cut),

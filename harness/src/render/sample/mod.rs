@@ -14,9 +14,10 @@ use self::story::CLIENTS;
 pub(crate) use self::story::Story;
 use crate::failure::Failure;
 use crate::record::recording::{CellKey, CloseCause, MessageExample, Recording};
+use crate::record::users::{GooseCounts, GooseRequest};
 use crate::result::summarize::{Facts, summarize};
 use crate::result::verdict::judge;
-use crate::result::{Generator, GooseCounts, GooseRequest, Pause, RunResult, ServerAccount};
+use crate::result::{Generator, Pause, RunResult, ServerAccount};
 use crate::stage::Stage;
 
 const INTERVAL_US: u64 = 250_000;

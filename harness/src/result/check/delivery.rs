@@ -7,7 +7,7 @@
 //!
 //! **Source:** Jepsen's `total-queue` checker (what went in must come out, once).
 
-use super::super::{CheckGroup, CheckResult, Delivery, RunResult};
+use super::super::{CheckGroup, CheckResult, RunResult};
 use super::finding::{Texts, check};
 use crate::format;
 use crate::known::Known;
@@ -37,20 +37,31 @@ const PROMISES: [(Outcome, &str, &str); 4] = [
     ),
 ];
 
+/// The promises that the scenario does not bound itself.
+fn promises(result: &RunResult) -> impl Iterator<Item = (Outcome, &'static str, &'static str)> {
+    let declared = |outcome: Outcome| {
+        let mut expected = result.plan.expect.iter();
+        expected.any(|expect| {
+            expect.when == When::WholeRun && expect.what == Quantity::Delivery { outcome }
+        })
+    };
+    PROMISES
+        .into_iter()
+        .filter(move |(outcome, ..)| !declared(*outcome))
+}
+
+/// Those of them that were broken.
+pub(in super::super) fn broken(result: &RunResult) -> Vec<Outcome> {
+    let outcomes = promises(result).map(|(outcome, ..)| outcome);
+    outcomes
+        .filter(|outcome| result.delivery.of(*outcome) > 0)
+        .collect()
+}
+
 /// Every promise that the scenario does not bound itself.
 pub(in super::super) fn checks(result: &RunResult) -> Vec<CheckResult> {
-    let declared = |outcome: Outcome| {
-        let whole_run = result
-            .plan
-            .expect
-            .iter()
-            .filter(|expect| expect.when == When::WholeRun);
-        let mut quantities = whole_run.map(|expect| expect.what);
-        quantities.any(|what| what == Quantity::Delivery { outcome })
-    };
-    let promises = PROMISES.iter().filter(|(outcome, ..)| !declared(*outcome));
-    let checks = promises.map(|&(outcome, name, meaning)| {
-        let count = count_of(&result.delivery, outcome);
+    let checks = promises(result).map(|(outcome, name, meaning)| {
+        let count = result.delivery.of(outcome);
         let text = Texts {
             observed: format::count(count),
             bound: "= 0".to_owned(),
@@ -68,10 +79,7 @@ pub(in super::super) fn checks(result: &RunResult) -> Vec<CheckResult> {
 /// The known failures that a count in this column shows. What was lost although no fault touched it was never
 /// finished; what was under way in an outage was published to nobody.
 pub(in super::super) fn known(result: &RunResult, outcome: Outcome) -> Vec<Known> {
-    let outside = result
-        .views
-        .iter()
-        .find(|view| view.name == "outside faults");
+    let outside = result.window(&When::OutsideFaults);
     let outside = outside.map_or(0, |view| view.delivery.lost);
     match outcome {
         Outcome::Lost if outside > 0 => vec![Known::CompleteMissing],
@@ -86,50 +94,5 @@ pub(in super::super) fn known(result: &RunResult, outcome: Outcome) -> Vec<Known
         | Outcome::Pending
         | Outcome::Duplicated
         | Outcome::Late => Vec::new(),
-    }
-}
-
-/// The promise that a check of this module is about.
-pub(in super::super) fn outcome_of(check: &CheckResult) -> Option<Outcome> {
-    let mut promises = PROMISES.iter();
-    promises
-        .find(|(_, name, ..)| *name == check.name)
-        .map(|(outcome, ..)| *outcome)
-}
-
-/// A column of the ledger.
-pub(in super::super) fn count_of(delivery: &Delivery, outcome: Outcome) -> u64 {
-    match outcome {
-        Outcome::Sent => delivery.sent,
-        Outcome::Completed => delivery.completed,
-        Outcome::Refused => delivery.refused,
-        Outcome::Unanswered => delivery.unanswered,
-        Outcome::Lost => delivery.lost,
-        Outcome::Pending => delivery.pending,
-        Outcome::Duplicated => delivery.duplicated,
-        Outcome::OutOfOrder => delivery.out_of_order,
-        Outcome::Unexpected => delivery.unexpected,
-        Outcome::Late => delivery.late,
-    }
-}
-
-/// Whether breaking a bound on this column is a broken promise (exit 14) and not just a threshold.
-pub(in super::super) fn is_promise(outcome: Outcome) -> bool {
-    PROMISES.iter().any(|(promise, ..)| *promise == outcome)
-}
-
-/// The column's name, as scenarios write it.
-pub(in super::super) const fn name_of(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Sent => "sent",
-        Outcome::Completed => "completed",
-        Outcome::Refused => "refused",
-        Outcome::Unanswered => "unanswered",
-        Outcome::Lost => "lost",
-        Outcome::Pending => "pending",
-        Outcome::Duplicated => "duplicated",
-        Outcome::OutOfOrder => "out_of_order",
-        Outcome::Unexpected => "unexpected",
-        Outcome::Late => "late",
     }
 }

@@ -13,7 +13,6 @@ use super::super::{
     Abort, BusySpan, CheckGroup, CheckResult, CheckStatus, ExpectationResult, RunResult, WindowKind,
 };
 use super::finding::{Texts, check};
-use super::observation::window_of;
 use crate::format;
 use crate::scenario::expectation::{Comparison, Expectation, Quantity, When};
 
@@ -160,7 +159,7 @@ fn places(result: &RunResult, when: &When) -> Vec<(u64, u64)> {
             calm.map(|window| (window.from_us, window.to_us)).collect()
         }
         When::WholeRun | When::During { .. } => {
-            let window = window_of(result, when).into_iter();
+            let window = result.window(when).into_iter();
             window
                 .map(|window| (window.from_us, window.to_us))
                 .collect()

@@ -4,7 +4,6 @@
 //! where there is none, why ([`Lack`]).
 
 use super::super::{FaultResult, RunResult, Summary, Unit, Window};
-use super::delivery::count_of;
 use super::server;
 use crate::scenario::expectation::{
     Expectation, Outcome, Quantity, ServerCount, Statistic, TimeKind, When,
@@ -74,7 +73,7 @@ impl Observation {
 }
 
 pub(super) fn observe(result: &RunResult, expectation: &Expectation) -> Observation {
-    let window = window_of(result, &expectation.when);
+    let window = result.window(&expectation.when);
     match expectation.what {
         Quantity::Latency {
             stage,
@@ -83,7 +82,7 @@ pub(super) fn observe(result: &RunResult, expectation: &Expectation) -> Observat
         } => latency(window, (stage, statistic, time)),
         Quantity::Delivery { outcome } => {
             let seen = in_part(window, Unit::Messages, |window| {
-                (count_of(&window.delivery, outcome), window.delivery.sent)
+                (window.delivery.of(outcome), window.delivery.sent)
             });
             // What comes unasked for comes without messages too.
             let vacuous = outcome != Outcome::Unexpected && expectation.bound.holds(0.0);
@@ -131,16 +130,6 @@ fn in_part(
         let (value, among) = count(window);
         Observation::count(value, among, unit)
     })
-}
-
-pub(super) fn window_of<'a>(result: &'a RunResult, when: &When) -> Option<&'a Window> {
-    let view = |name: &str| result.views.iter().find(|window| window.name == name);
-    match when {
-        When::WholeRun => view("whole run"),
-        When::OutsideFaults => view("outside faults"),
-        When::Ramp => result.windows.iter().find(|window| window.name == "ramp"),
-        When::During { fault } => view(&format!("during {fault}")),
-    }
 }
 
 fn latency(

@@ -10,8 +10,9 @@
 use std::collections::BTreeMap;
 
 use super::super::failure::{GRACE_US, excused_until_us};
-use super::super::{Delivery, RunResult, Second, Window};
+use super::super::{Delivery, RunResult, Second};
 use crate::plan::Arrival;
+use crate::scenario::expectation::When;
 
 /// Seconds after a heal that no recovery followed, apart from those of other faults.
 fn stuck(result: &RunResult) -> impl Iterator<Item = &Second> {
@@ -29,28 +30,20 @@ fn stuck(result: &RunResult) -> impl Iterator<Item = &Second> {
     })
 }
 
-fn view(result: &RunResult) -> Option<&Window> {
-    let mut views = result.views.iter();
-    views.find(|view| view.name == "outside faults")
-}
-
 /// The ledger of that time.
 pub(super) fn delivery(result: &RunResult) -> Delivery {
-    let mut all = view(result).map_or(result.delivery, |view| view.delivery);
+    let all = result.window(&When::OutsideFaults);
+    let mut all = all.map_or(result.delivery, |view| view.delivery);
     for second in stuck(result) {
-        all.sent += second.delivery.sent;
-        all.completed += second.delivery.completed;
-        all.refused += second.delivery.refused;
-        all.unanswered += second.delivery.unanswered;
-        all.lost += second.delivery.lost;
-        all.pending += second.delivery.pending;
+        all.merge(second.delivery);
     }
     all
 }
 
 /// Sockets that the server or the network ended in that time, by code.
 pub(super) fn cut(result: &RunResult) -> BTreeMap<u16, u64> {
-    let mut all = view(result).map_or_else(BTreeMap::new, |view| view.closes_cut.clone());
+    let all = result.window(&When::OutsideFaults);
+    let mut all = all.map_or_else(BTreeMap::new, |view| view.closes_cut.clone());
     for (code, count) in stuck(result).flat_map(|second| &second.closes_cut) {
         *all.entry(*code).or_insert(0) += count;
     }

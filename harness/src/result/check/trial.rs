@@ -4,7 +4,6 @@
 //! can see. A trial with fewer clear outcomes than the scenario asks for is inconclusive, not held.
 
 use super::super::{CheckGroup, CheckResult, CheckStatus, RunResult};
-use super::delivery;
 use crate::format;
 use crate::plan::{Promise, TrialPlan};
 use crate::record::trial::TrialRecord;
@@ -86,12 +85,9 @@ fn held(record: &TrialRecord) -> String {
     }
 }
 
-/// A broken promise of a trial as a sentence of the verdict; none where it is the ledger's.
+/// A broken promise of a trial as a sentence of the verdict.
 pub(in super::super) fn sentence(check: &CheckResult) -> Option<String> {
     let known = check.known.first()?;
-    if delivery::outcome_of(check).is_some() {
-        return None;
-    }
     Some(format!(
         "{} experiments showed {}: {}",
         check.observed,

@@ -12,7 +12,7 @@ use super::outside;
 use crate::failure::{Cause, FailureKind};
 use crate::format;
 use crate::plan::{ANSWERED_RATIO_MIN, BuiltIn, is_broad};
-use crate::record::recorder::{CUT, GAVE_UP};
+use crate::record::subject::Subject;
 use crate::scenario::expectation::Quantity;
 
 /// Every built-in check that the scenario does not replace.
@@ -96,7 +96,7 @@ fn gave_up(result: &RunResult) -> Seen {
             "{} of {} {who} gave up{}{}",
             format::count(failed),
             format::count(result.clients.planned),
-            first(result, GAVE_UP),
+            first(result, Subject::GaveUp),
             most_often(result)
         )
     };
@@ -196,7 +196,7 @@ fn cut(result: &RunResult) -> Seen {
             "{} {sessions} cut at a time no fault touched ({}){}",
             format::count(count),
             each.collect::<Vec<_>>().join(", "),
-            first(result, CUT)
+            first(result, Subject::Cut)
         )
     };
     Seen {
@@ -284,9 +284,9 @@ fn times(count: u64) -> String {
 }
 
 /// When the first session of that kind ended, as a clause to add.
-fn first(result: &RunResult, what: &str) -> String {
+fn first(result: &RunResult, subject: Subject) -> String {
     let mut stories = result.stories.iter();
-    let story = stories.find(|story| story.what.starts_with(what) && story.fault.is_none());
+    let story = stories.find(|story| story.is_of(subject) && story.fault.is_none());
     story.map_or_else(String::new, |story| {
         let at = format::duration(story.intended_us);
         format!(", the first at {at}, client {}", story.client)

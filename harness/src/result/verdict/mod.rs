@@ -12,15 +12,9 @@
 mod sentence;
 
 use super::check::{delivery, expectation, generator, trial, validity, work};
-use super::{CheckGroup, CheckStatus, ExpectationResult, RunResult, Status, Verdict};
+use super::{CheckGroup, CheckResult, CheckStatus, ExpectationResult, RunResult, Status, Verdict};
+use crate::exit::Exit;
 use crate::scenario::expectation::{Outcome, Quantity};
-
-/// Exit code per outcome, in the order in which they are looked for.
-const INTERRUPTED: u8 = 130;
-const CORRECTNESS: u8 = 14;
-const INVALID: u8 = 13;
-const THRESHOLD: u8 = 10;
-const INCONCLUSIVE: u8 = 12;
 
 /// Judges a result by its own plan.
 pub(crate) fn judge(result: &mut RunResult) {
@@ -28,11 +22,13 @@ pub(crate) fn judge(result: &mut RunResult) {
     result.generator.lateness_limit_us = Some(generator::lateness_bound_us(result));
     result.checks = work::checks(result);
     result.checks.extend(delivery::checks(result));
-    result.checks.extend(trial::checks(result));
+    let trials = trial::checks(result);
+    result.checks.extend_from_slice(&trials);
     result.checks.extend(validity::checks(result));
-    let findings = Findings::of(result);
-    result.exit_code = findings.exit_code(result.run.interrupted);
-    result.verdict = findings.verdict(result);
+    let findings = Findings::of(result, &trials);
+    let (status, exit) = findings.end(result.run.interrupted);
+    result.exit_code = exit.code();
+    result.verdict = findings.verdict(result, status);
 }
 
 /// What broke, sorted by what it means.
@@ -50,7 +46,7 @@ struct Findings {
 }
 
 impl Findings {
-    fn of(result: &RunResult) -> Self {
+    fn of(result: &RunResult, trials: &[CheckResult]) -> Self {
         let broken = |group: CheckGroup| {
             let mine = result
                 .checks
@@ -58,19 +54,17 @@ impl Findings {
                 .filter(move |check| check.group == group);
             mine.filter(|check| check.status == CheckStatus::Broke)
         };
-        let mut promises: Vec<Outcome> = broken(CheckGroup::Correctness)
-            .filter_map(delivery::outcome_of)
-            .collect();
+        let mut promises = delivery::broken(result);
         let mut breached: Vec<&ExpectationResult> = Vec::new();
         for expectation in sentence::with_status(result, CheckStatus::Broke) {
             match expectation.expectation.what {
-                Quantity::Delivery { outcome } if delivery::is_promise(outcome) => {
+                Quantity::Delivery { outcome } if outcome.is_promise() => {
                     promises.push(outcome);
                 }
                 _ => breached.push(expectation),
             }
         }
-        let (mut certain, mut wrong) = promises_by_certainty(result, promises);
+        let (mut certain, mut wrong) = promises_by_certainty(result, promises, trials);
         if validity::is_harmless(result) {
             certain.append(&mut wrong);
         }
@@ -98,7 +92,7 @@ impl Findings {
                 )
                 .collect(),
             invalid: broken(CheckGroup::Validity)
-                .map(validity::sentence)
+                .map(|check| check.finding.clone())
                 .collect(),
             open: sentence::with_status(result, CheckStatus::Inconclusive)
                 .map(sentence::unanswered)
@@ -107,39 +101,27 @@ impl Findings {
         }
     }
 
-    fn exit_code(&self, interrupted: bool) -> u8 {
-        let codes = [
-            (interrupted, INTERRUPTED),
-            (!self.certain.is_empty(), CORRECTNESS),
-            (!self.invalid.is_empty(), INVALID),
-            (!self.wrong.is_empty(), CORRECTNESS),
-            (!self.slow.is_empty(), THRESHOLD),
-            (!self.open.is_empty(), INCONCLUSIVE),
+    /// The first that applies.
+    fn end(&self, interrupted: bool) -> (Status, Exit) {
+        let ends = [
+            (interrupted, Status::Interrupted, Exit::Interrupted),
+            (!self.certain.is_empty(), Status::Fail, Exit::Incorrect),
+            (!self.invalid.is_empty(), Status::Invalid, Exit::Invalid),
+            (!self.wrong.is_empty(), Status::Fail, Exit::Incorrect),
+            (!self.slow.is_empty(), Status::Fail, Exit::Threshold),
+            (
+                !self.open.is_empty(),
+                Status::Inconclusive,
+                Exit::Inconclusive,
+            ),
         ];
-        codes
-            .into_iter()
-            .find(|(applies, _)| *applies)
-            .map_or(0, |(_, code)| code)
+        let first = ends.into_iter().find(|(applies, ..)| *applies);
+        first.map_or((Status::Pass, Exit::Pass), |(_, status, exit)| {
+            (status, exit)
+        })
     }
 
-    fn status(&self, interrupted: bool) -> Status {
-        if interrupted {
-            Status::Interrupted
-        } else if !self.certain.is_empty() {
-            Status::Fail
-        } else if !self.invalid.is_empty() {
-            Status::Invalid
-        } else if !self.wrong.is_empty() || !self.slow.is_empty() {
-            Status::Fail
-        } else if !self.open.is_empty() {
-            Status::Inconclusive
-        } else {
-            Status::Pass
-        }
-    }
-
-    fn verdict(self, result: &RunResult) -> Verdict {
-        let status = self.status(result.run.interrupted);
+    fn verdict(self, result: &RunResult, status: Status) -> Verdict {
         let sentence = self.sentence(result, status);
         let trust = sentence::trust(result, &self.invalid);
         let uncertain: Vec<String> = self.wrong.iter().chain(&self.slow).cloned().collect();
@@ -221,16 +203,17 @@ impl Findings {
 }
 
 /// Broken promises in words: those that no environment can break, then the others.
-fn promises_by_certainty(result: &RunResult, broken: Vec<Outcome>) -> (Vec<String>, Vec<String>) {
+fn promises_by_certainty(
+    result: &RunResult,
+    broken: Vec<Outcome>,
+    trials: &[CheckResult],
+) -> (Vec<String>, Vec<String>) {
     let delivered = broken.into_iter().map(|outcome| {
         let sentence = sentence::broken_promise(result, outcome);
         (sentence, needs_sound_run(result, outcome))
     });
-    let tried = result
-        .checks
-        .iter()
-        .filter(|check| check.status == CheckStatus::Broke)
-        .filter(|check| check.group == CheckGroup::Correctness);
+    let tried = trials.iter();
+    let tried = tried.filter(|check| check.status == CheckStatus::Broke);
     let tried = tried.filter_map(|check| {
         let known = check.known.first();
         let uncertain = known.is_some_and(|known| known.needs_sound_run());

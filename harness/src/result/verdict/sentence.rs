@@ -5,16 +5,17 @@
 
 use std::fmt::Write as _;
 
-use super::super::check::{delivery, generator, machine, wording};
+use super::super::check::{generator, machine, wording};
 use super::super::{CheckGroup, CheckStatus, ExpectationResult, FaultResult, RunResult};
+use crate::failure::FailureKind;
 use crate::format;
-use crate::record::recorder::{CUT, GAVE_UP, SLOWEST};
+use crate::record::subject::Subject;
 use crate::scenario::expectation::{Expectation, Outcome, Quantity, Statistic, TimeKind, When};
 use crate::stage::Stage;
 
 /// A broken promise, with the first message that shows it.
 pub(super) fn broken_promise(result: &RunResult, outcome: Outcome) -> String {
-    let count = delivery::count_of(&result.delivery, outcome);
+    let count = result.delivery.of(outcome);
     let (one, many, what) = match outcome {
         Outcome::Lost => (
             "acknowledged message was",
@@ -24,7 +25,7 @@ pub(super) fn broken_promise(result: &RunResult, outcome: Outcome) -> String {
         Outcome::Duplicated => ("event was", "events were", "duplicated"),
         Outcome::OutOfOrder => ("answer came", "answers came", "out of order"),
         Outcome::Unexpected => ("unexpected frame", "unexpected frames", "arrived"),
-        _ => ("message was", "messages were", delivery::name_of(outcome)),
+        _ => ("message was", "messages were", outcome.name()),
     };
     let subject = if count == 1 { one } else { many };
     let first = first_of(result, outcome).unwrap_or_default();
@@ -33,33 +34,39 @@ pub(super) fn broken_promise(result: &RunResult, outcome: Outcome) -> String {
 
 /// The first message that shows it: when it should have been sent, and whose it was.
 fn first_of(result: &RunResult, outcome: Outcome) -> Option<String> {
-    let start = match outcome {
-        Outcome::Lost => "lost",
-        Outcome::Duplicated => "duplicated",
-        Outcome::OutOfOrder => "out of order",
-        Outcome::Unexpected => "unexpected",
-        _ => return None,
-    };
     let mut examples = result.examples.iter();
-    let first = examples.find(|example| example.what.starts_with(start))?;
+    let first = examples.find(|example| example.is_of(Subject::Promise(outcome)))?;
     let at = format::duration(first.intended_us);
     Some(format!(", first at {at}, client {}", first.client))
 }
 
 /// The session that shows a breach of the whole run: when, and whose it was.
 fn shown_by(result: &RunResult, expectation: &Expectation) -> Option<String> {
-    let (start, which) = match expectation.what {
-        Quantity::FailedClients => (GAVE_UP.to_owned(), "the first"),
-        Quantity::CutSessions => (CUT.to_owned(), "the first"),
-        Quantity::Closes { code } => (format!("{CUT}: closed {code}"), "the first"),
+    let (subject, which) = match expectation.what {
+        Quantity::FailedClients => (Subject::GaveUp, "the first"),
+        Quantity::CutSessions | Quantity::Closes { .. } => (Subject::Cut, "the first"),
         Quantity::Latency {
             stage: Stage::Complete,
             ..
-        } => (SLOWEST.to_owned(), "the slowest"),
-        _ => return None,
+        } => (Subject::Slowest, "the slowest"),
+        Quantity::Latency { .. }
+        | Quantity::Delivery { .. }
+        | Quantity::Impact
+        | Quantity::Detect
+        | Quantity::Recovery
+        | Quantity::BacklogDrain
+        | Quantity::PeakOpen
+        | Quantity::Server { .. } => return None,
     };
     let mut stories = result.stories.iter();
-    let story = stories.find(|story| story.what.starts_with(&start))?;
+    let story = stories.find(|story| story.is_of(subject))?;
+    if let Quantity::Closes { code } = expectation.what
+        && !story
+            .what
+            .starts_with(&subject.told(&FailureKind::Closed { code }.to_string()))
+    {
+        return None;
+    }
     let at = format::duration(story.intended_us);
     let whole_run = expectation.when == When::WholeRun;
     whole_run.then(|| format!(", {which} at {at}, client {}", story.client))

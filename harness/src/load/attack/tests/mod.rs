@@ -11,10 +11,11 @@ use tokio::sync::{Mutex, MutexGuard};
 use self::peer::{Fault, Peer};
 use self::shape::plan;
 use super::*;
-use crate::environment::Accounts;
+use crate::environment::{Accounts, TargetInfo};
 use crate::plan::{Arrival, Behavior, BehaviorShare, LoadStage};
+use crate::record::delivery::Delivery;
 use crate::record::histogram::SparseHistogram;
-use crate::record::recording::{CloseCause, DeliveryCounts};
+use crate::record::recording::CloseCause;
 use crate::route::Requests;
 use crate::stage::Stage;
 
@@ -24,7 +25,7 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 struct Run {
     outcome: AttackOutcome,
     signals: Signals,
-    delivery: DeliveryCounts,
+    delivery: Delivery,
     complete: SparseHistogram,
     _alone: MutexGuard<'static, ()>,
 }
@@ -50,16 +51,6 @@ async fn run_over(
     for peer in peers {
         addresses.push(Arc::clone(peer).serve(&mut tasks).await);
     }
-    let target = Target {
-        http: format!("http://{}", addresses[0]),
-        host_header: addresses[0].to_string(),
-        addresses: addresses.into(),
-        tls: None,
-        requests: Requests::build(crate::route::http).unwrap(),
-        accounts: Accounts::numbered("user-".to_owned(), "secret".to_owned()),
-        payloads: [].into(),
-        dialect: None,
-    };
     let signals = Signals {
         clock: RunClock::starting_in(head_start(plan.load.clients)),
         counters: Arc::new(Counters::new(usize::from(plan.load.lanes))),
@@ -67,10 +58,10 @@ async fn run_over(
         cancel: CancellationToken::new(),
         trace: Trace::default(),
     };
-    let attack = run(plan, target, signals.clone());
+    let attack = run(plan, target(&addresses), signals.clone());
     let (outcome, ()) = tokio::join!(Box::pin(attack), meanwhile(&peers[0], &signals));
     let outcome = outcome.unwrap();
-    let mut delivery = DeliveryCounts::default();
+    let mut delivery = Delivery::default();
     let mut complete = SparseHistogram::default();
     for cell in outcome.recording.cells.values() {
         delivery.merge(cell.delivery);
@@ -95,17 +86,27 @@ async fn run_against(plan: &Plan, fault: Fault) -> Run {
     run_beside(plan, Arc::new(peer), async |_, _| {}).await
 }
 
+fn target(addresses: &[SocketAddr]) -> TargetInfo {
+    TargetInfo {
+        http_base: format!("http://{}", addresses[0]),
+        host_header: addresses[0].to_string(),
+        addresses: addresses.into(),
+        tls: None,
+        requests: Requests::build(crate::route::http).unwrap(),
+        accounts: Accounts::numbered("user-".to_owned(), "secret".to_owned()),
+        payloads: [].into(),
+        dialect: None,
+        readyz_url: String::new(),
+        metrics_urls: Vec::new(),
+    }
+}
+
 impl Run {
     /// What is true of every run, whatever the server did.
     #[track_caller]
     fn check_sums(&self) {
         let delivery = self.delivery;
-        let ends = delivery.completed
-            + delivery.refused
-            + delivery.unanswered
-            + delivery.lost
-            + delivery.pending;
-        assert_eq!(delivery.sent, ends, "{delivery:?}");
+        assert_eq!(delivery.sent, delivery.ended(), "{delivery:?}");
         assert_eq!(delivery.sent, self.outcome.recording.planned_sends);
         assert_eq!(self.closes(None), self.session(|s| s.opened));
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -136,7 +137,7 @@ impl Run {
         self.session(|session| session.response[stage.index()].count())
     }
 
-    fn requests(&self, name: &str) -> RequestCounts {
+    fn requests(&self, name: &str) -> GooseRequest {
         let requests = &self.outcome.goose.requests;
         requests.get(name).copied().unwrap_or_default()
     }
@@ -193,7 +194,7 @@ async fn a_good_server_answers_everything_and_goose_counts_the_same() {
     assert!(tokens > 25, "reconnectors fetch new tokens: {tokens}");
     assert_eq!(
         run.requests("token"),
-        RequestCounts {
+        GooseRequest {
             ok: tokens,
             failed: 0
         }
@@ -352,16 +353,7 @@ async fn clients_come_and_go_with_the_stages() {
 
 #[tokio::test]
 async fn without_clients_nothing_is_asked_of_the_target() {
-    let target = Target {
-        http: "http://127.0.0.1:1".to_owned(),
-        addresses: [SocketAddr::from(([127, 0, 0, 1], 1))].into(),
-        host_header: String::new(),
-        tls: None,
-        requests: Requests::build(crate::route::http).unwrap(),
-        accounts: Accounts::numbered(String::new(), String::new()),
-        payloads: [].into(),
-        dialect: None,
-    };
+    let target = target(&[SocketAddr::from(([127, 0, 0, 1], 1))]);
     let signals = Signals {
         clock: RunClock::starting_in(Duration::ZERO),
         counters: Arc::new(Counters::new(1)),
