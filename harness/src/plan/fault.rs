@@ -50,3 +50,25 @@ fn is_downstream(streams: &Streams) -> bool {
 fn is_every_one(ratio: &f64) -> bool {
     *ratio >= 1.0
 }
+
+/// When what is carried is damaged on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Damage {
+    Never,
+    /// In the windows of faults.
+    InFaults,
+    /// All the time: by a condition.
+    Always,
+}
+
+impl Damage {
+    /// What the faults of a plan do.
+    pub(crate) fn of(faults: &[PlannedFault]) -> Self {
+        let mut damaging = faults.iter().filter(|fault| fault.kind.damages());
+        match damaging.clone().any(|fault| fault.condition) {
+            true => Self::Always,
+            false if damaging.next().is_some() => Self::InFaults,
+            false => Self::Never,
+        }
+    }
+}

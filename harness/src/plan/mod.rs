@@ -32,7 +32,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use builtin::{ANSWERED_RATIO_MIN, BuiltIn, is_broad};
 pub(crate) use compile::compile;
-pub(crate) use fault::PlannedFault;
+pub(crate) use fault::{Damage, PlannedFault};
 pub(crate) use hash::hash;
 pub(crate) use print::to_toml;
 pub(crate) use trial::{CREW_SIZE, TrialPlan};

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::windows::{Span, span_of_interval};
 use super::{FaultResult, WindowKind};
 use crate::failure::{Cause, FailureKind};
+use crate::plan::Damage;
 use crate::record::recording::Recording;
 
 /// How long after the confirmed heal a service that never recovers is excused by the fault.
@@ -80,6 +81,7 @@ pub(super) struct Faulty<'a> {
     pub faults: &'a [FaultResult],
     /// From when on a condition of the network was in force.
     pub condition_us: Option<u64>,
+    pub damage: Damage,
     pub interval_us: u64,
 }
 
@@ -102,6 +104,7 @@ impl Faulty<'_> {
         let in_condition = self.condition_us.is_some_and(|from_us| at_us >= from_us);
         match kind.cause() {
             Cause::Server | Cause::Network if in_fault => Cause::Fault,
+            Cause::Server | Cause::Network if self.damage == Damage::Always => Cause::Fault,
             Cause::Server | Cause::Network if in_condition && kind.is_of_connection() => {
                 Cause::Fault
             }

@@ -18,7 +18,7 @@ use super::{
     Generator, GooseCounts, Run, RunResult, SCHEMA, ServerAccount, StageLatency, Status, Verdict,
     Window, WindowKind,
 };
-use crate::plan::{Link, Plan};
+use crate::plan::{Damage, Link, Plan};
 use crate::record::fault::FaultStamps;
 use crate::record::histogram::SparseHistogram;
 use crate::record::recording::{CloseCause, Recording};
@@ -92,6 +92,7 @@ pub(crate) fn summarize(facts: &Facts) -> RunResult {
                 spans: &spans,
                 faults: &faults,
                 condition_us: condition_us(facts),
+                damage: Damage::of(&plan.faults),
                 interval_us: plan.interval_us,
             },
         ),

@@ -9,11 +9,12 @@ use super::{
     Status, WindowKind,
 };
 use crate::failure::{Cause, Ending, Failure, FailureKind, Rule, UpgradeProblem};
-use crate::plan::Plan;
+use crate::plan::{FaultKind, Link, Plan};
 use crate::record::fault::FaultStamps;
 use crate::record::histogram::SparseHistogram;
 use crate::record::recording::{Cell, CellKey, CloseCause, Recording};
 use crate::scenario::expectation::{Comparison, Quantity, Statistic};
+use crate::scenario::fault::{Corrupt, Down};
 
 const INTERVAL_US: u64 = 250_000;
 const PER_INTERVAL: u64 = 10;
@@ -1174,6 +1175,30 @@ fn protocol_errors_break_a_run_and_limits_of_ours_make_it_invalid() {
     let result = breaks("no protocol errors", 10, failed(masked));
     assert!(result.verdict.sentence.contains("RFC 6455, 5.1"));
     breaks("limits of our own", 13, failed(FailureKind::MessageTooLong));
+}
+
+#[test]
+fn what_a_fault_damaged_is_not_held_against_the_server() {
+    let broken = |kind: FaultKind, interval: u32, fault: Option<u8>| {
+        let result = unasked(|facts| {
+            facts.plan.faults[0].kind = kind;
+            let start_us = u64::from(interval) * 250_000;
+            let masked = FailureKind::Protocol(Rule::Masked).into();
+            facts.recording.failure(interval, start_us, &masked);
+            let key = CellKey { interval, fault };
+            let cell = facts.recording.cells.entry(key).or_default();
+            cell.delivery.duplicated = 1;
+        });
+        let broke = |check: &&CheckResult| check.status == CheckStatus::Broke;
+        let names = result.checks.iter().filter(broke);
+        names.map(|check| check.name.clone()).collect::<Vec<_>>()
+    };
+    let link = Link::Edge;
+    let (down, corrupt) = (Down {}.on(link), Corrupt { one_in: 100 }.on(link));
+    let both = ["no protocol errors", "nothing duplicated"];
+    assert_eq!(broken(down, 85, Some(0)), both);
+    assert_eq!(broken(corrupt, 85, Some(0)), [""; 0]);
+    assert_eq!(broken(corrupt, 150, None), both);
 }
 
 #[test]

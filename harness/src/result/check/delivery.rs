@@ -7,10 +7,11 @@
 //!
 //! **Source:** Jepsen's `total-queue` checker (what went in must come out, once).
 
-use super::super::{CheckGroup, CheckResult, RunResult};
+use super::super::{CheckGroup, CheckResult, Delivery, RunResult};
 use super::finding::{Texts, check};
 use crate::format;
 use crate::known::Known;
+use crate::plan::Damage;
 use crate::scenario::expectation::{Outcome, Quantity, When};
 
 /// The promises of every run.
@@ -37,6 +38,16 @@ const PROMISES: [(Outcome, &str, &str); 4] = [
     ),
 ];
 
+/// The ledger that they are held against, and what is allowed. A fault that damages what is carried explains any of
+/// them: nothing is promised while it is in force.
+fn held_against(result: &RunResult) -> Option<(Delivery, &'static str)> {
+    match Damage::of(&result.plan.faults) {
+        Damage::Never => Some((result.delivery, "= 0")),
+        Damage::InFaults => Some((super::outside::delivery(result), "= 0 outside faults")),
+        Damage::Always => None,
+    }
+}
+
 /// The promises that the scenario does not bound itself.
 fn promises(result: &RunResult) -> impl Iterator<Item = (Outcome, &'static str, &'static str)> {
     let declared = |outcome: Outcome| {
@@ -53,18 +64,22 @@ fn promises(result: &RunResult) -> impl Iterator<Item = (Outcome, &'static str, 
 /// Those of them that were broken.
 pub(in super::super) fn broken(result: &RunResult) -> Vec<Outcome> {
     let outcomes = promises(result).map(|(outcome, ..)| outcome);
-    outcomes
-        .filter(|outcome| result.delivery.of(*outcome) > 0)
-        .collect()
+    let is_broken = |outcome: &Outcome| {
+        held_against(result).is_some_and(|(delivery, _)| delivery.of(*outcome) > 0)
+    };
+    outcomes.filter(is_broken).collect()
 }
 
 /// Every promise that the scenario does not bound itself.
 pub(in super::super) fn checks(result: &RunResult) -> Vec<CheckResult> {
+    let Some((delivery, bound)) = held_against(result) else {
+        return Vec::new();
+    };
     let checks = promises(result).map(|(outcome, name, meaning)| {
-        let count = result.delivery.of(outcome);
+        let count = delivery.of(outcome);
         let text = Texts {
             observed: format::count(count),
-            bound: "= 0".to_owned(),
+            bound: bound.to_owned(),
             finding: meaning.to_owned(),
         };
         let check = check(CheckGroup::Correctness, name, count == 0, text);

@@ -11,7 +11,7 @@ use super::finding::{Texts, check};
 use super::outside;
 use crate::failure::{Cause, FailureKind};
 use crate::format;
-use crate::plan::{ANSWERED_RATIO_MIN, BuiltIn, is_broad};
+use crate::plan::{ANSWERED_RATIO_MIN, BuiltIn, Damage, is_broad};
 use crate::record::subject::Subject;
 use crate::scenario::expectation::Quantity;
 
@@ -218,7 +218,10 @@ fn reason(result: &RunResult, code: u16) -> Option<String> {
 }
 
 fn protocol(result: &RunResult) -> Seen {
+    // Only damage on the way has a server break the protocol for it.
+    let excused = Damage::of(&result.plan.faults) != Damage::Never;
     let broken = result.failures.iter().filter(|failure| failure.protocol);
+    let broken = broken.filter(|failure| !(excused && failure.cause == Cause::Fault));
     let count: u64 = broken.clone().map(|failure| failure.count).sum();
     let finding = match broken.clone().next() {
         None => "every frame kept the rules of RFC 6455".to_owned(),

@@ -20,6 +20,7 @@ impl Spec for Corrupt {
     const REACH: Reach = Reach::Bytes(Streams::Downstream);
     const OWN_PROXY: bool = true;
     const ENDS_CONNECTIONS: bool = true;
+    const DAMAGES: bool = true;
 
     fn effect(&self) -> String {
         format!("damaged, one byte in {}", print_bytes(self.one_in))

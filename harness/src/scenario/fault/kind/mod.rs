@@ -172,6 +172,11 @@ macro_rules! kinds {
                 match self { $( Self::$link(_) => $link::ENDS_CONNECTIONS, )* $( Self::$name(_) => $name::ENDS_CONNECTIONS, )* }
             }
 
+            /// It changes what is carried: what a client then sees proves nothing about the server.
+            pub(crate) const fn damages(self) -> bool {
+                match self { $( Self::$link(_) => $link::DAMAGES, )* $( Self::$name(_) => $name::DAMAGES, )* }
+            }
+
             /// What it does, as the end of a sentence on the link or process.
             pub(crate) fn effect(self) -> String {
                 match self { $( Self::$link(on) => on.keys.effect(), )* $( Self::$name(keys) => keys.effect(), )* }

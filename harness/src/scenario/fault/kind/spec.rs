@@ -107,6 +107,9 @@ pub(super) trait Spec: Keys {
     /// It ends connections that are open.
     const ENDS_CONNECTIONS: bool = false;
 
+    /// It changes what is carried: what a client then sees proves nothing about the server.
+    const DAMAGES: bool = false;
+
     /// What it does, as the end of a sentence on the link or process.
     fn effect(&self) -> String;
 
