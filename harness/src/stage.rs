@@ -16,8 +16,6 @@ use serde::{Deserialize, Serialize};
 pub(crate) enum Stage {
     /// The HTTP request for a connection token.
     Token,
-    /// Name resolution; absent where the target is an address.
-    Dns,
     /// The TCP handshake.
     Tcp,
     /// The TLS handshake; absent on `ws://`.
@@ -32,8 +30,6 @@ pub(crate) enum Stage {
     FirstChunk,
     /// Message to `complete`.
     Complete,
-    /// A sender's message to one receiver.
-    Broadcast,
     /// `ping` to `pong`.
     Heartbeat,
     /// Abnormal close to `connected` again.
@@ -43,10 +39,9 @@ pub(crate) enum Stage {
 }
 
 impl Stage {
-    pub(crate) const COUNT: usize = 13;
+    pub(crate) const COUNT: usize = 11;
     pub(crate) const ALL: [Self; Self::COUNT] = [
         Self::Token,
-        Self::Dns,
         Self::Tcp,
         Self::Tls,
         Self::Upgrade,
@@ -54,7 +49,6 @@ impl Stage {
         Self::TaskQueued,
         Self::FirstChunk,
         Self::Complete,
-        Self::Broadcast,
         Self::Heartbeat,
         Self::Reconnect,
         Self::Silence,
@@ -64,7 +58,6 @@ impl Stage {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Token => "token",
-            Self::Dns => "dns",
             Self::Tcp => "tcp",
             Self::Tls => "tls",
             Self::Upgrade => "upgrade",
@@ -72,7 +65,6 @@ impl Stage {
             Self::TaskQueued => "task_queued",
             Self::FirstChunk => "first_chunk",
             Self::Complete => "complete",
-            Self::Broadcast => "broadcast",
             Self::Heartbeat => "heartbeat",
             Self::Reconnect => "reconnect",
             Self::Silence => "silence",

@@ -130,9 +130,10 @@ impl From<RunError> for Failure {
                 Self::new(Exit::Interrupted, "interrupted before the load started")
             }
             RunError::Environment(cause) => {
-                let exit = match cause {
-                    EnvironmentError::Out(_) => Exit::Storage,
-                    _ => Exit::Environment,
+                let exit = if matches!(cause, EnvironmentError::Out(_)) {
+                    Exit::Storage
+                } else {
+                    Exit::Environment
                 };
                 let failure = Self::new(exit, fact);
                 match cause.hint() {

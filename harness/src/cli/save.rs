@@ -132,7 +132,6 @@ fn by_interval(recording: &Recording) -> BTreeMap<(u32, Stage), SparseHistogram>
             (Stage::TaskQueued, &cell.task_queued),
             (Stage::FirstChunk, &cell.first_chunk),
             (Stage::Complete, &cell.complete),
-            (Stage::Broadcast, &cell.broadcast),
         ];
         for (stage, histogram) in stages {
             all.entry((key.interval, stage))

@@ -103,7 +103,9 @@ impl ConnectError {
                     DialProblem::Refused | DialProblem::Reset | DialProblem::Timeout => {
                         String::new()
                     }
-                    _ => error.to_string(),
+                    DialProblem::Local(_) | DialProblem::Unreachable | DialProblem::System(_) => {
+                        error.to_string()
+                    }
                 };
                 Failure::said(FailureKind::Dial(problem), &words)
             }
@@ -139,9 +141,10 @@ impl ConnectError {
 
     /// How long the server asks to wait.
     pub(crate) const fn retry_after_us(&self) -> Option<u64> {
-        match self {
-            Self::Status { retry_after_us, .. } => *retry_after_us,
-            _ => None,
+        if let Self::Status { retry_after_us, .. } = self {
+            *retry_after_us
+        } else {
+            None
         }
     }
 }
@@ -251,9 +254,12 @@ async fn connect(to: &Destination<'_>) -> Result<TcpStream, ConnectError> {
     let local = local.map_err(ConnectError::Local)?;
     prepare(&local, to).map_err(ConnectError::Local)?;
     let stream = local.connect(to.address).await;
-    stream.map_err(|error| match dial_problem(&error) {
-        DialProblem::Local(_) => ConnectError::Local(error),
-        _ => ConnectError::Tcp(error),
+    stream.map_err(|error| {
+        if matches!(dial_problem(&error), DialProblem::Local(_)) {
+            ConnectError::Local(error)
+        } else {
+            ConnectError::Tcp(error)
+        }
     })
 }
 

@@ -215,9 +215,10 @@ impl ChatSocket {
             Error::Io(error) => return Incoming::Ended(ending(&error)),
             Error::Protocol(broken) => {
                 let rule = rule(&broken);
-                let words = match rule {
-                    Rule::Framing => broken.to_string(),
-                    _ => String::new(),
+                let words = if rule == Rule::Framing {
+                    broken.to_string()
+                } else {
+                    String::new()
                 };
                 Failure::said(FailureKind::Protocol(rule), &words)
             }

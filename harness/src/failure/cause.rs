@@ -48,28 +48,27 @@ impl FailureKind {
 
     /// It may as well be the doing of whatever lies between client and server.
     pub(crate) const fn is_of_connection(&self) -> bool {
-        match self {
+        matches!(
+            self,
             Self::Dial(_)
-            | Self::Cut(_)
-            | Self::NotReady
-            | Self::Unfinished
-            | Self::Limit(Limit::MessageTime)
-            | Self::HeartbeatUnanswered => true,
-            Self::Tls(problem) => matches!(problem, TlsProblem::Ended),
-            Self::Request(_, problem) => matches!(
-                problem,
-                RequestProblem::Timeout
-                    | RequestProblem::Dial(_)
-                    | RequestProblem::Closed
-                    | RequestProblem::Reset
-            ),
-            Self::Upgrade(problem) => matches!(
-                problem,
-                UpgradeProblem::Closed | UpgradeProblem::Reset | UpgradeProblem::Timeout
-            ),
-            Self::Refused { code } => *code == ABNORMAL,
-            _ => false,
-        }
+                | Self::Cut(_)
+                | Self::NotReady
+                | Self::Unfinished
+                | Self::Limit(Limit::MessageTime)
+                | Self::HeartbeatUnanswered
+                | Self::Tls(TlsProblem::Ended)
+                | Self::Request(
+                    _,
+                    RequestProblem::Timeout
+                        | RequestProblem::Dial(_)
+                        | RequestProblem::Closed
+                        | RequestProblem::Reset
+                )
+                | Self::Upgrade(
+                    UpgradeProblem::Closed | UpgradeProblem::Reset | UpgradeProblem::Timeout
+                )
+                | Self::Refused { code: ABNORMAL }
+        )
     }
 }
 

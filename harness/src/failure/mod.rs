@@ -280,9 +280,10 @@ impl Rule {
 
     /// The code with which the client closes.
     const fn close_code(self) -> u16 {
-        match self {
-            Self::Utf8 => 1007,
-            _ => 1002,
+        if matches!(self, Self::Utf8) {
+            1007
+        } else {
+            1002
         }
     }
 }
@@ -290,10 +291,12 @@ impl Rule {
 impl FailureKind {
     /// The code with which a client closes a socket for it.
     pub(crate) const fn close_code(&self) -> u16 {
-        match self {
-            Self::Protocol(rule) => rule.close_code(),
-            Self::Limit(_) => POLICY,
-            _ => TOO_LONG,
+        if let Self::Protocol(rule) = self {
+            rule.close_code()
+        } else if matches!(self, Self::Limit(_)) {
+            POLICY
+        } else {
+            TOO_LONG
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::now::{FaultNow, Now};
+use super::now::{FaultNow, Now, Phase};
 use super::row::{self, LEAD};
 use super::screen::Size;
 use super::watched::{Glyphs, LOOK_EVERY_US};
@@ -204,19 +204,19 @@ impl Block {
         let load_us = self.plan.load.load_us();
         // The drain has a time of its own: it comes after the load.
         let (at_us, of_us) = match now.at_us.checked_sub(load_us) {
-            Some(at_us) if now.phase == super::now::DRAIN => (at_us, self.plan.load.drain_us),
+            Some(at_us) if now.phase == Phase::Drain => (at_us, self.plan.load.drain_us),
             _ => (now.at_us, load_us),
         };
         let title = format::harmless(&self.plan.title);
         let time = format!("{} of {} s", format::rough_stamp(at_us), seconds(of_us));
-        let left = format!("{title}  {}  {time}", now.phase);
+        let left = format!("{title}  {}  {time}", now.phase.text());
         let right = format!("run {}", self.run_id);
         let used = row::columns(&left) + row::columns(&right);
         if used + 2 <= width {
             let gap = width - used;
             return vec![format!("{left}{:gap$}{right}", "")];
         }
-        let rest = [now.phase.to_owned(), time, right];
+        let rest = [now.phase.text().to_owned(), time, right];
         let mut lines = row::flow("", &[title], 1, width);
         lines.extend(row::flow("", &rest, 2, width));
         lines
@@ -229,14 +229,14 @@ impl Block {
         let glyph = |column: usize| {
             let from_us = column as u64 * total_us / lane as u64;
             let phase = super::now::phase(&self.plan, from_us);
-            match (phase, column.cmp(&here)) {
-                (_, std::cmp::Ordering::Equal) => lanes.here,
+            match phase {
+                _ if column == here => lanes.here,
                 _ if column == end => lanes.end,
-                (super::now::DRAIN, _) => lanes.drain,
-                (_, std::cmp::Ordering::Greater) => lanes.ahead,
-                ("ramp", _) => lanes.ramp,
-                ("ramp down", _) => lanes.down,
-                (_, std::cmp::Ordering::Less) => lanes.hold,
+                Phase::Drain => lanes.drain,
+                Phase::Ramp | Phase::RampDown | Phase::Hold if column > here => lanes.ahead,
+                Phase::Ramp => lanes.ramp,
+                Phase::RampDown => lanes.down,
+                Phase::Hold => lanes.hold,
             }
         };
         (0..lane).map(glyph).collect()

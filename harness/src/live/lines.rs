@@ -2,7 +2,7 @@
 //!
 //! **In:** what is seen now, and fault events. **Out:** `key=value` without control characters.
 
-use super::now::{DRAIN, FaultNow, Now};
+use super::now::{FaultNow, Now, Phase};
 use crate::fault::{FaultEvent, FaultMoment};
 use crate::format;
 use crate::plan::Plan;
@@ -39,14 +39,15 @@ impl Lines {
         self.due_us = (now.at_us / EVERY_US + 1) * EVERY_US;
         let in_force = faults.iter().filter(|fault| fault.in_force()).count();
         // In the drain the plan wants nobody any more.
-        let wanted = match now.phase {
-            DRAIN => String::new(),
-            _ => format!("/{}", now.wanted),
+        let wanted = if now.phase == Phase::Drain {
+            String::new()
+        } else {
+            format!("/{}", now.wanted)
         };
         let mut line = format!(
             "{}s {} open={}{wanted} sent={}/s done={}/s p50={} p99={} wait={} oldest={} faults={in_force}",
             format::rough_stamp(now.at_us),
-            now.phase.replace(' ', "-"),
+            now.phase.text().replace(' ', "-"),
             now.open,
             now.sent_per_s,
             now.completed_per_s,

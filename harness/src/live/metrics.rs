@@ -195,14 +195,10 @@ fn latencies(of: &SparseHistogram, bounds_us: &[u64]) -> Latencies {
 
 /// The common bounds and every limit the plan sets on this stage, ascending.
 pub(super) fn bounds_us(plan: &Plan, stage: Stage) -> Vec<u64> {
-    let limit = |expectation: &Expectation| match expectation.what {
-        Quantity::Latency { stage: of, .. } if of == stage => {
-            Some(crate::units::rounded(expectation.bound.value))
-        }
-        _ => None,
-    };
+    let is_limit = |expectation: &&Expectation| matches!(expectation.what, Quantity::Latency { stage: of, .. } if of == stage);
     let rules = plan.abort_when.iter().map(|rule| &rule.expectation);
-    let limits = plan.expect.iter().chain(rules).filter_map(limit);
+    let limits = plan.expect.iter().chain(rules).filter(is_limit);
+    let limits = limits.map(|expectation| crate::units::rounded(expectation.bound.value));
     let mut bounds: Vec<u64> = BOUNDS_US.into_iter().chain(limits).collect();
     bounds.sort_unstable();
     bounds.dedup();

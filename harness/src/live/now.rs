@@ -15,7 +15,7 @@ use crate::stage::Stage;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Now {
     pub at_us: u64,
-    pub phase: &'static str,
+    pub phase: Phase,
     pub open: u64,
     /// Clients the plan wants at this moment.
     pub wanted: u64,
@@ -108,18 +108,37 @@ fn errors(counters: &Counters) -> Vec<(&'static str, u64)> {
     all.filter(|&(_, count)| count > 0).collect()
 }
 
-/// The word for the time after the load, in which answers may still come.
-pub(super) const DRAIN: &str = "drain";
+/// What the load is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Phase {
+    #[default]
+    Ramp,
+    RampDown,
+    Hold,
+    /// The time after the load, in which answers may still come.
+    Drain,
+}
 
-/// The word for what the load is doing.
-pub(super) fn phase(plan: &Plan, at_us: u64) -> &'static str {
+impl Phase {
+    pub(super) const fn text(self) -> &'static str {
+        match self {
+            Self::Ramp => "ramp",
+            Self::RampDown => "ramp down",
+            Self::Hold => "hold",
+            Self::Drain => "drain",
+        }
+    }
+}
+
+/// What the load is doing at a moment.
+pub(super) fn phase(plan: &Plan, at_us: u64) -> Phase {
     let mut stages = plan.load.stages.iter();
     let stage = stages.find(|stage| at_us < stage.start_us + stage.length_us);
     match stage {
-        Some(stage) if stage.to > stage.from => "ramp",
-        Some(stage) if stage.to < stage.from => "ramp down",
-        Some(_) => "hold",
-        None => DRAIN,
+        Some(stage) if stage.to > stage.from => Phase::Ramp,
+        Some(stage) if stage.to < stage.from => Phase::RampDown,
+        Some(_) => Phase::Hold,
+        None => Phase::Drain,
     }
 }
 

@@ -3,7 +3,7 @@
 //! **In:** what is seen now, and how wide the terminal is. **Out:** a label and its fields, in as
 //! many lines as they need.
 
-use super::now::{DRAIN, FaultNow, Now};
+use super::now::{FaultNow, Now, Phase};
 use crate::format;
 use crate::plan::{Plan, PlannedFault};
 
@@ -65,7 +65,7 @@ pub(super) fn clients(now: &Now, width: usize) -> Vec<String> {
         format!(" ({code}: {})", format::count(*count))
     });
     // In the drain everybody is to go; how many the plan wants is no news.
-    let open = if now.phase == DRAIN {
+    let open = if now.phase == Phase::Drain {
         format!("{} open", count(now.open))
     } else {
         format!("{} open of {}", count(now.open), count(now.wanted))

@@ -73,7 +73,9 @@ impl Denied {
     pub(super) fn late(credential: Credential) -> Self {
         let request = match credential {
             Credential::ConnectionToken => Request::Token,
-            _ => Request::Login,
+            Credential::Cookie | Credential::QueryToken | Credential::Bearer | Credential::None => {
+                Request::Login
+            }
         };
         Self::new(request, RequestProblem::Timeout, "")
     }

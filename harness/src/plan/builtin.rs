@@ -94,16 +94,32 @@ impl BuiltIn {
             (Self::GaveUp, Quantity::FailedClients) | (Self::Cut, Quantity::CutSessions) => {
                 says_how_many(expect.bound)
             }
-            (Self::Answered, Quantity::Delivery { outcome }) => match outcome {
-                Outcome::Unanswered => says_how_many(expect.bound),
-                // At most so many is no promise that any come.
-                Outcome::Completed => {
-                    let least = [Comparison::AtLeast, Comparison::Equals];
-                    least.contains(&expect.bound.comparison) && expect.bound.value > 0.0
-                }
-                _ => false,
-            },
-            _ => false,
+            (
+                Self::Answered,
+                Quantity::Delivery {
+                    outcome: Outcome::Unanswered,
+                },
+            ) => says_how_many(expect.bound),
+            // At most so many is no promise that any come.
+            (
+                Self::Answered,
+                Quantity::Delivery {
+                    outcome: Outcome::Completed,
+                },
+            ) => {
+                let least = [Comparison::AtLeast, Comparison::Equals];
+                least.contains(&expect.bound.comparison) && expect.bound.value > 0.0
+            }
+            (
+                Self::LetIn
+                | Self::Sent
+                | Self::GaveUp
+                | Self::Answered
+                | Self::Cut
+                | Self::Protocol
+                | Self::Limits,
+                _,
+            ) => false,
         })
     }
 }

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use crate::plan::EnvironmentPlan;
 use crate::plan::timeline::Placed;
-use crate::scenario::address;
 use crate::scenario::expectation::{AbortRule, Comparison, Expectation, Quantity, TimeKind, When};
 use crate::scenario::fault::unknown_name_hint;
 use crate::scenario::problem::{Complaint, Located, Problems};
@@ -100,10 +99,7 @@ fn rule(criterion: &Criterion) -> AbortRule {
         typed.as_ref().map_or(0, |typed| units::us(typed.value))
     };
     let patience = &criterion.patience;
-    let least = match criterion.expectation.what {
-        Quantity::Latency { statistic, .. } => statistic.acts_on(),
-        _ => 0,
-    };
+    let least = criterion.expectation.what.acts_on();
     AbortRule {
         expectation: criterion.expectation.clone(),
         after_us: time(&patience.after),
@@ -265,20 +261,6 @@ fn silent(stage: Stage, view: &View<'_>) -> Option<Complaint> {
         | Stage::Silence => {
             return None;
         }
-        Stage::Dns => {
-            let host = target.and_then(address::host);
-            let has_name = host.is_some_and(|host| {
-                let bare = host.trim_start_matches('[').trim_end_matches(']');
-                bare.parse::<std::net::IpAddr>().is_err()
-            });
-            if has_name {
-                return None;
-            }
-            (
-                "no name is looked up",
-                "it is measured only against a `target` with a host name",
-            )
-        }
         Stage::Tls => {
             if target.is_some_and(|url| url.starts_with("wss://") || url.starts_with("https://")) {
                 return None;
@@ -297,10 +279,6 @@ fn silent(stage: Stage, view: &View<'_>) -> Option<Complaint> {
                 "add `chatter` to load.mix",
             )
         }
-        Stage::Broadcast => (
-            "no client broadcasts",
-            "every client talks in a conversation of its own",
-        ),
     };
     Some(Complaint::new(format!("`{name}` never happens: {fact}")).hint(hint))
 }

@@ -44,48 +44,48 @@ fn of_expectation(plan: &Plan, samples: &Samples<'_>, expected: &Expectation) ->
         fact: format!("{}: {fact}", title(expected)),
         cure,
     };
-    match expected.what {
-        Quantity::Latency {
-            stage,
-            statistic,
-            time,
-        } => {
-            let count = samples.expected((stage, time), &expected.when, 0);
-            let needed = statistic.needs();
-            if count >= needed as f64 {
-                return None;
-            }
-            let seen = units::rounded(count);
-            // Twice the deviation of what comes at random: past it, luck does not help either. What a server does of
-            // its own accord is not known.
-            let certain = count + 2.0 * count.sqrt() < needed as f64
-                && !matches!(stage, Stage::Reconnect | Stage::Silence);
-            let end = if certain { "can only" } else { "may well" };
-            let lack = lacks(plan, stage);
-            let why = lack.map_or_else(String::new, |lack| format!(" ({lack})"));
-            let fact = format!(
-                "about {} to be expected{why}, and {}: it {end} end inconclusive",
-                plural(seen),
-                demand(statistic)
-            );
-            let cure = match lack {
-                Some(_) => Some("take the entry out".to_owned()),
-                None => cure_of(plan, expected, seen),
-            };
-            Some(doubt(fact, cure))
-        }
-        Quantity::Server {
-            count: ServerCount::MemoryGrowth,
-        } if plan.load.ramp_end_us() > plan.load.load_us() / 4 => {
-            let fact = "clients come for more than a quarter of the load, and memory is compared from the second \
-                        quarter on: it can only end inconclusive";
-            Some(doubt(
-                fact.to_owned(),
-                Some("hold the load longer".to_owned()),
-            ))
-        }
-        _ => None,
+    let memory = Quantity::Server {
+        count: ServerCount::MemoryGrowth,
+    };
+    if expected.what == memory && plan.load.ramp_end_us() > plan.load.load_us() / 4 {
+        let fact = "clients come for more than a quarter of the load, and memory is compared from the second \
+                    quarter on: it can only end inconclusive";
+        return Some(doubt(
+            fact.to_owned(),
+            Some("hold the load longer".to_owned()),
+        ));
     }
+    let Quantity::Latency {
+        stage,
+        statistic,
+        time,
+    } = expected.what
+    else {
+        return None;
+    };
+    let count = samples.expected((stage, time), &expected.when, 0);
+    let needed = statistic.needs();
+    if count >= needed as f64 {
+        return None;
+    }
+    let seen = units::rounded(count);
+    // Twice the deviation of what comes at random: past it, luck does not help either. What a server does of
+    // its own accord is not known.
+    let certain = count + 2.0 * count.sqrt() < needed as f64
+        && !matches!(stage, Stage::Reconnect | Stage::Silence);
+    let end = if certain { "can only" } else { "may well" };
+    let lack = lacks(plan, stage);
+    let why = lack.map_or_else(String::new, |lack| format!(" ({lack})"));
+    let fact = format!(
+        "about {} to be expected{why}, and {}: it {end} end inconclusive",
+        plural(seen),
+        demand(statistic)
+    );
+    let cure = match lack {
+        Some(_) => Some("take the entry out".to_owned()),
+        None => cure_of(plan, expected, seen),
+    };
+    Some(doubt(fact, cure))
 }
 
 fn of_rule(plan: &Plan, samples: &Samples<'_>, rule: &AbortRule) -> Option<Doubt> {
@@ -197,11 +197,10 @@ pub(crate) fn cure_of(plan: &Plan, expected: &Expectation, seen: u64) -> Option<
         ways.push(format!("expect `{} max{service}`", stage.name()));
     }
     if ways.is_empty() {
-        let why = match stage {
-            Stage::Reconnect | Stage::Silence => {
-                "it is timed where a socket is cut: add a fault that cuts some, or take the entry out"
-            }
-            _ => "hold the load longer, or take the entry out",
+        let why = if matches!(stage, Stage::Reconnect | Stage::Silence) {
+            "it is timed where a socket is cut: add a fault that cuts some, or take the entry out"
+        } else {
+            "hold the load longer, or take the entry out"
         };
         return Some(why.to_owned());
     }

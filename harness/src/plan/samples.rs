@@ -55,16 +55,12 @@ impl<'a> Samples<'a> {
                 Stage::Token if time == TimeKind::Service && !outside => {
                     (self.sessions(span, outside) + self.asked_again(span)).max(0.0)
                 }
-                Stage::Token
-                | Stage::Dns
-                | Stage::Tcp
-                | Stage::Tls
-                | Stage::Upgrade
-                | Stage::SessionReady => self.sessions(span, outside),
+                Stage::Token | Stage::Tcp | Stage::Tls | Stage::Upgrade | Stage::SessionReady => {
+                    self.sessions(span, outside)
+                }
                 Stage::Heartbeat => self.heartbeats(span),
                 Stage::Reconnect | Stage::Silence if outside => 0.0,
                 Stage::Reconnect | Stage::Silence => self.cut(span),
-                Stage::Broadcast => 0.0,
             }
         });
         each.sum()
@@ -138,25 +134,30 @@ impl<'a> Samples<'a> {
 pub(super) fn lacks(plan: &Plan, stage: Stage) -> Option<&'static str> {
     let dialect = plan.environment.dialect.as_deref();
     let without = |has: fn(&super::Dialect) -> bool| dialect.is_some_and(|dialect| !has(dialect));
-    match stage {
-        Stage::Token
-            if plan.load.session.credential != Credential::ConnectionToken
-                || without(|dialect| dialect.token.is_some()) =>
-        {
-            Some("no connection tokens are asked for")
-        }
-        Stage::TaskQueued if without(|dialect| dialect.events.queued.is_some()) => {
-            Some("the [target] has no event that acknowledges a message")
-        }
-        Stage::Heartbeat
-            if without(|dialect| {
-                dialect.send.heartbeat.is_some() && dialect.events.pong.is_some()
-            }) =>
-        {
-            Some("the [target] has no heartbeat that is answered")
-        }
-        _ => None,
-    }
+    let (lacks, why) = match stage {
+        Stage::Token => (
+            plan.load.session.credential != Credential::ConnectionToken
+                || without(|dialect| dialect.token.is_some()),
+            "no connection tokens are asked for",
+        ),
+        Stage::TaskQueued => (
+            without(|dialect| dialect.events.queued.is_some()),
+            "the [target] has no event that acknowledges a message",
+        ),
+        Stage::Heartbeat => (
+            without(|dialect| dialect.send.heartbeat.is_some() && dialect.events.pong.is_some()),
+            "the [target] has no heartbeat that is answered",
+        ),
+        Stage::Tcp
+        | Stage::Tls
+        | Stage::Upgrade
+        | Stage::SessionReady
+        | Stage::FirstChunk
+        | Stage::Complete
+        | Stage::Reconnect
+        | Stage::Silence => return None,
+    };
+    lacks.then_some(why)
 }
 
 /// The faults that begin and end within the run.

@@ -80,7 +80,6 @@ pub(crate) struct Cell {
     pub task_queued: SparseHistogram,
     pub first_chunk: SparseHistogram,
     pub complete: SparseHistogram,
-    pub broadcast: SparseHistogram,
 }
 
 /// Sessions of one interval.
@@ -276,7 +275,6 @@ impl Cell {
         self.task_queued.merge(&other.task_queued);
         self.first_chunk.merge(&other.first_chunk);
         self.complete.merge(&other.complete);
-        self.broadcast.merge(&other.broadcast);
     }
 }
 

@@ -157,26 +157,25 @@ pub(crate) struct Limit<'a> {
 }
 
 /// Limits on the response time of `complete`, tightest first.
-pub(crate) fn complete_limits(result: &RunResult) -> Vec<Limit<'_>> {
-    let limit = |row: &'_ ExpectationResult| match row.expectation.what {
-        Quantity::Latency {
+pub(crate) fn complete_limits<'a>(result: &'a RunResult) -> Vec<Limit<'a>> {
+    let limit = |row: &'a ExpectationResult| {
+        let expectation = &row.expectation;
+        let Quantity::Latency {
             stage: Stage::Complete,
             statistic,
             time: TimeKind::Response,
-        } if row.expectation.bound.comparison != Comparison::AtLeast => Some(statistic),
-        _ => None,
-    };
-    let rows = result.expectations.iter();
-    let mut limits: Vec<Limit<'_>> = rows
-        .filter_map(|row| {
-            Some(Limit {
-                row,
-                statistic: limit(row)?,
-                value_us: row.expectation.bound.value,
-                spans_us: spans_us(result, &row.expectation.when),
-            })
+        } = expectation.what
+        else {
+            return None;
+        };
+        (expectation.bound.comparison != Comparison::AtLeast).then(|| Limit {
+            row,
+            statistic,
+            value_us: expectation.bound.value,
+            spans_us: spans_us(result, &expectation.when),
         })
-        .collect();
+    };
+    let mut limits: Vec<Limit<'_>> = result.expectations.iter().filter_map(limit).collect();
     limits.sort_by(|a, b| a.value_us.total_cmp(&b.value_us));
     limits
 }

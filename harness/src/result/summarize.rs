@@ -323,9 +323,10 @@ fn clients(facts: &Facts, whole: &Tally, outside: &Tally) -> Clients {
 
 fn latency(whole: &Tally, recording: &Recording) -> BTreeMap<String, StageLatency> {
     let stages = Stage::ALL.into_iter().filter_map(|stage| {
-        let service = match stage {
-            Stage::Token => &whole.sessions.token_service,
-            _ => &recording.service[stage.index()],
+        let service = if stage == Stage::Token {
+            &whole.sessions.token_service
+        } else {
+            &recording.service[stage.index()]
         };
         let numbers = StageLatency {
             response: summary(&whole.response[stage.index()]),

@@ -164,7 +164,6 @@ impl Tally {
         self.response[Stage::TaskQueued.index()].merge(&cell.task_queued);
         self.response[Stage::FirstChunk.index()].merge(&cell.first_chunk);
         self.response[Stage::Complete.index()].merge(&cell.complete);
-        self.response[Stage::Broadcast.index()].merge(&cell.broadcast);
     }
 
     pub(super) fn add_sessions(&mut self, sessions: &SessionInterval) {

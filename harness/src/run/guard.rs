@@ -189,10 +189,10 @@ impl Watch {
         if all.count() < least {
             return None;
         }
-        let value = match (statistic.quantile(), statistic) {
-            (Some(quantile), _) => all.value_at(quantile) as f64,
-            (None, Statistic::Mean) => all.mean_us(),
-            (None, _) => all.max_us() as f64,
+        let value = match statistic.quantile() {
+            Some(quantile) => all.value_at(quantile) as f64,
+            None if statistic == Statistic::Mean => all.mean_us(),
+            None => all.max_us() as f64,
         };
         Some(Seen {
             value,
@@ -283,10 +283,7 @@ mod tests {
             },
             after_us: 0,
             for_us: 0,
-            min_samples: match what {
-                Quantity::Latency { statistic, .. } => statistic.acts_on(),
-                _ => 0,
-            },
+            min_samples: what.acts_on(),
         }
     }
 

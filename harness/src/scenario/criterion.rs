@@ -223,6 +223,11 @@ fn closes(code: &str) -> Result<Quantity, Complaint> {
 }
 
 fn latency(text: &str, stage: &str, rest: &[&str]) -> Result<Quantity, Complaint> {
+    if stage == "dns" {
+        let complaint =
+            Complaint::new("a name is looked up once, before the load: nothing of it is timed");
+        return Err(complaint.hint("`tcp` is the first stage of a connection"));
+    }
     let Some(stage) = Stage::from_name(stage) else {
         return Err(unknown_what(text));
     };

@@ -273,6 +273,23 @@ pub(crate) enum Comparison {
 }
 
 impl Quantity {
+    /// Fewest answers by which a rule on it ends a run without more; 0 for what is counted.
+    pub(crate) const fn acts_on(self) -> u64 {
+        if let Self::Latency { statistic, .. } = self {
+            statistic.acts_on()
+        } else {
+            0
+        }
+    }
+
+    /// Whether it is a time of a fault.
+    pub(crate) const fn is_of_fault(self) -> bool {
+        matches!(
+            self,
+            Self::Impact | Self::Detect | Self::Recovery | Self::BacklogDrain
+        )
+    }
+
     /// Whether it is a time, bounded by a duration; everything else is counted.
     pub(crate) const fn is_time(self) -> bool {
         match self {

@@ -36,7 +36,9 @@ impl TestClient {
         let secret = match self.context.credential {
             Credential::ConnectionToken => self.token(who).await?.secret,
             Credential::None => String::new(),
-            _ => self.access(who).await?,
+            Credential::Cookie | Credential::QueryToken | Credential::Bearer => {
+                self.access(who).await?
+            }
         };
         Ok(self.made_up(who, path, &secret))
     }

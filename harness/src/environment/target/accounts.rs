@@ -37,10 +37,8 @@ impl Accounts {
         };
         // A server that is started here has one password, whether it was named or not.
         let shared = users.password.is_some() || plan.environment.target.is_none();
-        let usual = match plan.load.session.credential {
-            Credential::None => Some(password),
-            _ => Some(password).filter(|_| shared),
-        };
+        let unasked = plan.load.session.credential == Credential::None;
+        let usual = Some(password).filter(|_| shared || unasked);
         let listed = listed(path, usual)?;
         let needed = needed(plan);
         if listed.len() < needed as usize {

@@ -105,10 +105,11 @@ impl Client {
         let text = failure.text();
         lane.recorder().failure(now_us, &failure);
         let failure = Box::new(failure);
-        let what = match failure.kind {
-            FailureKind::Closed { .. } | FailureKind::Cut(_) => What::Ended(failure),
-            _ => What::Violated(failure),
-        };
+        let ended = matches!(
+            failure.kind,
+            FailureKind::Closed { .. } | FailureKind::Cut(_)
+        );
+        let what = if ended { What::Ended } else { What::Violated }(failure);
         self.diary.note(now_us, what);
         let (job, visit) = (lane.job(), self.visit);
         let mut recorder = lane.recorder();

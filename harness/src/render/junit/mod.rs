@@ -149,27 +149,23 @@ fn ran(result: &RunResult, others: &[Case]) -> Case {
         .iter()
         .any(|case| !matches!(case.outcome, Outcome::Passed));
     let message = || result.verdict.sentence.clone();
+    let error = |kind| Outcome::Error {
+        kind,
+        message: message(),
+    };
+    let failed = |kind| Outcome::Failed {
+        kind,
+        message: message(),
+    };
+    let aborted = result.run.aborted.is_some();
     let outcome = match result.verdict.status {
-        Status::Interrupted => Outcome::Error {
-            kind: "interrupted",
-            message: message(),
-        },
-        _ if result.run.aborted.is_some() => Outcome::Failed {
-            kind: "aborted",
-            message: message(),
-        },
-        Status::Fail if !said => Outcome::Failed {
-            kind: "fail",
-            message: message(),
-        },
-        Status::Invalid if !said => Outcome::Error {
-            kind: "invalid",
-            message: message(),
-        },
-        Status::Inconclusive if !said => Outcome::Error {
-            kind: "inconclusive",
-            message: message(),
-        },
+        Status::Interrupted => error("interrupted"),
+        Status::Pass | Status::Fail | Status::Invalid | Status::Inconclusive if aborted => {
+            failed("aborted")
+        }
+        Status::Fail if !said => failed("fail"),
+        Status::Invalid if !said => error("invalid"),
+        Status::Inconclusive if !said => error("inconclusive"),
         Status::Pass | Status::Fail | Status::Invalid | Status::Inconclusive => Outcome::Passed,
     };
     Case {

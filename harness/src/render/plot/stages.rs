@@ -28,21 +28,15 @@ const RIGHT: i32 = 168;
 const ROW: i32 = 24;
 const BELOW: i32 = 22;
 
-const OPENING: [Stage; 6] = [
+const OPENING: [Stage; 5] = [
     Stage::Token,
-    Stage::Dns,
     Stage::Tcp,
     Stage::Tls,
     Stage::Upgrade,
     Stage::SessionReady,
 ];
 const MESSAGE: [Stage; 3] = [Stage::TaskQueued, Stage::FirstChunk, Stage::Complete];
-const APART: [Stage; 4] = [
-    Stage::Heartbeat,
-    Stage::Broadcast,
-    Stage::Reconnect,
-    Stage::Silence,
-];
+const APART: [Stage; 3] = [Stage::Heartbeat, Stage::Reconnect, Stage::Silence];
 
 /// Samples without which a p99 is none.
 const P99_SAMPLES: u64 = 100;

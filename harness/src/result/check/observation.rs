@@ -114,9 +114,22 @@ pub(super) fn observe(result: &RunResult, expectation: &Expectation) -> Observat
             }
             (None, unit) => Observation::lacking(unit, Lack::Uncounted),
         },
-        Quantity::Impact | Quantity::Detect | Quantity::Recovery | Quantity::BacklogDrain => {
-            worst_fault(result, expectation)
-        }
+        Quantity::Impact => worst_fault(result, &expectation.when, |fault| {
+            Some((fault.impact_us, fault.planned_for_us))
+        }),
+        Quantity::Detect => worst_fault(result, &expectation.when, |fault| {
+            let detected = (fault.detect_us, fault.planned_for_us);
+            fault.stamps.readiness_watched.then_some(detected)
+        }),
+        Quantity::Recovery => Observation {
+            step_us: Some(result.plan.interval_us),
+            ..worst_fault(result, &expectation.when, |fault| {
+                Some((fault.recovery_us, fault.horizon_us))
+            })
+        },
+        Quantity::BacklogDrain => worst_fault(result, &expectation.when, |fault| {
+            Some((fault.backlog_drain_us, fault.horizon_us))
+        }),
     }
 }
 
@@ -169,26 +182,22 @@ fn statistic_of(numbers: &Summary, statistic: Statistic) -> f64 {
     }
 }
 
-/// The worst of the faults that the expectation is about.
-fn worst_fault(result: &RunResult, expectation: &Expectation) -> Observation {
-    let concerned = |fault: &&FaultResult| match &expectation.when {
+/// The worst of the faults that the expectation is about. `seen` is when it came after and how long that was looked
+/// for; `None` where the target has no readiness.
+fn worst_fault(
+    result: &RunResult,
+    when: &When,
+    seen: impl Fn(&FaultResult) -> Option<(Option<u64>, u64)>,
+) -> Observation {
+    let concerned = |fault: &&FaultResult| match when {
         When::During { fault: name } => fault.name == *name,
         When::WholeRun | When::OutsideFaults | When::Ramp => true,
     };
     let mut worst = Observation::lacking(Unit::Microseconds, Lack::Fault);
-    if expectation.what == Quantity::Recovery {
-        worst.step_us = Some(result.plan.interval_us);
-    }
     for fault in result.faults.iter().filter(concerned) {
-        let (value, horizon_us) = match expectation.what {
-            Quantity::Recovery => (fault.recovery_us, fault.horizon_us),
-            Quantity::Detect if !fault.stamps.readiness_watched => {
-                worst.lack = worst.lack.map(|_| Lack::Readiness);
-                continue;
-            }
-            Quantity::Detect => (fault.detect_us, fault.planned_for_us),
-            Quantity::Impact => (fault.impact_us, fault.planned_for_us),
-            _ => (fault.backlog_drain_us, fault.horizon_us),
+        let Some((value, horizon_us)) = seen(fault) else {
+            worst.lack = worst.lack.map(|_| Lack::Readiness);
+            continue;
         };
         if fault.stamps.heal_confirmed_us.is_none() {
             continue;

@@ -15,10 +15,7 @@ use crate::units::rounded;
 
 /// Which part of the run, or which fault, an expectation was about.
 pub(super) fn when_text(result: &RunResult, expectation: &Expectation) -> String {
-    let about_faults = matches!(
-        expectation.what,
-        Quantity::Impact | Quantity::Detect | Quantity::Recovery | Quantity::BacklogDrain
-    );
+    let about_faults = expectation.what.is_of_fault();
     match &expectation.when {
         When::During { fault } if about_faults => format!("after {fault}"),
         When::WholeRun | When::OutsideFaults if about_faults => match &result.faults[..] {

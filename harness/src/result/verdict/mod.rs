@@ -57,11 +57,12 @@ impl Findings {
         let mut promises = delivery::broken(result);
         let mut breached: Vec<&ExpectationResult> = Vec::new();
         for expectation in sentence::with_status(result, CheckStatus::Broke) {
-            match expectation.expectation.what {
-                Quantity::Delivery { outcome } if outcome.is_promise() => {
-                    promises.push(outcome);
-                }
-                _ => breached.push(expectation),
+            if let Quantity::Delivery { outcome } = expectation.expectation.what
+                && outcome.is_promise()
+            {
+                promises.push(outcome);
+            } else {
+                breached.push(expectation);
             }
         }
         let (mut certain, mut wrong) = promises_by_certainty(result, promises, trials);

@@ -25,7 +25,12 @@ pub(super) fn broken_promise(result: &RunResult, outcome: Outcome) -> String {
         Outcome::Duplicated => ("event was", "events were", "duplicated"),
         Outcome::OutOfOrder => ("answer came", "answers came", "out of order"),
         Outcome::Unexpected => ("unexpected frame", "unexpected frames", "arrived"),
-        _ => ("message was", "messages were", outcome.name()),
+        Outcome::Sent
+        | Outcome::Completed
+        | Outcome::Refused
+        | Outcome::Unanswered
+        | Outcome::Pending
+        | Outcome::Late => ("message was", "messages were", outcome.name()),
     };
     let subject = if count == 1 { one } else { many };
     let first = first_of(result, outcome).unwrap_or_default();
@@ -103,10 +108,18 @@ pub(super) fn breach(result: &RunResult, breached: &ExpectationResult) -> String
         Quantity::CutSessions => format!("{observed} sessions were cut"),
         Quantity::PeakOpen => format!("at most {observed} sockets were open at once"),
         Quantity::Recovery => format!("recovery {} took {observed}", breached.when),
-        _ if breached.expectation.when == When::WholeRun => {
-            format!("{} was {observed} in the whole run", breached.name)
+        Quantity::Delivery { .. }
+        | Quantity::Impact
+        | Quantity::Detect
+        | Quantity::BacklogDrain
+        | Quantity::Closes { .. }
+        | Quantity::Server { .. } => {
+            let place = match breached.expectation.when {
+                When::WholeRun => "in the whole run",
+                When::Ramp | When::OutsideFaults | When::During { .. } => &breached.when,
+            };
+            format!("{} was {observed} {place}", breached.name)
         }
-        _ => format!("{} was {observed} {}", breached.name, breached.when),
     };
     let where_over = over(result, breached).unwrap_or_default();
     format!("{what}; the limit is {limit}{shown}{where_over}")
@@ -166,7 +179,6 @@ const fn statistic_word(statistic: Statistic) -> &'static str {
 const fn stage_word(stage: Stage) -> &'static str {
     match stage {
         Stage::Token => "token requests",
-        Stage::Dns => "name lookups",
         Stage::Tcp => "TCP handshakes",
         Stage::Tls => "TLS handshakes",
         Stage::Upgrade => "upgrades",
@@ -174,7 +186,6 @@ const fn stage_word(stage: Stage) -> &'static str {
         Stage::TaskQueued => "acknowledgements",
         Stage::FirstChunk => "first chunks",
         Stage::Complete => "complete answers",
-        Stage::Broadcast => "broadcasts",
         Stage::Heartbeat => "heartbeats",
         Stage::Reconnect => "reconnects",
         Stage::Silence => "silences before a cut",
@@ -210,10 +221,7 @@ pub(super) fn held(result: &RunResult) -> Vec<String> {
 /// Whether an expectation is about a fault, or a time with one.
 pub(super) fn is_about_faults(expectation: &ExpectationResult) -> bool {
     matches!(expectation.expectation.when, When::During { .. })
-        || matches!(
-            expectation.expectation.what,
-            Quantity::Impact | Quantity::Detect | Quantity::Recovery | Quantity::BacklogDrain
-        )
+        || expectation.expectation.what.is_of_fault()
 }
 
 /// Whether the numbers can be trusted.
