@@ -8,6 +8,8 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 const US_PER_MS: u64 = 1_000;
@@ -223,6 +225,19 @@ fn floor_log10(value: f64) -> i32 {
 /// A number of at most nine decimals: short in the file, and read back as it was written.
 pub(crate) fn short(value: f64) -> f64 {
     (value * 1e9).round() / 1e9
+}
+
+/// What a value that is observed of a run counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Unit {
+    Microseconds,
+    Messages,
+    Sockets,
+    Clients,
+    Tokens,
+    Conversations,
+    Kibibytes,
 }
 
 #[cfg(test)]

@@ -7,10 +7,9 @@
 use super::samples::{Samples, lacks};
 use super::{Plan, TrialPlan};
 use crate::format;
-use crate::scenario::expectation::{
-    AbortRule, Expectation, Quantity, ServerCount, Statistic, TimeKind, When,
-};
+use crate::scenario::expectation::{AbortRule, Expectation, Quantity, Statistic, TimeKind, When};
 use crate::scenario::load::CLIENTS_MAX;
+use crate::scenario::server_count::ServerCount;
 use crate::stage::Stage;
 use crate::units;
 

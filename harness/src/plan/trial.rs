@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::scenario::ScenarioFile;
-use crate::scenario::expectation::{Quantity, ServerCount};
+use crate::scenario::expectation::Quantity;
 use crate::scenario::problem::{Complaint, Problems};
 use crate::scenario::trial::{Need, TrialKind};
 use crate::units;
@@ -83,7 +83,7 @@ fn impossible(kind: TrialKind, file: &ScenarioFile) -> Option<(&'static str, &'s
         let Quantity::Server { count } = what else {
             return false;
         };
-        count != ServerCount::MemoryGrowth
+        count.about().of_clients
     };
     if expected.any(|criterion| counted(criterion.expectation.what)) {
         let fact = "opens sockets and tries dead tokens, and the server's counts are expected to be the clients' alone";

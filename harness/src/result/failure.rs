@@ -13,11 +13,21 @@ use serde::{Deserialize, Serialize};
 use super::windows::{Span, span_of_interval};
 use super::{FaultResult, WindowKind};
 use crate::failure::{Cause, FailureKind};
-use crate::plan::Damage;
+use crate::plan::{Damage, Link, PlannedFault};
+use crate::record::fault::FaultStamps;
 use crate::record::recording::Recording;
 
 /// How long after the confirmed heal a service that never recovers is excused by the fault.
 pub(super) const GRACE_US: u64 = 5_000_000;
+
+/// From when on a condition on the way between clients and server was in force.
+pub(super) fn condition_us(faults: &[PlannedFault], stamps: &[FaultStamps]) -> Option<u64> {
+    let planned = faults.iter().zip(stamps);
+    let on_edge =
+        planned.filter(|(fault, _)| fault.condition && fault.kind.link() == Some(Link::Edge));
+    let from = on_edge.filter_map(|(_, stamps)| stamps.injecting_us.or(stamps.injected_us));
+    from.min()
+}
 
 /// From when on a fault excuses nothing any more; `None`: its recovery was seen, or its heal was not.
 pub(super) fn excused_until_us(fault: &FaultResult) -> Option<u64> {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::known::Known;
 use crate::scenario::expectation::Expectation;
+use crate::units::Unit;
 
 /// The answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -98,16 +99,4 @@ pub(crate) enum CheckStatus {
     Held,
     Broke,
     Inconclusive,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Unit {
-    Microseconds,
-    Messages,
-    Sockets,
-    Clients,
-    Tokens,
-    Conversations,
-    Kibibytes,
 }

@@ -38,9 +38,7 @@ pub(crate) use check::generator::lateness_text;
 pub(crate) use check::machine::told as machine_text;
 pub(crate) use check::validity::sent_text;
 pub(crate) use check::wording::{bound_text, limit_text, observed_text};
-pub(crate) use judged::{
-    CheckGroup, CheckResult, CheckStatus, ExpectationResult, Status, Unit, Verdict,
-};
+pub(crate) use judged::{CheckGroup, CheckResult, CheckStatus, ExpectationResult, Status, Verdict};
 pub(crate) use measured::{
     Clients, ConditionResult, Distribution, DistributionPoint, Example, FaultResult, Line, Lined,
     Second, Series, SessionStep, StageLatency, Summary, Window, WindowKind,

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use super::acceptance;
 use super::example::shown;
-use super::failure::Faulty;
+use super::failure::{Faulty, condition_us};
 use super::recovery::{Watched, describe, fault_result, reach, recovered_at_us, tolerance_us};
 use super::series::series;
 use super::windows::{Reach, Span, Tally, partition, summary, tallies, together, window};
@@ -18,7 +18,7 @@ use super::{
     Generator, GooseCounts, Run, RunResult, SCHEMA, ServerAccount, StageLatency, Status, Verdict,
     Window, WindowKind,
 };
-use crate::plan::{Damage, Link, Plan};
+use crate::plan::{Damage, Plan};
 use crate::record::fault::FaultStamps;
 use crate::record::histogram::SparseHistogram;
 use crate::record::recording::{CloseCause, Recording};
@@ -91,7 +91,7 @@ pub(crate) fn summarize(facts: &Facts) -> RunResult {
             &Faulty {
                 spans: &spans,
                 faults: &faults,
-                condition_us: condition_us(facts),
+                condition_us: condition_us(&plan.faults, &facts.stamps),
                 damage: Damage::of(&plan.faults),
                 interval_us: plan.interval_us,
             },
@@ -253,15 +253,6 @@ fn faults_of(facts: &Facts) -> (Vec<FaultResult>, Vec<Reach>) {
     }
     reaches.sort_by_key(|reach| reach.from_us);
     (results, reaches)
-}
-
-/// From when on a condition on the way between clients and server was in force.
-fn condition_us(facts: &Facts) -> Option<u64> {
-    let planned = facts.plan.faults.iter().zip(&facts.stamps);
-    let on_edge =
-        planned.filter(|(fault, _)| fault.condition && fault.kind.link() == Some(Link::Edge));
-    let from = on_edge.filter_map(|(_, stamps)| stamps.injecting_us.or(stamps.injected_us));
-    from.min()
 }
 
 fn conditions_of(facts: &Facts) -> Vec<ConditionResult> {

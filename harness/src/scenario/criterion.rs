@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use super::document::{Node, Value, shortened};
 use super::expectation::{
-    Bound, Comparison, Expectation, Outcome, Quantity, ServerCount, Statistic, TimeKind, When,
+    Bound, Comparison, Expectation, Outcome, Quantity, Statistic, TimeKind, When,
 };
 use super::problem::{Cause, Complaint, Located, Place, Problems};
 use super::section::Section;
+use super::server_count::ServerCount;
 use super::suggest;
 use super::value::{self, HOUR};
 use crate::stage::Stage;
@@ -56,7 +57,7 @@ const STATISTICS: [(&str, Statistic); 8] = [
     ("max", Statistic::Max),
 ];
 
-const COUNTS: [(&str, Quantity); 12] = [
+const COUNTS: [(&str, Quantity); 7] = [
     ("impact", Quantity::Impact),
     ("detect", Quantity::Detect),
     ("recovery", Quantity::Recovery),
@@ -64,19 +65,7 @@ const COUNTS: [(&str, Quantity); 12] = [
     ("cut sessions", Quantity::CutSessions),
     ("failed clients", Quantity::FailedClients),
     ("peak open", Quantity::PeakOpen),
-    ("server peak open", server(ServerCount::PeakOpen)),
-    ("server peak connects", server(ServerCount::PeakConnects)),
-    ("server refused tokens", server(ServerCount::RefusedTokens)),
-    (
-        "server left conversations",
-        server(ServerCount::LeftConversations),
-    ),
-    ("server memory growth", server(ServerCount::MemoryGrowth)),
 ];
-
-const fn server(count: ServerCount) -> Quantity {
-    Quantity::Server { count }
-}
 
 const COMPARISONS: [(&str, Comparison); 4] = [
     ("under", Comparison::Under),
@@ -110,8 +99,8 @@ impl Quantity {
             | Self::BacklogDrain
             | Self::CutSessions
             | Self::FailedClients
-            | Self::PeakOpen
-            | Self::Server { .. } => value::name_of(&COUNTS, self).to_owned(),
+            | Self::PeakOpen => value::name_of(&COUNTS, self).to_owned(),
+            Self::Server { count } => count.about().name.to_owned(),
         }
     }
 }
@@ -199,6 +188,9 @@ fn what(node: &Node) -> Result<Quantity, Complaint> {
     if let Some((_, quantity)) = COUNTS.iter().find(|(name, _)| *name == joined) {
         return Ok(*quantity);
     }
+    if let Some(count) = ServerCount::from_name(&joined) {
+        return Ok(Quantity::Server { count });
+    }
     if let Some(outcome) = Outcome::from_name(&joined) {
         return Ok(Quantity::Delivery { outcome });
     }
@@ -263,6 +255,7 @@ fn latency(text: &str, stage: &str, rest: &[&str]) -> Result<Quantity, Complaint
 fn unknown_what(text: &str) -> Complaint {
     let stages = Stage::ALL.map(Stage::name);
     let mut names: Vec<&str> = COUNTS.iter().map(|(name, _)| *name).collect();
+    names.extend(ServerCount::ALL.map(|count| count.about().name));
     names.extend(Outcome::ALL.map(Outcome::name));
     let complaint = Complaint::new(format!(
         "nothing called \"{}\" is observed",

@@ -6,7 +6,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::server_count::ServerCount;
 use crate::stage::Stage;
+use crate::units::Unit;
 
 /// One thing that must hold (or, in an [`AbortRule`], that ends the run when it holds).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -66,23 +68,6 @@ pub(crate) enum Quantity {
     PeakOpen,
     /// `server …`: what the server itself counted.
     Server { count: ServerCount },
-}
-
-/// What a server counts, of clients that may not count right themselves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum ServerCount {
-    /// `server peak open`: most sockets open at once.
-    PeakOpen,
-    /// `server peak connects`: most sockets opened within 250 ms.
-    PeakConnects,
-    /// `server refused tokens`: tokens that were not, or not any more, good.
-    RefusedTokens,
-    /// `server left conversations`: those still held when the sockets were gone.
-    LeftConversations,
-    /// `server memory growth`: KiB by which its resident memory was larger in the last quarter of the load than
-    /// in the second, on average.
-    MemoryGrowth,
 }
 
 /// Which number of a latency distribution.
@@ -290,21 +275,24 @@ impl Quantity {
         )
     }
 
-    /// Whether it is a time, bounded by a duration; everything else is counted.
-    pub(crate) const fn is_time(self) -> bool {
+    /// What its value counts.
+    pub(crate) const fn unit(self) -> Unit {
         match self {
             Self::Latency { .. }
             | Self::Impact
             | Self::Detect
             | Self::Recovery
-            | Self::BacklogDrain => true,
-            Self::Delivery { .. }
-            | Self::Closes { .. }
-            | Self::CutSessions
-            | Self::FailedClients
-            | Self::PeakOpen
-            | Self::Server { .. } => false,
+            | Self::BacklogDrain => Unit::Microseconds,
+            Self::Delivery { .. } => Unit::Messages,
+            Self::Closes { .. } | Self::CutSessions | Self::PeakOpen => Unit::Sockets,
+            Self::FailedClients => Unit::Clients,
+            Self::Server { count } => count.about().unit,
         }
+    }
+
+    /// Whether it is a time, bounded by a duration; everything else is counted.
+    pub(crate) const fn is_time(self) -> bool {
+        matches!(self.unit(), Unit::Microseconds)
     }
 }
 

@@ -19,6 +19,7 @@ mod overrides;
 pub(crate) mod problem;
 pub(crate) mod schema;
 mod section;
+pub(crate) mod server_count;
 pub(crate) mod stages;
 mod suggest;
 pub(crate) mod target;

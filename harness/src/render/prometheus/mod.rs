@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 use super::renderer::{RenderError, Renderer};
 use super::{file, words};
 use crate::metric::{self, Latencies, Page, Shares};
-use crate::result::{CheckStatus, ExpectationResult, RunResult, Summary, Unit, Window};
+use crate::result::{CheckStatus, ExpectationResult, RunResult, Summary, Window};
 use crate::scenario::expectation::{Outcome, When};
+use crate::units::Unit;
 
 /// `metrics.prom`.
 pub(crate) struct Metrics;

@@ -12,6 +12,7 @@ pub(super) mod delivery;
 pub(super) mod expectation;
 mod finding;
 pub(super) mod generator;
+mod lack;
 pub(super) mod machine;
 mod observation;
 pub(super) mod outside;
@@ -29,7 +30,7 @@ use crate::scenario::expectation::Quantity;
 fn known(result: &RunResult, what: Quantity) -> Vec<Known> {
     match what {
         Quantity::Delivery { outcome } => delivery::known(result, outcome),
-        Quantity::Server { count } => server::known(count).to_vec(),
+        Quantity::Server { count } => count.about().known.to_vec(),
         Quantity::Latency { .. }
         | Quantity::Impact
         | Quantity::Detect

@@ -3,12 +3,12 @@
 //! **In:** a [`RunResult`] and an expectation. **Out:** an [`Observation`]: the value, over how many samples, and
 //! where there is none, why ([`Lack`]).
 
-use super::super::{FaultResult, RunResult, Summary, Unit, Window};
+use super::super::{FaultResult, RunResult, Summary, Window};
+use super::lack::Lack;
 use super::server;
-use crate::scenario::expectation::{
-    Expectation, Outcome, Quantity, ServerCount, Statistic, TimeKind, When,
-};
+use crate::scenario::expectation::{Expectation, Outcome, Quantity, Statistic, TimeKind, When};
 use crate::stage::Stage;
+use crate::units::Unit;
 
 /// What was seen of one quantity.
 pub(super) struct Observation {
@@ -23,25 +23,6 @@ pub(super) struct Observation {
     pub lack: Option<Lack>,
     /// It is found to this step only, in microseconds.
     pub step_us: Option<u64>,
-}
-
-/// Why a quantity has no value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lack {
-    /// The part of the run that is asked for never came.
-    Part,
-    /// Too few samples for the statistic.
-    Samples { seen: u64, statistic: Statistic },
-    /// No message was due in the part of the run that is asked for: nothing could happen to one.
-    Messages,
-    /// No fault that is asked about was injected and seen to heal.
-    Fault,
-    /// The target has no readiness that could have turned red.
-    Readiness,
-    /// The target does not count it.
-    Uncounted,
-    /// Its memory cannot be compared between quarters of the load.
-    Memory,
 }
 
 impl Observation {
@@ -108,11 +89,12 @@ pub(super) fn observe(result: &RunResult, expectation: &Expectation) -> Observat
             Observation::count(clients.peak_open, clients.opened, Unit::Sockets)
         }
         Quantity::Server { count } => match server::seen(result, count) {
-            (Some(seen), unit) => Observation::count(seen, 1, unit),
-            (None, unit) if count == ServerCount::MemoryGrowth => {
-                Observation::lacking(unit, Lack::Memory)
-            }
-            (None, unit) => Observation::lacking(unit, Lack::Uncounted),
+            Ok(seen) => Observation {
+                value: Some(seen),
+                samples: 1,
+                ..Observation::nothing(count.about().unit)
+            },
+            Err(lack) => Observation::lacking(count.about().unit, lack),
         },
         Quantity::Impact => worst_fault(result, &expectation.when, |fault| {
             Some((fault.impact_us, fault.planned_for_us))

@@ -3,14 +3,15 @@
 //! **In:** what was expected and seen. **Out:** the observation and the limit as they are printed, and the sentence
 //! under the row. What could not be judged says how much there was, how much it needs, and what to change.
 
-use super::super::{CheckStatus, ExpectationResult, RunResult, Unit};
-use super::observation::{Lack, Observation};
-use super::server;
+use super::super::{CheckStatus, ExpectationResult, RunResult};
+use super::lack::Lack;
+use super::observation::Observation;
 use crate::format;
 use crate::plan::outlook;
 use crate::scenario::expectation::{
-    Bound, Comparison, Expectation, Outcome, Quantity, ServerCount, TimeKind, When,
+    Bound, Comparison, Expectation, Outcome, Quantity, TimeKind, When,
 };
+use crate::units::Unit;
 use crate::units::rounded;
 
 /// Which part of the run, or which fault, an expectation was about.
@@ -67,15 +68,12 @@ pub(crate) fn limit_text(what: Quantity, bound: Bound) -> String {
         Comparison::Equals => "=",
         Comparison::AtLeast => "≥",
     };
-    let memory = Quantity::Server {
-        count: ServerCount::MemoryGrowth,
-    };
-    let value = if what.is_time() {
-        format::round_duration(bound.value)
-    } else if what == memory {
-        kibibytes(bound.value)
-    } else {
-        format::count_f64(bound.value)
+    let value = match what.unit() {
+        Unit::Microseconds => format::round_duration(bound.value),
+        Unit::Kibibytes => kibibytes(bound.value),
+        Unit::Messages | Unit::Sockets | Unit::Clients | Unit::Tokens | Unit::Conversations => {
+            format::count_f64(bound.value)
+        }
     };
     format!("{sign}{}{value}", format::NBSP)
 }
@@ -112,7 +110,7 @@ pub(super) fn finding(
         Quantity::CutSessions => "sockets that the server or the network ended".to_owned(),
         Quantity::FailedClients => "clients whose reconnect attempts were used up".to_owned(),
         Quantity::PeakOpen => "most sockets open at once".to_owned(),
-        Quantity::Server { count } => server::finding(count).to_owned(),
+        Quantity::Server { count } => count.about().meaning.to_owned(),
     }
 }
 
