@@ -1354,5 +1354,5 @@ fn a_bound_on_messages_that_were_not_there_cannot_tell() {
     });
     let expectation = &result.expectations[0];
     assert_eq!(expectation.status, CheckStatus::Inconclusive);
-    assert!(expectation.finding.starts_with("no message was due"));
+    assert!(expectation.finding.starts_with("there was no message"));
 }

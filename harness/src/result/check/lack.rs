@@ -9,7 +9,7 @@ pub(super) enum Lack {
     Part,
     /// Too few samples for the statistic.
     Samples { seen: u64, statistic: Statistic },
-    /// No message was due in the part of the run that is asked for: nothing could happen to one.
+    /// There was no message in the part of the run that is asked for: nothing could happen to one.
     Messages,
     /// No fault that is asked about was injected and seen to heal.
     Fault,

@@ -142,7 +142,7 @@ fn undecided(result: &RunResult, expectation: &Expectation, seen: &Observation) 
         }
         (None, Some(Lack::Part)) => "this part of the run never came".to_owned(),
         (None, Some(Lack::Messages)) => {
-            "no message was due in this part of the run: send more, or leave the expectation out"
+            "there was no message to judge it by in this part of the run: send more, or leave the expectation out"
                 .to_owned()
         }
         (None, Some(Lack::Readiness)) => {
