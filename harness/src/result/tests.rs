@@ -6,15 +6,16 @@ use super::summarize::{Facts, summarize};
 use super::verdict::judge;
 use super::{
     Abort, BusySpan, CheckResult, CheckStatus, Generator, GooseCounts, Host, Run, RunResult,
-    Status, WindowKind,
+    ServerAccount, Status, WindowKind,
 };
 use crate::failure::{Cause, Ending, Failure, FailureKind, Rule, UpgradeProblem};
 use crate::plan::{FaultKind, Link, Plan};
 use crate::record::fault::FaultStamps;
 use crate::record::histogram::SparseHistogram;
 use crate::record::recording::{Cell, CellKey, CloseCause, Recording};
-use crate::scenario::expectation::{Comparison, Quantity, Statistic};
+use crate::scenario::expectation::{Bound, Comparison, Quantity, Statistic, When};
 use crate::scenario::fault::{Corrupt, Down};
+use crate::scenario::server_count::ServerCount;
 
 const INTERVAL_US: u64 = 250_000;
 const PER_INTERVAL: u64 = 10;
@@ -1355,4 +1356,46 @@ fn a_bound_on_messages_that_were_not_there_cannot_tell() {
     let expectation = &result.expectations[0];
     assert_eq!(expectation.status, CheckStatus::Inconclusive);
     assert!(expectation.finding.starts_with("there was no message"));
+}
+
+#[test]
+fn processor_time_is_held_against_the_messages_it_was_spent_on() {
+    let judged = |account: ServerAccount, completed: Option<u64>| {
+        let mut facts = facts(recording());
+        let mut expected = facts.plan.expect.remove(0);
+        expected.what = Quantity::Server {
+            count: ServerCount::CpuPerMessage,
+        };
+        expected.when = When::WholeRun;
+        expected.bound = Bound {
+            comparison: Comparison::Under,
+            value: 2_000.0,
+        };
+        facts.plan.expect = vec![expected];
+        facts.server = Some(account);
+        let mut result = summarize(&facts);
+        result.delivery.completed = completed.unwrap_or(result.delivery.completed);
+        judge(&mut result);
+        (
+            result.expectations[0].status,
+            result.expectations[0].observed,
+        )
+    };
+    let spent = |cpu_seconds| ServerAccount {
+        cpu_seconds: Some(cpu_seconds),
+        ..ServerAccount::default()
+    };
+    let told = |cpu_seconds| ServerAccount {
+        counters: [("process_cpu_seconds_total".to_owned(), cpu_seconds)].into(),
+        ..ServerAccount::default()
+    };
+    let messages = Some(1_000);
+    let (held, broke) = (CheckStatus::Held, CheckStatus::Broke);
+    assert_eq!(judged(spent(1.9), messages), (held, Some(1_900.0)));
+    assert_eq!(judged(spent(2.1), messages), (broke, Some(2_100.0)));
+    assert_eq!(judged(told(2.1), messages), (broke, Some(2_100.0)));
+    let untold = ServerAccount::default();
+    let none = (CheckStatus::Inconclusive, None);
+    assert_eq!(judged(untold, messages), none);
+    assert_eq!(judged(spent(1.0), Some(0)), none);
 }

@@ -23,6 +23,8 @@ pub(crate) enum ServerCount {
     LeftConversations,
     /// KiB by which its resident memory was larger in the last quarter of the load than in the second, on average.
     MemoryGrowth,
+    /// Microseconds of processor time over the whole run, for each message that was completed.
+    CpuPerMessage,
 }
 
 /// What is known of a count.
@@ -39,12 +41,13 @@ pub(crate) struct About {
 }
 
 impl ServerCount {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::PeakOpen,
         Self::PeakConnects,
         Self::RefusedTokens,
         Self::LeftConversations,
         Self::MemoryGrowth,
+        Self::CpuPerMessage,
     ];
 
     /// All that is known of it before a run.
@@ -84,6 +87,13 @@ impl ServerCount {
                 meaning: "resident memory in the last quarter of the load beyond that in the second, on average",
                 known: &[Known::UnboundedOutbox, Known::GroupLeak],
                 of_clients: false,
+            },
+            Self::CpuPerMessage => About {
+                name: "server cpu per message",
+                unit: Unit::Microseconds,
+                meaning: "processor time of the servers over the whole run, for each completed message",
+                known: &[],
+                of_clients: true,
             },
         }
     }

@@ -7,6 +7,9 @@ use super::lack::Lack;
 use crate::scenario::server_count::ServerCount;
 
 const BYTES_PER_KIB: u64 = 1 << 10;
+const US_PER_S: f64 = 1e6;
+/// What a server that the run did not start tells of its processor time, by the name of every Prometheus library.
+const CPU: &str = "process_cpu_seconds_total";
 
 /// The count, in its unit.
 pub(super) fn seen(result: &RunResult, count: ServerCount) -> Result<f64, Lack> {
@@ -19,6 +22,19 @@ pub(super) fn seen(result: &RunResult, count: ServerCount) -> Result<f64, Lack> 
         ServerCount::MemoryGrowth => {
             let grown = account.memory_growth_bytes.ok_or(Lack::Memory)?;
             Some(grown / BYTES_PER_KIB)
+        }
+        ServerCount::CpuPerMessage => {
+            let told = || account.counters.get(CPU).copied();
+            let spent = account
+                .cpu_seconds
+                .or_else(told)
+                .filter(|spent| *spent > 0.0);
+            let spent = spent.ok_or(Lack::Uncounted)?;
+            let messages = match result.delivery.completed {
+                0 => return Err(Lack::Messages),
+                completed => completed as f64,
+            };
+            return Ok(spent * US_PER_S / messages);
         }
     };
     counted.map(|count| count as f64).ok_or(Lack::Uncounted)
