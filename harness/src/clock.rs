@@ -12,7 +12,7 @@ use std::time::Duration;
 use nix::time::{ClockId, clock_gettime};
 
 const NS_PER_US: u64 = 1_000;
-const NS_PER_S: u64 = 1_000_000_000;
+pub(crate) const NS_PER_S: u64 = 1_000_000_000;
 
 fn read_ns(id: ClockId) -> u64 {
     // The clocks named below exist on every Linux this can be built for.

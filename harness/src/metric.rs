@@ -11,8 +11,7 @@ use prometheus::proto::{
 };
 
 use crate::format;
-
-const US_PER_S: f64 = 1e6;
+use crate::units::{US_PER_S, seconds};
 
 /// One line of the list.
 #[derive(Clone, Copy, Debug)]
@@ -164,14 +163,14 @@ impl Page {
                     kind = MetricType::HISTOGRAM;
                     let mut histogram = Histogram::default();
                     histogram.set_sample_count(count);
-                    histogram.set_sample_sum(sum / US_PER_S);
+                    histogram.set_sample_sum(sum / US_PER_S as f64);
                     histogram.set_bucket(bounds.into_iter().map(bucket).collect());
                     sample.set_histogram(histogram);
                 }
                 Shares::Quantiles(quantiles) => {
                     let mut summary = Summary::default();
                     summary.set_sample_count(count);
-                    summary.set_sample_sum(sum / US_PER_S);
+                    summary.set_sample_sum(sum / US_PER_S as f64);
                     summary.set_quantile(quantiles.into_iter().map(quantile).collect());
                     sample.set_summary(summary);
                 }
@@ -217,7 +216,7 @@ impl Page {
 
 fn bucket((bound_us, count): (u64, u64)) -> Bucket {
     let mut bucket = Bucket::default();
-    bucket.set_upper_bound(bound_us as f64 / US_PER_S);
+    bucket.set_upper_bound(seconds(bound_us));
     bucket.set_cumulative_count(count);
     bucket
 }
@@ -225,6 +224,6 @@ fn bucket((bound_us, count): (u64, u64)) -> Bucket {
 fn quantile((share, us): (f64, u64)) -> Quantile {
     let mut quantile = Quantile::default();
     quantile.set_quantile(share);
-    quantile.set_value(us as f64 / US_PER_S);
+    quantile.set_value(seconds(us));
     quantile
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 const US_PER_MS: u64 = 1_000;
-const US_PER_S: u64 = 1_000_000;
+pub(crate) const US_PER_S: u64 = 1_000_000;
 const US_PER_MIN: u64 = 60 * US_PER_S;
 const US_PER_H: u64 = 60 * US_PER_MIN;
 
@@ -32,6 +32,11 @@ const TIME_UNITS: [(&str, u64); 9] = [
 
 /// Longest duration that is read: a year. Further bounds belong to the field.
 const DURATION_US_MAX: u64 = 366 * 24 * US_PER_H;
+
+/// Microseconds as seconds, for charts and Prometheus.
+pub(crate) const fn seconds(us: u64) -> f64 {
+    us as f64 / US_PER_S as f64
+}
 
 /// Why a text is not a quantity. Each reads as the second half of a sentence.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

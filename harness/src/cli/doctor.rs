@@ -9,6 +9,7 @@ use clap::Args;
 use miette::Diagnostic;
 
 use super::failure::Failure;
+use super::overrides::TlsArgs;
 use super::{read, screen};
 use crate::doctor::{Account, Examination, Protocol, examine};
 use crate::environment::{Accounts, Mapping, Secret, mapping, resolve_secret, trust};
@@ -32,17 +33,8 @@ pub(super) struct DoctorArgs {
     /// Its password, as ${env:NAME} [default: that in the scenario's users.file]; without one only what needs no login is examined
     #[arg(long, value_name = "SECRET")]
     password: Option<String>,
-    /// Believe the certificates in this PEM file too
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "HARNESS_CA",
-        conflicts_with = "insecure"
-    )]
-    ca: Option<String>,
-    /// Believe every certificate
-    #[arg(long)]
-    insecure: bool,
+    #[command(flatten)]
+    tls: TlsArgs,
     /// Watch a socket that long on which nothing is said, such as 30s
     #[arg(long, value_name = "DURATION", value_parser = units::parse_duration)]
     idle: Option<Duration>,
@@ -104,8 +96,8 @@ fn wanted(args: &DoctorArgs) -> Result<Examination, Failure> {
         None => (first, password.or(own)),
     };
     let plan = TlsPlan {
-        ca: args.ca.clone(),
-        insecure: args.insecure,
+        ca: args.tls.ca.clone(),
+        insecure: args.tls.insecure,
     };
     let secure = matches!(url.scheme(), "wss" | "https");
     let trust = secure.then(|| trust(&plan)).transpose();

@@ -13,6 +13,22 @@ use crate::scenario::Overrides;
 use crate::scenario::load::CLIENTS_MAX;
 use crate::units;
 
+/// Whose certificates are believed.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct TlsArgs {
+    /// Believe the certificates in this PEM file too, where the target speaks TLS
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "HARNESS_CA",
+        conflicts_with = "insecure"
+    )]
+    pub ca: Option<String>,
+    /// Believe every certificate of the target: what it says may come from anybody
+    #[arg(long)]
+    pub insecure: bool,
+}
+
 #[derive(Args, Clone, Debug)]
 pub(crate) struct OverrideArgs {
     /// Attach to a running server instead of starting one: ws://HOST:PORT or wss://
@@ -24,17 +40,8 @@ pub(crate) struct OverrideArgs {
     /// Use a running Toxiproxy instead of the embedded fault proxy
     #[arg(long, value_name = "URL", env = "HARNESS_TOXIPROXY")]
     toxiproxy: Option<String>,
-    /// Believe the certificates in this PEM file too, where the target speaks TLS
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "HARNESS_CA",
-        conflicts_with = "insecure"
-    )]
-    ca: Option<String>,
-    /// Believe every certificate of the target: what it says may come from anybody
-    #[arg(long)]
-    insecure: bool,
+    #[command(flatten)]
+    tls: TlsArgs,
     /// Most clients at once; every stage is scaled in proportion
     #[arg(long, value_name = "N", env = "HARNESS_CLIENTS", value_parser = clients, allow_negative_numbers = true)]
     clients: Option<u32>,
@@ -69,10 +76,10 @@ impl OverrideArgs {
     /// Every `--set`, and what `--ca` and `--insecure` stand for.
     fn changes(&self) -> Vec<String> {
         let mut changes = self.set.clone();
-        if let Some(ca) = &self.ca {
+        if let Some(ca) = &self.tls.ca {
             changes.push(format!("environment.tls.ca={ca:?}"));
         }
-        if self.insecure {
+        if self.tls.insecure {
             changes.push("environment.tls.insecure=true".to_owned());
         }
         changes
@@ -85,7 +92,7 @@ impl OverrideArgs {
             ("--target", text(&self.target)),
             ("--redis-url", text(&self.redis_url)),
             ("--toxiproxy", text(&self.toxiproxy)),
-            ("--ca", text(&self.ca)),
+            ("--ca", text(&self.tls.ca)),
             ("--clients", self.clients.map(|clients| clients.to_string())),
             ("--duration", self.duration.map(units::print_duration)),
             ("--seed", Some(seed.to_string())),
@@ -100,7 +107,7 @@ impl OverrideArgs {
             .map(|name| ("--defect", Some(quoted(name))));
         let given = named.into_iter().chain(defects).chain(set);
         let words = given.filter_map(|(flag, value)| Some(format!(" {flag} {}", value?)));
-        let insecure = self.insecure.then(|| " --insecure".to_owned());
+        let insecure = self.tls.insecure.then(|| " --insecure".to_owned());
         words.chain(insecure).collect()
     }
 }

@@ -19,8 +19,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::rustls::{ClientConnection, StreamOwned};
 
 use super::meter::Meter;
+use crate::clock::NS_PER_S;
 
-const NS_PER_S: u64 = 1_000_000_000;
 /// Reads of one socket before others have their turn.
 const READS_PER_TURN: u8 = 64;
 

@@ -85,8 +85,6 @@ pub(crate) enum FrameError {
 
 /// Longest wait that is told apart, a year: who is asked to wait longer does not come back either.
 const WAIT_MAX_S: f64 = 31_536_000.0;
-const US_PER_S: f64 = 1e6;
-
 /// Every field any event has; which of them must be there, the event decides.
 #[derive(serde::Deserialize)]
 struct Raw<'a> {
@@ -178,7 +176,7 @@ pub(crate) fn wait_us(seconds: f64) -> Option<u64> {
         clippy::cast_sign_loss,
         reason = "between 0 and a year"
     )]
-    let us = (seconds.min(WAIT_MAX_S) * US_PER_S) as u64;
+    let us = (seconds.min(WAIT_MAX_S) * 1e6) as u64;
     Some(us)
 }
 

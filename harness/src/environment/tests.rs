@@ -558,11 +558,6 @@ async fn a_run_whose_janitor_was_killed_cleans_up_by_itself() {
     );
 }
 
-/// Slow tests need `HARNESS_SERVER`, the path of the server program.
-fn slow_tests() -> bool {
-    std::env::var_os("HARNESS_SLOW_TESTS").is_some()
-}
-
 fn plan(text: &str) -> Plan {
     crate::plan::compile("test.toml", text, &crate::scenario::Overrides::default()).unwrap()
 }
@@ -590,11 +585,10 @@ link = "redis"
 kind = "down"
 "#;
 
+/// Needs `HARNESS_SERVER`, the path of the server program.
 #[tokio::test]
+#[ignore = "slow: starts a whole environment"]
 async fn a_managed_environment_serves_through_its_proxies_and_leaves_nothing() {
-    if !slow_tests() {
-        return;
-    }
     let run = TestRun::new("managed").await;
     let (plan, settings) = (plan(OUTAGE), settings(&run));
     let (counted, found) = preflight::check(&plan, &settings).await.unwrap();

@@ -18,6 +18,7 @@ use crate::record::counters::{Counters, Recent};
 use crate::record::histogram::SparseHistogram;
 use crate::scenario::expectation::{Expectation, Outcome, Quantity};
 use crate::stage::Stage;
+use crate::units::seconds;
 
 /// Bounds of every histogram, microseconds; the plan's own limits come on top.
 const BOUNDS_US: [u64; 16] = [
@@ -40,8 +41,6 @@ const BOUNDS_US: [u64; 16] = [
 ];
 /// Finer ones below a millisecond, for the harness's own lateness.
 const LATENESS_BOUNDS_US: [u64; 10] = [10, 25, 50, 100, 250, 500, 1_000, 5_000, 25_000, 100_000];
-const US_PER_S: f64 = 1e6;
-
 /// What has been seen since the load began.
 #[derive(Debug, Default)]
 struct Seen {
@@ -108,7 +107,7 @@ impl Metrics {
             ("scenario", self.plan.title.clone()),
         ];
         page.each(metric::RUN_INFO, [(labels, 1.0)]);
-        page.one(metric::ELAPSED, self.clock.now_us() as f64 / US_PER_S);
+        page.one(metric::ELAPSED, seconds(self.clock.now_us()));
         let clients = f64::from(self.plan.load.clients);
         page.one(metric::CLIENTS_PLANNED, clients);
     }
@@ -148,7 +147,7 @@ impl Metrics {
         let oldest_us = oldest
             .filter(|&us| us != u64::MAX)
             .map_or(0, |us| now_us.saturating_sub(us));
-        page.one(metric::OLDEST_UNANSWERED, oldest_us as f64 / US_PER_S);
+        page.one(metric::OLDEST_UNANSWERED, seconds(oldest_us));
         let lanes = of.lane_busy_permille.iter().enumerate();
         let busy = lanes.map(|(lane, permille)| {
             let ratio = read(permille) / 1000.0;

@@ -25,11 +25,10 @@ use nix::time::{ClockNanosleepFlags, clock_nanosleep};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use crate::clock::monotonic_ns;
+use crate::clock::{NS_PER_S, monotonic_ns};
 
 /// How long a frame may wait to be read while the lane sleeps.
 const LAZY_NS: u64 = 1_000_000;
-const NS_PER_S: u64 = 1_000_000_000;
 
 /// Due times of clients, and the lane's one timer.
 #[derive(Debug)]

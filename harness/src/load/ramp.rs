@@ -8,8 +8,8 @@
 //! and are seen when the stay is over.
 
 use crate::plan::LoadStage;
+use crate::units::US_PER_S;
 
-const US_PER_S: u64 = 1_000_000;
 /// How late the end of a hold may be in goose.
 const HOLD_LATE_US: u64 = 500_000;
 /// How far ahead of the end of a ramp goose should be done with it.

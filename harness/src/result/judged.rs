@@ -8,7 +8,7 @@ use crate::scenario::expectation::Expectation;
 use crate::units::Unit;
 
 /// The answer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Verdict {
     pub status: Status,
     /// One or two sentences a manager can repeat: what broke, by how much, against which limit.
@@ -28,12 +28,13 @@ pub(crate) struct Verdict {
     pub open: Vec<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Status {
     Pass,
     Fail,
     Invalid,
+    #[default]
     Inconclusive,
     Interrupted,
 }

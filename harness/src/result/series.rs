@@ -16,18 +16,18 @@ use crate::plan::Plan;
 use crate::record::histogram::SparseHistogram;
 use crate::record::recording::{CloseCause, Recording, SessionInterval};
 use crate::units;
+use crate::units::US_PER_S;
 
 /// Points of a line at most.
 const STEPS_MAX: u64 = 1_200;
 /// Rows of the per-second table at most.
 const ROWS_MAX: u64 = 600;
-const SECOND_US: u64 = 1_000_000;
 
 /// The run over time, up to `end_us`.
 pub(super) fn series(plan: &Plan, recording: &Recording, open: &[u64], end_us: u64) -> Series {
     let intervals = end_us.div_ceil(plan.interval_us).max(1);
     let per_step = intervals.div_ceil(STEPS_MAX).max(1);
-    let per_row = SECOND_US
+    let per_row = US_PER_S
         .div_ceil(plan.interval_us)
         .max(1)
         .max(intervals.div_ceil(ROWS_MAX));

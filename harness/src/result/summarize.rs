@@ -15,8 +15,8 @@ use super::series::series;
 use super::windows::{Reach, Span, Tally, partition, summary, tallies, together, window};
 use super::{
     Clients, ConditionResult, Distribution, DistributionPoint, EndedProcess, Example, FaultResult,
-    Generator, GooseCounts, Run, RunResult, SCHEMA, ServerAccount, StageLatency, Status, Verdict,
-    Window, WindowKind,
+    Generator, GooseCounts, Run, RunResult, SCHEMA, ServerAccount, StageLatency, Verdict, Window,
+    WindowKind,
 };
 use crate::plan::{Damage, Plan};
 use crate::record::fault::FaultStamps;
@@ -75,7 +75,7 @@ pub(crate) fn summarize(facts: &Facts) -> RunResult {
     RunResult {
         schema: SCHEMA.to_owned(),
         run: facts.run.clone(),
-        verdict: undecided(),
+        verdict: Verdict::default(),
         exit_code: 0,
         clients: clients(facts, &whole, &outside),
         latency: latency(&whole, recording),
@@ -205,19 +205,6 @@ fn net_lateness(plan: &Plan, recording: &Recording, generator: &Generator) -> Sp
         net
     } else {
         all
-    }
-}
-
-fn undecided() -> Verdict {
-    Verdict {
-        status: Status::Inconclusive,
-        sentence: String::new(),
-        also: Vec::new(),
-        trust: String::new(),
-        broke: Vec::new(),
-        held: Vec::new(),
-        untrusted: Vec::new(),
-        open: Vec::new(),
     }
 }
 

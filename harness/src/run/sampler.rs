@@ -18,9 +18,10 @@ use crate::environment::{Environment, ProcessSample};
 use crate::plan::Plan;
 use crate::record::counters::{Counters, Reader};
 use crate::result::{Abort, EndedProcess, ServerAccount};
+use crate::units::US_PER_S;
 
 /// Time between two looks at the processes.
-const PROCESSES_EVERY_US: u64 = 1_000_000;
+const PROCESSES_EVERY_US: u64 = US_PER_S;
 
 /// What was sampled.
 #[derive(Debug, Default)]

@@ -3,6 +3,8 @@
 //! **In:** a name nobody knows, and the known ones. **Out:** a hint.
 //! **Source:** optimal string alignment distance (Levenshtein with swapped neighbours).
 
+use strsim::osa_distance;
+
 /// A hint that names the nearest known name, or all of them where none is near.
 pub(super) fn hint(typed: &str, known: &[&str]) -> String {
     match nearest(typed, known) {
@@ -15,47 +17,19 @@ pub(super) fn hint(typed: &str, known: &[&str]) -> String {
 /// The nearest known name, if it is near enough to be a slip of the finger.
 pub(super) fn nearest<'a>(typed: &str, known: &[&'a str]) -> Option<&'a str> {
     let folded = fold(typed);
-    let slips_max = (folded.len() / 3).clamp(1, 3);
+    let slips_max = (folded.chars().count() / 3).clamp(1, 3);
     known
         .iter()
-        .map(|name| (distance(&folded, &fold(name)), *name))
+        .map(|name| (osa_distance(&folded, &fold(name)), *name))
         .filter(|(slips, _)| *slips <= slips_max)
         .min_by_key(|(slips, _)| *slips)
         .map(|(_, name)| name)
 }
 
 /// Letters without case, `-` and `_` alike; no more of them than a name can have.
-fn fold(name: &str) -> Vec<char> {
-    name.chars()
-        .take(64)
-        .map(|c| {
-            if c == '-' {
-                '_'
-            } else {
-                c.to_ascii_lowercase()
-            }
-        })
-        .collect()
-}
-
-/// Insertions, deletions, replacements and swaps of neighbours that lead from one to the other.
-fn distance(from: &[char], to: &[char]) -> usize {
-    let mut before: Vec<usize> = Vec::new();
-    let mut above: Vec<usize> = (0..=to.len()).collect();
-    for (row, a) in from.iter().enumerate() {
-        let mut current = vec![row + 1];
-        for (column, b) in to.iter().enumerate() {
-            let replaced = above[column] + usize::from(a != b);
-            let mut best = replaced.min(above[column + 1] + 1).min(current[column] + 1);
-            let swapped = row > 0 && column > 0 && from[row - 1] == *b && to[column - 1] == *a;
-            if swapped {
-                best = best.min(before[column - 1] + 1);
-            }
-            current.push(best);
-        }
-        before = std::mem::replace(&mut above, current);
-    }
-    above[to.len()]
+fn fold(name: &str) -> String {
+    let letters = name.to_ascii_lowercase().replace('-', "_");
+    letters.chars().take(64).collect()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! **In:** the first curve of `acceptance`. **Out:** steps, with the interval that holds the true share in 95 of
 //! 100 such runs, and the time to live as a line.
 
-use super::axis::{Axis, seconds};
+use super::axis::Axis;
 use super::chart::Chart;
 use super::draw::{Series, Shape};
 use super::frame::{Frame, Mark};
@@ -13,6 +13,7 @@ use super::sketch::Sketch;
 use crate::format;
 use crate::render::renderer::RenderError;
 use crate::result::{Acceptance, AcceptanceBin, RunResult};
+use crate::units::seconds;
 
 /// `None`: no token of a certain age was tried.
 pub(crate) fn chart(result: &RunResult) -> Result<Option<Chart>, RenderError> {

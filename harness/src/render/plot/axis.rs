@@ -8,6 +8,7 @@ use std::ops::Range;
 use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
 
 use crate::format;
+use crate::units::seconds;
 
 /// A tick and how it is written.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,7 +25,6 @@ pub(crate) struct Axis {
     pub ticks: Vec<Tick>,
 }
 
-const US_PER_S: f64 = 1e6;
 /// Ticks of any axis.
 const TICKS_MAX: u32 = 100;
 /// Ticks of a log axis of time.
@@ -39,7 +39,7 @@ const MINUTES_FROM_S: f64 = 601.0;
 impl Axis {
     /// Seconds since load start, from 0, with at most `ticks_max` ticks; the last has the unit.
     pub(crate) fn time(length_us: u64, ticks_max: usize) -> Self {
-        let length_s = (seconds(length_us)).max(1.0);
+        let length_s = seconds(length_us).max(1.0);
         let most = ticks_max.max(2) as f64;
         let step_s = TIME_STEPS_S
             .into_iter()
@@ -201,11 +201,6 @@ fn nice_step(least: f64) -> f64 {
         .into_iter()
         .find(|factor| factor * power >= least * 0.999);
     step.unwrap_or(10.0) * power
-}
-
-/// Microseconds as seconds.
-pub(crate) fn seconds(us: u64) -> f64 {
-    us as f64 / US_PER_S
 }
 
 /// The place of a latency on its axis.

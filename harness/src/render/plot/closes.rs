@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use plotters::style::RGBColor;
 
-use super::axis::{Axis, LOG_COUNT_FLOOR, seconds};
+use super::axis::{Axis, LOG_COUNT_FLOOR};
 use super::chart::{Chart, ReadingUnit};
 use super::draw::{Series, Shape};
 use super::frame::Frame;
@@ -17,6 +17,7 @@ use crate::format;
 use crate::render::renderer::RenderError;
 use crate::render::words;
 use crate::result::{RunResult, Second};
+use crate::units::seconds;
 
 /// Part of a second that its bars fill.
 const FILLED: f64 = 0.84;

@@ -9,7 +9,7 @@ use plotters::chart::{ChartBuilder, LabelAreaPosition};
 use plotters::drawing::IntoDrawingArea;
 use plotters::style::TRANSPARENT;
 
-use super::axis::{Axis, Plane, seconds};
+use super::axis::{Axis, Plane};
 use super::chart::{Key, Width};
 use super::draw::{Drawn, Plot, Series, font, pen};
 use super::label::{self, FONT_PX, Label, Side};
@@ -19,6 +19,7 @@ use super::svg::{Sheet, Svg, UNITS_PER_PX, escape, px};
 use crate::format::{self, append};
 use crate::render::view;
 use crate::result::RunResult;
+use crate::units::seconds;
 
 /// Height of one row of labels, and the distance of the lowest from the plot.
 const ROW_PX: f64 = 13.0;

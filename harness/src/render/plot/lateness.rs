@@ -3,7 +3,7 @@
 //! **In:** `series.lateness_*`, `series.lines`. **Out:** steps on a log axis with the limit at which the run would
 //! be invalid.
 
-use super::axis::{Axis, log_us, seconds};
+use super::axis::{Axis, log_us};
 use super::chart::Chart;
 use super::draw::{Series, Shape};
 use super::frame::Frame;
@@ -14,6 +14,7 @@ use crate::format;
 use crate::render::renderer::RenderError;
 use crate::result::{Lined, RunResult};
 use crate::scenario::expectation::Statistic;
+use crate::units::seconds;
 
 /// The axis begins at 10 µs: nothing below matters.
 const LEAST_US: f64 = 10.0;

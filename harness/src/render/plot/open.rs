@@ -2,7 +2,7 @@
 //!
 //! **In:** `series.open`. **Out:** an area on a linear axis.
 
-use super::axis::{Axis, seconds};
+use super::axis::Axis;
 use super::chart::{Chart, ReadingUnit};
 use super::draw::{Series, Shape};
 use super::frame::Frame;
@@ -12,6 +12,7 @@ use crate::format::{self, append};
 use crate::render::renderer::RenderError;
 use crate::render::terminal;
 use crate::result::RunResult;
+use crate::units::seconds;
 
 pub(crate) fn chart(result: &RunResult) -> Result<Chart, RenderError> {
     let most = result.clients.peak_open.max(result.clients.planned);

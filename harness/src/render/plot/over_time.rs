@@ -5,11 +5,12 @@
 
 use plotters::style::RGBColor;
 
-use super::axis::{log_us, seconds};
+use super::axis::log_us;
 use super::chart::ReadingUnit;
 use super::draw::{Series, Shape};
 use crate::result;
 use crate::scenario::expectation::Statistic;
+use crate::units::seconds;
 
 /// One statistic over the run.
 #[derive(Clone, Copy, Debug)]

@@ -3,7 +3,7 @@
 //! **In:** `series.reconnects` and their ideal spread. **Out:** bars, and the ideal as a line: every client that
 //! was cut comes back evenly within its first backoff.
 
-use super::axis::{Axis, seconds};
+use super::axis::Axis;
 use super::chart::{Chart, ReadingUnit};
 use super::draw::{Series, Shape};
 use super::frame::Frame;
@@ -12,6 +12,7 @@ use super::sketch::Sketch;
 use crate::format;
 use crate::render::renderer::RenderError;
 use crate::result::RunResult;
+use crate::units::seconds;
 
 /// Part of a bin that its bar fills.
 const FILLED: f64 = 0.84;

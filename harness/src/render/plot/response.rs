@@ -4,7 +4,7 @@
 
 use plotters::style::RGBColor;
 
-use super::axis::{Axis, seconds};
+use super::axis::Axis;
 use super::chart::{Chart, Width};
 use super::draw::Series;
 use super::frame::{Frame, Mark};
@@ -19,6 +19,7 @@ use crate::render::{view, words};
 use crate::result::{CheckStatus, Lined, RunResult};
 use crate::scenario::expectation::{Statistic, When};
 use crate::stage::Stage;
+use crate::units::seconds;
 
 pub(crate) fn chart(result: &RunResult) -> Result<Chart, RenderError> {
     let lines = lines(result);

@@ -11,12 +11,11 @@ use super::{file, words};
 use crate::metric::{self, Latencies, Page, Shares};
 use crate::result::{CheckStatus, ExpectationResult, RunResult, Summary, Window};
 use crate::scenario::expectation::{Outcome, When};
-use crate::units::Unit;
+use crate::units::{US_PER_S, Unit, seconds};
 
 /// `metrics.prom`.
 pub(crate) struct Metrics;
 
-const US_PER_S: f64 = 1e6;
 const BYTES_PER_KIB: f64 = 1_024.0;
 
 impl Renderer for Metrics {
@@ -52,7 +51,7 @@ fn run(page: &mut Page, result: &RunResult) {
     let word = words::status(result.verdict.status).word.to_lowercase();
     page.each(metric::RUN_VERDICT, [([("status", word)], 1.0)]);
     page.one(metric::RUN_EXIT_CODE, f64::from(result.exit_code));
-    page.one(metric::ELAPSED, run.duration_us as f64 / US_PER_S);
+    page.one(metric::ELAPSED, seconds(run.duration_us));
 }
 
 fn messages(page: &mut Page, result: &RunResult) {
@@ -169,7 +168,7 @@ fn faults(page: &mut Page, result: &RunResult) {
             ("backlog_drain", fault.backlog_drain_us),
         ] {
             let labels = [name(), ("time", time.to_owned())];
-            times.extend(us.map(|us| (labels, us as f64 / US_PER_S)));
+            times.extend(us.map(|us| (labels, seconds(us))));
         }
     }
     page.each(metric::FAULT_CONFIRMED, confirmed);
@@ -187,7 +186,7 @@ fn generator(page: &mut Page, result: &RunResult) {
 
 fn in_base_unit(row: &ExpectationResult, value: f64) -> f64 {
     match row.unit {
-        Unit::Microseconds => value / US_PER_S,
+        Unit::Microseconds => value / US_PER_S as f64,
         Unit::Kibibytes => value * BYTES_PER_KIB,
         Unit::Messages | Unit::Sockets | Unit::Clients | Unit::Tokens | Unit::Conversations => {
             value

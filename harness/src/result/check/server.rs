@@ -5,9 +5,9 @@
 use super::super::RunResult;
 use super::lack::Lack;
 use crate::scenario::server_count::ServerCount;
+use crate::units::US_PER_S;
 
 const BYTES_PER_KIB: u64 = 1 << 10;
-const US_PER_S: f64 = 1e6;
 /// What a server that the run did not start tells of its processor time, by the name of every Prometheus library.
 const CPU: &str = "process_cpu_seconds_total";
 
@@ -34,7 +34,7 @@ pub(super) fn seen(result: &RunResult, count: ServerCount) -> Result<f64, Lack> 
                 0 => return Err(Lack::Messages),
                 completed => completed as f64,
             };
-            return Ok(spent * US_PER_S / messages);
+            return Ok(spent * US_PER_S as f64 / messages);
         }
     };
     counted.map(|count| count as f64).ok_or(Lack::Uncounted)
