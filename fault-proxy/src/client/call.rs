@@ -4,13 +4,15 @@
 //!
 //! A real Toxiproxy labels its JSON errors `text/plain`, so the content type is not looked at.
 
-use super::{CALL_TIMEOUT, ClientError};
+use super::error::ClientError;
 use reqwest::{Method, Url};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::time::Duration;
 
 /// The longest answer read, in bytes: thousands of proxies fit.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
+/// How long one call may take, connecting included.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// Unused connections are dropped before the server's own idle limit can cut them mid-request.
 const IDLE_KEPT: Duration = Duration::from_secs(5);
 

@@ -13,6 +13,7 @@ mod confirm;
 mod error;
 mod extension;
 
+pub use call::CALL_TIMEOUT;
 pub use error::ClientError;
 
 use crate::{ProxySpec, ProxyView, ToxicSpec, ToxicView};
@@ -20,10 +21,7 @@ use call::Api;
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, time::Duration};
-
-/// How long one call may take, connecting included.
-pub const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+use std::collections::BTreeMap;
 
 /// A handle on one fault proxy's API; clones share its connections.
 #[derive(Debug, Clone)]

@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::scenario::Overrides;
-use crate::scenario::load::CLIENTS_MAX;
+use crate::scenario::stages::CLIENTS_MAX;
 use crate::units;
 
 /// Whose certificates are believed.

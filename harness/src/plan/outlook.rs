@@ -8,8 +8,8 @@ use super::samples::{Samples, lacks};
 use super::{Plan, TrialPlan};
 use crate::format;
 use crate::scenario::expectation::{AbortRule, Expectation, Quantity, Statistic, TimeKind, When};
-use crate::scenario::load::CLIENTS_MAX;
 use crate::scenario::server_count::ServerCount;
+use crate::scenario::stages::CLIENTS_MAX;
 use crate::stage::Stage;
 use crate::units;
 

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use crate::plan::{Behavior, BehaviorShare, LoadStage};
 use crate::scenario::Overrides;
-use crate::scenario::load::{CLIENTS_MAX, Load};
+use crate::scenario::load::Load;
 use crate::scenario::problem::{Complaint, Place, Problems};
+use crate::scenario::stages::CLIENTS_MAX;
 use crate::scenario::stages::Shape;
 use crate::units;
 

@@ -6,7 +6,9 @@
 use reqwest::Url;
 
 use super::problem::Complaint;
-use super::value::SECRET_OPEN;
+
+/// Marks where a secret is named instead of written: `${env:NAME}`.
+pub(super) const SECRET_OPEN: &str = "${env:";
 
 const EXAMPLE: &str = "write it like \"ws://127.0.0.1:8000\"";
 

@@ -99,7 +99,7 @@ fn read_value(name: &str, node: &Node) -> Result<String, Complaint> {
         return Err(Complaint::new(fact).hint("headers are of printable ASCII, on one line"));
     }
     let text = value::secret_text(VALUE_CHARS_MAX)(node)?;
-    if address::names_a_secret(name) && !text.contains(value::SECRET_OPEN) {
+    if address::names_a_secret(name) && !text.contains(address::SECRET_OPEN) {
         let fact = format!("a secret must not be written down here: {name}");
         let hint = "write `${env:API_KEY}` and set that variable";
         return Err(Complaint::new(fact).hint(hint));

@@ -11,11 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::document::{Node, Value};
 use super::problem::{Complaint, Located, Place, Problems};
 use super::section::Section;
-use super::stages::{self, Stage};
+use super::stages::{self, CLIENTS_MAX, Stage};
 use super::value::{self, HOUR, MINUTE, MS, SECOND};
 
-/// Most clients of one run.
-pub(crate) const CLIENTS_MAX: u32 = 100_000;
 /// Longest path of a file.
 const PATH_CHARACTERS_MAX: usize = 2_000;
 /// Most characters of a message that the contract allows.

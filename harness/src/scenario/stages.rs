@@ -5,10 +5,12 @@
 
 use std::time::Duration;
 
-use super::load::CLIENTS_MAX;
 use super::problem::{Complaint, Located, Place, Problems};
 use super::section::Section;
 use super::value::{self, HOUR};
+
+/// Most clients of one run.
+pub(crate) const CLIENTS_MAX: u32 = 100_000;
 
 /// Most stages of one run.
 const STAGES_MAX: usize = 100;

@@ -6,6 +6,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use super::address::SECRET_OPEN;
 use super::document::{Node, Value, shortened};
 use super::problem::Complaint;
 use super::suggest;
@@ -13,8 +14,6 @@ use crate::units;
 
 /// Longest name of a fault or a trial, in characters.
 const NAME_CHARACTERS_MAX: usize = 40;
-/// Marks where a secret is named instead of written: `${env:NAME}`.
-pub(super) const SECRET_OPEN: &str = "${env:";
 
 pub(super) const MS: Duration = Duration::from_millis(1);
 pub(super) const SECOND: Duration = Duration::from_secs(1);

@@ -3,7 +3,23 @@
 //! **In:** attempts and events of this message. **Out:** findings, and in the end [`Settled`].
 //! **Units:** microseconds since load start.
 
-use super::Finding;
+/// What an event meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Finding {
+    /// As it should be; nothing to time.
+    Fine,
+    /// `task_queued` of a message, for the first time; service time.
+    Queued { service_us: u64 },
+    /// The first chunk of an answer; service time.
+    FirstChunk { service_us: u64 },
+    /// An event of a settled message came again, or its answer as a whole. (What comes again while
+    /// a message is open, or out of order, stands in its [`Settled`].)
+    Duplicated { number: u32 },
+    /// The answer is complete; service time.
+    Done { settled: Settled, service_us: u64 },
+    /// Nothing this client asked for.
+    Unexpected,
+}
 
 /// A moment that has not come.
 pub(super) const NEVER: u64 = u64::MAX;

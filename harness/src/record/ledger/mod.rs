@@ -15,7 +15,7 @@ mod message;
 
 use std::collections::VecDeque;
 
-pub(crate) use message::{Fate, LostReason, Settled};
+pub(crate) use message::{Fate, Finding, LostReason, Settled};
 use message::{Message, NEVER, Step};
 
 /// Open messages of one client; past it the oldest is settled as it stands.
@@ -51,24 +51,6 @@ pub(crate) struct Attempt {
     pub intended_us: u64,
     /// No attempt at this message was made before.
     pub first: bool,
-}
-
-/// What an event meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Finding {
-    /// As it should be; nothing to time.
-    Fine,
-    /// `task_queued` of a message, for the first time; service time.
-    Queued { service_us: u64 },
-    /// The first chunk of an answer; service time.
-    FirstChunk { service_us: u64 },
-    /// An event of a settled message came again, or its answer as a whole. (What comes again while
-    /// a message is open, or out of order, stands in its [`Settled`].)
-    Duplicated { number: u32 },
-    /// The answer is complete; service time.
-    Done { settled: Settled, service_us: u64 },
-    /// Nothing this client asked for.
-    Unexpected,
 }
 
 /// What follows from an `error` event.
