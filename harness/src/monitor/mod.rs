@@ -1,7 +1,7 @@
 //! This module watches the harness itself: processor, memory, files, clocks, and the machine.
 //!
 //! **In:** `/proc/self`, the clocks, the lanes' busy shares, and what [`machine`] looks at. **Out:** a
-//! [`SelfAccount`].
+//! [`Generator`].
 //!
 //! A thread that only sleeps tells pauses of the whole machine apart from a harness that is late:
 //! when even that thread wakes more than [`PAUSE_MIN`] late, nobody could have been on time.
@@ -23,6 +23,7 @@ use self::machine::Machine;
 pub(crate) use self::machine::MachineAccount;
 use crate::clock::{RunClock, monotonic_ns, process_cpu_ns, wall_ns};
 use crate::record::counters::Counters;
+use crate::record::generator::{Generator, Pause};
 
 /// How long the sleeping thread sleeps.
 const NAP: Duration = Duration::from_millis(5);
@@ -41,36 +42,13 @@ const CLOCK_EVERY: u32 = 4;
 /// Attempts at reading both clocks at the same moment.
 const CLOCK_TRIES: usize = 5;
 
-/// What the harness used, and how the machine behaved meanwhile.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct SelfAccount {
-    pub cpu_seconds: f64,
-    /// Largest anonymous memory seen.
-    pub rss_peak_bytes: u64,
-    pub files_peak: u64,
-    /// Share of a core the busiest lane used over its busiest 5 s.
-    pub lane_busy_ratio_max: f64,
-    /// When those ended.
-    pub lane_busy_at_us: Option<u64>,
-    /// Start and length of each pause, at most [`PAUSES_MAX`].
-    pub pauses: Vec<(u64, u64)>,
-    pub pauses_dropped: u64,
-    pub pause_total_us: u64,
-    pub pause_max_us: u64,
-    pub pause_max_at_us: Option<u64>,
-    /// Largest change of wall − monotonic time within a second, and when it was seen.
-    pub clock_step_us: u64,
-    pub clock_step_at_us: Option<u64>,
-    pub machine: MachineAccount,
-}
-
 /// The two threads that watch.
 #[derive(Debug)]
 pub(crate) struct Monitor {
     stop: Arc<AtomicBool>,
     cpu_start_ns: u64,
-    sleeper: JoinHandle<SelfAccount>,
-    sampler: JoinHandle<SelfAccount>,
+    sleeper: JoinHandle<Generator>,
+    sampler: JoinHandle<(Generator, MachineAccount)>,
 }
 
 impl Monitor {
@@ -96,13 +74,14 @@ impl Monitor {
         })
     }
 
-    /// Stops watching; takes at most one sample's time.
-    pub(crate) fn finish(self) -> SelfAccount {
+    /// Stops watching; takes at most one sample's time. The stretches in which the machine was full come apart: who
+    /// used it then is not known here.
+    pub(crate) fn finish(self) -> (Generator, MachineAccount) {
         self.stop.store(true, Ordering::Relaxed);
         let cpu_ns = process_cpu_ns().saturating_sub(self.cpu_start_ns);
         let pauses = self.sleeper.join().unwrap_or_default();
-        let samples = self.sampler.join().unwrap_or_default();
-        SelfAccount {
+        let (samples, machine) = self.sampler.join().unwrap_or_default();
+        let generator = Generator {
             cpu_seconds: cpu_ns as f64 / 1e9,
             pauses: pauses.pauses,
             pauses_dropped: pauses.pauses_dropped,
@@ -110,12 +89,13 @@ impl Monitor {
             pause_max_us: pauses.pause_max_us,
             pause_max_at_us: pauses.pause_max_at_us,
             ..samples
-        }
+        };
+        (generator, machine)
     }
 }
 
-fn watch_pauses(clock: RunClock, stop: &AtomicBool) -> SelfAccount {
-    let mut account = SelfAccount::default();
+fn watch_pauses(clock: RunClock, stop: &AtomicBool) -> Generator {
+    let mut account = Generator::default();
     while !stop.load(Ordering::Relaxed) {
         let start_ns = monotonic_ns();
         sleep(NAP);
@@ -132,7 +112,10 @@ fn watch_pauses(clock: RunClock, stop: &AtomicBool) -> SelfAccount {
             account.pause_max_at_us = Some(at_us);
         }
         if account.pauses.len() < PAUSES_MAX {
-            account.pauses.push((at_us, over_us));
+            account.pauses.push(Pause {
+                at_us,
+                length_us: over_us,
+            });
         } else {
             account.pauses_dropped += 1;
         }
@@ -140,15 +123,19 @@ fn watch_pauses(clock: RunClock, stop: &AtomicBool) -> SelfAccount {
     account
 }
 
-fn watch_self(counters: &Counters, clock: RunClock, stop: &AtomicBool) -> SelfAccount {
-    let mut account = SelfAccount::default();
+fn watch_self(
+    counters: &Counters,
+    clock: RunClock,
+    stop: &AtomicBool,
+) -> (Generator, MachineAccount) {
+    let mut account = Generator::default();
     let mut machine = Machine::new();
     let mut busy: Vec<VecDeque<u64>> = vec![VecDeque::new(); counters.lane_busy_permille.len()];
     let mut offset_ns = wall_offset_ns();
     for sample in 0_u32.. {
         account.rss_peak_bytes = account.rss_peak_bytes.max(anonymous_bytes());
         if sample.is_multiple_of(FILES_EVERY) {
-            account.files_peak = account.files_peak.max(open_files());
+            account.fds_peak = account.fds_peak.max(open_files());
         }
         for (lane, history) in counters.lane_busy_permille.iter().zip(&mut busy) {
             history.push_back(lane.load(Ordering::Relaxed));
@@ -157,12 +144,19 @@ fn watch_self(counters: &Counters, clock: RunClock, stop: &AtomicBool) -> SelfAc
             }
             if history.len() == BUSY_SAMPLES {
                 let mean = history.iter().sum::<u64>() as f64 / (BUSY_SAMPLES as f64 * 1_000.0);
-                account.lane_was(mean, clock.now_us());
+                if mean > account.lane_busy_ratio_max {
+                    account.lane_busy_ratio_max = mean;
+                    account.lane_busy_at_us = Some(clock.now_us());
+                }
             }
         }
         if sample.is_multiple_of(CLOCK_EVERY) {
             let now_ns = wall_offset_ns();
-            account.clock_stepped(now_ns.abs_diff(offset_ns) / 1_000, clock.now_us());
+            let step_us = now_ns.abs_diff(offset_ns) / 1_000;
+            if step_us > account.clock_step_us {
+                account.clock_step_us = step_us;
+                account.clock_step_at_us = Some(clock.now_us());
+            }
             offset_ns = now_ns;
             machine.look(clock);
         }
@@ -171,26 +165,12 @@ fn watch_self(counters: &Counters, clock: RunClock, stop: &AtomicBool) -> SelfAc
         }
         sleep(SAMPLE_EVERY);
     }
-    account.files_peak = account.files_peak.max(open_files());
-    account.machine = machine.finish();
-    account
-}
-
-impl SelfAccount {
-    /// A lane's busy share over the 5 s up to now.
-    fn lane_was(&mut self, busy_ratio: f64, at_us: u64) {
-        if busy_ratio > self.lane_busy_ratio_max {
-            self.lane_busy_ratio_max = busy_ratio;
-            self.lane_busy_at_us = Some(at_us);
-        }
-    }
-
-    fn clock_stepped(&mut self, step_us: u64, at_us: u64) {
-        if step_us > self.clock_step_us {
-            self.clock_step_us = step_us;
-            self.clock_step_at_us = Some(at_us);
-        }
-    }
+    account.fds_peak = account.fds_peak.max(open_files());
+    let machine = machine.finish();
+    account.machine_cores = Some(machine.cores).filter(|cores| *cores > 0.0);
+    account.machine_busy_ratio_max = machine.busy_ratio_max;
+    account.busy_dropped = machine.stretches_dropped;
+    (account, machine)
 }
 
 /// Wall − monotonic time; of several readings the one least disturbed in between.
@@ -234,13 +214,13 @@ mod tests {
         while process_cpu_ns() < monitor.cpu_start_ns + 20_000_000 {
             work = work.wrapping_add(1);
         }
-        let account = monitor.finish();
+        let (account, _) = monitor.finish();
         assert!(
             account.cpu_seconds >= 0.02,
             "{account:?} after {work} turns"
         );
         assert!(account.rss_peak_bytes > 100_000, "{account:?}");
-        assert!(account.files_peak >= 3, "{account:?}");
+        assert!(account.fds_peak >= 3, "{account:?}");
     }
 
     #[test]

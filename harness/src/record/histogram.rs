@@ -9,6 +9,9 @@
 //! **Units:** microseconds; a larger value than 10 min counts as 10 min and in `saturated`.
 //! **Source:** Gil Tene's `HdrHistogram` (bucket layout, percentile as the highest equivalent value).
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 /// Largest value told apart: 10 minutes.
 pub(crate) const HIGHEST_US: u64 = 600_000_000;
 /// `HdrHistogram` keeps 2048 sub-buckets for three digits.
@@ -25,6 +28,20 @@ pub(crate) struct SparseHistogram {
     min_us: u64,
     max_us: u64,
     saturated: u64,
+}
+
+/// A latency distribution in numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Summary {
+    pub count: u64,
+    pub min_us: u64,
+    pub mean_us: f64,
+    pub p50_us: u64,
+    pub p90_us: u64,
+    pub p95_us: u64,
+    pub p99_us: u64,
+    pub p999_us: u64,
+    pub max_us: u64,
 }
 
 /// Width of the bucket that holds `us`, as a power of two.
@@ -67,6 +84,21 @@ impl SparseHistogram {
         self.total += other.total;
         self.sum_us += other.sum_us;
         self.saturated += other.saturated;
+    }
+
+    /// The distribution in numbers; `None` without samples.
+    pub(crate) fn summary(&self) -> Option<Summary> {
+        (!self.is_empty()).then(|| Summary {
+            count: self.count(),
+            min_us: self.min_us(),
+            mean_us: (self.mean_us() * 1e3).round() / 1e3,
+            p50_us: self.value_at(0.5),
+            p90_us: self.value_at(0.9),
+            p95_us: self.value_at(0.95),
+            p99_us: self.value_at(0.99),
+            p999_us: self.value_at(0.999),
+            max_us: self.max_us(),
+        })
     }
 
     pub(crate) const fn count(&self) -> u64 {

@@ -14,6 +14,7 @@ pub(crate) mod counters;
 pub(crate) mod delivery;
 pub(crate) mod diary;
 pub(crate) mod fault;
+pub(crate) mod generator;
 pub(crate) mod histogram;
 pub(crate) mod ledger;
 pub(crate) mod recorder;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::record::delivery::Delivery;
 use crate::record::fault::FaultStamps;
+use crate::record::histogram::Summary;
 use crate::record::subject::Subject;
 use crate::scenario::expectation::Statistic;
 
@@ -35,20 +36,6 @@ pub(crate) struct Clients {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
 const fn is_zero(count: &u64) -> bool {
     *count == 0
-}
-
-/// A latency distribution in numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Summary {
-    pub count: u64,
-    pub min_us: u64,
-    pub mean_us: f64,
-    pub p50_us: u64,
-    pub p90_us: u64,
-    pub p95_us: u64,
-    pub p99_us: u64,
-    pub p999_us: u64,
-    pub max_us: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -9,7 +9,6 @@
 mod abort;
 mod acceptance;
 mod account;
-mod busy;
 mod check;
 mod example;
 mod failure;
@@ -29,11 +28,12 @@ pub(crate) mod verdict;
 mod windows;
 
 pub(crate) use crate::record::delivery::Delivery;
+pub(crate) use crate::record::generator::{BusySpan, Generator, Pause};
+pub(crate) use crate::record::histogram::Summary;
 pub(crate) use crate::record::users::GooseCounts;
 pub(crate) use abort::Abort;
 pub(crate) use acceptance::{Acceptance, AcceptanceBin};
-pub(crate) use account::{EndedProcess, Generator, Pause, ServerAccount};
-pub(crate) use busy::BusySpan;
+pub(crate) use account::{EndedProcess, ServerAccount};
 pub(crate) use check::generator::lateness_text;
 pub(crate) use check::machine::told as machine_text;
 pub(crate) use check::validity::sent_text;
@@ -41,7 +41,7 @@ pub(crate) use check::wording::{bound_text, limit_text, observed_text};
 pub(crate) use judged::{CheckGroup, CheckResult, CheckStatus, ExpectationResult, Status, Verdict};
 pub(crate) use measured::{
     Clients, ConditionResult, Distribution, DistributionPoint, Example, FaultResult, Line, Lined,
-    Second, Series, SessionStep, StageLatency, Summary, Window, WindowKind,
+    Second, Series, SessionStep, StageLatency, Window, WindowKind,
 };
 pub(crate) use run::{Host, Run, RunResult, SCHEMA};
 #[cfg(test)]

@@ -10,15 +10,17 @@ use serde::{Deserialize, Serialize};
 
 use super::abort::Abort;
 use super::acceptance::Acceptance;
-use super::account::{EndedProcess, Generator, ServerAccount};
+use super::account::{EndedProcess, ServerAccount};
 use super::failure::FailureCount;
 use super::judged::{CheckResult, ExpectationResult, Verdict};
 use super::measured::{
-    Clients, ConditionResult, Distribution, Example, FaultResult, Series, StageLatency, Summary,
-    Window, WindowKind,
+    Clients, ConditionResult, Distribution, Example, FaultResult, Series, StageLatency, Window,
+    WindowKind,
 };
 use crate::plan::Plan;
 use crate::record::delivery::Delivery;
+use crate::record::generator::Generator;
+use crate::record::histogram::Summary;
 use crate::record::trial::TrialRecord;
 use crate::record::users::GooseCounts;
 use crate::scenario::expectation::When;

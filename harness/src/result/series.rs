@@ -10,7 +10,7 @@
 
 use super::intervals::{Intervals, cells, complete_of, lateness_of};
 use super::line::{lines, supports};
-use super::windows::{closes, summary};
+use super::windows::closes;
 use super::{Delivery, Second, Series};
 use crate::plan::Plan;
 use crate::record::histogram::SparseHistogram;
@@ -154,7 +154,7 @@ fn push_second(
         tokens_ok: sessions.tokens_ok,
         tokens_failed: sessions.tokens_failed,
         delivery,
-        complete: summary(&complete),
+        complete: complete.summary(),
         closes_cut: closes(&sessions, CloseCause::Cut),
         closes_planned: closes(&sessions, CloseCause::Planned),
         closes_violation: closes(&sessions, CloseCause::Violation),

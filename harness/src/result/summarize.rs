@@ -12,7 +12,7 @@ use super::example::shown;
 use super::failure::{Faulty, condition_us};
 use super::recovery::{Watched, describe, fault_result, reach, recovered_at_us, tolerance_us};
 use super::series::series;
-use super::windows::{Reach, Span, Tally, partition, summary, tallies, together, window};
+use super::windows::{Reach, Span, Tally, partition, tallies, together, window};
 use super::{
     Clients, ConditionResult, Distribution, DistributionPoint, EndedProcess, Example, FaultResult,
     Generator, GooseCounts, Run, RunResult, SCHEMA, ServerAccount, StageLatency, Verdict, Window,
@@ -79,9 +79,9 @@ pub(crate) fn summarize(facts: &Facts) -> RunResult {
         exit_code: 0,
         clients: clients(facts, &whole, &outside),
         latency: latency(&whole, recording),
-        dispatch_delay: summary(&recording.dispatch_delay),
-        lateness: summary(&lateness),
-        receive_lag: summary(&recording.receive_lag),
+        dispatch_delay: recording.dispatch_delay.summary(),
+        lateness: lateness.summary(),
+        receive_lag: recording.receive_lag.summary(),
         goose: facts.goose.clone(),
         delivery: whole.delivery,
         closes: all_closes(&whole),
@@ -176,7 +176,7 @@ fn generator(facts: &Facts, whole: &Tally) -> Generator {
         planned_sends: recording.planned_sends,
         unsent_without_socket: recording.unsent_without_socket,
         actual_sends: recording.dispatch_delay.count(),
-        lateness_net: summary(&net_lateness(plan, recording, generator)),
+        lateness_net: net_lateness(plan, recording, generator).summary(),
         frames_received: recording.frames_received,
         frames_unstamped: recording.frames_unstamped,
         values_saturated: whole.response.iter().map(SparseHistogram::saturated).sum(),
@@ -277,7 +277,7 @@ fn add_service(whole: &mut Window, recording: &Recording) {
         if stage == Stage::Token {
             continue;
         }
-        if let Some(numbers) = summary(&recording.service[stage.index()]) {
+        if let Some(numbers) = recording.service[stage.index()].summary() {
             whole.service.insert(stage.name().to_owned(), numbers);
         }
     }
@@ -307,8 +307,8 @@ fn latency(whole: &Tally, recording: &Recording) -> BTreeMap<String, StageLatenc
             &recording.service[stage.index()]
         };
         let numbers = StageLatency {
-            response: summary(&whole.response[stage.index()]),
-            service: summary(service),
+            response: whole.response[stage.index()].summary(),
+            service: service.summary(),
         };
         let seen = numbers.response.is_some() || numbers.service.is_some();
         seen.then(|| (stage.name().to_owned(), numbers))

@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Delivery, Summary, Window, WindowKind};
+use super::{Delivery, Window, WindowKind};
 use crate::plan::Plan;
 use crate::record::histogram::SparseHistogram;
 use crate::record::recording::{Cell, CellKey, CloseCause, Recording, SessionInterval};
@@ -220,9 +220,14 @@ pub(super) fn together(spans: &[Span], tallies: &[Tally], keep: impl Fn(&Span) -
 /// A tally in numbers.
 pub(super) fn window(span: &Span, tally: &Tally) -> Window {
     let latency = Stage::ALL.into_iter().filter_map(|stage| {
-        summary(&tally.response[stage.index()]).map(|numbers| (stage.name().to_owned(), numbers))
+        tally.response[stage.index()]
+            .summary()
+            .map(|numbers| (stage.name().to_owned(), numbers))
     });
-    let service = summary(&tally.sessions.token_service)
+    let service = tally
+        .sessions
+        .token_service
+        .summary()
         .map(|numbers| (Stage::Token.name().to_owned(), numbers));
     Window {
         name: span.name.clone(),
@@ -240,19 +245,4 @@ pub(super) fn window(span: &Span, tally: &Tally) -> Window {
         tokens_failed: tally.sessions.tokens_failed,
         clients_failed: tally.sessions.clients_failed,
     }
-}
-
-/// A distribution in numbers; `None` without samples.
-pub(super) fn summary(histogram: &SparseHistogram) -> Option<Summary> {
-    (!histogram.is_empty()).then(|| Summary {
-        count: histogram.count(),
-        min_us: histogram.min_us(),
-        mean_us: (histogram.mean_us() * 1e3).round() / 1e3,
-        p50_us: histogram.value_at(0.5),
-        p90_us: histogram.value_at(0.9),
-        p95_us: histogram.value_at(0.95),
-        p99_us: histogram.value_at(0.99),
-        p999_us: histogram.value_at(0.999),
-        max_us: histogram.max_us(),
-    })
 }

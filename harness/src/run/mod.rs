@@ -23,7 +23,7 @@ use crate::clock::{RunClock, wall_ns};
 use crate::environment::{Environment, EnvironmentError, Settings};
 use crate::fault::{FaultEvent, drive};
 use crate::load::attack::{self, AttackError, AttackOutcome, Signals};
-use crate::monitor::{Monitor, SelfAccount};
+use crate::monitor::{MachineAccount, Monitor};
 use crate::plan::{Link, Plan};
 use crate::record::counters::Counters;
 use crate::record::fault::{FaultBoard, FaultStamps};
@@ -31,7 +31,7 @@ use crate::record::trace::Trace;
 use crate::record::trial::TrialRecord;
 use crate::result::summarize::{Facts, summarize};
 use crate::result::verdict::judge;
-use crate::result::{Generator, Host, Pause, Run, RunResult};
+use crate::result::{Generator, Host, Run, RunResult};
 use crate::trial::{self, Inputs};
 use counts::Counts;
 use guard::Guard;
@@ -131,7 +131,8 @@ struct Seen {
     stamps: Vec<FaultStamps>,
     trials: Vec<TrialRecord>,
     samples: Samples,
-    myself: SelfAccount,
+    generator: Generator,
+    machine: MachineAccount,
     peak_open: u64,
 }
 
@@ -183,7 +184,7 @@ async fn load(
     let ((attack, stamps, trials), mut samples) =
         tokio::join!(driven, sample(sampling, &stop, &over));
     let end_us = clock.now_us();
-    let myself = monitor.finish();
+    let (generator, machine) = monitor.finish();
     if let Some(counts) = samples.counts.take() {
         let account = samples.account.get_or_insert_default();
         counts.finish(environment, before.as_ref(), account).await;
@@ -196,7 +197,8 @@ async fn load(
         stamps,
         trials,
         samples,
-        myself,
+        generator,
+        machine,
         peak_open: counters.peak_open.load(Ordering::Relaxed),
     })
 }
@@ -250,37 +252,15 @@ impl Seen {
             stamps: self.stamps,
             trials: self.trials,
             generator: Generator {
-                busy: self.samples.uses.spans(&self.myself.machine),
+                busy: self.samples.uses.spans(&self.machine),
                 given_up: self.attack.given_up,
-                ..generator(self.myself, lanes)
+                lanes,
+                ..self.generator
             },
             server: self.samples.account,
             ended_processes: self.samples.ended,
             open_per_interval: self.samples.open_per_interval,
             end_us: self.end_us,
         }
-    }
-}
-
-fn generator(account: SelfAccount, lanes: u16) -> Generator {
-    let pause = |(at_us, length_us)| Pause { at_us, length_us };
-    Generator {
-        cpu_seconds: account.cpu_seconds,
-        rss_peak_bytes: account.rss_peak_bytes,
-        fds_peak: account.files_peak,
-        lane_busy_ratio_max: account.lane_busy_ratio_max,
-        lane_busy_at_us: account.lane_busy_at_us,
-        lanes,
-        machine_cores: Some(account.machine.cores).filter(|cores| *cores > 0.0),
-        machine_busy_ratio_max: account.machine.busy_ratio_max,
-        busy_dropped: account.machine.stretches_dropped,
-        pauses: account.pauses.into_iter().map(pause).collect(),
-        pauses_dropped: account.pauses_dropped,
-        pause_total_us: account.pause_total_us,
-        pause_max_us: account.pause_max_us,
-        pause_max_at_us: account.pause_max_at_us,
-        clock_step_us: account.clock_step_us,
-        clock_step_at_us: account.clock_step_at_us,
-        ..Generator::default()
     }
 }
