@@ -229,7 +229,7 @@ async fn upgrade(
     let written = stream.write_all(request.as_bytes()).await;
     written.map_err(ConnectError::Broken)?;
     stream.flush().await.map_err(ConnectError::Broken)?;
-    response(stream, (&key, offers_protocol(to)))
+    response(stream, &key, offers_protocol(to))
         .await
         .map_err(|error| match error {
             NotUpgraded::Status {

@@ -38,7 +38,8 @@ pub(crate) fn path(template: &str, places: Places<'_>) -> String {
 /// A chat message.
 pub(crate) fn message(
     dialect: Option<&Dialect>,
-    (text, id): (&str, &str),
+    text: &str,
+    id: &str,
     places: Places<'_>,
 ) -> String {
     let Some(dialect) = dialect else {
@@ -271,7 +272,7 @@ mod tests {
     fn written(template: &str, text: &str) -> String {
         let mut dialect = crate::account::tests::dialect();
         dialect.send.message = template.to_owned();
-        message(Some(&dialect), (text, "i-1"), PLACES)
+        message(Some(&dialect), text, "i-1", PLACES)
     }
 
     #[test]
@@ -319,7 +320,7 @@ mod tests {
     #[test]
     fn the_contracts_message_is_json_whatever_is_said() {
         let text = "\"{id}\" \\ \u{1}\u{2028}";
-        let frame = message(None, (text, "i-1"), PLACES);
+        let frame = message(None, text, "i-1", PLACES);
         let said: Value = serde_json::from_str(&frame).unwrap();
         assert_eq!(said["message"], text);
         assert_eq!(said["client_message_id"], "i-1");

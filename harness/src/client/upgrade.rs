@@ -144,7 +144,8 @@ pub(super) fn offers_protocol(to: &Destination<'_>) -> bool {
 /// Reads the answer to a request with that key, which offered a sub-protocol or not; returns what came after it.
 pub(super) async fn response(
     stream: &mut (impl AsyncRead + Unpin),
-    (key, offers): (&str, bool),
+    key: &str,
+    offers: bool,
 ) -> Result<Vec<u8>, NotUpgraded> {
     let mut bytes = Vec::with_capacity(512);
     let mut passed = 0;
@@ -166,7 +167,7 @@ pub(super) async fn response(
             let rest = bytes.split_off(length);
             match head.status {
                 101 => {
-                    head.check((key, offers)).map_err(NotUpgraded::Handshake)?;
+                    head.check(key, offers).map_err(NotUpgraded::Handshake)?;
                     return Ok(rest);
                 }
                 100..=199 => {
@@ -244,7 +245,7 @@ impl Head {
     }
 
     /// What is wrong with a 101.
-    fn check(&self, (key, offers): (&str, bool)) -> Result<(), String> {
+    fn check(&self, key: &str, offers: bool) -> Result<(), String> {
         let says = |header: &Option<String>, word: &str| {
             let header = header.as_deref().unwrap_or_default().to_ascii_lowercase();
             header.split(',').any(|one| one.trim() == word)
@@ -350,7 +351,7 @@ mod tests {
     const GOOD: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\nConnection: keep-alive, Upgrade\r\nsec-websocket-ACCEPT: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
     async fn answered(text: &str) -> Result<Vec<u8>, NotUpgraded> {
-        response(&mut text.as_bytes(), (KEY, false)).await
+        response(&mut text.as_bytes(), KEY, false).await
     }
 
     async fn words(text: &str) -> (u16, String, Option<u64>) {

@@ -54,7 +54,7 @@ pub(super) async fn knock(server: &Server<'_>) -> Result<(String, Door), Trouble
             Ok((fact, Door::Refused(status)))
         }
         Err(ConnectError::Status { status, words, .. }) => {
-            Err(no_upgrade(server, (status, &words)).await)
+            Err(no_upgrade(server, status, &words).await)
         }
         Err(ConnectError::Broken(error)) => Err(broken(&error)),
         Err(error) => {
@@ -89,11 +89,11 @@ fn broken(error: &io::Error) -> Trouble {
 }
 
 /// An answer that is no upgrade.
-async fn no_upgrade(server: &Server<'_>, (status, words): (u16, &str)) -> Trouble {
+async fn no_upgrade(server: &Server<'_>, status: u16, words: &str) -> Trouble {
     let path = server.socket_path();
     let colon = if words.is_empty() { "" } else { ": " };
     let fact = format!("the upgrade is answered with {status}{colon}{words}");
-    if wish_is_lost(server, (&path, status)).await {
+    if wish_is_lost(server, &path, status).await {
         let fact = format!("{fact}: the server has not seen that one was wished for");
         return Trouble::new(fact, PASS_UPGRADE_ON).known(Known::ProxyNoUpgrade);
     }
@@ -116,7 +116,7 @@ async fn no_upgrade(server: &Server<'_>, (status, words): (u16, &str)) -> Troubl
 }
 
 /// The server asks for what was asked of it: who stands between has kept the wish to itself.
-async fn wish_is_lost(server: &Server<'_>, (path, status): (&str, u16)) -> bool {
+async fn wish_is_lost(server: &Server<'_>, path: &str, status: u16) -> bool {
     if status == 426 {
         return true;
     }

@@ -78,7 +78,7 @@ async fn walk(wanted: &Examination, chart: &mut Chart) -> Option<()> {
     };
     let host = wanted.protocol.host.clone();
     let host_header = host.unwrap_or_else(|| header(&wanted.url));
-    let Some(http) = http(wanted, (address, &host_header)) else {
+    let Some(http) = http(wanted, address, &host_header) else {
         let none = Trouble::new(
             "no HTTP requests can be made here",
             "look at the headers of [target]",
@@ -187,7 +187,7 @@ async fn credential(server: &Server<'_>, account: &Account, chart: &mut Chart) -
 }
 
 /// A client that goes nowhere but to the server, at the address that accepts.
-fn http(wanted: &Examination, (address, host_header): (SocketAddr, &str)) -> Option<Http> {
+fn http(wanted: &Examination, address: SocketAddr, host_header: &str) -> Option<Http> {
     let headers = account::headers(wanted.protocol.dialect.as_deref(), Some(host_header));
     let builder = route::http()
         .default_headers(headers)

@@ -191,7 +191,7 @@ impl Session {
         // One that was never asked before: a server remembers ids.
         let id = format!("harness-doctor-{}", wall_ns());
         let dialect = server.protocol.dialect.as_deref();
-        self.say(message(dialect, (&text, &id), server.places()))?;
+        self.say(message(dialect, &text, &id, server.places()))?;
         let passed = self.0.passed.frames;
         let begun = |frame: &ServerFrame<'_>| {
             matches!(

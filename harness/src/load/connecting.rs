@@ -20,7 +20,7 @@ pub(super) async fn connected(
     let job = lane.job();
     let limit = job.clock.until(request.deadline_us);
     let step = Cell::new(Step::Dial);
-    let connecting = connect(lane, request, (&request.secret, &step));
+    let connecting = connect(lane, request, &request.secret, &step);
     let result = tokio::select! {
         result = tokio::time::timeout(limit, connecting) => result.ok(),
         () = job.cancel.cancelled() => None,
@@ -30,7 +30,7 @@ pub(super) async fn connected(
         Some(Ok(opened)) => {
             let mut forgotten = None;
             if let Some(stray) = &request.stray {
-                let connecting = connect(lane, request, (stray, &step));
+                let connecting = connect(lane, request, stray, &step);
                 let opened = tokio::time::timeout(limit, connecting).await;
                 forgotten = opened.ok().and_then(Result::ok);
             }
@@ -63,7 +63,8 @@ enum Step {
 async fn connect(
     lane: &LaneContext,
     request: &OpenRequest,
-    (secret, step): (&str, &Cell<Step>),
+    secret: &str,
+    step: &Cell<Step>,
 ) -> Result<Opened, ConnectError> {
     let job = lane.job();
     let visit = &job.visits[request.number as usize];

@@ -195,7 +195,7 @@ impl Job {
             client: visit.client,
             account: &account,
         };
-        message(dialect, (&text, id), places)
+        message(dialect, &text, id, places)
     }
 
     pub(super) fn message_id(&self, visit: &Visit, number: u32) -> String {

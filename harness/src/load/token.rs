@@ -108,7 +108,7 @@ pub(super) async fn login(
     };
     let builder = prepared(user, Request::Login, path)?;
     let builder = account::with_login(builder, dialect, (account, password));
-    let good = request(user, way, (Request::Login, builder)).await;
+    let good = request(user, way, Request::Login, builder).await;
     let good = good.map_err(|denied| denied.masked(&[password]))?;
     let Good {
         status,
@@ -138,7 +138,7 @@ pub(super) async fn refresh(
     let asked_us = clock.now_us();
     let builder = prepared(user, Request::Refresh, account::REFRESH_PATH)?;
     let builder = builder.header(header::COOKIE, cookie);
-    let good = request(user, way, (Request::Refresh, builder)).await?;
+    let good = request(user, way, Request::Refresh, builder).await?;
     let Good {
         status,
         text,
@@ -166,7 +166,7 @@ pub(super) async fn token(
     let asked_us = clock.now_us();
     let builder = prepared(user, Request::Token, account::token_path(dialect))?;
     let builder = account::with_token_wish(builder.bearer_auth(access), dialect, conversation);
-    let good = request(user, way, (Request::Token, builder)).await;
+    let good = request(user, way, Request::Token, builder).await;
     let good = good.map_err(|denied| denied.masked(&[access]))?;
     let Good {
         status,
@@ -210,7 +210,8 @@ fn unreadable(request: Request, why: &NotGranted) -> Denied {
 async fn request(
     user: &mut GooseUser,
     way: Way<'_>,
-    (what, builder): (Request, RequestBuilder),
+    what: Request,
+    builder: RequestBuilder,
 ) -> Result<Good, Denied> {
     let again = builder.try_clone();
     let (first, dialled) = noticing(sent(user, what, builder)).await;

@@ -272,7 +272,7 @@ fn load(typed: &Load, overrides: &Overrides, problems: &mut Problems) -> Option<
     let clients = stages
         .as_ref()
         .map(|stages| stages.iter().map(|stage| stage.to).max().unwrap_or(0));
-    let mix = shape::mix(typed, (clients, overrides.clients.is_some()), problems);
+    let mix = shape::mix(typed, clients, overrides.clients.is_some(), problems);
     check_use(typed, problems);
     let (stages, clients, mix) = (stages?, clients?, mix?);
     let senders = mix

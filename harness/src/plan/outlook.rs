@@ -62,7 +62,7 @@ fn of_expectation(plan: &Plan, samples: &Samples<'_>, expected: &Expectation) ->
     else {
         return None;
     };
-    let count = samples.expected((stage, time), &expected.when, 0);
+    let count = samples.expected(stage, time, &expected.when, 0);
     let needed = statistic.needs();
     if count >= needed as f64 {
         return None;
@@ -92,7 +92,7 @@ fn of_rule(plan: &Plan, samples: &Samples<'_>, rule: &AbortRule) -> Option<Doubt
         return None;
     };
     let when = &rule.expectation.when;
-    let count = samples.expected((stage, time), when, rule.after_us);
+    let count = samples.expected(stage, time, when, rule.after_us);
     if count >= rule.min_samples as f64 {
         return None;
     }
@@ -278,8 +278,8 @@ mod tests {
         let plan = compile("x.toml", text, &Overrides::default()).unwrap();
         let samples = Samples::of(&plan);
         let count = |when: When| {
-            let what = (Stage::Complete, TimeKind::Response);
-            units::rounded(samples.expected(what, &when, 0))
+            let (stage, time) = (Stage::Complete, TimeKind::Response);
+            units::rounded(samples.expected(stage, time, &when, 0))
         };
         let during = When::During {
             fault: "down".to_owned(),
@@ -296,7 +296,7 @@ mod tests {
         let plan = compile("x.toml", text, &Overrides::default()).unwrap();
         let samples = Samples::of(&plan);
         let count = |stage: Stage, when: &When| {
-            units::rounded(samples.expected((stage, TimeKind::Response), when, 0))
+            units::rounded(samples.expected(stage, TimeKind::Response, when, 0))
         };
         let cut = When::During {
             fault: "cut".to_owned(),

@@ -36,12 +36,7 @@ impl<'a> Samples<'a> {
     }
 
     /// Samples of a stage in that part of the run, from `after_us` on.
-    pub(super) fn expected(
-        &self,
-        (stage, time): (Stage, TimeKind),
-        when: &When,
-        after_us: u64,
-    ) -> f64 {
+    pub(super) fn expected(&self, stage: Stage, time: TimeKind, when: &When, after_us: u64) -> f64 {
         let plan = self.plan;
         if lacks(plan, stage).is_some() {
             return 0.0;

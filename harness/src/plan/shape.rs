@@ -190,7 +190,8 @@ fn scale_holds(legs: &mut [Leg], overrides: &Overrides, problems: &mut Problems)
 /// clients are wanted than the file has.
 pub(super) fn mix(
     load: &Load,
-    (clients, fewer): (Option<u32>, bool),
+    clients: Option<u32>,
+    fewer: bool,
     problems: &mut Problems,
 ) -> Option<Vec<BehaviorShare>> {
     let every_us = units::us(load.reconnector_every.value);

@@ -45,7 +45,7 @@ pub(crate) struct Author {
 
 impl Author {
     /// An example of what was theirs, at one moment and without a message's stamps.
-    fn example(self, what: String, (at_us, fault): (u64, Option<u8>)) -> MessageExample {
+    fn example(self, what: String, at_us: u64, fault: Option<u8>) -> MessageExample {
         MessageExample {
             client: self.client,
             client_message_id: self.client_message_id,
@@ -67,7 +67,7 @@ impl Author {
             intended_us: end.intended_us,
             sent_us: end.sent_us,
             queued_us: end.queued_us,
-            ..self.example(what, (end.ended_us, fault))
+            ..self.example(what, end.ended_us, fault)
         }
     }
 }
@@ -331,7 +331,7 @@ impl Recorder {
         }
         let what = Subject::Cut.told(how);
         let fault = self.fault_of(at_us, at_us);
-        self.recording.first_cut = Some(author().example(what, (at_us, fault)));
+        self.recording.first_cut = Some(author().example(what, at_us, fault));
     }
 
     /// Keeps what the first client went through that gave up.
@@ -342,14 +342,14 @@ impl Recorder {
         }
         let fault = self.fault_of(at_us, at_us);
         let what = Subject::GaveUp.text().to_owned();
-        self.recording.first_given_up = Some(author().example(what, (at_us, fault)));
+        self.recording.first_given_up = Some(author().example(what, at_us, fault));
     }
 
     /// An example of a frame that belongs to no open message.
     fn stray(&mut self, of: Outcome, detail: &str, at_us: u64, author: impl Fn() -> Author) {
         let fault = self.fault_of(at_us, at_us);
         let what = Subject::Promise(of).told(detail);
-        let example = author().example(what, (at_us, fault));
+        let example = author().example(what, at_us, fault);
         self.recording.example(example);
     }
 }

@@ -48,7 +48,8 @@ pub(super) fn series(plan: &Plan, recording: &Recording, open: &[u64], end_us: u
         &mut series,
         plan,
         recording,
-        (intervals.div_ceil(per_step), per_step),
+        intervals.div_ceil(per_step),
+        per_step,
     );
     for row in 0..intervals.div_ceil(per_row) {
         let range = row * per_row..(row + 1) * per_row;
@@ -86,12 +87,7 @@ fn push_step(series: &mut Series, recording: &Recording, open: &[u64], range: In
 }
 
 /// Attempts after a cut, and their ideal spread.
-fn reconnects(
-    series: &mut Series,
-    plan: &Plan,
-    recording: &Recording,
-    (steps, per_step): (u64, u64),
-) {
+fn reconnects(series: &mut Series, plan: &Plan, recording: &Recording, steps: u64, per_step: u64) {
     let all = recording.sessions.values();
     if all.clone().all(|sessions| sessions.reconnect_attempts == 0) {
         return;

@@ -60,7 +60,7 @@ impl Counts {
     }
 
     /// A page, read at `now_us`. What grew in more than about `interval_us` was no burst.
-    pub(super) fn look(&mut self, page: &Page, (now_us, interval_us): (u64, u64)) {
+    pub(super) fn look(&mut self, page: &Page, now_us: u64, interval_us: u64) {
         self.open_peak = self.open_peak.max(count(page, OPEN));
         let opened = count(page, OPENED);
         if let (Some((before, at_us)), Some(now)) = (self.opened, opened) {
@@ -151,7 +151,7 @@ mod tests {
         // Large while it starts, and once more when the load is over.
         for (at_us, bytes) in (0..).zip([900.0, 800.0, 100.0, 120.0, 1.0, 2.0, 200.0, 220.0, 999.0])
         {
-            counts.look(&[(MEMORY.to_owned(), bytes)].into(), (at_us, 1));
+            counts.look(&[(MEMORY.to_owned(), bytes)].into(), at_us, 1);
         }
         assert_eq!(counts.memory_growth_bytes(), Some(100));
         counts.ramp_us = 3;
@@ -164,22 +164,22 @@ mod tests {
         let mut counts = Counts::default();
         let seen = [(0.0, 100.0), (20.0, 120.0), (30.0, 180.0), (10.0, 181.0)];
         for (at, (open, opened)) in (0..).zip(seen) {
-            counts.look(&page(open, opened), (at * 250, 250));
+            counts.look(&page(open, opened), at * 250, 250);
         }
         assert_eq!(
             (counts.open_peak, counts.connects_peak),
             (Some(30), Some(60))
         );
         // Begun anew; and late.
-        counts.look(&page(5.0, 7.0), (1_000, 250));
-        counts.look(&page(5.0, 900.0), (1_500, 250));
+        counts.look(&page(5.0, 7.0), 1_000, 250);
+        counts.look(&page(5.0, 900.0), 1_500, 250);
         assert_eq!(counts.connects_peak, Some(60));
     }
 
     #[test]
     fn a_target_that_does_not_count_leaves_nothing_known() {
         let mut counts = Counts::default();
-        counts.look(&Page::new(), (0, 250));
+        counts.look(&Page::new(), 0, 250);
         assert_eq!((counts.open_peak, counts.connects_peak), (None, None));
     }
 }

@@ -79,7 +79,7 @@ impl<'a> Guard<'a> {
         let rules = plan.abort_when.iter().zip(&mut self.watches).enumerate();
         for (place, (rule, watch)) in rules {
             let seen = if applies(rule, plan, board, span) {
-                watch.observe(rule, (counters, recent), span)
+                watch.observe(rule, counters, recent, span)
             } else {
                 None
             };
@@ -133,7 +133,8 @@ impl Watch {
     fn observe(
         &mut self,
         rule: &AbortRule,
-        (counters, recent): (&Counters, &Recent),
+        counters: &Counters,
+        recent: &Recent,
         span: (u64, u64),
     ) -> Option<Seen> {
         if let Quantity::Latency {

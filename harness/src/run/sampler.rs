@@ -77,7 +77,7 @@ pub(super) async fn sample(
             && let Some(page) = environment.server_metrics().await
         {
             let now_us = sampling.clock.now_us();
-            counts.look(&page, (now_us, sampling.plan.interval_us));
+            counts.look(&page, now_us, sampling.plan.interval_us);
         }
         if due_us < processes_due_us {
             continue;

@@ -46,14 +46,14 @@ pub(crate) fn check(plan: &Plan) -> Result<(), MachineError> {
         needed += children(plan) * (CHILD_THREADS + processors());
     }
     if limit != RLIM_INFINITY {
-        addresses(plan, (needed, limit))?;
+        addresses(plan, needed, limit)?;
     }
     hold(needed).map(drop)
 }
 
 /// Reckoned and not tried: where addresses end, the C library gives up the process instead of the
 /// call.
-fn addresses(plan: &Plan, (threads, limit): (usize, u64)) -> Result<(), MachineError> {
+fn addresses(plan: &Plan, threads: usize, limit: u64) -> Result<(), MachineError> {
     let arenas = threads.min(ARENAS_PER_PROCESSOR * processors()) as u64;
     let needed = threads as u64 * STACK_BYTES
         + arenas * ARENA_BYTES

@@ -133,20 +133,20 @@ impl Stack {
         self.attach_toxiproxy(plan, settings, &found).await?;
         let mut links = self.adopt_links(plan, &found, redis.as_ref()).await?;
         if let Some(redis) = &redis {
-            links.extend(self.carry_redis(plan, settings, (redis, &found)).await?);
+            links.extend(self.carry_redis(plan, settings, redis, &found).await?);
         }
         let reached = match (&found.target, &redis) {
             (Some(place), _) => {
                 DirectTarget::attach(plan, (place, found.trust.as_ref()), settings).await?
             }
             (None, Some(redis)) => {
-                let commands = server_commands(plan, &found, (redis, &links), &logs)?;
+                let commands = server_commands(plan, &found, redis, &links, &logs)?;
                 self.start_servers(plan, commands).await?
             }
             (None, None) => return Err(PreflightError::ServerWithoutRedis.into()),
         };
         if found.needs.edge {
-            let edge = self.carry_edge(plan, settings, (&reached, &logs)).await?;
+            let edge = self.carry_edge(plan, settings, &reached, &logs).await?;
             links.insert(Link::Edge, edge);
         }
         let edge = links.get(&Link::Edge).filter(|_| found.needs.edge);
@@ -243,7 +243,8 @@ impl Stack {
         &mut self,
         plan: &Plan,
         settings: &Settings,
-        (redis, found): (&RedisEnd, &Found),
+        redis: &RedisEnd,
+        found: &Found,
     ) -> Result<LinkProxies, EnvironmentError> {
         if found.needs.redis.is_empty() {
             return Ok(LinkProxies::new());
@@ -296,7 +297,8 @@ impl Stack {
         &mut self,
         plan: &Plan,
         settings: &Settings,
-        (reached, logs): (&DirectTarget, &Path),
+        reached: &DirectTarget,
+        logs: &Path,
     ) -> Result<Vec<ProxyLink>, EnvironmentError> {
         let address = reached.first();
         let mut upstream = Upstream {
@@ -352,7 +354,8 @@ impl Stack {
 fn server_commands(
     plan: &Plan,
     found: &Found,
-    (redis, links): (&RedisEnd, &LinkProxies),
+    redis: &RedisEnd,
+    links: &LinkProxies,
     logs: &Path,
 ) -> Result<(Vec<SpawnSpec>, Secret), EnvironmentError> {
     let url = |link: Link| {
@@ -381,7 +384,7 @@ fn server_commands(
         number => logs.join(format!("server-{number}.log")),
     };
     let commands = (1..=plan.environment.server.instances)
-        .map(|number| server::command(plan, &program, (&urls, &password), log(number)));
+        .map(|number| server::command(plan, &program, &urls, &password, log(number)));
     let commands: Result<_, _> = commands.collect();
     Ok((commands?, password))
 }

@@ -60,7 +60,7 @@ impl CredentialCheck<'_> {
             Some(path) => {
                 let who = (account.as_str(), password);
                 let request = |request| account::with_login(request, self.dialect, who);
-                self.ask(Ask::Login, (path, &account), request).await?
+                self.ask(Ask::Login, path, &account, request).await?
             }
             None => password.to_owned(),
         };
@@ -69,7 +69,7 @@ impl CredentialCheck<'_> {
                 account::with_token_wish(request.bearer_auth(&access), self.dialect, CONVERSATION)
             };
             let path = account::token_path(self.dialect);
-            self.ask(Ask::Token, (path, &account), request).await?;
+            self.ask(Ask::Token, path, &account, request).await?;
         }
         Ok(())
     }
@@ -78,7 +78,8 @@ impl CredentialCheck<'_> {
     async fn ask(
         &self,
         ask: Ask,
-        (path, account): (&str, &str),
+        path: &str,
+        account: &str,
         request: impl Fn(RequestBuilder) -> RequestBuilder,
     ) -> Result<String, TargetError> {
         let url = format!("{}{path}", self.base);

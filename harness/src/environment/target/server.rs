@@ -123,7 +123,8 @@ fn at(mut spec: SpawnSpec, address: SocketAddr) -> SpawnSpec {
 pub(crate) fn command(
     plan: &Plan,
     program: &Path,
-    (urls, password): (&RedisUrls, &Secret),
+    urls: &RedisUrls,
+    password: &Secret,
     log: PathBuf,
 ) -> Result<SpawnSpec, SecretError> {
     let mut args = vec!["serve", "--listen", ANY_ADDRESS]

@@ -53,7 +53,8 @@ impl Client {
         &mut self,
         lane: &LaneContext,
         now_us: u64,
-        (code, reason): (u16, &str),
+        code: u16,
+        reason: &str,
     ) {
         let trace = &lane.job().trace;
         trace.tell(now_us, || format!("<- close {code} {reason}"));

@@ -207,7 +207,7 @@ impl Client {
             }
             Incoming::Other | Incoming::Binary(..) => lane.received_other(),
             Incoming::Ended(ending) => self.spare_cut(lane, now_us, ending),
-            Incoming::Violated(failure) => self.spare_violated(lane, now_us, (phase, failure)),
+            Incoming::Violated(failure) => self.spare_violated(lane, now_us, phase, failure),
             Incoming::Closing(code, reason) => match phase {
                 Phase::Opening => {
                     let reason = quoted(reason.as_bytes());
@@ -267,25 +267,20 @@ impl Client {
             Some(Phase::Closing(_)) => self.predecessor_gone(lane, now_us, true),
             Some(Phase::Open) => {
                 self.spare = None;
-                self.old_ended(lane, now_us, (ABNORMAL, CloseCause::Cut));
+                self.old_ended(lane, now_us, ABNORMAL, CloseCause::Cut);
                 self.tell_of_end(lane, now_us, FailureKind::Cut(ending).into());
             }
         }
     }
 
     /// What came on the second socket breaks a rule.
-    fn spare_violated(
-        &mut self,
-        lane: &LaneContext,
-        now_us: u64,
-        (phase, failure): (Phase, Failure),
-    ) {
+    fn spare_violated(&mut self, lane: &LaneContext, now_us: u64, phase: Phase, failure: Failure) {
         match phase {
             Phase::Opening => self.successor_failed(lane, now_us, failure),
             Phase::Open => {
                 let code = failure.kind.close_code();
                 self.spare = None;
-                self.old_ended(lane, now_us, (code, CloseCause::Violation));
+                self.old_ended(lane, now_us, code, CloseCause::Violation);
                 self.tell_of_end(lane, now_us, failure);
             }
             Phase::Closing(_) => {
@@ -297,7 +292,7 @@ impl Client {
     }
 
     /// The old socket ended before the client closed it.
-    fn old_ended(&mut self, lane: &LaneContext, now_us: u64, (code, cause): (u16, CloseCause)) {
+    fn old_ended(&mut self, lane: &LaneContext, now_us: u64, code: u16, cause: CloseCause) {
         let mut recorder = lane.recorder();
         recorder.socket_ended(now_us, code, cause);
         drop(recorder);

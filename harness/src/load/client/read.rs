@@ -112,7 +112,7 @@ impl Client {
             }
             Incoming::Other => lane.received_other(),
             Incoming::Ended(ending) => self.cut_off(lane, now_us, ending),
-            Incoming::Closing(code, reason) => self.server_closes(lane, now_us, (code, &reason)),
+            Incoming::Closing(code, reason) => self.server_closes(lane, now_us, code, &reason),
             Incoming::Violated(failure) => self.violated(lane, now_us, failure),
         }
     }

@@ -58,7 +58,7 @@ impl LaneHandle {
         let thread = std::thread::Builder::new()
             .name(format!("lane-{index}"))
             .spawn(move || {
-                let result = serve(job, (index, lanes_own), inbox, finished);
+                let result = serve(job, index, lanes_own, inbox, finished);
                 // Nobody waits for it when the run has already failed.
                 drop(give.send(result));
             })
@@ -105,7 +105,8 @@ impl LaneHandle {
 
 fn serve(
     job: Arc<Job>,
-    (index, notebook): (u16, Notebook),
+    index: u16,
+    notebook: Notebook,
     inbox: mpsc::Receiver<Command>,
     finished: oneshot::Receiver<u64>,
 ) -> Result<Recording, io::Error> {

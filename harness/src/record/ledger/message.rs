@@ -149,7 +149,7 @@ impl Message {
     }
 
     /// When the next attempt is due on `socket`; [`NEVER`] while an answer is awaited, on this one or the old.
-    pub(super) fn due_us(&self, (socket, old): (u32, Option<u32>), retries: u16) -> u64 {
+    pub(super) fn due_us(&self, socket: u32, old: Option<u32>, retries: u16) -> u64 {
         if self.attempts == 0 {
             return self.intended_us;
         }

@@ -136,7 +136,7 @@ impl Ledger {
     /// The next message that should be on the current socket by now, oldest first.
     pub(crate) fn next_attempt(&self, now_us: u64) -> Option<Attempt> {
         let due = |message: &&Message| {
-            message.due_us((self.socket, self.old_socket), self.retries) <= now_us
+            message.due_us(self.socket, self.old_socket, self.retries) <= now_us
                 && (message.attempts == 0 || !message.expired(now_us, self.drain_us))
         };
         self.open.iter().find(due).map(|message| Attempt {
@@ -152,7 +152,7 @@ impl Ledger {
             .open
             .iter()
             .filter(|message| message.attempts == 0 || !message.expired(now_us, self.drain_us));
-        let due = open.map(|message| message.due_us((self.socket, self.old_socket), self.retries));
+        let due = open.map(|message| message.due_us(self.socket, self.old_socket, self.retries));
         due.min().unwrap_or(NEVER)
     }
 

@@ -154,7 +154,7 @@ fn messages(story: Story, dice: &mut Dice, recording: &mut Recording) {
     while at_us < end_us {
         let ramp = (at_us / 10_000_000.0).min(1.0);
         at_us += 500.0 / ramp.max(0.02) * (0.2 + 1.6 * dice.unit());
-        message(story, (number, rounded(at_us)), dice, recording);
+        message(story, number, rounded(at_us), dice, recording);
         number += 1;
     }
     recording.settled((0, DOWN_US), (DOWN_US + 40_000, BACK_US + 7_000_000));
@@ -168,7 +168,7 @@ fn messages(story: Story, dice: &mut Dice, recording: &mut Recording) {
 }
 
 /// One message: answered at once, after the backlog, or not at all.
-fn message(story: Story, (number, at_us): (u32, u64), dice: &mut Dice, recording: &mut Recording) {
+fn message(story: Story, number: u32, at_us: u64, dice: &mut Dice, recording: &mut Recording) {
     let stall_us = 41_360_000_u64.saturating_sub(at_us);
     let stall_us = if (41_200_000..41_360_000).contains(&at_us) {
         stall_us
@@ -213,7 +213,7 @@ fn message(story: Story, (number, at_us): (u32, u64), dice: &mut Dice, recording
         .record(late_us + if inside { 240_000 } else { 0 });
     recording.receive_lag.record(dice.latency(31, 0.6));
     let flying = !inside && touched;
-    let lost = story == Story::Fail && flying && number % 2 == 0 && recording.examples.len() < 42;
+    let lost = story == Story::Fail && flying && number.is_multiple_of(2) && recording.examples.len() < 42;
     if lost {
         cell.delivery.lost += 1;
         let client = number * 7 % CLIENTS;
@@ -228,7 +228,7 @@ fn message(story: Story, (number, at_us): (u32, u64), dice: &mut Dice, recording
             fault: Some(0),
             ..MessageExample::default()
         });
-    } else if inside && number % 2_600 == 0 {
+    } else if inside && number.is_multiple_of(2_600) {
         cell.delivery.refused += 1;
     } else if at_us + complete_us > story.end_us() {
         cell.delivery.pending += 1;

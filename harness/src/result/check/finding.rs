@@ -35,7 +35,8 @@ pub(super) struct Words {
 pub(super) fn valid(
     name: &str,
     held: bool,
-    (observed, bound): (String, String),
+    observed: String,
+    bound: String,
     words: Words,
 ) -> CheckResult {
     let finding = if held {

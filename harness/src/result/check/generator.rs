@@ -77,7 +77,8 @@ pub(super) fn lateness(result: &RunResult) -> CheckResult {
     valid(
         "dispatch lateness p99",
         held,
-        (format::duration_or_none(observed), bound),
+        format::duration_or_none(observed),
+        bound,
         Words {
             held: held_words,
             broke,
@@ -103,7 +104,8 @@ pub(super) fn given_up(result: &RunResult) -> CheckResult {
     valid(
         "threads of the load",
         given_up.is_empty(),
-        (format!("{} given up", given_up.len()), "none".to_owned()),
+        format!("{} given up", given_up.len()),
+        "none".to_owned(),
         Words {
             held: "every thread of the load ended by itself",
             broke: given_up.join("; "),
@@ -117,10 +119,8 @@ pub(super) fn lane_busy(result: &RunResult) -> CheckResult {
     valid(
         "busiest lane",
         busy <= LANE_BUSY_RATIO_MAX,
-        (
-            format::percent(busy),
-            format!("≤ {} over 5 s", format::percent(LANE_BUSY_RATIO_MAX)),
-        ),
+        format::percent(busy),
+        format!("≤ {} over 5 s", format::percent(LANE_BUSY_RATIO_MAX)),
         Words {
             held: "a session thread with room to spare",
             broke: format!(
@@ -152,10 +152,8 @@ pub(super) fn receive_stamps(result: &RunResult) -> CheckResult {
     valid(
         "receive stamps by the kernel",
         unstamped <= UNSTAMPED_RATIO_MAX || lag_us < bound_us,
-        (
-            format!("{} without", format::percent(unstamped)),
-            format!("≤ {}", format::percent(UNSTAMPED_RATIO_MAX)),
-        ),
+        format!("{} without", format::percent(unstamped)),
+        format!("≤ {}", format::percent(UNSTAMPED_RATIO_MAX)),
         Words {
             held: "answers are dated when they arrived, not when the harness got round to them",
             broke: format!(
@@ -173,10 +171,8 @@ pub(super) fn clock_step(result: &RunResult) -> CheckResult {
     valid(
         "clock step",
         step_us <= CLOCK_STEP_MAX_US,
-        (
-            format::duration(step_us),
-            format!("≤ {}", format::duration(CLOCK_STEP_MAX_US)),
-        ),
+        format::duration(step_us),
+        format!("≤ {}", format::duration(CLOCK_STEP_MAX_US)),
         Words {
             held: "the wall clock, by which the kernel stamps, ran evenly",
             broke: format!(
@@ -200,10 +196,8 @@ pub(super) fn machine_pauses(result: &RunResult) -> CheckResult {
     valid(
         "longest pause of the machine",
         longest_us <= bound_us,
-        (
-            format::duration(longest_us),
-            format!("≤ {}", format::duration(bound_us)),
-        ),
+        format::duration(longest_us),
+        format!("≤ {}", format::duration(bound_us)),
         Words {
             held: "no pause of the machine, or of the harness, could have broken a limit by itself",
             broke: format!(

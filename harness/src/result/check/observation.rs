@@ -60,7 +60,7 @@ pub(super) fn observe(result: &RunResult, expectation: &Expectation) -> Observat
             stage,
             statistic,
             time,
-        } => latency(window, (stage, statistic, time)),
+        } => latency(window, stage, statistic, time),
         Quantity::Delivery { outcome } => {
             let seen = in_part(window, Unit::Messages, |window| {
                 (window.delivery.of(outcome), window.delivery.sent)
@@ -129,7 +129,9 @@ fn in_part(
 
 fn latency(
     window: Option<&Window>,
-    (stage, statistic, time): (Stage, Statistic, TimeKind),
+    stage: Stage,
+    statistic: Statistic,
+    time: TimeKind,
 ) -> Observation {
     let unit = Unit::Microseconds;
     let Some(window) = window else {

@@ -68,7 +68,8 @@ fn processes(result: &RunResult) -> CheckResult {
     valid(
         "processes of the run",
         ended.is_empty(),
-        (format!("{} gone", ended.len()), "none".to_owned()),
+        format!("{} gone", ended.len()),
+        "none".to_owned(),
         Words {
             held: "what was started for the run was there to its end",
             broke: ended.join("; "),
@@ -122,7 +123,8 @@ fn planned_sends(result: &RunResult) -> CheckResult {
     valid(
         "planned messages sent",
         held,
-        (observed, "≥ 99.5 %".to_owned()),
+        observed,
+        "≥ 99.5 %".to_owned(),
         Words {
             held: held_words,
             broke,
@@ -155,7 +157,8 @@ fn ledger_adds_up(result: &RunResult) -> CheckResult {
     valid(
         "ledger adds up",
         sum == delivery.sent && delivery.sent == planned,
-        (observed, "all".to_owned()),
+        observed,
+        "all".to_owned(),
         Words {
             held: "planned = sent = completed + refused + unanswered + lost + pending",
             broke: format!(
@@ -214,7 +217,8 @@ fn faults_confirmed(result: &RunResult) -> CheckResult {
     valid(
         "faults confirmed",
         missing.is_none() || ended_early(result),
-        (format!("{count} of {}", all.len()), "all".to_owned()),
+        format!("{count} of {}", all.len()),
+        "all".to_owned(),
         Words {
             held: held_words,
             broke,
@@ -244,10 +248,8 @@ fn faults_on_time(result: &RunResult) -> CheckResult {
     valid(
         "faults on time",
         worst_us <= FAULT_DELAY_MAX_US,
-        (
-            format::duration(worst_us),
-            format!("≤ {}", format::duration(FAULT_DELAY_MAX_US)),
-        ),
+        format::duration(worst_us),
+        format!("≤ {}", format::duration(FAULT_DELAY_MAX_US)),
         Words {
             held: "in force when planned, pauses of the machine left out",
             broke,
