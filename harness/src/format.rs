@@ -105,6 +105,14 @@ pub(crate) fn count(value: u64) -> String {
     text
 }
 
+/// The name with its first letter large: `Recovery of redis-down`.
+pub(crate) fn capital(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
+}
+
 /// A count that is kept as a float because it is compared with a bound.
 pub(crate) fn count_f64(value: f64) -> String {
     if !value.is_finite() || value < 0.0 {

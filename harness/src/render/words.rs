@@ -86,7 +86,7 @@ pub(crate) fn window(window: &Window) -> String {
         | WindowKind::Baseline
         | WindowKind::Recovery
         | WindowKind::After
-        | WindowKind::View => capital(&name),
+        | WindowKind::View => format::capital(&name),
     }
 }
 
@@ -97,14 +97,6 @@ pub(crate) fn plural(count: usize, one: &str) -> String {
     } else {
         format!("{count} {one}s")
     }
-}
-
-/// The name with its first letter large: `Recovery of redis-down`.
-pub(crate) fn capital(name: &str) -> String {
-    let mut letters = name.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(letters).collect()
-    })
 }
 
 /// What a fault did, in one sentence.

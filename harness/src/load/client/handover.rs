@@ -238,7 +238,16 @@ impl Client {
                 let id = error.client_message_id.as_deref();
                 id.and_then(|id| lane.job().message_number(&self.visit, id))
             }
-            _ => None,
+            ServerFrame::TaskQueued {
+                client_message_id: None,
+                ..
+            }
+            | ServerFrame::Connected
+            | ServerFrame::Answer { .. }
+            | ServerFrame::Ignored
+            | ServerFrame::Message { .. }
+            | ServerFrame::Pong
+            | ServerFrame::TokenExpiringSoon => None,
         };
         number.is_some_and(|number| self.ledger.is_before_change(number))
     }

@@ -248,7 +248,13 @@ impl Client {
             }
             ServerFrame::Connected => Some(What::Connected),
             ServerFrame::Pong => Some(What::Pong),
-            _ => None,
+            ServerFrame::TaskQueued { .. }
+            | ServerFrame::ProcessingStarted { .. }
+            | ServerFrame::Answer { .. }
+            | ServerFrame::Ignored
+            | ServerFrame::Message { .. }
+            | ServerFrame::TokenExpiringSoon
+            | ServerFrame::Error(_) => None,
         };
         if let Some(what) = what {
             self.diary.note(at_us, what);

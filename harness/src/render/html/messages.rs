@@ -42,7 +42,7 @@ pub(crate) fn windows(result: &RunResult) -> Markup {
         class: "stack ledger",
         heads: ["Window".to_owned()]
             .into_iter()
-            .chain(Outcome::ALL.map(|outcome| words::capital(outcome.words())))
+            .chain(Outcome::ALL.map(|outcome| format::capital(outcome.words())))
             .chain(["p50", "p99", "Max"].map(str::to_owned))
             .collect(),
         rows,

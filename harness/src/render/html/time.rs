@@ -8,7 +8,6 @@ use super::figure::figure;
 use super::table::{Cell, Table};
 use crate::format;
 use crate::render::plot::Chart;
-use crate::render::words;
 use crate::result::{RunResult, Second};
 use crate::scenario::expectation::Outcome;
 
@@ -40,7 +39,7 @@ fn seconds(result: &RunResult) -> Markup {
         class: "dense",
         heads: ["From".to_owned()]
             .into_iter()
-            .chain(SHOWN.iter().map(|of| words::capital(of.words())))
+            .chain(SHOWN.iter().map(|of| format::capital(of.words())))
             .chain(["p50", "p99", "Max", "Open", "Opened", "Cut"].map(str::to_owned))
             .collect(),
         rows: rows.iter().take(ROWS_MAX).map(second).collect(),

@@ -51,7 +51,7 @@ fn checks(caption: &str, checks: &[&CheckResult]) -> Markup {
 
 fn row(check: &CheckResult) -> Vec<Cell> {
     vec![
-        Cell::text(words::capital(&check.name)).found(&check.finding),
+        Cell::text(format::capital(&check.name)).found(&check.finding),
         Cell::status(check.status),
         Cell::observed(&check.observed, check.status),
         Cell::text(&check.bound),

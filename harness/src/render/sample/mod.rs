@@ -213,7 +213,8 @@ fn message(story: Story, number: u32, at_us: u64, dice: &mut Dice, recording: &m
         .record(late_us + if inside { 240_000 } else { 0 });
     recording.receive_lag.record(dice.latency(31, 0.6));
     let flying = !inside && touched;
-    let lost = story == Story::Fail && flying && number.is_multiple_of(2) && recording.examples.len() < 42;
+    let lost =
+        story == Story::Fail && flying && number.is_multiple_of(2) && recording.examples.len() < 42;
     if lost {
         cell.delivery.lost += 1;
         let client = number * 7 % CLIENTS;

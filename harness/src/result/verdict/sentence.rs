@@ -214,7 +214,7 @@ pub(super) fn held(result: &RunResult) -> Vec<String> {
         .iter()
         .filter(|check| check.group != CheckGroup::Validity && check.status == CheckStatus::Held);
     expectations
-        .chain(promises.map(|check| capitalized(&check.name)))
+        .chain(promises.map(|check| format::capital(&check.name)))
         .collect()
 }
 
@@ -325,7 +325,7 @@ pub(super) fn worst(findings: &[String]) -> String {
     let Some((first, others)) = findings.split_first() else {
         return String::new();
     };
-    let first = capitalized(first);
+    let first = format::capital(first);
     match others.len() {
         0 => format!("{first}."),
         more => format!("{first}; and {more} more."),
@@ -339,13 +339,6 @@ pub(super) fn list(items: &[String]) -> String {
         [only] => only.clone(),
         [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
-}
-
-fn capitalized(text: &str) -> String {
-    let mut characters = text.chars();
-    characters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(characters).collect()
-    })
 }
 
 /// Expectations of that status.
