@@ -8,17 +8,17 @@ use goose::goose::GooseUser;
 use super::defect;
 use super::job::Job;
 use super::token::{Denied, Way, login, refresh, token};
-use super::user::{Life, Society};
+use super::user::{Life, UserContext};
 use crate::plan::Credential;
 
 /// The secret that opens the next socket.
 pub(super) async fn credential(
     user: &mut GooseUser,
-    society: &Society,
+    context: &UserContext,
     life: &mut Life,
     intended_us: u64,
 ) -> Result<String, Denied> {
-    let job = &society.job;
+    let job = &context.job;
     if let Some(stale) = defect::stale_token(&job.load, life.after_cut, life.used.as_ref()) {
         return Ok(stale);
     }
@@ -28,7 +28,7 @@ pub(super) async fn credential(
     let mut fresh = life.access.is_none();
     loop {
         if life.access.is_none() {
-            life.access = Some(access(user, society, life).await?);
+            life.access = Some(access(user, context, life).await?);
         }
         let Some(access) = life.access.as_deref() else {
             continue;
@@ -40,8 +40,8 @@ pub(super) async fn credential(
         let asked_us = job.clock.now_us();
         let wish = (access, connection_id.as_str());
         let result = token(user, way(job), wish).await;
-        society.answered("connection token", &life.account, &result);
-        society.token_answered(intended_us, asked_us, &result);
+        context.answered("connection token", &life.account, &result);
+        context.token_answered(intended_us, asked_us, &result);
         match result {
             Ok(granted) => {
                 life.used = defect::remembered(&job.load, &granted.secret);
@@ -63,26 +63,26 @@ pub(super) async fn credential(
 /// A new access token: by what is left of the last login, else by another one.
 async fn access(
     user: &mut GooseUser,
-    society: &Society,
+    context: &UserContext,
     life: &mut Life,
 ) -> Result<String, Denied> {
-    let job = &society.job;
+    let job = &context.job;
     if let Some(cookie) = life.refresh.take() {
         let granted = refresh(user, way(job), &cookie).await;
-        society.answered("refresh", &life.account, &granted);
+        context.answered("refresh", &life.account, &granted);
         match granted {
             Ok(granted) => {
                 life.refresh = Some(cookie);
                 return Ok(granted.secret);
             }
             // A login may do instead.
-            Err(denied) => society.noted(&denied.failure),
+            Err(denied) => context.noted(&denied.failure),
         }
     }
     let password = job.target.accounts.password(life.visit.client);
     let who = (life.account.as_str(), password);
     let granted = login(user, way(job), who).await;
-    society.answered("login", &life.account, &granted);
+    context.answered("login", &life.account, &granted);
     let granted = granted?;
     life.refresh = granted.refresh;
     Ok(granted.secret)

@@ -26,7 +26,7 @@ use goose::goose::GooseUser;
 use super::defect;
 use super::job::{Job, SessionEnd};
 use super::session::{Attempt, attempt};
-use super::user::{Life, Society};
+use super::user::{Life, UserContext};
 use crate::plan::visit::Visit;
 
 /// How often a life that is over lets goose look for its Exit.
@@ -35,38 +35,38 @@ const PARKED: Duration = Duration::from_millis(250);
 const PARKED_AT_END: Duration = Duration::from_millis(20);
 
 /// Lives the life of a goose user, once; returns at once when it is over.
-pub(super) async fn live(user: &mut GooseUser, society: &Society) {
+pub(super) async fn live(user: &mut GooseUser, context: &UserContext) {
     let place = user.weighted_users_index;
-    let visit = society.job.visits.get(place).copied();
-    let first_time = society
+    let visit = context.job.visits.get(place).copied();
+    let first_time = context
         .begun
         .get(place)
         .is_some_and(|begun| !begun.swap(true, Ordering::Relaxed));
     let Some(visit) = visit.filter(|_| first_time) else {
-        return Box::pin(park(society, visit)).await;
+        return Box::pin(park(context, visit)).await;
     };
     // Boxed, here and below: goose holds a user's future, as large as its largest wait, for life.
-    if !Box::pin(society.wait_for_start(&visit)).await {
+    if !Box::pin(context.wait_for_start(&visit)).await {
         return;
     }
-    Box::pin(stay(user, society, visit)).await;
-    Box::pin(society.leave(&visit)).await;
+    Box::pin(stay(user, context, visit)).await;
+    Box::pin(context.leave(&visit)).await;
     // A client that gave up keeps its place until its stay is over: the run lasts as long as its
     // plan, and goose's own plan may be over before.
-    Box::pin(society.sleep(society.job.clock.until(visit.end_us))).await;
+    Box::pin(context.sleep(context.job.clock.until(visit.end_us))).await;
 }
 
 /// Waits until goose may have something to say.
-async fn park(society: &Society, visit: Option<Visit>) {
-    let now_us = society.job.clock.now_us();
+async fn park(context: &UserContext, visit: Option<Visit>) {
+    let now_us = context.job.clock.now_us();
     let rest = match visit {
-        Some(visit) if now_us < visit.end_us => society.job.clock.until(visit.end_us),
+        Some(visit) if now_us < visit.end_us => context.job.clock.until(visit.end_us),
         _ => PARKED,
     };
-    if society.over.is_cancelled() {
+    if context.over.is_cancelled() {
         tokio::time::sleep(PARKED_AT_END).await;
     } else {
-        society.sleep(rest).await;
+        context.sleep(rest).await;
     }
 }
 
@@ -83,13 +83,13 @@ fn aim(user: &mut GooseUser, job: &Job, visit: &Visit) {
     user.client = job.target.requests.kept.clone();
 }
 
-async fn stay(user: &mut GooseUser, society: &Society, visit: Visit) {
-    let job = &society.job;
+async fn stay(user: &mut GooseUser, context: &UserContext, visit: Visit) {
+    let job = &context.job;
     aim(user, job, &visit);
     let mut life = Life::new(job, visit);
     let mut intended_us = visit.start_us;
-    while !society.over.is_cancelled() {
-        let attempt = attempt(user, society, &mut life, intended_us).await;
+    while !context.over.is_cancelled() {
+        let attempt = attempt(user, context, &mut life, intended_us).await;
         let now_us = job.clock.now_us();
         let (from_us, asked_us, idle) = match attempt {
             Attempt::Ended(SessionEnd::Finished | SessionEnd::HandedOver) => return,
@@ -121,17 +121,17 @@ async fn stay(user: &mut GooseUser, society: &Society, visit: Visit) {
                 retry_after_us,
                 idle,
             }) => {
-                society.failed(&mut life, at_us, &failure);
+                context.failed(&mut life, at_us, &failure);
                 (at_us, retry_after_us, idle)
             }
             Attempt::Denied(denied) => {
-                society.failed(&mut life, now_us, &denied.failure);
+                context.failed(&mut life, now_us, &denied.failure);
                 let idle = now_us >= visit.end_us;
                 (now_us, denied.retry_after_us, idle)
             }
         };
         if life.tries >= job.load.reconnect.attempts {
-            society.gave_up(&life, now_us);
+            context.gave_up(&life, now_us);
             return;
         }
         life.tries += 1;
@@ -144,11 +144,11 @@ async fn stay(user: &mut GooseUser, society: &Society, visit: Visit) {
         };
         if intended_us >= last_us {
             if !life.was_in {
-                society.gave_up(&life, now_us);
+                context.gave_up(&life, now_us);
             }
             return;
         }
-        if !Box::pin(society.sleep(job.clock.until(intended_us))).await {
+        if !Box::pin(context.sleep(job.clock.until(intended_us))).await {
             return;
         }
     }

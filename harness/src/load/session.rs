@@ -10,7 +10,7 @@ use super::credential::credential;
 use super::defect;
 use super::job::{Command, OpenRequest, SessionEnd};
 use super::token::Denied;
-use super::user::{Life, Society};
+use super::user::{Life, UserContext};
 use crate::plan::ClientDefect;
 
 /// How an attempt at a session ended.
@@ -23,11 +23,11 @@ pub(super) enum Attempt {
 /// One attempt at a session, and the sessions that succeed it.
 pub(super) async fn attempt(
     user: &mut GooseUser,
-    society: &Society,
+    context: &UserContext,
     life: &mut Life,
     intended_us: u64,
 ) -> Attempt {
-    let mut session = match ask(user, society, life, intended_us).await {
+    let mut session = match ask(user, context, life, intended_us).await {
         Ok(session) => session,
         Err(denied) => return Attempt::Denied(denied),
     };
@@ -35,10 +35,10 @@ pub(super) async fn attempt(
         let Session { answer, renewal } = &mut session;
         tokio::select! {
             biased;
-            end = ended(answer, society) => return Attempt::Ended(end),
+            end = ended(answer, context) => return Attempt::Ended(end),
             () = is_wanted(renewal) => {}
         }
-        match Box::pin(succeed(user, society, life, &mut session)).await {
+        match Box::pin(succeed(user, context, life, &mut session)).await {
             Next::Session(next) => session = next,
             Next::Ended(end) => return Attempt::Ended(end),
         }
@@ -48,19 +48,19 @@ pub(super) async fn attempt(
 /// Gets a credential and asks a lane for a session.
 async fn ask(
     user: &mut GooseUser,
-    society: &Society,
+    context: &UserContext,
     life: &mut Life,
     intended_us: u64,
 ) -> Result<Session, Denied> {
-    let job = &society.job;
+    let job = &context.job;
     if life.after_cut {
-        society.at_desk(|desk| desk.session(intended_us).reconnect_attempts += 1);
+        context.record(|recorder| recorder.session(intended_us).reconnect_attempts += 1);
     }
     let begun_us = job.clock.now_us();
     let deadline_us = begun_us.saturating_add(job.load.session.connect_timeout_us);
-    let secret = Box::pin(credential(user, society, life, intended_us)).await?;
+    let secret = Box::pin(credential(user, context, life, intended_us)).await?;
     let stray = if job.load.has(ClientDefect::RacingConnects) {
-        Box::pin(credential(user, society, life, intended_us))
+        Box::pin(credential(user, context, life, intended_us))
             .await
             .ok()
     } else {
@@ -83,7 +83,7 @@ async fn ask(
         renew,
     };
     // A lane that is gone drops the request, and with it its side of the answer.
-    Box::pin(society.tell(&life.visit, Command::Open(Box::new(request)))).await;
+    Box::pin(context.tell(&life.visit, Command::Open(Box::new(request)))).await;
     Ok(Session {
         answer,
         renewal: Some(renewal),
@@ -93,25 +93,25 @@ async fn ask(
 /// Opens a successor to a session while that one goes on; as often as after a cut, then it is left alone.
 async fn succeed(
     user: &mut GooseUser,
-    society: &Society,
+    context: &UserContext,
     life: &mut Life,
     session: &mut Session,
 ) -> Next {
-    let job = &society.job;
+    let job = &context.job;
     life.access = None;
     life.after_cut = false;
     life.was_in = true;
     let mut intended_us = job.clock.now_us();
     for nth in 1..=job.load.reconnect.attempts {
-        let (from_us, asked_us) = match ask(user, society, life, intended_us).await {
+        let (from_us, asked_us) = match ask(user, context, life, intended_us).await {
             Err(denied) => {
                 let now_us = job.clock.now_us();
-                society.failed(life, now_us, &denied.failure);
+                context.failed(life, now_us, &denied.failure);
                 (now_us, denied.retry_after_us)
             }
             Ok(mut next) => tokio::select! {
                 biased;
-                end = ended(&mut session.answer, society) => return match end {
+                end = ended(&mut session.answer, context) => return match end {
                     SessionEnd::Finished => Next::Ended(end),
                     // Handed over, or over by itself: the next one is in its place.
                     SessionEnd::Cut { .. } => {
@@ -120,11 +120,11 @@ async fn succeed(
                     }
                     _ => Next::Session(next),
                 },
-                end = ended(&mut next.answer, society) => {
+                end = ended(&mut next.answer, context) => {
                     let SessionEnd::Failed { failure, at_us, retry_after_us, .. } = end else {
                         break;
                     };
-                    society.failed(life, at_us, &failure);
+                    context.failed(life, at_us, &failure);
                     (at_us, retry_after_us)
                 }
             },
@@ -133,11 +133,11 @@ async fn succeed(
         intended_us = from_us.saturating_add(wait_us);
         tokio::select! {
             biased;
-            end = ended(&mut session.answer, society) => return Next::Ended(end),
-            _ = society.sleep(job.clock.until(intended_us)) => {}
+            end = ended(&mut session.answer, context) => return Next::Ended(end),
+            _ = context.sleep(job.clock.until(intended_us)) => {}
         }
     }
-    Next::Ended(ended(&mut session.answer, society).await)
+    Next::Ended(ended(&mut session.answer, context).await)
 }
 
 /// What follows the wish for a successor.
@@ -156,11 +156,11 @@ struct Session {
 }
 
 /// How a session ended, once.
-async fn ended(answer: &mut oneshot::Receiver<SessionEnd>, society: &Society) -> SessionEnd {
+async fn ended(answer: &mut oneshot::Receiver<SessionEnd>, context: &UserContext) -> SessionEnd {
     tokio::select! {
         // A lane that is gone says nothing.
         end = answer => end.unwrap_or(SessionEnd::Finished),
-        () = society.stuck.cancelled() => SessionEnd::Finished,
+        () = context.stuck.cancelled() => SessionEnd::Finished,
     }
 }
 

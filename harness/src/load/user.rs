@@ -18,13 +18,13 @@ use crate::record::diary::{Diary, What};
 use crate::record::recorder::{Recorder, Span};
 use crate::stage::Stage;
 
-/// What all lives share.
+/// What all users share.
 #[derive(Debug)]
-pub(super) struct Society {
+pub(super) struct UserContext {
     pub job: Arc<Job>,
     pub lanes: Vec<mpsc::Sender<Command>>,
-    /// The notebook of the HTTP requests.
-    pub desk: Mutex<Recorder>,
+    /// Records the HTTP requests.
+    pub recorder: Mutex<Recorder>,
     /// Stays whose life has begun: goose runs a life again that returns before its Exit.
     pub begun: Vec<AtomicBool>,
     /// How many stays have begun by the clock.
@@ -75,7 +75,7 @@ impl Life {
     }
 }
 
-impl Society {
+impl UserContext {
     /// Sleeps. `false`: the run is over.
     pub(super) async fn sleep(&self, time: Duration) -> bool {
         tokio::select! {
@@ -109,9 +109,9 @@ impl Society {
         self.tell(visit, Command::Left { number }).await;
     }
 
-    pub(super) fn at_desk(&self, write: impl FnOnce(&mut Recorder)) {
-        if let Ok(mut desk) = self.desk.lock() {
-            write(&mut desk);
+    pub(super) fn record(&self, write: impl FnOnce(&mut Recorder)) {
+        if let Ok(mut recorder) = self.recorder.lock() {
+            write(&mut recorder);
         }
     }
 
@@ -120,7 +120,7 @@ impl Society {
         let job = &self.job;
         let (Ok(Granted { repeated, .. }) | Err(Denied { repeated, .. })) = result;
         if *repeated {
-            self.at_desk(|desk| desk.session(job.clock.now_us()).requests_repeated += 1);
+            self.record(|recorder| recorder.session(job.clock.now_us()).requests_repeated += 1);
         }
         job.trace.tell(job.clock.now_us(), || match result {
             Ok(_) => format!("{what} of {account}: granted"),
@@ -136,21 +136,21 @@ impl Society {
     ) {
         let counters = &self.job.counters;
         let now_us = self.job.clock.now_us();
-        self.at_desk(|desk| {
+        self.record(|recorder| {
             let Ok(granted) = result else {
-                desk.token_request(asked_us, now_us);
-                desk.session(now_us).tokens_failed += 1;
+                recorder.token_request(asked_us, now_us);
+                recorder.session(now_us).tokens_failed += 1;
                 return;
             };
-            desk.token_request(granted.asked_us, granted.given_us);
+            recorder.token_request(granted.asked_us, granted.given_us);
             counters.tokens.fetch_add(1, Ordering::Relaxed);
-            desk.session(granted.given_us).tokens_ok += 1;
+            recorder.session(granted.given_us).tokens_ok += 1;
             let span = Span {
                 intended_us,
                 begun_us: granted.asked_us,
                 end_us: granted.given_us,
             };
-            desk.session_stage(Stage::Token, span);
+            recorder.session_stage(Stage::Token, span);
         });
     }
 
@@ -161,16 +161,16 @@ impl Society {
         }
         life.diary
             .note(at_us, What::Failed(Box::new(failure.clone())));
-        self.at_desk(|desk| {
-            desk.session(at_us).connects_failed += 1;
-            desk.failure(at_us, failure);
+        self.record(|recorder| {
+            recorder.session(at_us).connects_failed += 1;
+            recorder.failure(at_us, failure);
         });
     }
 
     /// A failure that ends no attempt.
     pub(super) fn noted(&self, failure: &Failure) {
         let at_us = self.job.clock.now_us();
-        self.at_desk(|desk| desk.failure(at_us, failure));
+        self.record(|recorder| recorder.failure(at_us, failure));
     }
 
     pub(super) fn gave_up(&self, life: &Life, at_us: u64) {
@@ -179,9 +179,9 @@ impl Society {
         }
         let counters = &self.job.counters;
         counters.clients_failed.fetch_add(1, Ordering::Relaxed);
-        self.at_desk(|desk| {
-            desk.session(at_us).clients_failed += 1;
-            desk.given_up(at_us, || self.job.author(&life.visit, None, &life.diary));
+        self.record(|recorder| {
+            recorder.session(at_us).clients_failed += 1;
+            recorder.given_up(at_us, || self.job.author(&life.visit, None, &life.diary));
         });
     }
 }

@@ -6,7 +6,7 @@
 //! The end of a run: users leave by the plan's clock, each when its last message has its end, at
 //! the latest when the drain is over. goose's plan is over by then and waits for them.
 
-mod hush;
+mod stdout;
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -23,13 +23,13 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use self::hush::Hush;
+use self::stdout::StdoutGuard;
 use super::job::Job;
 use super::lane::{LaneError, LaneHandle};
 use super::life::live;
 use super::pacing::Alarm;
 use super::ramp::test_plan;
-use super::user::Society;
+use super::user::UserContext;
 use crate::clock::{RunClock, wall_ns};
 use crate::environment::TargetInfo;
 use crate::plan::Plan;
@@ -126,17 +126,17 @@ pub(crate) async fn run(
     let lanes = (0..job.load.lanes.max(1)).map(|index| LaneHandle::start(Arc::clone(&job), index));
     let lanes: Vec<LaneHandle> = lanes.collect::<Result<_, _>>()?;
     let (starts, started) = watch::channel(0);
-    let society = Arc::new(society(&job, &lanes, started));
+    let context = Arc::new(context(&job, &lanes, started));
     let mut helpers = JoinSet::new();
     let alarm = Alarm::new().map_err(AttackError::Timer)?;
     helpers.spawn(start_stays(Arc::clone(&job), starts, alarm));
-    helpers.spawn(publish(Arc::clone(&society)));
-    helpers.spawn(stop_goose(Arc::clone(&society)));
-    let metrics = Box::pin(execute(attack(&job, &society)?, &job, &society)).await;
-    society.over.cancel();
+    helpers.spawn(publish(Arc::clone(&context)));
+    helpers.spawn(stop_goose(Arc::clone(&context)));
+    let metrics = Box::pin(execute(attack(&job, &context)?, &job, &context)).await;
+    context.over.cancel();
     helpers.shutdown().await;
     // With every user gone nothing more can come: what is open stays open to the end of the drain.
-    let cancelled_us = society.cancelled_us.load(Ordering::Relaxed);
+    let cancelled_us = context.cancelled_us.load(Ordering::Relaxed);
     let end_us = cancelled_us.min(job.end_us());
     let mut recording = Recording::default();
     let mut given_up = Vec::new();
@@ -144,7 +144,7 @@ pub(crate) async fn run(
         recording.merge(kept);
         given_up.extend(lost.map(|error| error.to_string()));
     }
-    recording.merge(take_desk(&society));
+    recording.merge(take_recording(&context));
     let goose = match metrics {
         Ok(metrics) => counts(&metrics),
         Err(stuck @ AttackError::Stuck) => {
@@ -188,11 +188,11 @@ fn recorder(job: &Job) -> Recorder {
     )
 }
 
-fn society(job: &Arc<Job>, lanes: &[LaneHandle], started: watch::Receiver<u32>) -> Society {
-    Society {
+fn context(job: &Arc<Job>, lanes: &[LaneHandle], started: watch::Receiver<u32>) -> UserContext {
+    UserContext {
         job: Arc::clone(job),
         lanes: lanes.iter().map(LaneHandle::commands).collect(),
-        desk: Mutex::new(recorder(job)),
+        recorder: Mutex::new(recorder(job)),
         begun: job.visits.iter().map(|_| AtomicBool::new(false)).collect(),
         started,
         over: job.cancel.child_token(),
@@ -202,7 +202,7 @@ fn society(job: &Arc<Job>, lanes: &[LaneHandle], started: watch::Receiver<u32>) 
 }
 
 /// The attack, as goose wants it.
-fn attack(job: &Job, society: &Arc<Society>) -> Result<GooseAttack, AttackError> {
+fn attack(job: &Job, context: &Arc<UserContext>) -> Result<GooseAttack, AttackError> {
     let mut configuration = GooseConfiguration::default();
     configuration.host = Some(job.target.http_base.clone());
     configuration.quiet = 1;
@@ -217,11 +217,11 @@ fn attack(job: &Job, society: &Arc<Society>) -> Result<GooseAttack, AttackError>
         .without_cookies()
         .accept_invalid_certs(true)
         .timeout(timeout);
-    let society = Arc::clone(society);
+    let context = Arc::clone(context);
     let life: TransactionFunction = Arc::new(move |user: &mut GooseUser| {
-        let society = Arc::clone(&society);
+        let context = Arc::clone(&context);
         Box::pin(async move {
-            live(user, &society).await;
+            live(user, &context).await;
             Ok(())
         })
     });
@@ -237,9 +237,9 @@ fn attack(job: &Job, society: &Arc<Society>) -> Result<GooseAttack, AttackError>
 async fn execute(
     attack: GooseAttack,
     job: &Job,
-    society: &Society,
+    context: &UserContext,
 ) -> Result<GooseMetrics, AttackError> {
-    let _hush = Hush::new().map_err(AttackError::Stdout)?;
+    let _stdout = StdoutGuard::new().map_err(AttackError::Stdout)?;
     let mut attack = pin!(attack.execute());
     let overdue = async {
         tokio::select! {
@@ -253,8 +253,8 @@ async fn execute(
         () = overdue => {}
     }
     goose::trigger_killswitch("the run is long over");
-    society.over.cancel();
-    society.stuck.cancel();
+    context.over.cancel();
+    context.stuck.cancel();
     match tokio::time::timeout(STUCK_AFTER, attack).await {
         Ok(result) => Ok(result?),
         Err(_) => Err(AttackError::Stuck),
@@ -262,10 +262,10 @@ async fn execute(
 }
 
 /// Tells goose when the run is cancelled, and remembers the moment.
-async fn stop_goose(society: Arc<Society>) {
-    society.job.cancel.cancelled().await;
-    let now_us = society.job.clock.now_us();
-    society.cancelled_us.store(now_us, Ordering::Relaxed);
+async fn stop_goose(context: Arc<UserContext>) {
+    context.job.cancel.cancelled().await;
+    let now_us = context.job.clock.now_us();
+    context.cancelled_us.store(now_us, Ordering::Relaxed);
     goose::trigger_killswitch("cancelled");
 }
 
@@ -287,19 +287,19 @@ async fn start_stays(job: Arc<Job>, starts: watch::Sender<u32>, alarm: Alarm) {
 }
 
 /// Shows the latencies of HTTP requests to whoever watches.
-async fn publish(society: Arc<Society>) {
+async fn publish(context: Arc<UserContext>) {
     let mut ticks = tokio::time::interval(PUBLISH_EVERY);
     loop {
         ticks.tick().await;
-        if let Ok(mut desk) = society.desk.lock() {
-            desk.publish_recent();
+        if let Ok(mut recorder) = context.recorder.lock() {
+            recorder.publish_recent();
         }
     }
 }
 
-fn take_desk(society: &Society) -> Recording {
-    let desk = society.desk.lock();
-    desk.map_or_else(|_| Recording::default(), |mut desk| desk.take())
+fn take_recording(context: &UserContext) -> Recording {
+    let recorder = context.recorder.lock();
+    recorder.map_or_else(|_| Recording::default(), |mut recorder| recorder.take())
 }
 
 fn counts(metrics: &GooseMetrics) -> GooseCounts {

@@ -236,11 +236,7 @@ impl Client {
     fn write_down(&mut self, frame: &ServerFrame<'_>, at_us: u64) {
         let number = |task: TaskId| self.ledger.number_of(task.0);
         let what = match *frame {
-            // One without a number is told by its message alone.
-            ServerFrame::Chunk {
-                seq: UNNUMBERED, ..
-            } => None,
-            ServerFrame::Chunk { task, seq } => {
+            ServerFrame::Chunk { task, seq } if seq != UNNUMBERED => {
                 number(task).map(|message| What::chunk(message, seq))
             }
             ServerFrame::Complete { task, .. } => {
@@ -248,7 +244,9 @@ impl Client {
             }
             ServerFrame::Connected => Some(What::Connected),
             ServerFrame::Pong => Some(What::Pong),
-            ServerFrame::TaskQueued { .. }
+            // A chunk without a number is told by its message alone.
+            ServerFrame::Chunk { .. }
+            | ServerFrame::TaskQueued { .. }
             | ServerFrame::ProcessingStarted { .. }
             | ServerFrame::Answer { .. }
             | ServerFrame::Ignored

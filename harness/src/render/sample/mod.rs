@@ -188,13 +188,9 @@ fn message(story: Story, number: u32, at_us: u64, dice: &mut Dice, recording: &m
     };
     let touched = at_us + complete_us >= DOWN_US && at_us <= BACK_US;
     let fault = (touched && at_us > 19_000_000).then_some(0);
-    let cell = recording
-        .cells
-        .entry(CellKey {
-            interval: interval(at_us),
-            fault,
-        })
-        .or_default();
+    let interval = interval(at_us);
+    let key = CellKey { interval, fault };
+    let cell = recording.cells.entry(key).or_default();
     cell.delivery.sent += 1;
     cell.delivery.attempts += 1;
     recording.planned_sends += 1;
@@ -203,11 +199,8 @@ fn message(story: Story, number: u32, at_us: u64, dice: &mut Dice, recording: &m
     } else {
         dice.latency(46, 0.7)
     };
-    recording
-        .lateness
-        .entry(interval(at_us))
-        .or_default()
-        .record(late_us);
+    let lateness = recording.lateness.entry(interval).or_default();
+    lateness.record(late_us);
     recording
         .dispatch_delay
         .record(late_us + if inside { 240_000 } else { 0 });

@@ -2,7 +2,7 @@
 //!
 //! **In:** a stretch of the run. **Out:** nothing on stdout during it.
 //!
-//! goose 0.19 prints how many users it launched, whatever it is told. While a [`Hush`] lives, stdout
+//! goose 0.19 prints how many users it launched, whatever it is told. While a [`StdoutGuard`] lives, stdout
 //! leads nowhere; dropped, it leads again where it did.
 
 use std::fs::OpenOptions;
@@ -13,11 +13,11 @@ use nix::unistd::{dup, dup2_stdout};
 
 /// Silence on stdout until dropped.
 #[derive(Debug)]
-pub(super) struct Hush {
+pub(super) struct StdoutGuard {
     stdout: OwnedFd,
 }
 
-impl Hush {
+impl StdoutGuard {
     /// # Errors
     ///
     /// When files run out, or there is no `/dev/null`.
@@ -29,7 +29,7 @@ impl Hush {
     }
 }
 
-impl Drop for Hush {
+impl Drop for StdoutGuard {
     fn drop(&mut self) {
         if let Err(error) = dup2_stdout(&self.stdout) {
             tracing::error!(%error, "stdout is lost");
