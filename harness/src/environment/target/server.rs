@@ -132,8 +132,8 @@ pub(crate) fn command(
         .collect::<Vec<_>>();
     let mut flag = |name: &str, value: String| args.extend([format!("--{name}"), value]);
     let server = &plan.environment.server;
-    if !server.settings.contains_key("chunks") {
-        flag("chunks", plan.load.message.chunks.to_string());
+    for (name, value) in plan.pace_flags() {
+        flag(name, value);
     }
     for (name, value) in server
         .settings

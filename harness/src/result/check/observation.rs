@@ -127,6 +127,20 @@ fn in_part(
     })
 }
 
+<<<<<<< HEAD
+=======
+/// The part of the run that is meant; `None` where there was none.
+pub(crate) fn window_of<'a>(result: &'a RunResult, when: &When) -> Option<&'a Window> {
+    let view = |name: &str| result.views.iter().find(|window| window.name == name);
+    match when {
+        When::WholeRun => view("whole run"),
+        When::OutsideFaults => view("outside faults"),
+        When::Ramp => result.windows.iter().find(|window| window.name == "ramp"),
+        When::During { fault } => view(&format!("during {fault}")),
+    }
+}
+
+>>>>>>> 76d4dee (Hold two sides of runs against each other: metrics, intervals, the decision)
 fn latency(
     window: Option<&Window>,
     (stage, statistic, time): (Stage, Statistic, TimeKind),
@@ -152,7 +166,8 @@ fn latency(
     }
 }
 
-fn statistic_of(numbers: &Summary, statistic: Statistic) -> f64 {
+/// That number of a distribution, in microseconds.
+pub(crate) fn statistic_of(numbers: &Summary, statistic: Statistic) -> f64 {
     match statistic {
         Statistic::Mean => numbers.mean_us,
         Statistic::P50 => numbers.p50_us as f64,
