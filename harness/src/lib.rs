@@ -25,7 +25,6 @@ mod format;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzz;
-#[allow(dead_code, reason = "its commands are not wired in yet")]
 mod gate;
 mod intake;
 mod known;

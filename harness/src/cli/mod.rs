@@ -3,12 +3,16 @@
 //! **In:** arguments and environment variables. **Out:** what was asked for on stdout, everything
 //! else on stderr, and an exit code of [`failure::Exit`].
 
+mod baseline;
 mod breakdown;
 mod chart;
 mod check;
 mod claim;
+mod compare;
+mod comparison;
 mod doctor;
 pub(crate) mod failure;
+mod gate;
 mod interrupt;
 mod janitor;
 mod list;
@@ -19,6 +23,7 @@ mod proxy;
 mod read;
 mod recover;
 mod report;
+mod rules;
 pub(crate) mod run;
 mod save;
 mod schema;
@@ -58,6 +63,12 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     /// Draw the reports of a saved run again
     Report(report::ReportArgs),
+    /// Hold runs against runs: per metric both sides, the change and how sure it is
+    Compare(compare::CompareArgs),
+    /// Fail when new runs are slower than a baseline, and only when that is sure
+    Gate(gate::GateArgs),
+    /// Keep runs to gate by, and look at what is kept
+    Baseline(baseline::BaselineArgs),
     /// Run the fault proxy on its own, with Toxiproxy's API
     Proxy(proxy::ProxyArgs),
     /// Clean up what killed runs left behind
@@ -155,6 +166,9 @@ fn dispatch(command: Command, out: &mut impl Write) -> Result<Exit, Failure> {
         Command::List(args) => list::run(&args, out),
         Command::Doctor(args) => doctor::run(&args, out),
         Command::Report(args) => report::run(&args, out),
+        Command::Compare(args) => compare::run(&args, out),
+        Command::Gate(args) => gate::run(&args, out),
+        Command::Baseline(args) => baseline::run(&args, out),
         Command::Proxy(args) => proxy::run(&args, out),
         Command::Recover(args) => recover::run(&args, out),
         Command::Janitor => janitor::run(out),

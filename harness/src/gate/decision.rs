@@ -5,7 +5,7 @@
 //! **Method.** A metric is *slower* when three things hold: what was seen would come by chance in fewer than `level` of all
 //! gates; it is past the relative *and* the absolute floor; it is past what two sides of one kind differ by (the noise of
 //! the base). It is *the same* when its interval lies within the floors. Everything else cannot be told. The primary metric
-//! decides; the others may fail a gate too, after Holm, together as rarely as the primary one.
+//! decides; the others may fail a gate too, after Holm, together half as often.
 
 use super::comparison::{Decision, Outcome, Role, Row, SCHEMA, Told, Word};
 use super::facts::{Ended, RunFacts};

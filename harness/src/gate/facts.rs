@@ -34,7 +34,7 @@ pub(crate) struct RunFacts {
     /// Percentile curve of `complete`, outside faults.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub curve: Vec<DistributionPoint>,
-    /// Lines of the scenario on which `complete` and the rest are expected, by the name of the metric.
+    /// Lines of the scenario that expect something of a stage, by the name of the metric and by that of the stage.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub lines: BTreeMap<String, u32>,
 }
@@ -51,7 +51,8 @@ pub(crate) struct PlanPrint {
 }
 
 impl PlanPrint {
-    fn of(plan: &Plan, whole: &str) -> Self {
+    /// The print of a plan; `whole` is its hash as the run has it.
+    pub(crate) fn of(plan: &Plan, whole: &str) -> Self {
         let mut bare = plan.clone();
         bare.title.clear();
         bare.question.clear();
@@ -251,7 +252,9 @@ fn lines(plan: &Plan) -> BTreeMap<String, u32> {
         } = expectation.what
         {
             let name = format!("{} {}", stage.name(), statistic.name());
-            found.entry(name).or_insert(expectation.line);
+            for name in [name, stage.name().to_owned()] {
+                found.entry(name).or_insert(expectation.line);
+            }
         }
     }
     found

@@ -73,6 +73,17 @@ impl Metric {
         Self::Latency { stage, part }
     }
 
+    /// The stage that it times, if it is one.
+    pub(crate) const fn stage(&self) -> Option<Stage> {
+        match self {
+            Self::Latency { stage, .. } => Some(*stage),
+            Self::ServerCpu
+            | Self::ServerMemory
+            | Self::Recovery { .. }
+            | Self::BacklogDrain { .. } => None,
+        }
+    }
+
     pub(crate) const fn unit(&self) -> MetricUnit {
         match self {
             Self::Latency { .. }
@@ -210,6 +221,10 @@ pub(super) fn values(result: &RunResult) -> BTreeMap<Metric, f64> {
         let drain = drain.map(|us| (Metric::BacklogDrain { fault: name() }, us as f64));
         found.extend(recovery.into_iter().chain(drain));
     }
+    // A thousandth of the unit: what more digits say is not measured, and is not read back to the last of them.
+    found
+        .values_mut()
+        .for_each(|value| *value = (*value * 1e3).round() / 1e3);
     found.retain(|_, value| value.is_finite() && *value > 0.0);
     found
 }

@@ -9,13 +9,21 @@
 //!
 //! Deliberately absent: drawing and writing of reports (`render::gate`), and the running of anything.
 
+pub(crate) mod baseline;
+#[cfg(test)]
+mod bench;
 pub(crate) mod comparison;
 pub(crate) mod decision;
 pub(crate) mod facts;
+pub(crate) mod input;
 pub(crate) mod metric;
-mod refusal;
-mod row;
+pub(crate) mod refusal;
+pub(crate) mod row;
 pub(crate) mod rules;
 pub(crate) mod sides;
 pub(crate) mod statistics;
+#[cfg(test)]
+pub(crate) mod synthetic;
+#[cfg(test)]
+mod tests;
 pub(crate) mod wait;

@@ -103,16 +103,25 @@ pub(super) fn all(base: &[RunFacts], new: &[RunFacts], pairing: Pairing) -> Vec<
             new: of_new,
         });
     }
+    found.extend(unfit(base.iter().chain(new)));
+    found
+}
+
+/// What speaks against taking these runs for runs of one kind.
+pub(crate) fn alike(runs: &[RunFacts]) -> Vec<Refusal> {
+    unfit(runs.iter())
+}
+
+fn unfit<'a>(runs: impl Iterator<Item = &'a RunFacts> + Clone) -> Vec<Refusal> {
     let mut seen = BTreeSet::new();
-    let again = base.iter().chain(new).find(|run| !seen.insert(&run.id));
+    let mut found = Vec::new();
+    let again = runs.clone().find(|run| !seen.insert(&run.id));
     found.extend(again.map(|run| Refusal::Twice {
         run: run.id.clone(),
     }));
-    for run in base.iter().chain(new) {
-        found.extend(unfinished(run));
-    }
-    if let Some(first) = base.first().or(new.first()) {
-        found.extend(unlike(first, base.iter().chain(new)));
+    found.extend(runs.clone().filter_map(unfinished));
+    if let Some(first) = runs.clone().next() {
+        found.extend(unlike(first, runs));
     }
     found
 }

@@ -2,7 +2,7 @@
 //!
 //! **In:** the runs as they lie beside each other, the rules. **Out:** one [`Row`] a metric, and a sentence on it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::comparison::{Role, Row, Word};
 use super::facts::RunFacts;
@@ -39,16 +39,22 @@ pub(super) fn rows(layout: &Layout<'_>, rules: &Rules) -> Vec<Row> {
         .map(|(place, metric)| row(layout, rules, metric, role(place)))
         .collect();
     hold(&mut found[1..judged]);
-    let level = rules.level;
-    found
-        .into_iter()
-        .map(|(mut row, measured)| {
-            if let Some(measured) = measured {
-                decide(&mut row, &measured, level);
-            }
-            row
-        })
-        .collect()
+    let decided = found.into_iter().map(|(mut row, measured)| {
+        if let Some(measured) = measured {
+            let level = level(rules, row.role);
+            decide(&mut row, &measured, level);
+        }
+        row
+    });
+    decided.collect()
+}
+
+/// How rarely a metric of that role is to be called slower by chance.
+const fn level(rules: &Rules, role: Role) -> f64 {
+    match role {
+        Role::Primary => rules.level,
+        Role::Judged | Role::Shown => rules.others_level,
+    }
 }
 
 /// The p-values of the judged metrics, after Holm.
@@ -98,15 +104,6 @@ fn decide(row: &mut Row, measured: &Measured, level: f64) {
     };
     if row.word == Word::Slower {
         row.within = false;
-    }
-    if row.word == Word::CannotTell && row.reason.is_none() {
-        let (low, high) = (ratio(low), ratio(high));
-        row.reason = Some(format!(
-            "the change lies between {} and {}, and the limit is {}",
-            format::change(low),
-            format::change(high),
-            format::change(ratio(limit))
-        ));
     }
 }
 
@@ -176,7 +173,7 @@ fn row(layout: &Layout<'_>, rules: &Rules, metric: &Metric, role: Role) -> (Row,
         noise_ratio: None,
         smallest_ratio: None,
         reason: missing(layout, &carried),
-        line: line.copied(),
+        line,
     };
     if row.base.len().min(row.new.len()) < RUNS_MIN
         || (role == Role::Primary && row.reason.is_some())
@@ -186,6 +183,13 @@ fn row(layout: &Layout<'_>, rules: &Rules, metric: &Metric, role: Role) -> (Row,
     let wait = wait(layout, rules, metric, &mut row);
     let measured = measure(layout, rules, &carried, wait, &mut row);
     (row, measured)
+}
+
+/// Where the scenario expects something of the metric, or else of its stage.
+fn line(run: &RunFacts, metric: &Metric) -> Option<u32> {
+    let of_stage = || run.lines.get(metric.stage()?.name());
+    let line = run.lines.get(&metric.to_string()).or_else(of_stage);
+    line.copied()
 }
 
 /// Not every run carries it: too few samples, or nothing to count.
@@ -207,14 +211,14 @@ fn missing(layout: &Layout<'_>, carried: &Carried<'_>) -> Option<String> {
 
 /// The wait to take out of a metric, 0 where there is none; what is left of every run is more than nothing.
 fn wait(layout: &Layout<'_>, rules: &Rules, metric: &Metric, row: &mut Row) -> f64 {
-    let Metric::Latency { stage, .. } = metric else {
+    let Some(stage) = metric.stage() else {
         return 0.0;
     };
     let of = |runs: &[&RunFacts]| {
-        let waits = runs.iter().map(|run| run.waits.us.get(stage).copied());
+        let waits = runs.iter().map(|run| run.waits.us.get(&stage).copied());
         waits.min().flatten()
     };
-    let named = rules.known_waits_us.get(stage).copied();
+    let named = rules.known_waits_us.get(&stage).copied();
     // Where one side is not known, it is asked for what the other one waits.
     let planned = match (of(&layout.base), of(&layout.new)) {
         (Some(base), Some(new)) => Some(base.min(new)),
@@ -255,7 +259,6 @@ fn measure(
         row.base_own_median = median(&base);
         row.new_own_median = median(&new);
     }
-    let logarithms = |values: &[f64]| values.iter().map(|value| value.ln()).collect::<Vec<_>>();
     let (base_logs, new_logs) = (logarithms(&base), logarithms(&new));
     let usual = median(&base)?;
     let messages = carried.base.iter().chain(&carried.new);
@@ -276,12 +279,12 @@ fn measure(
         .relative_floor
         .max(rules.floor(&row.metric) / usual)
         .ln_1p();
-    let spread = noise(layout, rules, &row.metric, &base_logs);
-    let noise = spread.map_or(0.0, |spread| noise_reach(spread, design, rules.confidence));
+    let spread = noise(layout.is_paired(), rules, &row.metric, &base_logs);
+    let noise = spread.map_or(0.0, |spread| noise_reach(spread, design));
     let interval = estimate.interval(rules.confidence);
     let test = Test {
         design,
-        level: rules.level,
+        level: level(rules, row.role),
         limit: limit.max(noise),
     };
     row.change_ratio = Some(ratio(estimate.change));
@@ -301,10 +304,10 @@ fn measure(
 }
 
 /// The noise from run to run: learnt elsewhere, or that of the base side.
-fn noise(layout: &Layout<'_>, rules: &Rules, metric: &Metric, base_logs: &[f64]) -> Option<Spread> {
+fn noise(is_paired: bool, rules: &Rules, metric: &Metric, base_logs: &[f64]) -> Option<Spread> {
     let learnt = rules.noise.get(metric).copied();
     learnt.or_else(|| {
-        if layout.is_paired() {
+        if is_paired {
             of_neighbours(base_logs)
         } else {
             of_values(base_logs)
@@ -314,63 +317,107 @@ fn noise(layout: &Layout<'_>, rules: &Rules, metric: &Metric, base_logs: &[f64])
 
 /// The smallest change of the primary metric that so many runs would find, by what the base alone shows.
 pub(super) fn smallest_before(layout: &Layout<'_>, rules: &Rules) -> Option<f64> {
-    let values: Vec<f64> = Carried::values(&Carried::of(layout, &rules.primary).base);
-    let smallest = values.iter().copied().fold(f64::INFINITY, f64::min);
-    let wait = match &rules.primary {
-        Metric::Latency { stage, .. } => {
-            let planned = layout
-                .base
-                .iter()
-                .filter_map(|run| run.waits.us.get(stage))
-                .min();
-            rules.known_waits_us.get(stage).or(planned).copied()
-        }
-        Metric::ServerCpu
-        | Metric::ServerMemory
-        | Metric::Recovery { .. }
-        | Metric::BacklogDrain { .. } => None,
-    };
-    let wait = wait.map_or(0.0, |wait| wait as f64);
-    let wait = if smallest > wait { wait } else { 0.0 };
-    expected(
+    let own = own_of(&layout.base, rules, &rules.primary);
+    let spread = noise(layout.is_paired(), rules, &rules.primary, &logarithms(&own))?;
+    finds(
         layout.design(),
         rules,
         &rules.primary,
-        &values,
-        wait,
-        layout.is_paired(),
+        (median(&own)?, spread),
     )
 }
 
-/// The smallest change that a design would find, by the noise of these values.
-fn expected(
+/// What a gate by these runs could find of a metric.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Prospect {
+    /// Whole, in the unit of the metric.
+    pub median: f64,
+    /// Standard deviation from run to run.
+    pub noise_ratio: f64,
+    /// The smallest change found in 95 of 100 gates with as many new runs; `None`: none of any use.
+    pub finds_ratio: Option<f64>,
+}
+
+/// The prospect of a metric; `None` where the runs do not carry it.
+pub(super) fn prospect(runs: &[RunFacts], metric: &Metric, rules: &Rules) -> Option<Prospect> {
+    let all: Vec<&RunFacts> = runs.iter().collect();
+    let own = own_of(&all, rules, metric);
+    let spread = noise(false, rules, metric, &logarithms(&own))?;
+    let design = Design::TwoSamples {
+        base: own.len(),
+        new: own.len(),
+    };
+    let whole: Vec<f64> = runs
+        .iter()
+        .filter_map(|run| run.values.get(metric).copied())
+        .collect();
+    Some(Prospect {
+        median: median(&whole)?,
+        noise_ratio: ratio(spread.deviation),
+        finds_ratio: finds(design, rules, metric, (median(&own)?, spread)),
+    })
+}
+
+/// The smallest change that a gate of that design finds, where so much is usual and runs lie so far apart.
+pub(super) fn finds(
     design: Design,
     rules: &Rules,
     metric: &Metric,
-    values: &[f64],
-    wait: f64,
-    is_paired: bool,
+    (usual, spread): (f64, Spread),
 ) -> Option<f64> {
-    let own: Vec<f64> = values.iter().map(|value| value - wait).collect();
-    let logs: Vec<f64> = own.iter().map(|value| value.ln()).collect();
-    let learnt = rules.noise.get(metric).copied();
-    let spread = learnt.or_else(|| {
-        if is_paired {
-            of_neighbours(&logs)
-        } else {
-            of_values(&logs)
-        }
-    })?;
-    let limit = rules
-        .relative_floor
-        .max(rules.floor(metric) / median(&own)?)
-        .ln_1p();
+    let limit = limit(rules, metric, usual);
     let test = Test {
         design,
         level: rules.level,
-        limit: limit.max(noise_reach(spread, design, rules.confidence)),
+        limit: limit.max(noise_reach(spread, design)),
     };
     smallest_found(&test, spread).map(ratio)
+}
+
+/// The noise of every metric that all of the runs carry.
+pub(super) fn noise_of(runs: &[RunFacts], rules: &Rules) -> BTreeMap<Metric, Spread> {
+    let all: Vec<&RunFacts> = runs.iter().collect();
+    let carried = runs.first().into_iter().flat_map(|run| run.values.keys());
+    let spread = |metric: &Metric| {
+        let own = own_of(&all, rules, metric);
+        let whole = own.len() == all.len();
+        let mut spread = of_values(&logarithms(&own)).filter(|_| whole)?;
+        spread.deviation = (spread.deviation * 1e6).round() / 1e6;
+        Some((metric.clone(), spread))
+    };
+    carried.filter_map(spread).collect()
+}
+
+/// What a metric has in each run that carries it, its planned wait left out.
+fn own_of(runs: &[&RunFacts], rules: &Rules, metric: &Metric) -> Vec<f64> {
+    let values = runs
+        .iter()
+        .filter_map(|run| run.values.get(metric).copied());
+    let values: Vec<f64> = values
+        .filter(|value| value.is_finite() && *value > 0.0)
+        .collect();
+    let wait = metric.stage().map_or(0.0, |stage| {
+        let planned = runs.iter().filter_map(|run| run.waits.us.get(&stage)).min();
+        let wait = rules.known_waits_us.get(&stage).or(planned);
+        wait.map_or(0.0, |wait| *wait as f64)
+    });
+    if values.iter().all(|value| *value > wait) {
+        values.iter().map(|value| value - wait).collect()
+    } else {
+        values
+    }
+}
+
+fn logarithms(values: &[f64]) -> Vec<f64> {
+    values.iter().map(|value| value.ln()).collect()
+}
+
+/// The larger floor beside what is usual, as a logarithm.
+fn limit(rules: &Rules, metric: &Metric, usual: f64) -> f64 {
+    rules
+        .relative_floor
+        .max(rules.floor(metric) / usual)
+        .ln_1p()
 }
 
 /// A logarithm as a share: 0.0953 is 0.1.
@@ -395,7 +442,14 @@ pub(super) fn sentence(row: &Row) -> String {
         )
     };
     let limit = row.limit_ratio.map_or_else(String::new, format::change);
-    let reason = row.reason.as_deref().unwrap_or("too few runs have it");
+    let open = || match (row.low_ratio, row.high_ratio) {
+        (Some(low), Some(high)) => format!(
+            "the change lies between {} and {}, and the limit is {limit}",
+            format::change(low),
+            format::change(high)
+        ),
+        (None, _) | (_, None) => "too few runs have it".to_owned(),
+    };
     match row.word {
         Word::Slower if metric.is_cost() => {
             format!(
@@ -415,6 +469,9 @@ pub(super) fn sentence(row: &Row) -> String {
                 numbers()
             )
         }
-        Word::CannotTell => format!("Whether {metric} is slower cannot be told: {reason}."),
+        Word::CannotTell => {
+            let reason = row.reason.clone().unwrap_or_else(open);
+            format!("Whether {metric} is slower cannot be told: {reason}.")
+        }
     }
 }

@@ -21,10 +21,8 @@ pub(crate) const RUNS_MAX: usize = 10_000;
 pub(crate) enum Pairing {
     /// Run *i* of one side belongs to run *i* of the other.
     InOrder,
-    /// As `InOrder` where the runs took turns: each of one side lay right beside one of the other.
+    /// As `InOrder` where the runs took turns: each of one side lay right beside one of the other. Else each side by itself.
     ByTime,
-    /// Each side by itself.
-    Apart,
 }
 
 /// The rules of a comparison.
@@ -32,7 +30,7 @@ pub(crate) enum Pairing {
 pub(crate) struct Rules {
     /// The metric that decides.
     pub primary: Metric,
-    /// Further metrics that may fail a gate, together as rarely as the primary one.
+    /// Further metrics that may fail a gate, together more rarely than the primary one.
     pub others: Vec<Metric>,
     /// A change of a smaller share is none.
     pub relative_floor: f64,
@@ -40,8 +38,10 @@ pub(crate) struct Rules {
     pub latency_floor_us: f64,
     /// Of the intervals that are shown.
     pub confidence: f64,
-    /// How often the primary metric may fail a gate although nothing changed; the others together as often again.
+    /// How often the primary metric may fail a gate although nothing changed.
     pub level: f64,
+    /// How often the others may, all together.
+    pub others_level: f64,
     /// Waits that somebody who knows the server named, in place of those of the plan.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub known_waits_us: BTreeMap<Stage, u64>,
@@ -59,6 +59,7 @@ impl Default for Rules {
             latency_floor_us: 25.0,
             confidence: 0.95,
             level: 0.01,
+            others_level: 0.005,
             known_waits_us: BTreeMap::new(),
             noise: BTreeMap::new(),
         }

@@ -43,7 +43,6 @@ impl<'a> Layout<'a> {
                 let turns = turns(base, new);
                 turns.unwrap_or_else(|| layout(false).by_time())
             }
-            Pairing::Apart => layout(false).by_time(),
         }
     }
 
@@ -162,6 +161,19 @@ fn at(run: &RunFacts, quantile: f64) -> Option<f64> {
     let mut points = run.curve.iter();
     let found = points.find(|point| point.quantile_ratio >= quantile)?;
     Some(found.value_us as f64)
+}
+
+/// Leaves of a run's curve what a band is drawn of.
+pub(super) fn thin(run: &mut RunFacts) {
+    let points = BAND.into_iter().filter_map(|quantile| {
+        let mut points = run.curve.iter();
+        points
+            .find(|point| point.quantile_ratio >= quantile)
+            .copied()
+    });
+    let mut kept: Vec<_> = points.collect();
+    kept.dedup();
+    run.curve = kept;
 }
 
 /// What a reader should know of the runs besides.

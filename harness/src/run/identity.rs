@@ -60,7 +60,7 @@ pub(super) fn run(plan: &Plan, id: &str, command: &str, started_ns: u64, host: H
 }
 
 /// The machine, before the run; what belongs to the environment is still empty.
-pub(super) fn host() -> Host {
+pub(crate) fn host() -> Host {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let memory = read("/proc/meminfo");
     let kib = memory

@@ -32,17 +32,13 @@ pub(crate) struct Test {
     pub limit: f64,
 }
 
-/// The chance that a true `change` is reported where the change's standard error is truly `error`.
-fn chance(test: &Test, change: f64, error: f64) -> f64 {
-    let degrees = test.design.degrees();
-    let quantile = t_quantile(1.0 - test.level, degrees);
-    let seen = |point: u32| {
+/// What is seen of a noise of 1, at even steps of its distribution.
+fn seen(degrees: f64) -> Vec<f64> {
+    let point = |point: u32| {
         let below = (f64::from(point) + 0.5) / f64::from(POINTS);
-        let seen_error = error * (chi_square_quantile(below, degrees) / degrees).sqrt();
-        let needed = (quantile * seen_error).max(test.limit);
-        normal_below((change - needed) / error)
+        (chi_square_quantile(below, degrees) / degrees).sqrt()
     };
-    (0..POINTS).map(seen).sum::<f64>() / f64::from(POINTS)
+    (0..POINTS).map(point).collect()
 }
 
 /// The smallest change, as a logarithm, that the test finds in 95 of 100 cases; `None` where that is none of any use.
@@ -54,13 +50,24 @@ pub(crate) fn smallest_found(test: &Test, noise: Spread) -> Option<f64> {
         return None;
     }
     let error = error.max(f64::MIN_POSITIVE);
-    if chance(test, CHANGE_MAX, error) < FOUND {
+    let degrees = test.design.degrees();
+    let quantile = t_quantile(1.0 - test.level, degrees);
+    let seen = seen(degrees);
+    // The chance that a true change is reported.
+    let chance = |change: f64| {
+        let at = |seen: &f64| {
+            let needed = (quantile * seen * error).max(test.limit);
+            normal_below((change - needed) / error)
+        };
+        seen.iter().map(at).sum::<f64>() / seen.len() as f64
+    };
+    if chance(CHANGE_MAX) < FOUND {
         return None;
     }
     let (mut low, mut high) = (0.0, CHANGE_MAX);
     for _ in 0..HALVINGS {
         let middle = f64::midpoint(low, high);
-        if chance(test, middle, error) < FOUND {
+        if chance(middle) < FOUND {
             low = middle;
         } else {
             high = middle;
