@@ -18,8 +18,7 @@ pub(super) struct RulesArgs {
     #[arg(long, value_name = "METRIC", default_value = "complete p50")]
     primary: Metric,
     /// Further metrics that may fail the gate, together more rarely than the primary one
-    /// [default: complete p99, task_queued p50, session_ready p50, token p50, server cpu, server memory]
-    #[arg(long, value_name = "METRIC", value_delimiter = ',')]
+    #[arg(long, value_name = "METRIC", value_delimiter = ',', help = also())]
     also: Vec<Metric>,
     /// A change of a smaller share is none
     #[arg(long, value_name = "SHARE", default_value = "5%", value_parser = share)]
@@ -33,6 +32,15 @@ pub(super) struct RulesArgs {
     /// Take the runs of both sides as pairs, in the order named [default: pairs where the runs took turns]
     #[arg(long)]
     paired: bool,
+}
+
+/// Names the metrics that are meant where none is named.
+fn also() -> String {
+    let names: Vec<String> = Rules::usual().iter().map(ToString::to_string).collect();
+    format!(
+        "Further metrics that may fail the gate, together more rarely than the primary one [default: {}]",
+        names.join(", ")
+    )
 }
 
 impl RulesArgs {
@@ -72,7 +80,7 @@ fn share(text: &str) -> Result<f64, String> {
         Some(percent) => (percent.trim_end(), 100.0),
         None => (text.trim(), 1.0),
     };
-    let share: f64 = number.parse().map_err(|_| expected())?;
+    let share: f64 = number.parse().map_err(|_not_a_number| expected())?;
     let share = share / unit;
     if share > 0.0 && share <= 10.0 {
         Ok(share)

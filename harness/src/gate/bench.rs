@@ -8,6 +8,7 @@ use super::rules::{Pairing, Rules};
 use super::sides::Named;
 use super::statistics::{Design, of_values, paired, two_samples};
 use super::synthetic::{Dice, Noise, Truth, apart, pairs};
+use crate::format::append;
 use crate::stage::Stage;
 
 const GATES: u32 = 2_000;
@@ -73,8 +74,8 @@ fn slower_is_found() {
     for scale in [0.25, 0.5, 1.0] {
         let mut dice = Dice::new(2);
         let truth = |factor| Truth {
-            factor,
             scale,
+            factor,
             ..Truth::calm()
         };
         let (mut found, mut promised) = (0, Vec::new());
@@ -136,8 +137,8 @@ fn coverage() {
                 held_apart += holds(two_samples(&base, &new, 0.0).unwrap().interval(0.95));
             }
             let (share, share_apart) = (percent(held, SAMPLES), percent(held_apart, SAMPLES));
-            line += &format!("{share:>6.1} %");
-            two += &format!("{share_apart:>6.1} %");
+            append(&mut line, format_args!("{share:>6.1} %"));
+            append(&mut two, format_args!("{share_apart:>6.1} %"));
             assert!(
                 (93.0..=97.5).contains(&share),
                 "{noise:?} {runs}: {share} %"
@@ -165,13 +166,13 @@ fn bootstraps() {
             }
         }
         for (line, held) in lines.iter_mut().zip(held) {
-            *line += &format!("{:>6.1} %", percent(held, TIMES));
+            append(line, format_args!("{:>6.1} %", percent(held, TIMES)));
         }
     }
     println!("{}", lines.join("\n"));
 }
 
-/// Bootstrap intervals of a mean. **Source:** DiCiccio and Efron, "Bootstrap confidence intervals" (1996).
+/// Bootstrap intervals of a mean. **Source:** `DiCiccio` and Efron, "Bootstrap confidence intervals" (1996).
 mod bootstrap {
     use statrs::distribution::{ContinuousCDF, Normal};
 

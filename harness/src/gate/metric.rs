@@ -222,9 +222,9 @@ pub(super) fn values(result: &RunResult) -> BTreeMap<Metric, f64> {
         found.extend(recovery.into_iter().chain(drain));
     }
     // A thousandth of the unit: what more digits say is not measured, and is not read back to the last of them.
-    found
-        .values_mut()
-        .for_each(|value| *value = (*value * 1e3).round() / 1e3);
+    for value in found.values_mut() {
+        *value = (*value * 1e3).round() / 1e3;
+    }
     found.retain(|_, value| value.is_finite() && *value > 0.0);
     found
 }

@@ -146,10 +146,7 @@ fn row(layout: &Layout<'_>, rules: &Rules, metric: &Metric, role: Role) -> (Row,
         Carried::values(&carried.base),
         Carried::values(&carried.new),
     );
-    let line = layout
-        .new
-        .iter()
-        .find_map(|run| run.lines.get(&metric.to_string()));
+    let line = layout.new.iter().find_map(|run| line(run, metric));
     let mut row = Row {
         metric: metric.clone(),
         unit: metric.unit(),

@@ -84,9 +84,8 @@ fn turns<'a>(base: &'a [RunFacts], new: &'a [RunFacts]) -> Option<Layout<'a>> {
         paired: rest.is_empty(),
     };
     for couple in couples {
-        let (base, new) = match *couple {
-            [(base, false), (new, true)] | [(new, true), (base, false)] => (base, new),
-            [(_, false), (_, false)] | [(_, true), (_, true)] => return None,
+        let ([(base, false), (new, true)] | [(new, true), (base, false)]) = *couple else {
+            return None;
         };
         layout.base.push(base);
         layout.new.push(new);

@@ -312,9 +312,9 @@ fn zero_variance_is_no_certainty() {
     assert_eq!(found.change_ratio, Some(0.0));
     assert!(found.low_ratio.unwrap() < 0.0 && found.high_ratio.unwrap() > 0.0);
     // One step of the histogram apart: nothing that could be told.
-    new.iter_mut().for_each(|run| {
+    for run in &mut new {
         run.values.insert(primary(), 31_616.0);
-    });
+    }
     assert_ne!(gate(&[equal(31_600.0), new]).outcome, Outcome::Slower);
 }
 

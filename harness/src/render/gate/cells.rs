@@ -78,11 +78,11 @@ pub(super) fn reach(ratio: Option<f64>) -> String {
     )
 }
 
-/// `own time 2.71 ms → 2.79 ms, without 31.0 ms that the plan waits`, where a wait is known.
+/// `own time 2.71 ms → 2.79 ms, without the planned wait of 31.0 ms`, where a wait is known.
 pub(super) fn own(row: &Row) -> Option<String> {
     let wait = row.wait?;
     Some(format!(
-        "own time {} → {}, without the {} that the plan waits",
+        "own time {} → {}, without the planned wait of {}",
         value(row, row.base_own_median),
         value(row, row.new_own_median),
         value(row, Some(wait))

@@ -19,11 +19,10 @@ pub(super) fn bytes(decision: &Decision) -> Result<Vec<u8>, RenderError> {
         };
         let about = format!("{}\n{}", decision.scenario, finding.about);
         let digest = Sha256::digest(about.as_bytes());
-        let fingerprint: String = digest
-            .iter()
-            .take(16)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let mut fingerprint = String::with_capacity(32);
+        for byte in digest.iter().take(16) {
+            format::append(&mut fingerprint, format_args!("{byte:02x}"));
+        }
         let text = format!("{}: {}", finding.title, finding.message);
         json!({
             "description": format::plain(&format::harmless(&text)),

@@ -38,7 +38,9 @@ fn slower() -> Decision {
 
 fn refused() -> Decision {
     decision(4, 1.0, |runs| {
-        runs.iter_mut().for_each(|run| run.host.cores = 64)
+        for run in runs {
+            run.host.cores = 64;
+        }
     })
 }
 

@@ -126,6 +126,24 @@ impl Axis {
         }
     }
 
+    /// Microseconds from somewhere to somewhere, with about five ticks.
+    pub(crate) fn span(least_us: f64, most_us: f64) -> Self {
+        let step = nice_step(((most_us - least_us) / 4.0).max(1.0));
+        let (first, last) = ((least_us / step).floor(), (most_us / step).ceil());
+        let ticks = (0..TICKS_MAX)
+            .map(|place| first + f64::from(place))
+            .take_while(|at| *at <= last)
+            .map(|at| Tick {
+                at: at * step,
+                text: format::round_duration(at * step),
+            });
+        Self {
+            low: first * step,
+            high: (last * step).max(first * step + step),
+            ticks: ticks.collect(),
+        }
+    }
+
     /// Changes as shares, zero among them, with about six ticks.
     pub(crate) fn change(least: f64, most: f64) -> Self {
         let (least, most) = (least.min(0.0), most.max(0.0));

@@ -1,10 +1,10 @@
 //! This module draws the percentile curves of two sides: the median run of each, and the band of all its runs.
 //!
-//! **In:** the bands of a comparison. **Out:** log latency over log rarity, as for one run.
+//! **In:** the bands of a comparison. **Out:** latency over log rarity, as for one run.
 
 use plotters::style::RGBColor;
 
-use super::axis::{Axis, log_us, rarity};
+use super::axis::{Axis, rarity};
 use super::chart::Chart;
 use super::draw::{Series, Shape};
 use super::frame::Frame;
@@ -29,8 +29,9 @@ pub(crate) fn chart(decision: &Decision) -> Result<Option<Chart>, RenderError> {
         .map(|point| rarity(point.quantile_ratio))
         .fold(0.0, f64::max);
     let x = Axis::percentile(rarest);
-    let mut series = side(base, "base", palette::SERIES_1);
-    series.extend(side(new, "new", palette::SERIES_2));
+    let scale = Scale::of(least, most);
+    let mut series = side(base, "base", palette::SERIES_1, scale);
+    series.extend(side(new, "new", palette::SERIES_2, scale));
     let sketch = Sketch {
         id: "curves",
         title: "Percentile curves of `complete`".to_owned(),
@@ -47,7 +48,7 @@ pub(crate) fn chart(decision: &Decision) -> Result<Option<Chart>, RenderError> {
         width: width.pick(1040, 340),
         height: width.pick(260, 220),
         x: x.clone(),
-        y: Axis::latency(least, most),
+        y: scale.axis(least, most),
         x_name: "percentile (each step to the right is ten times rarer)",
         bands: Vec::new(),
         marks: Vec::new(),
@@ -65,10 +66,44 @@ fn at_half(side: &Side) -> String {
     )
 }
 
-fn side(side: &Side, name: &'static str, color: RGBColor) -> Vec<Series> {
+/// A long tail is drawn on a log axis; sides that lie close together would be one line there.
+#[derive(Clone, Copy)]
+enum Scale {
+    Linear,
+    Log,
+}
+
+/// From this ratio of the largest to the smallest value on.
+const LOG_FROM: f64 = 8.0;
+
+impl Scale {
+    fn of(least_us: f64, most_us: f64) -> Self {
+        if most_us < least_us * LOG_FROM {
+            Self::Linear
+        } else {
+            Self::Log
+        }
+    }
+
+    fn axis(self, least_us: f64, most_us: f64) -> Axis {
+        match self {
+            Self::Linear => Axis::span(least_us, most_us),
+            Self::Log => Axis::latency(least_us, most_us),
+        }
+    }
+
+    fn place(self, us: f64) -> f64 {
+        match self {
+            Self::Linear => us,
+            Self::Log => us.max(1.0).log10(),
+        }
+    }
+}
+
+fn side(side: &Side, name: &'static str, color: RGBColor, scale: Scale) -> Vec<Series> {
     let line = |pick: fn(&BandPoint) -> f64| {
         let points = side.band.iter();
-        let points = points.map(|point| (rarity(point.quantile_ratio), log10(pick(point))));
+        let points = points.map(|point| (rarity(point.quantile_ratio), scale.place(pick(point))));
         Series::new(name, color, Shape::Line(points.collect()))
     };
     vec![
@@ -76,8 +111,4 @@ fn side(side: &Side, name: &'static str, color: RGBColor) -> Vec<Series> {
         line(|point| point.lowest_us).pen(0.8).legend(None),
         line(|point| point.highest_us).pen(0.8).legend(None),
     ]
-}
-
-fn log10(us: f64) -> f64 {
-    log_us(crate::units::rounded(us))
 }

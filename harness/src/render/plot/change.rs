@@ -18,8 +18,8 @@ use crate::result::CheckStatus;
 /// Dots that are drawn of a series: more are a smear, and a page of megabytes.
 const DOTS_MAX: usize = 400;
 /// Size of a dot, as a share of the plot.
-const DOT_WIDE: f64 = 0.005;
-const DOT_HIGH: f64 = 0.018;
+const DOT_WIDE: f64 = 0.006;
+const DOT_HIGH: f64 = 0.028;
 
 /// The chart of a row, by the name it has in reports; `None` where nothing was compared.
 pub(crate) fn chart(row: &Row, name: &str) -> Result<Option<Chart>, RenderError> {
@@ -38,27 +38,9 @@ pub(crate) fn chart(row: &Row, name: &str) -> Result<Option<Chart>, RenderError>
     let least = all().chain(reach).fold(0.0, f64::min);
     let most = all().chain(reach).fold(0.0, f64::max);
     let (x, y) = (Axis::runs(count), Axis::change(least, most));
-    let across = |at: f64| vec![(x.low, at), (x.high, at)];
     let size = ((x.high - x.low) * DOT_WIDE, (y.high - y.low) * DOT_HIGH);
-    let colors = [palette::SERIES_1, palette::SERIES_2];
-    let mut series: Vec<Series> = dots
-        .iter()
-        .zip(colors)
-        .map(|((name, dots), color)| {
-            let points = dots.iter().enumerate();
-            let points = points
-                .map(|(place, dot)| ((place + 1) as f64, *dot))
-                .collect();
-            Series::new(name, color, Shape::Dots(size, points))
-        })
-        .collect();
-    let interval = |at, legend: Option<&str>| {
-        Series::new("interval", palette::SERIES_3, Shape::Line(across(at)))
-            .legend(legend.map(str::to_owned))
-    };
-    series.push(interval(change, Some("change")).pen(2.5));
-    series.push(interval(low, Some("95 % sure")).pen(1.0));
-    series.push(interval(high, None).pen(1.0));
+    let mut series = dotted(&dots, size);
+    series.extend(lines((x.low, x.high), change, (low, high)));
     let sketch = Sketch {
         id: "change",
         title: format!("Change of `{name}`"),
@@ -99,6 +81,31 @@ pub(crate) fn chart(row: &Row, name: &str) -> Result<Option<Chart>, RenderError>
         limits: vec![limit_line.clone()],
     });
     drawn.map(Some)
+}
+
+fn dotted(dots: &[(&'static str, Vec<f64>)], size: (f64, f64)) -> Vec<Series> {
+    let colors = [palette::SERIES_1, palette::SERIES_2];
+    let sides = dots.iter().zip(colors);
+    let series = sides.map(|((name, dots), color)| {
+        let points = dots.iter().enumerate();
+        let points = points.map(|(place, dot)| ((place + 1) as f64, *dot));
+        Series::new(name, color, Shape::Dots(size, points.collect()))
+    });
+    series.collect()
+}
+
+/// The change and its interval, across the plot.
+fn lines((from, to): (f64, f64), change: f64, (low, high): (f64, f64)) -> [Series; 3] {
+    let line = |at, legend: Option<&str>| {
+        let points = vec![(from, at), (to, at)];
+        Series::new("interval", palette::SERIES_3, Shape::Line(points))
+            .legend(legend.map(str::to_owned))
+    };
+    [
+        line(change, Some("change")).pen(2.5),
+        line(low, Some("95 % sure")).pen(1.0),
+        line(high, None).pen(1.0),
+    ]
 }
 
 /// Of pairs their change; else each run against the median of the base.
