@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use super::facts::{HostClass, PlanPrint, RunFacts};
 use super::metric::Metric;
-use super::row::{self, Prospect};
+use super::prospect::{self, Prospect};
 use super::rules::{RUNS_MIN, Rules};
 use super::sides;
 use super::statistics::Spread;
@@ -102,7 +102,7 @@ impl Baseline {
     ) -> Option<Self> {
         let first = runs.first()?;
         let (host, plan) = (first.host.clone(), first.plan.clone());
-        let noise = row::noise_of(&runs, &Rules::default());
+        let noise = prospect::noise_of(&runs, &Rules::default());
         if !full {
             runs.iter_mut().for_each(sides::thin);
         }
@@ -125,7 +125,7 @@ impl Baseline {
 
     /// What a gate by it would find of a metric, with as many new runs as it has.
     pub(crate) fn prospect(&self, metric: &Metric, rules: &Rules) -> Option<Prospect> {
-        row::prospect(&self.runs, metric, rules)
+        prospect::prospect(&self.runs, metric, rules)
     }
 
     /// The file's content.

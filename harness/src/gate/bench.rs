@@ -3,7 +3,7 @@
 use super::comparison::{Decision, Outcome, Role, Word};
 use super::decision::decide;
 use super::metric::{Metric, Part};
-use super::row;
+use super::prospect;
 use super::rules::{Pairing, Rules};
 use super::sides::Named;
 use super::statistics::{Design, of_values, paired, two_samples};
@@ -89,7 +89,7 @@ fn slower_is_found() {
             };
             let enough = |pairs: &usize| {
                 let design = Design::Paired { pairs: *pairs };
-                let finds = row::finds(design, &rules, &primary, (500.0, spread));
+                let finds = prospect::finds(design, &rules, &primary, (500.0, spread));
                 finds.is_some_and(|finds| finds <= 0.1)
             };
             let needed = (3..200).find(enough).unwrap();

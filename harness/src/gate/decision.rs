@@ -11,7 +11,7 @@ use super::comparison::{Decision, Outcome, Role, Row, SCHEMA, Told, Word};
 use super::facts::{Ended, RunFacts};
 use super::rules::{Pairing, Rules};
 use super::sides::{self, Named};
-use super::{refusal, row};
+use super::{prospect, refusal, row, wording};
 
 /// Holds the new side against the base.
 pub(crate) fn decide(
@@ -54,7 +54,7 @@ pub(crate) fn decide(
         let layout = sides::Layout::of(base.runs, new.runs, pairing);
         decision.design = Some(layout.design());
         decision.rows = row::rows(&layout, rules);
-        decision.smallest_before_ratio = row::smallest_before(&layout, rules);
+        decision.smallest_before_ratio = prospect::smallest_before(&layout, rules);
         judge(&mut decision, new.runs);
     }
     decision.exit_code = decision.outcome.exit_code();
@@ -91,11 +91,11 @@ fn judge(decision: &mut Decision, new: &[RunFacts]) {
         .filter(slower)
         .or_else(|| decision.rows.iter().find(slower));
     let (outcome, sentence) = match (worst, primary) {
-        (Some(row), _) => (Outcome::Slower, row::sentence(row)),
+        (Some(row), _) => (Outcome::Slower, wording::sentence(row)),
         (None, Some(row)) if row.within || row.word == Word::Faster => {
-            (Outcome::Pass, row::sentence(row))
+            (Outcome::Pass, wording::sentence(row))
         }
-        (None, Some(row)) => (Outcome::Inconclusive, row::sentence(row)),
+        (None, Some(row)) => (Outcome::Inconclusive, wording::sentence(row)),
         (None, None) => {
             let primary = &decision.rules.primary;
             let sentence = format!("No run carries {primary}, which decides.");

@@ -17,8 +17,9 @@ pub(crate) mod decision;
 pub(crate) mod facts;
 pub(crate) mod input;
 pub(crate) mod metric;
+mod prospect;
 pub(crate) mod refusal;
-pub(crate) mod row;
+mod row;
 pub(crate) mod rules;
 pub(crate) mod sides;
 pub(crate) mod statistics;
@@ -27,3 +28,4 @@ pub(crate) mod synthetic;
 #[cfg(test)]
 mod tests;
 pub(crate) mod wait;
+mod wording;
