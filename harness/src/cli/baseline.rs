@@ -10,8 +10,9 @@ use std::time::{Duration, UNIX_EPOCH};
 use clap::{Args, Subcommand};
 
 use super::comparison;
-use super::failure::{Exit, Failure};
+use super::failure::Failure;
 use crate::clock;
+use crate::exit::Exit;
 use crate::format;
 use crate::gate::baseline::{self, Baseline, BaselineError};
 use crate::gate::facts::{Ended, HostClass, PlanPrint, RunFacts};

@@ -9,8 +9,9 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::comparison::{self, OutArgs};
-use super::failure::{Exit, Failure};
+use super::failure::Failure;
 use super::rules::RulesArgs;
+use crate::exit::Exit;
 use crate::gate::comparison::Outcome;
 use crate::gate::decision::decide;
 use crate::gate::sides::Named;
@@ -43,8 +44,7 @@ pub(super) fn run(args: &CompareArgs, out: &mut impl Write) -> Result<Exit, Fail
     let decision = decide(&base, &new, args.rules.pairing(), &args.rules.rules());
     comparison::tell(&decision, &args.out, true, out)?;
     Ok(match decision.outcome {
-        Outcome::Refused => Exit::Inconclusive,
-        Outcome::Invalid => Exit::Invalid,
+        Outcome::Refused | Outcome::Invalid => decision.outcome.exit(),
         Outcome::Pass
         | Outcome::Threshold
         | Outcome::Slower

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::failure::{Exit, Failure};
+use super::failure::Failure;
 use super::screen;
+use crate::exit::Exit;
 use crate::gate::comparison::{Decision, SCHEMA};
 use crate::gate::facts::RunFacts;
 use crate::gate::input::{self, InputError};

@@ -8,8 +8,9 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::comparison::{self, OutArgs};
-use super::failure::{Exit, Failure};
+use super::failure::Failure;
 use super::rules::RulesArgs;
+use crate::exit::Exit;
 use crate::gate::decision::decide;
 use crate::gate::sides::Named;
 
@@ -48,5 +49,5 @@ pub(super) fn run(args: &GateArgs, out: &mut impl Write) -> Result<Exit, Failure
     };
     let decision = decide(&base, &new, args.rules.pairing(), &args.rules.rules());
     comparison::tell(&decision, &args.out, false, out)?;
-    Ok(Exit::of(decision.exit_code))
+    Ok(decision.outcome.exit())
 }

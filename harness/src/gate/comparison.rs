@@ -9,6 +9,7 @@ use super::facts::{Counts, RunEnd};
 use super::metric::{Metric, MetricUnit};
 use super::rules::Rules;
 use super::statistics::Design;
+use crate::exit::Exit;
 
 /// Version of the format of `gate.json`.
 pub(crate) const SCHEMA: &str = "harness.gate/1";
@@ -72,14 +73,14 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
-    pub(crate) const fn exit_code(self) -> u8 {
+    pub(crate) const fn exit(self) -> Exit {
         match self {
-            Self::Pass => 0,
-            Self::Threshold => 10,
-            Self::Slower => 11,
-            Self::Inconclusive | Self::Refused => 12,
-            Self::Invalid => 13,
-            Self::Incorrect => 14,
+            Self::Pass => Exit::Pass,
+            Self::Threshold => Exit::Threshold,
+            Self::Slower => Exit::Regression,
+            Self::Inconclusive | Self::Refused => Exit::Inconclusive,
+            Self::Invalid => Exit::Invalid,
+            Self::Incorrect => Exit::Incorrect,
         }
     }
 }

@@ -12,6 +12,7 @@ use super::facts::{Ended, RunFacts};
 use super::rules::{Pairing, Rules};
 use super::sides::{self, Named};
 use super::{prospect, refusal, row, wording};
+use crate::exit::Exit;
 
 /// Holds the new side against the base.
 pub(crate) fn decide(
@@ -57,7 +58,7 @@ pub(crate) fn decide(
         decision.smallest_before_ratio = prospect::smallest_before(&layout, rules);
         judge(&mut decision, new.runs);
     }
-    decision.exit_code = decision.outcome.exit_code();
+    decision.exit_code = decision.outcome.exit().code();
     decision
 }
 
@@ -65,19 +66,15 @@ fn ended(runs: &[RunFacts], status: Ended) -> Option<&RunFacts> {
     runs.iter().find(|run| run.end.status == status)
 }
 
-/// A code with which a run of its own fails a gate, whatever its speed.
-const INCORRECT: u8 = 14;
-const THRESHOLD: u8 = 10;
-
 /// The outcome of rows that may be believed. What a new run broke by itself comes first.
 fn judge(decision: &mut Decision, new: &[RunFacts]) {
-    let broke = |code: u8| new.iter().find(|run| run.end.exit_code == code);
-    if let Some(run) = broke(INCORRECT) {
+    let broke = |exit: Exit| new.iter().find(|run| run.end.exit_code == exit.code());
+    if let Some(run) = broke(Exit::Incorrect) {
         decision.outcome = Outcome::Incorrect;
         decision.sentence = format!("Run {} broke a promise: {}", run.id, run.end.sentence);
         return;
     }
-    if let Some(run) = broke(THRESHOLD) {
+    if let Some(run) = broke(Exit::Threshold) {
         decision.outcome = Outcome::Threshold;
         decision.sentence = format!(
             "Run {} missed what is expected: {}",

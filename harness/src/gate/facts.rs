@@ -11,6 +11,7 @@ use super::metric::{self, Metric};
 use super::wait::{self, Waits};
 use crate::plan::{self, EnvironmentPlan, Plan};
 use crate::result::{DistributionPoint, Host, RunResult, Status};
+use crate::scenario::expectation::{Quantity, When};
 
 /// One run, as far as the gate is concerned.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -236,15 +237,13 @@ fn counts(result: &RunResult) -> Counts {
 
 /// Of the same part of the run as the latencies.
 fn curve(result: &RunResult) -> Vec<DistributionPoint> {
-    let name = metric::calm(result).map(|window| window.name.as_str());
-    let mut curves = result.distributions.iter();
-    let found = curves.find(|curve| Some(curve.name.as_str()) == name);
+    let calm = result.distribution(&When::OutsideFaults);
+    let found = calm.or_else(|| result.distribution(&When::WholeRun));
     found.map_or_else(Vec::new, |curve| curve.points.clone())
 }
 
 /// Where the scenario expects something of a metric: the line that a reader of a failure wants to see.
 fn lines(plan: &Plan) -> BTreeMap<String, u32> {
-    use crate::scenario::expectation::Quantity;
     let mut found = BTreeMap::new();
     for expectation in plan.expect.iter().filter(|one| one.line > 0) {
         if let Quantity::Latency {

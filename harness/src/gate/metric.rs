@@ -10,7 +10,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::result::{RunResult, Window, statistic_of, window_of};
+use crate::result::{RunResult, Window, statistic_of};
 use crate::scenario::expectation::{Statistic, When};
 use crate::stage::Stage;
 
@@ -189,7 +189,9 @@ impl From<Metric> for String {
 
 /// The part of the run whose latencies are compared: what no fault touched.
 pub(super) fn calm(result: &RunResult) -> Option<&Window> {
-    window_of(result, &When::OutsideFaults).or_else(|| window_of(result, &When::WholeRun))
+    result
+        .window(&When::OutsideFaults)
+        .or_else(|| result.window(&When::WholeRun))
 }
 
 /// Every metric that the run carries: percentiles with too few samples are left out, and what is no positive number.

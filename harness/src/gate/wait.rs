@@ -27,13 +27,12 @@ pub(crate) struct Waits {
 }
 
 /// Stages that are one request and one answer.
-const ROUND_TRIPS: [Stage; 7] = [
+const ROUND_TRIPS: [Stage; 6] = [
     Stage::Token,
     Stage::Upgrade,
     Stage::TaskQueued,
     Stage::FirstChunk,
     Stage::Complete,
-    Stage::Broadcast,
     Stage::Heartbeat,
 ];
 
@@ -67,22 +66,19 @@ pub(super) fn planned(plan: &Plan) -> Waits {
 
 /// How long a round trip waits for this at least; `None` where that cannot be said.
 fn on_edge_us(condition: &PlannedFault) -> Option<u64> {
-    let FaultKind::Latency {
-        link: Link::Edge,
-        latency_us,
-        jitter_us,
-    } = condition.kind
-    else {
+    let FaultKind::Latency(latency) = condition.kind else {
         return None;
     };
-    if condition.at_us > 0 || condition.toxicity_ratio < 1.0 {
+    if latency.link != Link::Edge || condition.at_us > 0 || condition.toxicity_ratio < 1.0 {
         return None;
     }
     let ways = match condition.streams {
         Streams::Upstream | Streams::Downstream => 1,
         Streams::Both => 2,
     };
-    Some(latency_us.saturating_sub(jitter_us).saturating_mul(ways))
+    let keys = latency.keys;
+    let one_way_us = keys.latency_us.saturating_sub(keys.jitter_us);
+    Some(one_way_us.saturating_mul(ways))
 }
 
 #[cfg(test)]

@@ -127,20 +127,6 @@ fn in_part(
     })
 }
 
-<<<<<<< HEAD
-=======
-/// The part of the run that is meant; `None` where there was none.
-pub(crate) fn window_of<'a>(result: &'a RunResult, when: &When) -> Option<&'a Window> {
-    let view = |name: &str| result.views.iter().find(|window| window.name == name);
-    match when {
-        When::WholeRun => view("whole run"),
-        When::OutsideFaults => view("outside faults"),
-        When::Ramp => result.windows.iter().find(|window| window.name == "ramp"),
-        When::During { fault } => view(&format!("during {fault}")),
-    }
-}
-
->>>>>>> 76d4dee (Hold two sides of runs against each other: metrics, intervals, the decision)
 fn latency(
     window: Option<&Window>,
     (stage, statistic, time): (Stage, Statistic, TimeKind),
