@@ -17,6 +17,7 @@ mod doctor;
 mod end_to_end;
 mod environment;
 mod full_machine;
+mod gate;
 mod hostile;
 mod idle;
 mod limits;
