@@ -16,6 +16,7 @@ pub(crate) mod comparison;
 pub(crate) mod decision;
 pub(crate) mod facts;
 pub(crate) mod input;
+pub(crate) mod looks;
 pub(crate) mod metric;
 mod prospect;
 pub(crate) mod refusal;
