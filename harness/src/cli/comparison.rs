@@ -35,6 +35,16 @@ pub(super) struct OutArgs {
     format: Vec<Artifact>,
 }
 
+impl OutArgs {
+    /// All files, in this folder.
+    pub(super) fn at(folder: PathBuf) -> Self {
+        Self {
+            out: Some(folder),
+            format: Vec::new(),
+        }
+    }
+}
+
 /// The runs of a side that the command line named.
 pub(super) fn runs(named: &[PathBuf]) -> Result<Vec<RunFacts>, Failure> {
     Ok(input::runs(named)?)

@@ -17,7 +17,8 @@ use crate::gate::sides::Named;
 /// Fail when new runs are slower than a baseline, and only when that is sure
 ///
 /// A kept baseline stands for the machine it was made on: use it on machines of its class that nobody else uses. On
-/// shared runners, compare both builds on the runner itself.
+/// shared runners, compare both builds on the runner itself: `harness gate --ab SCENARIO --base SPEC --new SPEC`, which
+/// is `harness ab`.
 ///
 /// Ends with 0 when the new runs are surely not slower by more than the limit, with 11 when they are surely slower, with
 /// 12 when neither is sure or the two sides may not be compared, with 13 when a run is invalid, and with 14 or 10 when a

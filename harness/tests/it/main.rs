@@ -7,9 +7,11 @@
     reason = "helpers of tests may panic, and deadlines of tests need no run clock"
 )]
 
+mod ab;
 mod abort;
 mod canary;
 mod case;
+mod ci_files;
 mod claim;
 mod cli;
 mod defects;

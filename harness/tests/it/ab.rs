@@ -1,0 +1,1 @@
+//! Runs that are repeated, and servers that take turns.
