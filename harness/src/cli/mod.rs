@@ -58,7 +58,7 @@ enum Command {
     /// Run a scenario, judge it and write its reports
     Run(run::RunArgs),
     /// Find out whether one server is slower than another, by runs that take turns
-    Ab(ab::AbArgs),
+    Ab(Box<ab::AbArgs>),
     /// Show what a run would do, and what it could not tell; nothing is started
     Plan(plan::PlanArgs),
     /// Check scenarios: every problem of every file, with line and hint
