@@ -136,7 +136,7 @@ fn a_repeated_run_is_as_many_runs_and_one_verdict() {
     assert!(codes.contains(&u64::try_from(all.code).unwrap()));
     // One expectation that no run meets.
     let bad = temp.path().join("bad");
-    let unmet = ["--set", "expect.0.under=1us"];
+    let unmet = ["--set", "expect.1.under=1us"];
     let bad = done(&[&repeat[..], &server, &SHORT, &unmet].concat(), &bad);
     assert!(
         [10, 13].contains(&bad.code),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::pairs::Limits;
+use super::limits::Limits;
 use super::spec::Spec;
 use crate::cli::overrides::OverrideArgs;
 use crate::cli::rules::RulesArgs;

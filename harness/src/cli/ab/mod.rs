@@ -5,6 +5,7 @@
 
 mod args;
 mod build;
+mod limits;
 mod pairs;
 mod side;
 mod spec;

@@ -5,22 +5,22 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::limits::{Fitted, Limits};
 use super::side::{self, Side};
 use crate::cli::failure::Failure;
 use crate::cli::screen;
 use crate::cli::series::child::{Progress, Runner};
 use crate::cli::series::place::Place;
-use crate::cli::series::{OneRun, name, repeat, table};
+use crate::cli::series::{OneRun, name, table};
 use crate::clock::monotonic_ns;
 use crate::exit::Exit;
 use crate::gate::comparison::Decision;
 use crate::gate::facts::RunFacts;
 use crate::gate::looks::{Looks, decide_at, is_clear};
 use crate::gate::metric::{Metric, Part};
-use crate::gate::rules::{RUNS_MIN, Rules};
+use crate::gate::rules::Rules;
 use crate::gate::sides::Named;
 use crate::intake;
-use crate::plan::Plan;
 use crate::plan::seed::{Purpose, Stream};
 use crate::result::store::RunDir;
 use crate::stage::Stage;
@@ -28,48 +28,6 @@ use crate::units;
 
 /// Where pairs go that are not counted.
 const ASIDE: &str = "aside";
-
-/// How much may be done.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
-    pub pairs: usize,
-    pub budget: Option<Duration>,
-    /// Pairs that may be done again.
-    pub redo: usize,
-}
-
-/// Limits that fit each other.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Fitted {
-    limits: Limits,
-    /// About how long a run takes.
-    usual: Duration,
-}
-
-impl Limits {
-    /// As many pairs as the budget holds.
-    pub(super) fn of(self, plans: &[Plan; 2]) -> Result<Fitted, Failure> {
-        let usual = plans.iter().map(repeat::usual).max().unwrap_or_default();
-        let mut limits = self;
-        if let Some(budget) = self.budget {
-            let pair_us = units::us(usual * 2).max(1);
-            let fits = usize::try_from(units::us(budget) / pair_us).unwrap_or(usize::MAX);
-            limits.pairs = self.pairs.min(fits);
-            if fits < RUNS_MIN {
-                let least = units::print_us(pair_us.saturating_mul(RUNS_MIN as u64));
-                let fact = format!(
-                    "--budget {}: holds {fits} pairs of about {}, and {RUNS_MIN} are the fewest",
-                    units::print_duration(budget),
-                    units::print_us(pair_us)
-                );
-                return Err(Failure::new(Exit::Usage, fact).hint(format!(
-                    "give it {least} or more, or shorten the runs with --duration"
-                )));
-            }
-        }
-        Ok(Fitted { limits, usual })
-    }
-}
 
 /// Why there are no more pairs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
