@@ -145,6 +145,22 @@ pub(crate) fn percent(ratio: f64) -> String {
     format!("{percent:.decimals$}{NBSP}%")
 }
 
+/// A change as a share: `+12 %`, `−3.4 %`, `0 %`; one decimal below 10 %.
+pub(crate) fn change(ratio: f64) -> String {
+    if !ratio.is_finite() {
+        return NONE.to_owned();
+    }
+    let percent = ratio * 100.0;
+    let size = percent.abs();
+    let sign = match percent {
+        _ if size < 0.05 => return format!("0{NBSP}%"),
+        percent if percent < 0.0 => '−',
+        _ => '+',
+    };
+    let decimals = usize::from(size < 9.95);
+    format!("{sign}{size:.decimals$}{NBSP}%")
+}
+
 /// A share of a plan with one decimal, rounded down: `100.0 %` only when all of it was met.
 pub(crate) fn percent_of_plan(part: u64, whole: u64) -> String {
     if whole == 0 {

@@ -25,6 +25,7 @@ mod format;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzz;
+mod gate;
 mod intake;
 mod known;
 mod live;

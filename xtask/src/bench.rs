@@ -1,7 +1,8 @@
 //! This module is `cargo xtask bench`: what harness, fault proxy and server cost, beside their budgets.
 //!
 //! The parts of fault proxy and server are benchmarks of their crates, `overhead` and `cost`, which say
-//! how they measure.
+//! how they measure. That of the gate is arithmetic on synthetic runs (`harness/src/gate/bench.rs`) and no
+//! matter of speed: it fails when a promise is not kept.
 //!
 //! **Method.** Costs of the harness are differences between runs, so that what is the same in both
 //! drops out: processor time per message is what a longer hold costs more (same clients, same ramp);
@@ -23,11 +24,16 @@ use crate::failure::Failure;
 use crate::{demo, redis, step};
 
 const TALK: &str = "scenarios/bench-talk.toml";
+/// The test that holds the gate to its promises and prints what it saw.
+const GATE: &str = "gate::bench::the_gate_keeps_its_promises_on_synthetic_runs";
 const IDLE: &str = "scenarios/bench-idle.toml";
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Measure one of the three
+    /// Measure one of them
+    #[arg(value_enum, conflicts_with = "only")]
+    subject: Option<Subject>,
+    /// The same, as an option
     #[arg(long, value_enum)]
     only: Option<Subject>,
     /// Clients of the small and of the large run of the harness
@@ -43,6 +49,8 @@ enum Subject {
     Harness,
     Proxy,
     Server,
+    /// What `harness gate` promises: false alarms, regressions found, coverage; on runs whose truth is known
+    Gate,
 }
 
 /// One figure beside its budget.
@@ -63,7 +71,13 @@ impl Figure {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let wanted = |subject: Subject| arguments.only.is_none_or(|only| only == subject);
+    let one = arguments.subject.or(arguments.only);
+    let wanted = |subject: Subject| one.is_none_or(|only| only == subject);
+    if wanted(Subject::Gate) {
+        let mut promises = step::cargo(&["test", "-p", "harness", "--lib", "--"]);
+        promises.args(["--ignored", "--nocapture", "--exact", GATE]);
+        step::run("promises of the gate", &mut promises)?;
+    }
     if wanted(Subject::Harness) {
         harness(arguments)?;
     }

@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask demo`, `test`, `matrix`, `bench`, `soak`, `fuzz`.
+//! The project's own commands: `cargo xtask demo`, `test`, `matrix`, `bench`, `soak`, `fuzz`, `ab`.
 //!
 //! Each installs what is missing (saying so first), builds, and runs. Linux only.
 
@@ -8,6 +8,7 @@
     reason = "a command-line tool that talks to the person who called it"
 )]
 
+mod ab;
 mod bench;
 mod demo;
 mod failure;
@@ -47,6 +48,8 @@ enum Command {
     Bench(bench::Arguments),
     /// The server's promises through random faults: 100,000 messages of 300 clients, under ten minutes
     Soak(soak::Arguments),
+    /// The gate tried on this machine: the same server twice, and one that is slowed; goes on where it was ended
+    Ab(ab::Arguments),
     /// Everything that reads what others wrote, fed what nobody wrote: an hour, guided by coverage
     Fuzz(fuzz::Arguments),
 }
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Command::Matrix(arguments) => matrix::command(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Soak(arguments) => soak::run(&arguments),
+        Command::Ab(arguments) => ab::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
     };
     match done {

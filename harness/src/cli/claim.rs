@@ -81,6 +81,22 @@ pub(super) fn look(path: &Path, overwrite: bool) -> Result<Claim, Failure> {
     }
 }
 
+/// Whether a folder holds nothing, so that several runs may have it.
+pub(super) fn empty(path: &Path) -> Result<(), Failure> {
+    match content(path).map_err(|error| unreadable(path, &error))? {
+        Content::Nothing => Ok(()),
+        Content::Run(marker) => Err(taken_by(path, &marker.run)),
+        Content::Unmarked(run) => Err(taken_by(path, &run)),
+        Content::Foreign(name) => Err(foreign(path, &name)),
+    }
+}
+
+fn taken_by(path: &Path, run: &Identity) -> Failure {
+    let fact = format!("--out {}: already holds run {}", path.display(), run.id);
+    Failure::new(Exit::Usage, fact)
+        .hint("name a folder that is new or empty: each run has one of its own in it")
+}
+
 fn unreadable(path: &Path, error: &io::Error) -> Failure {
     let fact = format!(
         "--out {}: cannot be read: {}",

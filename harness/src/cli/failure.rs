@@ -63,6 +63,18 @@ impl Failure {
         }
     }
 
+    /// The same end and hint with another fact.
+    pub(crate) fn about(self, fact: impl Into<String>) -> Self {
+        match self {
+            Self::Message { exit, hint, .. } => Self::Message {
+                exit,
+                fact: fact.into(),
+                hint,
+            },
+            Self::Problems(_) => self,
+        }
+    }
+
     pub(crate) const fn exit(&self) -> Exit {
         match self {
             Self::Problems(_) => Exit::Usage,

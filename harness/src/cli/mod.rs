@@ -3,12 +3,18 @@
 //! **In:** arguments and environment variables. **Out:** what was asked for on stdout, everything
 //! else on stderr, and an exit code of [`failure::Exit`].
 
+mod ab;
+mod again;
+mod baseline;
 mod breakdown;
 mod chart;
 mod check;
 mod claim;
+mod compare;
+mod comparison;
 mod doctor;
 pub(crate) mod failure;
+mod gate;
 mod interrupt;
 mod janitor;
 mod list;
@@ -19,12 +25,15 @@ mod proxy;
 mod read;
 mod recover;
 mod report;
+mod rules;
 pub(crate) mod run;
 mod save;
 mod schema;
 mod screen;
+mod series;
 mod warning;
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -48,6 +57,8 @@ struct Cli {
 enum Command {
     /// Run a scenario, judge it and write its reports
     Run(run::RunArgs),
+    /// Find out whether one server is slower than another, by runs that take turns
+    Ab(Box<ab::AbArgs>),
     /// Show what a run would do, and what it could not tell; nothing is started
     Plan(plan::PlanArgs),
     /// Check scenarios: every problem of every file, with line and hint
@@ -58,6 +69,12 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     /// Draw the reports of a saved run again
     Report(report::ReportArgs),
+    /// Hold runs against runs: per metric both sides, the change and how sure it is
+    Compare(compare::CompareArgs),
+    /// Fail when new runs are slower than a baseline, and only when that is sure
+    Gate(gate::GateArgs),
+    /// Keep runs to gate by, and look at what is kept
+    Baseline(baseline::BaselineArgs),
     /// Run the fault proxy on its own, with Toxiproxy's API
     Proxy(proxy::ProxyArgs),
     /// Clean up what killed runs left behind
@@ -75,7 +92,7 @@ pub fn main() -> ExitCode {
         .after_help(Exit::table())
         .mut_subcommands(|subcommand| subcommand.mut_args(from_environment));
     let cli = match command
-        .try_get_matches()
+        .try_get_matches_from(words())
         .and_then(|matches| Cli::from_arg_matches(&matches))
     {
         Ok(cli) => cli,
@@ -115,6 +132,19 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// The words of the command line. `gate --ab …` is another name of `ab …`.
+fn words() -> Vec<OsString> {
+    let mut words: Vec<OsString> = std::env::args_os().collect();
+    let is_gate = words.get(1).is_some_and(|word| word == "gate");
+    if let Some(flag) = words.iter().position(|word| word == "--ab")
+        && is_gate
+    {
+        words.remove(flag);
+        words[1] = "ab".into();
+    }
+    words
+}
+
 /// A variable that is set to nothing, as CI files do with those that have no value, is not set. Help names
 /// variables and not what they hold, which may be a secret.
 fn from_environment(arg: Arg) -> Arg {
@@ -149,12 +179,19 @@ fn discreet(mut error: clap::Error) -> clap::Error {
 fn dispatch(command: Command, out: &mut impl Write) -> Result<Exit, Failure> {
     match command {
         // Unbuffered: what it cannot tell on stdout is not tried again, and no verdict hangs on it.
-        Command::Run(args) => run::run(&args, &mut io::stdout()),
+        Command::Run(args) => match args.repeat {
+            Some(times) => series::repeat::run(&args, times, &mut io::stdout()),
+            None => run::run(&args, &mut io::stdout()),
+        },
+        Command::Ab(args) => ab::run(&args, &mut io::stdout()),
         Command::Plan(args) => plan::run(&args, out),
         Command::Check(args) => check::run(&args, out),
         Command::List(args) => list::run(&args, out),
         Command::Doctor(args) => doctor::run(&args, out),
         Command::Report(args) => report::run(&args, out),
+        Command::Compare(args) => compare::run(&args, out),
+        Command::Gate(args) => gate::run(&args, out),
+        Command::Baseline(args) => baseline::run(&args, out),
         Command::Proxy(args) => proxy::run(&args, out),
         Command::Recover(args) => recover::run(&args, out),
         Command::Janitor => janitor::run(out),

@@ -85,30 +85,38 @@ impl OverrideArgs {
         changes
     }
 
-    /// The flags again, for the command that repeats a run; the seed is the run's own.
-    pub(crate) fn again(&self, seed: u64) -> String {
-        let text = |value: &Option<String>| value.as_ref().map(quoted);
+    /// The flags again, word by word, for whoever repeats a run; the seed is the run's own.
+    pub(crate) fn words(&self, seed: u64) -> Vec<String> {
         let named = [
-            ("--target", text(&self.target)),
-            ("--redis-url", text(&self.redis_url)),
-            ("--toxiproxy", text(&self.toxiproxy)),
-            ("--ca", text(&self.tls.ca)),
+            ("--target", self.target.clone()),
+            ("--redis-url", self.redis_url.clone()),
+            ("--toxiproxy", self.toxiproxy.clone()),
+            ("--ca", self.tls.ca.clone()),
             ("--clients", self.clients.map(|clients| clients.to_string())),
             ("--duration", self.duration.map(units::print_duration)),
             ("--seed", Some(seed.to_string())),
         ];
-        let set = self
-            .set
-            .iter()
-            .map(|change| ("--set", Some(quoted(change))));
-        let defects = self
-            .defect
-            .iter()
-            .map(|name| ("--defect", Some(quoted(name))));
+        let defects = self.defect.iter();
+        let defects = defects.map(|name| ("--defect", Some(name.clone())));
+        let set = self.set.iter();
+        let set = set.map(|change| ("--set", Some(change.clone())));
         let given = named.into_iter().chain(defects).chain(set);
-        let words = given.filter_map(|(flag, value)| Some(format!(" {flag} {}", value?)));
-        let insecure = self.tls.insecure.then(|| " --insecure".to_owned());
-        words.chain(insecure).collect()
+        let words = given.filter_map(|(flag, value)| Some([flag.to_owned(), value?]));
+        let insecure = self.tls.insecure.then(|| "--insecure".to_owned());
+        words.flatten().chain(insecure).collect()
+    }
+
+    /// The same at another target; `None`: a server is started.
+    pub(crate) fn at(&self, target: Option<String>) -> Self {
+        Self {
+            target,
+            ..self.clone()
+        }
+    }
+
+    /// Whether a target is named.
+    pub(crate) const fn has_target(&self) -> bool {
+        self.target.is_some()
     }
 }
 

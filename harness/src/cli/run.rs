@@ -15,11 +15,12 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
+use super::again::Asked;
 use super::claim::{self, Taken};
 use super::failure::Failure;
-use super::overrides::{OverrideArgs, quoted};
+use super::overrides::OverrideArgs;
 use super::{interrupt, read, save, screen, warning};
-use crate::environment::{Settings, headroom, preflight};
+use crate::environment::{ServerFlag, Settings, headroom, preflight};
 use crate::exit::Exit;
 use crate::format;
 use crate::intake;
@@ -54,12 +55,19 @@ pub(crate) struct RunArgs {
     /// Replace the run that --out already holds; files that are not of it are kept
     #[arg(long)]
     pub overwrite: bool,
+    /// Do it N times, each run in a folder of its own below --out; the verdict is that of the worst run
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=999), conflicts_with_all = ["prometheus", "trace"])]
+    pub repeat: Option<u16>,
     /// Serve Prometheus metrics while running
     #[arg(long, value_name = "ADDR", env = "HARNESS_PROMETHEUS")]
     pub prometheus: Option<std::net::SocketAddr>,
     /// The reference-server binary [default: the one beside this one]
     #[arg(long, value_name = "PATH", env = "HARNESS_SERVER")]
     pub server: Option<PathBuf>,
+    /// A flag of the server that is started, such as slow-cpu=10%, beside those of the scenario; repeatable. It is no
+    /// part of the plan: runs with and without it count as runs of the same
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub server_flag: Vec<ServerFlag>,
     /// Allow traffic to this host, which is not this machine
     #[arg(long, value_name = "HOST")]
     pub allow_host: Vec<String>,
@@ -81,6 +89,25 @@ struct ScreenArgs {
     trace: bool,
 }
 
+impl RunArgs {
+    /// What decides what is run.
+    pub(super) fn asked(&self) -> Asked<'_> {
+        Asked {
+            scenario: &self.scenario,
+            changes: &self.changes,
+            server: self.server.as_deref(),
+            server_flags: &self.server_flag,
+            allow_hosts: &self.allow_host,
+            allow_faults: self.allow_faults,
+        }
+    }
+
+    /// Whether progress is to be shown.
+    pub(super) const fn is_shown(&self) -> bool {
+        !self.screen.quiet
+    }
+}
+
 pub(crate) fn overrides(args: &RunArgs) -> Overrides {
     args.changes.overrides()
 }
@@ -91,6 +118,11 @@ pub(crate) fn run(args: &RunArgs, out: &mut (impl Write + Send)) -> Result<Exit,
     if plan.environment.tls.insecure {
         // Where nobody reads stderr, the summary and the plan say so too.
         drop(writeln!(std::io::stderr(), "{UNCHECKED}"));
+    }
+    if plan.environment.target.is_some() && !args.server_flag.is_empty() {
+        let fact =
+            "--server-flag: no server is started, and that of --target has its flags already";
+        return Err(Failure::new(Exit::Usage, fact).hint("leave one of the two out"));
     }
     if args.screen.trace && plan.load.clients != 1 {
         let fact = format!(
@@ -110,11 +142,12 @@ pub(crate) fn run(args: &RunArgs, out: &mut (impl Write + Send)) -> Result<Exit,
             run_id,
             out: place,
             server_binary: args.server.clone(),
+            server_flags: args.server_flag.clone(),
             allow_hosts: args.allow_host.clone(),
             allow_faults: args.allow_faults,
             say: screen::say,
         },
-        command: again(args, plan.seed),
+        command: args.asked().command(plan.seed),
         trace: if args.screen.trace {
             tracing_to_stderr()?
         } else {
@@ -201,30 +234,6 @@ fn tracing_to_stderr() -> Result<Trace, Failure> {
     });
     let failed = |error| Failure::new(Exit::Environment, format!("--trace: no thread: {error}"));
     writing.map(|_| Trace::to(trace)).map_err(failed)
-}
-
-/// The command that repeats the run, fit for a shell.
-fn again(args: &RunArgs, seed: u64) -> String {
-    let path = |path: &Path| match path.as_os_str().as_encoded_bytes() {
-        // No flag of ours.
-        [b'-', ..] => quoted(Path::new(".").join(path)),
-        _ => quoted(path),
-    };
-    let server = args
-        .server
-        .iter()
-        .map(|server| format!(" --server {}", path(server)));
-    let hosts = args
-        .allow_host
-        .iter()
-        .map(|host| format!(" --allow-host {}", quoted(host)));
-    let more: String = server.chain(hosts).collect();
-    let scenario = path(&args.scenario);
-    let mut command = format!("harness run {scenario}{}{more}", args.changes.again(seed));
-    if args.allow_faults {
-        command.push_str(" --allow-faults");
-    }
-    command
 }
 
 /// Whether the run can work here; the socket for `/metrics`, where they are asked for.

@@ -58,6 +58,11 @@ pub(super) fn width() -> usize {
     })
 }
 
+/// Whether a line on stderr can be overwritten by the next one.
+pub(super) fn overwrites() -> bool {
+    std::io::stderr().is_terminal() && !dumb()
+}
+
 /// How a run under way is shown on stderr.
 pub(super) fn view(quiet: bool) -> View {
     if quiet {

@@ -50,7 +50,7 @@ pub(crate) use proxy::{LinkProxies, ProxyLink, link_name};
 pub(crate) use redis::TokenStore;
 pub(crate) use sample::ProcessSample;
 pub(crate) use secret::{Secret, resolve as resolve_secret};
-pub(crate) use settings::Settings;
+pub(crate) use settings::{ServerFlag, Settings};
 pub(crate) use target::{Accounts, Mapping, TargetInfo, mapping, trust};
 pub(crate) use toxiproxy::api_client;
 

@@ -567,6 +567,7 @@ fn settings(run: &TestRun) -> Settings {
         run_id: run.run_id.clone(),
         out: run.logs.path().to_owned(),
         server_binary: None,
+        server_flags: Vec::new(),
         allow_hosts: Vec::new(),
         allow_faults: false,
         say: |_| {},

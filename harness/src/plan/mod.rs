@@ -15,6 +15,7 @@ pub(crate) mod estimate;
 mod fault;
 mod hash;
 pub(crate) mod outlook;
+mod pace;
 pub(crate) mod print;
 mod samples;
 pub(crate) mod seed;

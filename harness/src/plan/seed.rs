@@ -24,6 +24,8 @@ pub(crate) enum Purpose {
     Retry = 5,
     /// What a trial leaves to chance, such as the age of a token.
     Trial = 6,
+    /// Which side of a pair runs first.
+    Order = 7,
 }
 
 /// Random numbers that belong to one client and one purpose.

@@ -98,7 +98,11 @@ fn headline(row: &ExpectationResult) -> String {
 }
 
 /// A table and the empty line after it; columns from the place `right` on are flush right.
-fn table(heads: &[&str], right: usize, rows: impl IntoIterator<Item = Vec<String>>) -> Vec<String> {
+pub(super) fn table(
+    heads: &[&str],
+    right: usize,
+    rows: impl IntoIterator<Item = Vec<String>>,
+) -> Vec<String> {
     let named = heads.iter().map(|head| match *head {
         "" => "| ".to_owned(),
         head => format!("| {head} "),
@@ -239,7 +243,7 @@ fn fence(text: &str) -> String {
 }
 
 /// Text from outside: no markup, no link, no mention, no line break.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     let text = format::plain(&format::harmless(text));
     let mut letters = text.chars().peekable();

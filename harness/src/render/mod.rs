@@ -10,6 +10,7 @@ pub(crate) mod doctor;
 pub(crate) mod events;
 mod failure;
 pub(crate) mod file;
+pub(crate) mod gate;
 pub(crate) mod hlog;
 pub(crate) mod html;
 pub(crate) mod journal;

@@ -150,6 +150,9 @@ pub(crate) struct Host {
     pub name: Option<String>,
     pub cores: u32,
     pub memory_bytes: u64,
+    /// As the processor calls itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<String>,
     pub kernel: String,
     pub file_limit: u64,
     /// 1, 5, 15 min, before the run.

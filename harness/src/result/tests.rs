@@ -83,6 +83,7 @@ fn run() -> Run {
             name: None,
             cores: 2,
             memory_bytes: 0,
+            cpu: None,
             kernel: String::new(),
             file_limit: 0,
             load_average: [0.0; 3],

@@ -60,7 +60,7 @@ pub(super) fn run(plan: &Plan, id: &str, command: &str, started_ns: u64, host: H
 }
 
 /// The machine, before the run; what belongs to the environment is still empty.
-pub(super) fn host() -> Host {
+pub(crate) fn host() -> Host {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let memory = read("/proc/meminfo");
     let kib = memory
@@ -72,11 +72,18 @@ pub(super) fn host() -> Host {
         .split_whitespace()
         .map(|word| word.parse().unwrap_or(0.0));
     let name = read("/proc/sys/kernel/hostname");
+    let processors = read("/proc/cpuinfo");
+    let cpu = processors
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"));
     Host {
         name: Some(name.trim().to_owned()).filter(|name| !name.is_empty()),
         cores: std::thread::available_parallelism()
             .map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX)),
         memory_bytes: kib.unwrap_or(0) * 1_024,
+        cpu: cpu
+            .map(|rest| rest.trim_start_matches([' ', '\t', ':']).trim().to_owned())
+            .filter(|cpu| !cpu.is_empty()),
         kernel: format!("Linux {}", read("/proc/sys/kernel/osrelease").trim()),
         file_limit: getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft),
         load_average: std::array::from_fn(|_| loads.next().unwrap_or(0.0)),

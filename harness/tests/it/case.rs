@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::support::{Done, command, finish};
 
 /// The server under test, given by path.
-fn server() -> PathBuf {
+pub(crate) fn server() -> PathBuf {
     let given = std::env::var_os("HARNESS_SERVER");
     let path = PathBuf::from(given.expect("HARNESS_SERVER must name the reference-server binary"));
     assert!(path.is_file(), "{}: no such binary", path.display());

@@ -7,9 +7,11 @@
     reason = "helpers of tests may panic, and deadlines of tests need no run clock"
 )]
 
+mod ab;
 mod abort;
 mod canary;
 mod case;
+mod ci_files;
 mod claim;
 mod cli;
 mod defects;
@@ -17,6 +19,7 @@ mod doctor;
 mod end_to_end;
 mod environment;
 mod full_machine;
+mod gate;
 mod hostile;
 mod idle;
 mod limits;

@@ -8,6 +8,7 @@ mod auth;
 mod bound;
 mod chat;
 mod redis;
+mod slow;
 mod socket;
 mod value;
 
@@ -15,6 +16,7 @@ pub(crate) use auth::AuthArgs;
 pub(crate) use bound::BoundArgs;
 pub(crate) use chat::{ChatArgs, WorkArgs};
 pub(crate) use redis::{QueueArgs, RedisArgs, StoreArgs};
+pub(crate) use slow::SlowArgs;
 pub(crate) use socket::SocketArgs;
 pub(crate) use value::{ChannelKind, Refuse, WorkerKind};
 
@@ -106,6 +108,8 @@ pub(crate) struct ServeArgs {
     pub(crate) socket: SocketArgs,
     #[command(flatten)]
     pub(crate) bound: BoundArgs,
+    #[command(flatten)]
+    pub(crate) slow: SlowArgs,
     /// Turn a failure on: NAME, or NAME=RATE with a share of 0 to 1. Repeatable.
     #[arg(long, env = "REFERENCE_SERVER_DEFECT", value_delimiter = ',')]
     pub(crate) defect: Vec<String>,
@@ -133,6 +137,8 @@ pub(crate) struct WorkerArgs {
     pub(crate) queue: QueueArgs,
     #[command(flatten)]
     pub(crate) work: WorkArgs,
+    #[command(flatten)]
+    pub(crate) slow: SlowArgs,
     /// Turn a failure of the worker on: NAME, or NAME=RATE with a share of 0 to 1. Repeatable.
     #[arg(long, env = "REFERENCE_SERVER_DEFECT", value_delimiter = ',')]
     pub(crate) defect: Vec<String>,

@@ -202,6 +202,7 @@ impl Session<'_> {
                     if count == 0 {
                         return Err(Lost::Closed);
                     }
+                    self.subscriber.config.slow_cpu.burn();
                     for info in batch.drain(..) {
                         self.pushed(&info)?;
                     }

@@ -20,6 +20,7 @@ use crate::args::{
 use crate::auth::secret;
 use crate::defect;
 use crate::defect::Defects;
+use crate::host::SlowCpu;
 use crate::store::Database;
 
 /// Everything the server needs to know.
@@ -58,6 +59,8 @@ pub(crate) struct Config {
     pub(crate) password_is_random: bool,
     /// Certificate and key, where the server speaks TLS.
     pub(crate) tls: Option<Arc<ServerConfig>>,
+    /// How much slower it is on purpose.
+    pub(crate) slow_cpu: SlowCpu,
     /// What is wrong on purpose.
     pub(crate) defects: Defects,
 }
@@ -111,6 +114,7 @@ impl Config {
             password,
             password_is_random,
             tls,
+            slow_cpu: args.slow.slow_cpu,
             defects,
         })
     }
@@ -130,6 +134,8 @@ pub(crate) struct WorkerConfig {
     pub(crate) tasks: Database,
     /// Database 3.
     pub(crate) channel: Database,
+    /// How much slower it is on purpose.
+    pub(crate) slow_cpu: SlowCpu,
     /// What is wrong on purpose.
     pub(crate) defects: Defects,
 }
@@ -146,6 +152,7 @@ impl WorkerConfig {
             queue: args.queue,
             work: args.work,
             drain: args.drain,
+            slow_cpu: args.slow.slow_cpu,
         })
     }
 }

@@ -17,6 +17,7 @@ use crate::{clock, route, wire};
 pub(super) async fn run(context: &Context, mut allowed: mpsc::Receiver<ChatMessage>) {
     let mut batch = Vec::new();
     while allowed.recv_many(&mut batch, BATCH).await > 0 {
+        context.config.slow_cpu.burn();
         let posts: Vec<Post> = batch.iter().map(Post::new).collect();
         let (keys, arguments) = script_input(context, &batch, &posts);
         let posted: Result<Vec<String>, _> = context

@@ -12,6 +12,7 @@ use crate::{route, wire};
 pub(super) async fn enqueue(context: &Context, mut allowed: mpsc::Receiver<ChatMessage>) {
     let mut batch = Vec::new();
     while allowed.recv_many(&mut batch, BATCH).await > 0 {
+        context.config.slow_cpu.burn();
         let numbers: Vec<u64> = batch
             .iter()
             .map(|message| context.rooms.ask(message))

@@ -80,6 +80,7 @@ async fn limit(context: &Context, mut submitted: mpsc::Receiver<ChatMessage>, al
     let arguments = [interval_us, context.config.chat.rate_burst.to_string()];
     let mut batch = Vec::new();
     while submitted.recv_many(&mut batch, BATCH).await > 0 {
+        context.config.slow_cpu.burn();
         batch.retain(|message| {
             let can = context.health.can_take(message.conn.kind);
             if !can {

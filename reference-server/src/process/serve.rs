@@ -46,6 +46,7 @@ fn run(args: ServeArgs) -> Result<(), StartError> {
             "no --password given; this one is for every user, until the server ends"
         );
     }
+    config.slow_cpu.announce();
     start::run(threads, async move {
         let listener = http::bind(address, config.socket.send_buffer);
         let listener = listener.map_err(|source| StartError::Bind { address, source })?;
@@ -263,6 +264,7 @@ fn inside(
         work: config.work.clone(),
         tasks_at: config.tasks.clone(),
         redis_timeout: config.store.redis_timeout,
+        slow_cpu: config.slow_cpu,
         defects: config.defects.clone(),
         tasks: Arc::clone(&sessions.health.links.tasks),
         channel: Arc::clone(channel),

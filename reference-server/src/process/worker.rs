@@ -36,6 +36,7 @@ fn run(args: WorkerArgs) -> Result<(), StartError> {
     start::log(&args.log)?;
     let address = args.listen;
     let config = WorkerConfig::new(args)?;
+    config.slow_cpu.announce();
     // One task does the work and the rest is waiting: a second thread would have nothing to do.
     start::run(1, async move {
         let listener = http::bind(address, SEND_BUFFER);
@@ -75,6 +76,7 @@ async fn process(listener: TcpListener, config: WorkerConfig) -> Result<(), Star
         work: config.work,
         tasks_at: config.tasks,
         redis_timeout: config.store.redis_timeout,
+        slow_cpu: config.slow_cpu,
         defects: config.defects,
         tasks,
         channel: Arc::new(Channel::redis(&channel, history)),

@@ -136,8 +136,13 @@ fn protocol(stream: Stream, max_frame: usize) -> WebSocket<Stream> {
 }
 
 async fn serve(sessions: &Sessions, conn: &Arc<Conn>, socket: &mut WebSocket<Stream>) -> u16 {
+    let slow_cpu = sessions.config.slow_cpu;
     loop {
-        let end = match poll_fn(|context| poll_step(conn, socket, context)).await {
+        let step = poll_fn(|context| {
+            slow_cpu.burn();
+            poll_step(conn, socket, context)
+        });
+        let end = match step.await {
             Step::Text(text) => {
                 touch(conn);
                 take(sessions, conn, &text)

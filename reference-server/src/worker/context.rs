@@ -11,6 +11,7 @@ use super::job::Entry;
 use crate::args::WorkArgs;
 use crate::channel::Channel;
 use crate::defect::Defects;
+use crate::host::SlowCpu;
 use crate::store::queue::{GROUP, STREAM};
 use crate::store::{Database, Link, LinkError};
 
@@ -27,6 +28,8 @@ pub(crate) struct Context {
     pub(crate) tasks_at: Database,
     /// Longest wait for one Redis command.
     pub(crate) redis_timeout: Duration,
+    /// How much slower it is on purpose.
+    pub(crate) slow_cpu: SlowCpu,
     /// What is wrong on purpose.
     pub(crate) defects: Defects,
     /// Commands to the queue.

@@ -81,6 +81,7 @@ impl<'a> Pool<'a> {
                 Some(trip) = self.trips.next() => self.arrived(trip),
                 _ = heartbeat.tick() => self.touch(),
             }
+            self.context.slow_cpu.burn();
             self.emit();
             self.acknowledge();
             let in_hand = i64::try_from(self.in_flight.len()).unwrap_or(i64::MAX);

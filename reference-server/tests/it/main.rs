@@ -29,6 +29,7 @@ mod redis_loss;
 mod repeat;
 mod replay;
 mod shutdown;
+mod slow_cpu;
 mod spoilt;
 mod support;
 mod tls;

@@ -140,8 +140,11 @@ impl Stack {
                 DirectTarget::attach(plan, (place, found.trust.as_ref()), settings).await?
             }
             (None, Some(redis)) => {
-                let commands = server_commands(plan, &found, redis, &links, &logs)?;
-                self.start_servers(plan, commands).await?
+                let (mut commands, password) = server_commands(plan, &found, redis, &links, &logs)?;
+                for command in &mut commands {
+                    server::add_flags(command, &settings.server_flags);
+                }
+                self.start_servers(plan, (commands, password)).await?
             }
             (None, None) => return Err(PreflightError::ServerWithoutRedis.into()),
         };

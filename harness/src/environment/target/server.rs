@@ -20,6 +20,7 @@ use crate::environment::janitor::SpawnSpec;
 use crate::environment::probe::Probe;
 use crate::environment::process::{ReadyWait, announced, log_end};
 use crate::environment::secret::{self, Secret, SecretError};
+use crate::environment::settings::ServerFlag;
 use crate::plan::Plan;
 
 const WHAT: &str = "reference-server";
@@ -133,8 +134,8 @@ pub(crate) fn command(
         .collect::<Vec<_>>();
     let mut flag = |name: &str, value: String| args.extend([format!("--{name}"), value]);
     let server = &plan.environment.server;
-    if !server.settings.contains_key("chunks") {
-        flag("chunks", plan.load.message.chunks.to_string());
+    for (name, value) in plan.pace_flags() {
+        flag(name, value);
     }
     for (name, value) in server
         .settings
@@ -169,6 +170,17 @@ pub(crate) fn command(
         env,
         log,
     })
+}
+
+/// Gives the server these flags too, in place of the plan's where it has one of that name.
+pub(crate) fn add_flags(spec: &mut SpawnSpec, flags: &[ServerFlag]) {
+    for ServerFlag { name, value } in flags {
+        let name = format!("--{name}");
+        if let Some(place) = spec.args.iter().position(|arg| *arg == name) {
+            spec.args.drain(place..(place + 2).min(spec.args.len()));
+        }
+        spec.args.extend([name, value.clone()]);
+    }
 }
 
 /// The settings that name a secret, with it in place.

@@ -10,13 +10,13 @@
 //! Later work: the heatmap of every answer, and zoom.
 
 mod environment;
-mod figure;
+pub(super) mod figure;
 mod glossary;
 mod messages;
 mod outcome;
-mod prose;
+pub(super) mod prose;
 mod story;
-mod table;
+pub(super) mod table;
 mod time;
 mod trials;
 mod trust;
@@ -33,8 +33,8 @@ use super::{file, view, words};
 use crate::format;
 use crate::result::{RunResult, Status};
 
-const STYLE: &str = include_str!("page.css");
-const SCRIPT: &str = include_str!("page.js");
+pub(super) const STYLE: &str = include_str!("page.css");
+pub(super) const SCRIPT: &str = include_str!("page.js");
 
 /// `report.html`.
 pub(crate) struct Html;
@@ -245,7 +245,7 @@ fn run_sections(result: &RunResult, charts: &Charts) -> Vec<Section> {
 }
 
 /// This page's own style and script, by their hash; no network, no frame, no form.
-fn policy() -> String {
+pub(super) fn policy() -> String {
     let hash = |text: &str| STANDARD.encode(Sha256::digest(text.as_bytes()));
     format!(
         "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; img-src data:; base-uri 'none'; form-action 'none'",

@@ -126,6 +126,63 @@ impl Axis {
         }
     }
 
+    /// Microseconds from somewhere to somewhere, with about five ticks.
+    pub(crate) fn span(least_us: f64, most_us: f64) -> Self {
+        let step = nice_step(((most_us - least_us) / 4.0).max(1.0));
+        let (first, last) = ((least_us / step).floor(), (most_us / step).ceil());
+        let ticks = (0..TICKS_MAX)
+            .map(|place| first + f64::from(place))
+            .take_while(|at| *at <= last)
+            .map(|at| Tick {
+                at: at * step,
+                text: format::round_duration(at * step),
+            });
+        Self {
+            low: first * step,
+            high: (last * step).max(first * step + step),
+            ticks: ticks.collect(),
+        }
+    }
+
+    /// Changes as shares, zero among them, with about six ticks.
+    pub(crate) fn change(least: f64, most: f64) -> Self {
+        let (least, most) = (least.min(0.0), most.max(0.0));
+        let step = nice_step(((most - least) / 5.0).max(1e-3));
+        let (first, last) = ((least / step).floor(), (most / step).ceil());
+        let ticks = (0..TICKS_MAX)
+            .map(|place| first + f64::from(place))
+            .take_while(|at| *at <= last)
+            .map(|at| Tick {
+                at: at * step,
+                text: format::change(at * step),
+            });
+        Self {
+            low: first * step,
+            high: last * step,
+            ticks: ticks.collect(),
+        }
+    }
+
+    /// Runs by their number, from 1, each with room on both sides.
+    pub(crate) fn runs(count: usize) -> Self {
+        let most = count.max(1) as f64;
+        let step = nice_step(most / 10.0).max(1.0);
+        let ticks = (0..TICKS_MAX).map(|place| f64::from(place) * step);
+        let ticks = ticks.map(|at| at.max(1.0)).take_while(|at| *at <= most);
+        let mut ticks: Vec<Tick> = ticks
+            .map(|at| Tick {
+                at,
+                text: format::count_f64(at),
+            })
+            .collect();
+        ticks.dedup();
+        Self {
+            low: 0.5,
+            high: most + 0.5,
+            ticks,
+        }
+    }
+
     /// log10 of counts: one row below 1, so that a single one is seen.
     pub(crate) fn log_count(most: u64) -> Self {
         let decades = [

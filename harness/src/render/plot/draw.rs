@@ -5,7 +5,7 @@
 
 use plotters::chart::ChartContext;
 use plotters::coord::cartesian::Cartesian2d;
-use plotters::element::Rectangle;
+use plotters::element::{Polygon, Rectangle};
 use plotters::series::{AreaSeries, LineSeries};
 use plotters::style::{Color, IntoFont, RGBColor, ShapeStyle, TextStyle};
 
@@ -59,6 +59,8 @@ pub(crate) enum Shape {
     Line(Vec<(f64, f64)>),
     /// The area under points, with its upper edge.
     Area(Vec<(f64, f64)>),
+    /// Diamonds around points, so wide and high to each side.
+    Dots((f64, f64), Vec<(f64, f64)>),
     /// Filled rectangles, from a floor up: left, right, top.
     Bars(f64, Vec<(f64, f64, f64)>),
 }
@@ -116,7 +118,7 @@ impl Series {
     pub(super) fn key(&self) -> Option<Result<Key, String>> {
         let text = self.key.as_ref()?;
         let kind = match self.shape {
-            Shape::Bars(..) => "f",
+            Shape::Bars(..) | Shape::Dots(..) => "f",
             Shape::Steps(..) | Shape::Line(_) | Shape::Area(_) => "k",
         };
         let class = palette::class(self.color.to_backend_color());
@@ -135,6 +137,7 @@ impl Series {
             Shape::Steps(step, values) => steps(plot, *step, values, pen)?,
             Shape::Line(points) => line(plot, points.clone(), pen)?,
             Shape::Area(points) => area(plot, points.clone(), pen)?,
+            Shape::Dots(reach, points) => dots(plot, *reach, points, self.color)?,
             Shape::Bars(floor, tops) => bars(plot, *floor, tops, self.color)?,
         }
         sheet.raw("</g>\n");
@@ -169,6 +172,21 @@ fn area(plot: &mut Plot<'_>, points: Vec<(f64, f64)>, edge: ShapeStyle) -> Drawn
     }
     let under = AreaSeries::new(points, 0.0, palette::SOFT_1).border_style(edge);
     plot.draw_series(under)
+        .map(|_| ())
+        .map_err(|error| error.to_string())
+}
+
+fn dots(
+    plot: &mut Plot<'_>,
+    (wide, high): (f64, f64),
+    points: &[(f64, f64)],
+    color: RGBColor,
+) -> Drawn {
+    let diamonds = points.iter().map(|&(x, y)| {
+        let corners = vec![(x - wide, y), (x, y + high), (x + wide, y), (x, y - high)];
+        Polygon::new(corners, color.filled())
+    });
+    plot.draw_series(diamonds)
         .map(|_| ())
         .map_err(|error| error.to_string())
 }

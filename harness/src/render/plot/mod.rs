@@ -7,6 +7,8 @@
 
 pub(crate) mod acceptance;
 mod axis;
+pub(crate) mod band;
+pub(crate) mod change;
 mod chart;
 mod closes;
 mod distribution;

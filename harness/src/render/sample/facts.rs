@@ -126,6 +126,7 @@ pub(super) fn description(story: Story) -> Run {
             name: Some("ci-runner-3".to_owned()),
             cores: 2,
             memory_bytes: 25_769_803_776,
+            cpu: None,
             kernel: "Linux 6.18.5 x86_64".to_owned(),
             file_limit: 20_000,
             load_average: [0.11, 0.08, 0.02],

@@ -14,7 +14,7 @@ mod finding;
 pub(super) mod generator;
 mod lack;
 pub(super) mod machine;
-mod observation;
+pub(super) mod observation;
 pub(super) mod outside;
 mod server;
 pub(super) mod trial;

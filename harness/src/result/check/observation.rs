@@ -154,7 +154,8 @@ fn latency(
     }
 }
 
-fn statistic_of(numbers: &Summary, statistic: Statistic) -> f64 {
+/// That number of a distribution, in microseconds.
+pub(crate) fn statistic_of(numbers: &Summary, statistic: Statistic) -> f64 {
     match statistic {
         Statistic::Mean => numbers.mean_us,
         Statistic::P50 => numbers.p50_us as f64,
