@@ -9,6 +9,14 @@ use std::process::ExitCode;
 use crate::failure::Failure;
 use crate::{fuzz, interop, matrix, nginx, redis, step};
 
+/// Tests that take minutes, or a machine that does nothing else: `cargo xtask soak` runs the first; the others compare
+/// servers, and are run by name (`cargo test -p harness --test it -- --ignored NAME`).
+const APART: [&str; 3] = [
+    "promises::soak",
+    "ab::three_milliseconds",
+    "ab::a_pull_request",
+];
+
 pub(crate) fn run() -> Result<ExitCode, Failure> {
     let redis = redis::ensure()?;
     let nginx = nginx::ensure()?;
@@ -24,7 +32,8 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
         .env("REDIS_SERVER", &redis)
         .envs(nginx.as_ref().map(|nginx| ("NGINX", nginx)))
         // What takes minutes is a command of its own.
-        .args(["--", "--include-ignored", "--skip", "promises::soak"]);
+        .args(["--", "--include-ignored"])
+        .args(APART.iter().flat_map(|test| ["--skip", test]));
     if nginx.is_none() {
         tests.args(["--skip", "nginx"]);
     }

@@ -1,7 +1,7 @@
 //! This module is the command line: one file per subcommand.
 //!
 //! **In:** arguments and environment variables. **Out:** what was asked for on stdout, everything
-//! else on stderr, and an exit code of [`failure::Exit`].
+//! else on stderr, and an exit code of [`Exit`].
 
 mod ab;
 mod again;

@@ -179,6 +179,8 @@ pub(super) fn thin(run: &mut RunFacts) {
 pub(super) fn notes(base: &Named<'_>, new: &Named<'_>) -> Vec<String> {
     let mut notes = Vec::new();
     let mut failed = |side: &Named<'_>, which: &str| {
+        // Runs of which the same is to be said are told together.
+        let mut told: Vec<(String, Vec<&str>)> = Vec::new();
         for run in side.runs {
             let what = match run.end.status {
                 Ended::Pass | Ended::Interrupted => continue,
@@ -186,8 +188,19 @@ pub(super) fn notes(base: &Named<'_>, new: &Named<'_>) -> Vec<String> {
                 Ended::Invalid => "is invalid",
                 Ended::Inconclusive => "could not tell all that its scenario expects",
             };
-            let (id, code, sentence) = (&run.id, run.end.exit_code, &run.end.sentence);
-            notes.push(format!("{which} run {id} {what} (exit {code}): {sentence}"));
+            let (code, sentence) = (run.end.exit_code, &run.end.sentence);
+            let what = format!("{what} (exit {code}): {sentence}");
+            match told.iter_mut().find(|(known, _)| *known == what) {
+                Some((_, ids)) => ids.push(&run.id),
+                None => told.push((what, vec![&run.id])),
+            }
+        }
+        for (what, ids) in told {
+            let more = match ids.len() - 1 {
+                0 => String::new(),
+                more => format!(" (and {more} more of it)"),
+            };
+            notes.push(format!("{which} run {}{more} {what}", ids[0]));
         }
     };
     failed(base, "base");

@@ -277,10 +277,7 @@ fn three_milliseconds_outside_the_plan_are_found_beside_a_planned_wait() {
     let decision = parsed(&out.join("gate/gate.json"));
     let rows = decision["rows"].as_array().unwrap();
     let row = rows.iter().find(|row| row["role"] == "primary").unwrap();
-    assert_eq!(
-        (&row["word"], &row["wait"]),
-        (&json!("slower"), &json!(31_000.0))
-    );
+    assert_eq!(row["wait"], json!(31_000.0));
     let number = |key: &str| row[key].as_f64().unwrap();
     let more_us = number("new_own_median") - number("base_own_median");
     assert!((2_500.0..6_000.0).contains(&more_us), "{row}");

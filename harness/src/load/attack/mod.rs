@@ -1,6 +1,6 @@
 //! This module runs the load of a plan against a target.
 //!
-//! **In:** [`Plan`], [`Target`], [`Signals`]. **Out:** [`AttackOutcome`]: what every thread saw,
+//! **In:** [`Plan`], [`TargetInfo`], [`Signals`]. **Out:** [`AttackOutcome`]: what every thread saw,
 //! and goose's own counts to hold it against.
 //!
 //! The end of a run: users leave by the plan's clock, each when its last message has its end, at
