@@ -114,10 +114,18 @@ fn known_variables() -> BTreeMap<&'static str, BTreeSet<String>> {
         known.insert(command, names.collect());
     }
     let mut harness = BTreeSet::new();
-    for file in std::fs::read_dir(root().join("harness/src/cli")).unwrap() {
-        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
-        let names = text.split("env = \"").skip(1);
-        harness.extend(names.map(|rest| rest.split('"').next().unwrap().to_owned()));
+    let mut folders = vec![root().join("harness/src/cli")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(path).unwrap();
+            let names = text.split("env = \"").skip(1);
+            harness.extend(names.map(|rest| rest.split('"').next().unwrap().to_owned()));
+        }
     }
     known.insert("run", harness);
     known
