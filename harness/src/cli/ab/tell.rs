@@ -10,6 +10,7 @@ use crate::cli::comparison::{self, OutArgs};
 use crate::cli::failure::Failure;
 use crate::cli::overrides::quoted;
 use crate::exit::Exit;
+use crate::gate::rules::RUNS_MIN;
 
 /// Below the folder of the runs: what was decided.
 const FOLDER: &str = "gate";
@@ -23,9 +24,12 @@ pub(super) fn tell(ended: &Ended, path: &Path, out: &mut impl Write) -> Result<E
         Why::Budget => format!("the budget holds no further pair: {pairs} are done"),
         Why::Interrupted => {
             let fact = format!("interrupted after {pairs} pairs; what is there is kept");
-            return Err(Failure::new(Exit::Interrupted, fact).hint(format!(
-                "what it says so far: harness gate {base} {new} --paired"
-            )));
+            let hint = if pairs < RUNS_MIN {
+                format!("fewer than {RUNS_MIN} pairs say nothing: let it run longer")
+            } else {
+                format!("what it says so far: harness gate {base} {new} --paired")
+            };
+            return Err(Failure::new(Exit::Interrupted, fact).hint(hint));
         }
     };
     comparison::tell(&ended.decision, &OutArgs::at(path.join(FOLDER)), false, out)?;
