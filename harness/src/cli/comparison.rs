@@ -74,7 +74,7 @@ pub(super) fn tell(
         &args.format
     };
     if let Some(folder) = &args.out {
-        claim(folder)?;
+        claim(folder, Artifact::Json.file(), SCHEMA)?;
     }
     let page = args
         .out
@@ -101,8 +101,8 @@ fn set(variable: &str) -> bool {
     std::env::var_os(variable).is_some_and(|value| !value.is_empty())
 }
 
-/// A folder that may be written to: new, empty, or with a comparison in it.
-fn claim(folder: &Path) -> Result<(), Failure> {
+/// A folder that may be written to: new, empty, or with an earlier account in it: a file of that name, in that format.
+pub(super) fn claim(folder: &Path, account: &str, schema: &str) -> Result<(), Failure> {
     let shown = folder.display();
     let failed = |error: std::io::Error| {
         let fact = format!("{shown}: cannot be used: {}", reason(&error));
@@ -110,21 +110,21 @@ fn claim(folder: &Path) -> Result<(), Failure> {
     };
     fs::create_dir_all(folder).map_err(failed)?;
     let is_empty = fs::read_dir(folder).map_err(failed)?.next().is_none();
-    if is_empty || is_ours(&folder.join(Artifact::Json.file())) {
+    if is_empty || is_ours(&folder.join(account), schema) {
         return Ok(());
     }
-    let fact = format!("{shown}: holds something that is no comparison");
+    let fact = format!("{shown}: holds something else than an earlier {account}");
     Err(Failure::new(Exit::Usage, fact).hint("name a folder that is new or empty, with --out"))
 }
 
-fn is_ours(file: &Path) -> bool {
+fn is_ours(file: &Path, schema: &str) -> bool {
     #[derive(serde::Deserialize)]
     struct Head {
         schema: String,
     }
     let bytes = intake::bytes(file, BYTES_MAX).unwrap_or_default();
     let head: Option<Head> = serde_json::from_slice(&bytes).ok();
-    let family = SCHEMA.split('/').next().unwrap_or(SCHEMA);
+    let family = schema.split('/').next().unwrap_or(schema);
     head.is_some_and(|head| head.schema.split('/').next() == Some(family))
 }
 

@@ -31,6 +31,7 @@ mod save;
 mod schema;
 mod screen;
 mod series;
+mod trend;
 mod warning;
 
 use std::ffi::OsString;
@@ -75,6 +76,8 @@ enum Command {
     Gate(gate::GateArgs),
     /// Keep runs to gate by, and look at what is kept
     Baseline(baseline::BaselineArgs),
+    /// Draw baselines and gates over time, and mark where a metric changed for good
+    Trend(trend::TrendArgs),
     /// Run the fault proxy on its own, with Toxiproxy's API
     Proxy(proxy::ProxyArgs),
     /// Clean up what killed runs left behind
@@ -191,6 +194,7 @@ fn dispatch(command: Command, out: &mut impl Write) -> Result<Exit, Failure> {
         Command::Report(args) => report::run(&args, out),
         Command::Compare(args) => compare::run(&args, out),
         Command::Gate(args) => gate::run(&args, out),
+        Command::Trend(args) => trend::run(&args, out),
         Command::Baseline(args) => baseline::run(&args, out),
         Command::Proxy(args) => proxy::run(&args, out),
         Command::Recover(args) => recover::run(&args, out),

@@ -5,7 +5,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::facts::{Counts, RunEnd};
+use super::facts::{Counts, HostClass, PlanPrint, RunEnd};
 use super::metric::{Metric, MetricUnit};
 use super::rules::Rules;
 use super::statistics::Design;
@@ -91,6 +91,11 @@ pub(crate) struct Side {
     /// `main`, a folder, `base`.
     pub name: String,
     pub runs: Vec<RunNote>,
+    /// Of the first run; the others are like it, or the comparison was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<HostClass>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanPrint>,
     /// Sums over the runs.
     pub counts: Counts,
     /// Percentiles of `complete` over the runs, ascending.

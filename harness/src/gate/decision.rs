@@ -42,7 +42,7 @@ pub(crate) fn decide(
                 hint: refusal.hint().to_owned(),
             })
             .collect(),
-        notes: sides::notes(base, new),
+        notes: sides::notes(base, new, &rules.known_waits_us),
         rules: rules.clone(),
     };
     let invalid = ended(base.runs, Ended::Invalid).or_else(|| ended(new.runs, Ended::Invalid));
@@ -87,12 +87,11 @@ fn judge(decision: &mut Decision, new: &[RunFacts]) {
     let worst = primary
         .filter(slower)
         .or_else(|| decision.rows.iter().find(slower));
+    let told = |row: &Row| wording::sentence(row, row::level(&decision.rules, row.role));
     let (outcome, sentence) = match (worst, primary) {
-        (Some(row), _) => (Outcome::Slower, wording::sentence(row)),
-        (None, Some(row)) if row.within || row.word == Word::Faster => {
-            (Outcome::Pass, wording::sentence(row))
-        }
-        (None, Some(row)) => (Outcome::Inconclusive, wording::sentence(row)),
+        (Some(row), _) => (Outcome::Slower, told(row)),
+        (None, Some(row)) if row.within || row.word == Word::Faster => (Outcome::Pass, told(row)),
+        (None, Some(row)) => (Outcome::Inconclusive, told(row)),
         (None, None) => {
             let primary = &decision.rules.primary;
             let sentence = format!("No run carries {primary}, which decides.");

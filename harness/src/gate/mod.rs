@@ -28,5 +28,6 @@ pub(crate) mod statistics;
 pub(crate) mod synthetic;
 #[cfg(test)]
 mod tests;
+pub(crate) mod trend;
 pub(crate) mod wait;
 mod wording;

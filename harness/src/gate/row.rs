@@ -50,7 +50,7 @@ pub(super) fn rows(layout: &Layout<'_>, rules: &Rules) -> Vec<Row> {
 }
 
 /// How rarely a metric of that role is to be called slower by chance.
-const fn level(rules: &Rules, role: Role) -> f64 {
+pub(super) const fn level(rules: &Rules, role: Role) -> f64 {
     match role {
         Role::Primary => rules.level,
         Role::Judged | Role::Shown => rules.others_level,

@@ -3,10 +3,14 @@
 //! **In:** the facts of runs. **Out:** a [`Layout`]: pairs, or two samples in order of time; and what is said of a side as a
 //! whole.
 
+use std::collections::BTreeMap;
+
 use super::comparison::{BandPoint, RunNote, Side};
 use super::facts::{Counts, Ended, RunFacts};
 use super::rules::Pairing;
 use super::statistics::{Design, median};
+use super::wait;
+use crate::stage::Stage;
 
 /// The runs of a side, by a name for people.
 #[derive(Clone, Debug, PartialEq)]
@@ -104,6 +108,8 @@ pub(super) fn side(named: &Named<'_>) -> Side {
     Side {
         name: named.name.clone(),
         runs: named.runs.iter().map(note).collect(),
+        host: named.runs.first().map(|run| run.host.clone()),
+        plan: named.runs.first().map(|run| run.plan.clone()),
         counts: sum(named.runs),
         band: band(named.runs),
     }
@@ -176,7 +182,11 @@ pub(super) fn thin(run: &mut RunFacts) {
 }
 
 /// What a reader should know of the runs besides.
-pub(super) fn notes(base: &Named<'_>, new: &Named<'_>) -> Vec<String> {
+pub(super) fn notes(
+    base: &Named<'_>,
+    new: &Named<'_>,
+    told_waits_us: &BTreeMap<Stage, u64>,
+) -> Vec<String> {
     let mut notes = Vec::new();
     let mut failed = |side: &Named<'_>, which: &str| {
         // Runs of which the same is to be said are told together.
@@ -219,9 +229,9 @@ pub(super) fn notes(base: &Named<'_>, new: &Named<'_>) -> Vec<String> {
                     whether their environments are alike is not known";
         notes.push(note.to_owned());
     }
-    let mut unknown: Vec<&String> = all().flat_map(|run| &run.waits.unknown).collect();
+    let mut unknown: Vec<String> = all().flat_map(|run| run.waits.unknown.clone()).collect();
     unknown.sort();
     unknown.dedup();
-    notes.extend(unknown.into_iter().take(NOTES_MAX).cloned());
+    notes.extend(wait::still_unknown(&unknown, told_waits_us).take(NOTES_MAX));
     notes
 }

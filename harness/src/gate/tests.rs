@@ -475,6 +475,10 @@ fn the_schemas_beside_the_reports_are_those_of_the_files() {
     let schemas = [
         ("gate.schema.json", schemars::schema_for!(Decision)),
         ("baseline.schema.json", schemars::schema_for!(Baseline)),
+        (
+            "trend.schema.json",
+            schemars::schema_for!(super::trend::Trend),
+        ),
     ];
     for (file, schema) in schemas {
         let text = format!("{:#}\n", schema.as_value());

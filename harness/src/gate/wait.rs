@@ -36,6 +36,32 @@ const ROUND_TRIPS: [Stage; 6] = [
     Stage::Heartbeat,
 ];
 
+/// What is said of a server that somebody else started.
+const PACING_UNKNOWN: &str = "the pacing of the server is not known: the harness did not start it; \
+                              complete and first_chunk are judged whole (--known-wait)";
+/// Stages that pacing makes wait.
+const PACED: [Stage; 2] = [Stage::FirstChunk, Stage::Complete];
+
+/// The sentences on waits that are still unknown to somebody who was told of these.
+pub(super) fn still_unknown(
+    sentences: &[String],
+    told_us: &BTreeMap<Stage, u64>,
+) -> impl Iterator<Item = String> {
+    let open: Vec<&str> = PACED
+        .iter()
+        .filter(|stage| !told_us.contains_key(stage))
+        .map(|stage| stage.name())
+        .collect();
+    sentences.iter().filter_map(move |sentence| {
+        let is_pacing = sentence == PACING_UNKNOWN;
+        match open.as_slice() {
+            [] if is_pacing => None,
+            [stage] if is_pacing => Some(format!("{stage} is judged whole (--known-wait)")),
+            _ => Some(sentence.clone()),
+        }
+    })
+}
+
 /// The waits of a plan.
 pub(super) fn planned(plan: &Plan) -> Waits {
     let mut waits = Waits::default();
@@ -43,9 +69,7 @@ pub(super) fn planned(plan: &Plan) -> Waits {
         waits.us.insert(Stage::FirstChunk, pace.to_first_us());
         waits.us.insert(Stage::Complete, pace.to_end_us());
     } else {
-        let sentence = "the pacing of the server is not known: the harness did not start it; \
-                        complete and first_chunk are judged whole (--known-wait)";
-        waits.unknown.push(sentence.to_owned());
+        waits.unknown.push(PACING_UNKNOWN.to_owned());
     }
     for condition in plan.faults.iter().filter(|fault| fault.condition) {
         match on_edge_us(condition) {

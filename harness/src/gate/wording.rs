@@ -5,8 +5,8 @@
 use super::comparison::{Row, Word};
 use crate::format;
 
-/// The row as a sentence.
-pub(super) fn sentence(row: &Row) -> String {
+/// The row as a sentence. `level`: how rarely it may be called slower by chance.
+pub(super) fn sentence(row: &Row, level: f64) -> String {
     let metric = &row.metric;
     let numbers = || {
         let (Some(change), Some(low), Some(high)) =
@@ -22,14 +22,6 @@ pub(super) fn sentence(row: &Row) -> String {
         )
     };
     let limit = row.limit_ratio.map_or_else(String::new, format::change);
-    let open = || match (row.low_ratio, row.high_ratio) {
-        (Some(low), Some(high)) => format!(
-            "the change lies between {} and {}, and the limit is {limit}",
-            format::change(low),
-            format::change(high)
-        ),
-        (None, _) | (_, None) => "too few runs have it".to_owned(),
-    };
     match row.word {
         Word::Slower if metric.is_cost() => {
             format!(
@@ -50,8 +42,50 @@ pub(super) fn sentence(row: &Row) -> String {
             )
         }
         Word::CannotTell => {
-            let reason = row.reason.clone().unwrap_or_else(open);
+            let reason = row.reason.clone().unwrap_or_else(|| open(row, level));
             format!("Whether {metric} is slower cannot be told: {reason}.")
         }
     }
+}
+
+/// Why it cannot be told: what the interval leaves open, and what else is asked of a change that looks clear.
+fn open(row: &Row, level: f64) -> String {
+    let (Some(change), Some(low), Some(high)) = (row.change_ratio, row.low_ratio, row.high_ratio)
+    else {
+        return "too few runs have it".to_owned();
+    };
+    let limit = row.limit_ratio.unwrap_or(0.0);
+    let mut text = format!(
+        "the change lies between {} and {}, and the limit is {}",
+        format::change(low),
+        format::change(high),
+        format::change(limit)
+    );
+    let noise = row.noise_ratio.unwrap_or(0.0);
+    let by_chance = row.p_more.filter(|p| *p > level);
+    if change < limit || low <= 0.0 {
+        return text;
+    }
+    if let Some(p) = by_chance {
+        let more = format!(
+            "; as much comes by chance in {} of such comparisons, and here it must be {} at most",
+            share(p),
+            share(level)
+        );
+        text.push_str(&more);
+    } else if change < noise {
+        let more = format!(
+            "; two sides of one kind differ by as much as {}",
+            format::change(noise)
+        );
+        text.push_str(&more);
+    }
+    text
+}
+
+/// `0.27 %`: two digits that say something.
+fn share(ratio: f64) -> String {
+    let percent = ratio * 100.0;
+    let decimals = if percent < 1.0 { 2 } else { 1 };
+    format!("{percent:.decimals$}{}%", format::NBSP)
 }

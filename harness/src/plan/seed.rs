@@ -26,6 +26,8 @@ pub(crate) enum Purpose {
     Trial = 6,
     /// Which side of a pair runs first.
     Order = 7,
+    /// How a history is shuffled, to see what chance makes of it.
+    Permutation = 8,
 }
 
 /// Random numbers that belong to one client and one purpose.

@@ -137,16 +137,19 @@ impl Counters {
         self.cut.lock().map(|cut| cut.clone()).unwrap_or_default()
     }
 
-    /// Adds a lane's latencies since it last did; lanes do this a few times a second.
-    pub(crate) fn add_recent(&self, add: impl Fn(&mut Recent)) {
-        if let Ok(mut recent) = self.recent.lock() {
+    /// Adds a lane's latencies since it last did; lanes do this a few times a second. Nobody waits for anybody here: of a
+    /// lane that stops in the middle the run would have to wait for ever. `false`: another is at it, ask again.
+    pub(crate) fn add_recent(&self, add: impl Fn(&mut Recent)) -> bool {
+        let recent = self.recent.try_lock();
+        recent.is_ok_and(|mut recent| {
             recent.iter_mut().for_each(add);
-        }
+            true
+        })
     }
 
-    /// Takes what arrived since this reader's last call.
+    /// Takes what arrived since this reader's last call; nothing while a lane adds to it.
     pub(crate) fn take_recent(&self, reader: Reader) -> Recent {
-        let taken = self.recent.lock().ok();
+        let taken = self.recent.try_lock().ok();
         taken.map_or_else(Recent::default, |mut recent| {
             std::mem::take(&mut recent[reader as usize])
         })

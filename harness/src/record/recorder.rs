@@ -100,8 +100,9 @@ impl Recorder {
 
     /// Hands the latencies since the last call to whoever watches the run.
     pub(crate) fn publish_recent(&mut self) {
-        let recent = std::mem::take(&mut self.recent);
-        self.counters.add_recent(|all| all.merge(&recent));
+        if self.counters.add_recent(|all| all.merge(&self.recent)) {
+            self.recent = Recent::default();
+        }
     }
 
     /// The plan intended a message by now.

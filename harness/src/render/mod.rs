@@ -28,6 +28,7 @@ mod tamper;
 pub(crate) mod terminal;
 #[cfg(test)]
 mod tests;
+pub(crate) mod trend;
 pub(crate) mod view;
 pub(crate) mod words;
 

@@ -20,10 +20,7 @@ pub(crate) enum RenderError {
         source: std::io::Error,
     },
     #[error("the chart {chart} could not be drawn: {problem}")]
-    Chart {
-        chart: &'static str,
-        problem: String,
-    },
+    Chart { chart: String, problem: String },
     #[error("the latency log could not be written: {0}")]
     Histogram(String),
 }

@@ -1,4 +1,4 @@
-//! `harness compare`, `gate` and `baseline`, as a user and a CI system meet them. The runs are copies of the example, changed where
+//! `harness compare`, `gate`, `baseline` and `trend`, as a user and a CI system meet them. The runs are copies of the example, changed where
 //! a run would differ: no server is needed.
 
 use std::fs;
@@ -200,4 +200,54 @@ fn what_may_not_be_compared_is_refused_with_its_reason() {
         "{}",
         cut.stderr
     );
+}
+
+#[test]
+fn a_trend_is_drawn_of_what_baselines_and_gates_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let history = folder.path().join("history");
+    let kept = history.join("baselines");
+    for day in 1..=12 {
+        let factor = if day < 7 { 1.0 } else { 1.4 };
+        let name = format!("day-{day:02}");
+        let side = runs(folder.path(), &name, factor, |result| {
+            let hour = result["run"]["started_at"].as_str().unwrap().to_owned();
+            result["run"]["started_at"] = json!(hour.replace("11-21", &format!("11-{day:02}")));
+        });
+        let save = ["baseline", "save", text(&side), "--name", &name, "--in"];
+        assert_eq!(harness(&[&save, &[text(&kept)][..]].concat()).code, 0);
+    }
+    let last = folder.path().join("day-12");
+    let new = runs(folder.path(), "new", 1.4, |_| ());
+    let gated = gate(&last, &new, &["--out", text(&history.join("gate"))]);
+    assert!([0, 12].contains(&gated.code), "{}", gated.stderr);
+    let out = folder.path().join("trend");
+    let arguments = ["trend", text(&history), "--out", text(&out)];
+    let done = harness(&arguments);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    assert!(
+        done.stdout.contains("at point 7 (2026-11-07T"),
+        "{}",
+        done.stdout
+    );
+    let trend = fs::read_to_string(out.join("trend.json")).unwrap();
+    let trend: Value = serde_json::from_str(&trend).unwrap();
+    let points = trend["series"][0]["points"].as_array().unwrap();
+    // The base of the gate is the last baseline.
+    assert_eq!(points.len(), 13);
+    assert_eq!(points[12]["kind"], "gate_new");
+    for file in ["trend.html", "series-1.csv", "otava.yaml"] {
+        assert!(out.join(file).is_file(), "{file}");
+    }
+    assert_eq!(harness(&arguments).code, 0, "its own folder is used again");
+    let theirs = harness(&["trend", text(&history), "--out", text(&history)]);
+    assert_eq!(theirs.code, 2, "{}", theirs.stderr);
+    let empty = folder.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    fs::write(empty.join("cut.json"), "{\"schema\":\"harness.gate/1\",").unwrap();
+    let named = harness(&["trend", text(&empty.join("cut.json"))]);
+    assert_eq!(named.code, 5, "{}", named.stderr);
+    let none = harness(&["trend", text(&empty)]);
+    assert_eq!(none.code, 5, "{}{}", none.stdout, none.stderr);
+    assert!(none.stderr.contains("cut.json"), "{}", none.stderr);
 }

@@ -8,6 +8,7 @@ use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::sys::ptrace;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -35,20 +36,38 @@ fn thread_of(child: &Child, name: &str) -> Option<Pid> {
     })
 }
 
-/// Stops that thread until its process ends: as a debugger does, for no signal stops one thread alone.
+/// Stops that thread until its process ends: as a debugger does, for no signal stops one thread alone. It is stopped where it
+/// waits for events: in the middle of an allocation it would hold a lock that everybody needs, which no real fault does.
 fn stop(task: Pid) {
     thread::spawn(move || {
         ptrace::seize(task, ptrace::Options::empty()).unwrap();
         ptrace::interrupt(task).unwrap();
-        // Who has seized a thread must see its end, or its process does not end. The first thing seen is that it
-        // has stopped.
+        // Who has seized a thread must see its end, or its process does not end.
         loop {
             match waitpid(task, Some(WaitPidFlag::__WALL)) {
                 Ok(WaitStatus::Exited(..) | WaitStatus::Signaled(..)) | Err(_) => return,
-                Ok(_) => {}
+                Ok(_) if waits_for_events(task) => {}
+                Ok(_) => match ptrace::cont(task, None).and_then(|()| ptrace::interrupt(task)) {
+                    // It ended meanwhile; its end is still to be seen.
+                    Ok(()) | Err(Errno::ESRCH) => {}
+                    Err(error) => panic!("{error}"),
+                },
             }
         }
     });
+}
+
+/// Of a thread that is stopped: in the middle of `epoll_wait`, in one of its spellings.
+fn waits_for_events(task: Pid) -> bool {
+    let call = fs::read_to_string(format!("/proc/{task}/syscall")).unwrap_or_default();
+    let number = call
+        .split(' ')
+        .next()
+        .and_then(|number| number.parse().ok());
+    let waits = [nix::libc::SYS_epoll_pwait, nix::libc::SYS_epoll_pwait2];
+    #[cfg(target_arch = "x86_64")]
+    let waits = [waits[0], waits[1], nix::libc::SYS_epoll_wait];
+    number.is_some_and(|number: i64| waits.contains(&number))
 }
 
 /// A run of two session threads whose first is stopped once messages are answered.

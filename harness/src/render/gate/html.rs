@@ -3,15 +3,15 @@
 //! **In:** the decision. **Out:** HTML: the answer, the metrics that decide, the change by run, the curves, all other metrics,
 //! counts, runs, rules.
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 use super::cells;
 use crate::format;
 use crate::gate::comparison::{Decision, Role, Row, Side};
+use crate::render::html::document::document;
 use crate::render::html::figure;
 use crate::render::html::prose::prose;
 use crate::render::html::table::{Cell, Table};
-use crate::render::html::{SCRIPT, STYLE, policy};
 use crate::render::plot::{Chart, band, change};
 use crate::render::renderer::RenderError;
 
@@ -25,67 +25,54 @@ pub(super) fn bytes(decision: &Decision) -> Result<Vec<u8>, RenderError> {
         .into_iter()
         .flatten()
         .collect();
-    let mut page = page(decision, &charts)?.into_string().into_bytes();
-    page.push(b'\n');
-    Ok(page)
+    let look = cells::outcome(decision.outcome);
+    let title = format!(
+        "{} {}: {}",
+        look.word,
+        cells::title(decision),
+        format::harmless(&decision.sentence)
+    );
+    let shown: Vec<&Chart> = charts.iter().collect();
+    document(&title, &body(decision, &charts), &shown)
 }
 
-fn page(decision: &Decision, charts: &[Chart]) -> Result<Markup, RenderError> {
-    let look = cells::outcome(decision.outcome);
-    let data = figure::data(&charts.iter().collect::<Vec<_>>())?;
-    let title = cells::title(decision);
+fn body(decision: &Decision, charts: &[Chart]) -> Markup {
     let (judged, shown) = cells::split(decision);
-    Ok(html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width,initial-scale=1";
-                meta http-equiv="Content-Security-Policy" content=(policy());
-                meta name="color-scheme" content="light dark";
-                title { (look.word) " " (title) ": " (format::harmless(&decision.sentence)) }
-                link rel="icon" href="data:,";
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                main {
-                    header {
-                        (banner(decision))
-                        ul.meta {
-                            li { b { (title) } }
-                            li { (cells::design(decision)) }
-                            li { "base " code { (format::harmless(&decision.base.name)) } }
-                            li { "new " code { (format::harmless(&decision.new.name)) } }
-                        }
-                    }
-                    @if !judged.is_empty() {
-                        section id="judged" {
-                            h2 { "What decides" }
-                            (metrics(&judged, "The primary metric first; the others may fail the gate too, after Holm."))
-                        }
-                    }
-                    @if !charts.is_empty() {
-                        section id="change-by-run" {
-                            h2 { "Run by run" }
-                            @for chart in charts { (figure::figure(chart)) }
-                        }
-                    }
-                    @if !shown.is_empty() {
-                        section id="others" {
-                            h2 { "All other metrics" }
-                            (metrics(&shown, "They fail nothing: many are looked at, and some differ by chance."))
-                        }
-                    }
-                    section id="counts" { h2 { "Messages and sockets" } (counts(decision)) }
-                    section id="runs" { h2 { "Runs" } (runs(decision)) }
-                    section id="rules" { h2 { "How it was decided" } (rules(decision)) }
-                    footer { "Drawn from the numbers in " code { "gate.json" } "; nothing is computed here." }
+    html! {
+        main {
+            header {
+                (banner(decision))
+                ul.meta {
+                    li { b { (cells::title(decision)) } }
+                    li { (cells::design(decision)) }
+                    li { "base " code { (format::harmless(&decision.base.name)) } }
+                    li { "new " code { (format::harmless(&decision.new.name)) } }
                 }
-                script type="application/json" id="data" { (PreEscaped(data)) }
-                script { (PreEscaped(SCRIPT)) }
             }
+            @if !judged.is_empty() {
+                section id="judged" {
+                    h2 { "What decides" }
+                    (metrics(&judged, "The primary metric first; the others may fail the gate too, after Holm."))
+                }
+            }
+            @if !charts.is_empty() {
+                section id="change-by-run" {
+                    h2 { "Run by run" }
+                    @for chart in charts { (figure::figure(chart)) }
+                }
+            }
+            @if !shown.is_empty() {
+                section id="others" {
+                    h2 { "All other metrics" }
+                    (metrics(&shown, "They fail nothing: many are looked at, and some differ by chance."))
+                }
+            }
+            section id="counts" { h2 { "Messages and sockets" } (counts(decision)) }
+            section id="runs" { h2 { "Runs" } (runs(decision)) }
+            section id="rules" { h2 { "How it was decided" } (rules(decision)) }
+            footer { "Drawn from the numbers in " code { "gate.json" } "; nothing is computed here." }
         }
-    })
+    }
 }
 
 fn banner(decision: &Decision) -> Markup {

@@ -14,7 +14,12 @@ pub(crate) mod terminal;
 mod tests;
 
 use super::renderer::RenderError;
-use crate::gate::comparison::Decision;
+use crate::gate::comparison::{Decision, Outcome};
+
+/// The word of an outcome, as the badge of its page has it.
+pub(crate) const fn word_of(outcome: Outcome) -> &'static str {
+    cells::outcome(outcome).word
+}
 
 /// A file of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

@@ -85,7 +85,12 @@ impl<'a> Column<'a> {
 pub(crate) fn data(charts: &[&Chart]) -> Result<String, RenderError> {
     let columns: std::collections::BTreeMap<&str, Vec<Column<'_>>> = charts
         .iter()
-        .map(|chart| (chart.id, chart.readings.iter().map(Column::new).collect()))
+        .map(|chart| {
+            (
+                chart.id.as_ref(),
+                chart.readings.iter().map(Column::new).collect(),
+            )
+        })
         .collect();
     let json = serde_json::to_string(&columns).map_err(RenderError::Json)?;
     Ok(json.replace('<', "\\u003c"))

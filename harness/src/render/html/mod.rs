@@ -9,6 +9,7 @@
 //!
 //! Later work: the heatmap of every answer, and zoom.
 
+pub(super) mod document;
 mod environment;
 pub(super) mod figure;
 mod glossary;
@@ -22,19 +23,13 @@ mod trials;
 mod trust;
 mod verdict;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use maud::{DOCTYPE, Markup, PreEscaped, html};
-use sha2::{Digest as _, Sha256};
+use maud::{Markup, html};
 
 use super::plot::{self, Chart, Picture};
 use super::renderer::{RenderError, Renderer};
 use super::{file, view, words};
 use crate::format;
 use crate::result::{RunResult, Status};
-
-pub(super) const STYLE: &str = include_str!("page.css");
-pub(super) const SCRIPT: &str = include_str!("page.js");
 
 /// `report.html`.
 pub(crate) struct Html;
@@ -46,9 +41,14 @@ impl Renderer for Html {
 
     fn render(&self, result: &RunResult) -> Result<Vec<u8>, RenderError> {
         let charts = Charts::draw(result)?;
-        let mut page = page(result, &charts)?.into_string().into_bytes();
-        page.push(b'\n');
-        Ok(page)
+        let look = words::status(result.verdict.status);
+        let title = format!(
+            "{} {}: {}",
+            look.word,
+            format::harmless(&result.run.title),
+            format::harmless(&result.verdict.sentence)
+        );
+        document::document(&title, &body(result, &charts), &charts.with_cursor())
     }
 }
 
@@ -99,55 +99,37 @@ struct Section {
     body: Markup,
 }
 
-fn page(result: &RunResult, charts: &Charts) -> Result<Markup, RenderError> {
+fn body(result: &RunResult, charts: &Charts) -> Markup {
     let sections = sections(result, charts);
-    let look = words::status(result.verdict.status);
-    let data = figure::data(&charts.with_cursor())?;
-    Ok(html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width,initial-scale=1";
-                meta http-equiv="Content-Security-Policy" content=(policy());
-                meta name="color-scheme" content="light dark";
-                title { (look.word) " " (format::harmless(&result.run.title)) ": " (format::harmless(&result.verdict.sentence)) }
-                link rel="icon" href="data:,";
-                style { (PreEscaped(STYLE)) }
+    html! {
+        @if let Some(first) = sections.first() {
+            a.skip href={ "#" (first.id) } { "Skip to the results" }
+        }
+        main {
+            header {
+                (verdict::banner(result))
+                (verdict::facts(result))
+                nav aria-label="On this page" {
+                    ul {
+                        @for section in &sections {
+                            li { a href={ "#" (section.id) } { (section.short) } }
+                        }
+                    }
+                }
             }
-            body {
-                @if let Some(first) = sections.first() {
-                    a.skip href={ "#" (first.id) } { "Skip to the results" }
+            (verdict::cards(result))
+            @for section in &sections {
+                section id=(section.id) {
+                    h2 { (section.title) }
+                    (section.body)
                 }
-                main {
-                    header {
-                        (verdict::banner(result))
-                        (verdict::facts(result))
-                        nav aria-label="On this page" {
-                            ul {
-                                @for section in &sections {
-                                    li { a href={ "#" (section.id) } { (section.short) } }
-                                }
-                            }
-                        }
-                    }
-                    (verdict::cards(result))
-                    @for section in &sections {
-                        section id=(section.id) {
-                            h2 { (section.title) }
-                            (section.body)
-                        }
-                    }
-                    footer {
-                        "Latency counts from the moment a message should have been sent. Times are seconds since load start. Drawn from "
-                        code { "result.json" } " by " code { "harness report" } "; nothing is computed here."
-                    }
-                }
-                script type="application/json" id="data" { (PreEscaped(data)) }
-                script { (PreEscaped(SCRIPT)) }
+            }
+            footer {
+                "Latency counts from the moment a message should have been sent. Times are seconds since load start. Drawn from "
+                code { "result.json" } " by " code { "harness report" } "; nothing is computed here."
             }
         }
-    })
+    }
 }
 
 /// The sections in their order; the harness's own account first where it decides the verdict.
@@ -242,14 +224,4 @@ fn run_sections(result: &RunResult, charts: &Charts) -> Vec<Section> {
         add("stories", "Sessions worth a look", "Stories", stories);
     }
     sections
-}
-
-/// This page's own style and script, by their hash; no network, no frame, no form.
-pub(super) fn policy() -> String {
-    let hash = |text: &str| STANDARD.encode(Sha256::digest(text.as_bytes()));
-    format!(
-        "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; img-src data:; base-uri 'none'; form-action 'none'",
-        hash(STYLE),
-        hash(SCRIPT)
-    )
 }

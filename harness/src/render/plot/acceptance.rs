@@ -33,7 +33,7 @@ pub(crate) fn chart(result: &RunResult) -> Result<Option<Chart>, RenderError> {
             .depth(1)
     };
     let sketch = Sketch {
-        id: "acceptance",
+        id: "acceptance".into(),
         title: format!("Tokens accepted over their age, % (`{}`)", curve.trial),
         subject: "Accepted tokens over their age",
         finding: finding(curve),

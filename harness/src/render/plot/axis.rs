@@ -126,16 +126,16 @@ impl Axis {
         }
     }
 
-    /// Microseconds from somewhere to somewhere, with about five ticks.
-    pub(crate) fn span(least_us: f64, most_us: f64) -> Self {
-        let step = nice_step(((most_us - least_us) / 4.0).max(1.0));
-        let (first, last) = ((least_us / step).floor(), (most_us / step).ceil());
+    /// Values of at least 1 from somewhere to somewhere, with about five ticks, written so.
+    pub(crate) fn span(least: f64, most: f64, text: impl Fn(f64) -> String) -> Self {
+        let step = nice_step(((most - least) / 4.0).max(1.0));
+        let (first, last) = ((least / step).floor(), (most / step).ceil());
         let ticks = (0..TICKS_MAX)
             .map(|place| first + f64::from(place))
             .take_while(|at| *at <= last)
             .map(|at| Tick {
                 at: at * step,
-                text: format::round_duration(at * step),
+                text: text(at * step),
             });
         Self {
             low: first * step,

@@ -33,7 +33,7 @@ pub(crate) fn chart(decision: &Decision) -> Result<Option<Chart>, RenderError> {
     let mut series = side(base, "base", palette::SERIES_1, scale);
     series.extend(side(new, "new", palette::SERIES_2, scale));
     let sketch = Sketch {
-        id: "curves",
+        id: "curves".into(),
         title: "Percentile curves of `complete`".to_owned(),
         subject: "Percentiles of complete on both sides",
         finding: format!(
@@ -87,7 +87,7 @@ impl Scale {
 
     fn axis(self, least_us: f64, most_us: f64) -> Axis {
         match self {
-            Self::Linear => Axis::span(least_us, most_us),
+            Self::Linear => Axis::span(least_us, most_us, format::round_duration),
             Self::Log => Axis::latency(least_us, most_us),
         }
     }

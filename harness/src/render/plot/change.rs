@@ -5,7 +5,7 @@
 
 use super::axis::Axis;
 use super::chart::Chart;
-use super::draw::{Series, Shape};
+use super::draw::{Series, Shape, dot};
 use super::frame::Frame;
 use super::limit::LimitLine;
 use super::palette;
@@ -17,9 +17,6 @@ use crate::result::CheckStatus;
 
 /// Dots that are drawn of a series: more are a smear, and a page of megabytes.
 const DOTS_MAX: usize = 400;
-/// Size of a dot, as a share of the plot.
-const DOT_WIDE: f64 = 0.006;
-const DOT_HIGH: f64 = 0.028;
 
 /// The chart of a row, by the name it has in reports; `None` where nothing was compared.
 pub(crate) fn chart(row: &Row, name: &str) -> Result<Option<Chart>, RenderError> {
@@ -38,11 +35,10 @@ pub(crate) fn chart(row: &Row, name: &str) -> Result<Option<Chart>, RenderError>
     let least = all().chain(reach).fold(0.0, f64::min);
     let most = all().chain(reach).fold(0.0, f64::max);
     let (x, y) = (Axis::runs(count), Axis::change(least, most));
-    let size = ((x.high - x.low) * DOT_WIDE, (y.high - y.low) * DOT_HIGH);
-    let mut series = dotted(&dots, size);
+    let mut series = dotted(&dots, dot(&x, &y));
     series.extend(lines((x.low, x.high), change, (low, high)));
     let sketch = Sketch {
-        id: "change",
+        id: "change".into(),
         title: format!("Change of `{name}`"),
         subject: "Change by run",
         finding: format!(

@@ -1,9 +1,12 @@
 //! This module holds what a chart is once it is drawn: the picture in both widths, and what the page says around it.
 
+use std::borrow::Cow;
+
 /// A chart in both widths, with what the page says around it.
 #[derive(Clone, Debug)]
 pub(crate) struct Chart {
-    pub id: &'static str,
+    /// Unique on its page.
+    pub id: Cow<'static, str>,
     /// May hold `code`.
     pub title: String,
     /// The finding, with its numbers.

@@ -68,7 +68,7 @@ pub(crate) fn chart(result: &RunResult) -> Result<Chart, RenderError> {
     let most = rows.iter().flat_map(|row| row.values()).max().copied();
     let step = seconds(result.series.second_us);
     let sketch = Sketch {
-        id: "closes",
+        id: "closes".into(),
         title: "Closes per second, by code".to_owned(),
         subject: "Closes per second",
         finding: finding(result),

@@ -38,7 +38,7 @@ pub(crate) fn chart(result: &RunResult) -> Result<Chart, RenderError> {
     let x = Axis::percentile(-rarest.log10());
     let series = curves.iter().enumerate();
     let sketch = Sketch {
-        id: "distribution",
+        id: "distribution".into(),
         title: "Percentile curve of `complete`".to_owned(),
         subject: "Percentiles of complete",
         finding: finding(result),

@@ -65,6 +65,15 @@ pub(crate) enum Shape {
     Bars(f64, Vec<(f64, f64, f64)>),
 }
 
+/// Size of a dot, as a share of the plot.
+const DOT_WIDE: f64 = 0.006;
+const DOT_HIGH: f64 = 0.028;
+
+/// How far a dot reaches to each side, on these axes.
+pub(super) fn dot(x: &Axis, y: &Axis) -> (f64, f64) {
+    ((x.high - x.low) * DOT_WIDE, (y.high - y.low) * DOT_HIGH)
+}
+
 impl Series {
     /// A series that the legend calls by its name.
     pub(super) fn new(name: &'static str, color: RGBColor, shape: Shape) -> Self {

@@ -31,7 +31,7 @@ pub(crate) fn chart(result: &RunResult) -> Result<Chart, RenderError> {
     let limit = limit_us.map(|limit_us| limit(result, limit_us));
     let from_above = series.chain(limit).enumerate();
     let sketch = Sketch {
-        id: "lateness",
+        id: "lateness".into(),
         title: "Lateness: how late the harness itself was".to_owned(),
         subject: "Lateness of the harness over the run",
         finding: finding(result),

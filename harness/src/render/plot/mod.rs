@@ -26,6 +26,7 @@ mod sketch;
 pub(crate) mod stages;
 mod standalone;
 pub(crate) mod svg;
+pub(crate) mod trend;
 
 pub(crate) use self::chart::{Chart, Key, Reading, ReadingUnit};
 use super::file;

@@ -20,7 +20,7 @@ pub(crate) fn chart(result: &RunResult) -> Result<Chart, RenderError> {
     let counts = result.series.open.iter().copied().map(Some);
     let open = Series::new("open", palette::SERIES_1, Shape::Area(points(result)));
     let sketch = Sketch {
-        id: "open",
+        id: "open".into(),
         title: "Open sessions".to_owned(),
         subject: "Open sessions over the run",
         finding: finding(result),

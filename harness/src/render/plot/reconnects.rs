@@ -51,7 +51,7 @@ pub(crate) fn chart(result: &RunResult) -> Result<Option<Chart>, RenderError> {
     );
     let step_text = format::round_duration(series_of.step_us as f64);
     let sketch = Sketch {
-        id: "reconnects",
+        id: "reconnects".into(),
         title: format!("Attempts to come back, every {step_text}"),
         subject: "Reconnect attempts over the run",
         finding: finding(result, most, ideal),

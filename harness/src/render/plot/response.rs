@@ -24,7 +24,7 @@ use crate::units::seconds;
 pub(crate) fn chart(result: &RunResult) -> Result<Chart, RenderError> {
     let lines = lines(result);
     let sketch = Sketch {
-        id: "response",
+        id: "response".into(),
         title: "Response time of `complete`, by when the message should have been sent".to_owned(),
         subject: "Response time of complete over the run",
         finding: finding(result, &lines),

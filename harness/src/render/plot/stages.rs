@@ -63,8 +63,10 @@ pub(crate) fn chart(result: &RunResult) -> Result<Option<Chart>, RenderError> {
     let draw = |width: Width| {
         let mut markup = String::new();
         for group in &groups {
-            let picture = picture(group, width)
-                .map_err(|problem| RenderError::Chart { chart: ID, problem })?;
+            let picture = picture(group, width).map_err(|problem| RenderError::Chart {
+                chart: ID.to_owned(),
+                problem,
+            })?;
             let (head, place) = (group.head, escape(&group.place));
             append(
                 &mut markup,
@@ -75,7 +77,7 @@ pub(crate) fn chart(result: &RunResult) -> Result<Option<Chart>, RenderError> {
     };
     let key = |text, class| Key::new(text, class, None);
     Ok(Some(Chart {
-        id: ID,
+        id: ID.into(),
         title: "Where the time goes".to_owned(),
         finding: "Each group in the window that has most samples of it. The figures are p50 · p99 of the stage from the intended start, and how many samples they stand for (n); a p99 takes 100. Percentiles of stages do not add up to the percentile of the whole.".to_owned(),
         keys: vec![key("median step", "f-c1"), key("to p99", "k-c2")],

@@ -1,0 +1,78 @@
+//! This module writes a history for those who run Apache Otava over it: one CSV file a series, and the configuration that
+//! names them.
+//!
+//! **In:** a trend. **Out:** `series-1.csv` …, `otava.yaml`. **Units:** microseconds or bytes, planned waits left out. A metric that
+//! a point lacks is left out: Otava reads no empty cell.
+//!
+//! **Source:** the CSV tests of Apache Otava 0.8.
+
+use crate::format::{self, append};
+use crate::gate::trend::{MetricTrend, Series, Trend};
+use crate::render::renderer::RenderError;
+
+type File = (String, Result<Vec<u8>, RenderError>);
+
+/// The files; the paths in the configuration are relative to the folder they lie in.
+pub(super) fn files(trend: &Trend) -> Vec<File> {
+    let mut files = Vec::new();
+    let mut configuration =
+        "# otava analyze TEST --config-file otava.yaml, in this folder\ntests:\n".to_owned();
+    for (place, series) in trend.series.iter().enumerate() {
+        let file = format!("series-{}.csv", place + 1);
+        append(&mut configuration, format_args!("{}", test(&file, series)));
+        files.push((file, table(series)));
+    }
+    files.push(("otava.yaml".to_owned(), Ok(configuration.into_bytes())));
+    files
+}
+
+/// A column's name: what YAML and a shell take without quotes.
+fn column(of: &MetricTrend) -> String {
+    let letter = |letter: char| {
+        if letter.is_ascii_alphanumeric() {
+            letter
+        } else {
+            '_'
+        }
+    };
+    of.metric.to_string().chars().map(letter).collect()
+}
+
+/// Metrics that every point has.
+fn whole(series: &Series) -> impl Iterator<Item = &MetricTrend> + Clone {
+    let metrics = series.metrics.iter();
+    metrics.filter(|of| of.values.iter().all(Option::is_some))
+}
+
+fn test(file: &str, series: &Series) -> String {
+    let name = file.trim_end_matches(".csv");
+    let mut text = format!(
+        "  # {}\n  {name}:\n    type: csv\n    file: {file}\n    time_column: time\n    attributes: [commit, point]\n    metrics:\n",
+        format::harmless(&series.title)
+    );
+    for of in whole(series) {
+        append(
+            &mut text,
+            format_args!("      {}:\n        direction: -1\n", column(of)),
+        );
+    }
+    text
+}
+
+fn table(series: &Series) -> Result<Vec<u8>, RenderError> {
+    let mut table = csv::Writer::from_writer(Vec::new());
+    let head = ["time", "commit", "point"].map(str::to_owned).into_iter();
+    table
+        .write_record(head.chain(whole(series).map(column)))
+        .map_err(RenderError::Csv)?;
+    for (place, point) in series.points.iter().enumerate() {
+        let commit = point.commit.clone().unwrap_or_default();
+        let mut cells = vec![point.at.clone(), commit, (place + 1).to_string()];
+        let values = whole(series).filter_map(|of| of.values.get(place).copied().flatten());
+        cells.extend(values.map(|value| value.to_string()));
+        table.write_record(cells).map_err(RenderError::Csv)?;
+    }
+    table
+        .into_inner()
+        .map_err(|error| RenderError::Csv(error.into_error().into()))
+}
