@@ -13,6 +13,7 @@ compile_error!(
 );
 
 mod account;
+mod capacity;
 mod cli;
 mod client;
 mod clock;

@@ -7,6 +7,7 @@ mod ab;
 mod again;
 mod baseline;
 mod breakdown;
+mod capacity;
 mod chart;
 mod check;
 mod claim;
@@ -74,6 +75,8 @@ enum Command {
     Compare(compare::CompareArgs),
     /// Fail when new runs are slower than a baseline, and only when that is sure
     Gate(gate::GateArgs),
+    /// Find the largest load at which everything holds that the scenario expects, and what is full beyond it
+    Capacity(Box<capacity::CapacityArgs>),
     /// Keep runs to gate by, and look at what is kept
     Baseline(baseline::BaselineArgs),
     /// Draw baselines and gates over time, and mark where a metric changed for good
@@ -194,6 +197,7 @@ fn dispatch(command: Command, out: &mut impl Write) -> Result<Exit, Failure> {
         Command::Report(args) => report::run(&args, out),
         Command::Compare(args) => compare::run(&args, out),
         Command::Gate(args) => gate::run(&args, out),
+        Command::Capacity(args) => capacity::run(&args, out),
         Command::Trend(args) => trend::run(&args, out),
         Command::Baseline(args) => baseline::run(&args, out),
         Command::Proxy(args) => proxy::run(&args, out),

@@ -114,6 +114,19 @@ impl OverrideArgs {
         }
     }
 
+    /// The same at another load.
+    pub(crate) fn loaded(&self, clients: Option<u32>, set: Vec<String>) -> Self {
+        let mut changed = self.clone();
+        changed.clients = clients.or(changed.clients);
+        changed.set.extend(set);
+        changed
+    }
+
+    /// Whether the number of clients is given.
+    pub(crate) const fn has_clients(&self) -> bool {
+        self.clients.is_some()
+    }
+
     /// Whether a target is named.
     pub(crate) const fn has_target(&self) -> bool {
         self.target.is_some()

@@ -74,7 +74,7 @@ impl RulesArgs {
 }
 
 /// `5%`, `0.05`: above 0, at most 1000 %.
-fn share(text: &str) -> Result<f64, String> {
+pub(super) fn share(text: &str) -> Result<f64, String> {
     let expected = || format!("expected a share such as 5% or 0.05, found \"{text}\"");
     let (number, unit) = match text.trim().strip_suffix('%') {
         Some(percent) => (percent.trim_end(), 100.0),

@@ -44,7 +44,6 @@ pub(crate) use machine::headroom;
 pub(crate) use machine::limit::{open_files, raise_files};
 pub(crate) use preflight::Preflight;
 pub(crate) use probe::Answer;
-#[cfg(test)]
 pub(crate) use process::ProcessUse;
 pub(crate) use proxy::{LinkProxies, ProxyLink, link_name};
 pub(crate) use redis::TokenStore;

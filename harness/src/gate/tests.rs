@@ -468,26 +468,3 @@ fn a_folder_of_runs_is_read_by_name_and_a_pattern_too() {
     assert_eq!(ids(folder.path().to_owned()), ["run-1", "run-2", "run-3"]);
     assert_eq!(ids(folder.path().join("run-[12]")), ["run-1", "run-2"]);
 }
-
-/// Written anew with `HARNESS_BLESS=1 cargo test -p harness`.
-#[test]
-fn the_schemas_beside_the_reports_are_those_of_the_files() {
-    let schemas = [
-        ("gate.schema.json", schemars::schema_for!(Decision)),
-        ("baseline.schema.json", schemars::schema_for!(Baseline)),
-        (
-            "trend.schema.json",
-            schemars::schema_for!(super::trend::Trend),
-        ),
-    ];
-    for (file, schema) in schemas {
-        let text = format!("{:#}\n", schema.as_value());
-        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../reports")
-            .join(file);
-        if std::env::var_os("HARNESS_BLESS").is_some() {
-            std::fs::write(&path, &text).unwrap();
-        }
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), text, "{file}");
-    }
-}

@@ -113,6 +113,14 @@ impl Counters {
         }
     }
 
+    /// Messages that have been intended and have no end yet.
+    pub(crate) fn in_flight(&self) -> u64 {
+        let ends = [&self.completed, &self.refused, &self.unanswered, &self.lost];
+        // The ends first: what is intended meanwhile would be missing.
+        let ended: u64 = ends.iter().map(|count| count.load(Ordering::Relaxed)).sum();
+        self.sent.load(Ordering::Relaxed).saturating_sub(ended)
+    }
+
     /// A socket reached `connected`.
     pub(crate) fn socket_opened(&self) {
         self.opened.fetch_add(1, Ordering::Relaxed);

@@ -519,3 +519,34 @@ fn a_pull_request_summary_has_twenty_lines_before_the_details() {
         assert!(details.contains("</details>"), "{path}");
     }
 }
+
+/// Written anew with `HARNESS_BLESS=1 cargo test -p harness`.
+#[test]
+fn the_schemas_beside_the_reports_are_those_of_the_files() {
+    let schemas = [
+        (
+            "gate.schema.json",
+            schemars::schema_for!(crate::gate::comparison::Decision),
+        ),
+        (
+            "baseline.schema.json",
+            schemars::schema_for!(crate::gate::baseline::Baseline),
+        ),
+        (
+            "trend.schema.json",
+            schemars::schema_for!(crate::gate::trend::Trend),
+        ),
+    ];
+    let capacity = schemars::schema_for!(crate::capacity::account::Answer);
+    let capacity = std::iter::once(("capacity.schema.json", capacity));
+    for (file, schema) in schemas.into_iter().chain(capacity) {
+        let text = format!("{:#}\n", schema.as_value());
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../reports")
+            .join(file);
+        if std::env::var_os("HARNESS_BLESS").is_some() {
+            std::fs::write(&path, &text).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text, "{file}");
+    }
+}

@@ -29,6 +29,33 @@ pub(crate) struct ServerAccount {
     pub memory_growth_bytes: Option<u64>,
 }
 
+/// What the processes of a kind used during the load.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct ProcessAccount {
+    pub what: ProcessKind,
+    /// Processors in use, from the end of the ramp to the end of the load.
+    pub cpu_cores: f64,
+    /// The same over the busiest 5 s of the whole run.
+    pub cpu_cores_peak: f64,
+    /// Processors that it may use; `None`: not known.
+    pub cpu_cores_limit: Option<f64>,
+    pub rss_peak_bytes: u64,
+    pub files_peak: u64,
+    /// Files that it may open; `None`: without limit, or not known.
+    pub files_limit: Option<u64>,
+}
+
+/// Whose account it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ProcessKind {
+    /// All instances of the server together.
+    Server,
+    Redis,
+    /// The fault proxies of the edge link together.
+    Edge,
+}
+
 /// A process that ended by itself, or could not go on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct EndedProcess {

@@ -148,6 +148,9 @@ pub(crate) struct Series {
     pub lateness_max_us: Vec<Option<u64>>,
     /// Sampled at the end of the bin.
     pub open: Vec<u64>,
+    /// Messages that had been intended and had no end yet, sampled at the end of the bin; results of older versions have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub in_flight: Vec<u64>,
     /// Attempts to come back after an abnormal close; empty where there was none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reconnects: Vec<u64>,

@@ -33,7 +33,7 @@ pub(crate) use crate::record::histogram::Summary;
 pub(crate) use crate::record::users::GooseCounts;
 pub(crate) use abort::Abort;
 pub(crate) use acceptance::{Acceptance, AcceptanceBin};
-pub(crate) use account::{EndedProcess, ServerAccount};
+pub(crate) use account::{EndedProcess, ProcessAccount, ProcessKind, ServerAccount};
 pub(crate) use check::generator::lateness_text;
 pub(crate) use check::machine::told as machine_text;
 pub(crate) use check::observation::statistic_of;
@@ -45,5 +45,6 @@ pub(crate) use measured::{
     Second, Series, SessionStep, StageLatency, Window, WindowKind,
 };
 pub(crate) use run::{Host, Run, RunResult, SCHEMA};
+pub(crate) use series::Gauges;
 #[cfg(test)]
 pub(crate) use tests::plan as example_plan;

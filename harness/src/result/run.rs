@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::abort::Abort;
 use super::acceptance::Acceptance;
-use super::account::{EndedProcess, ServerAccount};
+use super::account::{EndedProcess, ProcessAccount, ServerAccount};
 use super::failure::FailureCount;
 use super::judged::{CheckResult, ExpectationResult, Verdict};
 use super::measured::{
@@ -79,6 +79,9 @@ pub(crate) struct RunResult {
     pub generator: Generator,
     /// The target's own account, where it can be read.
     pub server: Option<ServerAccount>,
+    /// What the processes that were started for the run used.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub processes: Vec<ProcessAccount>,
     /// Processes that were started for the run and ended before it, although no fault ended them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ended_processes: Vec<EndedProcess>,

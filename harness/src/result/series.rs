@@ -1,6 +1,6 @@
 //! This module lays a run out over time: the lines of every chart.
 //!
-//! **In:** the recording and the sampled number of open sockets. **Out:** [`Series`].
+//! **In:** the recording and the sampled numbers of open sockets and of messages in flight. **Out:** [`Series`].
 //!
 //! A percentile is given only where at least 1/(1−p) answers support it; elsewhere the line has a
 //! gap. Percentiles of longer steps come from merged histograms, never from averages.
@@ -23,8 +23,17 @@ const STEPS_MAX: u64 = 1_200;
 /// Rows of the per-second table at most.
 const ROWS_MAX: u64 = 600;
 
+/// What is there at the end of each interval.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Gauges {
+    /// Open sockets.
+    pub open: Vec<u64>,
+    /// Messages that had been intended and had no end yet.
+    pub in_flight: Vec<u64>,
+}
+
 /// The run over time, up to `end_us`.
-pub(super) fn series(plan: &Plan, recording: &Recording, open: &[u64], end_us: u64) -> Series {
+pub(super) fn series(plan: &Plan, recording: &Recording, gauges: &Gauges, end_us: u64) -> Series {
     let intervals = end_us.div_ceil(plan.interval_us).max(1);
     let per_step = intervals.div_ceil(STEPS_MAX).max(1);
     let per_row = US_PER_S
@@ -40,7 +49,7 @@ pub(super) fn series(plan: &Plan, recording: &Recording, open: &[u64], end_us: u
         push_step(
             &mut series,
             recording,
-            open,
+            gauges,
             step * per_step..(step + 1) * per_step,
         );
     }
@@ -53,7 +62,13 @@ pub(super) fn series(plan: &Plan, recording: &Recording, open: &[u64], end_us: u
     );
     for row in 0..intervals.div_ceil(per_row) {
         let range = row * per_row..(row + 1) * per_row;
-        push_second(&mut series, recording, open, range, plan.interval_us);
+        push_second(
+            &mut series,
+            recording,
+            &gauges.open,
+            range,
+            plan.interval_us,
+        );
     }
     series.lines = lines(&series, plan, recording);
     series
@@ -64,12 +79,13 @@ fn supported(histogram: &SparseHistogram, quantile: f64) -> Option<u64> {
     supports(histogram.count(), quantile).then(|| histogram.value_at(quantile))
 }
 
-fn open_at(open: &[u64], range: &Intervals) -> u64 {
+/// A gauge at the end of a stretch.
+fn at_end(gauge: &[u64], range: &Intervals) -> u64 {
     let last = usize::try_from(range.end.saturating_sub(1)).unwrap_or(usize::MAX);
-    open.get(last).or(open.last()).copied().unwrap_or(0)
+    gauge.get(last).or(gauge.last()).copied().unwrap_or(0)
 }
 
-fn push_step(series: &mut Series, recording: &Recording, open: &[u64], range: Intervals) {
+fn push_step(series: &mut Series, recording: &Recording, gauges: &Gauges, range: Intervals) {
     let complete = complete_of(recording, &range);
     series.complete_p50_us.push(supported(&complete, 0.5));
     series.complete_p99_us.push(supported(&complete, 0.99));
@@ -83,7 +99,10 @@ fn push_step(series: &mut Series, recording: &Recording, open: &[u64], range: In
     series
         .lateness_max_us
         .push((!lateness.is_empty()).then(|| lateness.max_us()));
-    series.open.push(open_at(open, &range));
+    series.open.push(at_end(&gauges.open, &range));
+    if !gauges.in_flight.is_empty() {
+        series.in_flight.push(at_end(&gauges.in_flight, &range));
+    }
 }
 
 /// Attempts after a cut, and their ideal spread.
@@ -144,7 +163,7 @@ fn push_second(
     }
     series.per_second.push(Second {
         at_us: range.start * interval_us,
-        open: open_at(open, &range),
+        open: at_end(open, &range),
         opened: sessions.opened,
         reconnect_attempts: sessions.reconnect_attempts,
         tokens_ok: sessions.tokens_ok,

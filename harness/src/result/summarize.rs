@@ -11,12 +11,12 @@ use super::acceptance;
 use super::example::shown;
 use super::failure::{Faulty, condition_us};
 use super::recovery::{Watched, describe, fault_result, reach, recovered_at_us, tolerance_us};
-use super::series::series;
+use super::series::{Gauges, series};
 use super::windows::{Reach, Span, Tally, partition, tallies, together, window};
 use super::{
     Clients, ConditionResult, Distribution, DistributionPoint, EndedProcess, Example, FaultResult,
-    Generator, GooseCounts, Run, RunResult, SCHEMA, ServerAccount, StageLatency, Verdict, Window,
-    WindowKind,
+    Generator, GooseCounts, ProcessAccount, Run, RunResult, SCHEMA, ServerAccount, StageLatency,
+    Verdict, Window, WindowKind,
 };
 use crate::plan::{Damage, Plan};
 use crate::record::fault::FaultStamps;
@@ -48,8 +48,9 @@ pub(crate) struct Facts {
     pub generator: Generator,
     pub server: Option<ServerAccount>,
     pub ended_processes: Vec<EndedProcess>,
-    /// Sockets open at the end of each interval.
-    pub open_per_interval: Vec<u64>,
+    pub gauges: Gauges,
+    /// What the processes of the run used.
+    pub processes: Vec<ProcessAccount>,
     /// End of the drain, microseconds since load start.
     pub end_us: u64,
 }
@@ -104,8 +105,9 @@ pub(crate) fn summarize(facts: &Facts) -> RunResult {
         views: overlapping.views,
         generator: generator(facts, &whole),
         server: facts.server.clone(),
+        processes: facts.processes.clone(),
         ended_processes: facts.ended_processes.clone(),
-        series: series(plan, recording, &facts.open_per_interval, facts.end_us),
+        series: series(plan, recording, &facts.gauges, facts.end_us),
         distributions: overlapping.distributions,
         examples: examples(facts),
         stories: stories(facts),

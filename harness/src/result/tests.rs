@@ -5,8 +5,8 @@ use serde_json::json;
 use super::summarize::{Facts, summarize};
 use super::verdict::judge;
 use super::{
-    Abort, BusySpan, CheckResult, CheckStatus, Generator, GooseCounts, Host, Run, RunResult,
-    ServerAccount, Status, WindowKind,
+    Abort, BusySpan, CheckResult, CheckStatus, Gauges, Generator, GooseCounts, Host, Run,
+    RunResult, ServerAccount, Status, WindowKind,
 };
 use crate::failure::{Cause, Ending, Failure, FailureKind, Rule, UpgradeProblem};
 use crate::plan::{FaultKind, Link, Plan};
@@ -164,7 +164,11 @@ fn facts(recording: Recording) -> Facts {
         generator: Generator::default(),
         server: None,
         ended_processes: Vec::new(),
-        open_per_interval: vec![200; 240],
+        gauges: Gauges {
+            open: vec![200; 240],
+            in_flight: Vec::new(),
+        },
+        processes: Vec::new(),
         end_us: 60_000_000,
     }
 }

@@ -27,8 +27,13 @@ pub(crate) fn run_id() -> String {
 pub(crate) fn begun(id: &str) -> Identity {
     Identity {
         id: id.to_owned(),
-        started_at: rfc3339(wall_ns()),
+        started_at: now(),
     }
+}
+
+/// This moment, RFC 3339, UTC.
+pub(crate) fn now() -> String {
+    rfc3339(wall_ns())
 }
 
 /// A moment of the wall clock, RFC 3339, UTC, to the millisecond.

@@ -120,7 +120,7 @@ mod tests {
         let used = |cpu_seconds| {
             Some(ProcessUse {
                 cpu_seconds,
-                rss_bytes: 0,
+                ..ProcessUse::default()
             })
         };
         ProcessSample {

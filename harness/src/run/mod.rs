@@ -11,6 +11,7 @@ mod guard;
 pub(crate) mod identity;
 mod machine;
 mod sampler;
+mod usage;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -243,6 +244,8 @@ async fn drive_all(
 impl Seen {
     fn facts(self, plan: Plan, run: Run) -> Facts {
         let lanes = plan.load.lanes;
+        let steady_us = (plan.load.ramp_end_us(), plan.load.load_us());
+        let processes = self.samples.usage.accounts(self.machine.cores, steady_us);
         Facts {
             plan,
             run,
@@ -259,7 +262,8 @@ impl Seen {
             },
             server: self.samples.account,
             ended_processes: self.samples.ended,
-            open_per_interval: self.samples.open_per_interval,
+            gauges: self.samples.gauges,
+            processes,
             end_us: self.end_us,
         }
     }

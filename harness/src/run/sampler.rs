@@ -1,6 +1,6 @@
 //! This module samples, while the load runs, what nobody reports by event.
 //!
-//! **In:** the counters and the environment. **Out:** [`Samples`]: open sockets per interval, what
+//! **In:** the counters and the environment. **Out:** [`Samples`]: gauges per interval, what
 //! the server used, which processes ended before their time.
 //!
 //! **Units:** one sample per recorder interval; processes once a second.
@@ -13,11 +13,12 @@ use tokio_util::sync::CancellationToken;
 use super::counts::Counts;
 use super::guard::Guard;
 use super::machine::Uses;
+use super::usage::Usage;
 use crate::clock::RunClock;
 use crate::environment::{Environment, ProcessSample};
 use crate::plan::Plan;
 use crate::record::counters::{Counters, Reader};
-use crate::result::{Abort, EndedProcess, ServerAccount};
+use crate::result::{Abort, EndedProcess, Gauges, ServerAccount};
 use crate::units::US_PER_S;
 
 /// Time between two looks at the processes.
@@ -26,8 +27,7 @@ const PROCESSES_EVERY_US: u64 = US_PER_S;
 /// What was sampled.
 #[derive(Debug, Default)]
 pub(super) struct Samples {
-    /// Sockets open at the end of each interval.
-    pub open_per_interval: Vec<u64>,
+    pub gauges: Gauges,
     pub account: Option<ServerAccount>,
     /// The `[[abort_when]]` rule that ended the run.
     pub abort: Option<Abort>,
@@ -35,6 +35,7 @@ pub(super) struct Samples {
     pub ended: Vec<EndedProcess>,
     /// What the processes of the run used.
     pub uses: Uses,
+    pub usage: Usage,
     /// What the target counted, where that is expected to be something.
     pub counts: Option<Counts>,
 }
@@ -66,7 +67,8 @@ pub(super) async fn sample(
             () = over.cancelled() => break,
         }
         let open = sampling.counters.open.load(Ordering::Relaxed);
-        samples.open_per_interval.push(open);
+        samples.gauges.open.push(open);
+        samples.gauges.in_flight.push(sampling.counters.in_flight());
         let recent = sampling.counters.take_recent(Reader::Guard);
         let broken = sampling.guard.look(due_us, &recent);
         if broken.is_some() && samples.abort.is_none() {
@@ -87,6 +89,7 @@ pub(super) async fn sample(
         let now_us = sampling.clock.now_us();
         samples.add_ended(&now, now_us);
         samples.uses.add(now_us, &now);
+        samples.usage.add(now_us, &now);
         if let Some(now) = now.server {
             let account = samples.account.get_or_insert_default();
             let start = first.map_or(0.0, |first| first.cpu_seconds);
@@ -99,6 +102,7 @@ pub(super) async fn sample(
     let now_us = sampling.clock.now_us();
     samples.add_ended(&last, now_us);
     samples.uses.add(now_us, &last);
+    samples.usage.add(now_us, &last);
     samples.counts = sampling.counts;
     samples
 }

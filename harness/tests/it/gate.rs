@@ -226,7 +226,7 @@ fn a_trend_is_drawn_of_what_baselines_and_gates_left() {
     let done = harness(&arguments);
     assert_eq!(done.code, 0, "{}", done.stderr);
     assert!(
-        done.stdout.contains("at point 7 (2026-11-07T"),
+        done.stdout.contains("at point 7 (2026-11-07 06:00 UTC"),
         "{}",
         done.stdout
     );

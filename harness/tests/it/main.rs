@@ -10,6 +10,7 @@
 mod ab;
 mod abort;
 mod canary;
+mod capacity;
 mod case;
 mod ci_files;
 mod claim;

@@ -6,7 +6,7 @@
 //! **Units:** start times are clock ticks since boot; processor time is in seconds, memory in
 //! bytes.
 //!
-//! **Source:** proc(5), `/proc/pid/stat` and `/proc/pid/status`.
+//! **Source:** proc(5), `/proc/pid/stat`, `status`, `limits` and `fd`.
 
 use std::fs;
 use std::time::Duration;
@@ -36,6 +36,10 @@ pub(crate) struct ProcessUse {
     pub cpu_seconds: f64,
     /// Anonymous memory.
     pub rss_bytes: u64,
+    /// Open files, sockets among them.
+    pub files: u64,
+    /// So many may be open; of several processes the sum. `None`: without limit, or not to be read.
+    pub files_limit: Option<u64>,
 }
 
 impl ProcessUse {
@@ -44,6 +48,11 @@ impl ProcessUse {
         Self {
             cpu_seconds: self.cpu_seconds + other.cpu_seconds,
             rss_bytes: self.rss_bytes + other.rss_bytes,
+            files: self.files + other.files,
+            files_limit: self
+                .files_limit
+                .zip(other.files_limit)
+                .map(|(one, other)| one.saturating_add(other)),
         }
     }
 }
@@ -106,7 +115,27 @@ impl ProcessId {
         Some(ProcessUse {
             cpu_seconds: stat.cpu_ticks as f64 / TICKS_PER_S,
             rss_bytes: anonymous_bytes(&status).unwrap_or(0),
+            files: self.files(),
+            files_limit: self.files_limit(),
         })
+    }
+
+    /// Open files. The kernel says their number as the size of the folder; one before 6.2 lists them.
+    fn files(self) -> u64 {
+        let folder = format!("/proc/{}/fd", self.pid);
+        match fs::metadata(&folder).map_or(0, |folder| folder.len()) {
+            0 => fs::read_dir(folder).map_or(0, |files| files.count() as u64),
+            some => some,
+        }
+    }
+
+    /// How many files may be open.
+    fn files_limit(self) -> Option<u64> {
+        let limits = fs::read_to_string(format!("/proc/{}/limits", self.pid)).ok()?;
+        let line = limits
+            .lines()
+            .find_map(|line| line.strip_prefix("Max open files"))?;
+        line.split_whitespace().next()?.parse().ok()
     }
 
     /// Waits until the process has ended; `false` when it still has not after `timeout`.

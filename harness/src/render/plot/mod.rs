@@ -15,6 +15,7 @@ mod distribution;
 mod draw;
 mod frame;
 mod label;
+pub(crate) mod ladder;
 mod lateness;
 mod limit;
 mod open;

@@ -17,7 +17,7 @@ use crate::record::recording::{CellKey, CloseCause, MessageExample, Recording};
 use crate::record::users::{GooseCounts, GooseRequest};
 use crate::result::summarize::{Facts, summarize};
 use crate::result::verdict::judge;
-use crate::result::{Generator, Pause, RunResult, ServerAccount};
+use crate::result::{Gauges, Generator, Pause, RunResult, ServerAccount};
 use crate::stage::Stage;
 
 const INTERVAL_US: u64 = 250_000;
@@ -102,7 +102,11 @@ fn facts(story: Story) -> Facts {
             counters: [("chat_messages_total".to_owned(), sent as f64)].into(),
             ..ServerAccount::default()
         }),
-        open_per_interval: open(story),
+        gauges: Gauges {
+            open: open(story),
+            in_flight: Vec::new(),
+        },
+        processes: Vec::new(),
         end_us: story.end_us(),
         recording,
     }

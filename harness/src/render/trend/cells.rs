@@ -8,20 +8,25 @@ use crate::render::words::plural;
 /// Letters of a commit that are shown.
 const COMMIT_SHOWN: usize = 10;
 
-/// `3 changes in 2 series of 41 and 12 points`.
+/// `3 changes of level in 2 of 7 metrics, 41 points`.
 pub(super) fn sentence(trend: &Trend) -> String {
     let points = trend.series.iter().map(|series| series.points.len()).sum();
+    let points = plural(points, "point");
     let changes: usize = judged(trend).map(|of| of.changes.len()).sum();
-    let what = match changes {
-        0 => "No metric changed its level".to_owned(),
-        some => format!("{} of level", plural(some, "change")),
-    };
+    let changed = judged(trend).filter(|of| !of.changes.is_empty()).count();
+    let all = plural(judged(trend).count(), "metric");
+    // The plural of series is series.
     let series = match trend.series.len() {
         1 => String::new(),
-        // The plural of series is series.
         many => format!(" of {many} series"),
     };
-    format!("{what} in {}{series}", plural(points, "point"))
+    match changes {
+        0 => format!("None of {all} changed its level in {points}{series}"),
+        some => {
+            let changes = plural(some, "change");
+            format!("{changes} of level, of {changed} of {all}, in {points}{series}")
+        }
+    }
 }
 
 /// The metrics that a gate judges.
@@ -54,17 +59,25 @@ pub(super) fn ends(of: &MetricTrend) -> (Option<f64>, Option<f64>) {
     (known().next(), known().next_back())
 }
 
-/// `+12 % at point 17 (2026-11-20T03:00:11Z, 4f1c09a2be): 2.71 ms → 3.03 ms`.
+/// `2026-11-20 03:00 UTC`; as it stands where it is no such time.
+pub(super) fn moment(at: &str) -> String {
+    let minutes = at
+        .split_once('T')
+        .and_then(|(day, time)| Some((day, time.get(..5)?)));
+    let text = minutes.map(|(day, minutes)| format!("{day} {minutes} UTC"));
+    format::harmless(&text.unwrap_or_else(|| at.to_owned()))
+}
+
+/// `+12 % at point 17 (2026-11-20 03:00 UTC, 4f1c09a2be): 2.71 ms → 3.03 ms`.
 pub(super) fn change(series: &Series, of: &MetricTrend, change: &Change) -> String {
     let point = series.points.get(change.point);
-    let at = point.map_or(format::NONE, |point| point.at.as_str());
+    let at = point.map_or_else(|| format::NONE.to_owned(), |point| moment(&point.at));
     let commit = point.and_then(|point| point.commit.as_deref());
     let commit = commit.map_or_else(String::new, |commit| format!(", {}", short(commit)));
     format!(
-        "{} at point {} ({}{commit}): {} → {}",
+        "{} at point {} ({at}{commit}): {} → {}",
         format::change(change.change_ratio),
         change.point + 1,
-        format::harmless(at),
         value(of, Some(change.before)),
         value(of, Some(change.after))
     )

@@ -19,6 +19,8 @@ use crate::render::words::plural;
 
 /// Series that are drawn; the others are named.
 const SERIES_SHOWN: usize = 20;
+/// So few metrics are all drawn.
+const FEW: usize = 8;
 /// Points that are listed, the newest first.
 const POINTS_SHOWN: usize = 100;
 
@@ -31,11 +33,11 @@ pub(super) fn bytes(trend: &Trend) -> Result<Vec<u8>, RenderError> {
     document(&title, &body(trend, &charts), &[])
 }
 
-/// The charts of the judged metrics, and of those that changed.
+/// The charts of the metrics that are shown first.
 fn of_series(place: usize, series: &Series) -> Result<Vec<Chart>, RenderError> {
     let mut charts = Vec::new();
     let drawn = series.metrics.iter().enumerate();
-    for (number, of) in drawn.filter(|(_, of)| of.judged || !of.changes.is_empty()) {
+    for (number, of) in drawn.filter(|(_, of)| is_first(series, of)) {
         let said = Said {
             id: format!("metric-{}-{}", place + 1, number + 1),
             title: format!("`{}`", cells::name(of)),
@@ -44,6 +46,11 @@ fn of_series(place: usize, series: &Series) -> Result<Vec<Chart>, RenderError> {
         charts.extend(plot::chart(of, said)?);
     }
     Ok(charts)
+}
+
+/// Those that a gate judges; all of a few that were asked for.
+fn is_first(series: &Series, of: &MetricTrend) -> bool {
+    of.judged || series.metrics.len() <= FEW
 }
 
 fn finding(series: &Series, of: &MetricTrend) -> String {
@@ -97,8 +104,11 @@ fn body(trend: &Trend, charts: &[Vec<Chart>]) -> Markup {
                         li { code { (format::harmless(&series.scenario)) } }
                         li { "load " code { (cells::short(&series.load)) } }
                     }
-                    (metrics(series))
+                    (metrics(series, true, "Each value is the median over the runs of a point."))
                     @for chart in charts { (figure::figure(chart)) }
+                    @if series.metrics.iter().any(|of| !is_first(series, of)) {
+                        (metrics(series, false, "All other metrics: no gate judges them where nobody asks for it."))
+                    }
                     (points(series))
                 }
             }
@@ -116,7 +126,7 @@ fn body(trend: &Trend, charts: &[Vec<Chart>]) -> Markup {
     }
 }
 
-fn metrics(series: &Series) -> Markup {
+fn metrics(series: &Series, first: bool, caption: &str) -> Markup {
     let row = |of: &MetricTrend| {
         let (first, last) = cells::ends(of);
         let changes: Vec<String> = of
@@ -141,11 +151,13 @@ fn metrics(series: &Series) -> Markup {
             Cell::text(changes).class(class),
         ]
     };
+    let metrics = series.metrics.iter();
+    let metrics = metrics.filter(|of| is_first(series, of) == first);
     let table = Table {
-        caption: html! { "Those that a gate judges first. Each value is the median over the runs of a point." },
+        caption: html! { (caption) },
         class: "stack",
         heads: Table::heads(&["metric", "oldest", "newest", "changes of level"]),
-        rows: series.metrics.iter().map(row).collect(),
+        rows: metrics.map(row).collect(),
     };
     table.markup()
 }
@@ -160,7 +172,7 @@ fn points(series: &Series) -> Markup {
         let commit = point.commit.as_deref();
         vec![
             Cell::text((place + 1).to_string()),
-            Cell::text(format::harmless(&point.at)),
+            Cell::text(cells::moment(&point.at)),
             Cell::text(commit.map_or_else(|| format::NONE.to_owned(), cells::short)),
             Cell::text(format!("{kind} {}", format::harmless(&point.name))),
             Cell::text(point.runs.to_string()),

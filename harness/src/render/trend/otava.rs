@@ -16,7 +16,7 @@ type File = (String, Result<Vec<u8>, RenderError>);
 pub(super) fn files(trend: &Trend) -> Vec<File> {
     let mut files = Vec::new();
     let mut configuration =
-        "# otava analyze TEST --config-file otava.yaml, in this folder\ntests:\n".to_owned();
+        "# In this folder: otava --config-file otava.yaml analyze series-1\ntests:\n".to_owned();
     for (place, series) in trend.series.iter().enumerate() {
         let file = format!("series-{}.csv", place + 1);
         append(&mut configuration, format_args!("{}", test(&file, series)));

@@ -1,0 +1,199 @@
+//! This module says how many instances a wished-for load needs, and what a client costs.
+//!
+//! **In:** the answer of a search, its probes. **Out:** an [`Outlook`]: figures, each with where it is from. **Units:** as each
+//! figure says.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::axis::Axis;
+use super::probe::Probe;
+use super::question::Question;
+use super::search::{Came, Found};
+use crate::format;
+
+/// Ports of one address towards one other, by the usual range.
+const PORTS: u64 = 28_232;
+/// Different numbers of clients from which a slope is drawn.
+const LOADS_MIN: usize = 3;
+
+/// What follows for a deployment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Outlook {
+    pub figures: Vec<Figure>,
+}
+
+/// One number.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Figure {
+    pub name: String,
+    pub value: f64,
+    /// With its unit, for people.
+    pub text: String,
+    pub basis: Basis,
+    /// How it was come by, in a sentence.
+    pub how: String,
+}
+
+/// Where a number is from.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub(crate) enum Basis {
+    /// A probe showed it.
+    Measured,
+    /// A line through probes, within what was measured.
+    Modelled,
+    /// Beyond what was measured: so many times the largest load that held.
+    Extrapolated { reach: f64 },
+}
+
+impl Outlook {
+    /// `None` where no load held.
+    pub(crate) fn of(asked: &Question, found: Found, probes: &[Probe]) -> Option<Self> {
+        let held = match found {
+            Found::Between { held, .. }
+            | Found::AtLeast { held }
+            | Found::GeneratorFull { held, .. } => held,
+            Found::LessThan { .. } | Found::Unclear => return None,
+        };
+        let mut figures = vec![Figure {
+            name: "one instance takes".to_owned(),
+            value: held as f64,
+            text: format!("{} {}", format::count(held), asked.axis.unit()),
+            basis: Basis::Measured,
+            how: "the largest load at which everything held".to_owned(),
+        }];
+        figures.extend(memory(probes));
+        figures.extend(first_limits(asked, probes));
+        if let Some(want) = asked.want {
+            figures.extend(instances(asked, held, want));
+        }
+        Some(Self { figures })
+    }
+}
+
+/// How many instances carry what is wanted, with some of them gone.
+fn instances(asked: &Question, held: u64, want: u64) -> Vec<Figure> {
+    let needed = want.div_ceil(held.max(1));
+    let all = needed.saturating_add(asked.spare);
+    let reach = want as f64 / held as f64;
+    let basis = if reach > 1.0 {
+        Basis::Extrapolated { reach }
+    } else {
+        Basis::Measured
+    };
+    let unit = asked.axis.unit();
+    let mut figures = vec![Figure {
+        name: "instances".to_owned(),
+        value: all as f64,
+        text: format::count(all),
+        basis,
+        how: format!(
+            "{} {unit} need {} instances, and {} may be gone; as if instances did not hinder each other: whether what they share (Redis) carries {} times as much was not measured",
+            format::count(want),
+            format::count(needed),
+            format::count(asked.spare),
+            format::count_f64(reach.round().max(1.0))
+        ),
+    }];
+    let used = want as f64 / (all * held) as f64;
+    figures.push(Figure {
+        name: "use of each with all there".to_owned(),
+        value: used,
+        text: format::percent(used),
+        basis,
+        how: "what is wanted, shared evenly, of what one instance takes".to_owned(),
+    });
+    if let Some(price) = asked.price_per_hour {
+        let each = match asked.axis {
+            Axis::Clients => price * all as f64 * 1_000.0 / want as f64,
+            Axis::MessageRate | Axis::ConnectRate => price * all as f64,
+        };
+        let per = match asked.axis {
+            Axis::Clients => "an hour for 1,000 clients",
+            Axis::MessageRate | Axis::ConnectRate => "an hour for all of it",
+        };
+        let decimals = if each < 1.0 { 4 } else { 2 };
+        figures.push(Figure {
+            name: "cost".to_owned(),
+            value: each,
+            text: format!("{each:.decimals$} {per}"),
+            basis,
+            how: format!("{all} instances at {price} an hour each"),
+        });
+    }
+    figures
+}
+
+/// What comes to an end first as clients grow, beside what was tried: files and ports.
+fn first_limits(asked: &Question, probes: &[Probe]) -> Vec<Figure> {
+    if asked.axis != Axis::Clients {
+        return Vec::new();
+    }
+    let most = probes.iter().filter(|probe| probe.came == Came::Held);
+    let Some(probe) = most.max_by_key(|probe| probe.load) else {
+        return Vec::new();
+    };
+    let clients = probe.clients.max(1) as f64;
+    let mut figures = Vec::new();
+    if let Some((files, limit)) = probe.files.zip(probe.files_limit) {
+        let per_client = files as f64 / clients;
+        let carries = (limit as f64 / per_client).floor();
+        figures.push(Figure {
+            name: "its file limit carries".to_owned(),
+            value: carries,
+            text: format!("{} clients", format::count_f64(carries)),
+            basis: reach(carries / clients),
+            how: format!(
+                "{per_client:.2} files a client of {} that it may open",
+                format::count(limit)
+            ),
+        });
+    }
+    figures.push(Figure {
+        name: "ports of one address before it carry".to_owned(),
+        value: PORTS as f64,
+        text: format!("{} clients", format::count(PORTS)),
+        basis: reach(PORTS as f64 / clients),
+        how: "a proxy or generator that connects from one address to one port has the usual range of ports, 32768 to 60999".to_owned(),
+    });
+    figures
+}
+
+fn reach(of: f64) -> Basis {
+    if of > 1.0 {
+        Basis::Extrapolated { reach: of }
+    } else {
+        Basis::Modelled
+    }
+}
+
+/// Memory of the server by client: a line through the probes by least squares.
+fn memory(probes: &[Probe]) -> Option<Figure> {
+    let points: Vec<(f64, f64)> = probes
+        .iter()
+        .filter_map(|probe| Some((probe.clients as f64, probe.server_bytes? as f64)))
+        .collect();
+    let mut loads: Vec<u64> = probes.iter().map(|probe| probe.clients).collect();
+    loads.sort_unstable();
+    loads.dedup();
+    if loads.len() < LOADS_MIN {
+        return None;
+    }
+    let count = points.len() as f64;
+    let mean = |pick: fn(&(f64, f64)) -> f64| points.iter().map(pick).sum::<f64>() / count;
+    let (x, y) = (mean(|point| point.0), mean(|point| point.1));
+    let squares: f64 = points.iter().map(|point| (point.0 - x).powi(2)).sum();
+    let both: f64 = points
+        .iter()
+        .map(|point| (point.0 - x) * (point.1 - y))
+        .sum();
+    let slope = both / squares;
+    (slope.is_finite() && slope > 0.0).then(|| Figure {
+        name: "memory of the server for each further client".to_owned(),
+        value: slope,
+        text: format::bytes(crate::units::rounded(slope)),
+        basis: Basis::Modelled,
+        how: format!("a line through {} probes", points.len()),
+    })
+}

@@ -1,0 +1,356 @@
+//! This module is what a probe says: one run at one load, reduced to what the search and the model need.
+//!
+//! **In:** a run result, the load it was asked for. **Out:** a [`Probe`]. **Units:** microseconds; messages per second;
+//! processors; bytes. What is measured is of the steady part: from the end of the ramp to the end of the load, faults included.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::search::{Came, Why};
+use super::steady::{Steady, steady};
+use crate::exit::Exit;
+use crate::format;
+use crate::result::{CheckGroup, CheckStatus, ProcessAccount, ProcessKind, RunResult, Second};
+use crate::units::US_PER_S;
+
+/// From this share on a resource counts as full.
+const FULL_RATIO: f64 = 0.9;
+/// By how much both sides of Little's law may differ.
+const LITTLE_RATIO_MAX: f64 = 0.1;
+/// And by how many messages: a gauge counts whole ones.
+const LITTLE_COUNT_MAX: f64 = 1.0;
+
+/// One probe.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Probe {
+    pub load: u64,
+    pub why: Why,
+    /// Below the folder of the search.
+    pub folder: String,
+    pub run: String,
+    pub came: Came,
+    /// Why, in a sentence.
+    pub sentence: String,
+    pub exit_code: u8,
+    pub clients: u64,
+    /// Messages that were intended and answered, per second.
+    pub offered_per_s: f64,
+    pub answered_per_s: f64,
+    /// Response time of `complete` over the whole run.
+    pub p50_us: Option<u64>,
+    pub p99_us: Option<u64>,
+    /// Mean response time and mean number of messages in flight, of the steady part.
+    pub mean_us: Option<f64>,
+    pub in_flight: Option<f64>,
+    pub little: Option<Little>,
+    pub steady: Option<Steady>,
+    /// Of the server, where it was started for the run: memory and open files at their most.
+    pub server_bytes: Option<u64>,
+    pub files: Option<u64>,
+    pub files_limit: Option<u64>,
+    /// What was used, the fullest first.
+    pub uses: Vec<Use>,
+}
+
+/// Little's law: what is in flight is what arrives times how long it stays.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Little {
+    /// Counted.
+    pub in_flight: f64,
+    /// By throughput and mean response time.
+    pub expected: f64,
+    pub holds: bool,
+}
+
+/// One thing that can be full.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Use {
+    /// `server processor`, `Redis processor`, `server files`, `this machine's processors`, `a session thread`.
+    pub what: String,
+    /// In words: `1.8 of 2 cores`.
+    pub text: String,
+    pub share_ratio: f64,
+    /// It is the generator's own, or shared with it.
+    pub generator: bool,
+}
+
+impl Probe {
+    /// What a run says of a load.
+    pub(crate) fn of(result: &RunResult, (load, why): (u64, Why), folder: String) -> Self {
+        let part = Part::of(result);
+        let steady = steady(
+            &part.medians_us,
+            &part.in_flight,
+            (part.step_us, part.offered_per_s),
+        );
+        let in_flight = mean(part.in_flight.iter().map(|count| *count as f64));
+        let mean_us = part.mean_us;
+        let little = in_flight
+            .zip(mean_us)
+            .map(|(in_flight, mean_us)| little(in_flight, part.answered_per_s * mean_us / 1e6));
+        let (came, sentence) = came(result, steady.as_ref(), little.as_ref());
+        let mut accounts = result.processes.iter();
+        let server = accounts.find(|account| account.what == ProcessKind::Server);
+        let complete = result
+            .latency
+            .get("complete")
+            .and_then(|stage| stage.response);
+        Self {
+            load,
+            why,
+            folder,
+            run: result.run.id.clone(),
+            came,
+            sentence,
+            exit_code: result.exit_code,
+            clients: result.clients.peak_open,
+            offered_per_s: part.offered_per_s,
+            answered_per_s: part.answered_per_s,
+            p50_us: complete.map(|summary| summary.p50_us),
+            p99_us: complete.map(|summary| summary.p99_us),
+            mean_us,
+            in_flight,
+            little,
+            steady,
+            server_bytes: server.map(|server| server.rss_peak_bytes),
+            files: server.map(|server| server.files_peak),
+            files_limit: server.and_then(|server| server.files_limit),
+            uses: uses(result),
+        }
+    }
+
+    /// A load that this machine cannot generate: no run was begun.
+    pub(crate) fn refused((load, why): (u64, Why), sentence: String) -> Self {
+        Self {
+            load,
+            why,
+            folder: String::new(),
+            run: String::new(),
+            came: Came::Full,
+            sentence,
+            exit_code: Exit::Environment.code(),
+            clients: 0,
+            offered_per_s: 0.0,
+            answered_per_s: 0.0,
+            p50_us: None,
+            p99_us: None,
+            mean_us: None,
+            in_flight: None,
+            little: None,
+            steady: None,
+            server_bytes: None,
+            files: None,
+            files_limit: None,
+            uses: Vec::new(),
+        }
+    }
+
+    /// The fullest thing, where it counts as full.
+    pub(crate) fn full(&self) -> Option<&Use> {
+        self.uses.first().filter(|of| of.share_ratio >= FULL_RATIO)
+    }
+}
+
+/// The steady part of a run.
+struct Part {
+    /// Of the two below.
+    step_us: u64,
+    /// Median response time where there were enough answers, and what was in flight at the end of the step.
+    medians_us: Vec<Option<f64>>,
+    in_flight: Vec<u64>,
+    offered_per_s: f64,
+    answered_per_s: f64,
+    /// Mean response time of all answers.
+    mean_us: Option<f64>,
+}
+
+impl Part {
+    fn of(result: &RunResult) -> Self {
+        let load = &result.plan.load;
+        let series = &result.series;
+        let (from_us, to_us) = (load.ramp_end_us(), load.load_us());
+        let step_us = series.step_us.max(1);
+        // Whole steps: what is in flight at the end of the first one is of the steady part already.
+        let place = |us: u64| usize::try_from(us / step_us).unwrap_or(usize::MAX);
+        let steps = place(from_us.next_multiple_of(step_us))..place(to_us);
+        let medians = series
+            .complete_p50_us
+            .get(steps.clone())
+            .unwrap_or_default();
+        let seconds = series.per_second.iter();
+        let seconds: Vec<&Second> = seconds
+            .filter(|second| second.at_us >= from_us && second.at_us < to_us)
+            .collect();
+        let length_s = (seconds.len() as u64 * series.second_us.max(1)) as f64 / US_PER_S as f64;
+        let per_s = |pick: fn(&Second) -> u64| {
+            let sum: u64 = seconds.iter().map(|second| pick(second)).sum();
+            if length_s > 0.0 {
+                sum as f64 / length_s
+            } else {
+                0.0
+            }
+        };
+        let (mut sum_us, mut answers) = (0.0, 0);
+        for complete in seconds.iter().filter_map(|second| second.complete) {
+            sum_us += complete.mean_us * complete.count as f64;
+            answers += complete.count;
+        }
+        Self {
+            step_us,
+            medians_us: medians.iter().map(|us| us.map(|us| us as f64)).collect(),
+            in_flight: series.in_flight.get(steps).unwrap_or_default().to_vec(),
+            offered_per_s: per_s(|second| second.delivery.sent),
+            answered_per_s: per_s(|second| second.delivery.completed),
+            mean_us: (answers > 0).then(|| sum_us / answers as f64),
+        }
+    }
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (sum, count) = values.fold((0.0, 0_u32), |(sum, count), value| (sum + value, count + 1));
+    (count > 0).then(|| sum / f64::from(count))
+}
+
+fn little(in_flight: f64, expected: f64) -> Little {
+    let off = (in_flight - expected).abs();
+    Little {
+        in_flight,
+        expected,
+        holds: off <= LITTLE_COUNT_MAX.max(expected.max(in_flight) * LITTLE_RATIO_MAX),
+    }
+}
+
+/// What the probe came to, and why.
+fn came(result: &RunResult, steady: Option<&Steady>, little: Option<&Little>) -> (Came, String) {
+    let sentence = result.verdict.sentence.clone();
+    if let Some(ended) = result.ended_processes.first() {
+        let fact = ended.fact.as_deref().unwrap_or("ended before the run did");
+        return (
+            Came::Broke,
+            format!("{}: {fact}", format::capital(&ended.what)),
+        );
+    }
+    match Exit::of(result.exit_code) {
+        Exit::Threshold | Exit::Incorrect => (Came::Broke, sentence),
+        Exit::Invalid if is_generators(result) => (Came::Full, sentence),
+        Exit::Pass => judge(steady, little, sentence),
+        Exit::Invalid
+        | Exit::Inconclusive
+        | Exit::Bug
+        | Exit::Usage
+        | Exit::Environment
+        | Exit::Storage
+        | Exit::Regression
+        | Exit::Interrupted => (Came::Unclear, sentence),
+    }
+}
+
+/// What all that is expected says when it holds: unless the service fell behind, or the numbers do not fit each other.
+fn judge(steady: Option<&Steady>, little: Option<&Little>, sentence: String) -> (Came, String) {
+    if let Some(growth) = steady.and_then(|steady| steady.backlog_growth_per_s) {
+        let fact = format!(
+            "It fell behind: what is in flight grew by {} messages a second, all the time.",
+            format::count_f64(growth.round().max(1.0))
+        );
+        return (Came::Broke, fact);
+    }
+    if steady.is_some_and(|steady| !steady.settled) {
+        let fact = "It had not settled by its end: give it a longer hold (--duration).";
+        return (Came::Unclear, fact.to_owned());
+    }
+    if let Some(little) = little.filter(|little| !little.holds) {
+        let fact = format!(
+            "Its numbers do not fit each other: {} messages were in flight, and throughput times response time is {} (Little's law).",
+            format::count_f64(little.in_flight.round()),
+            format::count_f64(little.expected.round())
+        );
+        return (Came::Unclear, fact);
+    }
+    (Came::Held, sentence)
+}
+
+/// All that made it invalid is that the generator, or the machine, was full.
+fn is_generators(result: &RunResult) -> bool {
+    let broke = |group: CheckGroup| {
+        let checks = result.checks.iter();
+        checks.filter(move |check| check.group == group && check.status == CheckStatus::Broke)
+    };
+    let busy = result.generator.saturated || !result.generator.busy.is_empty();
+    broke(CheckGroup::Validity).next().is_some()
+        && (busy
+            || result
+                .generator
+                .machine_busy_ratio_max
+                .is_some_and(|ratio| ratio >= FULL_RATIO))
+}
+
+/// What was used of what there is, the fullest first.
+fn uses(result: &RunResult) -> Vec<Use> {
+    let mut uses: Vec<Use> = result.processes.iter().flat_map(of_process).collect();
+    let generator = &result.generator;
+    if let (Some(cores), Some(ratio)) = (generator.machine_cores, generator.machine_busy_ratio_max)
+    {
+        uses.push(Use {
+            what: "this machine's processors".to_owned(),
+            text: format!("{} of {}", cores_text(ratio * cores), cores_text(cores)),
+            share_ratio: ratio,
+            generator: true,
+        });
+    }
+    uses.push(Use {
+        what: "a session thread of the generator".to_owned(),
+        text: format!(
+            "{} of a core",
+            format::percent(generator.lane_busy_ratio_max)
+        ),
+        share_ratio: generator.lane_busy_ratio_max,
+        generator: true,
+    });
+    let limit = result.run.host.file_limit;
+    if limit > 0 {
+        uses.push(Use {
+            what: "the generator's files".to_owned(),
+            text: format!(
+                "{} of {}",
+                format::count(generator.fds_peak),
+                format::count(limit)
+            ),
+            share_ratio: generator.fds_peak as f64 / limit as f64,
+            generator: true,
+        });
+    }
+    uses.sort_by(|one, other| other.share_ratio.total_cmp(&one.share_ratio));
+    uses
+}
+
+fn of_process(account: &ProcessAccount) -> Vec<Use> {
+    let who = match account.what {
+        ProcessKind::Server => "the server's",
+        ProcessKind::Redis => "Redis'",
+        ProcessKind::Edge => "the fault proxies'",
+    };
+    let of = |what: &str, text: String, share_ratio: f64| Use {
+        what: format!("{who} {what}"),
+        text,
+        share_ratio,
+        generator: false,
+    };
+    let mut uses = Vec::new();
+    if let Some(limit) = account.cpu_cores_limit.filter(|limit| *limit > 0.0) {
+        let text = format!("{} of {}", cores_text(account.cpu_cores), cores_text(limit));
+        uses.push(of("processor", text, account.cpu_cores / limit));
+    }
+    if let Some(limit) = account.files_limit.filter(|limit| *limit > 0) {
+        let text = format!(
+            "{} of {}",
+            format::count(account.files_peak),
+            format::count(limit)
+        );
+        uses.push(of("files", text, account.files_peak as f64 / limit as f64));
+    }
+    uses
+}
+
+fn cores_text(cores: f64) -> String {
+    format!("{cores:.2} cores")
+}

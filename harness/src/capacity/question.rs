@@ -1,0 +1,31 @@
+//! This module is what a search was asked: it is written down, so that a search can be gone on with.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::axis::Axis;
+use super::search::Bounds;
+
+/// What was asked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Question {
+    pub title: String,
+    /// Path of the scenario, as it was given.
+    pub scenario: String,
+    /// What was loaded, in words.
+    pub target: String,
+    pub axis: Axis,
+    pub bounds: Bounds,
+    /// What must hold, in words.
+    pub expected: Vec<String>,
+    /// The command that repeats it.
+    pub command: String,
+    /// SHA-256 of the scenario's plan, hexadecimal.
+    pub plan_hash: String,
+    /// RFC 3339, UTC.
+    pub started_at: String,
+    pub harness_version: String,
+    pub want: Option<u64>,
+    pub spare: u64,
+    pub price_per_hour: Option<f64>,
+}

@@ -1,0 +1,216 @@
+//! This module is what the command line says to `harness capacity`.
+//!
+//! **In:** flags. **Out:** [`CapacityArgs`], and the [`Question`] they ask.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::refusal::refused;
+use crate::capacity::axis::Axis;
+use crate::capacity::question::Question;
+use crate::capacity::search::Bounds;
+use crate::cli::again::{self, Asked};
+use crate::cli::failure::Failure;
+use crate::cli::overrides::{OverrideArgs, quoted};
+use crate::cli::rules::share;
+use crate::environment::ServerFlag;
+use crate::exit::Exit;
+use crate::format;
+use crate::plan::{self, Plan};
+use crate::result::limit_text;
+use crate::run::identity;
+use crate::scenario::expectation::Expectation;
+use crate::units;
+
+/// Find the largest load at which everything holds that the scenario expects
+///
+/// Runs the scenario at loads that grow by two until something that it expects does not hold, then between the last that held
+/// and the first that broke, until both are as close as --precision says; then each end once more, until it came to the same
+/// --confirm times. Each of these probes is a run of its own, with its report below --out.
+///
+/// A probe also breaks when what is in flight grows all the time: such a load has no response time, only one that grows with
+/// the length of the probe. When the generator is full the answer is "at least".
+///
+/// Ends with 0 when the limit lies between two loads or above --to, 10 when the smallest load breaks already, 12 when the
+/// generator was full, the budget was used up or nothing could be told, 130 when it was interrupted; --resume goes on.
+#[derive(Args, Debug)]
+pub(crate) struct CapacityArgs {
+    /// Scenario file; what it expects is what must hold
+    pub(super) scenario: PathBuf,
+    /// What grows
+    #[arg(long, value_name = "AXIS", default_value = "clients")]
+    pub(super) axis: Axis,
+    /// Smallest load [default: an eighth of the scenario's own]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    from: Option<u64>,
+    /// Largest load [default: 64 times the scenario's own]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    to: Option<u64>,
+    /// How close the ends of the answer are to be
+    #[arg(long, value_name = "SHARE", default_value = "5%", value_parser = share)]
+    precision: f64,
+    /// How often each end must come to the same
+    #[arg(long, value_name = "K", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=99))]
+    confirm: u16,
+    /// Longest time for all probes of this call
+    #[arg(long, value_name = "TIME", default_value = "20min", value_parser = duration)]
+    pub(super) budget: Duration,
+    /// Say how many instances carry so much
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    want: Option<u64>,
+    /// So many of them may be gone
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    spare: u64,
+    /// What an instance costs an hour, in any currency
+    #[arg(long, value_name = "PRICE", requires = "want", value_parser = price)]
+    price_per_hour: Option<f64>,
+    #[command(flatten)]
+    pub(super) changes: OverrideArgs,
+    /// The reference-server binary [default: the one beside this one]
+    #[arg(long, value_name = "PATH", env = "HARNESS_SERVER")]
+    pub(super) server: Option<PathBuf>,
+    /// A flag of the server that is started, such as max-connections=500; repeatable
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(super) server_flag: Vec<ServerFlag>,
+    /// Allow traffic to this host, which is not this machine
+    #[arg(long, value_name = "HOST")]
+    pub(super) allow_host: Vec<String>,
+    /// Allow faults against a host that is not this machine
+    #[arg(long)]
+    pub(super) allow_faults: bool,
+    /// Folder for all probes and the answer, new or empty [default: a new one in `reports`]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "HARNESS_OUT",
+        conflicts_with = "resume"
+    )]
+    pub(super) out: Option<PathBuf>,
+    /// Go on with the search in this folder
+    #[arg(long, value_name = "DIR")]
+    pub(super) resume: Option<PathBuf>,
+    /// No progress on stderr
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+}
+
+impl CapacityArgs {
+    /// What is asked, in the words of the plan.
+    pub(super) fn question(&self, plan: &Plan) -> Result<Question, Failure> {
+        if self.axis == Axis::Clients && self.changes.has_clients() {
+            let fact = "--clients: is what grows along --axis clients";
+            return Err(
+                Failure::new(Exit::Usage, fact).hint("say from where to where: --from, --to")
+            );
+        }
+        let (from, to) = self
+            .axis
+            .range(plan)
+            .map_err(|error| refused(plan, error))?;
+        let (from, to) = (self.from.unwrap_or(from), self.to.unwrap_or(to));
+        if to > self.axis.most() {
+            let most = format::count(self.axis.most());
+            let fact = format!("--to {to}: is more than {most}, the most that can be asked for");
+            return Err(Failure::new(Exit::Usage, fact).hint("ask for less"));
+        }
+        if from > to {
+            let fact = format!("--from {from}: is more than --to {to}");
+            return Err(Failure::new(Exit::Usage, fact).hint("from the smaller to the larger load"));
+        }
+        let expected = plan.expect.iter();
+        Ok(Question {
+            title: plan.title.clone(),
+            scenario: plan.scenario.clone(),
+            target: self.target(plan),
+            axis: self.axis,
+            bounds: Bounds {
+                from,
+                to,
+                precision_ratio: self.precision,
+                confirm: usize::from(self.confirm),
+            },
+            expected: expected.map(in_words).collect(),
+            command: self.command(plan),
+            plan_hash: plan::hash(plan),
+            started_at: identity::now(),
+            harness_version: env!("CARGO_PKG_VERSION").to_owned(),
+            want: self.want,
+            spare: self.spare,
+            price_per_hour: self.price_per_hour,
+        })
+    }
+
+    fn target(&self, plan: &Plan) -> String {
+        let environment = &plan.environment;
+        let mut text = environment
+            .target
+            .clone()
+            .unwrap_or_else(|| "the reference server".to_owned());
+        for flag in &self.server_flag {
+            format::append(&mut text, format_args!(" --{} {}", flag.name, flag.value));
+        }
+        text
+    }
+
+    /// What decides what a probe does, with these changes of its load.
+    pub(super) fn probe<'a>(&'a self, changes: &'a OverrideArgs) -> Asked<'a> {
+        Asked {
+            scenario: &self.scenario,
+            changes,
+            server: self.server.as_deref(),
+            server_flags: &self.server_flag,
+            allow_hosts: &self.allow_host,
+            allow_faults: self.allow_faults,
+        }
+    }
+
+    /// The command that does all of it again, fit for a shell.
+    fn command(&self, plan: &Plan) -> String {
+        let words = self.probe(&self.changes).words(plan.seed);
+        let words: Vec<String> = words.iter().skip(1).map(quoted).collect();
+        let mut text = format!(
+            "harness capacity {} --axis {} --precision {} --confirm {}",
+            quoted(again::path(&self.scenario)),
+            self.axis,
+            self.precision,
+            self.confirm
+        );
+        for (flag, value) in [
+            ("--from", self.from),
+            ("--to", self.to),
+            ("--want", self.want),
+        ] {
+            if let Some(value) = value {
+                format::append(&mut text, format_args!(" {flag} {value}"));
+            }
+        }
+        format!("{text} --spare {} {}", self.spare, words.join(" "))
+    }
+}
+
+/// `complete p99 < 500 ms`.
+fn in_words(expected: &Expectation) -> String {
+    let limit = limit_text(expected.what, expected.bound);
+    format!("{} {limit}", expected.what.text())
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let found = units::parse_duration(text).map_err(|error| format!("expected {error}"))?;
+    if found.is_zero() {
+        return Err("must be longer than nothing".to_owned());
+    }
+    Ok(found)
+}
+
+fn price(text: &str) -> Result<f64, String> {
+    let price: f64 = text
+        .parse()
+        .map_err(|_not_a_number| format!("expected a price such as 0.34, found \"{text}\""))?;
+    if price.is_finite() && price >= 0.0 {
+        Ok(price)
+    } else {
+        Err(format!("expected a price of 0 or more, found \"{text}\""))
+    }
+}

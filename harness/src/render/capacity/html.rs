@@ -1,0 +1,140 @@
+//! This module writes `capacity.html`: one file, offline, in the look of a run's report.
+//!
+//! **In:** an answer. **Out:** HTML: the answer, latency and throughput against load, what was full, the plan, the probes.
+
+use maud::{Markup, html};
+
+use super::cells;
+use crate::capacity::account::Answer;
+use crate::capacity::probe::Probe;
+use crate::capacity::search::Came;
+use crate::format;
+use crate::render::html::document::document;
+use crate::render::html::figure;
+use crate::render::html::prose::prose;
+use crate::render::html::table::{Cell, Table};
+use crate::render::plot::{Chart, ladder};
+use crate::render::renderer::RenderError;
+use crate::render::words::plural;
+
+pub(super) fn bytes(answer: &Answer) -> Result<Vec<u8>, RenderError> {
+    let charts: Vec<Chart> = [ladder::latency(answer)?, ladder::throughput(answer)?]
+        .into_iter()
+        .flatten()
+        .collect();
+    let look = cells::answer(answer);
+    let title = format!(
+        "{} {}: {}",
+        look.word,
+        format::harmless(&answer.asked.title),
+        format::harmless(&answer.sentence)
+    );
+    document(&title, &body(answer, &charts), &[])
+}
+
+fn body(answer: &Answer, charts: &[Chart]) -> Markup {
+    let asked = &answer.asked;
+    let look = cells::answer(answer);
+    html! {
+        main {
+            header {
+                div class={ "verdict " (look.class) } {
+                    span.badge {
+                        span aria-hidden="true" { (look.mark) " " } (look.word) " · exit " (answer.exit_code)
+                    }
+                    h1 { (prose(&answer.sentence)) }
+                    @if let Some(full) = &answer.full {
+                        p.trust { "Full at the end of it: " (full.what) ", " (full.text) "." }
+                    }
+                }
+                ul.meta {
+                    li { b { (format::harmless(&asked.title)) } }
+                    li { (plural(answer.probes.len(), "probe")) }
+                    li { "axis " (asked.axis.to_string()) }
+                    li { code { (format::harmless(&asked.target)) } }
+                    li { (format::harmless(&asked.started_at)) }
+                }
+            }
+            section id="curves" {
+                h2 { "Against load" }
+                @for chart in charts { (figure::figure(chart)) }
+            }
+            section id="expected" {
+                h2 { "What must hold" }
+                ul { @for expected in &asked.expected { li { code { (format::harmless(expected)) } } } }
+                p { "A probe also breaks when what is in flight grows all the time (Mann-Kendall test), and when a process of it ends." }
+            }
+            @if answer.outlook.is_some() { section id="plan" { h2 { "What follows from it" } (plan(answer)) } }
+            section id="probes" { h2 { "Probes" } (probes(answer)) }
+            @if !answer.notes.is_empty() {
+                section id="notes" {
+                    h2 { "What else to know" }
+                    ul { @for note in &answer.notes { li { (prose(note)) } } }
+                    p { code { (format::harmless(&asked.command)) } }
+                }
+            }
+            footer { "Drawn from the numbers in " code { "capacity.json" } "; nothing is computed here." }
+        }
+    }
+}
+
+fn plan(answer: &Answer) -> Markup {
+    let figures = answer.outlook.iter().flat_map(|outlook| &outlook.figures);
+    let rows = figures.map(|figure| {
+        vec![
+            Cell::text(&figure.name),
+            Cell::text(&figure.text),
+            Cell::text(cells::basis(figure)),
+            Cell::text(&figure.how),
+        ]
+    });
+    let table = Table {
+        caption: html! { "Each number says whether a probe showed it, a line through probes, or neither." },
+        class: "stack",
+        heads: Table::heads(&["figure", "value", "from", "how"]),
+        rows: rows.collect(),
+    };
+    table.markup()
+}
+
+fn probes(answer: &Answer) -> Markup {
+    let row = |(place, probe): (usize, &Probe)| {
+        let look = cells::came(probe.came);
+        let word = html! { span aria-hidden="true" { (look.mark) } " " (look.word) };
+        let link = if probe.folder.is_empty() {
+            html! { (place + 1) }
+        } else {
+            html! { a href={ (probe.folder) "/report.html" } { (place + 1) } }
+        };
+        let warm_up = probe.steady.map_or_else(
+            || format::NONE.to_owned(),
+            |steady| format::duration(steady.warm_up_us),
+        );
+        let mut came = Cell::new(word).class(look.class);
+        if probe.came != Came::Held {
+            came = came.note(prose(&probe.sentence));
+        }
+        vec![
+            came,
+            Cell::count(probe.load),
+            Cell::text(cells::rate(probe.offered_per_s)),
+            Cell::text(cells::rate(probe.answered_per_s)),
+            Cell::text(cells::time(probe.p50_us)),
+            Cell::text(cells::time(probe.p99_us)),
+            Cell::text(warm_up),
+            Cell::text(cells::fullest(probe)),
+            Cell::new(link),
+        ]
+    };
+    let unit = answer.asked.axis.unit();
+    let heads = [
+        "came to", unit, "offered", "answered", "p50", "p99", "warm-up", "fullest", "report",
+    ];
+    let table = Table {
+        caption: html! { "In the order in which they were done; each leads to its own report." },
+        class: "stack",
+        heads: Table::heads(&heads),
+        rows: answer.probes.iter().enumerate().map(row).collect(),
+    };
+    table.markup()
+}

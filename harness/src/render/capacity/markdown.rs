@@ -1,0 +1,70 @@
+//! This module writes `capacity.md`: the answer for a ticket or a pull request.
+
+use super::cells;
+use crate::capacity::account::Answer;
+use crate::format::{self, append};
+
+/// The text, ending in a line break.
+pub(super) fn text(answer: &Answer) -> String {
+    let asked = &answer.asked;
+    let look = cells::answer(answer);
+    let mut text = format!(
+        "### {} capacity of {}: {}\n\n{}\n\n",
+        look.mark,
+        cell(&asked.title),
+        look.word,
+        cell(&answer.sentence)
+    );
+    let unit = asked.axis.unit();
+    append(
+        &mut text,
+        format_args!(
+            "| {unit} | answered | p50 | p99 | fullest | |\n|---:|---:|---:|---:|---|---|\n"
+        ),
+    );
+    let mut probes: Vec<_> = answer.probes.iter().collect();
+    probes.sort_by_key(|probe| probe.load);
+    for probe in probes {
+        append(
+            &mut text,
+            format_args!(
+                "| {} | {} | {} | {} | {} | {} |\n",
+                format::count(probe.load),
+                cells::rate(probe.answered_per_s),
+                cells::time(probe.p50_us),
+                cells::time(probe.p99_us),
+                cell(&cells::fullest(probe)),
+                cells::came(probe.came).word
+            ),
+        );
+    }
+    if let Some(outlook) = &answer.outlook {
+        text.push_str("\n| plan | | from |\n|---|---:|---|\n");
+        for figure in &outlook.figures {
+            append(
+                &mut text,
+                format_args!(
+                    "| {} | {} | {} |\n",
+                    cell(&figure.name),
+                    cell(&figure.text),
+                    cell(&cells::basis(figure))
+                ),
+            );
+        }
+    }
+    if !answer.notes.is_empty() {
+        text.push('\n');
+    }
+    for note in &answer.notes {
+        append(&mut text, format_args!("- {}\n", cell(note)));
+    }
+    append(&mut text, format_args!("\n`{}`\n", cell(&asked.command)));
+    text
+}
+
+/// Nothing in it ends a cell or begins markup.
+fn cell(text: &str) -> String {
+    format::harmless(text)
+        .replace('|', "\\|")
+        .replace('<', "&lt;")
+}

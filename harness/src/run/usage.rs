@@ -1,0 +1,159 @@
+//! This module accounts for what the processes of a run used: how much of a processor, memory, files.
+//!
+//! **In:** once a second a [`ProcessSample`]. **Out:** a [`ProcessAccount`] for each kind of process.
+//!
+//! **Units:** microseconds since load start; processors; bytes.
+
+use crate::environment::{ProcessSample, ProcessUse};
+use crate::result::{ProcessAccount, ProcessKind};
+use crate::units::{self, US_PER_S};
+
+/// Looks kept: a day of them.
+const LOOKS_MAX: usize = 100_000;
+/// The stretch over which the highest use is averaged.
+const PEAK_US: u64 = 5 * US_PER_S;
+/// Redis answers commands on one thread.
+const REDIS_CORES: f64 = 1.0;
+
+/// What was used so far.
+#[derive(Debug, Default)]
+pub(super) struct Usage {
+    server: One,
+    redis: One,
+    edge: One,
+}
+
+/// Of one kind of process.
+#[derive(Debug, Default)]
+struct One {
+    /// Processor time up to each look, added up over processes that followed each other.
+    looks: Vec<(u64, f64)>,
+    last: Option<f64>,
+    sum: f64,
+    rss_peak_bytes: u64,
+    files_peak: u64,
+    files_limit: Option<u64>,
+}
+
+impl One {
+    fn add(&mut self, at_us: u64, now: Option<ProcessUse>) {
+        let Some(now) = now else { return };
+        // One that began anew: what it used since the last look is not known.
+        self.sum += self
+            .last
+            .map_or(0.0, |last| (now.cpu_seconds - last).max(0.0));
+        self.last = Some(now.cpu_seconds);
+        if self.looks.len() < LOOKS_MAX {
+            self.looks.push((at_us, self.sum));
+        }
+        self.rss_peak_bytes = self.rss_peak_bytes.max(now.rss_bytes);
+        self.files_peak = self.files_peak.max(now.files);
+        self.files_limit = now.files_limit;
+    }
+
+    /// Processors in use between two looks.
+    fn cores(&self, (from_us, to_us): (u64, u64)) -> Option<f64> {
+        let mut looks = self
+            .looks
+            .iter()
+            .filter(|(at_us, _)| (from_us..=to_us).contains(at_us));
+        let first = looks.next()?;
+        let last = looks.next_back()?;
+        Some((last.1 - first.1) * 1e6 / (last.0 - first.0).max(1) as f64)
+    }
+
+    fn peak(&self) -> f64 {
+        let from = self.looks.iter().map(|(at_us, _)| *at_us);
+        from.filter_map(|at_us| {
+            let until = self.looks.last()?.0;
+            let whole = at_us + PEAK_US <= until + US_PER_S / 2;
+            self.cores((at_us, at_us + PEAK_US)).filter(|_| whole)
+        })
+        .fold(0.0, f64::max)
+    }
+
+    fn account(
+        &self,
+        what: ProcessKind,
+        cpu_cores_limit: Option<f64>,
+        steady_us: (u64, u64),
+    ) -> Option<ProcessAccount> {
+        self.last?;
+        let cpu_cores = self.cores(steady_us).unwrap_or(0.0);
+        Some(ProcessAccount {
+            what,
+            cpu_cores: thousandths(cpu_cores),
+            cpu_cores_peak: thousandths(self.peak().max(cpu_cores)),
+            cpu_cores_limit,
+            rss_peak_bytes: self.rss_peak_bytes,
+            files_peak: self.files_peak,
+            files_limit: self.files_limit,
+        })
+    }
+}
+
+impl Usage {
+    pub(super) fn add(&mut self, at_us: u64, now: &ProcessSample) {
+        self.server.add(at_us, now.server);
+        self.redis.add(at_us, now.redis);
+        self.edge.add(at_us, now.edge);
+    }
+
+    /// The accounts of what there was. `cores`: what this machine lets a process use; 0: not known.
+    pub(super) fn accounts(&self, cores: f64, steady_us: (u64, u64)) -> Vec<ProcessAccount> {
+        let cores = (cores > 0.0).then_some(cores);
+        let redis = cores.map_or(REDIS_CORES, |cores| cores.min(REDIS_CORES));
+        [
+            self.server.account(ProcessKind::Server, cores, steady_us),
+            self.redis
+                .account(ProcessKind::Redis, Some(redis), steady_us),
+            self.edge.account(ProcessKind::Edge, cores, steady_us),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+/// Short in the file, and read back as it was written.
+fn thousandths(value: f64) -> f64 {
+    units::rounded(value * 1e3) as f64 / 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_steady_part_and_the_busiest_part_are_told_apart() {
+        let mut usage = Usage::default();
+        let mut cpu = 0.0;
+        for second in 0..30_u64 {
+            let sample = ProcessSample {
+                server: Some(ProcessUse {
+                    cpu_seconds: cpu,
+                    rss_bytes: second,
+                    files: 100 - second,
+                    files_limit: Some(1_024),
+                }),
+                ..ProcessSample::default()
+            };
+            usage.add(second * US_PER_S, &sample);
+            cpu += if (20..25).contains(&second) { 1.5 } else { 0.5 };
+        }
+        let accounts = usage.accounts(2.0, (5 * US_PER_S, 15 * US_PER_S));
+        let [server] = &accounts[..] else {
+            panic!("{accounts:?}");
+        };
+        assert_eq!(server.what, ProcessKind::Server);
+        assert!((server.cpu_cores - 0.5).abs() < 1e-9, "{server:?}");
+        assert!((server.cpu_cores_peak - 1.5).abs() < 1e-9, "{server:?}");
+        assert_eq!(server.cpu_cores_limit, Some(2.0));
+        assert_eq!((server.rss_peak_bytes, server.files_peak), (29, 100));
+    }
+
+    #[test]
+    fn what_was_not_there_has_no_account() {
+        assert!(Usage::default().accounts(2.0, (0, 1)).is_empty());
+    }
+}
