@@ -197,3 +197,83 @@ fn memory(probes: &[Probe]) -> Option<Figure> {
         how: format!("a line through {} probes", points.len()),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capacity::search::{Bounds, Why};
+
+    fn asked(axis: Axis, want: u64) -> Question {
+        Question {
+            title: "t".to_owned(),
+            scenario: "t.toml".to_owned(),
+            target: "the reference server".to_owned(),
+            axis,
+            bounds: Bounds {
+                from: 1,
+                to: 10_000,
+                precision_ratio: 0.05,
+                confirm: 1,
+            },
+            expected: Vec::new(),
+            command: String::new(),
+            plan_hash: String::new(),
+            started_at: String::new(),
+            harness_version: String::new(),
+            want: Some(want),
+            spare: 1,
+            price_per_hour: Some(0.5),
+        }
+    }
+
+    fn probe(clients: u64) -> Probe {
+        Probe {
+            came: Came::Held,
+            clients,
+            run: "r-0".to_owned(),
+            server_bytes: Some(10_000_000 + clients * 12_000),
+            files: Some(30 + clients),
+            files_limit: Some(20_000),
+            ..Probe::refused((clients, Why::Step), String::new())
+        }
+    }
+
+    fn figure(outlook: &Outlook, name: &str) -> Figure {
+        let mut figures = outlook.figures.iter();
+        figures.find(|figure| figure.name == name).unwrap().clone()
+    }
+
+    #[test]
+    fn the_instances_carry_what_is_wanted_with_one_of_them_gone() {
+        let found = Found::Between {
+            held: 1_000,
+            broke: 1_050,
+        };
+        let probes = [probe(250), probe(500), probe(1_000)];
+        let outlook = Outlook::of(&asked(Axis::Clients, 4_500), found, &probes).unwrap();
+        let instances = figure(&outlook, "instances");
+        assert!((instances.value - 6.0).abs() < 1e-9, "{instances:?}");
+        assert_eq!(instances.basis, Basis::Extrapolated { reach: 4.5 });
+        let used = figure(&outlook, "use of each with all there");
+        assert!((used.value - 0.75).abs() < 1e-9);
+        // 6 × 0.5 an hour for 4.5 thousand.
+        assert!((figure(&outlook, "cost").value - 3.0 / 4.5).abs() < 1e-9);
+        let memory = figure(&outlook, "memory of the server for each further client");
+        assert!((memory.value - 12_000.0).abs() < 1.0);
+        assert_eq!(memory.basis, Basis::Modelled);
+        let files = figure(&outlook, "its file limit carries");
+        assert!((19_000.0..20_000.0).contains(&files.value), "{files:?}");
+    }
+
+    #[test]
+    fn where_nothing_held_nothing_follows() {
+        let asked = asked(Axis::MessageRate, 10);
+        assert_eq!(Outlook::of(&asked, Found::Unclear, &[]), None);
+        assert_eq!(Outlook::of(&asked, Found::LessThan { broke: 1 }, &[]), None);
+    }
+
+    #[test]
+    fn two_loads_have_no_slope() {
+        assert!(memory(&[probe(10), probe(10), probe(20)]).is_none());
+    }
+}
