@@ -28,6 +28,10 @@ pub(crate) enum Purpose {
     Order = 7,
     /// How a history is shuffled, to see what chance makes of it.
     Permutation = 8,
+    /// Noise of synthetic probes, and what a bootstrap draws. No command leaves an interval to
+    /// chance, so only tests ask.
+    #[cfg(test)]
+    Bootstrap = 9,
 }
 
 /// Random numbers that belong to one client and one purpose.
