@@ -12,7 +12,7 @@ use super::squares::{Row, Solution, Space, Vector, dot, solve};
 const DOUBLINGS_MAX: u32 = 60;
 const STEPS_MAX: u32 = 60;
 /// How exact an end is, as a share of its distance from the estimate.
-const EXACT_RATIO: f64 = 1e-7;
+const EXACT_RATIO: f64 = 1e-6;
 
 /// What an interval is asked of.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -96,7 +96,7 @@ impl Profile {
             }
             outside = reach;
         }
-        from + sign * crossing(worse, inside, outside)
+        from + sign * crossing(worse, inside, outside, allowed)
     }
 
     /// The best fit that has the value.
@@ -132,13 +132,10 @@ impl Profile {
     }
 }
 
-/// Where `worse` becomes more than 0.
-fn crossing(worse: impl Fn(f64) -> f64, mut inside: f64, mut outside: f64) -> f64 {
+/// Where `worse` becomes more than 0; it is at its least, and about -`least`, at the estimate.
+fn crossing(worse: impl Fn(f64) -> f64, mut inside: f64, mut outside: f64, least: f64) -> f64 {
     let (mut low, mut high) = (worse(inside), worse(outside));
     for _ in 0..STEPS_MAX {
-        if outside - inside <= EXACT_RATIO * outside {
-            break;
-        }
         let straight = inside + (outside - inside) * low / (low - high);
         let middle = if high.is_finite() && straight > inside && straight < outside {
             straight
@@ -146,13 +143,13 @@ fn crossing(worse: impl Fn(f64) -> f64, mut inside: f64, mut outside: f64) -> f6
             f64::midpoint(inside, outside)
         };
         let found = worse(middle);
+        if found.abs() <= EXACT_RATIO * least {
+            return middle;
+        }
         if found > 0.0 {
             (outside, high, low) = (middle, found, low / 2.0);
         } else {
             (inside, low, high) = (middle, found, high / 2.0);
-        }
-        if found.abs() < 1e-12 {
-            break;
         }
     }
     f64::midpoint(inside, outside)

@@ -35,6 +35,8 @@ pub(crate) enum Refusal {
     NarrowSpan { least: f64, most: f64 },
     #[error("up to load {most} the points show no bend: nothing can be said beyond them")]
     NoBend { most: f64 },
+    #[error("throughput only falls from load {least} on: what a load of 1 brings cannot be told")]
+    OnlyFalls { least: f64 },
     #[error(
         "throughput follows the load up to {load} and is {throughput:.0} from there on: a limit that is hit at once, and no scaling"
     )]
@@ -54,7 +56,7 @@ impl Refusal {
         match self {
             Self::Value { .. } => "leave out probes that measured nothing",
             Self::FewLoads { .. } => "probe more loads, better six to twelve",
-            Self::NarrowSpan { .. } => "begin at a lower load, or end at a higher one",
+            Self::NarrowSpan { .. } | Self::OnlyFalls { .. } => "begin at a lower load",
             Self::NoBend { .. } => "probe higher loads, until throughput falls behind them",
             Self::Limit { .. } => {
                 "look for what is limited: sockets, a rate, workers; its number is the capacity"

@@ -169,6 +169,12 @@ fn other_shapes_are_refused() {
         Usl::fit(&twice).unwrap_err(),
         Refusal::OtherShape { .. }
     ));
+    // Beyond the peak from the first load on.
+    let falling = observed(&[1e3, 4e3, 1.6e4, 6.4e4, 2.56e5], |load| 1e6 / (load - 1.0));
+    assert!(matches!(
+        Usl::fit(&falling).unwrap_err(),
+        Refusal::OnlyFalls { .. }
+    ));
     // More than in proportion at the end.
     let faster = observed(&LOADS, |load| load.powf(1.2));
     assert!(matches!(
