@@ -26,14 +26,17 @@
 #[cfg(test)]
 mod bench;
 mod interval;
+mod observation;
 mod refusal;
 mod squares;
 #[cfg(test)]
 mod tests;
 
 use interval::{Profile, Quantity};
+pub(crate) use observation::Observation;
+use observation::{by_load, within};
 pub(crate) use refusal::Refusal;
-use refusal::{Limit, Squares, about_mean, shape, span};
+use refusal::{Limit, Squares, shape, span};
 use squares::{Row, Solution, Space, Vector, dot, solve};
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
@@ -45,15 +48,6 @@ const NOISE_RATIO_MIN: f64 = 1e-6;
 const REACH_MAX: f64 = 1e3;
 /// Rounds in which the band's peak is closed in on.
 const PEAK_ROUNDS: u32 = 6;
-
-/// What a probe measured.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Observation {
-    /// Clients, sessions or instances; 1 or more.
-    pub load: f64,
-    /// Messages per second; above 0.
-    pub throughput: f64,
-}
 
 /// A number and its 95 % interval, which holds it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -97,7 +91,8 @@ pub(crate) struct Usl {
 impl Usl {
     /// The law of these points.
     pub(crate) fn fit(observations: &[Observation]) -> Result<Self, Refusal> {
-        let (least_load, load_max) = span(observations)?;
+        let loads = by_load(observations);
+        let (least_load, load_max) = span(&loads)?;
         let rows = observations.iter().map(|one| Row::of(one, load_max));
         let rows: Vec<Row> = rows.collect();
         let degrees = (rows.len() - 3) as f64;
@@ -113,12 +108,12 @@ impl Usl {
             line: line.squares.max(least),
             law: law.squares.max(least),
             free: free.squares.max(least),
-            within: within(observations).max(least),
+            within: within(&loads).max(least),
             least,
             points: rows.len(),
-            loads: refusal::loads(observations),
+            loads: loads.len(),
         };
-        shape(&squares, &Limit::of(observations), load_max)?;
+        shape(&squares, &Limit::of(&loads), load_max)?;
         if law.beta[0] + law.beta[1] <= 0.0 {
             return Err(Refusal::OnlyFalls { least: least_load });
         }
@@ -229,15 +224,6 @@ fn bounded(rows: &[Row], free: &Solution) -> Option<Solution> {
     let fits = choices.filter_map(|choice| solve(rows, &Space::axes(choice)));
     fits.filter(sound)
         .min_by(|one, other| one.squares.total_cmp(&other.squares))
-}
-
-/// Squares of the logarithms about the mean of their load.
-fn within(observations: &[Observation]) -> f64 {
-    let mut sorted = observations.to_vec();
-    sorted.sort_by(|one, other| one.load.total_cmp(&other.load));
-    let same = sorted.chunk_by(|one, other| one.load.total_cmp(&other.load).is_eq());
-    same.map(|same| about_mean(same.iter().map(|one| one.throughput.ln())).1)
-        .sum()
 }
 
 /// The interval of a sum of the coefficients, which is above 0.

@@ -5,7 +5,7 @@
 use statrs::distribution::{ChiSquared, ContinuousCDF, FisherSnedecor};
 use thiserror::Error;
 
-use super::Observation;
+use super::observation::{Observation, about_mean};
 
 /// Three loads are met by three coefficients whatever was measured: the fourth is the first that could disagree.
 const LOADS_MIN: usize = 4;
@@ -68,31 +68,21 @@ impl Refusal {
     }
 }
 
-/// How many different loads there are.
-pub(super) fn loads(observations: &[Observation]) -> usize {
-    let mut loads: Vec<f64> = observations.iter().map(|one| one.load).collect();
-    loads.sort_by(f64::total_cmp);
-    loads.dedup();
-    loads.len()
-}
-
 /// Refuses what no fit should be tried on; the smallest and the largest load else.
-pub(super) fn span(observations: &[Observation]) -> Result<(f64, f64), Refusal> {
-    for &Observation { load, throughput } in observations {
+pub(super) fn span(loads: &[Vec<Observation>]) -> Result<(f64, f64), Refusal> {
+    for &Observation { load, throughput } in loads.iter().flatten() {
         let sound = load.is_finite() && throughput.is_finite() && load >= 1.0 && throughput > 0.0;
         if !sound {
             return Err(Refusal::Value { load, throughput });
         }
     }
-    let loads = loads(observations);
-    if loads < LOADS_MIN {
-        return Err(Refusal::FewLoads { loads });
-    }
-    let each = || observations.iter().map(|one| one.load);
-    let (least, most) = (
-        each().fold(f64::INFINITY, f64::min),
-        each().fold(0.0, f64::max),
-    );
+    let load =
+        |same: Option<&Vec<Observation>>| same.and_then(|same| same.first()).map(|one| one.load);
+    let (Some(least), Some(most), LOADS_MIN..) =
+        (load(loads.first()), load(loads.last()), loads.len())
+    else {
+        return Err(Refusal::FewLoads { loads: loads.len() });
+    };
     if most < SPAN_MIN * least {
         return Err(Refusal::NarrowSpan { least, most });
     }
@@ -127,25 +117,20 @@ pub(super) struct Limit {
 
 impl Limit {
     /// The step with the least squares of logarithms; at least two loads on either side of it.
-    pub(super) fn of(observations: &[Observation]) -> Self {
-        let mut sorted = observations.to_vec();
-        sorted.sort_by(|one, other| one.load.total_cmp(&other.load));
-        let same: Vec<&[Observation]> = sorted
-            .chunk_by(|one, other| one.load.total_cmp(&other.load).is_eq())
-            .collect();
+    pub(super) fn of(loads: &[Vec<Observation>]) -> Self {
         let mut best = Self {
             load: 0.0,
             throughput: 0.0,
             squares: f64::INFINITY,
         };
-        for split in 2..same.len().saturating_sub(1) {
-            let (before, after) = (same[..split].concat(), same[split..].concat());
+        for split in 2..loads.len().saturating_sub(1) {
+            let (before, after) = (loads[..split].concat(), loads[split..].concat());
             let (_, followed) =
                 about_mean(before.iter().map(|one| (one.throughput / one.load).ln()));
             let (level, constant) = about_mean(after.iter().map(|one| one.throughput.ln()));
             if followed + constant < best.squares {
                 best = Self {
-                    load: same[split - 1][0].load,
+                    load: loads[split - 1][0].load,
                     throughput: level.exp(),
                     squares: followed + constant,
                 };
@@ -153,15 +138,6 @@ impl Limit {
         }
         best
     }
-}
-
-/// The mean, and the squares about it.
-pub(super) fn about_mean(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
-    let (count, sum) = values
-        .clone()
-        .fold((0.0, 0.0), |(count, sum), value| (count + 1.0, sum + value));
-    let mean = sum / count;
-    (mean, values.map(|value| (value - mean).powi(2)).sum())
 }
 
 /// Refuses points that are no curve of the law, or a straight one.
