@@ -1,13 +1,14 @@
 //! This module says what "held *k* of *n*" proves.
 //!
 //! **In:** how many of how many trials held. **Out:** the lower end of the probability to hold.
-//! **Source:** Clopper and Pearson, "The use of confidence or fiducial limits illustrated in the case of the binomial"
-//! (Biometrika 1934): exact, so it promises too little rather than too much.
+//! **Source:** Clopper and Pearson, "The use of confidence or fiducial limits illustrated in the
+//! case of the binomial" (Biometrika 1934): exact, so it promises too little rather than too much.
 
 use statrs::distribution::{Beta, ContinuousCDF};
 
-/// The probability to hold is at least this, in `confidence` (one-sided, above 0 and below 1) of all such series: for 3
-/// of 3 at 0.95 it is 0.368. 0 where none held, none was tried, or the numbers make no sense.
+/// The probability to hold is at least this, in `confidence` (one-sided, above 0 and below 1) of
+/// all such series: for 3 of 3 at 0.95 it is 0.368. 0 where none held, none was tried, or the
+/// numbers make no sense.
 pub(crate) fn holds_at_least(held: u32, tried: u32, confidence: f64) -> f64 {
     let level = 1.0 - confidence;
     if held == 0 || held > tried || !(level > 0.0 && level < 1.0) {
@@ -47,7 +48,8 @@ mod tests {
         at_least(1, 10, 0.975, 0.0025);
     }
 
-    /// The end of the interval is where so many, or more, still hold by chance as often as the level says.
+    /// The end of the interval is where so many, or more, still hold by chance as often as the
+    /// level says.
     #[test]
     fn the_end_is_where_chance_reaches_the_level() {
         let low = holds_at_least(18, 20, 0.95);

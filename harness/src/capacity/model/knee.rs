@@ -1,12 +1,16 @@
-//! This module finds the knee of a curve: the load from which more costs much more, or brings much less.
+//! This module finds the knee of a curve: the load from which more costs much more, or brings much
+//! less.
 //!
-//! **In:** points of (load, latency) or (load, throughput), in any order. **Out:** the load of one of them, or `None`.
+//! **In:** points of (load, latency) or (load, throughput), in any order. **Out:** the load of one
+//! of them, or `None`.
 //!
-//! **Method.** Kneedle: both axes are stretched to 0..1, and the knee is where the curve is farthest from its chord, if it
-//! comes back from there by more than one step of the loads. The spline that smooths the points first is left out: a
-//! capacity has a dozen of them, each a mean over a dwell. Of several knees the farthest is taken. What Kneedle finds
-//! depends on where the points begin and end: it describes the curve that was measured, and is no limit of the service.
-//! **Source:** Satopää, Albrecht, Irwin, Raghavan: "Finding a 'Kneedle' in a haystack" (ICDCS Workshops 2011).
+//! **Method.** Kneedle: both axes are stretched to 0..1, and the knee is where the curve is
+//! farthest from its chord, if it comes back from there by more than one step of the loads. The
+//! spline that smooths the points first is left out: a capacity has a dozen of them, each a mean
+//! over a dwell. Of several knees the farthest is taken. What Kneedle finds depends on where the
+//! points begin and end: it describes the curve that was measured, and is no limit of the service.
+//! **Source:** Satopää, Albrecht, Irwin, Raghavan: "Finding a 'Kneedle' in a haystack" (ICDCS
+//! Workshops 2011).
 
 /// Fewer loads have no bend that could be told from noise.
 const LOADS_MIN: usize = 5;
@@ -22,7 +26,8 @@ pub(crate) enum Curve {
     Throughput,
 }
 
-/// The load at the knee; `None` of a line, of fewer than five loads, and where a number is not finite.
+/// The load at the knee; `None` of a line, of fewer than five loads, and where a number is not
+/// finite.
 pub(crate) fn knee(points: &[(f64, f64)], curve: Curve) -> Option<f64> {
     if points
         .iter()
@@ -69,7 +74,8 @@ fn stretched(values: &[f64]) -> Option<Vec<f64>> {
         .then(|| values.iter().map(|value| (value - low) / span).collect())
 }
 
-/// The place of the highest peak from which the curve comes back by the threshold before it rises again.
+/// The place of the highest peak from which the curve comes back by the threshold before it rises
+/// again.
 fn farthest(bulge: &[f64]) -> Option<usize> {
     let threshold = SENSITIVITY / (bulge.len() - 1) as f64;
     let mut best: Option<usize> = None;
@@ -109,7 +115,8 @@ mod tests {
         assert_eq!(knee(&points, Curve::Latency), None);
     }
 
-    /// From load a to load b the curve 1 / (1 - x) is farthest from its chord at 1 - sqrt((1 - a)(1 - b)).
+    /// From load a to load b the curve 1 / (1 - x) is farthest from its chord at 1 - sqrt((1 - a)(1
+    /// - b)).
     #[test]
     fn one_server_has_its_knee_where_calculus_says() {
         for (from, to) in [(0.05_f64, 0.95_f64), (0.1, 0.9), (0.02, 0.99)] {

@@ -1,14 +1,16 @@
 //! This module holds what a probe counted against Little's law: L = λ W.
 //!
-//! **In:** the mean number in flight, the throughput (1/s) and the mean response time (s) of one window, each measured by
-//! itself, with its relative standard error. **Out:** an [`Agreement`]. A probe whose three numbers do not agree was not
-//! steady, or counted something twice or not at all.
+//! **In:** the mean number in flight, the throughput (1/s) and the mean response time (s) of one
+//! window, each measured by itself, with its relative standard error. **Out:** an [`Agreement`]. A
+//! probe whose three numbers do not agree was not steady, or counted something twice or not at all.
 //!
-//! **Method.** The law is exact over a window that begins and ends empty. A dwell does neither, and what is cut off at its
-//! ends is its floor of error. Errors are relative and independent: they add as squares, on logarithms.
-//! **Source:** Little, "A proof for the queuing formula L = λW" (Operations Research 1961).
+//! **Method.** The law is exact over a window that begins and ends empty. A dwell does neither, and
+//! what is cut off at its ends is its floor of error. Errors are relative and independent: they add
+//! as squares, on logarithms. **Source:** Little, "A proof for the queuing formula L = λW"
+//! (Operations Research 1961).
 
-/// How many standard errors apart are still chance: one sound probe in a thousand is called unsound.
+/// How many standard errors apart are still chance: one sound probe in a thousand is called
+/// unsound.
 const ERRORS_MAX: f64 = 3.29;
 /// What the ends of a window may make of it, and is no error of the numbers.
 const EDGES_RATIO: f64 = 0.01;

@@ -1,10 +1,12 @@
 //! This module is the queue whose truth is known: M/M/c.
 //!
-//! **In:** arrivals of a Poisson process (1/s), exponential service (1/s of one server), servers. **Out:** means and
-//! quantiles of waiting and response (s), first come first served. Tests of a search use it as the truth.
+//! **In:** arrivals of a Poisson process (1/s), exponential service (1/s of one server), servers.
+//! **Out:** means and quantiles of waiting and response (s), first come first served. Tests of a
+//! search use it as the truth.
 //!
-//! **Method.** Erlang C from the recursion of Erlang B, which only multiplies numbers below 1: no factorial, no overflow at
-//! any number of servers. **Source:** Gross, Shortle, Thompson, Harris: Fundamentals of Queueing Theory (2008), 2.3 and 2.4.
+//! **Method.** Erlang C from the recursion of Erlang B, which only multiplies numbers below 1: no
+//! factorial, no overflow at any number of servers. **Source:** Gross, Shortle, Thompson, Harris:
+//! Fundamentals of Queueing Theory (2008), 2.3 and 2.4.
 
 use thiserror::Error;
 
@@ -93,7 +95,8 @@ impl Queue {
         self.mean_wait_s() + 1.0 / self.services_per_s
     }
 
-    /// The response time that the share `below` (0..1) of arrivals does not exceed; infinite at 1, 0 at 0 or less.
+    /// The response time that the share `below` (0..1) of arrivals does not exceed; infinite at 1,
+    /// 0 at 0 or less.
     pub(crate) fn response_quantile_s(&self, below: f64) -> f64 {
         if below.is_nan() || below >= 1.0 {
             return f64::INFINITY;
@@ -120,8 +123,8 @@ impl Queue {
         let (service, spare) = (self.services_per_s, self.spare_per_s);
         let served = (-service * time_s).exp();
         let gap = (service - spare) * time_s;
-        // Who waits, waits exponentially with the spare rate; the sum with the service has a removable pole where the
-        // two rates are one.
+        // Who waits, waits exponentially with the spare rate; the sum with the service has a
+        // removable pole where the two rates are one.
         let waited = if gap.abs() < 1e-5 {
             service * time_s * served * (1.0 + gap / 2.0)
         } else {
@@ -150,7 +153,8 @@ mod tests {
         near(waits(10.0, 13), 0.2853, 1e-3);
     }
 
-    /// Hillier and Yu, Queueing Tables and Graphs (1981): mean number waiting, each server 90 % busy.
+    /// Hillier and Yu, Queueing Tables and Graphs (1981): mean number waiting, each server 90 %
+    /// busy.
     #[test]
     fn the_mean_wait_is_that_of_the_tables() {
         for (servers, waiting) in [(1, 8.1), (2, 7.6737), (5, 6.8624), (10, 6.0186)] {
@@ -190,7 +194,8 @@ mod tests {
         }
     }
 
-    /// Halfin and Whitt (1981): with c = a + b sqrt(a) the share that waits tends to 1 / (1 + b Φ(b) / φ(b)): 0.2234 at b = 1.
+    /// Halfin and Whitt (1981): with c = a + b sqrt(a) the share that waits tends to 1 / (1 + b
+    /// Φ(b) / φ(b)): 0.2234 at b = 1.
     #[test]
     fn ten_thousand_servers_are_not_too_many() {
         let offered = 10_000.0 - 100.0 * 0.995;

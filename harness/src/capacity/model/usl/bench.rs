@@ -99,7 +99,8 @@ const fn case([sigma, kappa]: [f64; 2], loads: [f64; 2], points: u32, noise: f64
     }
 }
 
-/// How often the truth was inside: λ, σ, κ, load and throughput of the peak, the curve at twice the largest load.
+/// How often the truth was inside: λ, σ, κ, load and throughput of the peak, the curve at twice the
+/// largest load.
 pub(super) fn covered(cases: &[Case], trials: u32, seed: u64) -> ([u32; 6], u32) {
     let (mut inside, mut refused) = ([0; 6], 0);
     for (trial, case) in (0..trials).zip(cases.iter().cycle()) {
@@ -139,8 +140,8 @@ fn values(rows: &[Row], quantities: &[Quantity; 3]) -> Option<([(f64, f64); 3], 
     Some((quantities.each_ref().map(value), fit))
 }
 
-/// The usual intervals, by quantity: t times the standard error, percentiles of fits to resampled residuals, the same
-/// studentised.
+/// The usual intervals, by quantity: t times the standard error, percentiles of fits to resampled
+/// residuals, the same studentised.
 fn usual(
     rows: &[Row],
     quantities: &[Quantity; 3],

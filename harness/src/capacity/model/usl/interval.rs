@@ -1,10 +1,12 @@
 //! This module says between which values a quantity of the fit lies: by its profile.
 //!
-//! **In:** the fit, and a quantity that is a sum of terms times coefficients, or a ratio of two. **Out:** its 95 % interval.
+//! **In:** the fit, and a quantity that is a sum of terms times coefficients, or a ratio of two.
+//! **Out:** its 95 % interval.
 //!
-//! **Method.** A value is inside when the best fit *that has this value* is worse than the best fit by no more than Student's
-//! t allows: (S(v) - S) / s² <= t². The curve may bend as it likes and the interval need not be symmetric or finite, which is
-//! what a ratio of two uncertain numbers needs. Either end is found by false position (Illinois).
+//! **Method.** A value is inside when the best fit *that has this value* is worse than the best fit
+//! by no more than Student's t allows: (S(v) - S) / s² <= t². The curve may bend as it likes and
+//! the interval need not be symmetric or finite, which is what a ratio of two uncertain numbers
+//! needs. Either end is found by false position (Illinois).
 
 use super::squares::{Row, Solution, Space, Vector, dot, solve};
 

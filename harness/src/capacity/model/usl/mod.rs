@@ -1,27 +1,33 @@
-//! This module fits the Universal Scalability Law to probes: X(N) = λN / (1 + σ(N - 1) + κN(N - 1)).
+//! This module fits the Universal Scalability Law to probes.
 //!
-//! **In:** [`Observation`]s, several of one load allowed. **Out:** a [`Usl`]: λ (throughput of a load of 1), σ (share that
-//! waits for its turn), κ (cost of keeping each pair in agreement), where throughput peaks and at how much, each with its
-//! 95 % interval, and the curve at any load with its own. Or a [`Refusal`].
+//! X(N) = λN / (1 + σ(N - 1) + κN(N - 1)).
 //!
-//! **Noise is relative.** A probe at ten times the throughput is off by ten times as many messages. The fit is on
-//! logarithms, where all points deviate alike; on throughputs the points about the peak would decide, and λ and σ, which
-//! the small loads know, would be guessed.
+//! **In:** [`Observation`]s, several of one load allowed. **Out:** a [`Usl`]: λ (throughput of a
+//! load of 1), σ (share that waits for its turn), κ (cost of keeping each pair in agreement), where
+//! throughput peaks and at how much, each with its 95 % interval, and the curve at any load with
+//! its own. Or a [`Refusal`].
 //!
-//! **Linear within.** N / X = a + bN + cN(N - 1) with a = (1 - σ) / λ, b = σ / λ, c = κ / λ, none of them below 0 (σ is at most
-//! 1). Noise may want one below 0: the estimate stays at 0, and the interval is cut there.
+//! **Noise is relative.** A probe at ten times the throughput is off by ten times as many messages.
+//! The fit is on logarithms, where all points deviate alike; on throughputs the points about the
+//! peak would decide, and λ and σ, which the small loads know, would be guessed.
 //!
-//! **Intervals** are profiles of the likelihood with Student's t (`interval`), and nothing is left to chance. Over eight services
-//! (σ 0.02 to 0.2, κ 1e-6 to 1e-3, 6 to 12 probes to beyond the peak, noise of 2 to 5 %; `bench` has them) they hold λ, σ
-//! and κ in 94.3 to 96.0 % of 4,000 trials each, the peak and the curve at twice the largest load in 94.6 to 96.1 %; where
-//! the peak is seven times beyond the largest load, all in 95.4 to 97.4 %. Percentiles of resampled residuals hold 84 to
-//! 93 %: six residuals are too few to draw from. Studentised they hold 89 to 97 %, at the price of hundreds of fits. Standard
-//! errors with t hold as much as profiles, but have no infinite end where points hardly tell. Outliers (double
-//! exponential noise) leave 92 to 97 %; probes that are slow now and then, and never fast, 93 to 97 %, but of the
-//! throughput at the peak 88 to 95 %.
+//! **Linear within.** N / X = a + bN + cN(N - 1) with a = (1 - σ) / λ, b = σ / λ, c = κ / λ, none
+//! of them below 0 (σ is at most 1). Noise may want one below 0: the estimate stays at 0, and the
+//! interval is cut there.
 //!
-//! **Source:** Gunther, Guerrilla Capacity Planning (2007), 4 to 6; Bates and Watts, Nonlinear Regression Analysis (1988),
-//! 6.1 (profile t).
+//! **Intervals** are profiles of the likelihood with Student's t (`interval`), and nothing is left
+//! to chance. Over eight services (σ 0.02 to 0.2, κ 1e-6 to 1e-3, 6 to 12 probes to beyond the
+//! peak, noise of 2 to 5 %; `bench` has them) they hold λ, σ and κ in 94.3 to 96.0 % of 4,000
+//! trials each, the peak and the curve at twice the largest load in 94.6 to 96.1 %; where the peak
+//! is seven times beyond the largest load, all in 95.4 to 97.4 %. Percentiles of resampled
+//! residuals hold 84 to 93 %: six residuals are too few to draw from. Studentised they hold 89 to
+//! 97 %, at the price of hundreds of fits. Standard errors with t hold as much as profiles, but
+//! have no infinite end where points hardly tell. Outliers (double exponential noise) leave 91 to
+//! 97 %; probes that are slow now and then, and never fast, 93 to 97 %, but of the throughput at
+//! the peak 88 to 95 %.
+//!
+//! **Source:** Gunther, Guerrilla Capacity Planning (2007), 4 to 6; Bates and Watts, Nonlinear
+//! Regression Analysis (1988), 6.1 (profile t).
 
 #[cfg(test)]
 mod bench;
@@ -52,7 +58,8 @@ const PEAK_ROUNDS: u32 = 6;
 /// A number and its 95 % interval, which holds it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Estimate {
-    /// Infinite where the best curve has no peak: its load then is, and its throughput is what the curve tends to.
+    /// Infinite where the best curve has no peak: its load then is, and its throughput is what the
+    /// curve tends to.
     pub value: f64,
     pub low: f64,
     /// Infinite where the points set no upper end.
@@ -62,9 +69,11 @@ pub(crate) struct Estimate {
 /// The curve at a load.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Prediction {
-    /// Messages per second that the law has there: of the curve, not of one more probe, which adds its own noise.
+    /// Messages per second that the law has there: of the curve, not of one more probe, which adds
+    /// its own noise.
     pub throughput: Estimate,
-    /// The load over the largest observed one: above 1 is extrapolated, 4 is four times as far as was measured.
+    /// The load over the largest observed one: above 1 is extrapolated, 4 is four times as far as
+    /// was measured.
     pub reach: f64,
 }
 
@@ -202,7 +211,8 @@ impl Row {
     }
 }
 
-/// What multiplies the coefficients at a load. The largest load is the unit, so that all three are of one size.
+/// What multiplies the coefficients at a load. The largest load is the unit, so that all three are
+/// of one size.
 fn terms(load: f64, load_max: f64) -> Vector {
     let share = load / load_max;
     [1.0, share, share * (load - 1.0) / load_max]
@@ -214,7 +224,8 @@ fn axes(load_max: f64) -> [Vector; 3] {
     [[1.0, 0.0, 0.0], [0.0, unit, 0.0], [0.0, 0.0, unit * unit]]
 }
 
-/// The best fit with no coefficient below 0: the free one, or the best of those with some of them at 0.
+/// The best fit with no coefficient below 0: the free one, or the best of those with some of them
+/// at 0.
 fn bounded(rows: &[Row], free: &Solution) -> Option<Solution> {
     let sound = |fit: &Solution| fit.beta.iter().all(|part| *part >= 0.0);
     if sound(free) {
@@ -248,9 +259,10 @@ fn peak_load(beta: &Vector, load_max: f64) -> f64 {
     (square.max(0.0).sqrt() * load_max).clamp(1.0, REACH_MAX * load_max)
 }
 
-/// The peak of the band: as every curve inside the band peaks between the peaks of its two edges, the intervals of the
-/// curve at these loads are the interval of the peak. Each edge is followed to its peak by turns: the curve at the edge
-/// has a peak, at whose load the edge is another curve. Curves that may as well have no peak end at what they tend to.
+/// The peak of the band: as every curve inside the band peaks between the peaks of its two edges,
+/// the intervals of the curve at these loads are the interval of the peak. Each edge is followed to
+/// its peak by turns: the curve at the edge has a peak, at whose load the edge is another curve.
+/// Curves that may as well have no peak end at what they tend to.
 fn peak_throughput(profile: &Profile, load_max: f64) -> Estimate {
     let [a, b, c] = axes(load_max).map(|axis| dot(&axis, &profile.beta));
     let value = if c > 0.0 {

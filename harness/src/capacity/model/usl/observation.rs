@@ -1,6 +1,7 @@
 //! This module is what probes measured, and what those of one load have in common.
 //!
-//! **In:** [`Observation`]s in any order. **Out:** the same by load, and how far those of one load lie apart.
+//! **In:** [`Observation`]s in any order. **Out:** the same by load, and how far those of one load
+//! lie apart.
 
 /// What a probe measured.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,17 +1,20 @@
 //! This module says which points the law is not fitted to, and why.
 //!
-//! **In:** the observations, then fits of them. **Out:** a [`Refusal`]: a curve that is refused is never drawn.
+//! **In:** the observations, then fits of them. **Out:** a [`Refusal`]: a curve that is refused is
+//! never drawn.
 
 use statrs::distribution::{ChiSquared, ContinuousCDF, FisherSnedecor};
 use thiserror::Error;
 
 use super::observation::{Observation, about_mean};
 
-/// Three loads are met by three coefficients whatever was measured: the fourth is the first that could disagree.
+/// Three loads are met by three coefficients whatever was measured: the fourth is the first that
+/// could disagree.
 const LOADS_MIN: usize = 4;
 /// The largest load must be so many times the smallest.
 const SPAN_MIN: f64 = 4.0;
-/// Probes may be as noisy as this. What the law leaves unexplained may be more only as far as chance makes it.
+/// Probes may be as noisy as this. What the law leaves unexplained may be more only as far as
+/// chance makes it.
 const NOISE_RATIO_MAX: f64 = 0.05;
 /// How often a line may pass for a bend.
 const LINE_LEVEL: f64 = 0.01;
@@ -177,7 +180,8 @@ pub(super) fn shape(squares: &Squares, limit: &Limit, most: f64) -> Result<(), R
     Ok(())
 }
 
-/// How often noise makes the first of two sums of squares as large beside the second, by Fisher's F; 1 without degrees.
+/// How often noise makes the first of two sums of squares as large beside the second, by Fisher's
+/// F; 1 without degrees.
 fn chance([of, beside]: [f64; 2], [degrees, beside_degrees]: [f64; 2]) -> f64 {
     let ratio = (of.max(0.0) / degrees) / (beside / beside_degrees);
     if ratio.is_nan() {

@@ -1,8 +1,9 @@
 //! This module fits the law: least squares on logarithms, by Gauss and Newton.
 //!
-//! **In:** rows of terms and the logarithm of what their sum was measured to be; where the coefficients may lie. **Out:** a
-//! [`Solution`]. The law is linear in its coefficients (see the room), so that the first step, least squares of the relative
-//! residuals, is all but the answer; the others only polish.
+//! **In:** rows of terms and the logarithm of what their sum was measured to be; where the
+//! coefficients may lie. **Out:** a [`Solution`]. The law is linear in its coefficients (see the
+//! room), so that the first step, least squares of the relative residuals, is all but the answer;
+//! the others only polish.
 
 /// The coefficients, or what multiplies them.
 pub(super) type Vector = [f64; 3];
@@ -75,7 +76,8 @@ pub(super) struct Solution {
 }
 
 impl Solution {
-    /// Standard error of the sum of `gradient` times coefficients, for a noise of 1; of the whole space only.
+    /// Standard error of the sum of `gradient` times coefficients, for a noise of 1; of the whole
+    /// space only.
     pub(super) fn error_of(&self, gradient: &Vector) -> f64 {
         let mut solved: Vec<f64> = Vec::new();
         for (part, column) in gradient.iter().zip(&self.triangle) {
@@ -112,8 +114,8 @@ pub(super) fn residuals(rows: &[Row], beta: &Vector) -> Option<Vec<f64>> {
         .collect()
 }
 
-/// The coefficients of the space with the least squares; `None` where none of them fits within 100 %, or the rows do not
-/// tell the directions of the space apart.
+/// The coefficients of the space with the least squares; `None` where none of them fits within 100
+/// %, or the rows do not tell the directions of the space apart.
 pub(super) fn solve(rows: &[Row], space: &Space) -> Option<Solution> {
     // Relative to what was measured first, then to what is fitted.
     let sums: Vec<f64> = rows.iter().map(|row| row.log.exp()).collect();
@@ -155,7 +157,8 @@ fn moved(from: &Vector, step: &[f64], share: f64, space: &Space) -> Vector {
     })
 }
 
-/// The step along the directions of the space that takes most of `offs` away, and R: Gram and Schmidt, modified.
+/// The step along the directions of the space that takes most of `offs` away, and R: Gram and
+/// Schmidt, modified.
 fn step(
     rows: &[Row],
     sums: &[f64],

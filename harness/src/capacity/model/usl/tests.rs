@@ -45,9 +45,10 @@ fn points_of_the_law_give_its_coefficients() {
     }
 }
 
-/// A router by Cisco, from Schwartz and Fortune, Practical Scalability Analysis with the USL (2015). Estimates and ends are
-/// those of another program: Nelder and Mead on the logarithms, each end by bisection of its profile. The fit on
-/// throughputs that the book has (λ 995.65, σ 0.0267, κ 0.000769, peak at 35) is near, and misses the first point by 4 %.
+/// A router by Cisco, from Schwartz and Fortune, Practical Scalability Analysis with the USL
+/// (2015). Estimates and ends are those of another program: Nelder and Mead on the logarithms, each
+/// end by bisection of its profile. The fit on throughputs that the book has (λ 995.65, σ 0.0267, κ
+/// 0.000769, peak at 35) is near, and misses the first point by 4 %.
 #[test]
 fn the_numbers_are_those_of_another_program() {
     let throughputs = [
