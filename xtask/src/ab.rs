@@ -1,7 +1,7 @@
 //! This module is `cargo xtask ab`: the gate tried on this machine, with a truth that is known.
 //!
-//! The same server on both sides must never be called slower, and one that does a tenth more work for each message must be
-//! found, within ten minutes each. Every gate leaves its runs and its answer in `target/ab/`; one that is there already is not done again, so that
+//! The same server on both sides must never be called slower (by `smoke`, which is not made for gates), and one that does a tenth
+//! more work for each message must be found (by `gate`, which is), within ten minutes each. Every gate leaves its runs and its answer in `target/ab/`; one that is there already is not done again, so that
 //! the command can be ended and begun anew.
 //!
 //! **Out:** a table; exit code 0 where nothing failed that was done.
@@ -36,13 +36,14 @@ pub(crate) struct Arguments {
     #[arg(long, default_value = "release")]
     profile: String,
     /// Leave out what is no metric of this gate: as `harness ab --primary`
-    #[arg(long, default_value = "server cpu")]
+    #[arg(long, default_value = "relative cpu")]
     primary: String,
 }
 
 /// One gate and what it must say.
 struct Gate {
     name: String,
+    scenario: &'static str,
     flag: Option<String>,
 }
 
@@ -63,10 +64,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     })?;
     let same = (1..=arguments.same).map(|number| Gate {
         name: format!("same-{number:02}"),
+        scenario: "scenarios/smoke.toml",
         flag: None,
     });
     let slow = (1..=arguments.slow).map(|number| Gate {
         name: format!("slow-{}-{number:02}", arguments.share.trim_end_matches('%')),
+        scenario: "scenarios/gate.toml",
         flag: Some(format!("slow-cpu={}", arguments.share)),
     });
     let (mut failed, mut lines) = (0_u8, Vec::new());
@@ -122,12 +125,9 @@ fn done(
     }
     let server = built.join("reference-server");
     let mut command = std::process::Command::new(built.join("harness"));
-    command.current_dir(step::root()).args([
-        "ab",
-        "scenarios/smoke.toml",
-        "--budget",
-        &arguments.budget,
-    ]);
+    command
+        .current_dir(step::root())
+        .args(["ab", gate.scenario, "--budget", &arguments.budget]);
     command
         .args(["--primary", &arguments.primary, "--base"])
         .arg(&server);

@@ -5,6 +5,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::law::Scaling;
+use super::model::binomial::holds_at_least;
 use super::planner::Outlook;
 use super::probe::{Probe, Use};
 use super::question::Question;
@@ -14,8 +16,8 @@ use crate::format;
 
 /// Version of the format of `capacity.json`.
 pub(crate) const SCHEMA: &str = "harness.capacity/1";
-/// What is not told by k probes out of k: the other end of the one-sided 95 % interval.
-const ONE_SIDED: f64 = 0.05;
+/// How sure it is what k of k say.
+const CONFIDENCE: f64 = 0.95;
 
 /// The answer to one search.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -36,6 +38,7 @@ pub(crate) struct Answer {
     /// Held above a load that broke.
     pub held_above_break: Option<u64>,
     pub outlook: Option<Outlook>,
+    pub scaling: Scaling,
     /// In the order in which they were done.
     pub probes: Vec<Probe>,
     pub notes: Vec<String>,
@@ -60,7 +63,8 @@ impl Answer {
             search::Next::Done(found) => found,
             search::Next::Probe { .. } => search::so_far(&asked.bounds, &seen),
         };
-        let outlook = Outlook::of(&asked, found, &probes);
+        let scaling = Scaling::of(&probes);
+        let outlook = Outlook::of(&asked, found, (&probes, &scaling));
         let full = full(found, &probes).cloned();
         let flapping = search::flapping(&seen);
         let held_above_break = search::held_above_break(&seen);
@@ -76,6 +80,7 @@ impl Answer {
             flapping,
             held_above_break,
             outlook,
+            scaling,
             probes,
         }
     }
@@ -236,10 +241,8 @@ fn notes(
     notes
 }
 
-/// k of k: the share of all probes that comes to the same, at least, 95 % sure (Clopper and Pearson).
+/// k of k: the share of all probes that comes to the same, at least.
 fn sure(times: usize) -> f64 {
-    if times == 0 {
-        return 0.0;
-    }
-    ONE_SIDED.powf(1.0 / times as f64)
+    let times = u32::try_from(times).unwrap_or(u32::MAX);
+    holds_at_least(times, times, CONFIDENCE)
 }

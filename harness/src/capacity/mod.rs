@@ -12,11 +12,8 @@
 
 pub(crate) mod account;
 pub(crate) mod axis;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the search does not ask the model yet")
-)]
-pub(crate) mod model;
+pub(crate) mod law;
+mod model;
 pub(crate) mod planner;
 pub(crate) mod probe;
 pub(crate) mod question;

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::axis::Axis;
+use super::law::{Law, Scaling};
 use super::probe::Probe;
 use super::question::Question;
 use super::search::{Came, Found};
@@ -49,7 +50,11 @@ pub(crate) enum Basis {
 
 impl Outlook {
     /// `None` where no load held.
-    pub(crate) fn of(asked: &Question, found: Found, probes: &[Probe]) -> Option<Self> {
+    pub(crate) fn of(
+        asked: &Question,
+        found: Found,
+        (probes, scaling): (&[Probe], &Scaling),
+    ) -> Option<Self> {
         let held = match found {
             Found::Between { held, .. }
             | Found::AtLeast { held }
@@ -63,6 +68,7 @@ impl Outlook {
             basis: Basis::Measured,
             how: "the largest load at which everything held".to_owned(),
         }];
+        figures.extend(peak(scaling));
         figures.extend(memory(probes));
         figures.extend(first_limits(asked, probes));
         if let Some(want) = asked.want {
@@ -70,6 +76,31 @@ impl Outlook {
         }
         Some(Self { figures })
     }
+}
+
+/// The most that an instance answers, by the law of scalability.
+fn peak(scaling: &Scaling) -> Option<Figure> {
+    let Law::Fitted(fit) = &scaling.law else {
+        return None;
+    };
+    let (value, low) = (fit.peak_throughput.value?, fit.peak_throughput.low);
+    let high = fit.peak_throughput.high;
+    let high = high.map_or_else(|| "without end".to_owned(), rate);
+    let reach = fit.peak_load.value.map(|load| load / fit.load_max);
+    Some(Figure {
+        name: "most that one instance answers".to_owned(),
+        value,
+        text: rate(value),
+        basis: reach.map_or(Basis::Modelled, self::reach),
+        how: format!(
+            "peak of the Universal Scalability Law over the steady probes, 95 % sure of {} to {high}",
+            rate(low)
+        ),
+    })
+}
+
+fn rate(per_s: f64) -> String {
+    format::rate(crate::units::rounded(per_s))
 }
 
 /// How many instances carry what is wanted, with some of them gone.
@@ -238,6 +269,10 @@ mod tests {
         }
     }
 
+    fn outlook(asked: &Question, found: Found, probes: &[Probe]) -> Option<Outlook> {
+        Outlook::of(asked, found, (probes, &Scaling::of(probes)))
+    }
+
     fn figure(outlook: &Outlook, name: &str) -> Figure {
         let mut figures = outlook.figures.iter();
         figures.find(|figure| figure.name == name).unwrap().clone()
@@ -250,7 +285,7 @@ mod tests {
             broke: 1_050,
         };
         let probes = [probe(250), probe(500), probe(1_000)];
-        let outlook = Outlook::of(&asked(Axis::Clients, 4_500), found, &probes).unwrap();
+        let outlook = outlook(&asked(Axis::Clients, 4_500), found, &probes).unwrap();
         let instances = figure(&outlook, "instances");
         assert!((instances.value - 6.0).abs() < 1e-9, "{instances:?}");
         assert_eq!(instances.basis, Basis::Extrapolated { reach: 4.5 });
@@ -268,8 +303,8 @@ mod tests {
     #[test]
     fn where_nothing_held_nothing_follows() {
         let asked = asked(Axis::MessageRate, 10);
-        assert_eq!(Outlook::of(&asked, Found::Unclear, &[]), None);
-        assert_eq!(Outlook::of(&asked, Found::LessThan { broke: 1 }, &[]), None);
+        assert_eq!(outlook(&asked, Found::Unclear, &[]), None);
+        assert_eq!(outlook(&asked, Found::LessThan { broke: 1 }, &[]), None);
     }
 
     #[test]

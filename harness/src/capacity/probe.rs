@@ -6,8 +6,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::model::little::{Measured, agreement};
 use super::search::{Came, Why};
-use super::steady::{Steady, steady};
+use super::steady::{Steady, alike, steady};
 use crate::exit::Exit;
 use crate::format;
 use crate::result::{CheckGroup, CheckStatus, ProcessAccount, ProcessKind, RunResult, Second};
@@ -15,10 +16,6 @@ use crate::units::US_PER_S;
 
 /// From this share on a resource counts as full.
 const FULL_RATIO: f64 = 0.9;
-/// By how much both sides of Little's law may differ.
-const LITTLE_RATIO_MAX: f64 = 0.1;
-/// And by how many messages: a gauge counts whole ones.
-const LITTLE_COUNT_MAX: f64 = 1.0;
 
 /// One probe.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -83,11 +80,7 @@ impl Probe {
             &part.in_flight,
             (part.step_us, part.offered_per_s),
         );
-        let in_flight = mean(part.in_flight.iter().map(|count| *count as f64));
-        let mean_us = part.mean_us;
-        let little = in_flight
-            .zip(mean_us)
-            .map(|(in_flight, mean_us)| little(in_flight, part.answered_per_s * mean_us / 1e6));
+        let little = part.little();
         let (came, sentence) = came(result, steady.as_ref(), little.as_ref());
         let mut accounts = result.processes.iter();
         let server = accounts.find(|account| account.what == ProcessKind::Server);
@@ -108,8 +101,8 @@ impl Probe {
             answered_per_s: part.answered_per_s,
             p50_us: complete.map(|summary| summary.p50_us),
             p99_us: complete.map(|summary| summary.p99_us),
-            mean_us,
-            in_flight,
+            mean_us: part.mean_us,
+            in_flight: part.in_flight_mean().map(|mean| mean.value),
             little,
             steady,
             server_bytes: server.map(|server| server.rss_peak_bytes),
@@ -160,8 +153,10 @@ struct Part {
     in_flight: Vec<u64>,
     offered_per_s: f64,
     answered_per_s: f64,
-    /// Mean response time of all answers.
+    /// Mean response time of all answers, and what it is known to.
     mean_us: Option<f64>,
+    mean_error_ratio: f64,
+    answers: u64,
 }
 
 impl Part {
@@ -190,11 +185,12 @@ impl Part {
                 0.0
             }
         };
-        let (mut sum_us, mut answers) = (0.0, 0);
-        for complete in seconds.iter().filter_map(|second| second.complete) {
-            sum_us += complete.mean_us * complete.count as f64;
-            answers += complete.count;
-        }
+        let complete = || seconds.iter().filter_map(|second| second.complete);
+        let answers: u64 = complete().map(|complete| complete.count).sum();
+        let sum_us: f64 = complete()
+            .map(|complete| complete.mean_us * complete.count as f64)
+            .sum();
+        let means: Vec<f64> = complete().map(|complete| complete.mean_us).collect();
         Self {
             step_us,
             medians_us: medians.iter().map(|us| us.map(|us| us as f64)).collect(),
@@ -202,22 +198,48 @@ impl Part {
             offered_per_s: per_s(|second| second.delivery.sent),
             answered_per_s: per_s(|second| second.delivery.completed),
             mean_us: (answers > 0).then(|| sum_us / answers as f64),
+            mean_error_ratio: of_samples(&means).map_or(0.0, |mean| mean.error_ratio),
+            answers,
         }
     }
-}
 
-fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let (sum, count) = values.fold((0.0, 0_u32), |(sum, count), value| (sum + value, count + 1));
-    (count > 0).then(|| sum / f64::from(count))
-}
-
-fn little(in_flight: f64, expected: f64) -> Little {
-    let off = (in_flight - expected).abs();
-    Little {
-        in_flight,
-        expected,
-        holds: off <= LITTLE_COUNT_MAX.max(expected.max(in_flight) * LITTLE_RATIO_MAX),
+    fn in_flight_mean(&self) -> Option<Measured> {
+        let counts: Vec<f64> = self.in_flight.iter().map(|count| *count as f64).collect();
+        of_samples(&counts)
     }
+
+    /// `None` where too little was measured for it.
+    fn little(&self) -> Option<Little> {
+        let throughput = Measured {
+            value: self.answered_per_s,
+            error_ratio: 1.0 / (self.answers.max(1) as f64).sqrt(),
+        };
+        let response_s = Measured {
+            value: self.mean_us? / 1e6,
+            error_ratio: self.mean_error_ratio,
+        };
+        let found = agreement(self.in_flight_mean()?, throughput, response_s)?;
+        Some(Little {
+            in_flight: found.found,
+            expected: found.expected,
+            holds: found.within,
+        })
+    }
+}
+
+/// The mean of samples in order of time, and what it is known to; `None` of fewer than two. Neighbours may be alike.
+fn of_samples(samples: &[f64]) -> Option<Measured> {
+    let count = samples.len() as f64;
+    if samples.len() < 2 {
+        return None;
+    }
+    let mean = samples.iter().sum::<f64>() / count;
+    let squares: f64 = samples.iter().map(|sample| (sample - mean).powi(2)).sum();
+    let error = (squares / (count - 1.0) / count).sqrt() * alike(samples);
+    (mean > 0.0).then(|| Measured {
+        value: mean,
+        error_ratio: error / mean,
+    })
 }
 
 /// What the probe came to, and why.

@@ -138,14 +138,19 @@ fn growth(counts: &[f64], step_us: u64) -> Option<f64> {
     let count = length as f64;
     let deviation = (count * (count - 1.0) * (2.0 * count + 5.0) / 18.0).sqrt();
     // Neighbours are alike: what is in flight now is there a moment later too. So the trend must be that much clearer.
-    let alike = correlation(&counts).max(0.0);
-    let deviation = deviation * ((1.0 + alike) / (1.0 - alike).max(0.05)).sqrt();
+    let deviation = deviation * alike(&counts);
     if (score as f64) < TREND_MIN * deviation {
         return None;
     }
     slopes.sort_by(f64::total_cmp);
     let slope = slopes.get(slopes.len() / 2)?;
     Some(slope * 1e6 / (step_us * thin as u64).max(1) as f64)
+}
+
+/// By how much the error of a mean is larger than if neighbours were independent; 1 where they are.
+pub(super) fn alike(samples: &[f64]) -> f64 {
+    let alike = correlation(samples).max(0.0);
+    ((1.0 + alike) / (1.0 - alike).max(0.05)).sqrt()
 }
 
 /// Of each with its neighbour, the straight line through them left out.

@@ -232,12 +232,7 @@ fn noise(kept: &Baseline) -> Vec<String> {
         };
         let finds = prospect.finds_ratio;
         let finds = finds.map_or_else(|| "nothing".to_owned(), format::change);
-        let median = match metric.unit() {
-            crate::gate::metric::MetricUnit::Microseconds => format::duration_f64(prospect.median),
-            crate::gate::metric::MetricUnit::Bytes => {
-                format::bytes(crate::units::rounded(prospect.median))
-            }
-        };
+        let median = metric.unit().text(prospect.median);
         lines.push(format!(
             "{:<20}{median:>10}{:>16}{finds:>22}",
             metric.to_string(),

@@ -20,19 +20,20 @@ use super::claim::{self, Taken};
 use super::failure::Failure;
 use super::overrides::OverrideArgs;
 use super::{interrupt, read, save, screen, warning};
-use crate::environment::{ServerFlag, Settings, headroom, preflight};
+use crate::environment::{ServerFlag, Settings, affinity, headroom, preflight};
 use crate::exit::Exit;
 use crate::format;
 use crate::intake;
 use crate::live::exporter::{self, BindError};
 use crate::live::{Watched, watch};
-use crate::plan::{EnvironmentPlan, RedisPlan};
+use crate::plan::{EnvironmentPlan, Plan, RedisPlan};
 use crate::record::trace::Trace;
 use crate::render::{file, terminal};
 use crate::result::store::RunDir;
 use crate::run::{Finished, Order, RunError, execute, identity};
 use crate::scenario::Overrides;
 use crate::scenario::address;
+use crate::scenario::cpus::Cpus;
 
 const UNCHECKED: &str = "warning: no certificate is checked: \
 whoever stands between here and the target can read and answer";
@@ -143,6 +144,7 @@ pub(crate) fn run(args: &RunArgs, out: &mut (impl Write + Send)) -> Result<Exit,
             out: place,
             server_binary: args.server.clone(),
             server_flags: args.server_flag.clone(),
+            cpus: theirs(&plan)?,
             allow_hosts: args.allow_host.clone(),
             allow_faults: args.allow_faults,
             say: screen::say,
@@ -159,6 +161,10 @@ pub(crate) fn run(args: &RunArgs, out: &mut (impl Write + Send)) -> Result<Exit,
         screen::say_direct();
     }
     let cancel = interrupt::token()?;
+    if let Some(cpus) = &order.plan.load.cpus {
+        // Before the first thread: all of them are to be there.
+        affinity::run_on(cpus).map_err(|error| RunError::Environment(error.into()))?;
+    }
     let runtime = Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -177,6 +183,16 @@ pub(crate) fn run(args: &RunArgs, out: &mut (impl Write + Send)) -> Result<Exit,
             Err(failure)
         }
     }
+}
+
+/// The processors of what the run starts: where the harness moves aside, the others stay where all were.
+fn theirs(plan: &Plan) -> Result<Option<Cpus>, Failure> {
+    let named = plan.environment.server.cpus.clone();
+    if named.is_some() || plan.load.cpus.is_none() {
+        return Ok(named);
+    }
+    let all = affinity::current().map_err(|error| RunError::Environment(error.into()))?;
+    Ok(Some(all))
 }
 
 /// Tells the verdict and writes the files.

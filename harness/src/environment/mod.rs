@@ -40,8 +40,8 @@ use crate::plan::{Link, Plan};
 pub(crate) use child::Child;
 pub(crate) use error::EnvironmentError;
 pub(crate) use janitor::recover::recover;
-pub(crate) use machine::headroom;
 pub(crate) use machine::limit::{open_files, raise_files};
+pub(crate) use machine::{affinity, headroom};
 pub(crate) use preflight::Preflight;
 pub(crate) use probe::Answer;
 pub(crate) use process::ProcessUse;
@@ -105,7 +105,8 @@ impl Environment {
             tracing::info!("preflight: {line}");
         }
         let logs = stack::logs(settings)?;
-        let janitor = janitor::JanitorClient::launch(&settings.run_id, &logs).await?;
+        let janitor =
+            janitor::JanitorClient::launch(&settings.run_id, &logs, settings.cpus.as_ref()).await?;
         Self::start_with(plan, settings, (found, janitor), cancel).await
     }
 

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use crate::scenario::cpus::Cpus;
+
 /// Characters of a flag and its value.
 const FLAG_CHARACTERS_MAX: usize = 200;
 /// What a flag about an address, a secret or the harness's own means is called.
@@ -22,6 +24,8 @@ pub(crate) struct Settings {
     /// `--server-flag NAME=VALUE`: no part of the plan, so that two builds of a server, or one build in two ways, are
     /// asked the same.
     pub server_flags: Vec<ServerFlag>,
+    /// Processors of all that is started; `None`: those of this process.
+    pub cpus: Option<Cpus>,
     /// `--allow-host HOST`, as given.
     pub allow_hosts: Vec<String>,
     /// `--allow-faults`.

@@ -568,6 +568,7 @@ fn settings(run: &TestRun) -> Settings {
         out: run.logs.path().to_owned(),
         server_binary: None,
         server_flags: Vec::new(),
+        cpus: None,
         allow_hosts: Vec::new(),
         allow_faults: false,
         say: |_| {},

@@ -78,6 +78,7 @@ fn nowhere() -> EnvironmentPlan {
         tls: plan::TlsPlan::default(),
         server: plan::ServerPlan {
             instances: 1,
+            cpus: None,
             defects: Vec::new(),
             settings: BTreeMap::new(),
         },

@@ -1,7 +1,7 @@
 //! This module names what the gate compares, and takes it out of a run.
 //!
 //! **In:** one run result. **Out:** one number for each [`Metric`] that the run carries. **Units:** microseconds (latency,
-//! processor time per message), bytes per client.
+//! processor time per message), bytes per client, shares.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,9 +10,11 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::format;
 use crate::result::{RunResult, Window, statistic_of};
 use crate::scenario::expectation::{Statistic, When};
 use crate::stage::Stage;
+use crate::units::rounded;
 
 /// What is compared. More of it is worse.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -23,6 +25,9 @@ pub(crate) enum Metric {
     Latency { stage: Stage, part: Part },
     /// Processor time of the server per answered message: `server cpu`.
     ServerCpu,
+    /// Processor time of the server per processor time of the generator: `relative cpu`. Both ran on one machine at one time, and the
+    /// generator does the same for every server: that the machine was faster or busier falls out.
+    RelativeCpu,
     /// Largest resident memory of the server per open client: `server memory`.
     ServerMemory,
     /// Confirmed heal of a fault until answers were in tolerance: `recovery redis-down`.
@@ -57,9 +62,30 @@ impl Part {
 pub(crate) enum MetricUnit {
     Microseconds,
     Bytes,
+    Ratio,
+}
+
+impl MetricUnit {
+    /// A difference that can be written.
+    pub(crate) const fn least(self) -> f64 {
+        match self {
+            Self::Microseconds | Self::Bytes => 1.0,
+            Self::Ratio => 0.001,
+        }
+    }
+
+    /// A value as people read it.
+    pub(crate) fn text(self, value: f64) -> String {
+        match self {
+            Self::Microseconds => format::duration_f64(value),
+            Self::Bytes => format::bytes(rounded(value)),
+            Self::Ratio => format!("{value:.3}"),
+        }
+    }
 }
 
 const SERVER_CPU: &str = "server cpu";
+const RELATIVE_CPU: &str = "relative cpu";
 const SERVER_MEMORY: &str = "server memory";
 const RECOVERY: &str = "recovery ";
 const BACKLOG_DRAIN: &str = "backlog drain ";
@@ -67,6 +93,8 @@ const BACKLOG_DRAIN: &str = "backlog drain ";
 const RECOVERY_STEP_US: f64 = 250_000.0;
 /// The kernel counts processor time in steps of 10 ms.
 const CPU_STEP_US: f64 = 10_000.0;
+/// What such steps come to over a run of some seconds of processor time, as a share.
+const RELATIVE_STEP: f64 = 0.005;
 
 impl Metric {
     pub(crate) const fn latency(stage: Stage, part: Part) -> Self {
@@ -78,6 +106,7 @@ impl Metric {
         match self {
             Self::Latency { stage, .. } => Some(*stage),
             Self::ServerCpu
+            | Self::RelativeCpu
             | Self::ServerMemory
             | Self::Recovery { .. }
             | Self::BacklogDrain { .. } => None,
@@ -91,13 +120,14 @@ impl Metric {
             | Self::Recovery { .. }
             | Self::BacklogDrain { .. } => MetricUnit::Microseconds,
             Self::ServerMemory => MetricUnit::Bytes,
+            Self::RelativeCpu => MetricUnit::Ratio,
         }
     }
 
     /// What is spent rather than waited for: it is `more` and `less`, not `slower` and `faster`.
     pub(crate) const fn is_cost(&self) -> bool {
         match self {
-            Self::ServerCpu | Self::ServerMemory => true,
+            Self::ServerCpu | Self::RelativeCpu | Self::ServerMemory => true,
             Self::Latency { .. } | Self::Recovery { .. } | Self::BacklogDrain { .. } => false,
         }
     }
@@ -107,6 +137,7 @@ impl Metric {
         match self {
             Self::Latency { .. } => 25.0,
             Self::ServerCpu => 1.0,
+            Self::RelativeCpu => 0.01,
             Self::ServerMemory => 1_024.0,
             Self::Recovery { .. } | Self::BacklogDrain { .. } => RECOVERY_STEP_US,
         }
@@ -118,6 +149,7 @@ impl Metric {
             // Buckets of the histogram: 2048 to an octave's end, never less than a microsecond.
             Self::Latency { .. } => 2.0_f64.powf(value.max(1.0).log2().floor() - 10.0).max(1.0),
             Self::ServerCpu => CPU_STEP_US / messages.max(1) as f64,
+            Self::RelativeCpu => value * RELATIVE_STEP,
             Self::ServerMemory => 1.0,
             Self::Recovery { .. } | Self::BacklogDrain { .. } => RECOVERY_STEP_US,
         }
@@ -131,6 +163,7 @@ impl fmt::Display for Metric {
                 write!(to, "{} {}", stage.name(), part.statistic().name())
             }
             Self::ServerCpu => to.write_str(SERVER_CPU),
+            Self::RelativeCpu => to.write_str(RELATIVE_CPU),
             Self::ServerMemory => to.write_str(SERVER_MEMORY),
             Self::Recovery { fault } => write!(to, "{RECOVERY}{fault}"),
             Self::BacklogDrain { fault } => write!(to, "{BACKLOG_DRAIN}{fault}"),
@@ -141,7 +174,7 @@ impl fmt::Display for Metric {
 /// A name that is no metric's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "expected a stage and p50, p90 or p99 (\"complete p99\"), \"server cpu\", \"server memory\", \"recovery FAULT\" or \"backlog drain FAULT\", found \"{0}\""
+    "expected a stage and p50, p90 or p99 (\"complete p99\"), \"server cpu\", \"relative cpu\", \"server memory\", \"recovery FAULT\" or \"backlog drain FAULT\", found \"{0}\""
 )]
 pub(crate) struct NoMetric(String);
 
@@ -152,6 +185,9 @@ impl FromStr for Metric {
         let named = |name: &str| Some(name.trim().to_owned()).filter(|name| !name.is_empty());
         if text == SERVER_CPU {
             return Ok(Self::ServerCpu);
+        }
+        if text == RELATIVE_CPU {
+            return Ok(Self::RelativeCpu);
         }
         if text == SERVER_MEMORY {
             return Ok(Self::ServerMemory);
@@ -211,6 +247,10 @@ pub(super) fn values(result: &RunResult) -> BTreeMap<Metric, f64> {
         let per_message = result.delivery.completed as f64;
         let cpu = server.cpu_seconds.map(|cpu| cpu * 1e6 / per_message);
         found.extend(cpu.map(|cpu| (Metric::ServerCpu, cpu)));
+        let relative = server
+            .cpu_seconds
+            .map(|cpu| cpu / result.generator.cpu_seconds);
+        found.extend(relative.map(|relative| (Metric::RelativeCpu, relative)));
         let per_client = result.clients.peak_open as f64;
         let memory = server.rss_peak_bytes.map(|bytes| bytes as f64 / per_client);
         found.extend(memory.map(|memory| (Metric::ServerMemory, memory)));
@@ -223,9 +263,14 @@ pub(super) fn values(result: &RunResult) -> BTreeMap<Metric, f64> {
         let drain = drain.map(|us| (Metric::BacklogDrain { fault: name() }, us as f64));
         found.extend(recovery.into_iter().chain(drain));
     }
-    // A thousandth of the unit: what more digits say is not measured, and is not read back to the last of them.
-    for value in found.values_mut() {
-        *value = (*value * 1e3).round() / 1e3;
+    // A thousandth of the unit, a millionth of a share: what more digits say is not measured, and is not read back to the
+    // last of them.
+    for (metric, value) in &mut found {
+        let digits = match metric.unit() {
+            MetricUnit::Microseconds | MetricUnit::Bytes => 1e3,
+            MetricUnit::Ratio => 1e6,
+        };
+        *value = (*value * digits).round() / digits;
     }
     found.retain(|_, value| value.is_finite() && *value > 0.0);
     found
@@ -243,6 +288,7 @@ mod tests {
         let fault = || "redis-down".to_owned();
         let others = [
             Metric::ServerCpu,
+            Metric::RelativeCpu,
             Metric::ServerMemory,
             Metric::Recovery { fault: fault() },
             Metric::BacklogDrain { fault: fault() },

@@ -75,7 +75,7 @@ impl Rules {
             Metric::latency(Stage::TaskQueued, Part::P50),
             Metric::latency(Stage::SessionReady, Part::P50),
             Metric::latency(Stage::Token, Part::P50),
-            Metric::ServerCpu,
+            Metric::RelativeCpu,
             Metric::ServerMemory,
         ]
     }
@@ -85,6 +85,7 @@ impl Rules {
         match metric {
             Metric::Latency { .. } => self.latency_floor_us,
             Metric::ServerCpu
+            | Metric::RelativeCpu
             | Metric::ServerMemory
             | Metric::Recovery { .. }
             | Metric::BacklogDrain { .. } => metric.floor(),

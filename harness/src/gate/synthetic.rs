@@ -80,6 +80,7 @@ fn usual() -> Vec<(Metric, f64, f64)> {
         ),
         (Metric::latency(Stage::Token, Part::P50), 900.0, 0.11),
         (Metric::ServerCpu, 700.0, 0.064),
+        (Metric::RelativeCpu, 1.5, 0.03),
         (Metric::ServerMemory, 43_000.0, 0.01),
     ]
 }

@@ -173,16 +173,16 @@ fn a_run_that_beat_its_wait_is_judged_whole() {
 fn another_metric_may_fail_the_gate_and_is_named() {
     let mut sides = taking_turns(20, 1.0);
     for run in &mut sides[1] {
-        *run.values.get_mut(&Metric::ServerCpu).unwrap() *= 1.4;
+        *run.values.get_mut(&Metric::RelativeCpu).unwrap() *= 1.4;
     }
     let decision = gate(&sides);
     assert_eq!(decision.outcome, Outcome::Slower);
     assert!(
-        decision.sentence.contains("server cpu"),
+        decision.sentence.contains("relative cpu"),
         "{}",
         decision.sentence
     );
-    assert_eq!(row(&decision, &Metric::ServerCpu).role, Role::Judged);
+    assert_eq!(row(&decision, &Metric::RelativeCpu).role, Role::Judged);
 }
 
 #[test]

@@ -105,6 +105,7 @@ fn environment(typed: &Environment, asks_who: bool, problems: &mut Problems) -> 
         },
         server: ServerPlan {
             instances: typed.instances,
+            cpus: typed.cpus.clone(),
             defects: typed.defects.clone(),
             settings: typed.settings.clone(),
         },
@@ -313,6 +314,7 @@ fn load(typed: &Load, overrides: &Overrides, problems: &mut Problems) -> Option<
         reconnect,
         drain_us: units::us(typed.drain),
         lanes: typed.lanes,
+        cpus: typed.cpus.clone(),
         defects: typed.defects.clone(),
         payloads: typed.payloads.clone(),
     })

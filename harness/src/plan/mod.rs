@@ -38,6 +38,7 @@ pub(crate) use hash::hash;
 pub(crate) use print::to_toml;
 pub(crate) use trial::{CREW_SIZE, TrialPlan};
 
+use crate::scenario::cpus::Cpus;
 use crate::scenario::expectation::{AbortRule, Expectation};
 pub(crate) use crate::scenario::fault::{
     FaultKind, Link, Mechanism, ProcessAction, Reach, STREAMS, Sign, Streams,
@@ -119,6 +120,9 @@ impl TlsPlan {
 pub(crate) struct ServerPlan {
     /// Servers on one Redis; clients are spread over them.
     pub instances: u16,
+    /// Processors of what the run starts; `None`: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpus: Option<Cpus>,
     /// `complete-missing`, `chunk-reorder=0.1`: as `--defect` takes them.
     pub defects: Vec<String>,
     /// Further settings, as the server's flags without the dashes: `ping-interval` → `25s`.
@@ -167,6 +171,9 @@ pub(crate) struct LoadPlan {
     pub drain_us: u64,
     /// Threads that run sessions; 1 unless a lane would be over half busy.
     pub lanes: u16,
+    /// Processors of the harness itself; `None`: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpus: Option<Cpus>,
     /// What the clients do wrong, on purpose.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub defects: Vec<ClientDefect>,

@@ -60,7 +60,7 @@ fn pair(text: &mut String, key: &str, value: impl Into<Value>) {
     line(text, &format!("{key} = {}", value.into()));
 }
 
-fn inline<const N: usize>(pairs: [(&str, Value); N]) -> Value {
+fn inline<'a>(pairs: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
     Value::Table(
         pairs
             .into_iter()
@@ -152,11 +152,14 @@ fn server(server: &ServerPlan) -> Value {
     let settings: Table = settings
         .map(|(key, value)| (key.clone(), Value::from(value.as_str())))
         .collect();
-    inline([
+    let cpus = server.cpus.as_ref();
+    let cpus = cpus.map(|cpus| ("cpus", Value::from(cpus.to_string())));
+    let pairs = [
         ("instances", i64::from(server.instances).into()),
         ("defects", server.defects.clone().into()),
         ("settings", Value::Table(settings)),
-    ])
+    ];
+    inline(pairs.into_iter().chain(cpus))
 }
 
 fn load(text: &mut String, load: &LoadPlan) {
@@ -232,6 +235,9 @@ fn load(text: &mut String, load: &LoadPlan) {
 fn rest(text: &mut String, load: &LoadPlan) {
     pair(text, "drain", print_us(load.drain_us));
     pair(text, "lanes", i64::from(load.lanes));
+    if let Some(cpus) = &load.cpus {
+        pair(text, "cpus", cpus.to_string());
+    }
     if let Some(payloads) = &load.payloads {
         pair(text, "payloads", payloads.as_str());
     }

@@ -245,7 +245,9 @@ impl Seen {
     fn facts(self, plan: Plan, run: Run) -> Facts {
         let lanes = plan.load.lanes;
         let steady_us = (plan.load.ramp_end_us(), plan.load.load_us());
-        let processes = self.samples.usage.accounts(self.machine.cores, steady_us);
+        let theirs = plan.environment.server.cpus.as_ref();
+        let cores = theirs.map_or(self.machine.cores, |cpus| cpus.numbers().len() as f64);
+        let processes = self.samples.usage.accounts(cores, steady_us);
         Facts {
             plan,
             run,

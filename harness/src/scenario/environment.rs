@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::address;
+use super::cpus::Cpus;
 use super::document::{Node, Value, shortened};
 use super::fault::{LINKS, Link};
 use super::load::CLIENT_DEFECTS;
@@ -40,6 +41,8 @@ pub(crate) struct Environment {
     /// Where `server` was written, if it was.
     pub server_at: Option<Place>,
     pub instances: u16,
+    /// Processors of what the run starts.
+    pub cpus: Option<Cpus>,
     pub defects: Vec<String>,
     pub settings: BTreeMap<String, String>,
     pub redis: Option<Located<Redis>>,
@@ -77,6 +80,7 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Environme
     let instances = server
         .read_or(problems, "instances", 1, value::integer(1..=INSTANCES_MAX))
         .value;
+    let cpus = server.read(problems, "cpus", value::cpus);
     let defects = defects(&mut server, problems);
     let settings = settings(&mut server, problems);
     server.finish(problems);
@@ -95,6 +99,7 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Environme
         insecure,
         server_at,
         instances,
+        cpus: cpus.map(|cpus| cpus.value),
         defects,
         settings,
         redis: section.read(problems, "redis", redis),

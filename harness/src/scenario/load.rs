@@ -8,6 +8,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::cpus::Cpus;
 use super::document::{Node, Value};
 use super::problem::{Complaint, Located, Place, Problems};
 use super::section::Section;
@@ -92,6 +93,8 @@ pub(crate) struct Load {
     pub reconnect: Reconnect,
     pub drain: Duration,
     pub lanes: u16,
+    /// Processors of the harness itself.
+    pub cpus: Option<Cpus>,
     /// What the clients do wrong, on purpose.
     pub defects: Vec<ClientDefect>,
     /// File with what clients write.
@@ -193,6 +196,7 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Load {
     let drain = value::duration(100 * MS..=10 * MINUTE);
     let drain = section.read_or(problems, "drain", 10 * SECOND, drain);
     let lanes = section.read_or(problems, "lanes", 1, value::integer(1..=64));
+    let cpus = section.read(problems, "cpus", value::cpus);
     let defects = value::list(CLIENT_DEFECTS.len(), value::choice(&CLIENT_DEFECTS));
     let defects = section.read(problems, "defects", defects);
     let payloads = section.read(problems, "payloads", value::text(PATH_CHARACTERS_MAX));
@@ -209,6 +213,7 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Load {
         reconnect,
         drain: drain.value,
         lanes: lanes.value,
+        cpus: cpus.map(|cpus| cpus.value),
         defects: defects.map_or_else(Vec::new, |defects| defects.value),
         payloads: payloads.map(|payloads| payloads.value),
     };

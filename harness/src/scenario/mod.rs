@@ -6,6 +6,7 @@
 //! plan is made.
 
 pub(crate) mod address;
+pub(crate) mod cpus;
 mod criterion;
 mod document;
 pub(crate) mod environment;

@@ -7,11 +7,14 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::address::SECRET_OPEN;
+use super::cpus::{Cpus, NoCpus};
 use super::document::{Node, Value, shortened};
 use super::problem::Complaint;
 use super::suggest;
 use crate::units;
 
+/// Longest set of processors, in characters.
+const CPUS_CHARACTERS_MAX: usize = 200;
 /// Longest name of a fault or a trial, in characters.
 const NAME_CHARACTERS_MAX: usize = 40;
 
@@ -188,6 +191,14 @@ pub(super) fn text(most: usize) -> impl Fn(&Node) -> Result<String, Complaint> {
         }
         Ok(text)
     }
+}
+
+/// `"0-2,5"`.
+pub(super) fn cpus(node: &Node) -> Result<Cpus, Complaint> {
+    let written = text(CPUS_CHARACTERS_MAX)(node)?;
+    written
+        .parse()
+        .map_err(|error: NoCpus| Complaint::new(error.to_string()))
 }
 
 /// The same where a secret is named; what stands there instead is not quoted.

@@ -2,9 +2,14 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::stranger::{self, Stranger};
 use crate::support::{Done, harness};
 
 /// Few clients, short probes: what is looked for is how many may be connected.
@@ -82,10 +87,7 @@ fn a_server_that_takes_so_many_sockets_is_found_to_and_a_search_goes_on() {
     assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
     let found = account(&out);
     assert!(found["probes"].as_array().unwrap().len() > probes);
-    let (held, broke) = (
-        found["found"]["held"].as_u64().unwrap(),
-        found["found"]["broke"].as_u64().unwrap(),
-    );
+    let (held, broke) = ends(&found);
     assert!(held <= SOCKETS && SOCKETS < broke, "{held} {broke}");
     let close = broke as f64 <= held as f64 * 1.05 || broke == held + 1;
     assert!(close, "{held} {broke}");
@@ -101,6 +103,147 @@ fn a_server_that_takes_so_many_sockets_is_found_to_and_a_search_goes_on() {
     let page = fs::read_to_string(Path::new(&out).join("capacity.html")).unwrap();
     assert!(page.contains("probe-001/report.html"));
     assert!(Path::new(&out).join("probe-001/report.html").is_file());
+}
+
+/// Where the limit lies, in an account.
+fn ends(account: &Value) -> (u64, u64) {
+    let end = |name: &str| account["found"][name].as_u64();
+    let (held, broke) = (end("held"), end("broke"));
+    held.zip(broke)
+        .unwrap_or_else(|| panic!("{}: {}", account["found"], account["sentence"]))
+}
+
+/// Scenario of a server of another make, with clients that ask so often and what must hold.
+fn strange(clients: u32, hold: &str, every: &str, expected: &str) -> String {
+    let text = stranger::SCENARIO.replace("clients = 4", &format!("clients = {clients}"));
+    let text = text.replace("1800ms", hold).replace("150ms", every);
+    text.replace("what = \"complete max\"\nunder = \"1h\"", expected)
+}
+
+#[test]
+#[ignore = "slow: a dozen short runs"]
+fn a_server_of_another_make_that_refuses_more_is_found_to() {
+    const TAKES: u64 = 23;
+    let open = AtomicU64::new(0);
+    let server = Stranger::start(move |connection| {
+        let head = connection.head()?;
+        if open.fetch_add(1, Ordering::SeqCst) >= TAKES {
+            open.fetch_sub(1, Ordering::SeqCst);
+            return connection.answer(503, "", "full");
+        }
+        let served = (|| {
+            connection.upgrade(&head)?;
+            loop {
+                let text = connection.message()?;
+                connection.reply(&text)?;
+            }
+        })();
+        open.fetch_sub(1, Ordering::SeqCst);
+        served
+    });
+    let expected = "what = \"failed clients\"\nequals = 0";
+    let case = Case::new(&strange(40, "1800ms", "500ms", expected));
+    let (out, url) = (case.out(), server.url());
+    let asked = [
+        "--target", &url, "--from", "5", "--to", "300", "--out", &out,
+    ];
+    let done = case.capacity(&[&asked[..], &["--confirm", "1"]].concat());
+    assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
+    assert_eq!(ends(&account(&out)), (TAKES, TAKES + 1));
+}
+
+/// Workers that are taken by one message each.
+struct Workers {
+    free: Mutex<u32>,
+    freed: Condvar,
+}
+
+impl Workers {
+    fn work(&self, length: Duration) {
+        let free = self.free.lock().unwrap();
+        let mut free = self.freed.wait_while(free, |free| *free == 0).unwrap();
+        *free -= 1;
+        drop(free);
+        thread::sleep(length);
+        *self.free.lock().unwrap() += 1;
+        self.freed.notify_one();
+    }
+}
+
+/// p99 of the response time of M/M/c, in units of the mean service time; `load` is arrivals times service time.
+fn p99_of_queue(load: f64, servers: u32) -> f64 {
+    let mut blocked = 1.0;
+    for server in 1..=servers {
+        blocked = load * blocked / (f64::from(server) + load * blocked);
+    }
+    let spare = f64::from(servers) - load;
+    let waits = blocked / (1.0 - load / f64::from(servers) * (1.0 - blocked));
+    // The response is the service, and with that probability an exponential wait before it.
+    let above = |time: f64| {
+        let both = (spare * (-time).exp() - (-spare * time).exp()) / (spare - 1.0);
+        (1.0 - waits) * (-time).exp() + waits * both
+    };
+    let (mut low, mut high) = (0.0, 1_000.0);
+    for _ in 0..80 {
+        let middle = f64::midpoint(low, high);
+        if above(middle) > 0.01 {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    high
+}
+
+#[test]
+#[ignore = "slow: minutes of probes; apart from the tests of every change"]
+fn a_queue_of_another_make_is_loaded_up_to_where_its_law_says() {
+    const WORKERS: u32 = 4;
+    const SERVICE_S: f64 = 0.02;
+    const LIMIT_S: f64 = 0.2;
+    // What its law says: the rate at which p99 meets the limit.
+    let rates = (1..400).map(f64::from).take_while(|rate| {
+        let load = rate * SERVICE_S;
+        load < f64::from(WORKERS) && p99_of_queue(load, WORKERS) * SERVICE_S < LIMIT_S
+    });
+    let truth = rates.last().unwrap();
+    let workers = Arc::new(Workers {
+        free: Mutex::new(WORKERS),
+        freed: Condvar::new(),
+    });
+    let dice = AtomicU64::new(0x9E37_79B9_7F4A_7C15);
+    let server = Stranger::chatting(move |connection, _, text| {
+        // Exponential service times, by splitmix64.
+        let mut word = dice.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed);
+        word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        let share = ((word ^ (word >> 31)) >> 11) as f64 / (1_u64 << 53) as f64;
+        workers.work(Duration::from_secs_f64(-(1.0 - share).ln() * SERVICE_S));
+        connection.reply(text)
+    });
+    let expected = "what = \"complete p99\"\nunder = \"200ms\"";
+    let case = Case::new(&strange(200, "10s", "4s", expected));
+    let (out, url) = (case.out(), server.url());
+    let asked = [
+        "--axis",
+        "message-rate",
+        "--from",
+        "40",
+        "--to",
+        "400",
+        "--target",
+        &url,
+    ];
+    let more = ["--confirm", "2", "--budget", "6min", "--out", &out];
+    let done = case.capacity(&[&asked[..], &more].concat());
+    assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
+    let (held, broke) = ends(&account(&out));
+    eprintln!("law {truth}, found {held} to {broke}");
+    assert!(
+        held as f64 <= truth * 1.05 && truth <= broke as f64 * 1.05,
+        "{truth} {held} {broke}"
+    );
+    assert!(broke as f64 <= held as f64 * 1.25, "{held} {broke}");
 }
 
 #[test]
@@ -147,4 +290,43 @@ fn what_cannot_be_searched_is_refused_with_the_reason() {
     let done = case.capacity(&["--resume", &out]);
     assert_eq!(done.code, 5, "{}", done.stderr);
     assert!(done.stderr.contains("capacity.json"), "{}", done.stderr);
+}
+
+#[test]
+#[ignore = "slow: a short run"]
+fn target_and_generator_have_processors_of_their_own_where_that_is_asked() {
+    let case = Case::new(SCENARIO);
+    let out = case.out();
+    let run = |more: &[&str]| {
+        harness(
+            &[
+                &["run", &case.scenario, "-q", "--clients", "4", "--out", &out],
+                more,
+            ]
+            .concat(),
+        )
+    };
+    let missing = run(&["--set", "load.cpus=\"900\""]);
+    assert_eq!(missing.code, 3, "{}", missing.stderr);
+    assert!(
+        missing.stderr.contains("processors 900"),
+        "{}",
+        missing.stderr
+    );
+    let wrong = run(&["--set", "environment.server.cpus=\"two\""]);
+    assert_eq!(wrong.code, 2, "{}", wrong.stderr);
+    let done = run(&[
+        "--set",
+        "load.cpus=\"0\"",
+        "--set",
+        "environment.server.cpus=\"1\"",
+    ]);
+    assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
+    let text = fs::read_to_string(Path::new(&out).join("result.json")).unwrap();
+    let result: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(result["generator"]["machine_cores"], 1.0);
+    let server = &result["processes"][0];
+    assert_eq!(server["what"], "server");
+    assert_eq!(server["cpu_cores_limit"], 1.0);
+    assert!(server["files_peak"].as_u64() > Some(4), "{server}");
 }

@@ -6,5 +6,6 @@
 pub(crate) mod binomial;
 pub(crate) mod knee;
 pub(crate) mod little;
+#[cfg(test)]
 pub(crate) mod queue;
 pub(crate) mod usl;

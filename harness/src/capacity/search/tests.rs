@@ -1,6 +1,8 @@
 //! The search against services whose limit is known.
 
 use super::*;
+use crate::capacity::model::queue::Queue;
+use crate::gate::synthetic::Dice;
 
 const BOUNDS: Bounds = Bounds {
     from: 10,
@@ -135,4 +137,45 @@ fn an_interrupted_search_knows_what_it_knows() {
         }
     );
     assert_eq!(so_far(&BOUNDS, &seen[..2]), Found::AtLeast { held: 20 });
+}
+
+/// p99 of a service with 20 workers and exponential service times of 31.5 ms, in seconds.
+fn p99_s(per_s: f64) -> f64 {
+    let queue = Queue::new(per_s, 1.0 / 0.0315, 20);
+    queue.map_or(f64::INFINITY, |queue| queue.response_quantile_s(0.99))
+}
+
+#[test]
+fn a_queue_is_loaded_up_to_where_its_p99_meets_the_limit() {
+    const LIMIT_S: f64 = 0.2;
+    let (mut low, mut high) = (10.0, 634.0);
+    for _ in 0..60 {
+        let middle = f64::midpoint(low, high);
+        if p99_s(middle) < LIMIT_S {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    for seed in 0..3 {
+        let mut dice = Dice::new(seed);
+        let (found, _) = search(&BOUNDS, |load, _| {
+            // What a probe of some thousand answers measures.
+            let seen = p99_s(load as f64) * (1.0 + 0.05 * dice.normal());
+            if seen < LIMIT_S {
+                Came::Held
+            } else {
+                Came::Broke
+            }
+        });
+        let Found::Between { held, broke } = found else {
+            panic!("{found:?}");
+        };
+        let (held, broke) = (held as f64, broke as f64);
+        assert!(
+            held * 0.95 <= low && low <= broke * 1.05,
+            "{held} {low} {broke}"
+        );
+        assert!(broke <= held * 1.2, "{held} {broke}");
+    }
 }

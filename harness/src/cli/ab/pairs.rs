@@ -11,7 +11,7 @@ use crate::cli::failure::Failure;
 use crate::cli::screen;
 use crate::cli::series::child::{Progress, Runner};
 use crate::cli::series::place::Place;
-use crate::cli::series::{OneRun, name, table};
+use crate::cli::series::{OneRun, name};
 use crate::clock::monotonic_ns;
 use crate::exit::Exit;
 use crate::gate::comparison::Decision;
@@ -249,7 +249,7 @@ impl Pairs {
         let mut metrics = vec![self.rules.primary.clone()];
         for metric in [
             Metric::latency(Stage::TaskQueued, Part::P50),
-            Metric::ServerCpu,
+            Metric::RelativeCpu,
         ] {
             if !metrics.contains(&metric) {
                 metrics.push(metric);
@@ -257,7 +257,7 @@ impl Pairs {
         }
         let values = metrics.iter().filter_map(|metric| {
             let (base, new) = last(base, metric).zip(last(new, metric))?;
-            let (base, new) = (table::shown(metric, base), table::shown(metric, new));
+            let (base, new) = (metric.unit().text(base), metric.unit().text(new));
             Some(format!("{metric} {base} -> {new}"))
         });
         let values: Vec<String> = values.collect();

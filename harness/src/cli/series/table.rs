@@ -5,7 +5,7 @@
 use super::OneRun;
 use crate::format;
 use crate::gate::facts::{Ended, RunFacts};
-use crate::gate::metric::{Metric, MetricUnit, Part};
+use crate::gate::metric::{Metric, Part};
 use crate::stage::Stage;
 
 /// What stands in the table where the runs carry it.
@@ -46,7 +46,7 @@ pub(super) fn lines(runs: &[OneRun]) -> Vec<String> {
                 .facts
                 .as_ref()
                 .and_then(|facts| facts.values.get(metric));
-            value.map_or_else(|| "-".to_owned(), |value| shown(metric, *value))
+            value.map_or_else(|| "-".to_owned(), |value| metric.unit().text(*value))
         };
         let cells = columns.iter().map(|(_, metric)| cell(metric));
         lines.push(row(&run.name, word(run), cells.collect()));
@@ -58,22 +58,6 @@ pub(super) fn lines(runs: &[OneRun]) -> Vec<String> {
         lines.push(row("from run to run", "", cells.collect()));
     }
     lines
-}
-
-/// A value in its unit.
-pub(crate) fn shown(metric: &Metric, value: f64) -> String {
-    match metric.unit() {
-        MetricUnit::Microseconds => format::duration_f64(value),
-        MetricUnit::Bytes => {
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "a float turns into the nearest whole number there is"
-            )]
-            let bytes = value as u64;
-            format::bytes(bytes)
-        }
-    }
 }
 
 fn word(run: &OneRun) -> &'static str {

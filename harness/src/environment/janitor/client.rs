@@ -22,7 +22,9 @@ use super::error::JanitorError;
 use super::manifest::{self, HeldProxies};
 use super::protocol::{LINE_BYTES_MAX, Reply, Request, SpawnSpec};
 use super::sweep::sweep;
+use crate::environment::machine::affinity;
 use crate::environment::process::ProcessId;
+use crate::scenario::cpus::Cpus;
 
 /// This very program, also when its file has been replaced since it was started.
 pub(crate) const OWN_PROGRAM: &str = "/proc/self/exe";
@@ -51,8 +53,12 @@ struct Connection {
 }
 
 impl JanitorClient {
-    /// Starts the janitor of a run. `logs` exists.
-    pub(crate) async fn launch(run_id: &str, logs: &Path) -> Result<Self, JanitorError> {
+    /// Starts the janitor of a run, on these processors: all that it starts runs there too. `logs` exists.
+    pub(crate) async fn launch(
+        run_id: &str,
+        logs: &Path,
+        cpus: Option<&Cpus>,
+    ) -> Result<Self, JanitorError> {
         let failed = |error: std::io::Error| JanitorError::NotStarted {
             reason: error.to_string(),
         };
@@ -64,13 +70,18 @@ impl JanitorClient {
             .custom_flags(OFlag::O_NOFOLLOW.bits())
             .open(logs.join("janitor.log"))
             .map_err(failed)?;
-        let janitor = Command::new(OWN_PROGRAM)
+        let mut command = Command::new(OWN_PROGRAM);
+        command
             .arg0("harness-janitor")
             .arg("janitor")
             .stdin(OwnedFd::from(theirs))
             .stdout(log.try_clone().map_err(failed)?)
-            .stderr(log)
-            .spawn()
+            .stderr(log);
+        let janitor = affinity::started_on(cpus, || command.spawn());
+        let janitor = janitor
+            .map_err(|error| JanitorError::NotStarted {
+                reason: error.to_string(),
+            })?
             .map_err(failed)?;
         Self::begin(run_id, ours, Some(janitor), leases).await
     }

@@ -15,6 +15,11 @@ pub(crate) enum MachineError {
         #[source]
         source: io::Error,
     },
+    #[error("processors {cpus}: {reason}")]
+    #[diagnostic(help(
+        "`nproc --all` says how many there are, from 0 on; `taskset -p $$` which this shell may use"
+    ))]
+    Affinity { cpus: String, reason: &'static str },
     #[error("{}: cannot be read: {source}", path.display())]
     SystemFile {
         path: PathBuf,

@@ -163,7 +163,13 @@ mod tests {
         let held = hold(40).ok().unwrap();
         assert_eq!(count(), 40);
         drop(held);
-        assert_eq!(count(), 0);
+        // A thread that was joined may be listed a moment longer.
+        let mut looks = 0;
+        while count() > 0 {
+            looks += 1;
+            assert!(looks < 1_000, "{} are left", count());
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
         assert!(addresses_in_use() > 1 << 20);
     }
 }

@@ -4,6 +4,7 @@
 //! **In:** limits of the system, `PATH`. **Out:** a line or a value for each, or a
 //! [`MachineError`].
 
+pub(crate) mod affinity;
 pub(crate) mod disk;
 mod error;
 pub(crate) mod headroom;

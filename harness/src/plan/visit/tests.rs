@@ -49,6 +49,7 @@ fn load(stages: &[(u64, u32)], mix: Vec<BehaviorShare>) -> LoadPlan {
         drain_us: 10_000_000,
         lanes: 1,
         defects: Vec::new(),
+        cpus: None,
         payloads: None,
     }
 }

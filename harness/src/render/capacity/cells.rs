@@ -1,6 +1,7 @@
 //! This module puts probes and figures into words: the same in every report.
 
 use crate::capacity::account::Answer;
+use crate::capacity::law::{Interval, Law};
 use crate::capacity::planner::{Basis, Figure};
 use crate::capacity::probe::Probe;
 use crate::capacity::search::{Came, Found};
@@ -46,6 +47,46 @@ pub(super) fn fullest(probe: &Probe) -> String {
     fullest.map_or_else(
         || format::NONE.to_owned(),
         |of| format!("{} {}", of.what, format::percent(of.share_ratio)),
+    )
+}
+
+/// What the probes say together, in sentences.
+pub(super) fn scaling(answer: &Answer) -> Vec<String> {
+    let mut lines = Vec::new();
+    match &answer.scaling.law {
+        Law::Fitted(fit) => lines.push(format!(
+            "Universal Scalability Law: contention σ {}, coherency κ {}, most answered {} at {} in flight (95 % intervals; measured up to {})",
+            interval(fit.sigma, |value| format!("{value:.3}")),
+            interval(fit.kappa, |value| format!("{value:.2e}")),
+            interval(fit.peak_throughput, rate),
+            interval(fit.peak_load, |load| format::count_f64(load.round())),
+            format::count_f64(fit.load_max.round())
+        )),
+        Law::Refused { reason, hint } => lines.push(format!(
+            "No Universal Scalability Law over these probes: {reason} ({hint})"
+        )),
+    }
+    let knees = [
+        ("Latency", answer.scaling.latency_knee),
+        ("Throughput", answer.scaling.throughput_knee),
+    ];
+    let bends = knees.into_iter().filter_map(|(what, knee)| {
+        let knee = format::count_f64(knee?.round());
+        let unit = answer.asked.axis.unit();
+        Some(format!("{what} bends at {knee} {unit} (Kneedle)"))
+    });
+    lines.extend(bends);
+    lines
+}
+
+/// `0.05 (0.04 to 0.06)`.
+fn interval(of: Interval, text: impl Fn(f64) -> String) -> String {
+    let or = |value: Option<f64>, none: &str| value.map_or_else(|| none.to_owned(), &text);
+    format!(
+        "{} ({} to {})",
+        or(of.value, "without end"),
+        text(of.low),
+        or(of.high, "without end")
     )
 }
 

@@ -18,10 +18,12 @@ use crate::render::renderer::RenderError;
 use crate::render::words::plural;
 
 pub(super) fn bytes(answer: &Answer) -> Result<Vec<u8>, RenderError> {
-    let charts: Vec<Chart> = [ladder::latency(answer)?, ladder::throughput(answer)?]
-        .into_iter()
-        .flatten()
-        .collect();
+    let charts = [
+        ladder::latency(answer)?,
+        ladder::throughput(answer)?,
+        ladder::scaling(answer)?,
+    ];
+    let charts: Vec<Chart> = charts.into_iter().flatten().collect();
     let look = cells::answer(answer);
     let title = format!(
         "{} {}: {}",
@@ -58,6 +60,7 @@ fn body(answer: &Answer, charts: &[Chart]) -> Markup {
             section id="curves" {
                 h2 { "Against load" }
                 @for chart in charts { (figure::figure(chart)) }
+                @for line in cells::scaling(answer) { p { (prose(&line)) } }
             }
             section id="expected" {
                 h2 { "What must hold" }

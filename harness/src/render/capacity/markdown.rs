@@ -52,8 +52,9 @@ pub(super) fn text(answer: &Answer) -> String {
             );
         }
     }
-    if !answer.notes.is_empty() {
-        text.push('\n');
+    text.push('\n');
+    for line in cells::scaling(answer) {
+        append(&mut text, format_args!("- {}\n", cell(&line)));
     }
     for note in &answer.notes {
         append(&mut text, format_args!("- {}\n", cell(note)));

@@ -6,6 +6,8 @@ mod cells;
 mod html;
 mod markdown;
 pub(crate) mod terminal;
+#[cfg(test)]
+mod tests;
 
 use super::renderer::RenderError;
 use crate::capacity::account::Answer;

@@ -39,6 +39,9 @@ pub(crate) fn text(answer: &Answer, style: &Style) -> String {
         );
         out.paragraph("plan", &format::plain(&text), INDENT);
     }
+    for line in cells::scaling(answer) {
+        out.paragraph("model", &format::plain(&line), INDENT);
+    }
     for note in &answer.notes {
         out.paragraph("note", &format::plain(note), INDENT);
     }

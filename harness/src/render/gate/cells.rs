@@ -2,7 +2,6 @@
 
 use crate::format;
 use crate::gate::comparison::{Decision, Outcome, Role, Row, Word};
-use crate::gate::metric::MetricUnit;
 use crate::gate::statistics::Design;
 use crate::render::words::{Look, plural};
 
@@ -42,17 +41,14 @@ pub(super) fn name(row: &Row) -> String {
     let name = format::harmless(&row.metric.to_string());
     match row.metric {
         Metric::ServerCpu => format!("{name}/message"),
+        Metric::RelativeCpu => format!("{name} (server/generator)"),
         Metric::ServerMemory => format!("{name}/client"),
         Metric::Latency { .. } | Metric::Recovery { .. } | Metric::BacklogDrain { .. } => name,
     }
 }
 
 pub(super) fn value(row: &Row, value: Option<f64>) -> String {
-    match (row.unit, value) {
-        (_, None) => format::NONE.to_owned(),
-        (MetricUnit::Microseconds, Some(us)) => format::duration_f64(us),
-        (MetricUnit::Bytes, Some(bytes)) => format::bytes(crate::units::rounded(bytes)),
-    }
+    value.map_or_else(|| format::NONE.to_owned(), |value| row.unit.text(value))
 }
 
 /// `+1.2 %`, or a dash.

@@ -126,9 +126,13 @@ impl Axis {
         }
     }
 
-    /// Values of at least 1 from somewhere to somewhere, with about five ticks, written so.
-    pub(crate) fn span(least: f64, most: f64, text: impl Fn(f64) -> String) -> Self {
-        let step = nice_step(((most - least) / 4.0).max(1.0));
+    /// Values from somewhere to somewhere, with about five ticks, written so, none closer than `apart`.
+    pub(crate) fn span(
+        (least, most): (f64, f64),
+        apart: f64,
+        text: impl Fn(f64) -> String,
+    ) -> Self {
+        let step = nice_step(((most - least) / 4.0).max(apart));
         let (first, last) = ((least / step).floor(), (most / step).ceil());
         let ticks = (0..TICKS_MAX)
             .map(|place| first + f64::from(place))

@@ -87,7 +87,7 @@ impl Scale {
 
     fn axis(self, least_us: f64, most_us: f64) -> Axis {
         match self {
-            Self::Linear => Axis::span(least_us, most_us, format::round_duration),
+            Self::Linear => Axis::span((least_us, most_us), 1.0, format::round_duration),
             Self::Log => Axis::latency(least_us, most_us),
         }
     }

@@ -10,6 +10,7 @@ use super::label::Side;
 use super::palette;
 use super::sketch::Sketch;
 use crate::capacity::account::Answer;
+use crate::capacity::law::{CurvePoint, Law};
 use crate::capacity::probe::Probe;
 use crate::capacity::search::{Came, Found};
 use crate::format;
@@ -57,6 +58,64 @@ pub(crate) fn throughput(answer: &Answer) -> Result<Option<Chart>, RenderError> 
         },
     )
     .map(Some)
+}
+
+/// Answers per second against what was in flight, with the law over them; `None` where it was not fitted.
+pub(crate) fn scaling(answer: &Answer) -> Result<Option<Chart>, RenderError> {
+    let Law::Fitted(fit) = &answer.scaling.law else {
+        return Ok(None);
+    };
+    let probes = answer.probes.iter();
+    let points: Vec<(f64, f64)> = probes
+        .filter_map(|probe| Some((probe.in_flight?, probe.answered_per_s)))
+        .collect();
+    let far = fit.curve.last().map_or(1.0, |point| point.in_flight);
+    let curve = |pick: fn(&CurvePoint) -> Option<f64>| {
+        let points = fit.curve.iter();
+        let points = points.filter_map(|point| Some((point.in_flight, pick(point)?)));
+        Shape::Line(points.collect())
+    };
+    let drawn = fit.curve.iter().filter_map(|point| point.throughput.value);
+    let most = points
+        .iter()
+        .map(|(_, rate)| *rate)
+        .chain(drawn)
+        .fold(1.0, f64::max);
+    let (x, y) = (
+        Axis::count(crate::units::rounded(far)),
+        Axis::count(crate::units::rounded(most)),
+    );
+    let size = dot(&x, &y);
+    let points: Vec<_> = points
+        .into_iter()
+        .filter(|(load, _)| *load <= far)
+        .collect();
+    let sketch = Sketch {
+        id: "scaling".into(),
+        title: "Answers per second against messages in flight".to_owned(),
+        subject: "Scaling",
+        finding: "The Universal Scalability Law over the steady probes, and its 95 % band: what one more message in flight brings.".to_owned(),
+        series: vec![
+            Series::new("probe", palette::SERIES_1, Shape::Dots(size, points)),
+            Series::new("law", palette::SERIES_2, curve(|point| point.throughput.value)).pen(2.5),
+            Series::new("band", palette::SERIES_2, curve(|point| Some(point.throughput.low))).pen(0.8),
+            Series::new("band", palette::SERIES_2, curve(|point| point.throughput.high))
+                .pen(0.8)
+                .legend(None),
+        ],
+    };
+    let drawn = sketch.draw(|width| Frame {
+        kind: "load",
+        width: width.pick(1040, 340),
+        height: width.pick(240, 200),
+        x: x.clone(),
+        y: y.clone(),
+        x_name: "messages in flight",
+        bands: Vec::new(),
+        marks: Vec::new(),
+        limits: Vec::new(),
+    });
+    drawn.map(Some)
 }
 
 type Point = (f64, f64, Came);

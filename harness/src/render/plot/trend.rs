@@ -13,7 +13,6 @@ use crate::format;
 use crate::gate::metric::MetricUnit;
 use crate::gate::trend::MetricTrend;
 use crate::render::renderer::RenderError;
-use crate::units::rounded;
 
 /// What the page says around the picture.
 pub(crate) struct Said {
@@ -38,14 +37,14 @@ pub(crate) fn chart(of: &MetricTrend, said: Said) -> Result<Option<Chart>, Rende
     }
     let text = |value: f64| match of.unit {
         MetricUnit::Microseconds => format::round_duration(value),
-        MetricUnit::Bytes => format::bytes(rounded(value)),
+        MetricUnit::Bytes | MetricUnit::Ratio => of.unit.text(value),
     };
     // Noise that fills the height looks like a change.
     let room = ((most - least) * 0.1).max(most * 0.02);
     let low = (least - room).max(0.0);
     let (x, y) = (
         Axis::runs(of.values.len()),
-        Axis::span(low, most + room, text),
+        Axis::span((low, most + room), of.unit.least(), text),
     );
     let mut series = levels(of);
     series.push(

@@ -1,7 +1,7 @@
 //! This module puts a history into words: the same on the terminal and on the page.
 
 use crate::format;
-use crate::gate::metric::{Metric, MetricUnit};
+use crate::gate::metric::Metric;
 use crate::gate::trend::{Change, LEAST, LEVEL, MetricTrend, PERMUTATIONS, Series, Trend};
 use crate::render::words::plural;
 
@@ -36,11 +36,7 @@ fn judged(trend: &Trend) -> impl Iterator<Item = &MetricTrend> {
 }
 
 pub(super) fn value(of: &MetricTrend, value: Option<f64>) -> String {
-    match (of.unit, value) {
-        (_, None) => format::NONE.to_owned(),
-        (MetricUnit::Microseconds, Some(us)) => format::duration_f64(us),
-        (MetricUnit::Bytes, Some(bytes)) => format::bytes(crate::units::rounded(bytes)),
-    }
+    value.map_or_else(|| format::NONE.to_owned(), |value| of.unit.text(value))
 }
 
 /// The metric, with what it is per.
@@ -48,6 +44,7 @@ pub(super) fn name(of: &MetricTrend) -> String {
     let name = format::harmless(&of.metric.to_string());
     match of.metric {
         Metric::ServerCpu => format!("{name}/message"),
+        Metric::RelativeCpu => format!("{name} (server/generator)"),
         Metric::ServerMemory => format!("{name}/client"),
         Metric::Latency { .. } | Metric::Recovery { .. } | Metric::BacklogDrain { .. } => name,
     }

@@ -28,7 +28,7 @@ fn the_files_hold_the_same_points() {
     let table = text("series-1.csv");
     assert_eq!(table.lines().count(), 25, "{table}");
     let page = text("trend.html");
-    assert_eq!(page.matches("<figure").count(), 7, "one a judged metric");
+    assert_eq!(page.matches("<figure").count(), 8, "of so few metrics all");
     assert!(page.contains("point 16"), "the change, as people count");
     assert!(!page.contains("NaN"));
 }

@@ -55,6 +55,7 @@ fn environment() -> Value {
             "target": text_of("Attach to this server instead of starting one: ws://host:port."),
             "server": table("How the reference server is started.", &[], json!({
                 "instances": integer(1, i64::from(INSTANCES_MAX), "Servers on one Redis; clients are spread over them. Default 1."),
+                "cpus": text_of("Processors of what the run starts (server, Redis, edge proxies), such as \"1\" or \"2-3\"; default all."),
                 "defects": list(text_of("complete-missing, or chunk-reorder=0.1 for a share."), "Known failures to switch on."),
                 "settings": {
                     "type": "object",
@@ -229,6 +230,7 @@ fn load() -> Value {
             })),
             "drain": described(duration(), "How long after the last send an answer may still arrive; default 10s."),
             "lanes": integer(1, 64, "Threads that run sessions; default 1."),
+            "cpus": text_of("Processors of the harness itself, such as \"0\"; default all."),
             "payloads": text_of("File with what clients write, one text a line; default: filler of message.length."),
             "defects": list(choice(&names(&CLIENT_DEFECTS), "A known failure of clients."), "What the clients do wrong on purpose, to see that it shows."),
         }),

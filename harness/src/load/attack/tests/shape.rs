@@ -56,6 +56,7 @@ pub(super) fn plan() -> Plan {
             },
             drain_us: 2_000_000,
             lanes: 2,
+            cpus: None,
             defects: Vec::new(),
             payloads: None,
         },
@@ -72,6 +73,7 @@ fn environment() -> EnvironmentPlan {
         target: None,
         server: ServerPlan {
             instances: 1,
+            cpus: None,
             defects: Vec::new(),
             settings: BTreeMap::new(),
         },
