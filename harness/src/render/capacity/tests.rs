@@ -109,7 +109,10 @@ fn the_files_hold_every_probe() {
     insta::assert_snapshot!("capacity_markdown", text("capacity.md"));
     let read: Answer = serde_json::from_str(&text("capacity.json")).unwrap();
     // Numbers are not read back to the last digit.
-    assert_eq!((read.found, &read.sentence), (answer.found, &answer.sentence));
+    assert_eq!(
+        (read.found, &read.sentence),
+        (answer.found, &answer.sentence)
+    );
     assert_eq!(read.probes.len(), answer.probes.len());
     let page = text("capacity.html");
     assert_eq!(page.matches("/report.html").count(), answer.probes.len());
