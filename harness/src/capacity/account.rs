@@ -66,12 +66,13 @@ impl Answer {
         let scaling = Scaling::of(&probes);
         let outlook = Outlook::of(&asked, found, (&probes, &scaling));
         let full = full(found, &probes).cloned();
+        let sure = search::is_sure(&asked.bounds, &seen, found);
         let flapping = search::flapping(&seen);
         let held_above_break = search::held_above_break(&seen);
         Self {
             schema: SCHEMA.to_owned(),
-            sentence: sentence(&asked, (found, end), &probes, full.as_ref()),
-            exit_code: exit(found, end).code(),
+            sentence: sentence(&asked, (found, end, sure), &probes, full.as_ref()),
+            exit_code: exit(found, end, sure).code(),
             notes: notes(&asked, found, &probes, (&flapping, held_above_break)),
             asked,
             end,
@@ -94,10 +95,11 @@ pub(crate) fn seen(probes: &[Probe]) -> Vec<Seen> {
         .collect()
 }
 
-const fn exit(found: Found, end: End) -> Exit {
+const fn exit(found: Found, end: End, sure: bool) -> Exit {
     match (end, found) {
         (End::Interrupted, _) => Exit::Interrupted,
         (End::Budget, _) | (_, Found::GeneratorFull { .. } | Found::Unclear) => Exit::Inconclusive,
+        (End::Done, _) if !sure => Exit::Inconclusive,
         (End::Done, Found::LessThan { .. }) => Exit::Threshold,
         (End::Done, Found::Between { .. } | Found::AtLeast { .. }) => Exit::Pass,
     }
@@ -117,13 +119,14 @@ fn full(found: Found, probes: &[Probe]) -> Option<&Use> {
 
 fn sentence(
     asked: &Question,
-    (found, end): (Found, End),
+    (found, end, sure): (Found, End, bool),
     probes: &[Probe],
     full: Option<&Use>,
 ) -> String {
     let load = |load: u64| format!("{} {}", format::count(load), asked.axis.unit());
     let so_far = match end {
-        End::Done => "",
+        End::Done if sure || matches!(found, Found::GeneratorFull { .. } | Found::Unclear) => "",
+        End::Done => "Not confirmed: ",
         End::Budget => "So far, for the budget is used up: ",
         End::Interrupted => "So far, for it was interrupted: ",
     };
@@ -140,8 +143,12 @@ fn sentence(
                 why(probes, broke, Came::Broke)
             )
         }
-        Found::AtLeast { held } => format!(
+        Found::AtLeast { held } if held >= asked.bounds.to => format!(
             "at least {}: everything holds there, and more was not tried.",
+            load(held)
+        ),
+        Found::AtLeast { held } => format!(
+            "at least {}: everything holds there, and what is above could not be told.",
             load(held)
         ),
         Found::GeneratorFull { held, full } => format!(
@@ -168,7 +175,9 @@ fn sentence(
 /// What to think where nothing that can be read was full.
 fn nothing_full(probes: &[Probe], load: u64) -> String {
     let mut of = probes.iter().filter(|probe| probe.load == load);
-    let fullest = of.find_map(|probe| probe.uses.first());
+    // Of a target that was not started here nothing of its own is known.
+    let knows = |probe: &&Probe| probe.uses.iter().any(|of| !of.generator);
+    let fullest = of.find(knows).and_then(|probe| probe.uses.first());
     fullest.map_or_else(String::new, |of| {
         format!(
             " Nothing that can be read was full (most used: {}, {}): the limit is one of the service's own.",
@@ -199,13 +208,15 @@ fn notes(
     };
     let mut notes = Vec::new();
     if let Found::Between { held, broke } = found {
+        let told = |load: u64| times(load, Came::Held) + times(load, Came::Broke);
         let (held_times, broke_times) = (times(held, Came::Held), times(broke, Came::Broke));
+        let (of_held, of_broke) = (told(held), told(broke));
         notes.push(format!(
-            "held {held_times} of {held_times} at {}, broke {broke_times} of {broke_times} at {}: 95 % sure that it holds in at least {} and breaks in at least {} of all probes",
+            "held {held_times} of {of_held} at {}, broke {broke_times} of {of_broke} at {}: 95 % sure that it holds in at least {} and breaks in at least {} of all probes",
             format::count(held),
             format::count(broke),
-            format::percent(sure(held_times)),
-            format::percent(sure(broke_times))
+            format::percent(share(held_times, of_held)),
+            format::percent(share(broke_times, of_broke))
         ));
     }
     if !flapping.is_empty() {
@@ -229,6 +240,14 @@ fn notes(
                 .to_owned(),
         );
     }
+    let short = probes
+        .iter()
+        .any(|probe| probe.came == Came::Held && probe.steady.is_none());
+    if short {
+        let note = "probes are too short to tell whether what is in flight grew, or whether they had warmed up: \
+                    give them a hold of 6 s or more";
+        notes.push(note.to_owned());
+    }
     let unclear = probes.iter().filter(|probe| probe.came == Came::Unclear);
     notes.extend(unclear.take(3).map(|probe| {
         format!(
@@ -241,8 +260,8 @@ fn notes(
     notes
 }
 
-/// k of k: the share of all probes that comes to the same, at least.
-fn sure(times: usize) -> f64 {
-    let times = u32::try_from(times).unwrap_or(u32::MAX);
-    holds_at_least(times, times, CONFIDENCE)
+/// So many of so many: the share of all probes that comes to the same, at least.
+fn share(times: usize, of: usize) -> f64 {
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    holds_at_least(number(times), number(of), CONFIDENCE)
 }

@@ -12,8 +12,11 @@ use crate::plan::{Behavior, LoadPlan, Plan};
 use crate::scenario::stages::CLIENTS_MAX;
 use crate::units::US_PER_S;
 
-/// Largest rate that is asked for.
+/// Largest load that is asked for.
 const RATE_MAX: u64 = 1_000_000;
+/// Of one client.
+const SENDS_PER_S_MAX: u64 = 1_000;
+const CONNECTS_PER_S_MAX: u64 = 10;
 /// Where nobody says how far to go: so many times what the scenario itself asks for, and down to that part of it.
 const TO_FACTOR: u64 = 64;
 const FROM_PART: u64 = 8;
@@ -86,16 +89,18 @@ impl Axis {
     /// From where to where the search goes if nobody says.
     pub(crate) fn range(self, plan: &Plan) -> Result<(u64, u64), AxisError> {
         let own = self.own(plan)?;
-        let to = own.saturating_mul(TO_FACTOR).min(self.most());
+        let to = own.saturating_mul(TO_FACTOR).min(self.most(plan)?);
         Ok((own.div_ceil(FROM_PART), to))
     }
 
-    /// The largest load that may be asked for.
-    pub(crate) const fn most(self) -> u64 {
-        match self {
-            Self::Clients => CLIENTS_MAX as u64,
-            Self::MessageRate | Self::ConnectRate => RATE_MAX,
+    /// The largest load that may be asked for: no client sends or comes back more often than a scenario may say.
+    pub(crate) fn most(self, plan: &Plan) -> Result<u64, AxisError> {
+        Ok(match self {
+            Self::Clients => u64::from(CLIENTS_MAX),
+            Self::MessageRate => senders(&plan.load)? * SENDS_PER_S_MAX,
+            Self::ConnectRate => reconnectors(&plan.load)?.0 * CONNECTS_PER_S_MAX,
         }
+        .min(RATE_MAX))
     }
 
     /// How a run is asked for that load.

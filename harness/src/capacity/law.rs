@@ -179,7 +179,11 @@ mod tests {
                 expected: in_flight,
                 holds: true,
             }),
-            ..Probe::refused((crate::units::rounded(in_flight), Why::Step), String::new())
+            ..Probe::without(
+                (crate::units::rounded(in_flight), Why::Step),
+                Came::Held,
+                String::new(),
+            )
         }
     }
 

@@ -61,18 +61,29 @@ impl Outlook {
             | Found::GeneratorFull { held, .. } => held,
             Found::LessThan { .. } | Found::Unclear => return None,
         };
+        let together = u64::from(asked.instances.max(1));
+        let each = held / together;
+        let how = match together {
+            1 => "the largest load at which everything held".to_owned(),
+            several => format!(
+                "{} at which everything held, on {several} instances",
+                format::count(held)
+            ),
+        };
         let mut figures = vec![Figure {
             name: "one instance takes".to_owned(),
-            value: held as f64,
-            text: format!("{} {}", format::count(held), asked.axis.unit()),
+            value: each as f64,
+            text: format!("{} {}", format::count(each), asked.axis.unit()),
             basis: Basis::Measured,
-            how: "the largest load at which everything held".to_owned(),
+            how,
         }];
         figures.extend(peak(scaling));
-        figures.extend(memory(probes));
+        if asked.axis == Axis::Clients {
+            figures.extend(memory(probes));
+        }
         figures.extend(first_limits(asked, probes));
         if let Some(want) = asked.want {
-            figures.extend(instances(asked, held, want));
+            figures.extend(instances(asked, each.max(1), want));
         }
         Some(Self { figures })
     }
@@ -127,7 +138,7 @@ fn instances(asked: &Question, held: u64, want: u64) -> Vec<Figure> {
             format::count_f64(reach.round().max(1.0))
         ),
     }];
-    let used = want as f64 / (all * held) as f64;
+    let used = want as f64 / (all as f64 * held as f64);
     figures.push(Figure {
         name: "use of each with all there".to_owned(),
         value: used,
@@ -205,7 +216,8 @@ fn memory(probes: &[Probe]) -> Option<Figure> {
         .iter()
         .filter_map(|probe| Some((probe.clients as f64, probe.server_bytes? as f64)))
         .collect();
-    let mut loads: Vec<u64> = probes.iter().map(|probe| probe.clients).collect();
+    let told = probes.iter().filter(|probe| probe.server_bytes.is_some());
+    let mut loads: Vec<u64> = told.map(|probe| probe.clients).collect();
     loads.sort_unstable();
     loads.dedup();
     if loads.len() < LOADS_MIN {
@@ -239,6 +251,7 @@ mod tests {
             title: "t".to_owned(),
             scenario: "t.toml".to_owned(),
             target: "the reference server".to_owned(),
+            instances: 1,
             axis,
             bounds: Bounds {
                 from: 1,
@@ -265,7 +278,7 @@ mod tests {
             server_bytes: Some(10_000_000 + clients * 12_000),
             files: Some(30 + clients),
             files_limit: Some(20_000),
-            ..Probe::refused((clients, Why::Step), String::new())
+            ..Probe::without((clients, Why::Step), Came::Held, String::new())
         }
     }
 

@@ -9,9 +9,12 @@ use serde::{Deserialize, Serialize};
 use super::model::little::{Measured, agreement};
 use super::search::{Came, Why};
 use super::steady::{Steady, alike, steady};
+use crate::environment::SERVER;
 use crate::exit::Exit;
 use crate::format;
-use crate::result::{CheckGroup, CheckStatus, ProcessAccount, ProcessKind, RunResult, Second};
+use crate::result::{
+    EndedProcess, ProcessAccount, ProcessKind, RunResult, Second, is_of_generator,
+};
 use crate::units::US_PER_S;
 
 /// From this share on a resource counts as full.
@@ -81,6 +84,9 @@ impl Probe {
             (part.step_us, part.offered_per_s),
         );
         let little = part.little();
+        // An answer counts where its message was intended; what piles up was not answered then.
+        let behind = steady.and_then(|steady| steady.backlog_growth_per_s);
+        let answered_per_s = (part.answered_per_s - behind.unwrap_or(0.0)).max(0.0);
         let (came, sentence) = came(result, steady.as_ref(), little.as_ref());
         let mut accounts = result.processes.iter();
         let server = accounts.find(|account| account.what == ProcessKind::Server);
@@ -98,7 +104,7 @@ impl Probe {
             exit_code: result.exit_code,
             clients: result.clients.peak_open,
             offered_per_s: part.offered_per_s,
-            answered_per_s: part.answered_per_s,
+            answered_per_s,
             p50_us: complete.map(|summary| summary.p50_us),
             p99_us: complete.map(|summary| summary.p99_us),
             mean_us: part.mean_us,
@@ -112,14 +118,14 @@ impl Probe {
         }
     }
 
-    /// A load that this machine cannot generate: no run was begun.
-    pub(crate) fn refused((load, why): (u64, Why), sentence: String) -> Self {
+    /// A load of which no run came to a result.
+    pub(crate) fn without((load, why): (u64, Why), came: Came, sentence: String) -> Self {
         Self {
             load,
             why,
             folder: String::new(),
             run: String::new(),
-            came: Came::Full,
+            came,
             sentence,
             exit_code: Exit::Environment.code(),
             clients: 0,
@@ -245,7 +251,8 @@ fn of_samples(samples: &[f64]) -> Option<Measured> {
 /// What the probe came to, and why.
 fn came(result: &RunResult, steady: Option<&Steady>, little: Option<&Little>) -> (Came, String) {
     let sentence = result.verdict.sentence.clone();
-    if let Some(ended) = result.ended_processes.first() {
+    let is_server = |ended: &&EndedProcess| ended.what == SERVER;
+    if let Some(ended) = result.ended_processes.iter().find(is_server) {
         let fact = ended.fact.as_deref().unwrap_or("ended before the run did");
         return (
             Came::Broke,
@@ -254,8 +261,8 @@ fn came(result: &RunResult, steady: Option<&Steady>, little: Option<&Little>) ->
     }
     match Exit::of(result.exit_code) {
         Exit::Threshold | Exit::Incorrect => (Came::Broke, sentence),
-        Exit::Invalid if is_generators(result) => (Came::Full, sentence),
-        Exit::Pass => judge(steady, little, sentence),
+        Exit::Invalid if is_of_generator(result) => (Came::Full, sentence),
+        Exit::Pass => judge(result, (steady, little), sentence),
         Exit::Invalid
         | Exit::Inconclusive
         | Exit::Bug
@@ -268,12 +275,21 @@ fn came(result: &RunResult, steady: Option<&Steady>, little: Option<&Little>) ->
 }
 
 /// What all that is expected says when it holds: unless the service fell behind, or the numbers do not fit each other.
-fn judge(steady: Option<&Steady>, little: Option<&Little>, sentence: String) -> (Came, String) {
+fn judge(
+    result: &RunResult,
+    (steady, little): (Option<&Steady>, Option<&Little>),
+    sentence: String,
+) -> (Came, String) {
     if let Some(growth) = steady.and_then(|steady| steady.backlog_growth_per_s) {
         let fact = format!(
             "It fell behind: what is in flight grew by {} messages a second, all the time.",
             format::count_f64(growth.round().max(1.0))
         );
+        if is_full(result) {
+            let fact =
+                format!("{fact} The processors that the generator runs on were full meanwhile.");
+            return (Came::Full, fact);
+        }
         return (Came::Broke, fact);
     }
     if steady.is_some_and(|steady| !steady.settled) {
@@ -291,19 +307,19 @@ fn judge(steady: Option<&Steady>, little: Option<&Little>, sentence: String) -> 
     (Came::Held, sentence)
 }
 
-/// All that made it invalid is that the generator, or the machine, was full.
-fn is_generators(result: &RunResult) -> bool {
-    let broke = |group: CheckGroup| {
-        let checks = result.checks.iter();
-        checks.filter(move |check| check.group == group && check.status == CheckStatus::Broke)
-    };
-    let busy = result.generator.saturated || !result.generator.busy.is_empty();
-    broke(CheckGroup::Validity).next().is_some()
-        && (busy
-            || result
-                .generator
-                .machine_busy_ratio_max
-                .is_some_and(|ratio| ratio >= FULL_RATIO))
+/// For half of the steady part or more the processors that the generator runs on were full, by whomever.
+fn is_full(result: &RunResult) -> bool {
+    let load = &result.plan.load;
+    let (from_us, to_us) = (load.ramp_end_us(), load.load_us());
+    let spans = result.generator.busy.iter();
+    let full: u64 = spans
+        .map(|span| {
+            span.to_us
+                .min(to_us)
+                .saturating_sub(span.from_us.max(from_us))
+        })
+        .sum();
+    full > 0 && full * 2 >= to_us.saturating_sub(from_us)
 }
 
 /// What was used of what there is, the fullest first.

@@ -14,6 +14,9 @@ pub(crate) struct Question {
     pub scenario: String,
     /// What was loaded, in words.
     pub target: String,
+    /// Instances of the server that the run starts.
+    #[serde(default = "one")]
+    pub instances: u16,
     pub axis: Axis,
     pub bounds: Bounds,
     /// What must hold, in words.
@@ -28,4 +31,8 @@ pub(crate) struct Question {
     pub want: Option<u64>,
     pub spare: u64,
     pub price_per_hour: Option<f64>,
+}
+
+const fn one() -> u16 {
+    1
 }

@@ -47,7 +47,7 @@ pub(crate) use probe::Answer;
 pub(crate) use process::ProcessUse;
 pub(crate) use proxy::{LinkProxies, ProxyLink, link_name};
 pub(crate) use redis::TokenStore;
-pub(crate) use sample::ProcessSample;
+pub(crate) use sample::{ProcessSample, SERVER};
 pub(crate) use secret::{Secret, resolve as resolve_secret};
 pub(crate) use settings::{ServerFlag, Settings};
 pub(crate) use target::{Accounts, Mapping, TargetInfo, mapping, trust};

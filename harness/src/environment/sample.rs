@@ -13,7 +13,7 @@ use super::process::{ProcessId, ProcessUse};
 
 /// What the processes of a run are called in reports.
 const REDIS: &str = "Redis";
-const SERVER: &str = "the reference server";
+pub(crate) const SERVER: &str = "the reference server";
 const EDGE_PROXY: &str = "a fault proxy of the edge link";
 
 /// How the children of the run are.

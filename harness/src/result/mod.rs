@@ -37,7 +37,7 @@ pub(crate) use account::{EndedProcess, ProcessAccount, ProcessKind, ServerAccoun
 pub(crate) use check::generator::lateness_text;
 pub(crate) use check::machine::told as machine_text;
 pub(crate) use check::observation::statistic_of;
-pub(crate) use check::validity::sent_text;
+pub(crate) use check::validity::{is_of_generator, sent_text};
 pub(crate) use check::wording::{bound_text, limit_text, observed_text};
 pub(crate) use judged::{CheckGroup, CheckResult, CheckStatus, ExpectationResult, Status, Verdict};
 pub(crate) use measured::{

@@ -245,8 +245,12 @@ impl Seen {
     fn facts(self, plan: Plan, run: Run) -> Facts {
         let lanes = plan.load.lanes;
         let steady_us = (plan.load.ramp_end_us(), plan.load.load_us());
-        let theirs = plan.environment.server.cpus.as_ref();
-        let cores = theirs.map_or(self.machine.cores, |cpus| cpus.numbers().len() as f64);
+        let cores = match (&plan.environment.server.cpus, &plan.load.cpus) {
+            (Some(theirs), _) => theirs.numbers().len() as f64,
+            // The monitor knows those of the harness alone.
+            (None, Some(_)) => 0.0,
+            (None, None) => self.machine.cores,
+        };
         let processes = self.samples.usage.accounts(cores, steady_us);
         Facts {
             plan,

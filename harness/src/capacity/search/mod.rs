@@ -6,14 +6,15 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How often a load without an answer is tried.
-const UNCLEAR_MAX: usize = 2;
+/// How often a load may be tried in vain: the generator was full, or nothing could be told.
+const VAIN_MAX: usize = 3;
 /// How often the generator must be full for it to be believed.
 const FULL_MIN: usize = 2;
 /// Most probes of a search.
 pub(crate) const PROBES_MAX: usize = 200;
-/// Loads at which the service once held and once broke, before the search ends with what it has.
-const MIXED_MAX: usize = 4;
+/// A load that held and broke is tried until one is so far ahead, or so often.
+const AHEAD_MIN: usize = 2;
+const DECIDED_MAX: usize = 5;
 
 /// What a probe came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -92,8 +93,10 @@ enum Word {
     Held,
     Broke,
     Full,
-    /// Once so, once so; or nothing, however often it was tried.
-    Mixed,
+    /// Once so, once so, however often it was tried.
+    Flapping,
+    /// Nothing could be told, however often it was tried.
+    Dark,
     /// Not yet.
     Open,
 }
@@ -110,14 +113,22 @@ impl Tally {
     }
 
     const fn word(self) -> Word {
-        match (self.held, self.broke, self.full) {
-            (1.., 0, _) => Word::Held,
-            (0, 1.., _) => Word::Broke,
-            (1.., 1.., _) => Word::Mixed,
-            (0, 0, FULL_MIN..) => Word::Full,
-            (0, 0, _) if self.unclear >= UNCLEAR_MAX => Word::Mixed,
-            (0, 0, _) => Word::Open,
+        match (self.held, self.broke) {
+            (1.., 0) => Word::Held,
+            (0, 1..) => Word::Broke,
+            (0, 0) if self.full >= FULL_MIN => Word::Full,
+            (0, 0) if self.is_in_vain() => Word::Dark,
+            (0, 0) => Word::Open,
+            (held, broke) if held >= broke + AHEAD_MIN => Word::Held,
+            (held, broke) if broke >= held + AHEAD_MIN => Word::Broke,
+            (held, broke) if held + broke >= DECIDED_MAX || self.is_in_vain() => Word::Flapping,
+            (_, _) => Word::Open,
         }
+    }
+
+    /// It is not tried any more to no avail.
+    const fn is_in_vain(self) -> bool {
+        self.full + self.unclear >= VAIN_MAX
     }
 }
 
@@ -162,25 +173,34 @@ struct Ends {
     held: Option<u64>,
     /// Smallest load that did not hold.
     bad: Option<(u64, Word)>,
-    /// Smallest load from `bad` on that broke and never held.
+    /// Largest load that held or flaps; the limit may lie above it only where `bad` flaps.
+    top: Option<u64>,
+    /// Smallest load that broke: from `bad` on, and where that flaps above `top`.
     broke: Option<u64>,
 }
 
 impl Ends {
     fn of(words: &[(u64, Word)]) -> Self {
-        let is_bad = |word: Word| matches!(word, Word::Broke | Word::Full | Word::Mixed);
+        let is_bad = |word: Word| matches!(word, Word::Broke | Word::Full | Word::Flapping);
         let bad = words.iter().copied().find(|(_, word)| is_bad(*word));
         let below = |load: u64| bad.is_none_or(|(bad, _)| load < bad);
-        let held = words.iter().rev();
-        let held = held
-            .copied()
-            .find(|(load, word)| *word == Word::Held && below(*load));
-        let broke = words.iter().copied();
-        let mut broke = broke.filter(|(_, word)| *word == Word::Broke);
+        let mut held = words.iter().rev();
+        let held = held.find(|(load, word)| *word == Word::Held && below(*load));
+        let mut top = words.iter().rev();
+        let top = top.find(|(_, word)| matches!(word, Word::Held | Word::Flapping));
+        let from = match bad {
+            Some((_, Word::Flapping)) => top.map_or(0, |(load, _)| *load),
+            Some((load, _)) => load,
+            None => 0,
+        };
+        let mut broke = words.iter();
+        let broke = broke.find(|(load, word)| *word == Word::Broke && *load >= from);
+        let load = |found: Option<&(u64, Word)>| found.map(|(load, _)| *load);
         Self {
-            held: held.map(|(load, _)| load),
+            held: load(held),
             bad,
-            broke: broke.next().map(|(load, _)| load),
+            top: load(top),
+            broke: load(broke),
         }
     }
 }
@@ -192,77 +212,98 @@ pub(crate) fn so_far(bounds: &Bounds, seen: &[Seen]) -> Found {
         (Some(held), Some((full, Word::Full)), _) => Found::GeneratorFull { held, full },
         (Some(held), _, Some(broke)) => Found::Between { held, broke },
         (Some(held), ..) => Found::AtLeast { held },
-        (None, Some((load, _)), Some(broke)) if load == broke || load <= bounds.from => {
+        (None, Some((load, Word::Broke)), Some(broke)) if load <= bounds.from => {
             Found::LessThan { broke }
         }
         (None, ..) => Found::Unclear,
     }
 }
 
+/// Whether an answer is what was asked for: as narrow, and each end as often confirmed.
+pub(crate) fn is_sure(bounds: &Bounds, seen: &[Seen], found: Found) -> bool {
+    let tally = |load| Tally::of(seen, load);
+    match found {
+        Found::Between { held, broke } => {
+            let confirmed =
+                tally(held).held >= bounds.confirm && tally(broke).broke >= bounds.confirm;
+            let narrow = between(held, broke, bounds.precision_ratio).is_none();
+            confirmed && (narrow || !flapping(seen).is_empty())
+        }
+        Found::AtLeast { held } => held >= bounds.to && tally(held).held >= bounds.confirm,
+        Found::LessThan { broke } => tally(broke).broke >= bounds.confirm,
+        Found::GeneratorFull { .. } | Found::Unclear => false,
+    }
+}
+
 /// What to try next.
 pub(crate) fn next(bounds: &Bounds, seen: &[Seen]) -> Next {
-    let probe = |load, why| Next::Probe { load, why };
-    if seen.len() >= PROBES_MAX {
-        return Next::Done(so_far(bounds, seen));
-    }
+    let done = || Next::Done(so_far(bounds, seen));
     let words = words(seen);
-    if let Some((load, _)) = words.iter().find(|(_, word)| *word == Word::Open) {
-        return probe(*load, Why::Confirm);
+    let is_dark = words.iter().any(|(_, word)| *word == Word::Dark);
+    if seen.len() >= PROBES_MAX || is_dark {
+        return done();
     }
-    let tally = |load| Tally::of(seen, load);
+    if let Some((load, _)) = words.iter().find(|(_, word)| *word == Word::Open) {
+        return Next::Probe {
+            load: *load,
+            why: Why::Confirm,
+        };
+    }
     let ends = Ends::of(&words);
-    let mixed = words
-        .iter()
-        .filter(|(_, word)| *word == Word::Mixed)
-        .count();
+    let step = |load: u64| Next::Probe {
+        load,
+        why: Why::Step,
+    };
+    let twice = |load: u64| load.saturating_mul(2).min(bounds.to);
+    let held_once_more = |load| once_more(seen, load, |tally| tally.held < bounds.confirm);
+    let broke_once_more = |load| once_more(seen, load, |tally| tally.broke < bounds.confirm);
     match (ends.held, ends.bad) {
-        (None, None) => probe(bounds.from, Why::Step),
-        (Some(held), None) if held < bounds.to => {
-            probe(held.saturating_mul(2).min(bounds.to), Why::Step)
-        }
-        (Some(held), None) if tally(held).held < bounds.confirm => probe(held, Why::Confirm),
-        (Some(held), None) => Next::Done(Found::AtLeast { held }),
-        (None, Some((load, Word::Broke))) if tally(load).broke < bounds.confirm => {
-            probe(load, Why::Confirm)
-        }
-        (None, Some(_)) => Next::Done(so_far(bounds, seen)),
+        (None, None) => step(bounds.from),
+        // An earlier search began higher.
+        (None, Some((bad, _))) if bad > bounds.from => step(bounds.from),
+        (None, Some((bad, Word::Broke))) => broke_once_more(bad).unwrap_or_else(done),
+        (None, Some(_)) => done(),
+        (Some(held), None) if held < bounds.to => step(twice(held)),
+        (Some(held), None) => held_once_more(held).unwrap_or_else(done),
         (Some(held), Some((bad, word))) => {
-            if let Some(between) = between(held, bad, bounds.precision_ratio) {
-                return probe(between, Why::Bisect);
-            }
-            if tally(held).held < bounds.confirm {
-                return probe(held, Why::Confirm);
-            }
-            match word {
-                Word::Broke if tally(bad).broke < bounds.confirm => probe(bad, Why::Confirm),
-                Word::Mixed if mixed <= MIXED_MAX => beyond(bounds, seen, bad, ends.broke),
-                Word::Broke | Word::Mixed | Word::Full | Word::Held | Word::Open => {
-                    Next::Done(so_far(bounds, seen))
+            let narrower = bisect(held, bad, bounds.precision_ratio);
+            let first = narrower.or_else(|| held_once_more(held));
+            first.unwrap_or_else(|| match word {
+                Word::Broke => broke_once_more(bad).unwrap_or_else(done),
+                Word::Flapping => {
+                    let top = ends.top.unwrap_or(bad);
+                    let is_full = words
+                        .iter()
+                        .any(|(load, word)| *word == Word::Full && *load > top);
+                    match ends.broke {
+                        Some(broke) => bisect(top, broke, bounds.precision_ratio)
+                            .or_else(|| broke_once_more(broke))
+                            .unwrap_or_else(done),
+                        None if top < bounds.to && !is_full => step(twice(top)),
+                        None => done(),
+                    }
                 }
-            }
+                Word::Full | Word::Held | Word::Dark | Word::Open => done(),
+            })
         }
     }
 }
 
-/// A load flaps: the answer ends at the next one above that always breaks.
-fn beyond(bounds: &Bounds, seen: &[Seen], mixed: u64, broke: Option<u64>) -> Next {
-    let probe = |load, why| Next::Probe { load, why };
-    let step = |from: u64| {
-        let grown = crate::units::rounded(from as f64 * (1.0 + bounds.precision_ratio));
-        grown.max(from + 1)
-    };
-    match broke {
-        Some(broke) if Tally::of(seen, broke).broke < bounds.confirm => probe(broke, Why::Confirm),
-        Some(_) => Next::Done(so_far(bounds, seen)),
-        None => {
-            let highest = loads(seen).last().copied().unwrap_or(mixed);
-            let load = step(highest.max(mixed));
-            if load > bounds.to {
-                return Next::Done(so_far(bounds, seen));
-            }
-            probe(load, Why::Step)
-        }
-    }
+/// The same load again, where that is wanted and was not in vain.
+fn once_more(seen: &[Seen], load: u64, wanted: impl Fn(Tally) -> bool) -> Option<Next> {
+    let tally = Tally::of(seen, load);
+    (wanted(tally) && !tally.is_in_vain()).then_some(Next::Probe {
+        load,
+        why: Why::Confirm,
+    })
+}
+
+fn bisect(held: u64, bad: u64, precision_ratio: f64) -> Option<Next> {
+    let load = between(held, bad, precision_ratio)?;
+    Some(Next::Probe {
+        load,
+        why: Why::Bisect,
+    })
 }
 
 /// A load between both, in the middle of their ratio; `None`: they are as close as was asked.

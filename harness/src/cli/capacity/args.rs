@@ -110,8 +110,9 @@ impl CapacityArgs {
             .range(plan)
             .map_err(|error| refused(plan, error))?;
         let (from, to) = (self.from.unwrap_or(from), self.to.unwrap_or(to));
-        if to > self.axis.most() {
-            let most = format::count(self.axis.most());
+        let most = self.axis.most(plan).map_err(|error| refused(plan, error))?;
+        if to > most {
+            let most = format::count(most);
             let fact = format!("--to {to}: is more than {most}, the most that can be asked for");
             return Err(Failure::new(Exit::Usage, fact).hint("ask for less"));
         }
@@ -124,6 +125,7 @@ impl CapacityArgs {
             title: plan.title.clone(),
             scenario: plan.scenario.clone(),
             target: self.target(plan),
+            instances: plan.environment.server.instances,
             axis: self.axis,
             bounds: Bounds {
                 from,
@@ -185,6 +187,9 @@ impl CapacityArgs {
             if let Some(value) = value {
                 format::append(&mut text, format_args!(" {flag} {value}"));
             }
+        }
+        if let Some(price) = self.price_per_hour {
+            format::append(&mut text, format_args!(" --price-per-hour {price}"));
         }
         format!("{text} --spare {} {}", self.spare, words.join(" "))
     }

@@ -15,7 +15,7 @@ use self::probes::Probes;
 use super::failure::Failure;
 use super::overrides::quoted;
 use super::{claim, read, screen, warning};
-use crate::capacity::account::{Answer, SCHEMA};
+use crate::capacity::account::{Answer, End, SCHEMA};
 use crate::capacity::probe::Probe;
 use crate::capacity::question::Question;
 use crate::exit::Exit;
@@ -59,10 +59,10 @@ pub(super) fn run(args: &CapacityArgs, out: &mut impl Write) -> Result<Exit, Fai
     }
     told?;
     let exit = Exit::of(answer.exit_code);
-    if matches!(exit, Exit::Interrupted | Exit::Inconclusive) {
+    if answer.end != End::Done {
         screen::say(&format!(
-            "go on with it: harness capacity {} --resume {}",
-            quoted(&args.scenario),
+            "go on with it: {} --resume {}",
+            answer.asked.command,
             quoted(&folder)
         ));
     }

@@ -12,13 +12,14 @@ use crate::capacity::probe::Probe;
 use crate::capacity::question::Question;
 use crate::capacity::search::{self, Came, Next, Why};
 use crate::cli::failure::Failure;
-use crate::cli::screen;
 use crate::cli::series::child::{Progress, Runner};
 use crate::cli::series::repeat;
+use crate::cli::{read, screen};
 use crate::clock::monotonic_ns;
+use crate::environment::{headroom, raise_files};
 use crate::exit::Exit;
 use crate::format;
-use crate::plan::Plan;
+use crate::plan::{self, Plan, estimate};
 use crate::render::capacity as render;
 use crate::result::store::RunDir;
 use crate::units;
@@ -96,6 +97,12 @@ impl<'a> Probes<'a> {
         let changes = self.args.changes.loaded(asked.clients, asked.set);
         // Probes of one load are to differ in what is left to chance.
         let seed = self.plan.seed.wrapping_add(number as u64 - 1);
+        let path = &self.args.scenario;
+        let text = read::text(path)?;
+        let plan = plan::compile(&path.to_string_lossy(), &text, &changes.overrides())?;
+        if let Some(lack) = lack(&plan) {
+            return Ok(Some(Probe::without((load, why), Came::Full, lack)));
+        }
         let words = self.args.probe(&changes).words(seed);
         let what = format!("probe {number}, {} {}", format::count(load), axis.unit());
         let mut progress = Progress::new(!self.args.quiet && screen::overwrites());
@@ -110,13 +117,14 @@ impl<'a> Probes<'a> {
             return Ok(Some(Probe::of(&result, (load, why), name)));
         }
         let failure = ran.without_result();
-        let began_below = self
-            .probes
-            .iter()
-            .any(|probe| probe.load < load && !probe.run.is_empty());
+        let began_below = self.probes.iter().any(|probe| !probe.run.is_empty());
         if ran.exit == Exit::Environment && began_below {
-            // Everything started at a smaller load: what is missing is room for this one.
-            return Ok(Some(Probe::refused((load, why), failure.to_string())));
+            // It came up before: the target may be gone, or this machine has changed.
+            return Ok(Some(Probe::without(
+                (load, why),
+                Came::Unclear,
+                failure.to_string(),
+            )));
         }
         let fact = format!("{what}: {failure}");
         Err(failure.about(fact))
@@ -177,4 +185,20 @@ impl<'a> Probes<'a> {
             self.question.axis.unit()
         ));
     }
+}
+
+/// What this machine lacks for a load of that size: no run is begun then.
+fn lack(plan: &Plan) -> Option<String> {
+    if let Err(error) = headroom::check(plan) {
+        return Some(error.to_string());
+    }
+    let (needed, limit) = (estimate::needs(plan).files, raise_files().ok()?);
+    (needed > limit).then(|| {
+        format!(
+            "{} clients need {} open files per process; this process may open {}.",
+            format::count(u64::from(plan.load.clients)),
+            format::count(needed),
+            format::count(limit)
+        )
+    })
 }

@@ -24,7 +24,7 @@ pub(crate) struct Trend {
     pub notes: Vec<String>,
 }
 
-/// Measurements that may be held against each other: one load, one kind of machine.
+/// Measurements that may be held against each other: one load, one way to start the server, one kind of machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Series {
     pub title: String,

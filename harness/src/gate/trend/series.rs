@@ -18,7 +18,9 @@ pub(crate) fn trend(history: History, asked: &[Metric]) -> Trend {
     for sample in samples {
         let belongs = |group: &&mut Vec<Sample>| {
             let first = &group[0];
-            first.plan.load == sample.plan.load && first.host.is_like(&sample.host)
+            first.plan.load == sample.plan.load
+                && first.plan.environment == sample.plan.environment
+                && first.host.is_like(&sample.host)
         };
         match groups.iter_mut().find(belongs) {
             Some(group) => group.push(sample),

@@ -100,14 +100,22 @@ fn plan(answer: &Answer) -> Markup {
     table.markup()
 }
 
+/// `probe-001`, and nothing that a damaged account could lead elsewhere with.
+fn is_ours(folder: &str) -> bool {
+    let number = folder.strip_prefix("probe-");
+    number.is_some_and(|number| {
+        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
+
 fn probes(answer: &Answer) -> Markup {
     let row = |(place, probe): (usize, &Probe)| {
         let look = cells::came(probe.came);
         let word = html! { span aria-hidden="true" { (look.mark) } " " (look.word) };
-        let link = if probe.folder.is_empty() {
-            html! { (place + 1) }
-        } else {
+        let link = if is_ours(&probe.folder) {
             html! { a href={ (probe.folder) "/report.html" } { (place + 1) } }
+        } else {
+            html! { (place + 1) }
         };
         let warm_up = probe.steady.map_or_else(
             || format::NONE.to_owned(),

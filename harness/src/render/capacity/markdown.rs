@@ -3,6 +3,7 @@
 use super::cells;
 use crate::capacity::account::Answer;
 use crate::format::{self, append};
+use crate::render::markdown::escape;
 
 /// The text, ending in a line break.
 pub(super) fn text(answer: &Answer) -> String {
@@ -11,9 +12,9 @@ pub(super) fn text(answer: &Answer) -> String {
     let mut text = format!(
         "### {} capacity of {}: {}\n\n{}\n\n",
         look.mark,
-        cell(&asked.title),
+        escape(&asked.title),
         look.word,
-        cell(&answer.sentence)
+        escape(&answer.sentence)
     );
     let unit = asked.axis.unit();
     append(
@@ -33,7 +34,7 @@ pub(super) fn text(answer: &Answer) -> String {
                 cells::rate(probe.answered_per_s),
                 cells::time(probe.p50_us),
                 cells::time(probe.p99_us),
-                cell(&cells::fullest(probe)),
+                escape(&cells::fullest(probe)),
                 cells::came(probe.came).word
             ),
         );
@@ -45,27 +46,20 @@ pub(super) fn text(answer: &Answer) -> String {
                 &mut text,
                 format_args!(
                     "| {} | {} | {} |\n",
-                    cell(&figure.name),
-                    cell(&figure.text),
-                    cell(&cells::basis(figure))
+                    escape(&figure.name),
+                    escape(&figure.text),
+                    escape(&cells::basis(figure))
                 ),
             );
         }
     }
     text.push('\n');
     for line in cells::scaling(answer) {
-        append(&mut text, format_args!("- {}\n", cell(&line)));
+        append(&mut text, format_args!("- {}\n", escape(&line)));
     }
     for note in &answer.notes {
-        append(&mut text, format_args!("- {}\n", cell(note)));
+        append(&mut text, format_args!("- {}\n", escape(note)));
     }
-    append(&mut text, format_args!("\n`{}`\n", cell(&asked.command)));
+    append(&mut text, format_args!("\n`{}`\n", escape(&asked.command)));
     text
-}
-
-/// Nothing in it ends a cell or begins markup.
-fn cell(text: &str) -> String {
-    format::harmless(text)
-        .replace('|', "\\|")
-        .replace('<', "&lt;")
 }

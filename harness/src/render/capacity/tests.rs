@@ -13,6 +13,7 @@ fn question() -> Question {
         title: "capacity-chat".to_owned(),
         scenario: "scenarios/capacity-chat.toml".to_owned(),
         target: "the reference server".to_owned(),
+        instances: 1,
         axis: Axis::MessageRate,
         bounds: Bounds {
             from: 50,
@@ -41,7 +42,7 @@ fn probe((place, load): (usize, u64)) -> Probe {
         } else {
             0.032 + 0.03 / (625.0 - rate)
         };
-    let mut probe = Probe::refused((load, Why::Step), "All held.".to_owned());
+    let mut probe = Probe::without((load, Why::Step), Came::Held, "All held.".to_owned());
     probe.folder = format!("probe-{:03}", place + 1);
     probe.run = format!("r-{place:08x}");
     probe.came = if is_over { Came::Broke } else { Came::Held };

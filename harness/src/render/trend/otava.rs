@@ -6,7 +6,7 @@
 //!
 //! **Source:** the CSV tests of Apache Otava 0.8.
 
-use crate::format::{self, append};
+use crate::format::append;
 use crate::gate::trend::{MetricTrend, Series, Trend};
 use crate::render::renderer::RenderError;
 
@@ -38,22 +38,43 @@ fn column(of: &MetricTrend) -> String {
     of.metric.to_string().chars().map(letter).collect()
 }
 
-/// Metrics that every point has.
-fn whole(series: &Series) -> impl Iterator<Item = &MetricTrend> + Clone {
+/// Metrics that every point has, each under a name of its own.
+fn whole(series: &Series) -> Vec<(String, &MetricTrend)> {
     let metrics = series.metrics.iter();
-    metrics.filter(|of| of.values.iter().all(Option::is_some))
+    let metrics = metrics.filter(|of| of.values.iter().all(Option::is_some));
+    let mut named: Vec<(String, &MetricTrend)> = Vec::new();
+    for of in metrics {
+        let mut name = column(of);
+        while named.iter().any(|(other, _)| *other == name) {
+            name.push('_');
+        }
+        named.push((name, of));
+    }
+    named
+}
+
+/// What cannot end a comment.
+fn plain(text: &str) -> String {
+    let letter = |letter: char| {
+        if letter.is_ascii_graphic() {
+            letter
+        } else {
+            ' '
+        }
+    };
+    text.chars().map(letter).collect()
 }
 
 fn test(file: &str, series: &Series) -> String {
     let name = file.trim_end_matches(".csv");
     let mut text = format!(
         "  # {}\n  {name}:\n    type: csv\n    file: {file}\n    time_column: time\n    attributes: [commit, point]\n    metrics:\n",
-        format::harmless(&series.title)
+        plain(&series.title)
     );
-    for of in whole(series) {
+    for (name, _) in whole(series) {
         append(
             &mut text,
-            format_args!("      {}:\n        direction: -1\n", column(of)),
+            format_args!("      {name}:\n        direction: -1\n"),
         );
     }
     text
@@ -61,14 +82,16 @@ fn test(file: &str, series: &Series) -> String {
 
 fn table(series: &Series) -> Result<Vec<u8>, RenderError> {
     let mut table = csv::Writer::from_writer(Vec::new());
+    let metrics = whole(series);
     let head = ["time", "commit", "point"].map(str::to_owned).into_iter();
     table
-        .write_record(head.chain(whole(series).map(column)))
+        .write_record(head.chain(metrics.iter().map(|(name, _)| name.clone())))
         .map_err(RenderError::Csv)?;
     for (place, point) in series.points.iter().enumerate() {
         let commit = point.commit.clone().unwrap_or_default();
         let mut cells = vec![point.at.clone(), commit, (place + 1).to_string()];
-        let values = whole(series).filter_map(|of| of.values.get(place).copied().flatten());
+        let values = metrics.iter();
+        let values = values.filter_map(|(_, of)| of.values.get(place).copied().flatten());
         cells.extend(values.map(|value| value.to_string()));
         table.write_record(cells).map_err(RenderError::Csv)?;
     }

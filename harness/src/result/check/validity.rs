@@ -47,6 +47,20 @@ pub(in super::super) fn checks(result: &RunResult) -> Vec<CheckResult> {
     checks
 }
 
+/// All that made the run invalid is that the generator, or the machine it runs on, did not keep up.
+pub(crate) fn is_of_generator(result: &RunResult) -> bool {
+    let broke = |check: &CheckResult| check.status == CheckStatus::Broke;
+    let own = [
+        planned_sends(result),
+        lateness(result),
+        lane_busy(result),
+        machine_busy(result),
+        machine_pauses(result),
+    ];
+    let own = own.iter().filter(|check| broke(check)).count();
+    own > 0 && own == checks(result).iter().filter(|check| broke(check)).count()
+}
+
 /// Something was started for the run.
 fn has_processes(result: &RunResult) -> bool {
     let environment = &result.plan.environment;
