@@ -68,7 +68,17 @@ fn body(answer: &Answer, charts: &[Chart]) -> Markup {
                 p { "A probe also breaks when what is in flight grows all the time (Mann-Kendall test), and when a process of it ends." }
             }
             @if answer.outlook.is_some() { section id="plan" { h2 { "What follows from it" } (plan(answer)) } }
-            section id="probes" { h2 { "Probes" } (probes(answer)) }
+            section id="probes" {
+                h2 { "Probes" }
+                (probes(answer))
+                ul {
+                    @for (place, probe) in answer.probes.iter().enumerate() {
+                        @if probe.came != Came::Held {
+                            li { "Probe " (place + 1) ", " (format::count(probe.load)) ": " (prose(&probe.sentence)) }
+                        }
+                    }
+                }
+            }
             @if !answer.notes.is_empty() {
                 section id="notes" {
                     h2 { "What else to know" }
@@ -121,12 +131,8 @@ fn probes(answer: &Answer) -> Markup {
             || format::NONE.to_owned(),
             |steady| format::duration(steady.warm_up_us),
         );
-        let mut came = Cell::new(word).class(look.class);
-        if probe.came != Came::Held {
-            came = came.note(prose(&probe.sentence));
-        }
         vec![
-            came,
+            Cell::new(word).class(look.class),
             Cell::count(probe.load),
             Cell::text(cells::rate(probe.offered_per_s)),
             Cell::text(cells::rate(probe.answered_per_s)),
