@@ -149,11 +149,11 @@ fn instances(asked: &Question, held: u64, want: u64) -> Vec<Figure> {
     if let Some(price) = asked.price_per_hour {
         let each = match asked.axis {
             Axis::Clients => price * all as f64 * 1_000.0 / want as f64,
-            Axis::MessageRate | Axis::ConnectRate => price * all as f64,
+            Axis::MessageRate | Axis::ConnectRate | Axis::FanOut => price * all as f64,
         };
         let per = match asked.axis {
             Axis::Clients => "an hour for 1,000 clients",
-            Axis::MessageRate | Axis::ConnectRate => "an hour for all of it",
+            Axis::MessageRate | Axis::ConnectRate | Axis::FanOut => "an hour for all of it",
         };
         let decimals = if each < 1.0 { 4 } else { 2 };
         figures.push(Figure {

@@ -105,6 +105,12 @@ impl CapacityArgs {
                 Failure::new(Exit::Usage, fact).hint("say from where to where: --from, --to")
             );
         }
+        if self.axis == Axis::FanOut && self.want.is_some() {
+            let fact = "--want: more instances do not divide a conversation, which is what grows along --axis fan-out";
+            return Err(
+                Failure::new(Exit::Usage, fact).hint("leave --want out, or choose another --axis")
+            );
+        }
         let (from, to) = self
             .axis
             .range(plan)
