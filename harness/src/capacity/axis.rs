@@ -43,20 +43,20 @@ pub(crate) enum Axis {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(crate) enum AxisError {
     #[error("no client of the scenario sends messages")]
-    NobodySends,
+    NoSender,
     #[error("no client of the scenario ends its session and comes back")]
-    NobodyReconnects,
+    NoReconnector,
     #[error("no clients of the scenario share a conversation")]
-    NobodyShares,
+    NoGroup,
 }
 
 impl AxisError {
     /// What to do about it.
     pub(crate) const fn hint(self) -> &'static str {
         match self {
-            Self::NobodySends => "give load.mix some chatter, or choose another --axis",
-            Self::NobodyReconnects => "give load.mix some reconnector, or choose another --axis",
-            Self::NobodyShares => {
+            Self::NoSender => "give load.mix some chatter, or choose another --axis",
+            Self::NoReconnector => "give load.mix some reconnector, or choose another --axis",
+            Self::NoGroup => {
                 "write load.session.conversation = \"group\", or {group} into the path of [target] socket"
             }
         }
@@ -168,7 +168,7 @@ fn senders(load: &LoadPlan) -> Result<u64, AxisError> {
     let senders = load.mix.iter().filter(|share| share.behavior.sends());
     let senders = senders.map(|share| u64::from(share.clients)).sum();
     if senders == 0 {
-        return Err(AxisError::NobodySends);
+        return Err(AxisError::NoSender);
     }
     Ok(senders)
 }
@@ -180,7 +180,7 @@ fn reconnectors(load: &LoadPlan) -> Result<(u64, u64), AxisError> {
         }
         Behavior::Reconnector { .. } | Behavior::Chatter | Behavior::Lurker => None,
     });
-    found.ok_or(AxisError::NobodyReconnects)
+    found.ok_or(AxisError::NoReconnector)
 }
 
 /// Clients that hear what one of them says.
@@ -194,7 +194,7 @@ fn group(plan: &Plan) -> Result<u64, AxisError> {
         (Conversation::Own, None) => false,
     };
     let group = u64::from(plan.load.session.group);
-    shares.then_some(group).ok_or(AxisError::NobodyShares)
+    shares.then_some(group).ok_or(AxisError::NoGroup)
 }
 
 #[cfg(test)]
@@ -240,12 +240,12 @@ mod tests {
     #[test]
     fn what_nobody_does_cannot_grow() {
         let alone = plan_of("{ chatter = 1 }", "");
-        assert_eq!(Axis::FanOut.own(&alone), Err(AxisError::NobodyShares));
+        assert_eq!(Axis::FanOut.own(&alone), Err(AxisError::NoGroup));
         let plan = plan_of("{ lurker = 1 }", "");
-        assert_eq!(Axis::MessageRate.own(&plan), Err(AxisError::NobodySends));
+        assert_eq!(Axis::MessageRate.own(&plan), Err(AxisError::NoSender));
         assert_eq!(
             Axis::ConnectRate.own(&plan),
-            Err(AxisError::NobodyReconnects)
+            Err(AxisError::NoReconnector)
         );
     }
 }
