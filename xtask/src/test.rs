@@ -15,7 +15,7 @@ const APART: [&str; 4] = [
     "promises::soak",
     "ab::three_milliseconds",
     "ab::a_pull_request",
-    "capacity::a_queue_of_another_make",
+    "truth::",
 ];
 
 pub(crate) fn run() -> Result<ExitCode, Failure> {

@@ -243,9 +243,6 @@ mod tests {
         assert_eq!(Axis::FanOut.own(&alone), Err(AxisError::NoGroup));
         let plan = plan_of("{ lurker = 1 }", "");
         assert_eq!(Axis::MessageRate.own(&plan), Err(AxisError::NoSender));
-        assert_eq!(
-            Axis::ConnectRate.own(&plan),
-            Err(AxisError::NoReconnector)
-        );
+        assert_eq!(Axis::ConnectRate.own(&plan), Err(AxisError::NoReconnector));
     }
 }
