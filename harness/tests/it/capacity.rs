@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::Value;
@@ -237,4 +238,30 @@ fn target_and_generator_have_processors_of_their_own_where_that_is_asked() {
     assert_eq!(server["what"], "server");
     assert_eq!(server["cpu_cores_limit"], 1.0);
     assert!(server["files_peak"].as_u64() > Some(4), "{server}");
+}
+
+#[test]
+#[ignore = "slow: a few short runs"]
+fn a_generator_that_may_open_few_files_is_not_taken_for_the_target() {
+    let server = Stranger::chatting(|connection, _, text| connection.reply(text));
+    let expected = "what = \"failed clients\"\nequals = 0";
+    let case = Case::new(&strange(40, "1800ms", "500ms", expected));
+    let (out, url) = (case.out(), server.url());
+    let asked = ["--from", "40", "--to", "2000", "--confirm", "1"];
+    let done = Command::new("sh")
+        .args(["-c", "ulimit -n 512 && exec \"$@\"", "sh"])
+        .arg(env!("CARGO_BIN_EXE_harness"))
+        .args(["capacity", &case.scenario, "--target", &url, "--out", &out])
+        .args(asked)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert_eq!(done.status.code(), Some(12), "{said}");
+    let account = account(&out);
+    assert_eq!(account["found"]["kind"], "generator_full", "{account}");
+    let held = account["found"]["held"].as_u64().unwrap();
+    assert!((40..512).contains(&held), "{held}");
+    let sentence = account["sentence"].as_str().unwrap();
+    assert!(sentence.starts_with("At least"), "{sentence}");
+    assert!(sentence.contains("open files"), "{sentence}");
 }
