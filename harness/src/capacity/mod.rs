@@ -17,5 +17,6 @@ mod model;
 pub(crate) mod planner;
 pub(crate) mod probe;
 pub(crate) mod question;
+pub(crate) mod scale_out;
 pub(crate) mod search;
 mod steady;

@@ -10,6 +10,7 @@ use super::axis::Axis;
 use super::law::{Law, Scaling};
 use super::probe::Probe;
 use super::question::Question;
+use super::scale_out::{ScaleOut, Together};
 use super::search::{Came, Found};
 use crate::format;
 
@@ -82,8 +83,10 @@ impl Outlook {
             figures.extend(memory(probes));
         }
         figures.extend(first_limits(asked, probes));
+        let scale = scale_out(asked, found);
+        figures.extend(scale.iter().map(hindrance));
         if let Some(want) = asked.want {
-            figures.extend(instances(asked, each.max(1), want));
+            figures.extend(instances(asked, (each.max(1), scale.as_ref()), want));
         }
         Some(Self { figures })
     }
@@ -114,29 +117,104 @@ fn rate(per_s: f64) -> String {
     format::rate(crate::units::rounded(per_s))
 }
 
+/// How capacity grows with instances, where it is known of several numbers of them.
+fn scale_out(asked: &Question, found: Found) -> Option<ScaleOut> {
+    let (held, broke) = match found {
+        Found::Between { held, broke } => (held, Some(broke)),
+        Found::AtLeast { held } | Found::GeneratorFull { held, .. } => (held, None),
+        Found::LessThan { .. } | Found::Unclear => return None,
+    };
+    let own = Together {
+        instances: u64::from(asked.instances.max(1)),
+        held,
+        broke,
+    };
+    let all: Vec<Together> = asked.beside.iter().copied().chain([own]).collect();
+    ScaleOut::of(&all)
+}
+
+fn hindrance(scale: &ScaleOut) -> Figure {
+    let (likely, least, worst) = scale.contention();
+    Figure {
+        name: "instances hinder each other".to_owned(),
+        value: likely,
+        text: format!("{:.1} % each", likely * 100.0),
+        basis: Basis::Measured,
+        how: format!(
+            "contention of Amdahl's law on up to {} instances; the ends of the answers allow {:.1} to {:.1} %",
+            format::count(scale.most),
+            least * 100.0,
+            worst * 100.0
+        ),
+    }
+}
+
+/// How many instances carry what is wanted, and how that is known.
+fn needed(
+    asked: &Question,
+    (held, scale): (u64, Option<&ScaleOut>),
+    want: u64,
+) -> (Option<u64>, String) {
+    let unit = asked.axis.unit();
+    let wanted = format::count(want);
+    let Some(scale) = scale else {
+        let needed = want.div_ceil(held);
+        let reach = want as f64 / held as f64;
+        let how = format!(
+            "{wanted} {unit} need {} instances, and {} may be gone; as if instances did not hinder each other: whether what they share (Redis) carries {} times as much was not measured",
+            format::count(needed),
+            format::count(asked.spare),
+            format::count_f64(reach.round().max(1.0))
+        );
+        return (Some(needed), how);
+    };
+    let (likely, best, worst) = scale.carry(want);
+    let number =
+        |count: Option<u64>| count.map_or_else(|| "no number of".to_owned(), format::count);
+    let how = format!(
+        "{wanted} {unit} need {} instances ({} to {} by the ends of the answers), and {} may be gone; they hinder each other as was measured on up to {}",
+        number(likely),
+        number(best),
+        number(worst),
+        format::count(asked.spare),
+        format::count(scale.most)
+    );
+    (likely, how)
+}
+
 /// How many instances carry what is wanted, with some of them gone.
-fn instances(asked: &Question, held: u64, want: u64) -> Vec<Figure> {
-    let needed = want.div_ceil(held.max(1));
+fn instances(asked: &Question, (held, scale): (u64, Option<&ScaleOut>), want: u64) -> Vec<Figure> {
+    let (needed, how) = needed(asked, (held, scale), want);
+    let measured = held * scale.map_or(1, |scale| scale.most);
+    let Some(needed) = needed else {
+        let ceiling = scale.map_or(0.0, ScaleOut::ceiling);
+        return vec![Figure {
+            name: "no number of instances carries more than".to_owned(),
+            value: ceiling,
+            text: format!(
+                "{} {}",
+                format::count_f64(ceiling.floor()),
+                asked.axis.unit()
+            ),
+            basis: Basis::Extrapolated {
+                reach: ceiling / measured as f64,
+            },
+            how,
+        }];
+    };
     let all = needed.saturating_add(asked.spare);
-    let reach = want as f64 / held as f64;
+    let reach = want as f64 / measured as f64;
     let basis = if reach > 1.0 {
         Basis::Extrapolated { reach }
     } else {
         Basis::Measured
     };
-    let unit = asked.axis.unit();
     let mut figures = vec![Figure {
         name: "instances".to_owned(),
         value: all as f64,
         text: format::count(all),
         basis,
-        how: format!(
-            "{} {unit} need {} instances, and {} may be gone; as if instances did not hinder each other: whether what they share (Redis) carries {} times as much was not measured",
-            format::count(want),
-            format::count(needed),
-            format::count(asked.spare),
-            format::count_f64(reach.round().max(1.0))
-        ),
+        how,
     }];
     let used = want as f64 / (all as f64 * held as f64);
     figures.push(Figure {
@@ -252,6 +330,7 @@ mod tests {
             scenario: "t.toml".to_owned(),
             target: "the reference server".to_owned(),
             instances: 1,
+            beside: Vec::new(),
             axis,
             bounds: Bounds {
                 from: 1,
@@ -311,6 +390,34 @@ mod tests {
         assert_eq!(memory.basis, Basis::Modelled);
         let files = figure(&outlook, "its file limit carries");
         assert!((19_000.0..20_000.0).contains(&files.value), "{files:?}");
+    }
+
+    #[test]
+    fn instances_that_hinder_each_other_are_more() {
+        let mut asked = asked(Axis::Clients, 10_000);
+        let found = Found::Between {
+            held: 1_000,
+            broke: 1_050,
+        };
+        let probes = [probe(1_000)];
+        let text =
+            |asked: &Question| figure(&outlook(asked, found, &probes).unwrap(), "instances").text;
+        assert_eq!(text(&asked), "11");
+        asked.beside.push(Together {
+            instances: 3,
+            held: 2_700,
+            broke: Some(2_800),
+        });
+        // 3 / (1 + 2σ) = 2.7, and 10 · (1 − σ) / (1 − 10σ) of them.
+        let with = outlook(&asked, found, &probes).unwrap();
+        assert!((figure(&with, "instances hinder each other").value - 0.0556).abs() < 1e-3);
+        assert_eq!(text(&asked), "23");
+        assert_eq!(
+            figure(&with, "instances").basis,
+            Basis::Extrapolated {
+                reach: 10_000.0 / 3_000.0
+            }
+        );
     }
 
     #[test]

@@ -78,7 +78,7 @@ title = \"sockets\"
 proxies = []
 [load]
 clients = 80
-stages = [{ ramp = \"1s\" }, { hold = \"6s\" }]
+stages = [{ ramp = \"1s\" }, { hold = \"3s\" }]
 mix = { lurker = 1 }
 drain = \"1s\"
 [[expect]]
@@ -106,7 +106,7 @@ proxies = []
 settings = { concurrency = \"20\", first-after = \"80ms\", chunk-interval = \"10ms\", rate-limit = \"100000\", rate-burst = \"100000\" }
 [load]
 clients = 200
-stages = [{ ramp = \"1s\" }, { hold = \"10s\" }]
+stages = [{ ramp = \"1s\" }, { hold = \"8s\" }]
 message = { every = \"4s\", arrival = \"poisson\", chunks = 3 }
 drain = \"5s\"
 [[expect]]

@@ -63,6 +63,9 @@ pub(crate) struct CapacityArgs {
     /// So many of them may be gone
     #[arg(long, value_name = "N", default_value_t = 1)]
     spare: u64,
+    /// Folder of an answer for another number of instances (environment.server.instances), to tell how they add up; repeatable
+    #[arg(long, value_name = "DIR")]
+    pub(super) beside: Vec<PathBuf>,
     /// What an instance costs an hour, in any currency
     #[arg(long, value_name = "PRICE", requires = "want", value_parser = price)]
     price_per_hour: Option<f64>,
@@ -132,6 +135,7 @@ impl CapacityArgs {
             scenario: plan.scenario.clone(),
             target: self.target(plan),
             instances: plan.environment.server.instances,
+            beside: Vec::new(),
             axis: self.axis,
             bounds: Bounds {
                 from,

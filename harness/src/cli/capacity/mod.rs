@@ -18,6 +18,8 @@ use super::{claim, read, screen, warning};
 use crate::capacity::account::{Answer, End, SCHEMA};
 use crate::capacity::probe::Probe;
 use crate::capacity::question::Question;
+use crate::capacity::scale_out::Together;
+use crate::capacity::search::Found;
 use crate::exit::Exit;
 use crate::intake::{self, reason};
 use crate::render::capacity as render;
@@ -39,7 +41,8 @@ pub(super) fn run(args: &CapacityArgs, out: &mut impl Write) -> Result<Exit, Fai
             .hint("write down what must hold, such as [[expect]] what = \"complete p99\", under = \"200ms\""));
     }
     warning::tell(&plan);
-    let question = args.question(&plan)?;
+    let mut question = args.question(&plan)?;
+    question.beside = beside(&args.beside, &question)?;
     let (folder, question, done) = match &args.resume {
         Some(folder) => resumed(folder, question)?,
         None => (fresh(args)?, question, Vec::new()),
@@ -85,13 +88,46 @@ fn fresh(args: &CapacityArgs) -> Result<PathBuf, Failure> {
     Ok(folder)
 }
 
-/// An earlier search: its folder, what it was asked, its probes.
-fn resumed(folder: &Path, question: Question) -> Result<(PathBuf, Question, Vec<Probe>), Failure> {
+/// What other numbers of instances take, by the answers in these folders.
+fn beside(folders: &[PathBuf], question: &Question) -> Result<Vec<Together>, Failure> {
+    let each = folders.iter().map(|folder| {
+        let answer = earlier(folder)?;
+        let asked = &answer.asked;
+        let same = (asked.axis, &asked.title, &asked.expected, &asked.target)
+            == (question.axis, &question.title, &question.expected, &question.target);
+        let wrong = |fact: &str| {
+            let fact = format!("--beside {}: {fact}", folder.display());
+            Err(Failure::new(Exit::Usage, fact).hint(
+                "name the answer of the same search with another --set environment.server.instances=N",
+            ))
+        };
+        if !same {
+            return wrong("was asked something else: another axis, scenario, target or expectation");
+        }
+        if asked.instances == question.instances {
+            return wrong("is of as many instances as this search");
+        }
+        let (held, broke) = match answer.found {
+            Found::Between { held, broke } => (held, Some(broke)),
+            Found::AtLeast { .. } | Found::GeneratorFull { .. } | Found::LessThan { .. } | Found::Unclear => {
+                return wrong("did not find between which loads the limit lies");
+            }
+        };
+        Ok(Together {
+            instances: u64::from(asked.instances),
+            held,
+            broke,
+        })
+    });
+    each.collect()
+}
+
+/// The account of an earlier search.
+fn earlier(folder: &Path) -> Result<Answer, Failure> {
     let path = folder.join(render::JSON);
     let shown = path.display();
     let unread = |fact: String| {
-        Failure::new(Exit::Storage, fact)
-            .hint("name the folder of an earlier search, with --resume")
+        Failure::new(Exit::Storage, fact).hint("name the folder of an earlier search")
     };
     let bytes = intake::bytes(&path, BYTES_MAX)
         .map_err(|error| unread(format!("{shown}: cannot be read: {error}")))?;
@@ -104,6 +140,12 @@ fn resumed(folder: &Path, question: Question) -> Result<(PathBuf, Question, Vec<
         );
         return Err(unread(fact));
     }
+    Ok(earlier)
+}
+
+/// An earlier search: its folder, what it was asked, its probes.
+fn resumed(folder: &Path, question: Question) -> Result<(PathBuf, Question, Vec<Probe>), Failure> {
+    let earlier = earlier(folder)?;
     let asked = &earlier.asked;
     let same = (asked.axis, &asked.plan_hash, &asked.target)
         == (question.axis, &question.plan_hash, &question.target);

@@ -14,6 +14,7 @@ fn question() -> Question {
         scenario: "scenarios/capacity-chat.toml".to_owned(),
         target: "the reference server".to_owned(),
         instances: 1,
+        beside: Vec::new(),
         axis: Axis::MessageRate,
         bounds: Bounds {
             from: 50,
