@@ -27,7 +27,8 @@ use crate::{demo, redis, step};
 const TALK: &str = "scenarios/bench-talk.toml";
 /// The test that holds the gate to its promises and prints what it saw.
 const GATE: &str = "gate::bench::the_gate_keeps_its_promises_on_synthetic_runs";
-/// The tests that search for limits that are known.
+/// The test that fits the scalability law to synthetic probes, and those that search for limits that are known.
+const LAW: &str = "usl::bench";
 const TRUTHS: &str = "truth::";
 const IDLE: &str = "scenarios/bench-idle.toml";
 
@@ -85,6 +86,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     }
     // Too long to be meant by who names nothing.
     if one == Some(Subject::Capacity) {
+        let mut law = step::cargo(&["test", "-p", "harness", "--lib", "--"]);
+        law.args(["--ignored", "--nocapture", LAW]);
+        step::run("intervals of the scalability law", &mut law)?;
         let mut build = step::cargo(&["build", "-p", "harness", "-p", "reference-server"]);
         step::run("build", &mut build)?;
         let mut truths = step::cargo(&["test", "-p", "harness", "--test", "it", "--"]);
