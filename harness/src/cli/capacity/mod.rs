@@ -57,8 +57,8 @@ pub(super) fn run(args: &CapacityArgs, out: &mut impl Write) -> Result<Exit, Fai
     let told = out.write_all(render::terminal::text(&answer, &style).as_bytes());
     out.flush()?;
     let place = RunDir::at(&folder);
-    for (file, drawn) in render::files(&answer) {
-        place.write(file, &drawn?)?;
+    for (file, bytes) in render::files(&answer)? {
+        place.write(&file, &bytes)?;
     }
     told?;
     let exit = Exit::of(answer.exit_code);

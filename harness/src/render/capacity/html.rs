@@ -13,17 +13,11 @@ use crate::render::html::document::document;
 use crate::render::html::figure;
 use crate::render::html::prose::prose;
 use crate::render::html::table::{Cell, Table};
-use crate::render::plot::{Chart, ladder};
+use crate::render::plot::Chart;
 use crate::render::renderer::RenderError;
 use crate::render::words::plural;
 
-pub(super) fn bytes(answer: &Answer) -> Result<Vec<u8>, RenderError> {
-    let charts = [
-        ladder::latency(answer)?,
-        ladder::throughput(answer)?,
-        ladder::scaling(answer)?,
-    ];
-    let charts: Vec<Chart> = charts.into_iter().flatten().collect();
+pub(super) fn bytes(answer: &Answer, charts: &[Chart]) -> Result<Vec<u8>, RenderError> {
     let look = cells::answer(answer);
     let title = format!(
         "{} {}: {}",
@@ -31,7 +25,7 @@ pub(super) fn bytes(answer: &Answer) -> Result<Vec<u8>, RenderError> {
         format::harmless(&answer.asked.title),
         format::harmless(&answer.sentence)
     );
-    document(&title, &body(answer, &charts), &[])
+    document(&title, &body(answer, charts), &[])
 }
 
 fn body(answer: &Answer, charts: &[Chart]) -> Markup {

@@ -103,11 +103,15 @@ fn the_terminal_says_where_the_limit_lies() {
 #[test]
 fn the_files_hold_every_probe() {
     let answer = answer(End::Done);
-    let files = files(&answer);
+    let files = files(&answer).unwrap();
     let text = |name: &str| {
         let (_, bytes) = files.iter().find(|(file, _)| *file == name).unwrap();
-        String::from_utf8(bytes.as_ref().unwrap().clone()).unwrap()
+        String::from_utf8(bytes.clone()).unwrap()
     };
+    for chart in ["latency.svg", "throughput.svg"] {
+        let chart = text(chart);
+        assert!(chart.starts_with("<svg") && chart.contains("capacity-chat"));
+    }
     insta::assert_snapshot!("capacity_markdown", text("capacity.md"));
     let read: Answer = serde_json::from_str(&text("capacity.json")).unwrap();
     // Numbers are not read back to the last digit.
