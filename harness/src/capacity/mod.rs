@@ -20,3 +20,4 @@ pub(crate) mod question;
 pub(crate) mod scale_out;
 pub(crate) mod search;
 mod steady;
+pub(crate) mod uses;

@@ -4,7 +4,7 @@
 
 use maud::{Markup, html};
 
-use super::cells;
+use super::{cells, uses};
 use crate::capacity::account::Answer;
 use crate::capacity::probe::Probe;
 use crate::capacity::search::Came;
@@ -73,6 +73,7 @@ fn body(answer: &Answer, charts: &[Chart]) -> Markup {
                     }
                 }
             }
+            (uses::section(answer))
             @if !answer.notes.is_empty() {
                 section id="notes" {
                     h2 { "What else to know" }

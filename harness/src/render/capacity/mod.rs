@@ -8,6 +8,7 @@ mod markdown;
 pub(crate) mod terminal;
 #[cfg(test)]
 mod tests;
+mod uses;
 
 use super::renderer::RenderError;
 use crate::capacity::account::Answer;

@@ -3,9 +3,10 @@
 use super::{files, terminal};
 use crate::capacity::account::{Answer, End};
 use crate::capacity::axis::Axis;
-use crate::capacity::probe::{Little, Probe, Use};
+use crate::capacity::probe::{Little, Probe};
 use crate::capacity::question::Question;
 use crate::capacity::search::{Bounds, Came, Why};
+use crate::capacity::uses::Use;
 use crate::render::terminal::Style;
 
 fn question() -> Question {
@@ -31,6 +32,42 @@ fn question() -> Question {
         spare: 1,
         price_per_hour: Some(0.34),
     }
+}
+
+fn uses() -> Vec<Use> {
+    let of = |what: &str, text: &str, share_ratio: Option<f64>, generator: bool| Use {
+        what: what.to_owned(),
+        text: text.to_owned(),
+        share_ratio,
+        generator,
+    };
+    vec![
+        of(
+            "this machine's processors",
+            "0.88 cores of 2.00 cores",
+            Some(0.44),
+            true,
+        ),
+        of(
+            "the server's processor",
+            "0.61 cores of 2.00 cores",
+            Some(0.305),
+            false,
+        ),
+        of(
+            "the target's accept backlog",
+            "3 of 1,024 connections",
+            Some(0.003),
+            false,
+        ),
+        of("the target's task queue", "71 waiting at most", None, false),
+        of(
+            "network, sockets of the clients",
+            "412 KiB/s to them, 61 KiB/s from them",
+            None,
+            false,
+        ),
+    ]
 }
 
 /// A service that answers 620 a second at most.
@@ -67,12 +104,8 @@ fn probe((place, load): (usize, u64)) -> Probe {
         expected: in_flight,
         holds: true,
     });
-    probe.uses = vec![Use {
-        what: "the server's processor".to_owned(),
-        text: "0.61 cores of 2.00 cores".to_owned(),
-        share_ratio: 0.305,
-        generator: false,
-    }];
+    probe.server_bytes = Some(21 << 20);
+    probe.uses = uses();
     probe
 }
 
@@ -98,6 +131,47 @@ fn the_terminal_says_where_the_limit_lies() {
         "{broken_off}"
     );
     assert!(broken_off.contains("exit 130"), "{broken_off}");
+}
+
+#[test]
+fn of_a_target_that_was_not_started_it_is_said_what_is_not_known() {
+    let known = answer(End::Done);
+    let mut probes = known.probes.clone();
+    for probe in &mut probes {
+        probe.server_bytes = None;
+    }
+    let attached = Answer::of(question(), probes, End::Done);
+    let says = |answer: &Answer| {
+        let notes = answer.notes.join("; ");
+        notes.contains("its processors, memory and files are not known")
+    };
+    assert!(says(&attached) && !says(&known), "{:?}", attached.notes);
+    // That nothing was full cannot be said where the processors are not known.
+    let rules_out = |answer: &Answer| {
+        answer
+            .sentence
+            .contains("Nothing that can be read was full")
+    };
+    assert!(
+        rules_out(&known) && !rules_out(&attached),
+        "{}",
+        attached.sentence
+    );
+}
+
+#[test]
+fn the_page_opens_what_was_used_at_the_limit() {
+    let answer = answer(End::Done);
+    let (_, page) = &files(&answer)[1];
+    let page = String::from_utf8(page.as_ref().unwrap().clone()).unwrap();
+    assert_eq!(page.matches("<details").count(), answer.probes.len());
+    let (_, open) = page.split_once("<details open>").unwrap();
+    assert!(!open.contains("<details open>"));
+    let summary = open.split("</summary>").next().unwrap();
+    assert!(
+        summary.contains("591") && summary.contains("broke"),
+        "{summary}"
+    );
 }
 
 #[test]
