@@ -16,6 +16,11 @@ struct Equipped<'a> {
     toxics: &'a [ToxicSpec],
 }
 
+#[derive(Serialize)]
+struct ResetOf {
+    share: f64,
+}
+
 #[derive(Deserialize)]
 struct Reset {
     connections: u64,
@@ -54,8 +59,14 @@ impl Client {
     /// Resets every live connection of a proxy at this moment, and answers how many there were. There
     /// is nothing to read back: they are gone when this returns.
     pub async fn reset_now(&self, proxy: &str) -> Result<u64, ClientError> {
+        self.reset_some(proxy, 1.0).await
+    }
+
+    /// The same with that share of the live connections, above 0 and at most 1; the server's seed draws which.
+    pub async fn reset_some(&self, proxy: &str, share: f64) -> Result<u64, ClientError> {
         let path = [ROOT, "proxies", proxy, "reset_now"];
-        let reset: Reset = self.api.send(Method::POST, &path, &()).await?;
+        let asked = ResetOf { share };
+        let reset: Reset = self.api.send(Method::POST, &path, &asked).await?;
         Ok(reset.connections)
     }
 

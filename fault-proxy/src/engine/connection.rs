@@ -56,14 +56,15 @@ pub(super) async fn run(accepted: Accepted) -> Reason {
         identity,
         traffic,
         mut orders,
-        resets,
+        mut resets,
     } = accepted;
+    let number = identity.connection;
     let mut client = Some(client);
     let mut ordered = orders.clone();
     // Dropping what is half open loses nothing: no byte has been read.
     let (server, _leg) = tokio::select! {
         biased;
-        reason = interrupted(&mut ordered, &resets) => {
+        reason = interrupted(&mut ordered, &mut resets, number) => {
             if let (Reason::ResetNow, Some(client)) = (reason, client.take()) {
                 reset(client);
             }
@@ -87,11 +88,18 @@ pub(super) async fn run(accepted: Accepted) -> Reason {
     loop {
         let set = match &*orders.borrow_and_update() {
             Order::Stop => return Reason::Down,
-            Order::Carry { resets: now, .. } if now.hits(&resets) => {
+            Order::Carry { resets: now, .. } if now.hits(&resets, number) => {
                 connection.reset();
                 return Reason::ResetNow;
             }
-            Order::Carry { toxics, .. } => Arc::clone(toxics),
+            Order::Carry {
+                toxics,
+                resets: now,
+            } => {
+                // Spared, or nothing was reset.
+                resets = Arc::clone(now);
+                Arc::clone(toxics)
+            }
         };
         connection.apply(&set);
         // The old set is let go of only after a poll: by then what it held back is on its way.
@@ -111,15 +119,23 @@ pub(super) async fn run(accepted: Accepted) -> Reason {
     }
 }
 
-/// Returns when the proxy stops or all live connections are reset.
-async fn interrupted(orders: &mut watch::Receiver<Order>, resets: &Resets) -> Reason {
-    let over = |order: &Order| match order {
-        Order::Stop => true,
-        Order::Carry { resets: now, .. } => now.hits(resets),
-    };
-    match orders.wait_for(over).await.as_deref() {
-        Ok(Order::Carry { .. }) => Reason::ResetNow,
-        Ok(Order::Stop) | Err(_) => Reason::Down,
+/// Returns when the proxy stops or this connection is reset; one that is spared belongs to the new reset.
+async fn interrupted(
+    orders: &mut watch::Receiver<Order>,
+    resets: &mut Arc<Resets>,
+    number: u64,
+) -> Reason {
+    loop {
+        match &*orders.borrow_and_update() {
+            Order::Stop => return Reason::Down,
+            Order::Carry { resets: now, .. } if now.hits(resets, number) => {
+                return Reason::ResetNow;
+            }
+            Order::Carry { resets: now, .. } => *resets = Arc::clone(now),
+        }
+        if orders.changed().await.is_err() {
+            return Reason::Down;
+        }
     }
 }
 

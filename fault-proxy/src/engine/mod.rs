@@ -18,6 +18,7 @@
 mod acceptor;
 mod address;
 mod connection;
+mod draw;
 mod ends;
 mod events;
 mod held;

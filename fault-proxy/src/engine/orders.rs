@@ -10,6 +10,7 @@ use crate::{
     toxic::{Reach, Toxic},
 };
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -63,19 +64,23 @@ impl ToxicSet {
     }
 }
 
-/// All the resets of live connections so far. A connection belongs to the one it began after.
+/// All the resets of live connections so far. A connection belongs to the one it began after, or that spared it.
 #[derive(Debug, Default)]
 pub(super) struct Resets {
     number: u64,
+    /// The connections that this one is for; `None`: all.
+    chosen: Option<BTreeSet<u64>>,
     /// Connections that this one has reset.
     met: AtomicU64,
     held: Held,
 }
 
 impl Resets {
-    /// Whether a connection that began after `earlier` is to be reset; counts it if so.
-    pub(super) fn hits(&self, earlier: &Self) -> bool {
-        let hit = self.number != earlier.number;
+    /// Whether a connection that belongs to `earlier` is to be reset; counts it if so.
+    pub(super) fn hits(&self, earlier: &Self, connection: u64) -> bool {
+        let chosen = self.chosen.as_ref();
+        let hit = self.number != earlier.number
+            && chosen.is_none_or(|chosen| chosen.contains(&connection));
         if hit {
             self.met.fetch_add(1, Ordering::Relaxed);
         }
@@ -142,14 +147,20 @@ impl Orders {
         taken_up(retired).await
     }
 
-    /// Resets every live connection, and answers how many there were once they are gone.
-    pub(super) async fn reset(&self) -> Result<u64, Refusal> {
+    /// Resets live connections, and answers how many there were once they are gone. `choose` says which, by the number of
+    /// the reset; `None`: all.
+    pub(super) async fn reset(
+        &self,
+        choose: impl FnOnce(u64) -> Option<BTreeSet<u64>>,
+    ) -> Result<u64, Refusal> {
         let mut changed = None;
         self.0.send_if_modified(|order| match order {
             Order::Stop => false,
             Order::Carry { resets, .. } => {
+                let number = resets.number + 1;
                 let next = Arc::new(Resets {
-                    number: resets.number + 1,
+                    number,
+                    chosen: choose(number),
                     ..Resets::default()
                 });
                 changed = Some((resets.held.released.clone(), Arc::clone(&next)));

@@ -7,7 +7,7 @@
 
 use super::{
     acceptor::Acceptor,
-    address,
+    address, draw,
     events::{Event, Events},
     held::Budget,
     hops::Hops,
@@ -235,11 +235,15 @@ impl Proxy {
         Ok(())
     }
 
-    /// Resets every live connection, and answers how many there were.
-    pub(crate) async fn reset_now(&self) -> Result<u64, Refusal> {
+    /// Resets that share of the live connections, and answers how many they were.
+    pub(crate) async fn reset_now(&self, share: f32) -> Result<u64, Refusal> {
         let control = self.control().await?;
+        let choose = |reset| {
+            let open = self.traffic.open_now();
+            (share < 1.0).then(|| draw::some_of(open, share, (self.common.seed, &self.name, reset)))
+        };
         let connections = match &control.running {
-            Some(running) => running.orders.reset().await?,
+            Some(running) => running.orders.reset(choose).await?,
             None => 0,
         };
         self.tell(|| Event::ConnectionsReset { connections });

@@ -5,9 +5,9 @@
 
 use serde::Serialize;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -78,7 +78,8 @@ fn add(counter: &AtomicU64, bytes: usize) {
 #[derive(Debug, Default)]
 pub(crate) struct Traffic {
     accepted: AtomicU64,
-    open: AtomicU64,
+    /// Numbers of those that are open.
+    open: Mutex<BTreeSet<u64>>,
     closed: [AtomicU64; Reason::ALL.len()],
     pub(super) upstream: Flow,
     pub(super) downstream: Flow,
@@ -87,9 +88,22 @@ pub(crate) struct Traffic {
 impl Traffic {
     /// A connection was accepted; answers its number, from 0.
     pub(super) fn accept(self: &Arc<Self>) -> (u64, Open) {
-        self.open.fetch_add(1, Ordering::Relaxed);
         let number = self.accepted.fetch_add(1, Ordering::Relaxed);
-        (number, Open(Arc::clone(self)))
+        self.open().insert(number);
+        let open = Open {
+            traffic: Arc::clone(self),
+            number,
+        };
+        (number, open)
+    }
+
+    /// Numbers of the connections that are open, ascending.
+    pub(super) fn open_now(&self) -> Vec<u64> {
+        self.open().iter().copied().collect()
+    }
+
+    fn open(&self) -> MutexGuard<'_, BTreeSet<u64>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn close(&self, reason: Reason) {
@@ -103,7 +117,7 @@ impl Traffic {
         let closed = Reason::ALL.iter().zip(&self.closed);
         Count {
             connections: ConnectionCount {
-                open: self.open.load(Ordering::Relaxed),
+                open: u64::try_from(self.open().len()).unwrap_or(u64::MAX),
                 accepted: self.accepted.load(Ordering::Relaxed),
                 closed: closed
                     .map(|((_, name), counter)| (*name, counter.load(Ordering::Relaxed)))
@@ -119,11 +133,14 @@ impl Traffic {
 
 /// Counts a connection as open until it is dropped, however its task ends.
 #[derive(Debug)]
-pub(super) struct Open(Arc<Traffic>);
+pub(super) struct Open {
+    traffic: Arc<Traffic>,
+    number: u64,
+}
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Ordering::Relaxed);
+        self.traffic.open().remove(&self.number);
     }
 }
 

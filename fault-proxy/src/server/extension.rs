@@ -43,7 +43,7 @@ pub(super) async fn handle(
             Ok(Reply::json(200, &show(&statistics)))
         }
         Extension::ResetNow(name) => {
-            let connections = registry.find(&name)?.reset_now().await?;
+            let connections = registry.find(&name)?.reset_now(share(body)?).await?;
             Ok(Reply::json(200, &json!({ "connections": connections })))
         }
         Extension::Events(proxy) => {
@@ -57,6 +57,21 @@ pub(super) async fn handle(
             Ok(Reply::events(registry.events().subscribe(proxy)))
         }
     }
+}
+
+/// Of the live connections; all where the body does not say.
+fn share(body: &[u8]) -> Result<f32, Refusal> {
+    if body.is_empty() {
+        return Ok(1.0);
+    }
+    let body = parse(body)?;
+    let fields = Fields::of(&body, "the reset")?;
+    let share = fields.float("share")?.unwrap_or(1.0);
+    if share > 0.0 && share <= 1.0 {
+        return Ok(share);
+    }
+    let found = fields.value("share").unwrap_or(&Value::Null);
+    Err(mismatch("share", "above 0 and at most 1", found))
 }
 
 fn about() -> Reply {

@@ -5,8 +5,9 @@ use fault_proxy::{ProxySpec, Stream::Upstream, ToxicSpec, server::ServerConfig};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines},
     net::TcpStream,
+    time::timeout,
 };
 
 #[tokio::test]
@@ -122,6 +123,68 @@ async fn reset_now_resets_every_live_connection_and_no_later_one() {
     assert_eq!(statistics.connections.closed["reset_now"], 8);
     assert_eq!(world.client.reset_now("a").await.unwrap(), 1);
     assert_eq!(world.client.reset_now("a").await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn reset_now_of_a_share_spares_the_rest() {
+    let mut world = World::start().await;
+    let (upstream, mut connections) = world.played().await;
+    let listen = world.proxy_to("a", upstream).await;
+    let (mut near, mut far) = (Vec::new(), Vec::new());
+    for _ in 0..8 {
+        near.push(connect(&listen).await);
+        far.push(within("a dial", connections.recv()).await.unwrap());
+    }
+    let open = async |world: &World| {
+        let statistics = world.client.statistics("a").await.unwrap();
+        statistics.connections.open
+    };
+    assert_eq!(world.client.reset_some("a", 0.5).await.unwrap(), 4);
+    until("the four to be gone", async || open(&world).await == 4).await;
+    // The same half again would be nobody.
+    assert_eq!(world.client.reset_some("a", 0.5).await.unwrap(), 2);
+    until("two more to be gone", async || open(&world).await == 2).await;
+    let (mut spared, mut reset) = (0, 0);
+    for stream in &mut near {
+        let mut byte = [0];
+        match timeout(Duration::from_millis(50), stream.read(&mut byte)).await {
+            Err(_silent) => spared += 1,
+            Ok(read) => {
+                assert!(read.is_err(), "{read:?}");
+                reset += 1;
+            }
+        }
+    }
+    assert_eq!((spared, reset), (2, 6));
+    // Those that were spared carry on, and the next reset of all is theirs too.
+    assert_eq!(world.client.reset_now("a").await.unwrap(), 2);
+    for body in [r#"{"share": 0}"#, r#"{"share": 1.5}"#, r#"{"share": "x"}"#] {
+        let answer = world
+            .http("POST", "/extensions/proxies/a/reset_now", body)
+            .await;
+        assert_eq!(answer.status, 400, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn reset_now_of_a_share_reaches_connections_that_have_no_upstream_yet() {
+    let mut world = World::start().await;
+    let listen = world.echo_proxy("a").await;
+    let hold = ToxicSpec::no_answer("n");
+    world.client.add_toxic("a", &hold).await.unwrap();
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        held.push(connect(&listen).await);
+    }
+    until("the connections to be held", async || {
+        world.client.statistics("a").await.unwrap().connections.open == 4
+    })
+    .await;
+    assert_eq!(world.client.reset_some("a", 0.25).await.unwrap(), 1);
+    assert_eq!(world.client.reset_now("a").await.unwrap(), 3);
+    for stream in &mut held {
+        assert_eq!(drain(stream).await.1, End::Reset);
+    }
 }
 
 #[tokio::test]

@@ -144,8 +144,8 @@ async fn cause(
             let links = links(access, planned)?;
             lifecycle.lead(&Down { links }).await
         }
-        Mechanism::ResetNow => {
-            let fault = ResetNow::new(links(access, planned)?);
+        Mechanism::ResetNow { share_ratio } => {
+            let fault = ResetNow::new(links(access, planned)?, share_ratio);
             lifecycle.lead(&fault).await
         }
         Mechanism::Toxic(model, sign) => {

@@ -1,6 +1,6 @@
-//! This module resets every connection of a link at one moment.
+//! This module resets connections of a link at one moment: every one, or a share of them.
 //!
-//! **In:** the link's proxies. **Out:** a TCP reset on whatever was open; the link itself stays whole.
+//! **In:** the link's proxies, the share. **Out:** a TCP reset on what was open; the link itself stays whole.
 //!
 //! There is nothing to heal: it is over when it is done. It is confirmed by the proxies' own count of
 //! the connections they reset; where none was open, nothing was broken, and the fault counts as not
@@ -17,16 +17,18 @@ use crate::environment::Answer;
 
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// One reset of everything.
+/// One reset.
 pub(super) struct ResetNow {
     links: Links,
+    share_ratio: f64,
     reset: Arc<AtomicU64>,
 }
 
 impl ResetNow {
-    pub(super) fn new(links: Links) -> Self {
+    pub(super) fn new(links: Links, share_ratio: f64) -> Self {
         Self {
             links,
+            share_ratio,
             reset: Arc::default(),
         }
     }
@@ -38,11 +40,12 @@ impl Fault for ResetNow {
     }
 
     async fn inject(&self) -> Result<(), FaultError> {
+        let share_ratio = self.share_ratio;
         self.links
             .each(|link, client| {
                 let reset = Arc::clone(&self.reset);
                 async move {
-                    let connections = client.reset_now(&link.name).await?;
+                    let connections = client.reset_some(&link.name, share_ratio).await?;
                     reset.fetch_add(connections, Ordering::Relaxed);
                     Ok(())
                 }

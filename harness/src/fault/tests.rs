@@ -211,7 +211,7 @@ async fn alone(name: &str, fault: PlannedFault) -> FaultStamps {
 #[tokio::test]
 async fn a_fault_that_met_nobody_is_not_confirmed() {
     let link = Link::RedisTasks;
-    let stamps = alone("nobody", planned(ResetNow {}.on(link), 200, 0)).await;
+    let stamps = alone("nobody", planned(ResetNow::ALL.on(link), 200, 0)).await;
     let problem = stamps.problem.unwrap();
     assert!(problem.contains("no connection was open"), "{problem}");
     assert!(stamps.confirmed_us.is_none() && stamps.heal_confirmed_us.is_some());
@@ -227,7 +227,7 @@ async fn every_open_connection_is_reset_at_once_and_later_ones_live() {
     let listen = redis_run.links[&Link::RedisTasks][0].listen;
     let mut open = tokio::net::TcpStream::connect(listen).await.unwrap();
     let link = Link::RedisTasks;
-    let fault = planned(ResetNow {}.on(link), 300, 0);
+    let fault = planned(ResetNow::ALL.on(link), 300, 0);
     let (stamps, _) = driven_on(&redis_run, &fault).await;
     check_order(&fault, &stamps);
     let read = tokio::io::AsyncReadExt::read(&mut open, &mut [0_u8; 8]).await;

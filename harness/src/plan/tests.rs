@@ -354,6 +354,49 @@ fn faults_without_a_name_are_called_after_where_and_what() {
     );
 }
 
+#[test]
+fn a_reset_of_a_share_is_read_and_printed_and_one_of_all_keeps_the_hash_of_old_plans() {
+    let environment = "proxies = ['edge']";
+    let reset = |share: &str| {
+        let fault = format!("at = '1s'\nlink = 'edge'\nkind = 'reset_now'\n{share}");
+        outcome(environment, &fault)
+    };
+    let share_of = |plan: &Plan| match plan.faults[0].kind.mechanism() {
+        Mechanism::ResetNow { share_ratio } => share_ratio,
+        other => panic!("{other:?}"),
+    };
+    let all = reset("").unwrap();
+    assert!((share_of(&all) - 1.0).abs() < 1e-9);
+    let json = serde_json::to_value(all.faults[0].kind).unwrap();
+    let old = serde_json::json!({ "kind": "reset_now", "link": "edge" });
+    assert_eq!(json, old);
+    assert_eq!(
+        serde_json::from_value::<FaultKind>(old).unwrap(),
+        all.faults[0].kind
+    );
+    assert_eq!(hash(&all), hash(&reset("share = 1").unwrap()));
+    for written in ["share = '12.5%'", "share = ' 12.5 %'", "share = 0.125"] {
+        let some = reset(written).unwrap();
+        assert!((share_of(&some) - 0.125).abs() < 1e-9, "{written}");
+        let printed = to_toml(&some);
+        assert!(printed.contains("share = \"12.5%\""), "{printed}");
+        let again = compile("test.toml", &printed, &Overrides::default()).unwrap();
+        assert_eq!(hash(&some), hash(&again));
+        assert_ne!(hash(&some), hash(&all));
+    }
+    for wrong in [
+        "0", "'0%'", "'100.1%'", "1.5", "-1", "'half'", "true", "'nan%'",
+    ] {
+        let problem = reset(&format!("share = {wrong}")).unwrap_err();
+        assert!(problem.contains("share"), "{wrong}: {problem}");
+    }
+    let other = outcome(
+        environment,
+        "at = '1s'\nfor = '1s'\nlink = 'edge'\nkind = 'down'\nshare = '50%'",
+    );
+    assert!(other.is_err());
+}
+
 /// The plan, or what is wrong with it, of a load of 30 s with these lines before and after it.
 fn outcome(environment: &str, fault: &str) -> Result<Plan, String> {
     let text = format!(

@@ -135,6 +135,35 @@ fn as_written(count: impl TryInto<i64>) -> i64 {
     count.try_into().unwrap_or(i64::MAX)
 }
 
+/// A share of a whole, above nothing; planned in millionths, so that one can be told from another.
+pub(crate) struct Share;
+
+impl KeyType for Share {
+    type Typed = u32;
+    type Stored = u32;
+
+    fn store(typed: u32) -> u32 {
+        typed
+    }
+
+    fn read(
+        section: &mut Section<'_>,
+        problems: &mut Problems,
+        key: (&'static str, Presence<u32>),
+        range: RangeInclusive<u32>,
+    ) -> Option<u32> {
+        read(section, problems, key, value::share_ppm(range))
+    }
+
+    fn print(stored: u32) -> Value {
+        value::share_text(stored).into()
+    }
+
+    fn schema(_: &RangeInclusive<u32>) -> serde_json::Value {
+        part::part_of_all()
+    }
+}
+
 /// The keys of one kind.
 pub(super) trait Keys: Sized {
     /// What is tried, in one sentence.
@@ -190,7 +219,8 @@ fn widen(known: &mut serde_json::Value, other: &serde_json::Value, about: &str) 
 }
 
 /// A kind with its keys, each with one sentence: `field "key": type = default, range;`, or
-/// `field "key": type => "hint", range;` for one that must be written.
+/// `field "key": type => "hint", range;` for one that must be written. A key that came later is left out of a plan where it is
+/// the default, by a serde attribute: plans from before it keep their hash.
 macro_rules! keys {
     (
         #[doc = $about:literal]
@@ -224,7 +254,7 @@ macro_rules! keys {
     (
         #[doc = $about:literal]
         pub(crate) struct $name:ident {
-            $( #[doc = $doc:literal] $field:ident $key:literal: $kind:ty
+            $( #[doc = $doc:literal] $( #[serde $serde:tt] )? $field:ident $key:literal: $kind:ty
                 $( = $default:expr )? $( => $hint:literal )?, $range:expr; )+
         }
     ) => {
@@ -233,7 +263,7 @@ macro_rules! keys {
             Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
         )]
         pub(crate) struct $name {
-            $( #[doc = $doc] pub $field: <$kind as $crate::scenario::keys::KeyType>::Stored, )+
+            $( #[doc = $doc] $( #[serde $serde] )? pub $field: <$kind as $crate::scenario::keys::KeyType>::Stored, )+
         }
 
         impl $crate::scenario::keys::Keys for $name {

@@ -18,6 +18,9 @@ const CPUS_CHARACTERS_MAX: usize = 200;
 /// Longest name of a fault or a trial, in characters.
 const NAME_CHARACTERS_MAX: usize = 40;
 
+/// A whole, in millionths.
+const SHARE_ALL: f64 = 1e6;
+
 pub(super) const MS: Duration = Duration::from_millis(1);
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 pub(super) const MINUTE: Duration = Duration::from_mins(1);
@@ -117,6 +120,44 @@ pub(super) fn number(range: RangeInclusive<f64>) -> impl Fn(&Node) -> Result<f64
 }
 
 /// `true` or `false`.
+/// `"50%"` or `0.5`, in millionths.
+pub(super) fn share_ppm(range: RangeInclusive<u32>) -> impl Fn(&Node) -> Result<u32, Complaint> {
+    move |node| {
+        let hint = "write a share such as \"50%\"";
+        let ratio = match &node.value {
+            Value::Float(value) => Some(*value),
+            Value::Integer(value) => Some(*value as f64),
+            Value::Text(text) => percentage(text),
+            Value::Boolean(_) | Value::Other(_) | Value::List(_) | Value::Table(_) => None,
+        };
+        let Some(ratio) = ratio else {
+            let fact = format!("expected a share, found {}", node.value.found());
+            return Err(Complaint::new(fact).hint(hint));
+        };
+        let ppm = units::saturating_u32(units::rounded(ratio * SHARE_ALL));
+        if ratio > 0.0 && range.contains(&ppm) {
+            return Ok(ppm);
+        }
+        let (least, most) = (share_text(*range.start()), share_text(*range.end()));
+        let fact = format!(
+            "must lie between {least} and {most}, found {}",
+            node.value.found()
+        );
+        Err(Complaint::new(fact).hint(hint))
+    }
+}
+
+fn percentage(text: &str) -> Option<f64> {
+    let number = text.trim().strip_suffix('%')?.trim_end();
+    let percent: f64 = number.parse().ok()?;
+    Some(percent / 100.0)
+}
+
+/// The same as a scenario writes it.
+pub(super) fn share_text(ppm: u32) -> String {
+    format!("{}%", f64::from(ppm) / 1e4)
+}
+
 pub(super) fn truth(node: &Node) -> Result<bool, Complaint> {
     match node.value {
         Value::Boolean(value) => Ok(value),

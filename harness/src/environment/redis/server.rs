@@ -150,7 +150,7 @@ pub(crate) fn is_durable(plan: &Plan) -> bool {
             Mechanism::Process(ProcessAction::Kill | ProcessAction::Restart) => true,
             Mechanism::Process(ProcessAction::Pause)
             | Mechanism::Disable
-            | Mechanism::ResetNow
+            | Mechanism::ResetNow { .. }
             | Mechanism::Toxic(..)
             | Mechanism::FlushTokens => false,
         })

@@ -26,6 +26,16 @@ pub(in crate::scenario) fn duration() -> Value {
     })
 }
 
+/// A share above nothing, at most all: as a percentage or as a number; not yet described.
+pub(in crate::scenario) fn part_of_all() -> Value {
+    json!({
+        "type": ["string", "number"],
+        "pattern": "^\\s*[0-9]*\\.?[0-9]+\\s*%\\s*$",
+        "exclusiveMinimum": 0,
+        "maximum": 1,
+    })
+}
+
 pub(in crate::scenario) fn described(mut schema: Value, description: &str) -> Value {
     schema["description"] = description.into();
     schema

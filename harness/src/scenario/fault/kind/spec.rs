@@ -58,8 +58,8 @@ impl Reach {
 pub(crate) enum Mechanism {
     /// The proxies of the link are disabled.
     Disable,
-    /// Every open connection of the link is reset.
-    ResetNow,
+    /// That share of the open connections of the link is reset.
+    ResetNow { share_ratio: f64 },
     /// A toxic, without its name, stream and toxicity.
     Toxic(ToxicSpec, Sign),
     /// Something is done to the process.
