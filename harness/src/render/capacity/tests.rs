@@ -162,8 +162,8 @@ fn of_a_target_that_was_not_started_it_is_said_what_is_not_known() {
 #[test]
 fn the_page_opens_what_was_used_at_the_limit() {
     let answer = answer(End::Done);
-    let (_, page) = &files(&answer)[1];
-    let page = String::from_utf8(page.as_ref().unwrap().clone()).unwrap();
+    let files = files(&answer).unwrap();
+    let page = String::from_utf8(files[1].1.clone()).unwrap();
     assert_eq!(page.matches("<details").count(), answer.probes.len());
     let (_, open) = page.split_once("<details open>").unwrap();
     assert!(!open.contains("<details open>"));
