@@ -254,7 +254,7 @@ fn first_limits(asked: &Question, probes: &[Probe]) -> Vec<Figure> {
     let Some(probe) = most.max_by_key(|probe| probe.load) else {
         return Vec::new();
     };
-    let clients = probe.clients.max(1) as f64;
+    let clients = probe.clients.unwrap_or(1).max(1) as f64;
     let mut figures = Vec::new();
     if let Some((files, limit)) = probe.files.zip(probe.files_limit) {
         let per_client = files as f64 / clients;
@@ -292,10 +292,10 @@ fn reach(of: f64) -> Basis {
 fn memory(probes: &[Probe]) -> Option<Figure> {
     let points: Vec<(f64, f64)> = probes
         .iter()
-        .filter_map(|probe| Some((probe.clients as f64, probe.server_bytes? as f64)))
+        .filter_map(|probe| Some((probe.clients? as f64, probe.server_bytes? as f64)))
         .collect();
     let told = probes.iter().filter(|probe| probe.server_bytes.is_some());
-    let mut loads: Vec<u64> = told.map(|probe| probe.clients).collect();
+    let mut loads: Vec<u64> = told.filter_map(|probe| probe.clients).collect();
     loads.sort_unstable();
     loads.dedup();
     if loads.len() < LOADS_MIN {
@@ -352,7 +352,7 @@ mod tests {
     fn probe(clients: u64) -> Probe {
         Probe {
             came: Came::Held,
-            clients,
+            clients: Some(clients),
             run: "r-0".to_owned(),
             server_bytes: Some(10_000_000 + clients * 12_000),
             files: Some(30 + clients),

@@ -42,6 +42,11 @@ pub(super) fn rate(per_s: f64) -> String {
     format::rate(crate::units::rounded(per_s))
 }
 
+/// A rate that was measured.
+pub(super) fn rate_or_none(per_s: Option<f64>) -> String {
+    per_s.map_or_else(|| format::NONE.to_owned(), rate)
+}
+
 /// The fullest thing of a probe.
 pub(super) fn fullest(probe: &Probe) -> String {
     let fullest = probe.uses.first().and_then(|of| {

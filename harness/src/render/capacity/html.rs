@@ -129,8 +129,8 @@ fn probes(answer: &Answer) -> Markup {
         vec![
             Cell::new(word).class(look.class),
             Cell::count(probe.load),
-            Cell::text(cells::rate(probe.offered_per_s)),
-            Cell::text(cells::rate(probe.answered_per_s)),
+            Cell::text(cells::rate_or_none(probe.offered_per_s)),
+            Cell::text(cells::rate_or_none(probe.answered_per_s)),
             Cell::text(cells::time(probe.p50_us)),
             Cell::text(cells::time(probe.p99_us)),
             Cell::text(warm_up),

@@ -31,7 +31,7 @@ pub(super) fn text(answer: &Answer) -> String {
             format_args!(
                 "| {} | {} | {} | {} | {} | {} |\n",
                 format::count(probe.load),
-                cells::rate(probe.answered_per_s),
+                cells::rate_or_none(probe.answered_per_s),
                 cells::time(probe.p50_us),
                 cells::time(probe.p99_us),
                 escape(&cells::fullest(probe)),

@@ -97,7 +97,7 @@ fn ladder(out: &mut Column, answer: &Answer) {
         out.line(&format::plain(&format!(
             "{:>10}  {:>11}  {:>9}  {:>9}  {:>9}  {}",
             format::count(probe.load),
-            cells::rate(probe.answered_per_s),
+            cells::rate_or_none(probe.answered_per_s),
             cells::time(probe.p50_us),
             cells::time(probe.p99_us),
             in_flight,

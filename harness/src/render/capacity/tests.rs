@@ -88,9 +88,9 @@ fn probe((place, load): (usize, u64)) -> Probe {
         "P99 of complete answers was 431 ms; the limit is < 200 ms."
             .clone_into(&mut probe.sentence);
     }
-    probe.clients = 200;
-    probe.offered_per_s = load as f64;
-    probe.answered_per_s = rate;
+    probe.clients = Some(200);
+    probe.offered_per_s = Some(load as f64);
+    probe.answered_per_s = Some(rate);
     probe.p50_us = Some(33_000);
     probe.p99_us = Some(if is_over {
         431_000
@@ -160,10 +160,30 @@ fn of_a_target_that_was_not_started_it_is_said_what_is_not_known() {
 }
 
 #[test]
+fn a_load_without_a_run_has_no_numbers() {
+    let mut probes = answer(End::Done).probes;
+    let lack = "1,600 clients need more open files.".to_owned();
+    probes.push(Probe::without((1_600, Why::Step), Came::Full, lack));
+    let answer = Answer::of(question(), probes, End::Done);
+    let row = "| 1,600 | – | – | – | – | generator full |";
+    let files = files(&answer).unwrap();
+    let (_, text) = files
+        .iter()
+        .find(|(file, _)| file == "capacity.md")
+        .unwrap();
+    let text = String::from_utf8(text.clone()).unwrap();
+    assert!(text.contains(row), "{text}");
+}
+
+#[test]
 fn the_page_opens_what_was_used_at_the_limit() {
     let answer = answer(End::Done);
     let files = files(&answer).unwrap();
-    let page = String::from_utf8(files[1].1.clone()).unwrap();
+    let (_, page) = files
+        .iter()
+        .find(|(file, _)| file == "capacity.html")
+        .unwrap();
+    let page = String::from_utf8(page.clone()).unwrap();
     assert_eq!(page.matches("<details").count(), answer.probes.len());
     let (_, open) = page.split_once("<details open>").unwrap();
     assert!(!open.contains("<details open>"));
