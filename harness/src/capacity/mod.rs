@@ -19,3 +19,4 @@ pub(crate) mod probe;
 pub(crate) mod question;
 pub(crate) mod search;
 mod steady;
+pub(crate) mod storm;

@@ -3,6 +3,8 @@
 //! **In:** the answer of a search, its probes. **Out:** an [`Outlook`]: figures, each with where it is from. **Units:** as each
 //! figure says.
 
+use std::cmp::Ordering;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +13,7 @@ use super::law::{Law, Scaling};
 use super::probe::Probe;
 use super::question::Question;
 use super::search::{Came, Found};
+use super::storm::Storm;
 use crate::format;
 
 /// Ports of one address towards one other, by the usual range.
@@ -34,6 +37,9 @@ pub(crate) struct Figure {
     pub basis: Basis,
     /// How it was come by, in a sentence.
     pub how: String,
+    /// The folder of the run that showed it, where it was one run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
 }
 
 /// Where a number is from.
@@ -53,14 +59,9 @@ impl Outlook {
     pub(crate) fn of(
         asked: &Question,
         found: Found,
-        (probes, scaling): (&[Probe], &Scaling),
+        (probes, scaling, storm): (&[Probe], &Scaling, Option<&Storm>),
     ) -> Option<Self> {
-        let held = match found {
-            Found::Between { held, .. }
-            | Found::AtLeast { held }
-            | Found::GeneratorFull { held, .. } => held,
-            Found::LessThan { .. } | Found::Unclear => return None,
-        };
+        let held = found.held()?;
         let together = u64::from(asked.instances.max(1));
         let each = held / together;
         let how = match together {
@@ -76,6 +77,7 @@ impl Outlook {
             text: format!("{} {}", format::count(each), asked.axis.unit()),
             basis: Basis::Measured,
             how,
+            run: None,
         }];
         figures.extend(peak(scaling));
         if asked.axis == Axis::Clients {
@@ -83,8 +85,9 @@ impl Outlook {
         }
         figures.extend(first_limits(asked, probes));
         if let Some(want) = asked.want {
-            figures.extend(instances(asked, each.max(1), want));
+            figures.extend(instances(asked, each.max(1), (want, storm)));
         }
+        figures.extend(storm.and_then(|storm| after_storm(asked, each.max(1), storm)));
         Some(Self { figures })
     }
 }
@@ -107,6 +110,7 @@ fn peak(scaling: &Scaling) -> Option<Figure> {
             "peak of the Universal Scalability Law over the steady probes, 95 % sure of {} to {high}",
             rate(low)
         ),
+        run: None,
     })
 }
 
@@ -114,10 +118,75 @@ fn rate(per_s: f64) -> String {
     format::rate(crate::units::rounded(per_s))
 }
 
+/// Instances that carry what is wanted, and with those that may be gone.
+const fn needed(asked: &Question, held: u64, want: u64) -> (u64, u64) {
+    let needed = want.div_ceil(if held == 0 { 1 } else { held });
+    (needed, needed.saturating_add(asked.spare))
+}
+
+/// What the storm says of one instance less.
+fn without_one(storm: Option<&Storm>) -> &'static str {
+    match storm.map(|storm| storm.came) {
+        Some(Came::Broke) => {
+            "; as full as that, those that stay do not survive its clients coming to them all at once: see the storm"
+        }
+        Some(Came::Held | Came::Full | Came::Unclear) | None => "",
+    }
+}
+
+/// What half of the clients that come back at once do to the load that held.
+fn after_storm(asked: &Question, held: u64, storm: &Storm) -> Option<Figure> {
+    if matches!(storm.came, Came::Full | Came::Unclear) {
+        return None;
+    }
+    let clients = format::count(storm.clients);
+    let why = if storm.came == Came::Broke {
+        format!(" {}", storm.sentence)
+    } else {
+        String::new()
+    };
+    Some(Figure {
+        name: "after a storm".to_owned(),
+        value: storm.longest_us.unwrap_or(0) as f64 / 1e6,
+        text: storm.text(),
+        basis: Basis::Measured,
+        how: format!(
+            "half of the connections were reset at once at {} {}, through a fault proxy: {} of {clients} clients were cut, and had {} ({}).{why}{}",
+            format::count(storm.load),
+            asked.axis.unit(),
+            format::count(storm.cut),
+            format::round_duration(storm.within.us as f64),
+            storm.within.of,
+            of_one(asked, held)
+        ),
+        run: Some(storm.folder.clone()),
+    })
+}
+
+/// How the storm compares with what is met when instances go.
+fn of_one(asked: &Question, held: u64) -> String {
+    let Some(want) = asked.want else {
+        return " When one of several instances goes, its clients come to the others like that: of three or more, fewer.".to_owned();
+    };
+    let (_, all) = needed(asked, held, want);
+    let gone = asked.spare.max(1);
+    let (of_gone, of_all) = (format::count(gone), format::count(all));
+    match (gone * 2).cmp(&all) {
+        Ordering::Less => format!(
+            " When {of_gone} of {of_all} instances go, {of_gone} in {of_all} clients of those that stay are new: the storm is harsher."
+        ),
+        Ordering::Equal => format!(
+            " When {of_gone} of {of_all} instances go, half of the clients of those that stay are new: the same."
+        ),
+        Ordering::Greater => format!(
+            " When {of_gone} of {of_all} instances go, {of_gone} in {of_all} clients of those that stay are new: the storm is milder, and does not show it."
+        ),
+    }
+}
+
 /// How many instances carry what is wanted, with some of them gone.
-fn instances(asked: &Question, held: u64, want: u64) -> Vec<Figure> {
-    let needed = want.div_ceil(held.max(1));
-    let all = needed.saturating_add(asked.spare);
+fn instances(asked: &Question, held: u64, (want, storm): (u64, Option<&Storm>)) -> Vec<Figure> {
+    let (needed, all) = needed(asked, held, want);
     let reach = want as f64 / held as f64;
     let basis = if reach > 1.0 {
         Basis::Extrapolated { reach }
@@ -136,7 +205,8 @@ fn instances(asked: &Question, held: u64, want: u64) -> Vec<Figure> {
             format::count(needed),
             format::count(asked.spare),
             format::count_f64(reach.round().max(1.0))
-        ),
+        ) + without_one(storm),
+        run: None,
     }];
     let used = want as f64 / (all as f64 * held as f64);
     figures.push(Figure {
@@ -145,6 +215,7 @@ fn instances(asked: &Question, held: u64, want: u64) -> Vec<Figure> {
         text: format::percent(used),
         basis,
         how: "what is wanted, shared evenly, of what one instance takes".to_owned(),
+        run: None,
     });
     if let Some(price) = asked.price_per_hour {
         let each = match asked.axis {
@@ -162,6 +233,7 @@ fn instances(asked: &Question, held: u64, want: u64) -> Vec<Figure> {
             text: format!("{each:.decimals$} {per}"),
             basis,
             how: format!("{all} instances at {price} an hour each"),
+            run: None,
         });
     }
     figures
@@ -190,6 +262,7 @@ fn first_limits(asked: &Question, probes: &[Probe]) -> Vec<Figure> {
                 "{per_client:.2} files a client of {} that it may open",
                 format::count(limit)
             ),
+            run: None,
         });
     }
     figures.push(Figure {
@@ -198,6 +271,7 @@ fn first_limits(asked: &Question, probes: &[Probe]) -> Vec<Figure> {
         text: format!("{} clients", format::count(PORTS)),
         basis: reach(PORTS as f64 / clients),
         how: "a proxy or generator that connects from one address to one port has the usual range of ports, 32768 to 60999".to_owned(),
+        run: None,
     });
     figures
 }
@@ -238,6 +312,7 @@ fn memory(probes: &[Probe]) -> Option<Figure> {
         text: format::bytes(crate::units::rounded(slope)),
         basis: Basis::Modelled,
         how: format!("a line through {} probes", points.len()),
+        run: None,
     })
 }
 
@@ -283,7 +358,7 @@ mod tests {
     }
 
     fn outlook(asked: &Question, found: Found, probes: &[Probe]) -> Option<Outlook> {
-        Outlook::of(asked, found, (probes, &Scaling::of(probes)))
+        Outlook::of(asked, found, (probes, &Scaling::of(probes), None))
     }
 
     fn figure(outlook: &Outlook, name: &str) -> Figure {

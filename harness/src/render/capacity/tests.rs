@@ -80,7 +80,7 @@ fn answer(end: End) -> Answer {
         50, 100, 200, 400, 800, 566, 673, 617, 591, 578, 590, 590, 591,
     ];
     let probes = loads.into_iter().enumerate().map(probe);
-    Answer::of(question(), probes.collect(), end)
+    Answer::of(question(), (probes.collect(), None), end)
 }
 
 #[test]
