@@ -11,6 +11,7 @@ use super::planner::Outlook;
 use super::probe::Probe;
 use super::question::Question;
 use super::search::{self, Came, Found, Seen};
+use super::storm::Storm;
 use super::uses::Use;
 use crate::exit::Exit;
 use crate::format;
@@ -44,6 +45,9 @@ pub(crate) struct Answer {
     pub held_above_break: Option<u64>,
     pub outlook: Option<Outlook>,
     pub scaling: Scaling,
+    /// What became of the load that held when half of its connections were cut.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storm: Option<Storm>,
     /// In the order in which they were done.
     pub probes: Vec<Probe>,
     pub notes: Vec<String>,
@@ -62,23 +66,35 @@ pub(crate) enum End {
 
 impl Answer {
     /// The account of what was seen so far.
-    pub(crate) fn of(asked: Question, probes: Vec<Probe>, end: End) -> Self {
+    pub(crate) fn of(
+        asked: Question,
+        (probes, storm): (Vec<Probe>, Option<Storm>),
+        end: End,
+    ) -> Self {
         let seen = seen(&probes);
         let found = match search::next(&asked.bounds, &seen) {
             search::Next::Done(found) => found,
             search::Next::Probe { .. } => search::so_far(&asked.bounds, &seen),
         };
         let scaling = Scaling::of(&probes);
-        let outlook = Outlook::of(&asked, found, (&probes, &scaling));
+        // One at another load than the answer says nothing of it.
+        let storm = storm.filter(|storm| Some(storm.load) == found.held());
+        let outlook = Outlook::of(&asked, found, (&probes, &scaling, storm.as_ref()));
         let full = full(found, &probes).cloned();
         let sure = search::is_sure(&asked.bounds, &seen, found);
         let flapping = search::flapping(&seen);
         let held_above_break = search::held_above_break(&seen);
         Self {
             schema: SCHEMA.to_owned(),
-            sentence: sentence(&asked, (found, end, sure), &probes, full.as_ref()),
+            sentence: sentence(&asked, (found, end, sure), &probes, full.as_ref())
+                + &in_storm(storm.as_ref()),
             exit_code: exit(found, end, sure).code(),
-            notes: notes(&asked, found, &probes, (&flapping, held_above_break)),
+            notes: notes(
+                &asked,
+                found,
+                (&probes, storm.as_ref()),
+                (&flapping, held_above_break),
+            ),
             asked,
             end,
             found,
@@ -87,6 +103,7 @@ impl Answer {
             held_above_break,
             outlook,
             scaling,
+            storm,
             probes,
         }
     }
@@ -177,6 +194,17 @@ fn sentence(
     format::capital(&text)
 }
 
+/// What the answer is worth when an instance goes.
+fn in_storm(storm: Option<&Storm>) -> String {
+    let broke = storm.filter(|storm| storm.came == Came::Broke);
+    broke.map_or_else(String::new, |storm| {
+        format!(
+            " It does not survive half of its clients coming back at once: {}",
+            storm.sentence
+        )
+    })
+}
+
 /// What to think where nothing that can be read was full.
 fn nothing_full(probes: &[Probe], load: u64) -> String {
     let mut of = probes.iter().filter(|probe| probe.load == load);
@@ -201,7 +229,7 @@ fn why(probes: &[Probe], load: u64, came: Came) -> &str {
 fn notes(
     asked: &Question,
     found: Found,
-    probes: &[Probe],
+    (probes, storm): (&[Probe], Option<&Storm>),
     (flapping, held_above_break): (&[u64], Option<u64>),
 ) -> Vec<String> {
     let unit = asked.axis.unit();
@@ -258,6 +286,13 @@ fn notes(
         notes.push(note.to_owned());
     }
     let unclear = probes.iter().filter(|probe| probe.came == Came::Unclear);
+    let dark = storm.filter(|storm| matches!(storm.came, Came::Full | Came::Unclear));
+    notes.extend(dark.map(|storm| {
+        format!(
+            "whether the clients are back after a storm could not be told, and --resume tries it again: {}",
+            storm.sentence
+        )
+    }));
     notes.extend(unclear.take(3).map(|probe| {
         format!(
             "{} {unit} could not be told ({}): {}",

@@ -12,6 +12,8 @@
 
 pub(crate) mod account;
 pub(crate) mod axis;
+pub(crate) mod figure;
+mod fleet;
 pub(crate) mod law;
 mod model;
 pub(crate) mod planner;
@@ -20,4 +22,5 @@ pub(crate) mod question;
 pub(crate) mod scale_out;
 pub(crate) mod search;
 mod steady;
+pub(crate) mod storm;
 pub(crate) mod uses;

@@ -1,4 +1,4 @@
-//! This module says how many instances a wished-for load needs, and what a client costs.
+//! This module says what follows from a capacity for a deployment.
 //!
 //! **In:** the answer of a search, its probes. **Out:** an [`Outlook`]: figures, each with where it is from. **Units:** as each
 //! figure says.
@@ -7,11 +7,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::axis::Axis;
+use super::figure::{Basis, Figure};
+use super::fleet;
 use super::law::{Law, Scaling};
 use super::probe::Probe;
 use super::question::Question;
-use super::scale_out::{ScaleOut, Together};
 use super::search::{Came, Found};
+use super::storm::Storm;
 use crate::format;
 
 /// Ports of one address towards one other, by the usual range.
@@ -25,43 +27,14 @@ pub(crate) struct Outlook {
     pub figures: Vec<Figure>,
 }
 
-/// One number.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Figure {
-    pub name: String,
-    pub value: f64,
-    /// With its unit, for people.
-    pub text: String,
-    pub basis: Basis,
-    /// How it was come by, in a sentence.
-    pub how: String,
-}
-
-/// Where a number is from.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", tag = "kind")]
-pub(crate) enum Basis {
-    /// A probe showed it.
-    Measured,
-    /// A line through probes, within what was measured.
-    Modelled,
-    /// Beyond what was measured: so many times the largest load that held.
-    Extrapolated { reach: f64 },
-}
-
 impl Outlook {
     /// `None` where no load held.
     pub(crate) fn of(
         asked: &Question,
         found: Found,
-        (probes, scaling): (&[Probe], &Scaling),
+        (probes, scaling, storm): (&[Probe], &Scaling, Option<&Storm>),
     ) -> Option<Self> {
-        let held = match found {
-            Found::Between { held, .. }
-            | Found::AtLeast { held }
-            | Found::GeneratorFull { held, .. } => held,
-            Found::LessThan { .. } | Found::Unclear => return None,
-        };
+        let held = found.held()?;
         let together = u64::from(asked.instances.max(1));
         let each = held / together;
         let how = match together {
@@ -77,17 +50,14 @@ impl Outlook {
             text: format!("{} {}", format::count(each), asked.axis.unit()),
             basis: Basis::Measured,
             how,
+            run: None,
         }];
         figures.extend(peak(scaling));
         if asked.axis == Axis::Clients {
             figures.extend(memory(probes));
         }
         figures.extend(first_limits(asked, probes));
-        let scale = scale_out(asked, found);
-        figures.extend(scale.iter().map(hindrance));
-        if let Some(want) = asked.want {
-            figures.extend(instances(asked, (each.max(1), scale.as_ref()), want));
-        }
+        figures.extend(fleet::figures(asked, found, (each.max(1), storm)));
         Some(Self { figures })
     }
 }
@@ -105,144 +75,17 @@ fn peak(scaling: &Scaling) -> Option<Figure> {
         name: "most that one instance answers".to_owned(),
         value,
         text: rate(value),
-        basis: reach.map_or(Basis::Modelled, self::reach),
+        basis: reach.map_or(Basis::Modelled, Basis::reaching),
         how: format!(
             "peak of the Universal Scalability Law over the steady probes, 95 % sure of {} to {high}",
             rate(low)
         ),
+        run: None,
     })
 }
 
 fn rate(per_s: f64) -> String {
     format::rate(crate::units::rounded(per_s))
-}
-
-/// How capacity grows with instances, where it is known of several numbers of them.
-fn scale_out(asked: &Question, found: Found) -> Option<ScaleOut> {
-    let (held, broke) = match found {
-        Found::Between { held, broke } => (held, Some(broke)),
-        Found::AtLeast { held } | Found::GeneratorFull { held, .. } => (held, None),
-        Found::LessThan { .. } | Found::Unclear => return None,
-    };
-    let own = Together {
-        instances: u64::from(asked.instances.max(1)),
-        held,
-        broke,
-    };
-    let all: Vec<Together> = asked.beside.iter().copied().chain([own]).collect();
-    ScaleOut::of(&all)
-}
-
-fn hindrance(scale: &ScaleOut) -> Figure {
-    let (likely, least, worst) = scale.contention();
-    Figure {
-        name: "instances hinder each other".to_owned(),
-        value: likely,
-        text: format!("{:.1} % each", likely * 100.0),
-        basis: Basis::Measured,
-        how: format!(
-            "contention of Amdahl's law on up to {} instances; the ends of the answers allow {:.1} to {:.1} %",
-            format::count(scale.most),
-            least * 100.0,
-            worst * 100.0
-        ),
-    }
-}
-
-/// How many instances carry what is wanted, and how that is known.
-fn needed(
-    asked: &Question,
-    (held, scale): (u64, Option<&ScaleOut>),
-    want: u64,
-) -> (Option<u64>, String) {
-    let unit = asked.axis.unit();
-    let wanted = format::count(want);
-    let Some(scale) = scale else {
-        let needed = want.div_ceil(held);
-        let reach = want as f64 / held as f64;
-        let how = format!(
-            "{wanted} {unit} need {} instances, and {} may be gone; as if instances did not hinder each other: whether what they share (Redis) carries {} times as much was not measured",
-            format::count(needed),
-            format::count(asked.spare),
-            format::count_f64(reach.round().max(1.0))
-        );
-        return (Some(needed), how);
-    };
-    let (likely, best, worst) = scale.carry(want);
-    let number =
-        |count: Option<u64>| count.map_or_else(|| "no number of".to_owned(), format::count);
-    let how = format!(
-        "{wanted} {unit} need {} instances ({} to {} by the ends of the answers), and {} may be gone; they hinder each other as was measured on up to {}",
-        number(likely),
-        number(best),
-        number(worst),
-        format::count(asked.spare),
-        format::count(scale.most)
-    );
-    (likely, how)
-}
-
-/// How many instances carry what is wanted, with some of them gone.
-fn instances(asked: &Question, (held, scale): (u64, Option<&ScaleOut>), want: u64) -> Vec<Figure> {
-    let (needed, how) = needed(asked, (held, scale), want);
-    let measured = held * scale.map_or(1, |scale| scale.most);
-    let Some(needed) = needed else {
-        let ceiling = scale.map_or(0.0, ScaleOut::ceiling);
-        return vec![Figure {
-            name: "no number of instances carries more than".to_owned(),
-            value: ceiling,
-            text: format!(
-                "{} {}",
-                format::count_f64(ceiling.floor()),
-                asked.axis.unit()
-            ),
-            basis: Basis::Extrapolated {
-                reach: ceiling / measured as f64,
-            },
-            how,
-        }];
-    };
-    let all = needed.saturating_add(asked.spare);
-    let reach = want as f64 / measured as f64;
-    let basis = if reach > 1.0 {
-        Basis::Extrapolated { reach }
-    } else {
-        Basis::Measured
-    };
-    let mut figures = vec![Figure {
-        name: "instances".to_owned(),
-        value: all as f64,
-        text: format::count(all),
-        basis,
-        how,
-    }];
-    let used = want as f64 / (all as f64 * held as f64);
-    figures.push(Figure {
-        name: "use of each with all there".to_owned(),
-        value: used,
-        text: format::percent(used),
-        basis,
-        how: "what is wanted, shared evenly, of what one instance takes".to_owned(),
-    });
-    if let Some(price) = asked.price_per_hour {
-        let each = match asked.axis {
-            Axis::Clients => price * all as f64 * 1_000.0 / want as f64,
-            Axis::MessageRate | Axis::ConnectRate | Axis::FanOut => price * all as f64,
-        };
-        let per = match asked.axis {
-            Axis::Clients => "an hour for 1,000 clients",
-            Axis::MessageRate | Axis::ConnectRate | Axis::FanOut => "an hour for all of it",
-        };
-        let decimals = if each < 1.0 { 4 } else { 2 };
-        figures.push(Figure {
-            name: "cost".to_owned(),
-            value: each,
-            text: format!("{each:.decimals$} {per}"),
-            basis,
-            how: format!("{all} instances at {price} an hour each"),
-        });
-    }
-    figures
 }
 
 /// What comes to an end first as clients grow, beside what was tried: files and ports.
@@ -263,29 +106,23 @@ fn first_limits(asked: &Question, probes: &[Probe]) -> Vec<Figure> {
             name: "its file limit carries".to_owned(),
             value: carries,
             text: format!("{} clients", format::count_f64(carries)),
-            basis: reach(carries / clients),
+            basis: Basis::reaching(carries / clients),
             how: format!(
                 "{per_client:.2} files a client of {} that it may open",
                 format::count(limit)
             ),
+            run: None,
         });
     }
     figures.push(Figure {
         name: "ports of one address before it carry".to_owned(),
         value: PORTS as f64,
         text: format!("{} clients", format::count(PORTS)),
-        basis: reach(PORTS as f64 / clients),
+        basis: Basis::reaching(PORTS as f64 / clients),
         how: "a proxy or generator that connects from one address to one port has the usual range of ports, 32768 to 60999".to_owned(),
+        run: None,
     });
     figures
-}
-
-fn reach(of: f64) -> Basis {
-    if of > 1.0 {
-        Basis::Extrapolated { reach: of }
-    } else {
-        Basis::Modelled
-    }
 }
 
 /// Memory of the server by client: a line through the probes by least squares.
@@ -316,12 +153,14 @@ fn memory(probes: &[Probe]) -> Option<Figure> {
         text: format::bytes(crate::units::rounded(slope)),
         basis: Basis::Modelled,
         how: format!("a line through {} probes", points.len()),
+        run: None,
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capacity::scale_out::Together;
     use crate::capacity::search::{Bounds, Why};
 
     fn asked(axis: Axis, want: u64) -> Question {
@@ -362,7 +201,7 @@ mod tests {
     }
 
     fn outlook(asked: &Question, found: Found, probes: &[Probe]) -> Option<Outlook> {
-        Outlook::of(asked, found, (probes, &Scaling::of(probes)))
+        Outlook::of(asked, found, (probes, &Scaling::of(probes), None))
     }
 
     fn figure(outlook: &Outlook, name: &str) -> Figure {

@@ -234,7 +234,11 @@ fn of_samples(samples: &[f64]) -> Option<Measured> {
 }
 
 /// What the probe came to, and why.
-fn came(result: &RunResult, steady: Option<&Steady>, little: Option<&Little>) -> (Came, String) {
+pub(super) fn came(
+    result: &RunResult,
+    steady: Option<&Steady>,
+    little: Option<&Little>,
+) -> (Came, String) {
     let sentence = result.verdict.sentence.clone();
     let is_server = |ended: &&EndedProcess| ended.what == SERVER;
     if let Some(ended) = result.ended_processes.iter().find(is_server) {

@@ -14,7 +14,7 @@ use crate::scenario::stages::CLIENTS_MAX;
 use crate::units;
 
 /// Whose certificates are believed.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub(crate) struct TlsArgs {
     /// Believe the certificates in this PEM file too, where the target speaks TLS
     #[arg(
@@ -29,7 +29,7 @@ pub(crate) struct TlsArgs {
     pub insecure: bool,
 }
 
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub(crate) struct OverrideArgs {
     /// Attach to a running server instead of starting one: ws://HOST:PORT or wss://
     #[arg(long, value_name = "URL", env = "HARNESS_TARGET")]

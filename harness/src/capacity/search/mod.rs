@@ -76,6 +76,18 @@ pub(crate) enum Found {
     Unclear,
 }
 
+impl Found {
+    /// The largest load that held; `None` where none did.
+    pub(crate) const fn held(self) -> Option<u64> {
+        match self {
+            Self::Between { held, .. }
+            | Self::AtLeast { held }
+            | Self::GeneratorFull { held, .. } => Some(held),
+            Self::LessThan { .. } | Self::Unclear => None,
+        }
+    }
+}
+
 /// A probe, as far as the search is concerned.
 pub(crate) type Seen = (u64, Came);
 

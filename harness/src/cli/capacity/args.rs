@@ -33,6 +33,10 @@ use crate::units;
 /// A probe also breaks when what is in flight grows all the time: such a load has no response time, only one that grows with
 /// the length of the probe. When the generator is full the answer is "at least".
 ///
+/// With --want, half of the connections are then cut at once at the load that held (storm.toml, which can be run by itself):
+/// is everybody back in time, and was nothing lost? It is what an instance meets when another one goes, and harsher than
+/// that from three instances on. It changes no exit code; the answer says when the load does not survive it.
+///
 /// Ends with 0 when the limit lies between two loads or above --to, 10 when the smallest load breaks already, 12 when the
 /// generator was full, the budget was used up or nothing could be told, 130 when it was interrupted; --resume goes on.
 #[derive(Args, Debug)]
@@ -70,6 +74,8 @@ pub(crate) struct CapacityArgs {
     #[arg(long, value_name = "PRICE", requires = "want", value_parser = price)]
     price_per_hour: Option<f64>,
     #[command(flatten)]
+    storm: StormArgs,
+    #[command(flatten)]
     pub(super) changes: OverrideArgs,
     /// The reference-server binary [default: the one beside this one]
     #[arg(long, value_name = "PATH", env = "HARNESS_SERVER")]
@@ -97,6 +103,18 @@ pub(crate) struct CapacityArgs {
     /// No progress on stderr
     #[arg(long, short)]
     pub(super) quiet: bool,
+}
+
+/// What is asked of the load that held when half of its clients are cut.
+#[derive(Args, Debug)]
+struct StormArgs {
+    /// How soon all clients must be back after half were cut; asks for that without --want too [default: what the
+    /// scenario expects of `reconnect` or `recovery`, else its reconnect.cap, from 5 to 30 s]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    storm_within: Option<Duration>,
+    /// Cut nobody
+    #[arg(long, conflicts_with = "storm_within")]
+    no_storm: bool,
 }
 
 impl CapacityArgs {
@@ -166,6 +184,15 @@ impl CapacityArgs {
         text
     }
 
+    /// Whether half of the clients are to be cut at the load that held.
+    pub(super) const fn wants_storm(&self) -> bool {
+        !self.storm.no_storm && (self.want.is_some() || self.storm.storm_within.is_some())
+    }
+
+    pub(super) fn storm_within_us(&self) -> Option<u64> {
+        self.storm.storm_within.map(units::us)
+    }
+
     /// What decides what a probe does, with these changes of its load.
     pub(super) fn probe<'a>(&'a self, changes: &'a OverrideArgs) -> Asked<'a> {
         Asked {
@@ -200,6 +227,13 @@ impl CapacityArgs {
         }
         if let Some(price) = self.price_per_hour {
             format::append(&mut text, format_args!(" --price-per-hour {price}"));
+        }
+        if let Some(within) = self.storm.storm_within {
+            let within = units::print_duration(within);
+            format::append(&mut text, format_args!(" --storm-within {within}"));
+        }
+        if self.storm.no_storm {
+            text.push_str(" --no-storm");
         }
         format!("{text} --spare {} {}", self.spare, words.join(" "))
     }

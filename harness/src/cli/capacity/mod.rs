@@ -6,17 +6,17 @@
 mod args;
 mod probes;
 mod refusal;
+mod storm;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 pub(super) use self::args::CapacityArgs;
-use self::probes::Probes;
+use self::probes::{Done, Probes};
 use super::failure::Failure;
 use super::overrides::quoted;
 use super::{claim, read, screen, warning};
 use crate::capacity::account::{Answer, End, SCHEMA};
-use crate::capacity::probe::Probe;
 use crate::capacity::question::Question;
 use crate::capacity::scale_out::Together;
 use crate::capacity::search::Found;
@@ -45,7 +45,7 @@ pub(super) fn run(args: &CapacityArgs, out: &mut impl Write) -> Result<Exit, Fai
     question.beside = beside(&args.beside, &question)?;
     let (folder, question, done) = match &args.resume {
         Some(folder) => resumed(folder, question)?,
-        None => (fresh(args)?, question, Vec::new()),
+        None => (fresh(args)?, question, (Vec::new(), None)),
     };
     let mut probes = Probes::new(args, plan, (folder.clone(), question, done))?;
     let answer = probes.search()?;
@@ -144,7 +144,7 @@ fn earlier(folder: &Path) -> Result<Answer, Failure> {
 }
 
 /// An earlier search: its folder, what it was asked, its probes.
-fn resumed(folder: &Path, question: Question) -> Result<(PathBuf, Question, Vec<Probe>), Failure> {
+fn resumed(folder: &Path, question: Question) -> Result<(PathBuf, Question, Done), Failure> {
     let earlier = earlier(folder)?;
     let asked = &earlier.asked;
     let same = (asked.axis, &asked.plan_hash, &asked.target)
@@ -159,5 +159,5 @@ fn resumed(folder: &Path, question: Question) -> Result<(PathBuf, Question, Vec<
         );
     }
     // How finely, how often and how far may be asked anew: what was seen stays.
-    Ok((folder.to_owned(), question, earlier.probes))
+    Ok((folder.to_owned(), question, (earlier.probes, earlier.storm)))
 }

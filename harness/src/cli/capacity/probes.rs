@@ -7,11 +7,14 @@ use std::time::Duration;
 
 use super::args::CapacityArgs;
 use super::refusal::refused;
+use super::storm::{self, Exposed, Stormed};
 use crate::capacity::account::{Answer, End, seen};
 use crate::capacity::probe::Probe;
 use crate::capacity::question::Question;
 use crate::capacity::search::{self, Came, Next, Why};
+use crate::capacity::storm::Storm;
 use crate::cli::failure::Failure;
+use crate::cli::overrides::OverrideArgs;
 use crate::cli::series::child::{Progress, Runner};
 use crate::cli::series::repeat;
 use crate::cli::{read, screen};
@@ -24,6 +27,9 @@ use crate::render::capacity as render;
 use crate::result::store::RunDir;
 use crate::units;
 
+/// What an earlier search has seen.
+pub(super) type Done = (Vec<Probe>, Option<Storm>);
+
 /// A search under way.
 pub(super) struct Probes<'a> {
     args: &'a CapacityArgs,
@@ -31,6 +37,7 @@ pub(super) struct Probes<'a> {
     folder: PathBuf,
     question: Question,
     probes: Vec<Probe>,
+    storm: Option<Storm>,
     runner: Runner,
     usual: Duration,
 }
@@ -39,7 +46,7 @@ impl<'a> Probes<'a> {
     pub(super) fn new(
         args: &'a CapacityArgs,
         plan: Plan,
-        (folder, question, probes): (PathBuf, Question, Vec<Probe>),
+        (folder, question, (probes, storm)): (PathBuf, Question, Done),
     ) -> Result<Self, Failure> {
         Ok(Self {
             args,
@@ -48,6 +55,7 @@ impl<'a> Probes<'a> {
             folder,
             question,
             probes,
+            storm,
             runner: Runner::new()?,
         })
     }
@@ -76,17 +84,71 @@ impl<'a> Probes<'a> {
             longest = longest.max(elapsed().saturating_sub(before));
             self.probes.push(probe);
             self.keep()?;
-            self.say();
+            self.say()?;
         };
-        Ok(Answer::of(self.question.clone(), self.probes.clone(), end))
+        let answer = self.answer(end);
+        let held = answer.found.held().filter(|_| end == End::Done);
+        let Some(held) = held else {
+            return Ok(answer);
+        };
+        let budget = self.args.budget;
+        let left = || budget.saturating_sub(elapsed());
+        Ok(match self.storm(held, left)? {
+            None => answer,
+            Some(Stormed::Done(storm)) => {
+                self.storm = Some(storm);
+                self.keep()?;
+                self.answer(end)
+            }
+            Some(Stormed::Interrupted) => self.answer(End::Interrupted),
+            Some(Stormed::NoTime { needed }) => {
+                let mut answer = answer;
+                answer.notes.push(storm::left_out(needed));
+                answer
+            }
+        })
+    }
+
+    /// Has the load that held stand a storm, where that is due.
+    fn storm(
+        &mut self,
+        load: u64,
+        left: impl Fn() -> Duration,
+    ) -> Result<Option<Stormed>, Failure> {
+        let (_, calm) = self.loaded(load)?;
+        let Some(within) = storm::due(self.args, (&calm, load), self.storm.as_ref()) else {
+            return Ok(None);
+        };
+        let exposed = Exposed {
+            args: self.args,
+            folder: &self.folder,
+            calm,
+            load,
+            text: format!("{} {}", format::count(load), self.question.axis.unit()),
+        };
+        exposed.weather(&within, (&mut self.runner, left)).map(Some)
+    }
+
+    /// What is known so far.
+    fn answer(&self, end: End) -> Answer {
+        let seen = (self.probes.clone(), self.storm.clone());
+        Answer::of(self.question.clone(), seen, end)
+    }
+
+    /// The changes that make a run one at that load, and its plan.
+    fn loaded(&self, load: u64) -> Result<(OverrideArgs, Plan), Failure> {
+        let asked = self.question.axis.asked(&self.plan, load);
+        let asked = asked.map_err(|error| refused(&self.plan, error))?;
+        let changes = self.args.changes.loaded(asked.clients, asked.set);
+        let path = &self.args.scenario;
+        let text = read::text(path)?;
+        let plan = plan::compile(&path.to_string_lossy(), &text, &changes.overrides())?;
+        Ok((changes, plan))
     }
 
     /// One probe; `None`: interrupted.
     fn probe(&mut self, load: u64, why: Why) -> Result<Option<Probe>, Failure> {
         let axis = self.question.axis;
-        let asked = axis
-            .asked(&self.plan, load)
-            .map_err(|error| refused(&self.plan, error))?;
         let number = self.probes.len() + 1;
         let name = format!("probe-{number:03}");
         let folder = self.folder.join(&name);
@@ -94,12 +156,9 @@ impl<'a> Probes<'a> {
             // Half of a probe: an interrupted one tells nothing.
             std::fs::remove_dir_all(&folder)?;
         }
-        let changes = self.args.changes.loaded(asked.clients, asked.set);
+        let (changes, plan) = self.loaded(load)?;
         // Probes of one load are to differ in what is left to chance.
         let seed = self.plan.seed.wrapping_add(number as u64 - 1);
-        let path = &self.args.scenario;
-        let text = read::text(path)?;
-        let plan = plan::compile(&path.to_string_lossy(), &text, &changes.overrides())?;
         if let Some(lack) = lack(&plan) {
             return Ok(Some(Probe::without((load, why), Came::Full, lack)));
         }
@@ -132,7 +191,7 @@ impl<'a> Probes<'a> {
 
     /// Writes down what is known, for whoever goes on with it.
     fn keep(&self) -> Result<(), Failure> {
-        let answer = Answer::of(self.question.clone(), self.probes.clone(), End::Interrupted);
+        let answer = self.answer(End::Interrupted);
         RunDir::at(&self.folder).write(render::JSON, &render::json(&answer)?)?;
         Ok(())
     }
@@ -160,12 +219,26 @@ impl<'a> Probes<'a> {
     }
 
     /// The last probe, and what is next.
-    fn say(&self) {
+    fn say(&self) -> Result<(), Failure> {
         let Some(probe) = self.probes.last().filter(|_| !self.args.quiet) else {
-            return;
+            return Ok(());
         };
         let next = match search::next(&self.question.bounds, &seen(&self.probes)) {
-            Next::Done(_) => "that was the last".to_owned(),
+            Next::Done(found) => {
+                let is_due = match found.held() {
+                    Some(load) => {
+                        let (_, calm) = self.loaded(load)?;
+                        storm::due(self.args, (&calm, load), self.storm.as_ref()).is_some()
+                    }
+                    None => false,
+                };
+                let next = if is_due {
+                    "next half of the clients are cut at once"
+                } else {
+                    "that was the last"
+                };
+                next.to_owned()
+            }
             Next::Probe { load, .. } => format!("next {}", format::count(load)),
         };
         let word = match probe.came {
@@ -184,6 +257,7 @@ impl<'a> Probes<'a> {
             format::count(probe.load),
             self.question.axis.unit()
         ));
+        Ok(())
     }
 }
 

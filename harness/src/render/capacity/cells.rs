@@ -1,8 +1,8 @@
 //! This module puts probes and figures into words: the same in every report.
 
 use crate::capacity::account::Answer;
+use crate::capacity::figure::{Basis, Figure};
 use crate::capacity::law::{Interval, Law};
-use crate::capacity::planner::{Basis, Figure};
 use crate::capacity::probe::Probe;
 use crate::capacity::search::{Came, Found};
 use crate::capacity::uses::Use;

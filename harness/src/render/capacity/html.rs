@@ -6,8 +6,10 @@ use maud::{Markup, html};
 
 use super::{cells, uses};
 use crate::capacity::account::Answer;
+use crate::capacity::figure::Figure;
 use crate::capacity::probe::Probe;
 use crate::capacity::search::Came;
+use crate::capacity::storm;
 use crate::format;
 use crate::render::html::document::document;
 use crate::render::html::figure;
@@ -91,18 +93,29 @@ fn plan(answer: &Answer) -> Markup {
     let rows = figures.map(|figure| {
         vec![
             Cell::text(&figure.name),
-            Cell::text(&figure.text),
+            value(figure),
             Cell::text(cells::basis(figure)),
             Cell::text(&figure.how),
         ]
     });
     let table = Table {
         caption: html! { "Each number says whether a probe showed it, a line through probes, or neither." },
-        class: "stack",
+        class: "stack left",
         heads: Table::heads(&["figure", "value", "from", "how"]),
         rows: rows.collect(),
     };
     table.markup()
+}
+
+/// The value, which leads to the run that showed it.
+fn value(figure: &Figure) -> Cell {
+    // A damaged account leads nowhere else.
+    if figure.run.as_deref() == Some(storm::NAME) {
+        return Cell::new(
+            html! { a href={ (storm::NAME) "/report.html" } { (prose(&figure.text)) } },
+        );
+    }
+    Cell::text(&figure.text)
 }
 
 /// `probe-001`, and nothing that a damaged account could lead elsewhere with.

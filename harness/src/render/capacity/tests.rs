@@ -114,7 +114,7 @@ fn answer(end: End) -> Answer {
         50, 100, 200, 400, 800, 566, 673, 617, 591, 578, 590, 590, 591,
     ];
     let probes = loads.into_iter().enumerate().map(probe);
-    Answer::of(question(), probes.collect(), end)
+    Answer::of(question(), (probes.collect(), None), end)
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn of_a_target_that_was_not_started_it_is_said_what_is_not_known() {
     for probe in &mut probes {
         probe.server_bytes = None;
     }
-    let attached = Answer::of(question(), probes, End::Done);
+    let attached = Answer::of(question(), (probes, None), End::Done);
     let says = |answer: &Answer| {
         let notes = answer.notes.join("; ");
         notes.contains("its processors, memory and files are not known")
@@ -164,7 +164,7 @@ fn a_load_without_a_run_has_no_numbers() {
     let mut probes = answer(End::Done).probes;
     let lack = "1,600 clients need more open files.".to_owned();
     probes.push(Probe::without((1_600, Why::Step), Came::Full, lack));
-    let answer = Answer::of(question(), probes, End::Done);
+    let answer = Answer::of(question(), (probes, None), End::Done);
     let row = "| 1,600 | – | – | – | – | generator full |";
     let files = files(&answer).unwrap();
     let (_, text) = files

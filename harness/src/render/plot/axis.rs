@@ -94,6 +94,14 @@ impl Axis {
         }
     }
 
+    /// With so much room beyond its upper end, as a share of it, for what is drawn around a point there.
+    pub(crate) fn roomy(self, share_ratio: f64) -> Self {
+        Self {
+            high: self.high + (self.high - self.low) * share_ratio,
+            ..self
+        }
+    }
+
     /// A count from zero to `most` at least, with about four ticks.
     pub(crate) fn count(most: u64) -> Self {
         let step = nice_step(most.max(1) as f64 / 4.0).max(1.0);
@@ -322,6 +330,15 @@ impl Ranged for Axis {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn room_beyond_the_end_moves_no_tick() {
+        let axis = Axis::count(200);
+        let roomy = axis.clone().roomy(0.02);
+        assert_eq!(roomy.ticks, axis.ticks);
+        assert!((roomy.high - 204.0).abs() < 1e-9, "{}", roomy.high);
+        assert!((roomy.low - axis.low).abs() < 1e-9);
+    }
 
     fn texts(axis: &Axis) -> String {
         let each: Vec<String> = axis

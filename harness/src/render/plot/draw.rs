@@ -68,6 +68,15 @@ pub(crate) enum Shape {
 /// Size of a dot, as a share of the plot.
 const DOT_WIDE: f64 = 0.006;
 const DOT_HIGH: f64 = 0.028;
+/// Room for a dot at the end of an axis, in halves of a dot.
+const DOT_ROOM: f64 = 1.5;
+
+/// Axes on which dots at the upper ends are whole, and how far a dot reaches to each side on them.
+pub(super) fn dotted(x: Axis, y: Axis) -> (Axis, Axis, (f64, f64)) {
+    let (x, y) = (x.roomy(DOT_WIDE * DOT_ROOM), y.roomy(DOT_HIGH * DOT_ROOM));
+    let size = dot(&x, &y);
+    (x, y, size)
+}
 
 /// How far a dot reaches to each side, on these axes.
 pub(super) fn dot(x: &Axis, y: &Axis) -> (f64, f64) {

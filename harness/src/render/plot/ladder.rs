@@ -4,7 +4,7 @@
 
 use super::axis::Axis;
 use super::chart::Chart;
-use super::draw::{Series, Shape, dot};
+use super::draw::{Series, Shape, dotted};
 use super::frame::{Frame, Mark};
 use super::label::Side;
 use super::palette;
@@ -80,11 +80,10 @@ pub(crate) fn scaling(answer: &Answer) -> Result<Option<Chart>, RenderError> {
         .map(|(_, rate)| *rate)
         .chain(drawn)
         .fold(1.0, f64::max);
-    let (x, y) = (
+    let (x, y, size) = dotted(
         Axis::count(crate::units::rounded(far)),
         Axis::count(crate::units::rounded(most)),
     );
-    let size = dot(&x, &y);
     let points: Vec<_> = points
         .into_iter()
         .filter(|(load, _)| *load <= far)
@@ -151,8 +150,7 @@ fn draw(answer: &Answer, picture: Picture) -> Result<Chart, RenderError> {
         .map(|(load, ..)| *load)
         .fold(1.0, f64::max);
     let x = Axis::count(crate::units::rounded(most));
-    let y = picture.y;
-    let size = dot(&x, &y);
+    let (x, y, size) = dotted(x, picture.y);
     let colors = [
         ("held", palette::SERIES_1),
         ("broke", palette::SERIES_2),

@@ -29,6 +29,10 @@ impl ResetNow {
     /// All of the connections.
     #[cfg(test)]
     pub(crate) const ALL: Self = Self { share_ppm: ALL_PPM };
+    /// Half of them.
+    pub(crate) const HALF: Self = Self {
+        share_ppm: ALL_PPM / 2,
+    };
 
     fn share_ratio(self) -> f64 {
         f64::from(self.share_ppm) / f64::from(ALL_PPM)
