@@ -43,20 +43,20 @@ pub(crate) enum Axis {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(crate) enum AxisError {
     #[error("no client of the scenario sends messages")]
-    NoSender,
+    Silent,
     #[error("no client of the scenario ends its session and comes back")]
-    NoReconnector,
+    NobodyLeaves,
     #[error("no clients of the scenario share a conversation")]
-    NoGroup,
+    NothingShared,
 }
 
 impl AxisError {
     /// What to do about it.
     pub(crate) const fn hint(self) -> &'static str {
         match self {
-            Self::NoSender => "give load.mix some chatter, or choose another --axis",
-            Self::NoReconnector => "give load.mix some reconnector, or choose another --axis",
-            Self::NoGroup => {
+            Self::Silent => "give load.mix some chatter, or choose another --axis",
+            Self::NobodyLeaves => "give load.mix some reconnector, or choose another --axis",
+            Self::NothingShared => {
                 "write load.session.conversation = \"group\", or {group} into the path of [target] socket"
             }
         }
@@ -168,7 +168,7 @@ fn senders(load: &LoadPlan) -> Result<u64, AxisError> {
     let senders = load.mix.iter().filter(|share| share.behavior.sends());
     let senders = senders.map(|share| u64::from(share.clients)).sum();
     if senders == 0 {
-        return Err(AxisError::NoSender);
+        return Err(AxisError::Silent);
     }
     Ok(senders)
 }
@@ -180,7 +180,7 @@ fn reconnectors(load: &LoadPlan) -> Result<(u64, u64), AxisError> {
         }
         Behavior::Reconnector { .. } | Behavior::Chatter | Behavior::Lurker => None,
     });
-    found.ok_or(AxisError::NoReconnector)
+    found.ok_or(AxisError::NobodyLeaves)
 }
 
 /// Clients that hear what one of them says.
@@ -194,7 +194,7 @@ fn group(plan: &Plan) -> Result<u64, AxisError> {
         (Conversation::Own, None) => false,
     };
     let group = u64::from(plan.load.session.group);
-    shares.then_some(group).ok_or(AxisError::NoGroup)
+    shares.then_some(group).ok_or(AxisError::NothingShared)
 }
 
 #[cfg(test)]
@@ -240,9 +240,9 @@ mod tests {
     #[test]
     fn what_nobody_does_cannot_grow() {
         let alone = plan_of("{ chatter = 1 }", "");
-        assert_eq!(Axis::FanOut.own(&alone), Err(AxisError::NoGroup));
+        assert_eq!(Axis::FanOut.own(&alone), Err(AxisError::NothingShared));
         let plan = plan_of("{ lurker = 1 }", "");
-        assert_eq!(Axis::MessageRate.own(&plan), Err(AxisError::NoSender));
-        assert_eq!(Axis::ConnectRate.own(&plan), Err(AxisError::NoReconnector));
+        assert_eq!(Axis::MessageRate.own(&plan), Err(AxisError::Silent));
+        assert_eq!(Axis::ConnectRate.own(&plan), Err(AxisError::NobodyLeaves));
     }
 }

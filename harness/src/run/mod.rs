@@ -184,7 +184,7 @@ async fn load(
         guard: Guard::new(plan, &counters, &board),
         counts: Counts::wanted(plan),
     };
-    let queue = queue::peak(environment, &over);
+    let queue = queue::peak(environment, before.as_ref(), &over);
     let ((attack, stamps, trials), mut samples, queue_depth_peak) =
         tokio::join!(driven, sample(sampling, &stop, &over), queue);
     let end_us = clock.now_us();

@@ -1,7 +1,7 @@
 //! This module follows how many tasks wait in the queue of the target.
 //!
 //! **In:** pages of its counters, one a second: a page costs the target well under a millisecond. **Out:** the most that
-//! waited at any look. A target that does not tell is not asked again.
+//! waited at any look. A target whose counters before the load do not tell is not asked.
 //!
 //! It looks beside the sampler, which does not wait for a target that is slow to answer.
 //!
@@ -19,9 +19,14 @@ use crate::units;
 const DEPTH: &str = "chat_queue_depth";
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Looks until `over` fires; `None`: the target does not tell.
-pub(super) async fn peak(environment: &Environment, over: &CancellationToken) -> Option<u64> {
-    let mut peak = look(environment).await?;
+/// Looks until `over` fires; `None`: the target, whose counters were `before`, does not tell.
+pub(super) async fn peak(
+    environment: &Environment,
+    before: Option<&BTreeMap<String, f64>>,
+    over: &CancellationToken,
+) -> Option<u64> {
+    before?.get(DEPTH)?;
+    let mut peak = 0;
     loop {
         let next = async {
             tokio::time::sleep(EVERY).await;

@@ -147,7 +147,17 @@ fn a_server_of_another_make_that_refuses_more_is_found_to() {
     ];
     let done = case.capacity(&[&asked[..], &["--confirm", "1"]].concat());
     assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
-    assert_eq!(ends(&account(&out)), (TAKES, TAKES + 1));
+    let account = account(&out);
+    assert_eq!(ends(&account), (TAKES, TAKES + 1));
+    // It was not started for the probes: what shows outside was read, and the rest is said not to be known.
+    let notes = account["notes"].to_string();
+    assert!(
+        notes.contains("its processors, memory and files are not known"),
+        "{notes}"
+    );
+    let uses = account["probes"][0]["uses"].to_string();
+    assert!(uses.contains("the target's accept backlog"), "{uses}");
+    assert!(!uses.contains("the server's"), "{uses}");
 }
 
 #[test]
@@ -226,6 +236,12 @@ fn target_and_generator_have_processors_of_their_own_where_that_is_asked() {
     assert_eq!(wrong.code, 2, "{}", wrong.stderr);
     let done = run(&[
         "--set",
+        "load.stages=[{ramp=\"500ms\"},{hold=\"5s\"}]",
+        "--set",
+        "load.mix={chatter=1}",
+        "--set",
+        "load.message={every=\"500ms\"}",
+        "--set",
         "load.cpus=\"0\"",
         "--set",
         "environment.server.cpus=\"1\"",
@@ -238,6 +254,16 @@ fn target_and_generator_have_processors_of_their_own_where_that_is_asked() {
     assert_eq!(server["what"], "server");
     assert_eq!(server["cpu_cores_limit"], 1.0);
     assert!(server["files_peak"].as_u64() > Some(4), "{server}");
+    let (used, limit) = (&server["rss_peak_bytes"], &server["memory_limit_bytes"]);
+    assert!(used.as_u64() < limit.as_u64(), "{server}");
+    let (backlog, traffic) = (&result["accept_backlog"], &result["traffic"]);
+    assert!(backlog["limit"].as_u64() > Some(0), "{backlog}");
+    assert_eq!(backlog["dropped"], 0);
+    assert!(
+        traffic["read_bytes_per_s"].as_f64() > Some(0.0),
+        "{traffic}"
+    );
+    assert!(result["server"]["queue_depth_peak"].is_u64(), "{result}");
 }
 
 #[test]

@@ -93,9 +93,9 @@ fn plan(answer: &Answer) -> Markup {
     let rows = figures.map(|figure| {
         vec![
             Cell::text(&figure.name),
-            value(figure),
-            Cell::text(cells::basis(figure)),
-            Cell::text(&figure.how),
+            value(figure).class("long"),
+            Cell::text(cells::basis(figure)).class("long"),
+            Cell::text(&figure.how).class("long"),
         ]
     });
     let table = Table {
@@ -147,7 +147,7 @@ fn probes(answer: &Answer) -> Markup {
             Cell::text(cells::time(probe.p50_us)),
             Cell::text(cells::time(probe.p99_us)),
             Cell::text(warm_up),
-            Cell::text(cells::fullest(probe)),
+            Cell::text(cells::fullest(probe)).class("long"),
             Cell::new(link),
         ]
     };
