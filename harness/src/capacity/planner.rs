@@ -342,6 +342,8 @@ mod tests {
             want: Some(want),
             spare: 1,
             price_per_hour: Some(0.5),
+            host: None,
+            server_sha256: None,
         }
     }
 

@@ -4,29 +4,27 @@
 //! anew after every probe, with a page and a summary drawn from it.
 
 mod args;
+mod place;
 mod probes;
 mod refusal;
 mod storm;
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub(super) use self::args::CapacityArgs;
+use self::place::Place;
 use self::probes::{Done, Probes};
 use super::failure::Failure;
 use super::overrides::quoted;
-use super::{claim, read, screen, warning};
-use crate::capacity::account::{Answer, End, SCHEMA};
+use super::{read, screen, warning};
+use crate::capacity::account::End;
 use crate::capacity::question::Question;
 use crate::exit::Exit;
-use crate::intake::{self, reason};
 use crate::render::capacity as render;
 use crate::render::terminal::Style;
 use crate::result::store::RunDir;
 use crate::run::identity;
-
-/// Largest account that is read.
-const BYTES_MAX: u64 = 64 << 20;
 
 pub(super) fn run(args: &CapacityArgs, out: &mut impl Write) -> Result<Exit, Failure> {
     let plan = read::plan(&args.scenario, &args.changes.overrides())?;
@@ -40,10 +38,8 @@ pub(super) fn run(args: &CapacityArgs, out: &mut impl Write) -> Result<Exit, Fai
     }
     warning::tell(&plan);
     let question = args.question(&plan)?;
-    let (folder, question, done) = match &args.resume {
-        Some(folder) => resumed(folder, question)?,
-        None => (fresh(args)?, question, (Vec::new(), None)),
-    };
+    let (held, done) = place(args, &question)?;
+    let folder = &held.path;
     let mut probes = Probes::new(args, plan, (folder.clone(), question, done))?;
     let answer = probes.search()?;
     let style = Style {
@@ -53,7 +49,7 @@ pub(super) fn run(args: &CapacityArgs, out: &mut impl Write) -> Result<Exit, Fai
     };
     let told = out.write_all(render::terminal::text(&answer, &style).as_bytes());
     out.flush()?;
-    let place = RunDir::at(&folder);
+    let place = RunDir::at(folder);
     for (file, drawn) in render::files(&answer) {
         place.write(file, &drawn?)?;
     }
@@ -63,59 +59,19 @@ pub(super) fn run(args: &CapacityArgs, out: &mut impl Write) -> Result<Exit, Fai
         screen::say(&format!(
             "go on with it: {} --resume {}",
             answer.asked.command,
-            quoted(&folder)
+            quoted(folder)
         ));
     }
     Ok(exit)
 }
 
-/// The folder of a new search.
-fn fresh(args: &CapacityArgs) -> Result<PathBuf, Failure> {
+/// The folder, and what is known already.
+fn place(args: &CapacityArgs, question: &Question) -> Result<(Place, Done), Failure> {
+    if let Some(folder) = &args.resume {
+        let (held, earlier) = Place::resumed(folder, question)?;
+        return Ok((held, (earlier.probes, earlier.storm)));
+    }
     let default = || PathBuf::from("reports").join(identity::run_id());
-    let folder = args.out.clone().unwrap_or_else(default);
-    claim::empty(&folder)?;
-    std::fs::create_dir_all(&folder).map_err(|error| {
-        let fact = format!(
-            "--out {}: cannot be written: {}",
-            folder.display(),
-            reason(&error)
-        );
-        Failure::new(Exit::Storage, fact).hint("name a folder that can be written to, with --out")
-    })?;
-    Ok(folder)
-}
-
-/// An earlier search: its folder, what it was asked, its probes.
-fn resumed(folder: &Path, question: Question) -> Result<(PathBuf, Question, Done), Failure> {
-    let path = folder.join(render::JSON);
-    let shown = path.display();
-    let unread = |fact: String| {
-        Failure::new(Exit::Storage, fact)
-            .hint("name the folder of an earlier search, with --resume")
-    };
-    let bytes = intake::bytes(&path, BYTES_MAX)
-        .map_err(|error| unread(format!("{shown}: cannot be read: {error}")))?;
-    let earlier: Answer = serde_json::from_slice(&bytes)
-        .map_err(|error| unread(format!("{shown}: is no account of a search: {error}")))?;
-    if earlier.schema != SCHEMA {
-        let fact = format!(
-            "{shown}: has the format \"{}\", and this harness reads \"{SCHEMA}\"",
-            earlier.schema
-        );
-        return Err(unread(fact));
-    }
-    let asked = &earlier.asked;
-    let same = (asked.axis, &asked.plan_hash, &asked.target)
-        == (question.axis, &question.plan_hash, &question.target);
-    if !same {
-        let fact = format!(
-            "--resume {}: was asked something else: another axis, scenario or target",
-            folder.display()
-        );
-        return Err(
-            Failure::new(Exit::Usage, fact).hint(format!("its command was: {}", asked.command))
-        );
-    }
-    // How finely, how often and how far may be asked anew: what was seen stays.
-    Ok((folder.to_owned(), question, (earlier.probes, earlier.storm)))
+    let held = Place::fresh(args.out.clone().unwrap_or_else(default))?;
+    Ok((held, (Vec::new(), None)))
 }
