@@ -13,6 +13,7 @@ compile_error!(
 );
 
 mod account;
+mod allowance;
 mod capacity;
 mod cli;
 mod client;

@@ -2,7 +2,8 @@
 //!
 //! The parts of fault proxy and server are benchmarks of their crates, `overhead` and `cost`, which say
 //! how they measure. That of the gate is arithmetic on synthetic runs (`harness/src/gate/bench.rs`) and no
-//! matter of speed: it fails when a promise is not kept.
+//! matter of speed: it fails when a promise is not kept. So does that of `harness capacity`, which searches for limits that
+//! are known beforehand (`harness/tests/it/truth.rs`); it is done only when it is asked for.
 //!
 //! **Method.** Costs of the harness are differences between runs, so that what is the same in both
 //! drops out: processor time per message is what a longer hold costs more (same clients, same ramp);
@@ -26,6 +27,9 @@ use crate::{demo, redis, step};
 const TALK: &str = "scenarios/bench-talk.toml";
 /// The test that holds the gate to its promises and prints what it saw.
 const GATE: &str = "gate::bench::the_gate_keeps_its_promises_on_synthetic_runs";
+/// The test that fits the scalability law to synthetic probes, and those that search for limits that are known.
+const LAW: &str = "usl::bench";
+const TRUTHS: &str = "truth::";
 const IDLE: &str = "scenarios/bench-idle.toml";
 
 #[derive(Args)]
@@ -51,6 +55,8 @@ enum Subject {
     Server,
     /// What `harness gate` promises: false alarms, regressions found, coverage; on runs whose truth is known
     Gate,
+    /// What `harness capacity` finds of limits that are known beforehand; 20 to 40 minutes
+    Capacity,
 }
 
 /// One figure beside its budget.
@@ -77,6 +83,23 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         let mut promises = step::cargo(&["test", "-p", "harness", "--lib", "--"]);
         promises.args(["--ignored", "--nocapture", "--exact", GATE]);
         step::run("promises of the gate", &mut promises)?;
+    }
+    // Too long to be meant by who names nothing.
+    if one == Some(Subject::Capacity) {
+        let mut law = step::cargo(&["test", "-p", "harness", "--lib", "--"]);
+        law.args(["--ignored", "--nocapture", LAW]);
+        step::run("intervals of the scalability law", &mut law)?;
+        let mut build = step::cargo(&["build", "-p", "harness", "-p", "reference-server"]);
+        step::run("build", &mut build)?;
+        let mut truths = step::cargo(&["test", "-p", "harness", "--test", "it", "--"]);
+        truths
+            .args(["--ignored", "--nocapture", "--test-threads", "1", TRUTHS])
+            .env(
+                "HARNESS_SERVER",
+                step::target("debug").join("reference-server"),
+            )
+            .env("REDIS_SERVER", redis::ensure()?);
+        step::run("known limits, found", &mut truths)?;
     }
     if wanted(Subject::Harness) {
         harness(arguments)?;

@@ -11,11 +11,12 @@ use crate::{fuzz, interop, matrix, nginx, redis, step};
 
 /// Tests that take minutes, or a machine that does nothing else: `cargo xtask soak` runs the first; the others compare
 /// servers, and are run by name (`cargo test -p harness --test it -- --ignored NAME`).
-const APART: [&str; 4] = [
+const APART: [&str; 5] = [
     "promises::soak",
     "ab::three_milliseconds",
     "ab::a_pull_request",
-    "capacity::a_queue_of_another_make",
+    "truth::",
+    "usl::bench",
 ];
 
 pub(crate) fn run() -> Result<ExitCode, Failure> {

@@ -8,15 +8,20 @@ use serde::{Deserialize, Serialize};
 use super::law::Scaling;
 use super::model::binomial::holds_at_least;
 use super::planner::Outlook;
-use super::probe::{Probe, Use};
+use super::probe::Probe;
 use super::question::Question;
 use super::search::{self, Came, Found, Seen};
 use super::storm::Storm;
+use super::uses::Use;
 use crate::exit::Exit;
 use crate::format;
 
 /// Version of the format of `capacity.json`.
 pub(crate) const SCHEMA: &str = "harness.capacity/1";
+/// Of a target that was not started for the probes.
+const OUTSIDE: &str = "the target was not started for the probes, so only what can be seen of it from outside was read: bytes \
+                       on the sockets, connections that wait to be accepted where it listens on this machine, and its task queue \
+                       where its /metrics tells; its processors, memory and files are not known";
 /// How sure it is what k of k say.
 const CONFIDENCE: f64 = 0.95;
 
@@ -204,7 +209,7 @@ fn in_storm(storm: Option<&Storm>) -> String {
 fn nothing_full(probes: &[Probe], load: u64) -> String {
     let mut of = probes.iter().filter(|probe| probe.load == load);
     // Of a target that was not started here nothing of its own is known.
-    let knows = |probe: &&Probe| probe.uses.iter().any(|of| !of.generator);
+    let knows = |probe: &&Probe| probe.server_bytes.is_some();
     let fullest = of.find(knows).and_then(|probe| probe.uses.first());
     fullest.map_or_else(String::new, |of| {
         format!(
@@ -261,12 +266,16 @@ fn notes(
         ));
     }
     let shared = probes.iter().flat_map(|probe| &probe.uses);
-    let shared = shared.filter(|of| of.generator && of.share_ratio >= 0.75);
+    let shared =
+        shared.filter(|of| of.generator && of.share_ratio.is_some_and(|ratio| ratio >= 0.75));
     if shared.count() > 0 {
         notes.push(
             "generator and target share this machine, and it was busy: the answer is of both together"
                 .to_owned(),
         );
+    }
+    if is_attached(probes) {
+        notes.push(OUTSIDE.to_owned());
     }
     let short = probes
         .iter()
@@ -293,6 +302,12 @@ fn notes(
         )
     }));
     notes
+}
+
+/// The target was not started for the probes.
+fn is_attached(probes: &[Probe]) -> bool {
+    let mut ran = probes.iter().filter(|probe| !probe.run.is_empty());
+    ran.clone().next().is_some() && ran.all(|probe| probe.server_bytes.is_none())
 }
 
 /// So many of so many: the share of all probes that comes to the same, at least.

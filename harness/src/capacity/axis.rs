@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::plan::{Behavior, LoadPlan, Plan};
+use crate::plan::{Behavior, Conversation, LoadPlan, Plan};
 use crate::scenario::stages::CLIENTS_MAX;
 use crate::units::US_PER_S;
 
@@ -17,6 +17,8 @@ const RATE_MAX: u64 = 1_000_000;
 /// Of one client.
 const SENDS_PER_S_MAX: u64 = 1_000;
 const CONNECTS_PER_S_MAX: u64 = 10;
+/// What a template of a target has where the group belongs.
+const GROUP_PLACE: &str = "{group}";
 /// Where nobody says how far to go: so many times what the scenario itself asks for, and down to that part of it.
 const TO_FACTOR: u64 = 64;
 const FROM_PART: u64 = 8;
@@ -33,23 +35,30 @@ pub(crate) enum Axis {
     MessageRate,
     /// Connects per second, by reconnectors that stay as long as that makes it
     ConnectRate,
+    /// Clients that hear each message: how many share a conversation
+    FanOut,
 }
 
 /// Why a scenario cannot be loaded along an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(crate) enum AxisError {
     #[error("no client of the scenario sends messages")]
-    NobodySends,
+    NoSender,
     #[error("no client of the scenario ends its session and comes back")]
-    NobodyReconnects,
+    NoReconnector,
+    #[error("no clients of the scenario share a conversation")]
+    NoGroup,
 }
 
 impl AxisError {
     /// What to do about it.
     pub(crate) const fn hint(self) -> &'static str {
         match self {
-            Self::NobodySends => "give load.mix some chatter, or choose another --axis",
-            Self::NobodyReconnects => "give load.mix some reconnector, or choose another --axis",
+            Self::NoSender => "give load.mix some chatter, or choose another --axis",
+            Self::NoReconnector => "give load.mix some reconnector, or choose another --axis",
+            Self::NoGroup => {
+                "write load.session.conversation = \"group\", or {group} into the path of [target] socket"
+            }
         }
     }
 }
@@ -69,6 +78,7 @@ impl Axis {
             Self::Clients => "clients",
             Self::MessageRate => "messages/s",
             Self::ConnectRate => "connects/s",
+            Self::FanOut => "clients to a conversation",
         }
     }
 
@@ -82,6 +92,7 @@ impl Axis {
                 let (clients, every_us) = reconnectors(load)?;
                 per_second(clients, every_us)
             }
+            Self::FanOut => group(plan)?,
         };
         Ok(found.max(1))
     }
@@ -99,6 +110,7 @@ impl Axis {
             Self::Clients => u64::from(CLIENTS_MAX),
             Self::MessageRate => senders(&plan.load)? * SENDS_PER_S_MAX,
             Self::ConnectRate => reconnectors(&plan.load)?.0 * CONNECTS_PER_S_MAX,
+            Self::FanOut => group(plan).map(|_| u64::from(plan.load.clients))?,
         }
         .min(RATE_MAX))
     }
@@ -128,6 +140,10 @@ impl Axis {
                     set: vec![format!("load.reconnector.every={}", every(clients))],
                 }
             }
+            Self::FanOut => Asked {
+                clients: None,
+                set: vec![format!("load.session.group={load}")],
+            },
         })
     }
 }
@@ -138,6 +154,7 @@ impl fmt::Display for Axis {
             Self::Clients => "clients",
             Self::MessageRate => "message-rate",
             Self::ConnectRate => "connect-rate",
+            Self::FanOut => "fan-out",
         })
     }
 }
@@ -151,7 +168,7 @@ fn senders(load: &LoadPlan) -> Result<u64, AxisError> {
     let senders = load.mix.iter().filter(|share| share.behavior.sends());
     let senders = senders.map(|share| u64::from(share.clients)).sum();
     if senders == 0 {
-        return Err(AxisError::NobodySends);
+        return Err(AxisError::NoSender);
     }
     Ok(senders)
 }
@@ -163,7 +180,21 @@ fn reconnectors(load: &LoadPlan) -> Result<(u64, u64), AxisError> {
         }
         Behavior::Reconnector { .. } | Behavior::Chatter | Behavior::Lurker => None,
     });
-    found.ok_or(AxisError::NobodyReconnects)
+    found.ok_or(AxisError::NoReconnector)
+}
+
+/// Clients that hear what one of them says.
+fn group(plan: &Plan) -> Result<u64, AxisError> {
+    senders(&plan.load)?;
+    let shares = match (plan.load.session.conversation, &plan.environment.dialect) {
+        (Conversation::Group, _) => true,
+        (Conversation::Own, Some(dialect)) => {
+            dialect.socket.path.contains(GROUP_PLACE) || dialect.send.message.contains(GROUP_PLACE)
+        }
+        (Conversation::Own, None) => false,
+    };
+    let group = u64::from(plan.load.session.group);
+    shares.then_some(group).ok_or(AxisError::NoGroup)
 }
 
 #[cfg(test)]
@@ -172,7 +203,7 @@ mod tests {
     use crate::plan::compile;
     use crate::scenario::Overrides;
 
-    fn plan(mix: &str, message: &str) -> Plan {
+    fn plan_of(mix: &str, message: &str) -> Plan {
         let text = format!(
             "# Why?\ntitle = \"t\"\n[load]\nclients = 80\nstages = [{{ ramp = \"1s\" }}, {{ hold = \"5s\" }}]\nmix = {mix}\n{message}"
         );
@@ -181,7 +212,7 @@ mod tests {
 
     #[test]
     fn each_axis_asks_for_its_load() {
-        let plan = plan(
+        let plan = plan_of(
             "{ chatter = 6, reconnector = 2 }",
             "message = { every = \"2s\" }\n",
         );
@@ -192,17 +223,26 @@ mod tests {
         assert_eq!(asked.set, ["load.message.every=500000us"]);
         let asked = Axis::ConnectRate.asked(&plan, 10).unwrap();
         assert_eq!(asked.set, ["load.reconnector.every=2000000us"]);
+        let shared = plan_of(
+            "{ chatter = 6 }",
+            "session = { conversation = \"group\", group = 20 }\n",
+        );
+        assert_eq!(
+            (Axis::FanOut.own(&shared), Axis::FanOut.most(&shared)),
+            (Ok(20), Ok(80))
+        );
+        let asked = Axis::FanOut.asked(&shared, 40).unwrap();
+        assert_eq!(asked.set, ["load.session.group=40"]);
         let (from, to) = Axis::Clients.range(&plan).unwrap();
         assert_eq!((from, to), (10, 5_120));
     }
 
     #[test]
     fn what_nobody_does_cannot_grow() {
-        let plan = plan("{ lurker = 1 }", "");
-        assert_eq!(Axis::MessageRate.own(&plan), Err(AxisError::NobodySends));
-        assert_eq!(
-            Axis::ConnectRate.own(&plan),
-            Err(AxisError::NobodyReconnects)
-        );
+        let alone = plan_of("{ chatter = 1 }", "");
+        assert_eq!(Axis::FanOut.own(&alone), Err(AxisError::NoGroup));
+        let plan = plan_of("{ lurker = 1 }", "");
+        assert_eq!(Axis::MessageRate.own(&plan), Err(AxisError::NoSender));
+        assert_eq!(Axis::ConnectRate.own(&plan), Err(AxisError::NoReconnector));
     }
 }

@@ -102,7 +102,7 @@ impl Scaling {
             .filter_map(|probe| Some((probe.load as f64, probe.mean_us?)))
             .collect();
         let throughputs: Vec<(f64, f64)> = told()
-            .map(|probe| (probe.load as f64, probe.answered_per_s))
+            .filter_map(|probe| Some((probe.load as f64, probe.answered_per_s?)))
             .collect();
         // Noise on a line bends it a little everywhere: a knee is of a curve that is known to be one.
         let is_bent = matches!(law, Law::Fitted(_));
@@ -131,10 +131,8 @@ fn observation(probe: &Probe) -> Option<Observation> {
     let steady =
         probe.steady.is_none_or(is_steady) && probe.little.is_some_and(|little| little.holds);
     let load = probe.in_flight.filter(|load| *load >= IN_FLIGHT_MIN)?;
-    (is_told(probe) && steady && probe.answered_per_s > 0.0).then_some(Observation {
-        load,
-        throughput: probe.answered_per_s,
-    })
+    let throughput = probe.answered_per_s.filter(|per_s| *per_s > 0.0)?;
+    (is_told(probe) && steady).then_some(Observation { load, throughput })
 }
 
 fn fit(usl: &Usl, observations: &[Observation]) -> Fit {
@@ -172,7 +170,7 @@ mod tests {
         Probe {
             came: Came::Held,
             in_flight: Some(in_flight),
-            answered_per_s,
+            answered_per_s: Some(answered_per_s),
             mean_us: Some(in_flight / answered_per_s * 1e6),
             little: Some(Little {
                 in_flight,

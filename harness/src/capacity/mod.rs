@@ -12,11 +12,15 @@
 
 pub(crate) mod account;
 pub(crate) mod axis;
+mod figure;
 pub(crate) mod law;
 mod model;
+mod outage;
 pub(crate) mod planner;
 pub(crate) mod probe;
 pub(crate) mod question;
+pub(crate) mod scale_out;
 pub(crate) mod search;
 mod steady;
 pub(crate) mod storm;
+pub(crate) mod uses;

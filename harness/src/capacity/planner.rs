@@ -3,15 +3,16 @@
 //! **In:** the answer of a search, its probes. **Out:** an [`Outlook`]: figures, each with where it is from. **Units:** as each
 //! figure says.
 
-use std::cmp::Ordering;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::axis::Axis;
+pub(crate) use super::figure::{Basis, Figure};
 use super::law::{Law, Scaling};
+use super::outage;
 use super::probe::Probe;
 use super::question::Question;
+use super::scale_out::{ScaleOut, Together};
 use super::search::{Came, Found};
 use super::storm::Storm;
 use crate::format;
@@ -25,33 +26,6 @@ const LOADS_MIN: usize = 3;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Outlook {
     pub figures: Vec<Figure>,
-}
-
-/// One number.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Figure {
-    pub name: String,
-    pub value: f64,
-    /// With its unit, for people.
-    pub text: String,
-    pub basis: Basis,
-    /// How it was come by, in a sentence.
-    pub how: String,
-    /// The folder of the run that showed it, where it was one run.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub run: Option<String>,
-}
-
-/// Where a number is from.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", tag = "kind")]
-pub(crate) enum Basis {
-    /// A probe showed it.
-    Measured,
-    /// A line through probes, within what was measured.
-    Modelled,
-    /// Beyond what was measured: so many times the largest load that held.
-    Extrapolated { reach: f64 },
 }
 
 impl Outlook {
@@ -84,10 +58,17 @@ impl Outlook {
             figures.extend(memory(probes));
         }
         figures.extend(first_limits(asked, probes));
+        let scale = scale_out(asked, found);
+        figures.extend(scale.iter().map(hindrance));
         if let Some(want) = asked.want {
-            figures.extend(instances(asked, each.max(1), (want, storm)));
+            figures.extend(instances(
+                asked,
+                (each.max(1), scale.as_ref()),
+                (want, storm),
+            ));
+        } else if let Some(storm) = storm {
+            figures.extend(outage::figure(asked, storm, None));
         }
-        figures.extend(storm.and_then(|storm| after_storm(asked, each.max(1), storm)));
         Some(Self { figures })
     }
 }
@@ -118,94 +99,108 @@ fn rate(per_s: f64) -> String {
     format::rate(crate::units::rounded(per_s))
 }
 
-/// Instances that carry what is wanted, and with those that may be gone.
-const fn needed(asked: &Question, held: u64, want: u64) -> (u64, u64) {
-    let needed = want.div_ceil(if held == 0 { 1 } else { held });
-    (needed, needed.saturating_add(asked.spare))
-}
-
-/// What the storm says of one instance less.
-fn without_one(storm: Option<&Storm>) -> &'static str {
-    match storm.map(|storm| storm.came) {
-        Some(Came::Broke) => {
-            "; as full as that, those that stay do not survive its clients coming to them all at once: see the storm"
-        }
-        Some(Came::Held | Came::Full | Came::Unclear) | None => "",
-    }
-}
-
-/// What half of the clients that come back at once do to the load that held.
-fn after_storm(asked: &Question, held: u64, storm: &Storm) -> Option<Figure> {
-    if matches!(storm.came, Came::Full | Came::Unclear) {
-        return None;
-    }
-    let clients = format::count(storm.clients);
-    let why = if storm.came == Came::Broke {
-        format!(" {}", storm.sentence)
-    } else {
-        String::new()
+/// How capacity grows with instances, where it is known of several numbers of them.
+fn scale_out(asked: &Question, found: Found) -> Option<ScaleOut> {
+    let (held, broke) = match found {
+        Found::Between { held, broke } => (held, Some(broke)),
+        Found::AtLeast { held } | Found::GeneratorFull { held, .. } => (held, None),
+        Found::LessThan { .. } | Found::Unclear => return None,
     };
-    Some(Figure {
-        name: "after a storm".to_owned(),
-        value: storm.longest_us.unwrap_or(0) as f64 / 1e6,
-        text: storm.text(),
+    let own = Together {
+        instances: u64::from(asked.instances.max(1)),
+        held,
+        broke,
+    };
+    let all: Vec<Together> = asked.beside.iter().copied().chain([own]).collect();
+    ScaleOut::of(&all)
+}
+
+fn hindrance(scale: &ScaleOut) -> Figure {
+    let (likely, least, worst) = scale.contention();
+    Figure {
+        name: "instances hinder each other".to_owned(),
+        value: likely,
+        text: format!("{:.1} % each", likely * 100.0),
         basis: Basis::Measured,
         how: format!(
-            "half of the connections were reset at once at {} {}, through a fault proxy: {} of {clients} clients were cut, and had {} ({}).{why}{}",
-            format::count(storm.load),
-            asked.axis.unit(),
-            format::count(storm.cut),
-            format::round_duration(storm.within.us as f64),
-            storm.within.of,
-            of_one(asked, held)
+            "contention of Amdahl's law on up to {} instances; the ends of the answers allow {:.1} to {:.1} %",
+            format::count(scale.most),
+            least * 100.0,
+            worst * 100.0
         ),
-        run: Some(storm.folder.clone()),
-    })
+        run: None,
+    }
 }
 
-/// How the storm compares with what is met when instances go.
-fn of_one(asked: &Question, held: u64) -> String {
-    let Some(want) = asked.want else {
-        return " When one of several instances goes, its clients come to the others like that: of three or more, fewer.".to_owned();
+/// How many instances carry what is wanted, and how that is known.
+fn needed(
+    asked: &Question,
+    (held, scale): (u64, Option<&ScaleOut>),
+    want: u64,
+) -> (Option<u64>, String) {
+    let unit = asked.axis.unit();
+    let wanted = format::count(want);
+    let Some(scale) = scale else {
+        let needed = want.div_ceil(held);
+        let reach = want as f64 / held as f64;
+        let how = format!(
+            "{wanted} {unit} need {} instances, and {} may be gone; as if instances did not hinder each other: whether what they share (Redis) carries {} times as much was not measured",
+            format::count(needed),
+            format::count(asked.spare),
+            format::count_f64(reach.round().max(1.0))
+        );
+        return (Some(needed), how);
     };
-    let (_, all) = needed(asked, held, want);
-    let gone = asked.spare.max(1);
-    let (of_gone, of_all) = (format::count(gone), format::count(all));
-    match (gone * 2).cmp(&all) {
-        Ordering::Less => format!(
-            " When {of_gone} of {of_all} instances go, {of_gone} in {of_all} clients of those that stay are new: the storm is harsher."
-        ),
-        Ordering::Equal => format!(
-            " When {of_gone} of {of_all} instances go, half of the clients of those that stay are new: the same."
-        ),
-        Ordering::Greater => format!(
-            " When {of_gone} of {of_all} instances go, {of_gone} in {of_all} clients of those that stay are new: the storm is milder, and does not show it."
-        ),
-    }
+    let (likely, best, worst) = scale.carry(want);
+    let number =
+        |count: Option<u64>| count.map_or_else(|| "no number of".to_owned(), format::count);
+    let how = format!(
+        "{wanted} {unit} need {} instances ({} to {} by the ends of the answers), and {} may be gone; they hinder each other as was measured on up to {}",
+        number(likely),
+        number(best),
+        number(worst),
+        format::count(asked.spare),
+        format::count(scale.most)
+    );
+    (likely, how)
 }
 
 /// How many instances carry what is wanted, with some of them gone.
-fn instances(asked: &Question, held: u64, (want, storm): (u64, Option<&Storm>)) -> Vec<Figure> {
-    let (needed, all) = needed(asked, held, want);
-    let reach = want as f64 / held as f64;
+fn instances(
+    asked: &Question,
+    (held, scale): (u64, Option<&ScaleOut>),
+    (want, storm): (u64, Option<&Storm>),
+) -> Vec<Figure> {
+    let (needed, how) = needed(asked, (held, scale), want);
+    let measured = held * scale.map_or(1, |scale| scale.most);
+    let Some(needed) = needed else {
+        let most = scale.map_or(0.0, ScaleOut::ceiling);
+        let ceiling = Figure {
+            name: "no number of instances carries more than".to_owned(),
+            value: most,
+            text: format!("{} {}", format::count_f64(most.floor()), asked.axis.unit()),
+            basis: Basis::Extrapolated {
+                reach: most / measured as f64,
+            },
+            how,
+            run: None,
+        };
+        let after = storm.and_then(|storm| outage::figure(asked, storm, None));
+        return [ceiling].into_iter().chain(after).collect();
+    };
+    let all = needed.saturating_add(asked.spare);
+    let reach = want as f64 / measured as f64;
     let basis = if reach > 1.0 {
         Basis::Extrapolated { reach }
     } else {
         Basis::Measured
     };
-    let unit = asked.axis.unit();
     let mut figures = vec![Figure {
         name: "instances".to_owned(),
         value: all as f64,
         text: format::count(all),
         basis,
-        how: format!(
-            "{} {unit} need {} instances, and {} may be gone; as if instances did not hinder each other: whether what they share (Redis) carries {} times as much was not measured",
-            format::count(want),
-            format::count(needed),
-            format::count(asked.spare),
-            format::count_f64(reach.round().max(1.0))
-        ) + without_one(storm),
+        how: how + outage::without_one(storm),
         run: None,
     }];
     let used = want as f64 / (all as f64 * held as f64);
@@ -220,11 +215,11 @@ fn instances(asked: &Question, held: u64, (want, storm): (u64, Option<&Storm>)) 
     if let Some(price) = asked.price_per_hour {
         let each = match asked.axis {
             Axis::Clients => price * all as f64 * 1_000.0 / want as f64,
-            Axis::MessageRate | Axis::ConnectRate => price * all as f64,
+            Axis::MessageRate | Axis::ConnectRate | Axis::FanOut => price * all as f64,
         };
         let per = match asked.axis {
             Axis::Clients => "an hour for 1,000 clients",
-            Axis::MessageRate | Axis::ConnectRate => "an hour for all of it",
+            Axis::MessageRate | Axis::ConnectRate | Axis::FanOut => "an hour for all of it",
         };
         let decimals = if each < 1.0 { 4 } else { 2 };
         figures.push(Figure {
@@ -236,6 +231,7 @@ fn instances(asked: &Question, held: u64, (want, storm): (u64, Option<&Storm>)) 
             run: None,
         });
     }
+    figures.extend(storm.and_then(|storm| outage::figure(asked, storm, Some(all))));
     figures
 }
 
@@ -248,7 +244,7 @@ fn first_limits(asked: &Question, probes: &[Probe]) -> Vec<Figure> {
     let Some(probe) = most.max_by_key(|probe| probe.load) else {
         return Vec::new();
     };
-    let clients = probe.clients.max(1) as f64;
+    let clients = probe.clients.unwrap_or(1).max(1) as f64;
     let mut figures = Vec::new();
     if let Some((files, limit)) = probe.files.zip(probe.files_limit) {
         let per_client = files as f64 / clients;
@@ -288,10 +284,10 @@ fn reach(of: f64) -> Basis {
 fn memory(probes: &[Probe]) -> Option<Figure> {
     let points: Vec<(f64, f64)> = probes
         .iter()
-        .filter_map(|probe| Some((probe.clients as f64, probe.server_bytes? as f64)))
+        .filter_map(|probe| Some((probe.clients? as f64, probe.server_bytes? as f64)))
         .collect();
     let told = probes.iter().filter(|probe| probe.server_bytes.is_some());
-    let mut loads: Vec<u64> = told.map(|probe| probe.clients).collect();
+    let mut loads: Vec<u64> = told.filter_map(|probe| probe.clients).collect();
     loads.sort_unstable();
     loads.dedup();
     if loads.len() < LOADS_MIN {
@@ -327,6 +323,7 @@ mod tests {
             scenario: "t.toml".to_owned(),
             target: "the reference server".to_owned(),
             instances: 1,
+            beside: Vec::new(),
             axis,
             bounds: Bounds {
                 from: 1,
@@ -350,7 +347,7 @@ mod tests {
     fn probe(clients: u64) -> Probe {
         Probe {
             came: Came::Held,
-            clients,
+            clients: Some(clients),
             run: "r-0".to_owned(),
             server_bytes: Some(10_000_000 + clients * 12_000),
             files: Some(30 + clients),
@@ -388,6 +385,34 @@ mod tests {
         assert_eq!(memory.basis, Basis::Modelled);
         let files = figure(&outlook, "its file limit carries");
         assert!((19_000.0..20_000.0).contains(&files.value), "{files:?}");
+    }
+
+    #[test]
+    fn instances_that_hinder_each_other_are_more() {
+        let mut asked = asked(Axis::Clients, 10_000);
+        let found = Found::Between {
+            held: 1_000,
+            broke: 1_050,
+        };
+        let probes = [probe(1_000)];
+        let text =
+            |asked: &Question| figure(&outlook(asked, found, &probes).unwrap(), "instances").text;
+        assert_eq!(text(&asked), "11");
+        asked.beside.push(Together {
+            instances: 3,
+            held: 2_700,
+            broke: Some(2_800),
+        });
+        // 3 / (1 + 2σ) = 2.7, and 10 · (1 − σ) / (1 − 10σ) of them.
+        let with = outlook(&asked, found, &probes).unwrap();
+        assert!((figure(&with, "instances hinder each other").value - 0.0556).abs() < 1e-3);
+        assert_eq!(text(&asked), "23");
+        assert_eq!(
+            figure(&with, "instances").basis,
+            Basis::Extrapolated {
+                reach: 10_000.0 / 3_000.0
+            }
+        );
     }
 
     #[test]

@@ -9,16 +9,12 @@ use serde::{Deserialize, Serialize};
 use super::model::little::{Measured, agreement};
 use super::search::{Came, Why};
 use super::steady::{Steady, alike, steady};
+use super::uses::{self, Use};
 use crate::environment::SERVER;
 use crate::exit::Exit;
 use crate::format;
-use crate::result::{
-    EndedProcess, ProcessAccount, ProcessKind, RunResult, Second, is_of_generator,
-};
+use crate::result::{EndedProcess, ProcessKind, RunResult, Second, is_of_generator};
 use crate::units::US_PER_S;
-
-/// From this share on a resource counts as full.
-const FULL_RATIO: f64 = 0.9;
 
 /// One probe.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -32,10 +28,11 @@ pub(crate) struct Probe {
     /// Why, in a sentence.
     pub sentence: String,
     pub exit_code: u8,
-    pub clients: u64,
+    /// Most that were connected at once; `None`, as all that follows: there was no run.
+    pub clients: Option<u64>,
     /// Messages that were intended and answered, per second.
-    pub offered_per_s: f64,
-    pub answered_per_s: f64,
+    pub offered_per_s: Option<f64>,
+    pub answered_per_s: Option<f64>,
     /// Response time of `complete` over the whole run.
     pub p50_us: Option<u64>,
     pub p99_us: Option<u64>,
@@ -48,7 +45,7 @@ pub(crate) struct Probe {
     pub server_bytes: Option<u64>,
     pub files: Option<u64>,
     pub files_limit: Option<u64>,
-    /// What was used, the fullest first.
+    /// What was used, the fullest first; then what has no limit.
     pub uses: Vec<Use>,
 }
 
@@ -60,18 +57,6 @@ pub(crate) struct Little {
     /// By throughput and mean response time.
     pub expected: f64,
     pub holds: bool,
-}
-
-/// One thing that can be full.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Use {
-    /// `server processor`, `Redis processor`, `server files`, `this machine's processors`, `a session thread`.
-    pub what: String,
-    /// In words: `1.8 of 2 cores`.
-    pub text: String,
-    pub share_ratio: f64,
-    /// It is the generator's own, or shared with it.
-    pub generator: bool,
 }
 
 impl Probe {
@@ -102,9 +87,9 @@ impl Probe {
             came,
             sentence,
             exit_code: result.exit_code,
-            clients: result.clients.peak_open,
-            offered_per_s: part.offered_per_s,
-            answered_per_s,
+            clients: Some(result.clients.peak_open),
+            offered_per_s: Some(part.offered_per_s),
+            answered_per_s: Some(answered_per_s),
             p50_us: complete.map(|summary| summary.p50_us),
             p99_us: complete.map(|summary| summary.p99_us),
             mean_us: part.mean_us,
@@ -114,7 +99,7 @@ impl Probe {
             server_bytes: server.map(|server| server.rss_peak_bytes),
             files: server.map(|server| server.files_peak),
             files_limit: server.and_then(|server| server.files_limit),
-            uses: uses(result),
+            uses: uses::of(result),
         }
     }
 
@@ -128,9 +113,9 @@ impl Probe {
             came,
             sentence,
             exit_code: Exit::Environment.code(),
-            clients: 0,
-            offered_per_s: 0.0,
-            answered_per_s: 0.0,
+            clients: None,
+            offered_per_s: None,
+            answered_per_s: None,
             p50_us: None,
             p99_us: None,
             mean_us: None,
@@ -146,7 +131,7 @@ impl Probe {
 
     /// The fullest thing, where it counts as full.
     pub(crate) fn full(&self) -> Option<&Use> {
-        self.uses.first().filter(|of| of.share_ratio >= FULL_RATIO)
+        self.uses.first().filter(|of| of.is_full())
     }
 }
 
@@ -324,75 +309,4 @@ fn is_full(result: &RunResult) -> bool {
         })
         .sum();
     full > 0 && full * 2 >= to_us.saturating_sub(from_us)
-}
-
-/// What was used of what there is, the fullest first.
-fn uses(result: &RunResult) -> Vec<Use> {
-    let mut uses: Vec<Use> = result.processes.iter().flat_map(of_process).collect();
-    let generator = &result.generator;
-    if let (Some(cores), Some(ratio)) = (generator.machine_cores, generator.machine_busy_ratio_max)
-    {
-        uses.push(Use {
-            what: "this machine's processors".to_owned(),
-            text: format!("{} of {}", cores_text(ratio * cores), cores_text(cores)),
-            share_ratio: ratio,
-            generator: true,
-        });
-    }
-    uses.push(Use {
-        what: "a session thread of the generator".to_owned(),
-        text: format!(
-            "{} of a core",
-            format::percent(generator.lane_busy_ratio_max)
-        ),
-        share_ratio: generator.lane_busy_ratio_max,
-        generator: true,
-    });
-    let limit = result.run.host.file_limit;
-    if limit > 0 {
-        uses.push(Use {
-            what: "the generator's files".to_owned(),
-            text: format!(
-                "{} of {}",
-                format::count(generator.fds_peak),
-                format::count(limit)
-            ),
-            share_ratio: generator.fds_peak as f64 / limit as f64,
-            generator: true,
-        });
-    }
-    uses.sort_by(|one, other| other.share_ratio.total_cmp(&one.share_ratio));
-    uses
-}
-
-fn of_process(account: &ProcessAccount) -> Vec<Use> {
-    let who = match account.what {
-        ProcessKind::Server => "the server's",
-        ProcessKind::Redis => "Redis'",
-        ProcessKind::Edge => "the fault proxies'",
-    };
-    let of = |what: &str, text: String, share_ratio: f64| Use {
-        what: format!("{who} {what}"),
-        text,
-        share_ratio,
-        generator: false,
-    };
-    let mut uses = Vec::new();
-    if let Some(limit) = account.cpu_cores_limit.filter(|limit| *limit > 0.0) {
-        let text = format!("{} of {}", cores_text(account.cpu_cores), cores_text(limit));
-        uses.push(of("processor", text, account.cpu_cores / limit));
-    }
-    if let Some(limit) = account.files_limit.filter(|limit| *limit > 0) {
-        let text = format!(
-            "{} of {}",
-            format::count(account.files_peak),
-            format::count(limit)
-        );
-        uses.push(of("files", text, account.files_peak as f64 / limit as f64));
-    }
-    uses
-}
-
-fn cores_text(cores: f64) -> String {
-    format!("{cores:.2} cores")
 }

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::axis::Axis;
+use super::scale_out::Together;
 use super::search::Bounds;
 use crate::result::Host;
 
@@ -18,6 +19,9 @@ pub(crate) struct Question {
     /// Instances of the server that the run starts.
     #[serde(default = "one")]
     pub instances: u16,
+    /// What other numbers of instances take together, by earlier answers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<Together>,
     pub axis: Axis,
     pub bounds: Bounds,
     /// What must hold, in words.

@@ -20,10 +20,9 @@ pub(crate) struct Places<'a> {
     /// Counts from 0.
     pub client: u32,
     pub account: &'a str,
+    /// The client's group, from 0.
+    pub group: u32,
 }
-
-/// Clients of one `{group}`.
-const GROUP: u32 = 10;
 
 /// Where a socket is opened: the template with its places filled, percent-encoded. What is filled in is one part of
 /// a path or of a query, whatever stands in it.
@@ -61,7 +60,7 @@ impl Places<'_> {
         Some(match place {
             "conversation" => Cow::Borrowed(self.conversation),
             "client" => Cow::Owned(self.client.to_string()),
-            "group" => Cow::Owned((self.client / GROUP).to_string()),
+            "group" => Cow::Owned(self.group.to_string()),
             "account" => Cow::Borrowed(self.account),
             _ => return None,
         })
@@ -267,6 +266,7 @@ mod tests {
         conversation: "c-1",
         client: 23,
         account: "a\"b@c d/ü",
+        group: 2,
     };
 
     fn written(template: &str, text: &str) -> String {

@@ -11,7 +11,7 @@ pub(crate) mod journal;
 mod meter;
 mod problem;
 pub(crate) mod socket;
-mod stream;
+pub(crate) mod stream;
 pub(crate) mod talk;
 mod upgrade;
 pub(crate) mod wire;

@@ -6,9 +6,11 @@
 //! Who reads from it (tungstenite, rustls) reads on until a message is whole, or nothing is there. A server that sends
 //! faster than that would keep its thread for ever, so reads are counted: after [`READS_PER_TURN`] nothing is there.
 //!
+//! What is read and written is counted by thread: [`traffic`].
+//!
 //! **Units:** stamps are nanoseconds on `CLOCK_REALTIME`, as the kernel gives them; 0: none.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::{self, IoSliceMut, Read, Write};
 use std::os::fd::AsRawFd;
 
@@ -138,13 +140,16 @@ impl Read for StampedStream {
             receive(fd, buffer, stamp_ns)
         })?;
         self.drained = read > 0 && read < size && !self.thorough;
+        count(read, 0);
         Ok(read)
     }
 }
 
 impl Write for StampedStream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.tcp.try_write(bytes)
+        let written = self.tcp.try_write(bytes)?;
+        count(0, written);
+        Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -152,7 +157,28 @@ impl Write for StampedStream {
     }
 }
 
+/// Bytes that went over sockets, those of TLS included; what opened a socket (TCP, TLS, the upgrade) is left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Traffic {
+    pub read_bytes: u64,
+    pub written_bytes: u64,
+}
+
+/// Of all sockets of this thread, since it began.
+pub(crate) fn traffic() -> Traffic {
+    TRAFFIC.get()
+}
+
+fn count(read: usize, written: usize) {
+    let before = TRAFFIC.get();
+    TRAFFIC.set(Traffic {
+        read_bytes: before.read_bytes + read as u64,
+        written_bytes: before.written_bytes + written as u64,
+    });
+}
+
 thread_local! {
+    static TRAFFIC: Cell<Traffic> = const { Cell::new(Traffic { read_bytes: 0, written_bytes: 0 }) };
     /// Where the kernel puts a stamp: one for all sockets of a thread.
     static CONTROL: RefCell<Vec<u8>> = RefCell::new(nix::cmsg_space!(TimeSpec));
 }

@@ -88,6 +88,7 @@ impl Server<'_> {
             conversation: CONVERSATION,
             client: 0,
             account: self.account,
+            group: 0,
         }
     }
 

@@ -41,14 +41,15 @@ pub(crate) use child::Child;
 pub(crate) use error::EnvironmentError;
 pub(crate) use janitor::recover::recover;
 pub(crate) use machine::limit::{open_files, raise_files};
+pub(crate) use machine::listener::BacklogSample;
 pub(crate) use machine::program::server as server_program;
 pub(crate) use machine::{affinity, headroom};
 pub(crate) use preflight::Preflight;
 pub(crate) use probe::Answer;
-pub(crate) use process::ProcessUse;
+pub(crate) use process::{ProcessLimits, ProcessUse};
 pub(crate) use proxy::{LinkProxies, ProxyLink, link_name};
 pub(crate) use redis::TokenStore;
-pub(crate) use sample::{ProcessSample, SERVER};
+pub(crate) use sample::{Allowed, ProcessSample, SERVER};
 pub(crate) use secret::{Secret, resolve as resolve_secret};
 pub(crate) use settings::{ServerFlag, Settings};
 pub(crate) use target::{Accounts, Mapping, TargetInfo, mapping, trust};
@@ -210,14 +211,35 @@ impl Environment {
         sampled.await.unwrap_or_default()
     }
 
-    /// The target's Prometheus samples now: name with labels to value, added up over its instances.
+    /// What this process and those that were started may use at most.
+    pub(crate) async fn allowed(&self) -> Allowed {
+        let processes = self.stack.children();
+        let read = tokio::task::spawn_blocking(move || processes.allowed());
+        read.await.unwrap_or_default()
+    }
+
+    /// Connections that wait to be accepted by the target; `None` where it does not listen on this machine.
+    pub(crate) async fn backlog(&self) -> Option<BacklogSample> {
+        let listens = self.info.listens.clone();
+        let asked = tokio::task::spawn_blocking(move || machine::listener::backlog(&listens));
+        asked.await.ok().flatten()
+    }
+
+    /// The target's Prometheus samples now: name with labels to value, one page for each of its instances.
     /// `None` where one of them has none.
+    pub(crate) async fn server_pages(&self) -> Option<Vec<BTreeMap<String, f64>>> {
+        let mut pages = Vec::new();
+        for url in &self.info.target.metrics_urls {
+            pages.push(target::metrics::scrape(&self.info.http, url).await?);
+        }
+        Some(pages)
+    }
+
+    /// The same added up over the instances.
     pub(crate) async fn server_metrics(&self) -> Option<BTreeMap<String, f64>> {
         let mut all = BTreeMap::new();
-        for url in &self.info.target.metrics_urls {
-            for (name, value) in target::metrics::scrape(&self.info.http, url).await? {
-                *all.entry(name).or_insert(0.0) += value;
-            }
+        for (name, value) in self.server_pages().await?.into_iter().flatten() {
+            *all.entry(name).or_insert(0.0) += value;
         }
         Some(all)
     }

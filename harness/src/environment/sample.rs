@@ -1,6 +1,6 @@
 //! This module knows the processes of a run: what they use, and which of them ended by themselves.
 //!
-//! **In:** the processes that were started. **Out:** a [`ProcessSample`].
+//! **In:** the processes that were started. **Out:** a [`ProcessSample`], and what they may use: [`Allowed`].
 //!
 //! A run stands on its processes. One that ends without a fault having ended it (a crash, the
 //! kernel's out-of-memory killer, somebody's hand) makes the numbers those of something else.
@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use super::child::Child;
 use super::machine::disk;
-use super::process::{ProcessId, ProcessUse};
+use super::process::{ProcessId, ProcessLimits, ProcessUse};
 
 /// What the processes of a run are called in reports.
 const REDIS: &str = "Redis";
@@ -30,6 +30,16 @@ pub(crate) struct ProcessSample {
     pub edge: Option<ProcessUse>,
 }
 
+/// What the processes of the run may use.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Allowed {
+    pub server: ProcessLimits,
+    pub redis: ProcessLimits,
+    pub edge: ProcessLimits,
+    /// This process.
+    pub harness: ProcessLimits,
+}
+
 /// The processes of the run, as they are now.
 #[derive(Clone, Debug)]
 pub(crate) struct Children {
@@ -48,6 +58,15 @@ impl Children {
             server: together(self.servers.iter().map(Child::process)),
             redis: self.redis.and_then(|redis| redis.process().usage()),
             edge: together(self.edge.into_iter()),
+        }
+    }
+
+    pub(crate) fn allowed(self) -> Allowed {
+        Allowed {
+            server: ProcessLimits::of(self.servers.iter().map(Child::process)),
+            redis: ProcessLimits::of(self.redis.iter().map(Child::process)),
+            edge: ProcessLimits::of(self.edge.into_iter()),
+            harness: ProcessLimits::of(ProcessId::of_self().into_iter()),
         }
     }
 

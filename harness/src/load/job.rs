@@ -17,7 +17,7 @@ use crate::environment::TargetInfo;
 use crate::failure::Failure;
 use crate::plan::seed::{Stream, text_length};
 use crate::plan::visit::Visit;
-use crate::plan::{Jitter, LoadPlan, ReconnectPlan};
+use crate::plan::{Conversation, Jitter, LoadPlan, ReconnectPlan};
 use crate::record::counters::Counters;
 use crate::record::diary::Diary;
 use crate::record::fault::FaultBoard;
@@ -147,7 +147,23 @@ impl Job {
     /// The conversation of a stay. A client that comes back later begins a new one, so that
     /// answers it left behind are not taken for strangers'.
     pub(super) fn conversation(&self, visit: &Visit) -> String {
-        format!("{}-{}", self.tag, visit.number)
+        match self.load.session.conversation {
+            Conversation::Own => format!("{}-{}", self.tag, visit.number),
+            Conversation::Group => format!("{}-g{}", self.tag, self.group(visit)),
+        }
+    }
+
+    /// The group of a stay's client, from 0.
+    fn group(&self, visit: &Visit) -> u32 {
+        visit.client / self.load.session.group.max(1)
+    }
+
+    /// Frames about messages of other clients pass by.
+    pub(super) fn hears_others(&self) -> bool {
+        match self.load.session.conversation {
+            Conversation::Own => false,
+            Conversation::Group => true,
+        }
     }
 
     /// Where a stay's sockets are opened.
@@ -160,6 +176,7 @@ impl Job {
                     conversation: &conversation,
                     client: visit.client,
                     account: &account,
+                    group: self.group(visit),
                 };
                 dialect::path(&dialect.socket.path, places)
             }
@@ -194,6 +211,7 @@ impl Job {
             conversation: &conversation,
             client: visit.client,
             account: &account,
+            group: self.group(visit),
         };
         message(dialect, &text, id, places)
     }

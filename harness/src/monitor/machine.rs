@@ -1,16 +1,16 @@
 //! This module watches how busy the machine is: the processors that this process may use, and the quota of its
 //! control group where it has one.
 //!
-//! **In:** `/proc/stat`, `/proc/self/status`, `/sys/fs/cgroup`. **Out:** stretches in which hardly anything was left,
+//! **In:** `/proc/stat`, what the kernel allows this process. **Out:** stretches in which hardly anything was left,
 //! by whomever it was used: where nobody can run at once, a latency says nothing about a server.
 //!
 //! **Units:** microseconds since load start; shares of what there is.
-//! **Source:** proc(5); the kernel's `cgroup-v2` (`cpu.max`, `cpu.stat`) and `cgroup-v1/cpuacct`, `sched-bwc`.
+//! **Source:** proc(5).
 
 use std::collections::VecDeque;
 use std::fs::read_to_string;
-use std::path::{Path, PathBuf};
 
+use crate::allowance::{Groups, Quota, processors};
 use crate::clock::{RunClock, monotonic_ns, process_cpu_ns};
 
 /// Share from which on hardly anything is left.
@@ -21,7 +21,6 @@ const STRETCHES_MAX: usize = 1_000;
 const APART_US_MIN: f64 = 100_000.0;
 /// Looks over which the highest share is averaged: 5 s.
 const LOOKS: usize = 5;
-const CGROUPS: &str = "/sys/fs/cgroup";
 const NS_PER_US: f64 = 1e3;
 const NS_PER_S: f64 = 1e9;
 
@@ -77,8 +76,8 @@ struct Ticks {
 impl Machine {
     pub(super) fn new() -> Self {
         let status = read_to_string("/proc/self/status").unwrap_or_default();
-        let allowed = allowed(&status);
-        let quota = Quota::of_self();
+        let allowed = processors(&status);
+        let quota = Groups::of("self").quota();
         let cores = allowed.len() as f64;
         let within = quota.as_ref().map_or(cores, |quota| quota.cores.min(cores));
         let mut machine = Self {
@@ -211,114 +210,8 @@ fn ticks(stat: &str, allowed: &[u32]) -> Option<Ticks> {
     (sum.all > 0).then_some(sum)
 }
 
-/// Numbers of the processors that a process may use: `0-3,8`.
-fn allowed(status: &str) -> Vec<u32> {
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
-    let ranges = line.unwrap_or_default().trim().split(',');
-    let numbers = ranges.filter_map(|range| {
-        let (first, last) = range.split_once('-').unwrap_or((range, range));
-        Some(first.parse::<u32>().ok()?..=last.parse::<u32>().ok()?)
-    });
-    numbers.flatten().collect()
-}
-
-/// The tightest limit on processor time of the control groups that this process is in.
-#[derive(Clone, Debug, PartialEq)]
-struct Quota {
-    cores: f64,
-    used: Used,
-}
-
-/// Where a group says what it used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Used {
-    /// `usage_usec` of `cpu.stat`.
-    Stat(PathBuf),
-    /// `cpuacct.usage`, in nanoseconds.
-    Account(PathBuf),
-}
-
-impl Quota {
-    fn of_self() -> Option<Self> {
-        let groups = read_to_string("/proc/self/cgroup").unwrap_or_default();
-        Self::find(Path::new(CGROUPS), &groups)
-    }
-
-    /// Of the groups that `/proc/self/cgroup` names, below the folder in which they are mounted.
-    fn find(root: &Path, groups: &str) -> Option<Self> {
-        let quotas = groups.lines().flat_map(|line| {
-            let mut parts = line.splitn(3, ':').skip(1);
-            let controllers = parts.next().unwrap_or_default();
-            let group = Path::new(parts.next().unwrap_or_default());
-            let levels: Vec<&Path> = group.ancestors().collect();
-            let second = controllers.is_empty();
-            let first = controllers.split(',').any(|name| name == "cpu");
-            let found = levels.into_iter().filter_map(move |level| {
-                let level = level.strip_prefix("/").unwrap_or(level);
-                if second {
-                    Self::second(root, level)
-                } else if first {
-                    Self::first(root, level)
-                } else {
-                    None
-                }
-            });
-            found.collect::<Vec<_>>()
-        });
-        quotas.min_by(|one, other| one.cores.total_cmp(&other.cores))
-    }
-
-    /// `cpu.max` of version 2: `150000 100000`, or `max 100000`.
-    fn second(root: &Path, group: &Path) -> Option<Self> {
-        let folder = root.join(group);
-        let text = read_to_string(folder.join("cpu.max")).ok()?;
-        let mut numbers = text.split_whitespace().map(str::parse::<f64>);
-        let (quota, period) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
-        let used = Used::Stat(folder.join("cpu.stat"));
-        (quota > 0.0 && period > 0.0).then(|| Self {
-            cores: quota / period,
-            used,
-        })
-    }
-
-    /// The same of version 1, where no limit is −1.
-    fn first(root: &Path, group: &Path) -> Option<Self> {
-        let number = |controller: &str, file: &str| {
-            let text = read_to_string(root.join(controller).join(group).join(file)).ok()?;
-            text.trim().parse::<f64>().ok()
-        };
-        let quota = number("cpu", "cpu.cfs_quota_us")?;
-        let period = number("cpu", "cpu.cfs_period_us")?;
-        let used = root.join("cpuacct").join(group).join("cpuacct.usage");
-        (quota > 0.0 && period > 0.0).then(|| Self {
-            cores: quota / period,
-            used: Used::Account(used),
-        })
-    }
-
-    /// Microseconds of processor time that the group used so far.
-    fn used_us(&self) -> Option<u64> {
-        match &self.used {
-            Used::Stat(path) => {
-                let text = read_to_string(path).ok()?;
-                let line = text
-                    .lines()
-                    .find_map(|line| line.strip_prefix("usage_usec "));
-                line?.trim().parse().ok()
-            }
-            Used::Account(path) => {
-                let ns: u64 = read_to_string(path).ok()?.trim().parse().ok()?;
-                Some(ns / 1_000)
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::fs;
     use std::time::Duration;
 
     use super::*;
@@ -327,10 +220,6 @@ mod tests {
 
     #[test]
     fn only_the_processors_that_may_be_used_count() {
-        assert_eq!(
-            allowed("Name:\tx\nCpus_allowed_list:\t0-2,7\n"),
-            [0, 1, 2, 7]
-        );
         let first = Ticks {
             busy: 50 + 1 + 2 + 5 + 6 + 7,
             all: 50 + 1 + 2 + 30 + 4 + 5 + 6 + 7,
@@ -360,29 +249,6 @@ mod tests {
         assert_eq!(busy_ratio(first, last, Some(1.5)), Some(0.95));
         assert_eq!(busy_ratio(first, last, Some(8.0)), Some(0.25));
         assert_eq!(busy_ratio(first, first, None), None);
-    }
-
-    #[test]
-    fn the_tightest_limit_of_the_groups_above_counts() {
-        let folder = tempfile::tempdir().unwrap();
-        let write = |path: &str, text: &str| {
-            let path = folder.path().join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        };
-        write("a/cpu.max", "150000 100000\n");
-        write("a/cpu.stat", "usage_usec 4200\nuser_usec 1\n");
-        write("a/b/cpu.max", "max 100000\n");
-        let second = Quota::find(folder.path(), "0::/a/b\n").unwrap();
-        assert_eq!((second.cores, second.used_us()), (1.5, Some(4_200)));
-        write("cpu/x/cpu.cfs_quota_us", "50000\n");
-        write("cpu/x/cpu.cfs_period_us", "100000\n");
-        write("cpuacct/x/cpuacct.usage", "7000000\n");
-        write("cpu/cpu.cfs_quota_us", "-1\n");
-        write("cpu/cpu.cfs_period_us", "100000\n");
-        let first = Quota::find(folder.path(), "4:cpu,cpuacct:/x\n3:memory:/x\n").unwrap();
-        assert_eq!((first.cores, first.used_us()), (0.5, Some(7_000)));
-        assert_eq!(Quota::find(folder.path(), "4:cpu:/\n3:memory:/x\n"), None);
     }
 
     #[test]

@@ -300,6 +300,7 @@ fn load(typed: &Load, overrides: &Overrides, problems: &mut Problems) -> Option<
         session: SessionPlan {
             credential: typed.session.credential,
             conversation: typed.session.conversation,
+            group: typed.session.group,
             connect_timeout_us: units::us(typed.session.connect_timeout),
         },
         message: MessagePlan {

@@ -43,6 +43,7 @@ use crate::scenario::expectation::{AbortRule, Expectation};
 pub(crate) use crate::scenario::fault::{
     FaultKind, Link, Mechanism, ProcessAction, Reach, STREAMS, Sign, Streams,
 };
+use crate::scenario::load::GROUP;
 pub(crate) use crate::scenario::load::{Arrival, ClientDefect, Conversation, Credential, Jitter};
 pub(crate) use crate::scenario::target::{Dialect, MESSAGE_BYTES_MAX, Matching};
 pub(crate) use crate::scenario::trial::{Promise, TokenAge, TrialKind};
@@ -226,8 +227,23 @@ impl Behavior {
 pub(crate) struct SessionPlan {
     pub credential: Credential,
     pub conversation: Conversation,
+    /// Clients that are a group: `{group}` is a client's number divided by it.
+    #[serde(default = "group", skip_serializing_if = "is_usual_group")]
+    pub group: u32,
     /// Token, TCP, upgrade and `connected`, together.
     pub connect_timeout_us: u64,
+}
+
+const fn group() -> u32 {
+    GROUP
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
+const fn is_usual_group(group: &u32) -> bool {
+    *group == GROUP
 }
 
 /// What is sent, and when.

@@ -7,10 +7,10 @@ use toml::{Table, Value};
 
 use crate::plan::{
     Behavior, Dialect, LoadPlan, Plan, PlannedFault, Reach, RedisPlan, STREAMS, ServerPlan,
-    TrialPlan,
+    SessionPlan, TrialPlan,
 };
 use crate::scenario::expectation::{AbortRule, Expectation};
-use crate::scenario::load::{ARRIVALS, CLIENT_DEFECTS, CONVERSATIONS, CREDENTIALS, JITTERS};
+use crate::scenario::load::{ARRIVALS, CLIENT_DEFECTS, CONVERSATIONS, CREDENTIALS, GROUP, JITTERS};
 use crate::scenario::name_of;
 use crate::units::{print_us, rounded};
 
@@ -67,6 +67,25 @@ fn inline<'a>(pairs: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
             .map(|(key, value)| (key.to_owned(), value))
             .collect(),
     )
+}
+
+fn session(session: &SessionPlan) -> Value {
+    let pairs = [
+        (
+            "credential",
+            name_of(&CREDENTIALS, session.credential).into(),
+        ),
+        (
+            "conversation",
+            name_of(&CONVERSATIONS, session.conversation).into(),
+        ),
+        (
+            "connect_timeout",
+            print_us(session.connect_timeout_us).into(),
+        ),
+    ];
+    let group = (session.group != GROUP).then(|| ("group", i64::from(session.group).into()));
+    inline(pairs.into_iter().chain(group))
 }
 
 fn environment(text: &mut String, plan: &Plan) {
@@ -192,24 +211,7 @@ fn load(text: &mut String, load: &LoadPlan) {
         mix.insert(name.to_owned(), i64::from(share.clients).into());
     }
     pair(text, "mix", Value::Table(mix));
-    pair(
-        text,
-        "session",
-        inline([
-            (
-                "credential",
-                name_of(&CREDENTIALS, load.session.credential).into(),
-            ),
-            (
-                "conversation",
-                name_of(&CONVERSATIONS, load.session.conversation).into(),
-            ),
-            (
-                "connect_timeout",
-                print_us(load.session.connect_timeout_us).into(),
-            ),
-        ]),
-    );
+    pair(text, "session", session(&load.session));
     if load.mix.iter().any(|share| share.behavior.sends()) {
         message(text, load);
     }

@@ -40,6 +40,9 @@ pub(crate) struct Counters {
     /// Oldest intended send that has no final answer, microseconds since load start, per lane;
     /// `u64::MAX` while nothing waits. Refreshed a few times a second.
     pub oldest_us: Vec<AtomicU64>,
+    /// Bytes that each lane read and wrote on its clients' sockets so far. Refreshed as often.
+    pub read_bytes: Vec<AtomicU64>,
+    pub written_bytes: Vec<AtomicU64>,
     /// Busy share of each lane over the last second, in thousandths.
     pub lane_busy_permille: Vec<AtomicU64>,
     /// Latencies by stage since the last look, by arrival; one lot for each [`Reader`].
@@ -93,6 +96,8 @@ impl Counters {
     pub(crate) fn new(lanes: usize) -> Self {
         Self {
             oldest_us: (0..lanes).map(|_| AtomicU64::new(u64::MAX)).collect(),
+            read_bytes: (0..lanes).map(|_| AtomicU64::new(0)).collect(),
+            written_bytes: (0..lanes).map(|_| AtomicU64::new(0)).collect(),
             lane_busy_permille: (0..lanes).map(|_| AtomicU64::new(0)).collect(),
             ..Self::default()
         }
@@ -119,6 +124,12 @@ impl Counters {
         // The ends first: what is intended meanwhile would be missing.
         let ended: u64 = ends.iter().map(|count| count.load(Ordering::Relaxed)).sum();
         self.sent.load(Ordering::Relaxed).saturating_sub(ended)
+    }
+
+    /// Bytes that were read and written on sockets so far.
+    pub(crate) fn traffic(&self) -> (u64, u64) {
+        let sum = |lanes: &[AtomicU64]| lanes.iter().map(|of| of.load(Ordering::Relaxed)).sum();
+        (sum(&self.read_bytes), sum(&self.written_bytes))
     }
 
     /// A socket reached `connected`.

@@ -16,6 +16,9 @@ pub(crate) struct Generator {
     pub cpu_seconds: f64,
     /// Largest anonymous memory seen.
     pub rss_peak_bytes: u64,
+    /// Memory that it may use: that of the machine, or the limit of its control groups where that is less; absent: not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_limit_bytes: Option<u64>,
     pub fds_peak: u64,
     pub planned_sends: u64,
     /// Planned sends never made because their client had no socket.

@@ -15,6 +15,9 @@ pub(crate) struct ServerAccount {
     /// Most sockets it had open at any sample.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open_peak: Option<u64>,
+    /// Most entries that waited in its task queue at any look, one a second: `chat_queue_depth`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue_depth_peak: Option<u64>,
     /// Most sockets it opened between two samples, one recorder interval apart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connects_peak: Option<u64>,
@@ -37,9 +40,13 @@ pub(crate) struct ProcessAccount {
     pub cpu_cores: f64,
     /// The same over the busiest 5 s of the whole run.
     pub cpu_cores_peak: f64,
-    /// Processors that it may use; `None`: not known.
+    /// Processors that it may use: those it may run on, or the quota of its control groups where that is less; of Redis, which
+    /// answers on one thread, at most one. `None`: not known.
     pub cpu_cores_limit: Option<f64>,
     pub rss_peak_bytes: u64,
+    /// Memory that it may use: that of the machine, or the limit of its control groups where that is less; absent: not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_limit_bytes: Option<u64>,
     pub files_peak: u64,
     /// Files that it may open; `None`: without limit, or not known.
     pub files_limit: Option<u64>,

@@ -16,6 +16,7 @@ mod intervals;
 mod judged;
 mod line;
 mod measured;
+mod network;
 mod plausible;
 mod recovery;
 mod run;
@@ -44,6 +45,7 @@ pub(crate) use measured::{
     Clients, ConditionResult, Distribution, DistributionPoint, Example, FaultResult, Line, Lined,
     Second, Series, SessionStep, StageLatency, Window, WindowKind,
 };
+pub(crate) use network::{AcceptBacklog, Traffic};
 pub(crate) use run::{Host, Run, RunResult, SCHEMA};
 pub(crate) use series::Gauges;
 #[cfg(test)]

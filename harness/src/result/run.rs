@@ -17,6 +17,7 @@ use super::measured::{
     Clients, ConditionResult, Distribution, Example, FaultResult, Series, StageLatency, Window,
     WindowKind,
 };
+use super::network::{AcceptBacklog, Traffic};
 use crate::plan::Plan;
 use crate::record::delivery::Delivery;
 use crate::record::generator::Generator;
@@ -82,6 +83,12 @@ pub(crate) struct RunResult {
     /// What the processes that were started for the run used.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub processes: Vec<ProcessAccount>,
+    /// Absent: the target does not listen on this machine, or the kernel does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accept_backlog: Option<AcceptBacklog>,
+    /// Absent: the load was too short to tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traffic: Option<Traffic>,
     /// Processes that were started for the run and ended before it, although no fault ended them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ended_processes: Vec<EndedProcess>,

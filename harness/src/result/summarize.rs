@@ -14,9 +14,9 @@ use super::recovery::{Watched, describe, fault_result, reach, recovered_at_us, t
 use super::series::{Gauges, series};
 use super::windows::{Reach, Span, Tally, partition, tallies, together, window};
 use super::{
-    Clients, ConditionResult, Distribution, DistributionPoint, EndedProcess, Example, FaultResult,
-    Generator, GooseCounts, ProcessAccount, Run, RunResult, SCHEMA, ServerAccount, StageLatency,
-    Verdict, Window, WindowKind,
+    AcceptBacklog, Clients, ConditionResult, Distribution, DistributionPoint, EndedProcess,
+    Example, FaultResult, Generator, GooseCounts, ProcessAccount, Run, RunResult, SCHEMA,
+    ServerAccount, StageLatency, Traffic, Verdict, Window, WindowKind,
 };
 use crate::plan::{Damage, Plan};
 use crate::record::fault::FaultStamps;
@@ -51,6 +51,8 @@ pub(crate) struct Facts {
     pub gauges: Gauges,
     /// What the processes of the run used.
     pub processes: Vec<ProcessAccount>,
+    pub accept_backlog: Option<AcceptBacklog>,
+    pub traffic: Option<Traffic>,
     /// End of the drain, microseconds since load start.
     pub end_us: u64,
 }
@@ -106,6 +108,8 @@ pub(crate) fn summarize(facts: &Facts) -> RunResult {
         generator: generator(facts, &whole),
         server: facts.server.clone(),
         processes: facts.processes.clone(),
+        accept_backlog: facts.accept_backlog,
+        traffic: facts.traffic,
         ended_processes: facts.ended_processes.clone(),
         series: series(plan, recording, &facts.gauges, facts.end_us),
         distributions: overlapping.distributions,

@@ -169,6 +169,8 @@ fn facts(recording: Recording) -> Facts {
             in_flight: Vec::new(),
         },
         processes: Vec::new(),
+        accept_backlog: None,
+        traffic: None,
         end_us: 60_000_000,
     }
 }

@@ -10,6 +10,8 @@ mod counts;
 mod guard;
 pub(crate) mod identity;
 mod machine;
+mod network;
+mod queue;
 mod sampler;
 mod usage;
 
@@ -182,10 +184,15 @@ async fn load(
         guard: Guard::new(plan, &counters, &board),
         counts: Counts::wanted(plan),
     };
-    let ((attack, stamps, trials), mut samples) =
-        tokio::join!(driven, sample(sampling, &stop, &over));
+    let queue = queue::peak(environment, &over);
+    let ((attack, stamps, trials), mut samples, queue_depth_peak) =
+        tokio::join!(driven, sample(sampling, &stop, &over), queue);
     let end_us = clock.now_us();
     let (generator, machine) = monitor.finish();
+    if let Some(peak) = queue_depth_peak {
+        let account = samples.account.get_or_insert_default();
+        account.queue_depth_peak = Some(peak);
+    }
     if let Some(counts) = samples.counts.take() {
         let account = samples.account.get_or_insert_default();
         counts.finish(environment, before.as_ref(), account).await;
@@ -245,13 +252,7 @@ impl Seen {
     fn facts(self, plan: Plan, run: Run) -> Facts {
         let lanes = plan.load.lanes;
         let steady_us = (plan.load.ramp_end_us(), plan.load.load_us());
-        let cores = match (&plan.environment.server.cpus, &plan.load.cpus) {
-            (Some(theirs), _) => theirs.numbers().len() as f64,
-            // The monitor knows those of the harness alone.
-            (None, Some(_)) => 0.0,
-            (None, None) => self.machine.cores,
-        };
-        let processes = self.samples.usage.accounts(cores, steady_us);
+        let processes = self.samples.usage.accounts(steady_us);
         Facts {
             plan,
             run,
@@ -264,12 +265,15 @@ impl Seen {
                 busy: self.samples.uses.spans(&self.machine),
                 given_up: self.attack.given_up,
                 lanes,
+                memory_limit_bytes: self.samples.usage.own_memory_bytes(),
                 ..self.generator
             },
             server: self.samples.account,
             ended_processes: self.samples.ended,
             gauges: self.samples.gauges,
             processes,
+            accept_backlog: self.samples.network.backlog(),
+            traffic: self.samples.network.traffic(),
             end_us: self.end_us,
         }
     }

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::counts::Counts;
 use super::guard::Guard;
 use super::machine::Uses;
+use super::network::Network;
 use super::usage::Usage;
 use crate::clock::RunClock;
 use crate::environment::{Environment, ProcessSample};
@@ -36,6 +37,7 @@ pub(super) struct Samples {
     /// What the processes of the run used.
     pub uses: Uses,
     pub usage: Usage,
+    pub network: Network,
     /// What the target counted, where that is expected to be something.
     pub counts: Option<Counts>,
 }
@@ -56,9 +58,15 @@ pub(super) async fn sample(
     stop: &CancellationToken,
     over: &CancellationToken,
 ) -> Samples {
-    let mut samples = Samples::default();
     let environment = sampling.environment;
+    let load = &sampling.plan.load;
+    let mut samples = Samples {
+        usage: Usage::of(environment.allowed().await),
+        network: Network::within((load.ramp_end_us(), load.load_us())),
+        ..Samples::default()
+    };
     let first = environment.sample().await.server;
+    samples.network.add_backlog(environment.backlog().await);
     let mut processes_due_us = 0;
     for interval in 1_u64.. {
         let due_us = interval * sampling.plan.interval_us;
@@ -90,6 +98,11 @@ pub(super) async fn sample(
         samples.add_ended(&now, now_us);
         samples.uses.add(now_us, &now);
         samples.usage.add(now_us, &now);
+        samples.network.add_backlog(environment.backlog().await);
+        let traffic = sampling.counters.traffic();
+        samples
+            .network
+            .add_traffic(sampling.clock.now_us(), traffic);
         if let Some(now) = now.server {
             let account = samples.account.get_or_insert_default();
             let start = first.map_or(0.0, |first| first.cpu_seconds);
@@ -103,6 +116,7 @@ pub(super) async fn sample(
     samples.add_ended(&last, now_us);
     samples.uses.add(now_us, &last);
     samples.usage.add(now_us, &last);
+    samples.network.add_backlog(environment.backlog().await);
     samples.counts = sampling.counts;
     samples
 }

@@ -1,10 +1,10 @@
 //! This module accounts for what the processes of a run used: how much of a processor, memory, files.
 //!
-//! **In:** once a second a [`ProcessSample`]. **Out:** a [`ProcessAccount`] for each kind of process.
+//! **In:** once a second a [`ProcessSample`], and what they may use. **Out:** a [`ProcessAccount`] for each kind of process.
 //!
 //! **Units:** microseconds since load start; processors; bytes.
 
-use crate::environment::{ProcessSample, ProcessUse};
+use crate::environment::{Allowed, ProcessLimits, ProcessSample, ProcessUse};
 use crate::result::{ProcessAccount, ProcessKind};
 use crate::units::{self, US_PER_S};
 
@@ -21,6 +21,7 @@ pub(super) struct Usage {
     server: One,
     redis: One,
     edge: One,
+    allowed: Allowed,
 }
 
 /// Of one kind of process.
@@ -58,24 +59,31 @@ impl One {
             .iter()
             .filter(|(at_us, _)| (from_us..=to_us).contains(at_us));
         let first = looks.next()?;
-        let last = looks.next_back()?;
-        Some((last.1 - first.1) * 1e6 / (last.0 - first.0).max(1) as f64)
+        Some(cores(first, looks.next_back()?))
     }
 
+    /// Over the busiest stretch; both ends of it move on from look to look.
     fn peak(&self) -> f64 {
-        let from = self.looks.iter().map(|(at_us, _)| *at_us);
-        from.filter_map(|at_us| {
-            let until = self.looks.last()?.0;
-            let whole = at_us + PEAK_US <= until + US_PER_S / 2;
-            self.cores((at_us, at_us + PEAK_US)).filter(|_| whole)
-        })
-        .fold(0.0, f64::max)
+        let until = self.looks.last().map_or(0, |(at_us, _)| *at_us);
+        let mut ends = self.looks.iter().peekable();
+        let (mut highest, mut last) = (0.0_f64, None);
+        for first in &self.looks {
+            while let Some(end) = ends.next_if(|(at_us, _)| *at_us <= first.0 + PEAK_US) {
+                last = Some(end);
+            }
+            if first.0 + PEAK_US > until + US_PER_S / 2 {
+                break;
+            }
+            let last = last.filter(|last| last.0 > first.0);
+            highest = highest.max(last.map_or(0.0, |last| cores(first, last)));
+        }
+        highest
     }
 
     fn account(
         &self,
         what: ProcessKind,
-        cpu_cores_limit: Option<f64>,
+        limits: ProcessLimits,
         steady_us: (u64, u64),
     ) -> Option<ProcessAccount> {
         self.last?;
@@ -84,30 +92,57 @@ impl One {
             what,
             cpu_cores: thousandths(cpu_cores),
             cpu_cores_peak: thousandths(self.peak().max(cpu_cores)),
-            cpu_cores_limit,
+            cpu_cores_limit: limits.cores.map(thousandths),
             rss_peak_bytes: self.rss_peak_bytes,
+            memory_limit_bytes: limits.memory_bytes,
             files_peak: self.files_peak,
             files_limit: self.files_limit,
         })
     }
 }
 
+/// Processors in use from one look to another.
+fn cores(first: &(u64, f64), last: &(u64, f64)) -> f64 {
+    (last.1 - first.1) * 1e6 / last.0.saturating_sub(first.0).max(1) as f64
+}
+
 impl Usage {
+    /// What there is to be used, as it was found before the load.
+    pub(super) fn of(allowed: Allowed) -> Self {
+        Self {
+            allowed,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn add(&mut self, at_us: u64, now: &ProcessSample) {
         self.server.add(at_us, now.server);
         self.redis.add(at_us, now.redis);
         self.edge.add(at_us, now.edge);
     }
 
-    /// The accounts of what there was. `cores`: what this machine lets a process use; 0: not known.
-    pub(super) fn accounts(&self, cores: f64, steady_us: (u64, u64)) -> Vec<ProcessAccount> {
-        let cores = (cores > 0.0).then_some(cores);
-        let redis = cores.map_or(REDIS_CORES, |cores| cores.min(REDIS_CORES));
+    /// Memory that the harness may use.
+    pub(super) const fn own_memory_bytes(&self) -> Option<u64> {
+        self.allowed.harness.memory_bytes
+    }
+
+    /// The accounts of what there was.
+    pub(super) fn accounts(&self, steady_us: (u64, u64)) -> Vec<ProcessAccount> {
+        let Allowed {
+            server,
+            redis,
+            edge,
+            harness: _,
+        } = self.allowed;
+        let cores = redis.cores.unwrap_or(REDIS_CORES).min(REDIS_CORES);
+        let redis = ProcessLimits {
+            cores: Some(cores),
+            ..redis
+        };
         [
-            self.server.account(ProcessKind::Server, cores, steady_us),
-            self.redis
-                .account(ProcessKind::Redis, Some(redis), steady_us),
-            self.edge.account(ProcessKind::Edge, cores, steady_us),
+            self.server.account(ProcessKind::Server, server, steady_us),
+            self.redis.account(ProcessKind::Redis, redis, steady_us),
+            self.edge.account(ProcessKind::Edge, edge, steady_us),
         ]
         .into_iter()
         .flatten()
@@ -126,7 +161,14 @@ mod tests {
 
     #[test]
     fn the_steady_part_and_the_busiest_part_are_told_apart() {
-        let mut usage = Usage::default();
+        let limits = ProcessLimits {
+            cores: Some(2.0),
+            memory_bytes: Some(1_000),
+        };
+        let mut usage = Usage::of(Allowed {
+            server: limits,
+            ..Allowed::default()
+        });
         let mut cpu = 0.0;
         for second in 0..30_u64 {
             let sample = ProcessSample {
@@ -141,7 +183,7 @@ mod tests {
             usage.add(second * US_PER_S, &sample);
             cpu += if (20..25).contains(&second) { 1.5 } else { 0.5 };
         }
-        let accounts = usage.accounts(2.0, (5 * US_PER_S, 15 * US_PER_S));
+        let accounts = usage.accounts((5 * US_PER_S, 15 * US_PER_S));
         let [server] = &accounts[..] else {
             panic!("{accounts:?}");
         };
@@ -149,11 +191,12 @@ mod tests {
         assert!((server.cpu_cores - 0.5).abs() < 1e-9, "{server:?}");
         assert!((server.cpu_cores_peak - 1.5).abs() < 1e-9, "{server:?}");
         assert_eq!(server.cpu_cores_limit, Some(2.0));
+        assert_eq!(server.memory_limit_bytes, Some(1_000));
         assert_eq!((server.rss_peak_bytes, server.files_peak), (29, 100));
     }
 
     #[test]
     fn what_was_not_there_has_no_account() {
-        assert!(Usage::default().accounts(2.0, (0, 1)).is_empty());
+        assert!(Usage::default().accounts((0, 1)).is_empty());
     }
 }

@@ -38,6 +38,8 @@ pub(crate) enum Credential {
 pub(crate) enum Conversation {
     /// One of its own.
     Own,
+    /// One that its group shares: each hears what is said to the others.
+    Group,
 }
 
 /// The law of intended send times.
@@ -68,7 +70,10 @@ pub(crate) const CREDENTIALS: [(&str, Credential); 5] = [
     ("bearer", Credential::Bearer),
     ("none", Credential::None),
 ];
-pub(crate) const CONVERSATIONS: [(&str, Conversation); 1] = [("own", Conversation::Own)];
+pub(crate) const CONVERSATIONS: [(&str, Conversation); 2] =
+    [("own", Conversation::Own), ("group", Conversation::Group)];
+/// Clients of a group where nobody says how many.
+pub(crate) const GROUP: u32 = 10;
 pub(crate) const ARRIVALS: [(&str, Arrival); 3] = [
     ("poisson", Arrival::Poisson),
     ("fixed", Arrival::Fixed),
@@ -145,6 +150,8 @@ impl Mix {
 pub(crate) struct Session {
     pub credential: Credential,
     pub conversation: Conversation,
+    /// Clients that are a group.
+    pub group: u32,
     pub connect_timeout: Duration,
 }
 
@@ -232,12 +239,14 @@ fn session(section: &mut Section<'_>, problems: &mut Problems) -> Session {
     );
     let conversation = value::choice(&CONVERSATIONS);
     let conversation = table.read_or(problems, "conversation", Conversation::Own, conversation);
+    let group = table.read_or(problems, "group", GROUP, value::integer(1..=CLIENTS_MAX));
     let timeout = value::duration(100 * MS..=5 * MINUTE);
     let timeout = table.read_or(problems, "connect_timeout", 10 * SECOND, timeout);
     table.finish(problems);
     Session {
         credential: credential.value,
         conversation: conversation.value,
+        group: group.value,
         connect_timeout: timeout.value,
     }
 }

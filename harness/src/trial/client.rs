@@ -125,6 +125,7 @@ impl TestClient {
             conversation,
             client: self.first_user,
             account: &self.account(0),
+            group: self.first_user / self.context.group,
         };
         dialect::path(&dialect.socket.path, places)
     }

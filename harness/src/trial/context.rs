@@ -32,6 +32,8 @@ pub(super) struct Context {
     on_edge: Vec<usize>,
     /// What opens a socket.
     pub credential: Credential,
+    /// Clients that are a group, at least 1.
+    pub group: u32,
     /// Conditions are on no board: from when each is in force, and whether it is between the two.
     conditions: Vec<(u64, bool)>,
 }
@@ -55,6 +57,7 @@ impl Context {
                 // Every server of the contract has tokens, whatever the clients use.
                 None => Credential::ConnectionToken,
             },
+            group: plan.load.session.group.max(1),
             inputs,
             on_edge,
             conditions,

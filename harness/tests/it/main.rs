@@ -37,4 +37,5 @@ mod targets;
 mod tidy;
 mod tls;
 mod tokens;
+mod truth;
 mod verdicts;

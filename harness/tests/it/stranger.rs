@@ -117,6 +117,11 @@ impl Connection {
         self.stream.write_all(bytes.as_ref()).ok()
     }
 
+    /// Its socket, for a thread that writes beside.
+    pub(crate) fn writer(&self) -> Option<TcpStream> {
+        self.stream.try_clone().ok()
+    }
+
     /// Writes that again and again, as fast as it is taken.
     pub(crate) fn forever(&mut self, bytes: &[u8]) -> Option<()> {
         let flood = bytes.repeat((FLOOD_BYTES / bytes.len()).max(1));

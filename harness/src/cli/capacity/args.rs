@@ -68,6 +68,9 @@ pub(crate) struct CapacityArgs {
     /// So many of them may be gone
     #[arg(long, value_name = "N", default_value_t = 1)]
     spare: u64,
+    /// Folder of an answer for another number of instances (environment.server.instances), to tell how they add up; repeatable
+    #[arg(long, value_name = "DIR")]
+    pub(super) beside: Vec<PathBuf>,
     /// What an instance costs an hour, in any currency
     #[arg(long, value_name = "PRICE", requires = "want", value_parser = price)]
     price_per_hour: Option<f64>,
@@ -124,6 +127,12 @@ impl CapacityArgs {
                 Failure::new(Exit::Usage, fact).hint("say from where to where: --from, --to")
             );
         }
+        if self.axis == Axis::FanOut && self.want.is_some() {
+            let fact = "--want: more instances do not divide a conversation, which is what grows along --axis fan-out";
+            return Err(
+                Failure::new(Exit::Usage, fact).hint("leave --want out, or choose another --axis")
+            );
+        }
         let (from, to) = self
             .axis
             .range(plan)
@@ -145,6 +154,7 @@ impl CapacityArgs {
             scenario: plan.scenario.clone(),
             target: self.target(plan),
             instances: plan.environment.server.instances,
+            beside: Vec::new(),
             axis: self.axis,
             bounds: Bounds {
                 from,

@@ -4,6 +4,7 @@
 //! anew after every probe, with a page and a summary drawn from it.
 
 mod args;
+mod beside;
 mod place;
 mod probes;
 mod refusal;
@@ -37,7 +38,8 @@ pub(super) fn run(args: &CapacityArgs, out: &mut impl Write) -> Result<Exit, Fai
             .hint("write down what must hold, such as [[expect]] what = \"complete p99\", under = \"200ms\""));
     }
     warning::tell(&plan);
-    let question = args.question(&plan)?;
+    let mut question = args.question(&plan)?;
+    question.beside = beside::beside(&args.beside, &question)?;
     let (held, done) = place(args, &question)?;
     let folder = &held.path;
     let mut probes = Probes::new(args, plan, (folder.clone(), question, done))?;
@@ -50,8 +52,8 @@ pub(super) fn run(args: &CapacityArgs, out: &mut impl Write) -> Result<Exit, Fai
     let told = out.write_all(render::terminal::text(&answer, &style).as_bytes());
     out.flush()?;
     let place = RunDir::at(folder);
-    for (file, drawn) in render::files(&answer) {
-        place.write(file, &drawn?)?;
+    for (file, bytes) in render::files(&answer)? {
+        place.write(&file, &bytes)?;
     }
     told?;
     let exit = Exit::of(answer.exit_code);

@@ -78,12 +78,12 @@ impl Drop for Place {
     }
 }
 
-fn account(folder: &Path) -> Result<Answer, Failure> {
+/// The account of an earlier search.
+pub(super) fn account(folder: &Path) -> Result<Answer, Failure> {
     let path = folder.join(render::JSON);
     let shown = path.display();
     let unread = |fact: String| {
-        Failure::new(Exit::Storage, fact)
-            .hint("name the folder of an earlier search, with --resume")
+        Failure::new(Exit::Storage, fact).hint("name the folder of an earlier search")
     };
     let bytes = intake::bytes(&path, BYTES_MAX)
         .map_err(|error| unread(format!("{shown}: cannot be read: {error}")))?;

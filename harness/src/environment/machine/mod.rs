@@ -9,6 +9,7 @@ pub(crate) mod disk;
 mod error;
 pub(crate) mod headroom;
 pub(crate) mod limit;
+pub(crate) mod listener;
 pub(crate) mod port;
 pub(crate) mod program;
 pub(crate) mod random;

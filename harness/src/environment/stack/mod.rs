@@ -47,6 +47,8 @@ pub(crate) struct StackInfo {
     pub target: TargetInfo,
     /// Where it is, without what stands in front of it.
     pub place: String,
+    /// Where it listens on this machine itself; empty: elsewhere, or behind a proxy of others.
+    pub listens: Vec<SocketAddr>,
     /// Asks it directly.
     pub http: Http,
     pub health_url: String,
@@ -159,6 +161,7 @@ impl Stack {
                 Some(place) => place.host_and_port(),
                 None => reached.first().to_string(),
             },
+            listens: reached.listens(plan),
             http: reached.watcher()?,
             health_url: format!("{}/health/ws/", reached.http_base),
             links,

@@ -17,7 +17,7 @@ use crate::environment::endpoint::{CONNECT_TIMEOUT, Endpoint};
 use crate::environment::proxy::ProxyLink;
 use crate::environment::secret::{self, Secret};
 use crate::environment::settings::Settings;
-use crate::plan::Plan;
+use crate::plan::{Link, Plan};
 use crate::route::{self, Requests};
 use crate::trust::{Tls, Trust, speaks_tls, with_trust};
 
@@ -144,6 +144,15 @@ impl DirectTarget {
 
     pub(crate) fn first(&self) -> SocketAddr {
         self.addresses[0]
+    }
+
+    /// Where it listens on this machine itself, and no proxy of somebody else's in its place.
+    pub(crate) fn listens(&self, plan: &Plan) -> Vec<SocketAddr> {
+        if plan.environment.links.contains_key(&Link::Edge) {
+            return Vec::new();
+        }
+        let is_here = |address: &&SocketAddr| address.ip().to_canonical().is_loopback();
+        self.addresses.iter().filter(is_here).copied().collect()
     }
 
     fn metrics_urls(&self) -> Vec<String> {

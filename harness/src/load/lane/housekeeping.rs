@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Lane;
+use crate::client::stream::traffic;
 use crate::clock::{monotonic_ns, thread_cpu_ns};
 
 /// How often.
@@ -41,6 +42,15 @@ impl Housekeeping {
         let index = usize::from(lane.index);
         if let Some(gauge) = counters.oldest_us.get(index) {
             gauge.store(oldest_us, Ordering::Relaxed);
+        }
+        let traffic = traffic();
+        for (gauges, bytes) in [
+            (&counters.read_bytes, traffic.read_bytes),
+            (&counters.written_bytes, traffic.written_bytes),
+        ] {
+            if let Some(gauge) = gauges.get(index) {
+                gauge.store(bytes, Ordering::Relaxed);
+            }
         }
         context.recorder().publish_recent();
         let mark = Mark {

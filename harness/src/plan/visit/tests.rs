@@ -28,6 +28,7 @@ fn load(stages: &[(u64, u32)], mix: Vec<BehaviorShare>) -> LoadPlan {
         session: SessionPlan {
             credential: Credential::ConnectionToken,
             conversation: Conversation::Own,
+            group: 10,
             connect_timeout_us: 10_000_000,
         },
         message: MessagePlan {

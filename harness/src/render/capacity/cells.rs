@@ -5,6 +5,7 @@ use crate::capacity::law::{Interval, Law};
 use crate::capacity::planner::{Basis, Figure};
 use crate::capacity::probe::Probe;
 use crate::capacity::search::{Came, Found};
+use crate::capacity::uses::Use;
 use crate::exit::Exit;
 use crate::format;
 use crate::render::words::Look;
@@ -41,13 +42,36 @@ pub(super) fn rate(per_s: f64) -> String {
     format::rate(crate::units::rounded(per_s))
 }
 
+/// A rate that was measured.
+pub(super) fn rate_or_none(per_s: Option<f64>) -> String {
+    per_s.map_or_else(|| format::NONE.to_owned(), rate)
+}
+
 /// The fullest thing of a probe.
 pub(super) fn fullest(probe: &Probe) -> String {
-    let fullest = probe.uses.first();
-    fullest.map_or_else(
-        || format::NONE.to_owned(),
-        |of| format!("{} {}", of.what, format::percent(of.share_ratio)),
-    )
+    let fullest = probe.uses.first().and_then(|of| {
+        let share = format::percent(of.share_ratio?);
+        Some(format!("{} {share}", of.what))
+    });
+    fullest.unwrap_or_else(|| format::NONE.to_owned())
+}
+
+/// The probe at which the answer says what was full: the smallest load that broke, or else the largest that held.
+pub(super) fn at_limit(answer: &Answer) -> Option<&Probe> {
+    let load = match answer.found {
+        Found::Between { broke, .. } | Found::LessThan { broke } => broke,
+        Found::GeneratorFull { full, .. } => full,
+        Found::AtLeast { held } => held,
+        Found::Unclear => return None,
+    };
+    let mut probes = answer.probes.iter().filter(|probe| probe.load == load);
+    probes.find(|probe| !probe.uses.is_empty())
+}
+
+/// How full a thing was.
+pub(super) fn share(of: &Use) -> String {
+    of.share_ratio
+        .map_or_else(|| format::NONE.to_owned(), format::percent)
 }
 
 /// What the probes say together, in sentences.

@@ -4,7 +4,7 @@
 
 use maud::{Markup, html};
 
-use super::cells;
+use super::{cells, uses};
 use crate::capacity::account::Answer;
 use crate::capacity::planner::Figure;
 use crate::capacity::probe::Probe;
@@ -15,17 +15,11 @@ use crate::render::html::document::document;
 use crate::render::html::figure;
 use crate::render::html::prose::prose;
 use crate::render::html::table::{Cell, Table};
-use crate::render::plot::{Chart, ladder};
+use crate::render::plot::Chart;
 use crate::render::renderer::RenderError;
 use crate::render::words::plural;
 
-pub(super) fn bytes(answer: &Answer) -> Result<Vec<u8>, RenderError> {
-    let charts = [
-        ladder::latency(answer)?,
-        ladder::throughput(answer)?,
-        ladder::scaling(answer)?,
-    ];
-    let charts: Vec<Chart> = charts.into_iter().flatten().collect();
+pub(super) fn bytes(answer: &Answer, charts: &[Chart]) -> Result<Vec<u8>, RenderError> {
     let look = cells::answer(answer);
     let title = format!(
         "{} {}: {}",
@@ -33,7 +27,7 @@ pub(super) fn bytes(answer: &Answer) -> Result<Vec<u8>, RenderError> {
         format::harmless(&answer.asked.title),
         format::harmless(&answer.sentence)
     );
-    document(&title, &body(answer, &charts), &[])
+    document(&title, &body(answer, charts), &[])
 }
 
 fn body(answer: &Answer, charts: &[Chart]) -> Markup {
@@ -81,6 +75,7 @@ fn body(answer: &Answer, charts: &[Chart]) -> Markup {
                     }
                 }
             }
+            (uses::section(answer))
             @if !answer.notes.is_empty() {
                 section id="notes" {
                     h2 { "What else to know" }
@@ -105,7 +100,7 @@ fn plan(answer: &Answer) -> Markup {
     });
     let table = Table {
         caption: html! { "Each number says whether a probe showed it, a line through probes, or neither." },
-        class: "stack left",
+        class: "stack left plan",
         heads: Table::heads(&["figure", "value", "from", "how"]),
         rows: rows.collect(),
     };
@@ -147,8 +142,8 @@ fn probes(answer: &Answer) -> Markup {
         vec![
             Cell::new(word).class(look.class),
             Cell::count(probe.load),
-            Cell::text(cells::rate(probe.offered_per_s)),
-            Cell::text(cells::rate(probe.answered_per_s)),
+            Cell::text(cells::rate_or_none(probe.offered_per_s)),
+            Cell::text(cells::rate_or_none(probe.answered_per_s)),
             Cell::text(cells::time(probe.p50_us)),
             Cell::text(cells::time(probe.p99_us)),
             Cell::text(warm_up),
@@ -162,7 +157,7 @@ fn probes(answer: &Answer) -> Markup {
     ];
     let table = Table {
         caption: html! { "In the order in which they were done; each leads to its own report." },
-        class: "stack",
+        class: "stack probes",
         heads: Table::heads(&heads),
         rows: answer.probes.iter().enumerate().map(row).collect(),
     };

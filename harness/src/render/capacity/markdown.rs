@@ -31,7 +31,7 @@ pub(super) fn text(answer: &Answer) -> String {
             format_args!(
                 "| {} | {} | {} | {} | {} | {} |\n",
                 format::count(probe.load),
-                cells::rate(probe.answered_per_s),
+                cells::rate_or_none(probe.answered_per_s),
                 cells::time(probe.p50_us),
                 cells::time(probe.p99_us),
                 escape(&cells::fullest(probe)),
@@ -53,6 +53,7 @@ pub(super) fn text(answer: &Answer) -> String {
             );
         }
     }
+    used(&mut text, answer);
     text.push('\n');
     for line in cells::scaling(answer) {
         append(&mut text, format_args!("- {}\n", escape(&line)));
@@ -62,4 +63,23 @@ pub(super) fn text(answer: &Answer) -> String {
     }
     append(&mut text, format_args!("\n`{}`\n", escape(&asked.command)));
     text
+}
+
+/// What was used at the limit.
+fn used(text: &mut String, answer: &Answer) {
+    let Some(probe) = cells::at_limit(answer) else {
+        return;
+    };
+    let (load, unit) = (format::count(probe.load), answer.asked.axis.unit());
+    append(
+        text,
+        format_args!("\n| used at {load} {unit} | | share |\n|---|---:|---:|\n"),
+    );
+    for of in &probe.uses {
+        let (what, used) = (escape(&of.what), escape(&of.text));
+        append(
+            text,
+            format_args!("| {what} | {used} | {} |\n", cells::share(of)),
+        );
+    }
 }

@@ -9,6 +9,9 @@ use crate::render::column::{Column, GREEN, INDENT, RED, YELLOW, columns, paint};
 use crate::render::terminal::{Style, WIDTH, WIDTH_MIN};
 use crate::render::words::plural;
 
+/// Things that are named of those that can be full.
+const FULLEST: usize = 5;
+
 /// The account, ending in a line break.
 pub(crate) fn text(answer: &Answer, style: &Style) -> String {
     let mut out = Column::new(style.width.clamp(WIDTH_MIN, WIDTH));
@@ -39,6 +42,7 @@ pub(crate) fn text(answer: &Answer, style: &Style) -> String {
         );
         out.paragraph("plan", &format::plain(&text), INDENT);
     }
+    at_limit(&mut out, answer);
     for line in cells::scaling(answer) {
         out.paragraph("model", &format::plain(&line), INDENT);
     }
@@ -50,6 +54,23 @@ pub(crate) fn text(answer: &Answer, style: &Style) -> String {
         out.labelled("report", &format::harmless(report));
     }
     out.text
+}
+
+/// What was used at the limit: what was fullest, and what has no limit.
+fn at_limit(out: &mut Column, answer: &Answer) {
+    let Some(probe) = cells::at_limit(answer) else {
+        return;
+    };
+    let limited = probe.uses.iter().filter(|of| of.share_ratio.is_some());
+    let unlimited = probe.uses.iter().filter(|of| of.share_ratio.is_none());
+    let load = format::count(probe.load);
+    for of in limited.take(FULLEST).chain(unlimited) {
+        let share = of.share_ratio.map_or_else(String::new, |ratio| {
+            format!(" ({})", format::percent(ratio))
+        });
+        let text = format!("at {load}: {}, {}{share}", of.what, of.text);
+        out.paragraph("used", &format::plain(&text), INDENT);
+    }
 }
 
 /// The loads in ascending order.
@@ -76,7 +97,7 @@ fn ladder(out: &mut Column, answer: &Answer) {
         out.line(&format::plain(&format!(
             "{:>10}  {:>11}  {:>9}  {:>9}  {:>9}  {}",
             format::count(probe.load),
-            cells::rate(probe.answered_per_s),
+            cells::rate_or_none(probe.answered_per_s),
             cells::time(probe.p50_us),
             cells::time(probe.p99_us),
             in_flight,

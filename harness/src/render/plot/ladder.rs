@@ -40,8 +40,7 @@ pub(crate) fn latency(answer: &Answer) -> Result<Option<Chart>, RenderError> {
 
 /// Answers per second against load; `None` where nothing was answered.
 pub(crate) fn throughput(answer: &Answer) -> Result<Option<Chart>, RenderError> {
-    let of = |probe: &Probe| (!probe.run.is_empty()).then_some(probe.answered_per_s);
-    let points = points(answer, of);
+    let points = points(answer, |probe| probe.answered_per_s);
     let Some((_, most)) = reach(&points) else {
         return Ok(None);
     };
@@ -67,7 +66,7 @@ pub(crate) fn scaling(answer: &Answer) -> Result<Option<Chart>, RenderError> {
     };
     let probes = answer.probes.iter();
     let points: Vec<(f64, f64)> = probes
-        .filter_map(|probe| Some((probe.in_flight?, probe.answered_per_s)))
+        .filter_map(|probe| Some((probe.in_flight?, probe.answered_per_s?)))
         .collect();
     let far = fit.curve.last().map_or(1.0, |point| point.in_flight);
     let curve = |pick: fn(&CurvePoint) -> Option<f64>| {

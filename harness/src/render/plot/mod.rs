@@ -25,7 +25,7 @@ pub(crate) mod reconnects;
 mod response;
 mod sketch;
 pub(crate) mod stages;
-mod standalone;
+pub(crate) mod standalone;
 pub(crate) mod svg;
 pub(crate) mod trend;
 
@@ -74,6 +74,6 @@ impl Renderer for Picture {
 
     fn render(&self, result: &RunResult) -> Result<Vec<u8>, RenderError> {
         let chart = self.chart(result)?;
-        Ok(standalone::document(&chart, &result.run).into_bytes())
+        Ok(standalone::document(&chart, &result.run.title).into_bytes())
     }
 }

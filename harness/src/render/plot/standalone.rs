@@ -6,20 +6,15 @@
 use super::chart::{Chart, spoken};
 use super::svg::escape;
 use crate::format::{self, append};
-use crate::result::Run;
 
 const STYLE: &str = include_str!("standalone.css");
 /// Height of the title and legend above the chart, and where they begin, in pixels.
 const HEAD: i32 = 54;
 const LEFT: i32 = 12;
 
-/// The document: title, chart, and which run it shows.
-pub(crate) fn document(chart: &Chart, run: &Run) -> String {
-    let title = format!(
-        "{} · {}",
-        spoken(&chart.title),
-        format::harmless(&run.title)
-    );
+/// The document: title, chart, and whose it is: the title of a run or a search.
+pub(crate) fn document(chart: &Chart, of: &str) -> String {
+    let title = format!("{} · {}", spoken(&chart.title), format::harmless(of));
     let (width, height) = size(&chart.wide);
     let inner = chart.wide.replacen(
         "<svg class=\"chart\"",

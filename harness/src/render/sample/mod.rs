@@ -107,6 +107,8 @@ fn facts(story: Story) -> Facts {
             in_flight: Vec::new(),
         },
         processes: Vec::new(),
+        accept_backlog: None,
+        traffic: None,
         end_us: story.end_us(),
         recording,
     }

@@ -204,7 +204,8 @@ fn load() -> Value {
             })),
             "session": table("How a session is opened.", &[], json!({
                 "credential": choice(&names(&CREDENTIALS), "What opens the socket; default connection-token."),
-                "conversation": choice(&names(&CONVERSATIONS), "Which conversation a client talks in; default own."),
+                "conversation": choice(&names(&CONVERSATIONS), "Which conversation a client talks in; default own. group: all of a group share one, and each hears what is said to the others."),
+                "group": integer(1, i64::from(CLIENTS_MAX), "Clients of a group, in the order of their numbers; default 10."),
                 "connect_timeout": described(duration(), "Token, TCP, upgrade and `connected` together; default 10s."),
             })),
             "message": table("What is sent, and when.", &[], json!({

@@ -33,15 +33,17 @@ pub(crate) enum Refusal {
     )]
     FewLoads { loads: usize },
     #[error(
-        "loads from {least} to {most}: the largest must be {SPAN_MIN} times the smallest, or more"
+        "loads from {} to {}: the largest must be {SPAN_MIN} times the smallest, or more", short(*least), short(*most)
     )]
     NarrowSpan { least: f64, most: f64 },
-    #[error("up to load {most} the points show no bend: nothing can be said beyond them")]
+    #[error("up to load {} the points show no bend: nothing can be said beyond them", short(*most))]
     NoBend { most: f64 },
-    #[error("throughput only falls from load {least} on: what a load of 1 brings cannot be told")]
+    #[error(
+        "throughput only falls from load {} on: what a load of 1 brings cannot be told", short(*least)
+    )]
     OnlyFalls { least: f64 },
     #[error(
-        "throughput follows the load up to {load} and is {throughput:.0} from there on: a limit that is hit at once, and no scaling"
+        "throughput follows the load up to {} and is {throughput:.0} from there on: a limit that is hit at once, and no scaling", short(*load)
     )]
     Limit { load: f64, throughput: f64 },
     #[error(
@@ -51,6 +53,12 @@ pub(crate) enum Refusal {
         /// Standard deviation of what is left, as a share of the throughput.
         off_ratio: f64,
     },
+}
+
+/// A load for people: `29.84375` is `30`, and `4.26` is `4.3`.
+fn short(load: f64) -> String {
+    let decimals = usize::from(load < 9.95 && load.fract() != 0.0);
+    format!("{load:.decimals$}")
 }
 
 impl Refusal {

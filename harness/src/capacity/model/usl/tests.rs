@@ -133,6 +133,18 @@ fn a_line_is_refused() {
 }
 
 #[test]
+fn a_refusal_names_loads_for_people() {
+    let said = |most: f64| Refusal::NoBend { most }.to_string();
+    assert!(said(29.843_75).starts_with("up to load 30 "));
+    assert!(said(4.25).starts_with("up to load 4.2 "));
+    let narrow = Refusal::NarrowSpan {
+        least: 2.0,
+        most: 9.96,
+    };
+    assert!(narrow.to_string().starts_with("loads from 2 to 10: "));
+}
+
+#[test]
 fn a_step_is_refused() {
     let loads = [10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 640.0, 1_280.0];
     let collapse = observed(&loads, |load| if load < 300.0 { load } else { 60.0 });

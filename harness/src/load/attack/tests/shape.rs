@@ -36,6 +36,7 @@ pub(super) fn plan() -> Plan {
             session: SessionPlan {
                 credential: Credential::ConnectionToken,
                 conversation: Conversation::Own,
+                group: 10,
                 connect_timeout_us: 2_000_000,
             },
             message: MessagePlan {
