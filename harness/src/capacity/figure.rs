@@ -1,6 +1,6 @@
-//! This module is one number of an outlook, and where it is from.
+//! This module is a number of the outlook, with where it is from.
 //!
-//! **In:** a value. **Out:** a [`Figure`]. **Units:** as its text says.
+//! **Units:** as each says.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -30,15 +30,4 @@ pub(crate) enum Basis {
     Modelled,
     /// Beyond what was measured: so many times the largest load that held.
     Extrapolated { reach: f64 },
-}
-
-impl Basis {
-    /// Of a number that is so many times the largest that was measured.
-    pub(super) fn reaching(reach: f64) -> Self {
-        if reach > 1.0 {
-            Self::Extrapolated { reach }
-        } else {
-            Self::Modelled
-        }
-    }
 }

@@ -13,9 +13,9 @@
 pub(crate) mod account;
 pub(crate) mod axis;
 pub(crate) mod figure;
-mod fleet;
 pub(crate) mod law;
 mod model;
+mod outage;
 pub(crate) mod planner;
 pub(crate) mod probe;
 pub(crate) mod question;

@@ -1,4 +1,4 @@
-//! This module says what follows from a capacity for a deployment.
+//! This module says how many instances a wished-for load needs, and what a client costs.
 //!
 //! **In:** the answer of a search, its probes. **Out:** an [`Outlook`]: figures, each with where it is from. **Units:** as each
 //! figure says.
@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::axis::Axis;
 use super::figure::{Basis, Figure};
-use super::fleet;
 use super::law::{Law, Scaling};
+use super::outage;
 use super::probe::Probe;
 use super::question::Question;
+use super::scale_out::{ScaleOut, Together};
 use super::search::{Came, Found};
 use super::storm::Storm;
 use crate::format;
@@ -57,7 +58,17 @@ impl Outlook {
             figures.extend(memory(probes));
         }
         figures.extend(first_limits(asked, probes));
-        figures.extend(fleet::figures(asked, found, (each.max(1), storm)));
+        let scale = scale_out(asked, found);
+        figures.extend(scale.iter().map(hindrance));
+        if let Some(want) = asked.want {
+            figures.extend(instances(
+                asked,
+                (each.max(1), scale.as_ref()),
+                (want, storm),
+            ));
+        } else if let Some(storm) = storm {
+            figures.extend(outage::figure(asked, storm, None));
+        }
         Some(Self { figures })
     }
 }
@@ -75,7 +86,7 @@ fn peak(scaling: &Scaling) -> Option<Figure> {
         name: "most that one instance answers".to_owned(),
         value,
         text: rate(value),
-        basis: reach.map_or(Basis::Modelled, Basis::reaching),
+        basis: reach.map_or(Basis::Modelled, self::reach),
         how: format!(
             "peak of the Universal Scalability Law over the steady probes, 95 % sure of {} to {high}",
             rate(low)
@@ -86,6 +97,142 @@ fn peak(scaling: &Scaling) -> Option<Figure> {
 
 fn rate(per_s: f64) -> String {
     format::rate(crate::units::rounded(per_s))
+}
+
+/// How capacity grows with instances, where it is known of several numbers of them.
+fn scale_out(asked: &Question, found: Found) -> Option<ScaleOut> {
+    let (held, broke) = match found {
+        Found::Between { held, broke } => (held, Some(broke)),
+        Found::AtLeast { held } | Found::GeneratorFull { held, .. } => (held, None),
+        Found::LessThan { .. } | Found::Unclear => return None,
+    };
+    let own = Together {
+        instances: u64::from(asked.instances.max(1)),
+        held,
+        broke,
+    };
+    let all: Vec<Together> = asked.beside.iter().copied().chain([own]).collect();
+    ScaleOut::of(&all)
+}
+
+fn hindrance(scale: &ScaleOut) -> Figure {
+    let (likely, least, worst) = scale.contention();
+    Figure {
+        name: "instances hinder each other".to_owned(),
+        value: likely,
+        text: format!("{:.1} % each", likely * 100.0),
+        basis: Basis::Measured,
+        how: format!(
+            "contention of Amdahl's law on up to {} instances; the ends of the answers allow {:.1} to {:.1} %",
+            format::count(scale.most),
+            least * 100.0,
+            worst * 100.0
+        ),
+        run: None,
+    }
+}
+
+/// How many instances carry what is wanted, and how that is known.
+fn needed(
+    asked: &Question,
+    (held, scale): (u64, Option<&ScaleOut>),
+    want: u64,
+) -> (Option<u64>, String) {
+    let unit = asked.axis.unit();
+    let wanted = format::count(want);
+    let Some(scale) = scale else {
+        let needed = want.div_ceil(held);
+        let reach = want as f64 / held as f64;
+        let how = format!(
+            "{wanted} {unit} need {} instances, and {} may be gone; as if instances did not hinder each other: whether what they share (Redis) carries {} times as much was not measured",
+            format::count(needed),
+            format::count(asked.spare),
+            format::count_f64(reach.round().max(1.0))
+        );
+        return (Some(needed), how);
+    };
+    let (likely, best, worst) = scale.carry(want);
+    let number =
+        |count: Option<u64>| count.map_or_else(|| "no number of".to_owned(), format::count);
+    let how = format!(
+        "{wanted} {unit} need {} instances ({} to {} by the ends of the answers), and {} may be gone; they hinder each other as was measured on up to {}",
+        number(likely),
+        number(best),
+        number(worst),
+        format::count(asked.spare),
+        format::count(scale.most)
+    );
+    (likely, how)
+}
+
+/// How many instances carry what is wanted, with some of them gone.
+fn instances(
+    asked: &Question,
+    (held, scale): (u64, Option<&ScaleOut>),
+    (want, storm): (u64, Option<&Storm>),
+) -> Vec<Figure> {
+    let (needed, how) = needed(asked, (held, scale), want);
+    let measured = held * scale.map_or(1, |scale| scale.most);
+    let Some(needed) = needed else {
+        let most = scale.map_or(0.0, ScaleOut::ceiling);
+        let ceiling = Figure {
+            name: "no number of instances carries more than".to_owned(),
+            value: most,
+            text: format!("{} {}", format::count_f64(most.floor()), asked.axis.unit()),
+            basis: Basis::Extrapolated {
+                reach: most / measured as f64,
+            },
+            how,
+            run: None,
+        };
+        let after = storm.and_then(|storm| outage::figure(asked, storm, None));
+        return [ceiling].into_iter().chain(after).collect();
+    };
+    let all = needed.saturating_add(asked.spare);
+    let reach = want as f64 / measured as f64;
+    let basis = if reach > 1.0 {
+        Basis::Extrapolated { reach }
+    } else {
+        Basis::Measured
+    };
+    let mut figures = vec![Figure {
+        name: "instances".to_owned(),
+        value: all as f64,
+        text: format::count(all),
+        basis,
+        how: how + outage::without_one(storm),
+        run: None,
+    }];
+    let used = want as f64 / (all as f64 * held as f64);
+    figures.push(Figure {
+        name: "use of each with all there".to_owned(),
+        value: used,
+        text: format::percent(used),
+        basis,
+        how: "what is wanted, shared evenly, of what one instance takes".to_owned(),
+        run: None,
+    });
+    if let Some(price) = asked.price_per_hour {
+        let each = match asked.axis {
+            Axis::Clients => price * all as f64 * 1_000.0 / want as f64,
+            Axis::MessageRate | Axis::ConnectRate | Axis::FanOut => price * all as f64,
+        };
+        let per = match asked.axis {
+            Axis::Clients => "an hour for 1,000 clients",
+            Axis::MessageRate | Axis::ConnectRate | Axis::FanOut => "an hour for all of it",
+        };
+        let decimals = if each < 1.0 { 4 } else { 2 };
+        figures.push(Figure {
+            name: "cost".to_owned(),
+            value: each,
+            text: format!("{each:.decimals$} {per}"),
+            basis,
+            how: format!("{all} instances at {price} an hour each"),
+            run: None,
+        });
+    }
+    figures.extend(storm.and_then(|storm| outage::figure(asked, storm, Some(all))));
+    figures
 }
 
 /// What comes to an end first as clients grow, beside what was tried: files and ports.
@@ -106,7 +253,7 @@ fn first_limits(asked: &Question, probes: &[Probe]) -> Vec<Figure> {
             name: "its file limit carries".to_owned(),
             value: carries,
             text: format!("{} clients", format::count_f64(carries)),
-            basis: Basis::reaching(carries / clients),
+            basis: reach(carries / clients),
             how: format!(
                 "{per_client:.2} files a client of {} that it may open",
                 format::count(limit)
@@ -118,11 +265,19 @@ fn first_limits(asked: &Question, probes: &[Probe]) -> Vec<Figure> {
         name: "ports of one address before it carry".to_owned(),
         value: PORTS as f64,
         text: format!("{} clients", format::count(PORTS)),
-        basis: Basis::reaching(PORTS as f64 / clients),
+        basis: reach(PORTS as f64 / clients),
         how: "a proxy or generator that connects from one address to one port has the usual range of ports, 32768 to 60999".to_owned(),
         run: None,
     });
     figures
+}
+
+fn reach(of: f64) -> Basis {
+    if of > 1.0 {
+        Basis::Extrapolated { reach: of }
+    } else {
+        Basis::Modelled
+    }
 }
 
 /// Memory of the server by client: a line through the probes by least squares.
@@ -160,7 +315,6 @@ fn memory(probes: &[Probe]) -> Option<Figure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capacity::scale_out::Together;
     use crate::capacity::search::{Bounds, Why};
 
     fn asked(axis: Axis, want: u64) -> Question {
@@ -185,6 +339,8 @@ mod tests {
             want: Some(want),
             spare: 1,
             price_per_hour: Some(0.5),
+            host: None,
+            server_sha256: None,
         }
     }
 

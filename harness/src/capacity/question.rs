@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::axis::Axis;
 use super::scale_out::Together;
 use super::search::Bounds;
+use crate::result::Host;
 
 /// What was asked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -35,6 +36,12 @@ pub(crate) struct Question {
     pub want: Option<u64>,
     pub spare: u64,
     pub price_per_hour: Option<f64>,
+    /// The machine of the generator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<Host>,
+    /// SHA-256 of the server that is started, in base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_sha256: Option<String>,
 }
 
 const fn one() -> u16 {

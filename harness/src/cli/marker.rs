@@ -168,6 +168,11 @@ pub(super) fn read(folder: &Path) -> Option<Marker> {
     serde_json::from_slice(&text).ok()
 }
 
+/// SHA-256 of a file, in base64.
+pub(super) fn sha256(path: &Path) -> io::Result<String> {
+    Print::of(path).map(|print| print.sha256)
+}
+
 /// A file that is no link, pipe or folder.
 fn regular(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new()

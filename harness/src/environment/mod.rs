@@ -42,6 +42,7 @@ pub(crate) use error::EnvironmentError;
 pub(crate) use janitor::recover::recover;
 pub(crate) use machine::limit::{open_files, raise_files};
 pub(crate) use machine::listener::BacklogSample;
+pub(crate) use machine::program::server as server_program;
 pub(crate) use machine::{affinity, headroom};
 pub(crate) use preflight::Preflight;
 pub(crate) use probe::Answer;

@@ -3,7 +3,10 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -160,6 +163,123 @@ fn a_server_of_another_make_that_refuses_more_is_found_to() {
     assert!(!uses.contains("the server's"), "{uses}");
 }
 
+/// A server of another make that lets nobody in so soon after the last one.
+fn porter(pause: Duration) -> Stranger {
+    let last: Mutex<Option<Instant>> = Mutex::new(None);
+    Stranger::start(move |connection| {
+        let head = connection.head()?;
+        if stranger::header(&head, "sec-websocket-key").is_none() {
+            // Whether it is there, as a probe asks.
+            return connection.answer(200, "", "well");
+        }
+        let is_early = {
+            let mut last = last.lock().unwrap();
+            let is_early = last.is_some_and(|last| last.elapsed() < pause);
+            if !is_early {
+                *last = Some(Instant::now());
+            }
+            is_early
+        };
+        if is_early {
+            return connection.answer(503, "", "one at a time");
+        }
+        connection.upgrade(&head)?;
+        loop {
+            let text = connection.message()?;
+            connection.reply(&text)?;
+        }
+    })
+}
+
+/// The account of a search at one load, which half of the clients are cut at.
+fn stormed(server: &Stranger, more: &[&str]) -> (Value, String) {
+    let expected = "what = \"failed clients\"\nequals = 0";
+    let text = strange(12, "1800ms", "1s", expected).replace("200ms", "2400ms");
+    let case = Case::new(&text);
+    let (out, url) = (case.out(), server.url());
+    let asked = [
+        "--target",
+        &url,
+        "--from",
+        "12",
+        "--to",
+        "12",
+        "--confirm",
+        "1",
+        "--out",
+        &out,
+    ];
+    let done = case.capacity(&[&asked[..], more].concat());
+    assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
+    let account = account(&out);
+    // What was done once is not done again, and what was looked for is looked at.
+    let again = case.capacity(&[&asked[..8], more, &["--resume", &out]].concat());
+    assert_eq!(again.code, 0, "{}{}", again.stdout, again.stderr);
+    assert!(!again.stderr.contains("storm at"), "{}", again.stderr);
+    let said = format!("{}{}", done.stdout, done.stderr);
+    if !account["storm"].is_null() {
+        let folder = Path::new(&out);
+        let file = fs::read_to_string(folder.join("storm.toml")).unwrap();
+        assert!(file.contains("share = \"50%\""), "{file}");
+        assert!(folder.join("storm/report.html").is_file());
+        let page = fs::read_to_string(folder.join("capacity.html")).unwrap();
+        assert!(page.contains("storm/report.html"), "{page}");
+    }
+    (account, said)
+}
+
+#[test]
+#[ignore = "slow: a few short runs"]
+fn a_server_to_which_half_of_its_clients_cannot_come_back_is_told_from_one_to_which_they_can() {
+    let figures = |account: &Value| account["outlook"]["figures"].as_array().unwrap().clone();
+    let named = |account: &Value, name: &str| {
+        let all = figures(account);
+        let found = all.into_iter().find(|figure| figure["name"] == name);
+        found.unwrap_or_else(|| panic!("{name}: {account}"))
+    };
+    let more = ["--want", "100", "--storm-within", "2s"];
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let (account, said) = stormed(&porter(Duration::ZERO), &more);
+            assert_eq!(account["storm"]["came"], "held", "{said}");
+            assert_eq!(account["storm"]["cut"], 6, "{account}");
+            let figure = named(&account, "after a storm");
+            assert_eq!(figure["basis"]["kind"], "measured");
+            let text = figure["text"].as_str().unwrap();
+            assert!(text.starts_with("half of 12 clients back within"), "{text}");
+            let how = named(&account, "instances")["how"].to_string();
+            assert!(!how.contains("storm"), "{how}");
+        });
+        scope.spawn(|| {
+            // It lets in a client every 200 ms as they come one by one, and not six who come back within the third of a second.
+            let (account, said) = stormed(&porter(Duration::from_millis(150)), &more);
+            assert_eq!(account["storm"]["came"], "broke", "{said}");
+            assert!(account["storm"]["failed"].as_u64() > Some(0), "{account}");
+            let figure = named(&account, "after a storm");
+            let text = figure["text"].as_str().unwrap();
+            assert!(text.contains("not all back within"), "{text}");
+            let how = named(&account, "instances")["how"].to_string();
+            assert!(how.contains("do not survive"), "{how}");
+            let sentence = account["sentence"].as_str().unwrap();
+            assert!(sentence.contains("does not survive"), "{sentence}");
+        });
+    });
+}
+
+#[test]
+#[ignore = "slow: two short runs"]
+fn a_storm_is_left_out_where_nobody_asks_for_it() {
+    thread::scope(|scope| {
+        for more in [&["--want", "100", "--no-storm"][..], &[]] {
+            scope.spawn(move || {
+                let (account, said) = stormed(&porter(Duration::ZERO), more);
+                assert!(account["storm"].is_null(), "{account}");
+                assert!(!said.contains("storm"), "{said}");
+            });
+        }
+    });
+}
+
 #[test]
 fn what_cannot_be_searched_is_refused_with_the_reason() {
     let case = Case::new(SCENARIO);
@@ -290,4 +410,45 @@ fn a_generator_that_may_open_few_files_is_not_taken_for_the_target() {
     let sentence = account["sentence"].as_str().unwrap();
     assert!(sentence.starts_with("At least"), "{sentence}");
     assert!(sentence.contains("open files"), "{sentence}");
+}
+
+#[test]
+#[ignore = "slow: two short runs"]
+fn a_search_goes_on_where_it_began_and_alone() {
+    let case = Case::new(SCENARIO);
+    let out = case.out();
+    let asked = ["--from", "8", "--to", "8", "--confirm", "1"];
+    let done = case.capacity(&[&asked[..], &["--out", &out]].concat());
+    assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
+    let resume = || case.capacity(&[&asked[..], &["--resume", &out]].concat());
+    let file = Path::new(&out).join("capacity.json");
+    let whole = fs::read_to_string(&file).unwrap();
+    let changed = |change: &dyn Fn(&mut Value)| {
+        let mut account: Value = serde_json::from_str(&whole).unwrap();
+        change(&mut account["asked"]);
+        fs::write(&file, account.to_string()).unwrap();
+        let done = resume();
+        assert_eq!(done.code, 2, "{}{}", done.stdout, done.stderr);
+        assert!(done.stderr.contains("hint:"), "{}", done.stderr);
+        done.stderr
+    };
+    let cores = changed(&|asked| asked["host"]["cores"] = 512.into());
+    assert!(cores.contains("another machine (512 cores"), "{cores}");
+    let server = changed(&|asked| asked["server_sha256"] = "AAAA".into());
+    assert!(server.contains("another build of the server"), "{server}");
+    let axis = changed(&|asked| asked["axis"] = "connect-rate".into());
+    assert!(axis.contains("was asked something else"), "{axis}");
+    fs::write(&file, &whole).unwrap();
+    let folder = fs::File::open(&out).unwrap();
+    folder.lock().unwrap();
+    let second = resume();
+    assert_eq!(second.code, 2, "{}", second.stderr);
+    assert!(
+        second.stderr.contains("a search is under way there"),
+        "{}",
+        second.stderr
+    );
+    folder.unlock().unwrap();
+    let done = resume();
+    assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
 }

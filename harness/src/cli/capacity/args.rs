@@ -13,9 +13,10 @@ use crate::capacity::question::Question;
 use crate::capacity::search::Bounds;
 use crate::cli::again::{self, Asked};
 use crate::cli::failure::Failure;
+use crate::cli::marker;
 use crate::cli::overrides::{OverrideArgs, quoted};
 use crate::cli::rules::share;
-use crate::environment::ServerFlag;
+use crate::environment::{ServerFlag, server_program};
 use crate::exit::Exit;
 use crate::format;
 use crate::plan::{self, Plan};
@@ -97,7 +98,7 @@ pub(crate) struct CapacityArgs {
         conflicts_with = "resume"
     )]
     pub(super) out: Option<PathBuf>,
-    /// Go on with the search in this folder
+    /// Go on with the search in this folder: of the same axis, scenario, target and server, on the same kind of machine
     #[arg(long, value_name = "DIR")]
     pub(super) resume: Option<PathBuf>,
     /// No progress on stderr
@@ -169,7 +170,18 @@ impl CapacityArgs {
             want: self.want,
             spare: self.spare,
             price_per_hour: self.price_per_hour,
+            host: Some(identity::host()),
+            server_sha256: self.server_sha256(plan),
         })
+    }
+
+    /// `None` where none is started; one that cannot be read is refused by the first probe.
+    fn server_sha256(&self, plan: &Plan) -> Option<String> {
+        if plan.environment.target.is_some() {
+            return None;
+        }
+        let program = server_program(self.server.as_deref()).ok()?;
+        marker::sha256(&program.canonicalize().ok()?).ok()
     }
 
     fn target(&self, plan: &Plan) -> String {

@@ -31,6 +31,8 @@ fn question() -> Question {
         want: Some(5_000),
         spare: 1,
         price_per_hour: Some(0.34),
+        host: None,
+        server_sha256: None,
     }
 }
 

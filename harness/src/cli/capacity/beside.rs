@@ -1,0 +1,46 @@
+//! This module reads what other numbers of instances take.
+//!
+//! **In:** `--beside`, folders of searches that were done. **Out:** what each found.
+
+use std::path::PathBuf;
+
+use super::place;
+use crate::capacity::question::Question;
+use crate::capacity::scale_out::Together;
+use crate::capacity::search::Found;
+use crate::cli::failure::Failure;
+use crate::exit::Exit;
+
+/// What other numbers of instances take, by the answers in these folders.
+pub(super) fn beside(folders: &[PathBuf], question: &Question) -> Result<Vec<Together>, Failure> {
+    let each = folders.iter().map(|folder| {
+        let answer = place::account(folder)?;
+        let asked = &answer.asked;
+        let same = (asked.axis, &asked.title, &asked.expected, &asked.target)
+            == (question.axis, &question.title, &question.expected, &question.target);
+        let wrong = |fact: &str| {
+            let fact = format!("--beside {}: {fact}", folder.display());
+            Err(Failure::new(Exit::Usage, fact).hint(
+                "name the answer of the same search with another --set environment.server.instances=N",
+            ))
+        };
+        if !same {
+            return wrong("was asked something else: another axis, scenario, target or expectation");
+        }
+        if asked.instances == question.instances {
+            return wrong("is of as many instances as this search");
+        }
+        let (held, broke) = match answer.found {
+            Found::Between { held, broke } => (held, Some(broke)),
+            Found::AtLeast { .. } | Found::GeneratorFull { .. } | Found::LessThan { .. } | Found::Unclear => {
+                return wrong("did not find between which loads the limit lies");
+            }
+        };
+        Ok(Together {
+            instances: u64::from(asked.instances),
+            held,
+            broke,
+        })
+    });
+    each.collect()
+}
