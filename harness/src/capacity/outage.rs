@@ -57,7 +57,8 @@ fn of_several() -> String {
 /// How the storm compares with what is met when so many of all instances go.
 fn compared(gone: u64, all: u64) -> String {
     let (of_gone, of_all) = (format::count(gone), format::count(all));
-    let when = format!("When {of_gone} of {of_all} instances go");
+    let go = if gone == 1 { "goes" } else { "go" };
+    let when = format!("When {of_gone} of {of_all} instances {go}");
     match gone.saturating_mul(2).cmp(&all) {
         _ if gone >= all => format!("{when}, nobody is left to come to."),
         Ordering::Less => {

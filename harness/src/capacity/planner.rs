@@ -19,6 +19,8 @@ use crate::format;
 
 /// Ports of one address towards one other, by the usual range.
 const PORTS: u64 = 28_232;
+/// From so many times what it answered on, a probe was asked for more than it could.
+const BEHIND: f64 = 1.05;
 /// Different numbers of clients from which a slope is drawn.
 const LOADS_MIN: usize = 3;
 
@@ -53,6 +55,7 @@ impl Outlook {
             how,
             run: None,
         }];
+        figures.extend(saturation(probes));
         figures.extend(peak(scaling));
         if asked.axis == Axis::Clients {
             figures.extend(memory(probes));
@@ -71,6 +74,30 @@ impl Outlook {
         }
         Some(Self { figures })
     }
+}
+
+/// The most that any probe had answered, where one was asked for more than it answered.
+fn saturation(probes: &[Probe]) -> Option<Figure> {
+    let told = || {
+        probes
+            .iter()
+            .filter(|probe| matches!(probe.came, Came::Held | Came::Broke))
+    };
+    let fell_behind = |probe: &Probe| {
+        let asked_and_answered = probe.offered_per_s.zip(probe.answered_per_s);
+        asked_and_answered.is_some_and(|(asked, answered)| asked > answered * BEHIND)
+    };
+    told().find(|probe| fell_behind(probe))?;
+    let answered = told().filter_map(|probe| Some((probe, probe.answered_per_s?)));
+    let (probe, most) = answered.max_by(|one, other| one.1.total_cmp(&other.1))?;
+    Some(Figure {
+        name: "saturation throughput".to_owned(),
+        value: most,
+        text: rate(most),
+        basis: Basis::Measured,
+        how: "most answers a second of any probe, though others were asked for more".to_owned(),
+        run: Some(probe.folder.clone()),
+    })
 }
 
 /// The most that an instance answers, by the law of scalability.
@@ -120,7 +147,11 @@ fn hindrance(scale: &ScaleOut) -> Figure {
     Figure {
         name: "instances hinder each other".to_owned(),
         value: likely,
-        text: format!("{:.1} % each", likely * 100.0),
+        text: if likely > 0.0 {
+            format!("{:.1} % each", likely * 100.0)
+        } else {
+            "not that it was seen".to_owned()
+        },
         basis: Basis::Measured,
         how: format!(
             "contention of Amdahl's law on up to {} instances; the ends of the answers allow {:.1} to {:.1} %",
@@ -413,6 +444,20 @@ mod tests {
                 reach: 10_000.0 / 3_000.0
             }
         );
+    }
+
+    #[test]
+    fn throughput_is_saturated_where_more_was_asked_for_than_answered() {
+        let probe = |asked: f64, answered: f64| Probe {
+            offered_per_s: Some(asked),
+            answered_per_s: Some(answered),
+            ..probe(10)
+        };
+        let mut probes = vec![probe(100.0, 100.0), probe(200.0, 199.0)];
+        assert_eq!(saturation(&probes), None);
+        probes.extend([probe(400.0, 251.0), probe(800.0, 240.0)]);
+        let found = saturation(&probes).unwrap();
+        assert!((found.value - 251.0).abs() < 1e-9, "{found:?}");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use super::uses::{self, Use};
 use crate::environment::SERVER;
 use crate::exit::Exit;
 use crate::format;
+use crate::plan::{Arrival, LoadPlan};
 use crate::result::{EndedProcess, ProcessKind, RunResult, Second, is_of_generator};
 use crate::units::US_PER_S;
 
@@ -142,6 +143,8 @@ struct Part {
     /// Median response time where there were enough answers, and what was in flight at the end of the step.
     medians_us: Vec<Option<f64>>,
     in_flight: Vec<u64>,
+    /// Different moments of the traffic at which that was read: fewer than readings where its period is in step with them.
+    moments: u64,
     offered_per_s: f64,
     answered_per_s: f64,
     /// Mean response time of all answers, and what it is known to.
@@ -184,6 +187,7 @@ impl Part {
         let means: Vec<f64> = complete().map(|complete| complete.mean_us).collect();
         Self {
             step_us,
+            moments: moments(load, step_us),
             medians_us: medians.iter().map(|us| us.map(|us| us as f64)).collect(),
             in_flight: series.in_flight.get(steps).unwrap_or_default().to_vec(),
             offered_per_s: per_s(|second| second.delivery.sent),
@@ -196,7 +200,16 @@ impl Part {
 
     fn in_flight_mean(&self) -> Option<Measured> {
         let counts: Vec<f64> = self.in_flight.iter().map(|count| *count as f64).collect();
-        of_samples(&counts)
+        let found = of_samples(&counts)?;
+        if self.moments >= counts.len() as u64 {
+            return Some(found);
+        }
+        // The same moments again and again: what was in flight then is known as often as there are moments, each a count.
+        let of_moments = 1.0 / (found.value * self.moments as f64).sqrt();
+        Some(Measured {
+            error_ratio: found.error_ratio.max(of_moments),
+            ..found
+        })
     }
 
     /// `None` where too little was measured for it.
@@ -215,6 +228,20 @@ impl Part {
             expected: found.expected,
             holds: found.within,
         })
+    }
+}
+
+/// How many different moments of a client's period readings at that step meet; clients that send at random have none.
+fn moments(load: &LoadPlan, step_us: u64) -> u64 {
+    match load.message.arrival {
+        Arrival::Fixed => {
+            let (mut one, mut other) = (load.message.every_us.max(1), step_us);
+            while other > 0 {
+                (one, other) = (other, one % other);
+            }
+            load.message.every_us.max(1) / one
+        }
+        Arrival::Poisson | Arrival::Closed => u64::MAX,
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::stranger::{self, Stranger};
-use crate::support::{Done, harness};
+use crate::support::{Done, harness, root};
 
 /// Few clients, short probes: what is looked for is how many may be connected.
 const SCENARIO: &str = "# How many may be connected?
@@ -278,6 +278,29 @@ fn a_storm_is_left_out_where_nobody_asks_for_it() {
             });
         }
     });
+}
+
+#[test]
+#[ignore = "slow: it needs the reference server"]
+fn a_search_begins_where_a_probe_can_tell() {
+    let scenario = root().join("scenarios/capacity-chat.toml");
+    let begin = |more: &[&str]| {
+        let case = Case::new(SCENARIO);
+        let out = case.out();
+        let asked = ["--axis", "message-rate", "--budget", "1ms", "--out", &out];
+        harness(&[&["capacity", scenario.to_str().unwrap()], more, &asked].concat())
+    };
+    // An eighth of its own fifty a second would be fifty samples in a probe, and a p99 needs a hundred.
+    let begun = begin(&[]);
+    assert_eq!(begun.code, 12, "{}", begun.stderr);
+    assert!(
+        begun.stderr.contains("from 28 to 3,200"),
+        "{}",
+        begun.stderr
+    );
+    assert!(!begun.stderr.contains("warning"), "{}", begun.stderr);
+    let begun = begin(&["--from", "7"]);
+    assert!(begun.stderr.contains("a p99 needs 100"), "{}", begun.stderr);
 }
 
 #[test]

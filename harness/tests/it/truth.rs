@@ -19,7 +19,10 @@ const TIMES: usize = 3;
 const NEAR: f64 = 1.05;
 
 /// Searches for a truth, three times.
-#[expect(clippy::print_stderr, reason = "it is a bench: what was found is what is asked for")]
+#[expect(
+    clippy::print_stderr,
+    reason = "it is a bench: what was found is what is asked for"
+)]
 fn found(name: &str, truth: f64, scenario: &str, asked: &[&str]) {
     let found: Vec<(bool, String)> = (0..TIMES).map(|_| search(truth, scenario, asked)).collect();
     let told: Vec<&str> = found.iter().map(|(_, told)| told.as_str()).collect();

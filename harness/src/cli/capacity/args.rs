@@ -15,6 +15,7 @@ use crate::cli::again::{self, Asked};
 use crate::cli::failure::Failure;
 use crate::cli::marker;
 use crate::cli::overrides::{OverrideArgs, quoted};
+use crate::cli::read;
 use crate::cli::rules::share;
 use crate::environment::{ServerFlag, server_program};
 use crate::exit::Exit;
@@ -47,7 +48,7 @@ pub(crate) struct CapacityArgs {
     /// What grows
     #[arg(long, value_name = "AXIS", default_value = "clients")]
     pub(super) axis: Axis,
-    /// Smallest load [default: an eighth of the scenario's own]
+    /// Smallest load [default: an eighth of the scenario's own, or as much as it takes to tell]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     from: Option<u64>,
     /// Largest load [default: 64 times the scenario's own]
@@ -137,7 +138,11 @@ impl CapacityArgs {
             .axis
             .range(plan)
             .map_err(|error| refused(plan, error))?;
-        let (from, to) = (self.from.unwrap_or(from), self.to.unwrap_or(to));
+        let from = match self.from {
+            Some(from) => from,
+            None => self.least(plan, from)?,
+        };
+        let to = self.to.unwrap_or(to);
         let most = self.axis.most(plan).map_err(|error| refused(plan, error))?;
         if to > most {
             let most = format::count(most);
@@ -182,6 +187,33 @@ impl CapacityArgs {
         }
         let program = server_program(self.server.as_deref()).ok()?;
         marker::sha256(&program.canonicalize().ok()?).ok()
+    }
+
+    /// The changes that make a run one at that load, and its plan.
+    pub(super) fn loaded(&self, plan: &Plan, load: u64) -> Result<(OverrideArgs, Plan), Failure> {
+        let asked = self.axis.asked(plan, load);
+        let asked = asked.map_err(|error| refused(plan, error))?;
+        let changes = self.changes.loaded(asked.clients, asked.set);
+        let text = read::text(&self.scenario)?;
+        let name = self.scenario.to_string_lossy();
+        let plan = plan::compile(&name, &text, &changes.overrides())?;
+        Ok((changes, plan))
+    }
+
+    /// The smallest load from that one on of which a probe has samples enough for what is expected, up to what the scenario
+    /// asks for itself: a search that begins where nothing can be told ends there.
+    fn least(&self, plan: &Plan, from: u64) -> Result<u64, Failure> {
+        let own = self.axis.own(plan).map_err(|error| refused(plan, error))?;
+        let mut load = from;
+        while load < own {
+            // Chance may leave it a few samples short of what is to be expected.
+            let (_, fewer) = self.loaded(plan, (load - load / 4).max(1))?;
+            if plan::outlook::doubts(&fewer).is_empty() {
+                break;
+            }
+            load = load.saturating_mul(2).min(own);
+        }
+        Ok(load)
     }
 
     fn target(&self, plan: &Plan) -> String {

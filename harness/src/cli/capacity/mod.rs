@@ -37,8 +37,8 @@ pub(super) fn run(args: &CapacityArgs, out: &mut impl Write) -> Result<Exit, Fai
         return Err(Failure::new(Exit::Usage, fact)
             .hint("write down what must hold, such as [[expect]] what = \"complete p99\", under = \"200ms\""));
     }
-    warning::tell(&plan);
     let mut question = args.question(&plan)?;
+    warning::tell(&args.loaded(&plan, question.bounds.from)?.1);
     question.beside = beside::beside(&args.beside, &question)?;
     let (held, done) = place(args, &question)?;
     let folder = &held.path;

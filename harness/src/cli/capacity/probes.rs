@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::args::CapacityArgs;
-use super::refusal::refused;
 use super::storm::{self, Exposed, Stormed};
 use crate::capacity::account::{Answer, End, seen};
 use crate::capacity::probe::Probe;
@@ -15,14 +14,14 @@ use crate::capacity::search::{self, Came, Next, Why};
 use crate::capacity::storm::Storm;
 use crate::cli::failure::Failure;
 use crate::cli::overrides::OverrideArgs;
+use crate::cli::screen;
 use crate::cli::series::child::{Progress, Runner};
 use crate::cli::series::repeat;
-use crate::cli::{read, screen};
 use crate::clock::monotonic_ns;
 use crate::environment::{headroom, raise_files};
 use crate::exit::Exit;
 use crate::format;
-use crate::plan::{self, Plan, estimate};
+use crate::plan::{Plan, estimate};
 use crate::render::capacity as render;
 use crate::result::store::RunDir;
 use crate::units;
@@ -137,13 +136,7 @@ impl<'a> Probes<'a> {
 
     /// The changes that make a run one at that load, and its plan.
     fn loaded(&self, load: u64) -> Result<(OverrideArgs, Plan), Failure> {
-        let asked = self.question.axis.asked(&self.plan, load);
-        let asked = asked.map_err(|error| refused(&self.plan, error))?;
-        let changes = self.args.changes.loaded(asked.clients, asked.set);
-        let path = &self.args.scenario;
-        let text = read::text(path)?;
-        let plan = plan::compile(&path.to_string_lossy(), &text, &changes.overrides())?;
-        Ok((changes, plan))
+        self.args.loaded(&self.plan, load)
     }
 
     /// One probe; `None`: interrupted.
