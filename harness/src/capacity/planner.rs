@@ -55,7 +55,9 @@ impl Outlook {
             how,
             run: None,
         }];
-        figures.extend(saturation(probes));
+        if asked.axis == Axis::MessageRate {
+            figures.extend(saturation(probes));
+        }
         figures.extend(peak(scaling));
         if asked.axis == Axis::Clients {
             figures.extend(memory(probes));
@@ -76,7 +78,8 @@ impl Outlook {
     }
 }
 
-/// The most that any probe had answered, where one was asked for more than it answered.
+/// The most that any probe had answered, where one was asked for more than it answered. Along other axes clients that are
+/// refused ask for more as well.
 fn saturation(probes: &[Probe]) -> Option<Figure> {
     let told = || {
         probes
