@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::plan::{Behavior, Conversation, LoadPlan, Plan};
+use crate::plan::{Arrival, Behavior, Conversation, LoadPlan, Matching, Plan};
 use crate::scenario::stages::CLIENTS_MAX;
 use crate::units::US_PER_S;
 
@@ -17,8 +17,9 @@ const RATE_MAX: u64 = 1_000_000;
 /// Of one client.
 const SENDS_PER_S_MAX: u64 = 1_000;
 const CONNECTS_PER_S_MAX: u64 = 10;
-/// What a template of a target has where the group belongs.
+/// What a template of a target has where the group belongs, and the conversation.
 const GROUP_PLACE: &str = "{group}";
+const CONVERSATION_PLACE: &str = "{conversation}";
 /// Where nobody says how far to go: so many times what the scenario itself asks for, and down to that part of it.
 const TO_FACTOR: u64 = 64;
 const FROM_PART: u64 = 8;
@@ -35,7 +36,7 @@ pub(crate) enum Axis {
     MessageRate,
     /// Connects per second, by reconnectors that stay as long as that makes it
     ConnectRate,
-    /// Clients that hear each message: how many share a conversation
+    /// Clients that hear each message: how many share a conversation (what is left over shares a smaller one)
     FanOut,
 }
 
@@ -48,6 +49,14 @@ pub(crate) enum AxisError {
     NobodyLeaves,
     #[error("no clients of the scenario share a conversation")]
     NothingShared,
+    #[error(
+        "answers are matched by their order, so that those to others would be taken for one's own"
+    )]
+    MatchedByOrder,
+    #[error(
+        "clients wait for an answer before they send again, so that no rate can be asked of them"
+    )]
+    Closed,
 }
 
 impl AxisError {
@@ -57,8 +66,10 @@ impl AxisError {
             Self::Silent => "give load.mix some chatter, or choose another --axis",
             Self::NobodyLeaves => "give load.mix some reconnector, or choose another --axis",
             Self::NothingShared => {
-                "write load.session.conversation = \"group\", or {group} into the path of [target] socket"
+                "write load.session.conversation = \"group\", with {conversation} or {group} in the path of a [target] socket"
             }
+            Self::MatchedByOrder => "match them by an id, with {id} in [target] send.message",
+            Self::Closed => "write load.message.arrival = \"poisson\", or choose another --axis",
         }
     }
 }
@@ -87,7 +98,12 @@ impl Axis {
         let load = &plan.load;
         let found = match self {
             Self::Clients => u64::from(load.clients),
-            Self::MessageRate => per_second(senders(load)?, load.message.every_us),
+            Self::MessageRate => {
+                if load.message.arrival == Arrival::Closed {
+                    return Err(AxisError::Closed);
+                }
+                per_second(senders(load)?, load.message.every_us)
+            }
             Self::ConnectRate => {
                 let (clients, every_us) = reconnectors(load)?;
                 per_second(clients, every_us)
@@ -187,12 +203,20 @@ fn reconnectors(load: &LoadPlan) -> Result<(u64, u64), AxisError> {
 fn group(plan: &Plan) -> Result<u64, AxisError> {
     senders(&plan.load)?;
     let shares = match (plan.load.session.conversation, &plan.environment.dialect) {
-        (Conversation::Group, _) => true,
-        (Conversation::Own, Some(dialect)) => {
-            dialect.socket.path.contains(GROUP_PLACE) || dialect.send.message.contains(GROUP_PLACE)
-        }
+        (Conversation::Group, None) => true,
         (Conversation::Own, None) => false,
+        (conversation, Some(dialect)) => {
+            let named = |place: &str| {
+                dialect.socket.path.contains(place) || dialect.send.message.contains(place)
+            };
+            named(GROUP_PLACE) || conversation == Conversation::Group && named(CONVERSATION_PLACE)
+        }
     };
+    if let Some(dialect) = &plan.environment.dialect
+        && dialect.matching == Matching::Order
+    {
+        return Err(AxisError::MatchedByOrder);
+    }
     let group = u64::from(plan.load.session.group);
     shares.then_some(group).ok_or(AxisError::NothingShared)
 }
@@ -239,6 +263,8 @@ mod tests {
 
     #[test]
     fn what_nobody_does_cannot_grow() {
+        let closed = plan_of("{ chatter = 1 }", "message = { arrival = \"closed\" }\n");
+        assert_eq!(Axis::MessageRate.own(&closed), Err(AxisError::Closed));
         let alone = plan_of("{ chatter = 1 }", "");
         assert_eq!(Axis::FanOut.own(&alone), Err(AxisError::NothingShared));
         let plan = plan_of("{ lurker = 1 }", "");

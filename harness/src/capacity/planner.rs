@@ -58,7 +58,7 @@ impl Outlook {
         if asked.axis == Axis::MessageRate {
             figures.extend(saturation(probes));
         }
-        figures.extend(peak(scaling));
+        figures.extend(peak(scaling, together));
         if asked.axis == Axis::Clients {
             figures.extend(memory(probes));
         }
@@ -90,9 +90,10 @@ fn saturation(probes: &[Probe]) -> Option<Figure> {
         let asked_and_answered = probe.offered_per_s.zip(probe.answered_per_s);
         asked_and_answered.is_some_and(|(asked, answered)| asked > answered * BEHIND)
     };
-    told().find(|probe| fell_behind(probe))?;
     let answered = told().filter_map(|probe| Some((probe, probe.answered_per_s?)));
     let (probe, most) = answered.max_by(|one, other| one.1.total_cmp(&other.1))?;
+    let asked_for_more = |probe: &Probe| probe.offered_per_s.is_some_and(|asked| asked > most);
+    told().find(|probe| fell_behind(probe) && asked_for_more(probe))?;
     Some(Figure {
         name: "saturation throughput".to_owned(),
         value: most,
@@ -104,12 +105,16 @@ fn saturation(probes: &[Probe]) -> Option<Figure> {
 }
 
 /// The most that an instance answers, by the law of scalability.
-fn peak(scaling: &Scaling) -> Option<Figure> {
+fn peak(scaling: &Scaling, together: u64) -> Option<Figure> {
     let Law::Fitted(fit) = &scaling.law else {
         return None;
     };
-    let (value, low) = (fit.peak_throughput.value?, fit.peak_throughput.low);
-    let high = fit.peak_throughput.high;
+    let each = |all: f64| all / together as f64;
+    let (value, low) = (
+        each(fit.peak_throughput.value?),
+        each(fit.peak_throughput.low),
+    );
+    let high = fit.peak_throughput.high.map(each);
     let high = high.map_or_else(|| "without end".to_owned(), rate);
     let reach = fit.peak_load.value.map(|load| load / fit.load_max);
     Some(Figure {
@@ -133,8 +138,11 @@ fn rate(per_s: f64) -> String {
 fn scale_out(asked: &Question, found: Found) -> Option<ScaleOut> {
     let (held, broke) = match found {
         Found::Between { held, broke } => (held, Some(broke)),
-        Found::AtLeast { held } | Found::GeneratorFull { held, .. } => (held, None),
-        Found::LessThan { .. } | Found::Unclear => return None,
+        // Where the limit lies is not known: what held says nothing of how instances add up.
+        Found::AtLeast { .. }
+        | Found::GeneratorFull { .. }
+        | Found::LessThan { .. }
+        | Found::Unclear => return None,
     };
     let own = Together {
         instances: u64::from(asked.instances.max(1)),
@@ -177,11 +185,18 @@ fn needed(
     let Some(scale) = scale else {
         let needed = want.div_ceil(held);
         let reach = want as f64 / held as f64;
+        let known = if asked.beside.is_empty() {
+            let times = format::count_f64(reach.round().max(1.0));
+            format!(
+                "whether what they share (Redis) carries {times} times as much was not measured"
+            )
+        } else {
+            "the answers beside this one do not tell".to_owned()
+        };
         let how = format!(
-            "{wanted} {unit} need {} instances, and {} may be gone; as if instances did not hinder each other: whether what they share (Redis) carries {} times as much was not measured",
+            "{wanted} {unit} need {} instances, and {} may be gone; as if instances did not hinder each other: {known}",
             format::count(needed),
-            format::count(asked.spare),
-            format::count_f64(reach.round().max(1.0))
+            format::count(asked.spare)
         );
         return (Some(needed), how);
     };
@@ -206,7 +221,9 @@ fn instances(
     (want, storm): (u64, Option<&Storm>),
 ) -> Vec<Figure> {
     let (needed, how) = needed(asked, (held, scale), want);
-    let measured = held * scale.map_or(1, |scale| scale.most);
+    // What was carried by however many there were.
+    let own = held * u64::from(asked.instances.max(1));
+    let measured = asked.beside.iter().map(|one| one.held).fold(own, u64::max);
     let Some(needed) = needed else {
         let most = scale.map_or(0.0, ScaleOut::ceiling);
         let ceiling = Figure {
@@ -282,15 +299,16 @@ fn first_limits(asked: &Question, probes: &[Probe]) -> Vec<Figure> {
     let mut figures = Vec::new();
     if let Some((files, limit)) = probe.files.zip(probe.files_limit) {
         let per_client = files as f64 / clients;
-        let carries = (limit as f64 / per_client).floor();
+        let together = f64::from(asked.instances.max(1));
+        let carries = (limit as f64 / per_client / together).floor();
         figures.push(Figure {
             name: "its file limit carries".to_owned(),
             value: carries,
             text: format!("{} clients", format::count_f64(carries)),
-            basis: reach(carries / clients),
+            basis: reach(carries * together / clients),
             how: format!(
                 "{per_client:.2} files a client of {} that it may open",
-                format::count(limit)
+                format::count_f64(limit as f64 / together)
             ),
             run: None,
         });
@@ -444,7 +462,7 @@ mod tests {
         assert_eq!(
             figure(&with, "instances").basis,
             Basis::Extrapolated {
-                reach: 10_000.0 / 3_000.0
+                reach: 10_000.0 / 2_700.0
             }
         );
     }

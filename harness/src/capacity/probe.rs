@@ -276,6 +276,11 @@ pub(super) fn came(
         );
     }
     match Exit::of(result.exit_code) {
+        // Clients that could not come or send for want of a processor are not the service's either.
+        Exit::Threshold if is_full(result) => {
+            let fact = "The processors that the generator runs on were full meanwhile.";
+            (Came::Full, format!("{sentence} {fact}"))
+        }
         Exit::Threshold | Exit::Incorrect => (Came::Broke, sentence),
         Exit::Invalid if is_of_generator(result) => (Came::Full, sentence),
         Exit::Pass => judge(result, (steady, little), sentence),

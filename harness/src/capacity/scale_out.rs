@@ -69,6 +69,9 @@ impl Line {
     /// Instances that carry so much; `None`: no number does.
     fn carry(self, want: u64) -> Option<u64> {
         let loads = want as f64 / self.one;
+        if loads <= 1.0 {
+            return Some(1);
+        }
         let rest = 1.0 - loads * self.contention;
         let needed = loads * (1.0 - self.contention) / rest;
         // A load that is met to the last digit needs no further instance.
@@ -119,9 +122,10 @@ impl ScaleOut {
         (self.likely.contention, least, worst)
     }
 
-    /// What no number of instances exceeds; infinite where they do not hinder each other.
+    /// What no number of instances exceeds; infinite where they do not hinder each other, and what one takes where more of
+    /// them take less.
     pub(crate) fn ceiling(&self) -> f64 {
-        self.likely.one / self.likely.contention
+        self.likely.one / self.likely.contention.min(1.0)
     }
 
     /// How many instances carry so much: likely, at best, at worst; `None`: no number of them does.
@@ -167,6 +171,13 @@ mod tests {
         assert_eq!(scale.carry(2_390).0, Some(6));
         assert_eq!(scale.carry(6_100).0, None);
         assert!((5_900.0..6_100.0).contains(&scale.ceiling()), "{scale:?}");
+    }
+
+    #[test]
+    fn where_more_take_less_one_is_the_most() {
+        let scale = ScaleOut::of(&[together(1, 1_000), together(2, 700)]).unwrap();
+        assert!((scale.ceiling() - 1_000.0).abs() < 1e-6, "{scale:?}");
+        assert_eq!((scale.carry(900).0, scale.carry(1_100).0), (Some(1), None));
     }
 
     #[test]

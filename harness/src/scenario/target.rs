@@ -78,7 +78,7 @@ pub(crate) struct TokenRequest {
 /// The upgrade.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct SocketShape {
-    /// With `{conversation}`, `{client}`, `{account}` and `{group}` (client divided by 10).
+    /// With `{conversation}`, `{client}`, `{account}` and `{group}` (client divided by `load.session.group`).
     pub path: String,
     /// Name of the query parameter that carries the credential.
     pub query: String,

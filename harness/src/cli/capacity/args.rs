@@ -138,11 +138,11 @@ impl CapacityArgs {
             .axis
             .range(plan)
             .map_err(|error| refused(plan, error))?;
+        let to = self.to.unwrap_or(to);
         let from = match self.from {
             Some(from) => from,
-            None => self.least(plan, from)?,
+            None => self.least(plan, from)?.min(to),
         };
-        let to = self.to.unwrap_or(to);
         let most = self.axis.most(plan).map_err(|error| refused(plan, error))?;
         if to > most {
             let most = format::count(most);
@@ -268,6 +268,9 @@ impl CapacityArgs {
             if let Some(value) = value {
                 format::append(&mut text, format_args!(" {flag} {value}"));
             }
+        }
+        for folder in &self.beside {
+            format::append(&mut text, format_args!(" --beside {}", quoted(folder)));
         }
         if let Some(price) = self.price_per_hour {
             format::append(&mut text, format_args!(" --price-per-hour {price}"));

@@ -10,14 +10,21 @@ use crate::capacity::scale_out::Together;
 use crate::capacity::search::Found;
 use crate::cli::failure::Failure;
 use crate::exit::Exit;
+use crate::plan::{self, Plan};
 
 /// What other numbers of instances take, by the answers in these folders.
-pub(super) fn beside(folders: &[PathBuf], question: &Question) -> Result<Vec<Together>, Failure> {
+pub(super) fn beside(
+    folders: &[PathBuf],
+    (plan, question): (&Plan, &Question),
+) -> Result<Vec<Together>, Failure> {
     let each = folders.iter().map(|folder| {
         let answer = place::account(folder)?;
         let asked = &answer.asked;
-        let same = (asked.axis, &asked.title, &asked.expected, &asked.target)
-            == (question.axis, &question.title, &question.expected, &question.target);
+        // The same but for the number of instances.
+        let mut alike = plan.clone();
+        alike.environment.server.instances = asked.instances;
+        let same = (asked.axis, &asked.plan_hash, &asked.target)
+            == (question.axis, &plan::hash(&alike), &question.target);
         let wrong = |fact: &str| {
             let fact = format!("--beside {}: {fact}", folder.display());
             Err(Failure::new(Exit::Usage, fact).hint(
@@ -25,7 +32,13 @@ pub(super) fn beside(folders: &[PathBuf], question: &Question) -> Result<Vec<Tog
             ))
         };
         if !same {
-            return wrong("was asked something else: another axis, scenario, target or expectation");
+            return wrong("was asked something else: another axis, scenario or target");
+        }
+        if let Some((fact, _)) = place::unlike(asked, question) {
+            return wrong(&fact);
+        }
+        if Exit::of(answer.exit_code) != Exit::Pass {
+            return wrong("has no confirmed answer");
         }
         if asked.instances == question.instances {
             return wrong("is of as many instances as this search");

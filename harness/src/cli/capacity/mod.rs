@@ -39,7 +39,7 @@ pub(super) fn run(args: &CapacityArgs, out: &mut impl Write) -> Result<Exit, Fai
     }
     let mut question = args.question(&plan)?;
     warning::tell(&args.loaded(&plan, question.bounds.from)?.1);
-    question.beside = beside::beside(&args.beside, &question)?;
+    question.beside = beside::beside(&args.beside, (&plan, &question))?;
     let (held, done) = place(args, &question)?;
     let folder = &held.path;
     let mut probes = Probes::new(args, plan, (folder.clone(), question, done))?;

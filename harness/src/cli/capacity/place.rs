@@ -114,25 +114,28 @@ fn check(folder: &Path, earlier: &Question, now: &Question) -> Result<(), Failur
             format!("its command was: {}", earlier.command),
         );
     }
+    unlike(earlier, now).map_or(Ok(()), |(fact, hint)| refused(fact, hint.to_owned()))
+}
+
+/// Why probes of both may not stand beside each other, though they were asked the same; and what to do about it.
+pub(super) fn unlike(earlier: &Question, now: &Question) -> Option<(String, &'static str)> {
     let class = |question: &Question| question.host.as_ref().map(HostClass::of);
     if let Some((theirs, ours)) = class(earlier).zip(class(now))
         && !theirs.is_like(&ours)
     {
-        return refused(
+        return Some((
             format!("its probes were done on another machine ({theirs}), and this is {ours}"),
-            "go on with it there, or search anew here, with --out".to_owned(),
-        );
+            "go on with it there, or search anew here, with --out",
+        ));
     }
     let servers = earlier.server_sha256.as_ref();
-    if let Some((theirs, ours)) = servers.zip(now.server_sha256.as_ref())
-        && theirs != ours
-    {
-        return refused(
+    let (theirs, ours) = servers.zip(now.server_sha256.as_ref())?;
+    (theirs != ours).then(|| {
+        (
             "its probes were done with another build of the server".to_owned(),
-            "name that binary with --server, or search anew, with --out".to_owned(),
-        );
-    }
-    Ok(())
+            "name that binary with --server, or search anew, with --out",
+        )
+    })
 }
 
 #[cfg(test)]

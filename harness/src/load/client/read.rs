@@ -355,7 +355,8 @@ impl Client {
             },
             None => None,
         };
-        let refusal = match error.task.filter(|_| &*error.code == "lost") {
+        let lost = error.task.filter(|_| &*error.code == "lost");
+        let refusal = match lost {
             Some(task) => self.ledger.told_lost(task.0, at_us),
             None if error.is_passing() => {
                 let asked_us = error.retry_after_us.unwrap_or(0);
@@ -378,6 +379,7 @@ impl Client {
                 self.stirred |= self.conduct.answered(at_us);
             }
             Refusal::Moot => {}
+            Refusal::Unexpected if lost.is_some() => return of_answer(lane, Finding::Unexpected),
             Refusal::Unexpected => return Finding::Unexpected,
         }
         Finding::Fine
