@@ -6,6 +6,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::axis::Axis;
 use super::model::little::{Measured, agreement};
 use super::search::{Came, Why};
 use super::steady::{Steady, alike, steady};
@@ -62,7 +63,11 @@ pub(crate) struct Little {
 
 impl Probe {
     /// What a run says of a load.
-    pub(crate) fn of(result: &RunResult, (load, why): (u64, Why), folder: String) -> Self {
+    pub(crate) fn of(
+        (axis, result): (Axis, &RunResult),
+        (load, why): (u64, Why),
+        folder: String,
+    ) -> Self {
         let part = Part::of(result);
         let steady = steady(
             &part.medians_us,
@@ -73,7 +78,14 @@ impl Probe {
         // An answer counts where its message was intended; what piles up was not answered then.
         let behind = steady.and_then(|steady| steady.backlog_growth_per_s);
         let answered_per_s = (part.answered_per_s - behind.unwrap_or(0.0)).max(0.0);
-        let (came, sentence) = came(result, steady.as_ref(), little.as_ref());
+        let (came, sentence) = match came(result, steady.as_ref(), little.as_ref()) {
+            (Came::Held, _) if axis == Axis::FanOut && is_unheard(result, load) => (
+                Came::Unclear,
+                "No client heard what others of its conversation said: the target shares none."
+                    .to_owned(),
+            ),
+            found => found,
+        };
         let mut accounts = result.processes.iter();
         let server = accounts.find(|account| account.what == ProcessKind::Server);
         let complete = result
@@ -258,6 +270,12 @@ fn of_samples(samples: &[f64]) -> Option<Measured> {
         value: mean,
         error_ratio: error / mean,
     })
+}
+
+/// Several clients were to share a conversation, and none heard another.
+fn is_unheard(result: &RunResult, together: u64) -> bool {
+    together.min(u64::from(result.plan.load.clients)) > 1
+        && result.generator.frames_of_others.is_none()
 }
 
 /// What the probe came to, and why.

@@ -66,6 +66,9 @@ pub(crate) struct Generator {
     pub lateness_limit_us: Option<u64>,
     pub frames_received: u64,
     pub frames_unstamped: u64,
+    /// Of those received, what was about messages of others who share a conversation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frames_of_others: Option<u64>,
     pub values_saturated: u64,
     pub examples_dropped: u64,
     pub saturated: bool,

@@ -45,6 +45,8 @@ pub(crate) struct Recording {
     pub frames_received: u64,
     /// Frames that had no kernel stamp (they came with the `101`), so user time was taken.
     pub frames_unstamped: u64,
+    /// Of those received, what was about messages of others who share a conversation.
+    pub frames_of_others: u64,
     /// What went wrong for clients, by interval. At most [`KINDS_MAX`] kinds, the rest together.
     pub failures: BTreeMap<(u32, FailureKind), u64>,
     /// What came with each kind.
@@ -208,6 +210,7 @@ impl Recording {
         self.unsent_without_socket += other.unsent_without_socket;
         self.frames_received += other.frames_received;
         self.frames_unstamped += other.frames_unstamped;
+        self.frames_of_others += other.frames_of_others;
         for (key, count) in other.failures {
             *self.failures.entry(key).or_insert(0) += count;
         }

@@ -185,6 +185,7 @@ fn generator(facts: &Facts, whole: &Tally) -> Generator {
         lateness_net: net_lateness(plan, recording, generator).summary(),
         frames_received: recording.frames_received,
         frames_unstamped: recording.frames_unstamped,
+        frames_of_others: Some(recording.frames_of_others).filter(|count| *count > 0),
         values_saturated: whole.response.iter().map(SparseHistogram::saturated).sum(),
         examples_dropped: recording.examples_dropped
             + recording.examples.len().saturating_sub(EXAMPLES_MAX) as u64,

@@ -281,6 +281,32 @@ fn a_storm_is_left_out_where_nobody_asks_for_it() {
 }
 
 #[test]
+#[ignore = "slow: a few short runs"]
+fn a_conversation_in_which_nobody_hears_the_others_is_not_called_shared() {
+    let expected = "what = \"complete p50\"\nunder = \"1s\"";
+    let shared = "session = { credential = \"none\", conversation = \"group\" }";
+    let scenario = strange(8, "1800ms", "150ms", expected)
+        .replace("session = { credential = \"none\" }", shared)
+        .replace("path = \"/\"", "path = \"/{conversation}\"");
+    let deaf = Stranger::chatting(|connection, _, text| connection.reply(text));
+    let case = Case::new(&scenario);
+    let asked = ["--axis", "fan-out", "--from", "2", "--confirm", "1"];
+    let (out, url) = (case.out(), deaf.url());
+    let done = case.capacity(&[&asked[..], &["--target", &url, "--out", &out]].concat());
+    assert_eq!(done.code, 12, "{}{}", done.stdout, done.stderr);
+    assert!(done.stderr.contains("No client heard"), "{}", done.stderr);
+    // The reference server shares them.
+    let text = SCENARIO.replace(
+        "mix = { lurker = 1 }",
+        "session = { conversation = \"group\" }\nmessage = { every = \"500ms\" }",
+    );
+    let case = Case::new(&text);
+    let to = ["--to", "4", "--clients", "8", "--out", &case.out()];
+    let done = case.capacity(&[&asked[..], &to].concat());
+    assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
+}
+
+#[test]
 #[ignore = "slow: it needs the reference server"]
 fn a_search_begins_where_a_probe_can_tell() {
     let scenario = root().join("scenarios/capacity-chat.toml");

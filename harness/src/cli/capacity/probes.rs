@@ -166,7 +166,7 @@ impl<'a> Probes<'a> {
             return Ok(None);
         }
         if let Ok(result) = RunDir::at(&folder).read() {
-            return Ok(Some(Probe::of(&result, (load, why), name)));
+            return Ok(Some(Probe::of((axis, &result), (load, why), name)));
         }
         let failure = ran.without_result();
         let began_below = self.probes.iter().any(|probe| !probe.run.is_empty());

@@ -146,7 +146,9 @@ impl Client {
                 if lane.job().message_number(&self.visit, &id).is_none() =>
             {
                 // Of another client, in a room that several share, it passes by.
-                if !lane.job().is_of_run(&id) {
+                if lane.job().is_of_run(&id) {
+                    lane.heard_other();
+                } else {
                     let words = quoted(format!("id {id}").as_bytes());
                     let failure = Failure::said(FailureKind::ForeignAnswer, &words);
                     lane.recorder().failure(at_us, &failure);
@@ -195,13 +197,13 @@ impl Client {
             },
             Ok(ServerFrame::TaskQueued { task, .. }) => self.queued(None, task, at_us),
             Ok(ServerFrame::ProcessingStarted { task }) => {
-                of_answer(lane, self.ledger.processing(task.0))
+                lane.of_answer(self.ledger.processing(task.0))
             }
             Ok(ServerFrame::Chunk { task, seq }) => {
-                of_answer(lane, self.ledger.chunk(task.0, seq, at_us))
+                lane.of_answer(self.ledger.chunk(task.0, seq, at_us))
             }
             Ok(ServerFrame::Complete { task, chunks }) => {
-                of_answer(lane, self.ledger.complete(task.0, chunks, at_us))
+                lane.of_answer(self.ledger.complete(task.0, chunks, at_us))
             }
             Ok(ServerFrame::Connected) => self.connected(lane, at_us),
             Ok(ServerFrame::Pong) => self.pong(lane, at_us),
@@ -379,18 +381,10 @@ impl Client {
                 self.stirred |= self.conduct.answered(at_us);
             }
             Refusal::Moot => {}
-            Refusal::Unexpected if lost.is_some() => return of_answer(lane, Finding::Unexpected),
+            Refusal::Unexpected if lost.is_some() => return lane.of_answer(Finding::Unexpected),
             Refusal::Unexpected => return Finding::Unexpected,
         }
         Finding::Fine
-    }
-}
-
-/// In a conversation that several share, an answer to none of one's own messages is another's.
-fn of_answer(lane: &LaneContext, finding: Finding) -> Finding {
-    match finding {
-        Finding::Unexpected if lane.job().hears_others() => Finding::Fine,
-        finding => finding,
     }
 }
 

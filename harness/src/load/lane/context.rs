@@ -12,6 +12,7 @@ use crate::clock::{monotonic_ns, wall_ns};
 use crate::load::job::Job;
 use crate::load::pacing::Pacer;
 use crate::plan::visit::Visit;
+use crate::record::ledger::Finding;
 use crate::record::recorder::Recorder;
 
 /// One lane, without its clients.
@@ -113,6 +114,22 @@ impl LaneContext {
             .min(now_ns);
         recording.receive_lag.record((now_ns - came_ns) / 1_000);
         self.job.clock.at_us(came_ns)
+    }
+
+    /// A frame was about a message of another client, who shares the conversation.
+    pub(in crate::load) fn heard_other(&self) {
+        self.recorder().recording_mut().frames_of_others += 1;
+    }
+
+    /// In a conversation that several share, an answer to none of a client's own messages is another's.
+    pub(in crate::load) fn of_answer(&self, finding: Finding) -> Finding {
+        match finding {
+            Finding::Unexpected if self.job.hears_others() => {
+                self.heard_other();
+                Finding::Fine
+            }
+            finding => finding,
+        }
     }
 
     pub(in crate::load) fn received_other(&self) {
