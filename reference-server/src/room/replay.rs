@@ -248,7 +248,9 @@ impl Room {
             What::Task(..) => None,
         };
         let from = progress.from.map(|from| self.place(from.before()));
-        let Some(member) = self.member(request.conn.id) else {
+        let Self { members, done, .. } = self;
+        let mut members = members.iter_mut();
+        let Some(member) = members.find(|member| member.conn.id == request.conn.id) else {
             return;
         };
         let resumed = after.is_some();
@@ -283,8 +285,22 @@ impl Room {
             What::Task(task, _) => member.adopt(task, 0),
         }
         if after.is_some() {
+            let lacks = |member: &Member, task: u64, first: Option<Place>| {
+                let told = progress.seen.contains_key(&task) || member.next_of(task).is_some();
+                !told && !member.gets_live(task, first)
+            };
+            let ended = done.all().map(|(task, end)| (task, Some(end.first)));
+            let lacking: Vec<_> = ended
+                .filter(|(task, first)| lacks(member, *task, *first))
+                .collect();
             // Between `after` and there Redis may have forgotten what there was.
             member.caught_up(from);
+            // And after that: what has ended and the history did not bring was not had, though it began since.
+            for (task, first) in lacking {
+                if member.began_here(first) {
+                    member.adopt(task, 0);
+                }
+            }
         }
     }
 }

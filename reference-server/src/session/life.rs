@@ -278,3 +278,78 @@ fn failed(error: &tungstenite::Error) -> End {
         _ => End::Broken(code::PROTOCOL, "not RFC 6455"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::metrics::Metrics;
+    use crate::wire::Frame;
+
+    /// An open socket of the server, and the peer's end of it.
+    async fn pair() -> (Arc<Conn>, std::net::TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let peer = TcpStream::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let opening = Opening {
+            route: Route {
+                kind: Kind::Assistant,
+                room: "".into(),
+            },
+            user: 1,
+            jwt_expires_s: 0,
+            member: None,
+            _place: None,
+        };
+        let bounds = OutboxBounds {
+            frames: 4,
+            bytes: 1024,
+            user_bytes: 1024,
+            age: CLOSE_WAIT,
+        };
+        let conn = Conn::new(
+            1,
+            (&opening, &Arc::default()),
+            Transport::plain(stream),
+            (bounds, false),
+            &Arc::new(Metrics::new().unwrap()),
+        );
+        let peer = peer.into_std().unwrap();
+        peer.set_nonblocking(false).unwrap();
+        (Arc::new(conn), peer)
+    }
+
+    /// What the peer gets that sends these bytes, when others go on sending to its socket.
+    async fn heard(bytes: &[u8]) -> Vec<u8> {
+        let (conn, mut peer) = pair().await;
+        conn.open();
+        let mut socket = protocol(Stream::new(Arc::clone(&conn), Bytes::new()), 1024);
+        peer.write_all(bytes).unwrap();
+        let step = poll_fn(|context| poll_step(&conn, &mut socket, context)).await;
+        assert!(matches!(step, Step::End(End::Ended(_)) | Step::Other));
+        conn.send(&Frame::text("late"));
+        conn.finish_writing();
+        let mut heard = Vec::new();
+        peer.read_to_end(&mut heard).unwrap();
+        heard
+    }
+
+    #[tokio::test]
+    async fn nothing_follows_the_answer_to_a_close() {
+        let close = [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8];
+        assert!(heard(&close).await.ends_with(&[0x88, 2, 0x03, 0xe8]));
+        let without_code = [0x88, 0x80, 0, 0, 0, 0];
+        assert!(heard(&without_code).await.ends_with(&[0x88, 0]));
+    }
+
+    #[tokio::test]
+    async fn what_follows_a_ping_is_heard() {
+        let heard = heard(&[0x89, 0x80, 0, 0, 0, 0]).await;
+        assert!(heard.ends_with(b"late"));
+    }
+}

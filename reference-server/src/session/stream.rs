@@ -80,7 +80,7 @@ impl Read for Stream {
 
 impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.conn.send(&Frame::raw(bytes));
+        self.conn.reply(&Frame::raw(bytes));
         Ok(bytes.len())
     }
 

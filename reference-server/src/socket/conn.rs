@@ -128,17 +128,31 @@ impl Conn {
         if self.silent {
             return self.kill();
         }
+        self.say_last(&Frame::close(code, reason), code);
+    }
+
+    /// Writes what the protocol library has to say. Its close frame answers the peer's, and nothing follows it
+    /// either, whoever else has this socket on a list.
+    pub(crate) fn reply(&self, frame: &Frame) {
+        match frame.closes_with() {
+            Some(code) => self.say_last(frame, code.unwrap_or(super::code::NO_CODE)),
+            None => self.send(frame),
+        }
+    }
+
+    /// Writes a close frame in place of what waits, once.
+    fn say_last(&self, frame: &Frame, code: u16) {
         let mut outbox = self.lock();
         if outbox.closing.is_none() {
             outbox.clear();
-            self.push(&mut outbox, &Frame::close(code, reason));
+            self.push(&mut outbox, frame);
             outbox.closing = Some((code, clock::since_start_ms()));
             drop(outbox);
             self.waker.wake();
         }
     }
 
-    /// The code this side closed with.
+    /// The code of the close frame that this side sent.
     pub(crate) fn close_code(&self) -> Option<u16> {
         self.lock().closing.map(|(code, _)| code)
     }

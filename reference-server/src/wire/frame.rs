@@ -40,6 +40,12 @@ impl Frame {
         Self(Bytes::copy_from_slice(bytes))
     }
 
+    /// The code of a close frame, where it is one and names one: `Some(None)` where it names none.
+    pub(crate) fn closes_with(&self) -> Option<Option<u16>> {
+        let (first, payload) = (self.0.first()?, self.0.get(2..)?);
+        (*first == CLOSE).then(|| payload.first_chunk().map(|code| u16::from_be_bytes(*code)))
+    }
+
     /// The bytes to write.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
@@ -88,6 +94,14 @@ mod tests {
         for bytes in [0, 1, 125, 126, 127, 65_535, 65_536, 100_000] {
             check(bytes);
         }
+    }
+
+    #[test]
+    fn a_close_frame_says_its_code() {
+        let empty = Frame::raw(&[CLOSE, 0]);
+        assert_eq!(empty.closes_with(), Some(None));
+        assert_eq!(Frame::close(1001, "off").closes_with(), Some(Some(1001)));
+        assert_eq!(Frame::ping().closes_with(), None);
     }
 
     #[test]

@@ -178,6 +178,44 @@ async fn a_replay_of_a_history_that_redis_forgot_stands_for_nothing_that_was_in_
 }
 
 #[tokio::test]
+async fn a_replay_of_a_history_with_a_hole_stands_for_nothing_that_was_in_the_hole() {
+    let redis = Redis::start().await;
+    let server = Server::start(&redis, &["--answer-within", "1s"]).await;
+    let access = login(&server, 1).await;
+    let mut first = Client::enter_as(&server, &access, "conv-1").await;
+    let mut answers = Vec::new();
+    for id in ["m-1", "m-2", "m-3"] {
+        first.say("hello", id).await;
+        answers.push(first.answer().await);
+    }
+    // As a Redis that was brought back has what it had when it was saved, and what came since.
+    let mut history = redis.connect(3).await.unwrap();
+    let after = format!("({}", answers[1].message_id);
+    let gone: Vec<(String, Vec<String>)> = redis::cmd("XRANGE")
+        .arg(&["conv:conv-1", &after, "+"])
+        .query_async(&mut history)
+        .await
+        .unwrap();
+    assert!(!gone.is_empty());
+    let ids: Vec<&String> = gone.iter().map(|(id, _)| id).collect();
+    redis::cmd("XDEL")
+        .arg("conv:conv-1")
+        .arg(&ids)
+        .query_async::<()>(&mut history)
+        .await
+        .unwrap();
+    let mut again = Client::enter_as(&server, &access, "conv-1").await;
+    again.resume(&answers[0].message_id).await;
+    again.rest_of_answer(&json!(answers[1].task)).await;
+    again.is_quiet().await;
+    let task = task_of(&mut again, "m-3").await;
+    assert_eq!(task, answers[2].task.as_str());
+    // Nobody has it any more: that is an end too.
+    assert_eq!(end_of(&mut again, &task).await, "lost");
+    first.is_quiet().await;
+}
+
+#[tokio::test]
 async fn asked_again_at_another_instance_it_outlives_the_first_one_and_the_queue() {
     let redis = Redis::start().await;
     let flags = [&APART[..], &["--redrive-after", "500ms"]].concat();
