@@ -9,6 +9,7 @@
 
 use std::time::Duration;
 
+use nix::sys::resource::{UsageWho, getrusage};
 use nix::time::{ClockId, clock_gettime};
 
 const NS_PER_US: u64 = 1_000;
@@ -41,6 +42,14 @@ pub(crate) fn process_cpu_ns() -> u64 {
 /// Processor time used by the calling thread, in nanoseconds.
 pub(crate) fn thread_cpu_ns() -> u64 {
     read_ns(ClockId::CLOCK_THREAD_CPUTIME_ID)
+}
+
+/// How often the calling thread slept so far: its voluntary context switches.
+pub(crate) fn thread_sleeps() -> u64 {
+    let usage = getrusage(UsageWho::RUSAGE_THREAD);
+    usage.map_or(0, |usage| {
+        u64::try_from(usage.voluntary_context_switches()).unwrap_or(0)
+    })
 }
 
 /// The run's own clock: microseconds since the load started.

@@ -1,6 +1,6 @@
 //! This module is `cargo xtask bench`: what harness, fault proxy and server cost, beside their budgets.
 //!
-//! The parts of fault proxy and server are benchmarks of their crates, `overhead` and `cost`, which say
+//! The parts of engine, fault proxy and server are benchmarks of their crates, `engine`, `overhead` and `cost`, which say
 //! how they measure. That of the gate is arithmetic on synthetic runs (`harness/src/gate/bench.rs`) and no
 //! matter of speed: it fails when a promise is not kept. So does that of `harness capacity`, which searches for limits that
 //! are known beforehand (`harness/tests/it/truth.rs`); it is done only when it is asked for.
@@ -51,6 +51,8 @@ pub(crate) struct Arguments {
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Subject {
     Harness,
+    /// The load engine beside a client written by hand and beside plain TCP, against a target that does next to nothing
+    Engine,
     Proxy,
     Server,
     /// What `harness gate` promises: false alarms, regressions found, coverage; on runs whose truth is known
@@ -104,6 +106,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if wanted(Subject::Harness) {
         harness(arguments)?;
     }
+    if wanted(Subject::Engine) {
+        engine()?;
+    }
     if wanted(Subject::Server) {
         let mut cost = step::cargo(&["bench", "-p", "reference-server", "--bench", "cost"]);
         cost.env("REDIS_SERVER", redis::ensure()?);
@@ -116,6 +121,23 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         step::run("overhead of the fault proxy", &mut overhead)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes its figures to `reports/bench/engine.json`.
+fn engine() -> Result<(), Failure> {
+    demo::build_release()?;
+    let folder = step::root().join("reports").join("bench");
+    std::fs::create_dir_all(&folder).map_err(|source| Failure::File {
+        path: folder.clone(),
+        source,
+    })?;
+    let mut bench = step::cargo(&[
+        "bench", "-p", "harness", "--bench", "engine", "--", "--json",
+    ]);
+    bench
+        .arg(folder.join("engine.json"))
+        .env("HARNESS_BINARY", step::target("release").join("harness"));
+    step::run("cost of the load engine", &mut bench)
 }
 
 fn harness(arguments: &Arguments) -> Result<(), Failure> {

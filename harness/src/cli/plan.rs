@@ -65,6 +65,7 @@ fn summary(plan: &Plan) -> Vec<String> {
             "about {} messages, {rate} with all clients",
             count(sends.total)
         ));
+        lines.push(pacing(plan));
     }
     lines.push(format!(
         "needs up to {} files in a process, {} ports and {} of memory",
@@ -81,6 +82,17 @@ fn summary(plan: &Plan) -> Vec<String> {
     );
     lines.push(String::new());
     lines
+}
+
+/// What a message waits for in the harness on purpose.
+fn pacing(plan: &Plan) -> String {
+    match plan::tick_us(&plan.load) {
+        None => "each sent at its moment".to_owned(),
+        Some(tick_us) => format!(
+            "sent on a tick of {0}: late by up to {0}, counted in every latency, for less processor time",
+            units::print_us(tick_us)
+        ),
+    }
 }
 
 /// How the edge link will be carried here, where this run's own processes carry it.

@@ -4,7 +4,8 @@
 //!
 //! One pacer per lane; no timer per client. Sleeping has one rule. While frames can wait, because
 //! the kernel stamps them, the thread sleeps blocking until the next due moment or millisecond,
-//! whichever is first, and then takes everything that came meanwhile: few wakes, exact sends.
+//! whichever is first, and then takes everything that came meanwhile: few wakes, exact sends; on a tick
+//! (`pacing`) fewer still, and sends that wait for it.
 //! Otherwise (a connect is under way, too few messages, closed model) it waits in `epoll` with one
 //! absolute `timerfd`. tokio's own timers round up to a millisecond and are not used for sends.
 //!
@@ -35,13 +36,16 @@ const LAZY_NS: u64 = 1_000_000;
 pub(super) struct Pacer {
     due: RefCell<BinaryHeap<Reverse<(u64, u32)>>>,
     timer: Alarm,
+    /// What sends wait for while the thread dozes; 1: for nothing.
+    tick_ns: u64,
 }
 
 impl Pacer {
-    pub(super) fn new() -> Result<Self, io::Error> {
+    pub(super) fn new(tick_us: Option<u64>) -> Result<Self, io::Error> {
         Ok(Self {
             due: RefCell::new(BinaryHeap::new()),
             timer: Alarm::new()?,
+            tick_ns: tick_us.map_or(1, |tick_us| tick_us.max(1).saturating_mul(1_000)),
         })
     }
 
@@ -77,12 +81,16 @@ impl Pacer {
     }
 
     /// Lets every session with something to read run, then blocks the thread until the earliest
-    /// moment, for at most a millisecond.
+    /// moment, or the tick after it, for at most a millisecond.
     pub(super) async fn doze(&self) {
         tokio::task::yield_now().await;
         let now_ns = monotonic_ns();
         let grid_ns = (now_ns / LAZY_NS + 1) * LAZY_NS;
-        let until_ns = self.next_ns().min(grid_ns);
+        let until_ns = self
+            .next_ns()
+            .div_ceil(self.tick_ns)
+            .saturating_mul(self.tick_ns);
+        let until_ns = until_ns.min(grid_ns);
         if until_ns > now_ns {
             let slept = clock_nanosleep(
                 nix::time::ClockId::CLOCK_MONOTONIC,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::job::{Command, Job};
@@ -27,8 +27,9 @@ pub(super) struct UserContext {
     pub recorder: Mutex<Recorder>,
     /// Stays whose life has begun: goose runs a life again that returns before its Exit.
     pub begun: Vec<AtomicBool>,
-    /// How many stays have begun by the clock.
-    pub started: watch::Receiver<u32>,
+    /// Tells each stay, by its number, that its time has come. One for each: with one for all, every start would
+    /// wake all that still wait.
+    pub starts: Vec<Notify>,
     /// No life goes on after this.
     pub over: CancellationToken,
     /// Nor waits for a lane after this.
@@ -85,9 +86,11 @@ impl UserContext {
     }
 
     pub(super) async fn wait_for_start(&self, visit: &Visit) -> bool {
-        let mut started = self.started.clone();
+        let Some(start) = self.starts.get(visit.number as usize) else {
+            return false;
+        };
         tokio::select! {
-            result = started.wait_for(|&started| started > visit.number) => result.is_ok(),
+            () = start.notified() => true,
             () = self.over.cancelled() => false,
         }
     }

@@ -166,6 +166,7 @@ fn watch_self(
         sleep(SAMPLE_EVERY);
     }
     account.fds_peak = account.fds_peak.max(open_files());
+    account.wakes = Some(counters.wakes());
     let machine = machine.finish();
     account.machine_cores = Some(machine.cores).filter(|cores| *cores > 0.0);
     account.machine_busy_ratio_max = machine.busy_ratio_max;

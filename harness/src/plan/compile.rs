@@ -315,6 +315,7 @@ fn load(typed: &Load, overrides: &Overrides, problems: &mut Problems) -> Option<
         reconnect,
         drain_us: units::us(typed.drain),
         lanes: typed.lanes,
+        pacing: typed.pacing,
         cpus: typed.cpus.clone(),
         defects: typed.defects.clone(),
         payloads: typed.payloads.clone(),

@@ -115,11 +115,15 @@ pub(crate) struct Sends {
 /// An estimate of what `plan` sends; for a closed load an upper bound.
 pub(crate) fn sends(plan: &Plan) -> Sends {
     let load = &plan.load;
-    let every_us = load.message.every_us.max(1) as f64;
     Sends {
         total: units::rounded(messages(load, (0, load.load_us()))),
-        per_s_max: f64::from(senders(load)) * 1e6 / every_us,
+        per_s_max: per_s_max(load),
     }
+}
+
+/// Messages a second with all clients there; for a closed load an upper bound.
+pub(super) fn per_s_max(load: &LoadPlan) -> f64 {
+    f64::from(senders(load)) * 1e6 / load.message.every_us.max(1) as f64
 }
 
 /// Messages intended from one moment to another, on average over seeds; for a closed load an upper bound.

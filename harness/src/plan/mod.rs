@@ -16,6 +16,7 @@ mod fault;
 mod hash;
 pub(crate) mod outlook;
 mod pace;
+mod pacing;
 pub(crate) mod print;
 mod samples;
 pub(crate) mod seed;
@@ -35,6 +36,7 @@ pub(crate) use builtin::{ANSWERED_RATIO_MIN, BuiltIn, is_broad};
 pub(crate) use compile::compile;
 pub(crate) use fault::{Damage, PlannedFault};
 pub(crate) use hash::hash;
+pub(crate) use pacing::tick_us;
 pub(crate) use print::to_toml;
 pub(crate) use trial::{CREW_SIZE, TrialPlan};
 
@@ -44,7 +46,9 @@ pub(crate) use crate::scenario::fault::{
     FaultKind, Link, Mechanism, ProcessAction, Reach, STREAMS, Sign, Streams,
 };
 use crate::scenario::load::GROUP;
-pub(crate) use crate::scenario::load::{Arrival, ClientDefect, Conversation, Credential, Jitter};
+pub(crate) use crate::scenario::load::{
+    Arrival, ClientDefect, Conversation, Credential, Jitter, Pacing,
+};
 pub(crate) use crate::scenario::target::{Dialect, MESSAGE_BYTES_MAX, Matching};
 pub(crate) use crate::scenario::trial::{Promise, TokenAge, TrialKind};
 
@@ -172,6 +176,9 @@ pub(crate) struct LoadPlan {
     pub drain_us: u64,
     /// Threads that run sessions; 1 unless a lane would be over half busy.
     pub lanes: u16,
+    /// When a message that is due is sent.
+    #[serde(default, skip_serializing_if = "is_auto")]
+    pub pacing: Pacing,
     /// Processors of the harness itself; `None`: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpus: Option<Cpus>,
@@ -181,6 +188,14 @@ pub(crate) struct LoadPlan {
     /// File with what clients write, one text a line, in place of filler.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payloads: Option<String>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
+fn is_auto(one: &Pacing) -> bool {
+    *one == Pacing::Auto
 }
 
 /// One stretch of the load: the number of clients goes from `from` to `to` evenly.

@@ -6,11 +6,13 @@
 use toml::{Table, Value};
 
 use crate::plan::{
-    Behavior, Dialect, LoadPlan, Plan, PlannedFault, Reach, RedisPlan, STREAMS, ServerPlan,
+    Behavior, Dialect, LoadPlan, Pacing, Plan, PlannedFault, Reach, RedisPlan, STREAMS, ServerPlan,
     SessionPlan, TrialPlan,
 };
 use crate::scenario::expectation::{AbortRule, Expectation};
-use crate::scenario::load::{ARRIVALS, CLIENT_DEFECTS, CONVERSATIONS, CREDENTIALS, GROUP, JITTERS};
+use crate::scenario::load::{
+    ARRIVALS, CLIENT_DEFECTS, CONVERSATIONS, CREDENTIALS, GROUP, JITTERS, PACINGS,
+};
 use crate::scenario::name_of;
 use crate::units::{print_us, rounded};
 
@@ -237,6 +239,9 @@ fn load(text: &mut String, load: &LoadPlan) {
 fn rest(text: &mut String, load: &LoadPlan) {
     pair(text, "drain", print_us(load.drain_us));
     pair(text, "lanes", i64::from(load.lanes));
+    if load.pacing != Pacing::Auto {
+        pair(text, "pacing", name_of(&PACINGS, load.pacing));
+    }
     if let Some(cpus) = &load.cpus {
         pair(text, "cpus", cpus.to_string());
     }

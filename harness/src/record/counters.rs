@@ -43,6 +43,8 @@ pub(crate) struct Counters {
     /// Bytes that each lane read and wrote on its clients' sockets so far. Refreshed as often.
     pub read_bytes: Vec<AtomicU64>,
     pub written_bytes: Vec<AtomicU64>,
+    /// How often the thread of each lane was woken.
+    pub lane_wakes: Vec<AtomicU64>,
     /// Busy share of each lane over the last second, in thousandths.
     pub lane_busy_permille: Vec<AtomicU64>,
     /// Latencies by stage since the last look, by arrival; one lot for each [`Reader`].
@@ -98,6 +100,7 @@ impl Counters {
             oldest_us: (0..lanes).map(|_| AtomicU64::new(u64::MAX)).collect(),
             read_bytes: (0..lanes).map(|_| AtomicU64::new(0)).collect(),
             written_bytes: (0..lanes).map(|_| AtomicU64::new(0)).collect(),
+            lane_wakes: (0..lanes).map(|_| AtomicU64::new(0)).collect(),
             lane_busy_permille: (0..lanes).map(|_| AtomicU64::new(0)).collect(),
             ..Self::default()
         }
@@ -124,6 +127,12 @@ impl Counters {
         // The ends first: what is intended meanwhile would be missing.
         let ended: u64 = ends.iter().map(|count| count.load(Ordering::Relaxed)).sum();
         self.sent.load(Ordering::Relaxed).saturating_sub(ended)
+    }
+
+    /// How often the threads of sessions were woken so far.
+    pub(crate) fn wakes(&self) -> u64 {
+        let wakes = self.lane_wakes.iter();
+        wakes.map(|of| of.load(Ordering::Relaxed)).sum()
     }
 
     /// Bytes that were read and written on sockets so far.

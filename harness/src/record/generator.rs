@@ -33,6 +33,12 @@ pub(crate) struct Generator {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lane_busy_at_us: Option<u64>,
     pub lanes: u16,
+    /// What due messages waited for, to be sent together; absent: each was sent at its moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tick_us: Option<u64>,
+    /// How often the threads of sessions slept and were woken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wakes: Option<u64>,
     /// Threads of the load that did not end by themselves, one sentence each; what they had not settled is missing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub given_up: Vec<String>,

@@ -15,7 +15,7 @@ use super::counters::{Counters, Recent};
 use super::diary::Step;
 use super::fault::FaultBoard;
 use super::ledger::{Fate, LostReason, Settled};
-use super::recording::{CellKey, CloseCause, MessageExample, Recording, SessionInterval};
+use super::recording::{CellKey, CloseCause, MessageExample, Recording, SessionInterval, earlier};
 use super::subject::Subject;
 use crate::failure::Failure;
 use crate::scenario::expectation::Outcome;
@@ -306,6 +306,10 @@ impl Recorder {
             (Outcome::OutOfOrder, disorder),
         ] {
             if let Some(detail) = detail {
+                if !self.recording.has_room(end.intended_us) {
+                    self.recording.examples_dropped += 1;
+                    continue;
+                }
                 let what = Subject::Promise(outcome).told(&detail);
                 let example = author().settled(what, end, fault);
                 self.recording.example(example);
@@ -317,37 +321,43 @@ impl Recorder {
     fn slowest(&mut self, end: &Settled, fault: Option<u8>, author: impl Fn() -> Author) {
         let response_us = end.ended_us.saturating_sub(end.intended_us);
         let slowest = self.recording.slowest.as_ref();
-        if end.fate != Fate::Completed || slowest.is_some_and(|(known, _)| *known >= response_us) {
+        if end.fate != Fate::Completed || slowest.is_some_and(|(known, _)| *known > response_us) {
             return;
         }
         let example = author().settled(Subject::Slowest.text().to_owned(), end, fault);
-        self.recording.slowest = Some((response_us, example));
+        self.recording.slow(response_us, example);
     }
 
     /// Keeps the session of the first socket that was cut.
     pub(crate) fn cut(&mut self, at_us: u64, how: &str, author: impl Fn() -> Author) {
         let first = self.recording.first_cut.as_ref();
-        if first.is_some_and(|first| first.intended_us <= at_us) {
+        if first.is_some_and(|first| first.intended_us < at_us) {
             return;
         }
         let what = Subject::Cut.told(how);
         let fault = self.fault_of(at_us, at_us);
-        self.recording.first_cut = Some(author().example(what, at_us, fault));
+        let cut = author().example(what, at_us, fault);
+        self.recording.first_cut = earlier(self.recording.first_cut.take(), Some(cut));
     }
 
     /// Keeps what the first client went through that gave up.
     pub(crate) fn given_up(&mut self, at_us: u64, author: impl Fn() -> Author) {
         let first = self.recording.first_given_up.as_ref();
-        if first.is_some_and(|first| first.intended_us <= at_us) {
+        if first.is_some_and(|first| first.intended_us < at_us) {
             return;
         }
         let fault = self.fault_of(at_us, at_us);
         let what = Subject::GaveUp.text().to_owned();
-        self.recording.first_given_up = Some(author().example(what, at_us, fault));
+        let one = author().example(what, at_us, fault);
+        self.recording.first_given_up = earlier(self.recording.first_given_up.take(), Some(one));
     }
 
     /// An example of a frame that belongs to no open message.
     fn stray(&mut self, of: Outcome, detail: &str, at_us: u64, author: impl Fn() -> Author) {
+        if !self.recording.has_room(at_us) {
+            self.recording.examples_dropped += 1;
+            return;
+        }
         let fault = self.fault_of(at_us, at_us);
         let what = Subject::Promise(of).told(detail);
         let example = author().example(what, at_us, fault);
@@ -363,4 +373,151 @@ pub(crate) struct Span {
     /// When the stage itself began: service time counts from here.
     pub begun_us: u64,
     pub end_us: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::failure::FailureKind;
+
+    /// What one client saw.
+    #[derive(Clone, Debug)]
+    enum Fact {
+        Settled {
+            number: u32,
+            intended_us: u64,
+            took_us: u64,
+            fate: Fate,
+            duplicated: u16,
+        },
+        Sent(u64, u64),
+        Stage(u64, u64),
+        Failed(u64, u8),
+        Cut(u64),
+        GaveUp(u64),
+        Stranger(u64),
+    }
+
+    fn fact() -> impl Strategy<Value = Fact> {
+        // Few different moments, so that many things happen at once.
+        let at = || (0_u64..40).prop_map(|step| step * 50_000);
+        let took = || (0_u64..2_000_000).prop_map(|us| us / 1_000 * 1_000);
+        let fate = prop_oneof![
+            4 => Just(Fate::Completed),
+            1 => Just(Fate::Lost(LostReason::NoComplete)),
+            1 => Just(Fate::Unanswered),
+            1 => Just(Fate::Refused),
+        ];
+        let settled = (0_u32..500, at(), took(), fate, 0_u16..2);
+        prop_oneof![
+            6 => settled.prop_map(|(number, intended_us, took_us, fate, duplicated)| Fact::Settled {
+                number, intended_us, took_us, fate, duplicated,
+            }),
+            2 => (at(), took()).prop_map(|(at_us, took_us)| Fact::Sent(at_us, took_us)),
+            2 => (at(), took()).prop_map(|(at_us, took_us)| Fact::Stage(at_us, took_us)),
+            1 => (at(), 0_u8..6).prop_map(|(at_us, words)| Fact::Failed(at_us, words)),
+            1 => at().prop_map(Fact::Cut),
+            1 => at().prop_map(Fact::GaveUp),
+            3 => at().prop_map(Fact::Stranger),
+        ]
+    }
+
+    fn recorder() -> Recorder {
+        let board = FaultBoard::new(1);
+        board.begin(0, 700_000);
+        board.end(0, 1_400_000);
+        Recorder::new(250_000, Arc::new(board), Arc::new(Counters::new(1)))
+    }
+
+    fn author(client: u32, message: Option<u32>) -> Author {
+        Author {
+            client,
+            conversation: format!("c-{client}"),
+            client_message_id: String::new(),
+            message,
+            steps: Vec::new(),
+        }
+    }
+
+    fn write(recorder: &mut Recorder, client: u32, fact: &Fact) {
+        let own = || author(client, None);
+        match *fact {
+            Fact::Settled {
+                number,
+                intended_us,
+                took_us,
+                fate,
+                duplicated,
+            } => {
+                let ended_us = intended_us + took_us;
+                let end = Settled {
+                    number,
+                    fate,
+                    intended_us,
+                    sent_us: Some(intended_us),
+                    queued_us: Some(intended_us + took_us / 10),
+                    first_chunk_us: Some(intended_us + took_us / 2),
+                    ended_us,
+                    attempts: 1,
+                    duplicated,
+                    out_of_order: None,
+                    late: false,
+                    expired_as: None,
+                };
+                recorder.intended();
+                recorder.settle(&end, || author(client, Some(number)));
+            }
+            Fact::Sent(at_us, took_us) => recorder.first_send(at_us, 0, at_us + took_us),
+            Fact::Stage(at_us, took_us) => {
+                let span = Span {
+                    intended_us: at_us,
+                    begun_us: at_us + took_us / 2,
+                    end_us: at_us + took_us,
+                };
+                recorder.session_stage(Stage::Token, span);
+            }
+            Fact::Failed(at_us, words) => {
+                let failure = Failure::said(FailureKind::NotReady, &format!("word {words}"));
+                recorder.failure(at_us, &failure);
+            }
+            Fact::Cut(at_us) => {
+                recorder.socket_ended(at_us, 1006, CloseCause::Cut);
+                recorder.cut(at_us, "reset", own);
+            }
+            Fact::GaveUp(at_us) => recorder.given_up(at_us, own),
+            Fact::Stranger(at_us) => recorder.unexpected(at_us, own),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whoever_wrote_it_down_it_is_the_same_record(
+            facts in prop::collection::vec((0_u32..12, fact()), 1..600),
+            cut in prop::collection::vec(0_usize..4, 12),
+            order in Just(vec![0_usize, 1, 2, 3]).prop_shuffle(),
+        ) {
+            let mut one = recorder();
+            let mut several = [(); 4].map(|()| recorder());
+            for (client, fact) in &facts {
+                write(&mut one, *client, fact);
+                write(&mut several[cut[*client as usize]], *client, fact);
+            }
+            let parts = several.map(|mut recorder| recorder.take());
+            let whole = one.take();
+            let mut merged = Recording::default();
+            for part in &order {
+                merged.merge(parts[*part].clone());
+            }
+            prop_assert_eq!(&merged, &whole);
+            // Two by two, and those together.
+            let [a, b, c, d] = parts;
+            let (mut left, mut right) = (a, c);
+            left.merge(b);
+            right.merge(d);
+            right.merge(left);
+            prop_assert_eq!(right, whole);
+        }
+    }
 }

@@ -2,6 +2,10 @@
 //!
 //! **In:** single facts. **Out:** a [`Recording`] that merges with those of the other threads.
 //!
+//! What is merged is what one thread would have written that saw everything, whatever clients the others had and in
+//! whatever order they are added. Two things are bounded by what comes first, and are so only below their bounds:
+//! [`KINDS_MAX`] and [`WORDS_MAX`].
+//!
 //! **Units:** an interval is `interval_us` long (the plan says how long) and numbered from 0 at
 //! load start; moments are microseconds since load start.
 
@@ -14,16 +18,17 @@ use crate::failure::{Failure, FailureKind};
 use crate::record::delivery::Delivery;
 use crate::stage::Stage;
 
-/// Examples of messages that were lost, repeated, reordered or unexpected that are kept per thread.
+/// Examples of messages that were lost, repeated, reordered or unexpected that are kept: those intended first.
 pub(crate) const EXAMPLES_MAX: usize = 200;
 
 /// Kinds of failures that are counted apart, per thread: a server may make up a code for every `error` event.
 pub(crate) const KINDS_MAX: usize = 100;
-/// Different words that are kept of one kind.
-const WORDS_MAX: usize = 5;
+/// Different words that are kept of one kind, and those of them that are shown.
+const WORDS_MAX: usize = 50;
+const SHOWN_MAX: usize = 5;
 
 /// Everything one thread saw.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Recording {
     /// Messages and their latencies, by interval of the intended send and fault touched.
     pub cells: BTreeMap<CellKey, Cell>,
@@ -54,7 +59,7 @@ pub(crate) struct Recording {
     /// By fault: the first refusal, failure or cut it caused, and the end of the last message it
     /// touched.
     pub impact: BTreeMap<u8, Impact>,
-    /// Messages worth showing, at most [`EXAMPLES_MAX`].
+    /// Messages worth showing, at most [`EXAMPLES_MAX`], by [`MessageExample::rank`].
     pub examples: Vec<MessageExample>,
     /// Examples that did not fit.
     pub examples_dropped: u64,
@@ -76,7 +81,7 @@ pub(crate) struct CellKey {
 }
 
 /// Messages of one interval and fault.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Cell {
     pub delivery: Delivery,
     pub task_queued: SparseHistogram,
@@ -85,7 +90,7 @@ pub(crate) struct Cell {
 }
 
 /// Sessions of one interval.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct SessionInterval {
     /// Response time of session stages; message stages stay empty here.
     pub response: [SparseHistogram; Stage::COUNT],
@@ -113,8 +118,8 @@ pub(crate) struct SessionInterval {
 pub(crate) struct Said {
     /// When it first happened.
     pub first_us: Option<u64>,
-    /// The first different words, at most [`WORDS_MAX`], with how often each came.
-    pub words: Vec<(Box<str>, u64)>,
+    /// Different words, at most [`WORDS_MAX`], with how often each came.
+    words: BTreeMap<Box<str>, u64>,
 }
 
 impl Said {
@@ -126,12 +131,19 @@ impl Said {
     }
 
     fn count(&mut self, words: &str, times: u64) {
-        let known = self.words.iter_mut().find(|(known, _)| **known == *words);
-        if let Some((_, count)) = known {
+        if let Some(count) = self.words.get_mut(words) {
             *count += times;
         } else if self.words.len() < WORDS_MAX {
-            self.words.push((words.into(), times));
+            self.words.insert(words.into(), times);
         }
+    }
+
+    /// The words that came most often, at most [`SHOWN_MAX`].
+    pub(crate) fn most_frequent(&self) -> Vec<String> {
+        let mut words: Vec<_> = self.words.iter().collect();
+        words.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+        let shown = words.into_iter().take(SHOWN_MAX);
+        shown.map(|(words, _)| words.to_string()).collect()
     }
 
     fn merge(&mut self, other: Self) {
@@ -201,7 +213,7 @@ impl Recording {
         self.dispatch_delay.merge(&other.dispatch_delay);
         self.receive_lag.merge(&other.receive_lag);
         self.slowest = match (self.slowest.take(), other.slowest) {
-            (Some(mine), Some(theirs)) if theirs.0 > mine.0 => Some(theirs),
+            (Some(mine), Some(theirs)) if is_slower(&theirs, &mine) => Some(theirs),
             (mine, theirs) => mine.or(theirs),
         };
         self.first_cut = earlier(self.first_cut.take(), other.first_cut);
@@ -224,7 +236,9 @@ impl Recording {
             mine.slow.merge(impact.slow);
         }
         self.examples_dropped += other.examples_dropped;
-        self.examples.extend(other.examples);
+        for example in other.examples {
+            self.example(example);
+        }
     }
 
     /// Counts a failure, and keeps what came with it.
@@ -256,20 +270,61 @@ impl Recording {
         impact.slow.add(from_us, message);
     }
 
-    /// Keeps an example, or counts that there was no room.
+    /// Whether an example of that moment may be kept; it is not worth making where not.
+    pub(crate) fn has_room(&self, intended_us: u64) -> bool {
+        let last = self.examples.get(EXAMPLES_MAX - 1);
+        last.is_none_or(|last| intended_us <= last.intended_us)
+    }
+
+    /// Keeps an example, and counts the one for which there is no room.
     pub(crate) fn example(&mut self, example: MessageExample) {
-        if self.examples.len() < EXAMPLES_MAX {
-            self.examples.push(example);
-        } else {
+        let before = |kept: &MessageExample| kept.rank() <= example.rank();
+        let at = self.examples.partition_point(before);
+        self.examples.insert(at, example);
+        if self.examples.len() > EXAMPLES_MAX {
+            self.examples.pop();
             self.examples_dropped += 1;
+        }
+    }
+
+    /// Keeps the slowest answer.
+    pub(crate) fn slow(&mut self, response_us: u64, example: MessageExample) {
+        let one = (response_us, example);
+        if self
+            .slowest
+            .as_ref()
+            .is_none_or(|known| is_slower(&one, known))
+        {
+            self.slowest = Some(one);
         }
     }
 }
 
+impl MessageExample {
+    /// Its place among others: no two of different clients have the same.
+    fn rank(&self) -> (u64, u32, Option<u32>, Option<u64>, &str) {
+        (
+            self.intended_us,
+            self.client,
+            self.message,
+            self.ended_us,
+            &self.what,
+        )
+    }
+}
+
+/// Whether one answer has the better right to be the slowest.
+fn is_slower(one: &(u64, MessageExample), other: &(u64, MessageExample)) -> bool {
+    (one.0, other.1.rank()) > (other.0, one.1.rank())
+}
+
 /// Of two examples of the same kind.
-fn earlier(mine: Option<MessageExample>, theirs: Option<MessageExample>) -> Option<MessageExample> {
+pub(super) fn earlier(
+    mine: Option<MessageExample>,
+    theirs: Option<MessageExample>,
+) -> Option<MessageExample> {
     let both = mine.into_iter().chain(theirs);
-    both.min_by_key(|example| example.intended_us)
+    both.min_by(|mine, theirs| mine.rank().cmp(&theirs.rank()))
 }
 
 impl Cell {

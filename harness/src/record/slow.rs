@@ -46,21 +46,23 @@ impl SlowWaits {
             response_us: ended_us.saturating_sub(intended_us),
         };
         match from_us.checked_sub(intended_us) {
-            Some(awaited_us @ 1..) => self.keep_slowest(awaited_us, wait),
+            Some(awaited_us @ 1..) => self.keep_slowest(class(awaited_us), wait),
             _ => self.keep_earliest(wait),
         }
     }
 
     fn keep_earliest(&mut self, wait: Wait) {
         let kept = self.asked.entry(class(wait.response_us)).or_insert(wait);
-        if wait.intended_us < kept.intended_us {
+        // Of those asked at once the slowest.
+        if (wait.intended_us, kept.response_us) < (kept.intended_us, wait.response_us) {
             *kept = wait;
         }
     }
 
-    fn keep_slowest(&mut self, awaited_us: u64, wait: Wait) {
-        let kept = self.in_flight.entry(class(awaited_us)).or_insert(wait);
-        if wait.response_us > kept.response_us {
+    fn keep_slowest(&mut self, class: u16, wait: Wait) {
+        let kept = self.in_flight.entry(class).or_insert(wait);
+        // Of those that took as long the first.
+        if (wait.response_us, kept.intended_us) > (kept.response_us, wait.intended_us) {
             *kept = wait;
         }
     }
@@ -72,10 +74,7 @@ impl SlowWaits {
             .into_values()
             .for_each(|wait| self.keep_earliest(wait));
         for (class, wait) in other.in_flight {
-            let kept = self.in_flight.entry(class).or_insert(wait);
-            if wait.response_us > kept.response_us {
-                *kept = wait;
-            }
+            self.keep_slowest(class, wait);
         }
     }
 

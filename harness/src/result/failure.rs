@@ -15,7 +15,7 @@ use super::{FaultResult, WindowKind};
 use crate::failure::{Cause, FailureKind};
 use crate::plan::{Damage, Link, PlannedFault};
 use crate::record::fault::FaultStamps;
-use crate::record::recording::Recording;
+use crate::record::recording::{Recording, Said};
 
 /// How long after the confirmed heal a service that never recovers is excused by the fault.
 pub(super) const GRACE_US: u64 = 5_000_000;
@@ -74,10 +74,7 @@ pub(super) fn counts(recording: &Recording, during: &Faulty<'_>) -> Vec<FailureC
             protocol: matches!(kind, FailureKind::Protocol(_)),
             count,
             first_us: Some(first_us.unwrap_or(0).max(start_us)),
-            words: said.map_or_else(Vec::new, |said| {
-                let words = said.words.iter();
-                words.map(|(words, _)| words.to_string()).collect()
-            }),
+            words: said.map_or_else(Vec::new, Said::most_frequent),
         }
     };
     let mut counts: Vec<FailureCount> = counts.into_iter().map(count).collect();

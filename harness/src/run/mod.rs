@@ -27,7 +27,7 @@ use crate::environment::{Environment, EnvironmentError, Settings};
 use crate::fault::{FaultEvent, drive};
 use crate::load::attack::{self, AttackError, AttackOutcome, Signals};
 use crate::monitor::{MachineAccount, Monitor};
-use crate::plan::{Link, Plan};
+use crate::plan::{Link, Plan, tick_us};
 use crate::record::counters::Counters;
 use crate::record::fault::{FaultBoard, FaultStamps};
 use crate::record::trace::Trace;
@@ -251,6 +251,7 @@ async fn drive_all(
 impl Seen {
     fn facts(self, plan: Plan, run: Run) -> Facts {
         let lanes = plan.load.lanes;
+        let tick_us = tick_us(&plan.load);
         let steady_us = (plan.load.ramp_end_us(), plan.load.load_us());
         let processes = self.samples.usage.accounts(steady_us);
         Facts {
@@ -265,6 +266,7 @@ impl Seen {
                 busy: self.samples.uses.spans(&self.machine),
                 given_up: self.attack.given_up,
                 lanes,
+                tick_us,
                 memory_limit_bytes: self.samples.usage.own_memory_bytes(),
                 ..self.generator
             },

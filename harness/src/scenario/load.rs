@@ -54,6 +54,19 @@ pub(crate) enum Arrival {
     Closed,
 }
 
+/// When a message that is due is put on its socket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Pacing {
+    /// By the rate: exactly, or on a tick where there are many.
+    #[default]
+    Auto,
+    /// At its moment.
+    Exact,
+    /// With all others of the last half millisecond.
+    Tick,
+}
+
 /// How a backoff is spread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -79,6 +92,11 @@ pub(crate) const ARRIVALS: [(&str, Arrival); 3] = [
     ("fixed", Arrival::Fixed),
     ("closed", Arrival::Closed),
 ];
+pub(crate) const PACINGS: [(&str, Pacing); 3] = [
+    ("auto", Pacing::Auto),
+    ("exact", Pacing::Exact),
+    ("tick", Pacing::Tick),
+];
 pub(crate) const JITTERS: [(&str, Jitter); 2] = [("full", Jitter::Full), ("none", Jitter::None)];
 
 /// `[load]`.
@@ -98,6 +116,7 @@ pub(crate) struct Load {
     pub reconnect: Reconnect,
     pub drain: Duration,
     pub lanes: u16,
+    pub pacing: Pacing,
     /// Processors of the harness itself.
     pub cpus: Option<Cpus>,
     /// What the clients do wrong, on purpose.
@@ -203,6 +222,7 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Load {
     let drain = value::duration(100 * MS..=10 * MINUTE);
     let drain = section.read_or(problems, "drain", 10 * SECOND, drain);
     let lanes = section.read_or(problems, "lanes", 1, value::integer(1..=64));
+    let pacing = section.read_or(problems, "pacing", Pacing::Auto, value::choice(&PACINGS));
     let cpus = section.read(problems, "cpus", value::cpus);
     let defects = value::list(CLIENT_DEFECTS.len(), value::choice(&CLIENT_DEFECTS));
     let defects = section.read(problems, "defects", defects);
@@ -220,6 +240,7 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Load {
         reconnect,
         drain: drain.value,
         lanes: lanes.value,
+        pacing: pacing.value,
         cpus: cpus.map(|cpus| cpus.value),
         defects: defects.map_or_else(Vec::new, |defects| defects.value),
         payloads: payloads.map(|payloads| payloads.value),

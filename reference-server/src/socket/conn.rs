@@ -135,7 +135,7 @@ impl Conn {
     /// either, whoever else has this socket on a list.
     pub(crate) fn reply(&self, frame: &Frame) {
         match frame.closes_with() {
-            Some(code) => self.say_last(frame, code.unwrap_or(super::code::NO_CODE)),
+            Some(code) => self.say_last(frame, code),
             None => self.send(frame),
         }
     }

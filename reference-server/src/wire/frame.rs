@@ -8,6 +8,8 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 const TEXT: u8 = 0x81;
 const CLOSE: u8 = 0x88;
 const PING: u8 = 0x89;
+/// What stands for the code of a close frame without one.
+const NO_CODE: u16 = 1005;
 /// A control frame carries 125 bytes at most, two of which are the close code.
 const CLOSE_REASON_BYTES: usize = 123;
 
@@ -40,10 +42,11 @@ impl Frame {
         Self(Bytes::copy_from_slice(bytes))
     }
 
-    /// The code of a close frame, where it is one and names one: `Some(None)` where it names none.
-    pub(crate) fn closes_with(&self) -> Option<Option<u16>> {
+    /// The code of a close frame, where it is one; [`NO_CODE`] where it has none.
+    pub(crate) fn closes_with(&self) -> Option<u16> {
         let (first, payload) = (self.0.first()?, self.0.get(2..)?);
-        (*first == CLOSE).then(|| payload.first_chunk().map(|code| u16::from_be_bytes(*code)))
+        let code = payload.first_chunk();
+        (*first == CLOSE).then(|| code.map_or(NO_CODE, |code| u16::from_be_bytes(*code)))
     }
 
     /// The bytes to write.
@@ -99,8 +102,8 @@ mod tests {
     #[test]
     fn a_close_frame_says_its_code() {
         let empty = Frame::raw(&[CLOSE, 0]);
-        assert_eq!(empty.closes_with(), Some(None));
-        assert_eq!(Frame::close(1001, "off").closes_with(), Some(Some(1001)));
+        assert_eq!(empty.closes_with(), Some(1005));
+        assert_eq!(Frame::close(1001, "off").closes_with(), Some(1001));
         assert_eq!(Frame::ping().closes_with(), None);
     }
 

@@ -19,7 +19,7 @@ use goose::config::{GooseConfiguration, GooseDefault, GooseDefaultType};
 use goose::goose::{GooseUser, Scenario, Transaction, TransactionFunction};
 use goose::metrics::GooseMetrics;
 use goose::{GooseAttack, GooseError};
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -125,11 +125,10 @@ pub(crate) async fn run(
     }
     let lanes = (0..job.load.lanes.max(1)).map(|index| LaneHandle::start(Arc::clone(&job), index));
     let lanes: Vec<LaneHandle> = lanes.collect::<Result<_, _>>()?;
-    let (starts, started) = watch::channel(0);
-    let context = Arc::new(context(&job, &lanes, started));
+    let context = Arc::new(context(&job, &lanes));
     let mut helpers = JoinSet::new();
     let alarm = Alarm::new().map_err(AttackError::Timer)?;
-    helpers.spawn(start_stays(Arc::clone(&job), starts, alarm));
+    helpers.spawn(start_stays(Arc::clone(&context), alarm));
     helpers.spawn(publish(Arc::clone(&context)));
     helpers.spawn(stop_goose(Arc::clone(&context)));
     let metrics = Box::pin(execute(attack(&job, &context)?, &job, &context)).await;
@@ -188,13 +187,13 @@ fn recorder(job: &Job) -> Recorder {
     )
 }
 
-fn context(job: &Arc<Job>, lanes: &[LaneHandle], started: watch::Receiver<u32>) -> UserContext {
+fn context(job: &Arc<Job>, lanes: &[LaneHandle]) -> UserContext {
     UserContext {
         job: Arc::clone(job),
         lanes: lanes.iter().map(LaneHandle::commands).collect(),
         recorder: Mutex::new(recorder(job)),
         begun: job.visits.iter().map(|_| AtomicBool::new(false)).collect(),
-        started,
+        starts: job.visits.iter().map(|_| Notify::new()).collect(),
         over: job.cancel.child_token(),
         stuck: CancellationToken::new(),
         cancelled_us: AtomicU64::new(u64::MAX),
@@ -269,20 +268,24 @@ async fn stop_goose(context: Arc<UserContext>) {
     goose::trigger_killswitch("cancelled");
 }
 
-/// Announces the start of every stay at its exact moment.
-async fn start_stays(job: Arc<Job>, starts: watch::Sender<u32>, alarm: Alarm) {
+/// Wakes every stay at its exact moment, and nobody else.
+async fn start_stays(context: Arc<UserContext>, alarm: Alarm) {
+    let job = &context.job;
     let mut begun = 0;
     while let Some(next) = job.visits.get(begun) {
-        if alarm.arm(job.clock.monotonic_ns_at(next.start_us)).is_err()
-            || alarm.rings().await.is_err()
-        {
-            // Without a timer everybody starts at once rather than never.
-            starts.send_replace(u32::MAX);
-            return;
-        }
+        let on_time = alarm.arm(job.clock.monotonic_ns_at(next.start_us)).is_ok()
+            && alarm.rings().await.is_ok();
         let now_us = job.clock.now_us();
-        begun = job.visits.partition_point(|visit| visit.start_us <= now_us);
-        starts.send_replace(u32::try_from(begun).unwrap_or(u32::MAX));
+        // Without a timer everybody starts at once rather than never.
+        let due = if on_time {
+            job.visits.partition_point(|visit| visit.start_us <= now_us)
+        } else {
+            job.visits.len()
+        };
+        for start in context.starts.get(begun..due).unwrap_or_default() {
+            start.notify_one();
+        }
+        begun = due;
     }
 }
 

@@ -11,6 +11,7 @@ use super::notebook::Notebook;
 use crate::clock::{monotonic_ns, wall_ns};
 use crate::load::job::Job;
 use crate::load::pacing::Pacer;
+use crate::plan::tick_us;
 use crate::plan::visit::Visit;
 use crate::record::ledger::Finding;
 use crate::record::recorder::Recorder;
@@ -32,9 +33,10 @@ pub(in crate::load) struct LaneContext {
 
 impl LaneContext {
     pub(super) fn new(job: Arc<Job>, notebook: Notebook) -> Result<Self, io::Error> {
+        let pacer = Pacer::new(tick_us(&job.load))?;
         Ok(Self {
             job,
-            pacer: Pacer::new()?,
+            pacer,
             notebook,
             opening: Cell::new(0),
             cancelled: Cell::new(false),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Lane;
 use crate::client::stream::traffic;
-use crate::clock::{monotonic_ns, thread_cpu_ns};
+use crate::clock::{monotonic_ns, thread_cpu_ns, thread_sleeps};
 
 /// How often.
 pub(super) const EVERY: Duration = Duration::from_millis(250);
@@ -44,6 +44,9 @@ impl Housekeeping {
             gauge.store(oldest_us, Ordering::Relaxed);
         }
         let traffic = traffic();
+        if let Some(gauge) = counters.lane_wakes.get(index) {
+            gauge.store(thread_sleeps(), Ordering::Relaxed);
+        }
         for (gauges, bytes) in [
             (&counters.read_bytes, traffic.read_bytes),
             (&counters.written_bytes, traffic.written_bytes),

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::plan::{
-    Arrival, BehaviorShare, Conversation, Credential, Jitter, LoadStage, MessagePlan,
+    Arrival, BehaviorShare, Conversation, Credential, Jitter, LoadStage, MessagePlan, Pacing,
     ReconnectPlan, SessionPlan,
 };
 use proptest::prelude::*;
@@ -49,6 +49,7 @@ fn load(stages: &[(u64, u32)], mix: Vec<BehaviorShare>) -> LoadPlan {
         },
         drain_us: 10_000_000,
         lanes: 1,
+        pacing: Pacing::Auto,
         defects: Vec::new(),
         cpus: None,
         payloads: None,

@@ -88,6 +88,16 @@ fn harness(result: &RunResult) -> Markup {
                         @if of.pauses_dropped > 0 { "; " (format::count(of.pauses_dropped)) " more not listed" }
                     }
                 }
+                @if let Some(wakes) = of.wakes.filter(|_| of.actual_sends > 0) {
+                    dt { "Pacing" }
+                    dd {
+                        @match of.tick_us {
+                            None => "each message at its moment",
+                            Some(tick_us) => { "on a tick of " (format::duration(tick_us)) ", of which lateness has its part" }
+                        }
+                        "; " (format::count_f64(wakes as f64 / of.actual_sends as f64)) " wakes of a session thread per message"
+                    }
+                }
                 dt { "Lanes" }
                 dd { (of.lanes) ", the busiest " (format::percent(of.lane_busy_ratio_max)) " of a core over 5" (format::NBSP) "s" }
             }

@@ -13,7 +13,7 @@ use super::criterion::SAMPLES_MAX;
 use super::environment::INSTANCES_MAX;
 use super::fault::schema as fault;
 use super::fault::{FAULTS_MAX, LINKS};
-use super::load::{ARRIVALS, CLIENT_DEFECTS, CONVERSATIONS, CREDENTIALS, JITTERS};
+use super::load::{ARRIVALS, CLIENT_DEFECTS, CONVERSATIONS, CREDENTIALS, JITTERS, PACINGS};
 use super::stages::CLIENTS_MAX;
 use super::target::{BODIES, MATCHINGS};
 use super::trial::TRIALS_MAX;
@@ -231,6 +231,7 @@ fn load() -> Value {
             })),
             "drain": described(duration(), "How long after the last send an answer may still arrive; default 10s."),
             "lanes": integer(1, 64, "Threads that run sessions; default 1."),
+            "pacing": choice(&names(&PACINGS), "When a due message is sent: exactly, or on a tick of half a millisecond, which costs less; default auto: a tick from 10,000 messages a second and lane on."),
             "cpus": text_of("Processors of the harness itself, such as \"0\"; default all."),
             "payloads": text_of("File with what clients write, one text a line; default: filler of message.length."),
             "defects": list(choice(&names(&CLIENT_DEFECTS), "A known failure of clients."), "What the clients do wrong on purpose, to see that it shows."),

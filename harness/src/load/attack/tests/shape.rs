@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::plan::{
     Arrival, Behavior, BehaviorShare, Conversation, Credential, EnvironmentPlan, Jitter, LoadPlan,
-    LoadStage, MessagePlan, Plan, ReconnectPlan, RedisPlan, ServerPlan, SessionPlan, TlsPlan,
-    UsersPlan,
+    LoadStage, MessagePlan, Pacing, Plan, ReconnectPlan, RedisPlan, ServerPlan, SessionPlan,
+    TlsPlan, UsersPlan,
 };
 
 const RAMP_US: u64 = 200_000;
@@ -56,6 +56,7 @@ pub(super) fn plan() -> Plan {
                 attempts: 5,
             },
             drain_us: 2_000_000,
+            pacing: Pacing::Auto,
             lanes: 2,
             cpus: None,
             defects: Vec::new(),
