@@ -40,7 +40,7 @@ pub(crate) struct Arguments {
     /// The same, as an option
     #[arg(long, value_enum)]
     only: Option<Subject>,
-    /// Clients of the small and of the large run of the harness
+    /// Clients of the small and of the large run of harness and engine
     #[arg(long, num_args = 2, default_values_t = [2_000, 9_000], value_names = ["SMALL", "LARGE"])]
     clients: Vec<u32>,
     /// Runs of the harness of each kind; the median is shown
@@ -107,7 +107,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         harness(arguments)?;
     }
     if wanted(Subject::Engine) {
-        engine()?;
+        engine(arguments)?;
     }
     if wanted(Subject::Server) {
         let mut cost = step::cargo(&["bench", "-p", "reference-server", "--bench", "cost"]);
@@ -124,7 +124,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 }
 
 /// Writes its figures to `reports/bench/engine.json`.
-fn engine() -> Result<(), Failure> {
+fn engine(arguments: &Arguments) -> Result<(), Failure> {
     demo::build_release()?;
     let folder = step::root().join("reports").join("bench");
     std::fs::create_dir_all(&folder).map_err(|source| Failure::File {
@@ -134,8 +134,10 @@ fn engine() -> Result<(), Failure> {
     let mut bench = step::cargo(&[
         "bench", "-p", "harness", "--bench", "engine", "--", "--json",
     ]);
+    let clients: Vec<String> = arguments.clients.iter().map(u32::to_string).collect();
     bench
         .arg(folder.join("engine.json"))
+        .args(["--clients", &clients.join(",")])
         .env("HARNESS_BINARY", step::target("release").join("harness"));
     step::run("cost of the load engine", &mut bench)
 }

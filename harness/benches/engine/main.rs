@@ -10,7 +10,7 @@
 //! connect of a ramp of three seconds; KiB of anonymous memory for each further client, idle; µs of lateness as the
 //! harness reports it.
 //!
-//! `HARNESS_BINARY` names the harness, else that of this target directory's release build is taken. With `--json FILE`
+//! `HARNESS_BINARY` names the harness, else that of this build is taken. With `--json FILE`
 //! the figures are written there too.
 
 #![expect(
@@ -28,8 +28,9 @@ use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde_json::{Value, json};
 
 use self::bare::{Kind, Work};
@@ -77,17 +78,36 @@ fn main() -> Outcome<()> {
     match arguments.first().map(String::as_str) {
         Some("target") => return target::serve(),
         Some("client") => return client(&arguments[1..]),
-        // `cargo test --benches` wants to know whether it starts, not what it measures.
-        _ if arguments.iter().any(|argument| argument == "--test") => return Ok(()),
+        // Only `cargo bench` means to measure; `cargo test --benches` wants to know whether it starts.
+        _ if !arguments.iter().any(|argument| argument == "--bench") => return Ok(()),
         _ => {}
     }
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
     let sizes = argument("--clients").unwrap_or("2000,9000");
     let sizes: Vec<u32> = sizes.split(',').map(str::parse).collect::<Result<_, _>>()?;
     let folder = tempfile::tempdir()?;
-    let mut rows = Vec::new();
-    for who in Who::ALL {
-        rows.push(measure(who, &sizes, folder.path())?);
+    let mut runs = Vec::new();
+    // All of one kind of run one after the other: a machine that changes meanwhile changes for everybody.
+    for talks in [true, false] {
+        for &clients in &sizes {
+            for who in Who::ALL {
+                runs.push((who, talks, run(who, (clients, talks), folder.path())?));
+            }
+        }
     }
+    let rows: Vec<Value> = Who::ALL
+        .into_iter()
+        .map(|who| {
+            let of = |talks: bool| {
+                let own = runs
+                    .iter()
+                    .filter(move |run| run.0 == who && run.1 == talks);
+                own.map(|(.., run)| run).collect::<Vec<_>>()
+            };
+            row(who, (&of(true), &of(false)), &sizes)
+        })
+        .collect();
     print(&rows, &sizes);
     if let Some(file) = argument("--json") {
         let text = serde_json::to_string_pretty(&json!({ "clients": sizes, "rows": rows }))?;
@@ -116,42 +136,37 @@ fn client(arguments: &[String]) -> Outcome<()> {
     })
 }
 
-/// All figures of one kind of client.
-fn measure(who: Who, sizes: &[u32], folder: &Path) -> Outcome<Value> {
-    let (mut messages, mut lateness, mut wakes) = (Vec::new(), Vec::new(), Vec::new());
-    for &clients in sizes {
-        let talk = run(who, (clients, true), folder)?;
-        let answered = (talk.end.counts.answered - talk.begin.counts.answered) as f64;
-        messages.push((talk.end.cpu_us - talk.begin.cpu_us) / answered);
-        lateness.push(talk.result["lateness"]["p99_us"].clone());
-        let of = &talk.result["generator"];
-        let each = of["wakes"].as_f64().zip(of["actual_sends"].as_f64());
-        wakes.push(json!(each.map(|(wakes, sends)| wakes / sends)));
-    }
-    let mut idle = Vec::new();
-    for &clients in sizes {
-        idle.push(run(who, (clients, false), folder)?);
-    }
-    let connects = idle.iter().map(|run| {
-        let opened = (run.begin.counts.open - run.first.counts.open) as f64;
-        (run.begin.cpu_us - run.first.cpu_us) / opened
+/// All figures of one kind of client, from its runs that talk and those that are idle, by size.
+fn row(who: Who, (talk, idle): (&[&Run], &[&Run]), sizes: &[u32]) -> Value {
+    let messages = talk.iter().map(|run| {
+        let answered = run.end.counts.answered - run.begin.counts.answered;
+        (run.end.cpu_us - run.begin.cpu_us) / answered as f64
     });
-    let connects: Vec<f64> = connects.collect();
-    let memory = match (&idle[..], sizes) {
+    let lateness = talk.iter().map(|run| &run.result["lateness"]["p99_us"]);
+    let wakes = talk.iter().map(|run| {
+        let of = &run.result["generator"];
+        let each = of["wakes"].as_f64().zip(of["actual_sends"].as_f64());
+        each.map(|(wakes, sends)| wakes / sends)
+    });
+    let connects = idle.iter().map(|run| {
+        let opened = run.begin.counts.open - run.first.counts.open;
+        (run.begin.cpu_us - run.first.cpu_us) / opened as f64
+    });
+    let memory = match (idle, sizes) {
         ([small, .., large], [few, .., many]) => {
             let further = large.end.memory_bytes - small.end.memory_bytes;
             Some(further / 1_024.0 / f64::from(many - few))
         }
         _ => None,
     };
-    Ok(json!({
+    json!({
         "who": who.name(),
-        "message_us": messages,
-        "connect_us": connects,
+        "message_us": messages.collect::<Vec<_>>(),
+        "connect_us": connects.collect::<Vec<_>>(),
         "client_kib": memory,
-        "lateness_p99_us": lateness,
-        "wakes_per_message": wakes,
-    }))
+        "lateness_p99_us": lateness.collect::<Vec<_>>(),
+        "wakes_per_message": wakes.collect::<Vec<_>>(),
+    })
 }
 
 /// One run of one kind of client.
@@ -193,7 +208,13 @@ fn run(who: Who, (clients, talks): (u32, bool), folder: &Path) -> Outcome<Run> {
         // It is asked to end, and says what it saw.
         let process = nix::unistd::Pid::from_raw(i32::try_from(process)?);
         nix::sys::signal::kill(process, nix::sys::signal::Signal::SIGINT)?;
-        client.0.wait()?;
+        let asked = Instant::now();
+        while client.0.try_wait()?.is_none() {
+            if asked.elapsed() > PATIENCE {
+                return Err("the harness does not end".into());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
         result = serde_json::from_str(&std::fs::read_to_string(out.join("result.json"))?)?;
     }
     Ok(Run {
@@ -262,7 +283,7 @@ fn command(
 }
 
 fn harness() -> PathBuf {
-    let usual = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/release/harness");
+    let usual = env!("CARGO_BIN_EXE_harness");
     std::env::var_os("HARNESS_BINARY").map_or_else(|| PathBuf::from(usual), PathBuf::from)
 }
 

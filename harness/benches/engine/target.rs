@@ -4,7 +4,7 @@
 //! sockets are open and how many messages were answered.
 //!
 //! One thread. An answer is six frames in four writes: acknowledged and begun at once, a chunk after 15 and 30 ms, the
-//! last one and the end after 45 ms. A socket whose kernel does not take a frame at once is closed and counted.
+//! last one and the end after 45 ms. A frame that the kernel does not take at once is counted: nothing was measured then.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;

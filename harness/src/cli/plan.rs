@@ -86,7 +86,7 @@ fn summary(plan: &Plan) -> Vec<String> {
 
 /// What a message waits for in the harness on purpose.
 fn pacing(plan: &Plan) -> String {
-    match plan::tick_us(&plan.load) {
+    match plan::tick_us(plan) {
         None => "each sent at its moment".to_owned(),
         Some(tick_us) => format!(
             "sent on a tick of {0}: late by up to {0}, counted in every latency, for less processor time",

@@ -60,6 +60,11 @@ impl PlanPrint {
         bare.expect.clear();
         bare.abort_when.clear();
         bare.environment = nowhere();
+        // What it comes to counts, however it is written.
+        bare.load.pacing = match plan::tick_us(plan) {
+            Some(_) => plan::Pacing::Tick,
+            None => plan::Pacing::default(),
+        };
         let load = plan::hash(&bare);
         bare.environment = plan.environment.clone();
         let managed = plan.environment.target.is_none();

@@ -37,6 +37,8 @@ pub(super) struct Job {
     pub seed: u64,
     pub interval_us: u64,
     pub load: LoadPlan,
+    /// What sends wait for; `None`: for nothing.
+    pub tick_us: Option<u64>,
     pub visits: Vec<Visit>,
     pub target: TargetInfo,
     /// Tells this run's conversations and message ids from those of any other.

@@ -3,8 +3,12 @@
 //! **In:** its place in the order of starts. **Out:** nothing; its sessions run on a lane.
 //!
 //! ```text
-//! wait for the start → login → [ token → session on a lane ] again and again → wait for goose's Exit
+//! wait for the start → login → token │ session on a lane → [ token → session ] again and again → wait for goose's Exit
 //! ```
+//!
+//! What is left of the bar is a transaction of its own, `on_start`: after it goose sends what it counted of the user's
+//! requests, and after any other only when there is more to add. A client that talks for an hour would keep its two
+//! requests, and two kilobytes for them, for that hour, and goose's counts would lack them.
 //!
 //! A session whose credential ends soon goes on while its successor is opened, which then takes its place.
 //!
@@ -18,14 +22,13 @@
 //!
 //! **Units:** microseconds since load start.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use goose::goose::GooseUser;
 
 use super::defect;
 use super::job::{Job, SessionEnd};
-use super::session::{Attempt, attempt};
+use super::session::{Attempt, attempt, ready};
 use super::user::{Life, UserContext};
 use crate::plan::visit::Visit;
 
@@ -34,22 +37,31 @@ const PARKED: Duration = Duration::from_millis(250);
 /// The same when the run is ending.
 const PARKED_AT_END: Duration = Duration::from_millis(20);
 
-/// Lives the life of a goose user, once; returns at once when it is over.
-pub(super) async fn live(user: &mut GooseUser, context: &UserContext) {
+/// Arrives when it is time, and gets what opens the first session.
+pub(super) async fn arrive(user: &mut GooseUser, context: &UserContext) {
     let place = user.weighted_users_index;
-    let visit = context.job.visits.get(place).copied();
-    let first_time = context
-        .begun
-        .get(place)
-        .is_some_and(|begun| !begun.swap(true, Ordering::Relaxed));
-    let Some(visit) = visit.filter(|_| first_time) else {
-        return Box::pin(park(context, visit)).await;
+    let Some(visit) = context.job.visits.get(place).copied() else {
+        return;
     };
     // Boxed, here and below: goose holds a user's future, as large as its largest wait, for life.
     if !Box::pin(context.wait_for_start(&visit)).await {
         return;
     }
-    Box::pin(stay(user, context, visit)).await;
+    aim(user, &context.job, &visit);
+    let mut life = Box::new(Life::new(&context.job, visit));
+    life.ready = Some(Box::pin(ready(user, context, &mut life, visit.start_us)).await);
+    context.arrived(place, life);
+}
+
+/// Lives the life of a goose user that has arrived, once; returns soon when it is over.
+pub(super) async fn live(user: &mut GooseUser, context: &UserContext) {
+    let place = user.weighted_users_index;
+    let Some(life) = context.begin(place) else {
+        let visit = context.job.visits.get(place).copied();
+        return Box::pin(park(context, visit)).await;
+    };
+    let visit = life.visit;
+    Box::pin(stay(user, context, life)).await;
     Box::pin(context.leave(&visit)).await;
     // A client that gave up keeps its place until its stay is over: the run lasts as long as its
     // plan, and goose's own plan may be over before.
@@ -83,10 +95,8 @@ fn aim(user: &mut GooseUser, job: &Job, visit: &Visit) {
     user.client = job.target.requests.kept.clone();
 }
 
-async fn stay(user: &mut GooseUser, context: &UserContext, visit: Visit) {
-    let job = &context.job;
-    aim(user, job, &visit);
-    let mut life = Life::new(job, visit);
+async fn stay(user: &mut GooseUser, context: &UserContext, mut life: Box<Life>) {
+    let (job, visit) = (&context.job, life.visit);
     let mut intended_us = visit.start_us;
     while !context.over.is_cancelled() {
         let attempt = attempt(user, context, &mut life, intended_us).await;

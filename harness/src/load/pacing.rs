@@ -36,24 +36,44 @@ const LAZY_NS: u64 = 1_000_000;
 pub(super) struct Pacer {
     due: RefCell<BinaryHeap<Reverse<(u64, u32)>>>,
     timer: Alarm,
-    /// What sends wait for while the thread dozes; 1: for nothing.
-    tick_ns: u64,
+    /// What sends wait for; `None`: for nothing.
+    tick: Option<Tick>,
+}
+
+/// Moments at which a lane sends what is due.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tick {
+    pub every_ns: u64,
+    /// The first of them after zero.
+    pub offset_ns: u64,
+}
+
+impl Tick {
+    /// The first at or after a moment; never stays never.
+    fn after(self, ns: u64) -> u64 {
+        let every_ns = self.every_ns.max(1);
+        let ticks = ns.saturating_sub(self.offset_ns).div_ceil(every_ns);
+        ticks
+            .saturating_mul(every_ns)
+            .saturating_add(self.offset_ns)
+    }
 }
 
 impl Pacer {
-    pub(super) fn new(tick_us: Option<u64>) -> Result<Self, io::Error> {
+    pub(super) fn new(tick: Option<Tick>) -> Result<Self, io::Error> {
         Ok(Self {
             due: RefCell::new(BinaryHeap::new()),
             timer: Alarm::new()?,
-            tick_ns: tick_us.map_or(1, |tick_us| tick_us.max(1).saturating_mul(1_000)),
+            tick,
         })
     }
 
     /// Wakes the lane for `slot` at that moment.
     pub(super) fn at(&self, due_ns: u64, slot: u32) -> Result<(), io::Error> {
         self.due.borrow_mut().push(Reverse((due_ns, slot)));
-        if due_ns < self.timer.armed_ns.load(Ordering::Relaxed) {
-            self.timer.arm(due_ns)?;
+        let wake_ns = self.wake_ns(due_ns);
+        if wake_ns < self.timer.armed_ns.load(Ordering::Relaxed) {
+            self.timer.arm(wake_ns)?;
         }
         Ok(())
     }
@@ -74,9 +94,14 @@ impl Pacer {
         due.peek().map_or(u64::MAX, |entry| entry.0.0)
     }
 
+    /// When to wake for what is due then.
+    fn wake_ns(&self, due_ns: u64) -> u64 {
+        self.tick.map_or(due_ns, |tick| tick.after(due_ns))
+    }
+
     /// Waits in `epoll` until the earliest moment, those added meanwhile included.
     pub(super) async fn wait(&self) -> Result<(), io::Error> {
-        self.timer.arm(self.next_ns())?;
+        self.timer.arm(self.wake_ns(self.next_ns()))?;
         self.timer.rings().await
     }
 
@@ -86,11 +111,7 @@ impl Pacer {
         tokio::task::yield_now().await;
         let now_ns = monotonic_ns();
         let grid_ns = (now_ns / LAZY_NS + 1) * LAZY_NS;
-        let until_ns = self
-            .next_ns()
-            .div_ceil(self.tick_ns)
-            .saturating_mul(self.tick_ns);
-        let until_ns = until_ns.min(grid_ns);
+        let until_ns = self.wake_ns(self.next_ns()).min(grid_ns);
         if until_ns > now_ns {
             let slept = clock_nanosleep(
                 nix::time::ClockId::CLOCK_MONOTONIC,
@@ -164,4 +185,26 @@ fn time_spec(ns: u64) -> TimeSpec {
         ns / NS_PER_S,
         u32::try_from(ns % NS_PER_S).unwrap_or(0),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tick_is_never_early_and_never_a_whole_one_late() {
+        let tick = Tick {
+            every_ns: 500_000,
+            offset_ns: 125_000,
+        };
+        for (ns, after_ns) in [
+            (0, 125_000),
+            (125_000, 125_000),
+            (125_001, 625_000),
+            (7_000_000, 7_125_000),
+            (u64::MAX, u64::MAX),
+        ] {
+            assert_eq!(tick.after(ns), after_ns);
+        }
+    }
 }

@@ -10,7 +10,7 @@ use super::credential::credential;
 use super::defect;
 use super::job::{Command, OpenRequest, SessionEnd};
 use super::token::Denied;
-use super::user::{Life, UserContext};
+use super::user::{Life, Ready, UserContext};
 use crate::plan::ClientDefect;
 
 /// How an attempt at a session ended.
@@ -45,24 +45,19 @@ pub(super) async fn attempt(
     }
 }
 
-/// Gets a credential and asks a lane for a session.
-async fn ask(
+/// Gets what opens a session.
+pub(super) async fn ready(
     user: &mut GooseUser,
     context: &UserContext,
     life: &mut Life,
     intended_us: u64,
-) -> Result<Session, Denied> {
+) -> Result<Ready, Denied> {
     let job = &context.job;
-    if life.after_cut {
-        context.record(|recorder| recorder.session(intended_us).reconnect_attempts += 1);
-    }
     let begun_us = job.clock.now_us();
     let deadline_us = begun_us.saturating_add(job.load.session.connect_timeout_us);
-    let secret = Box::pin(credential(user, context, life, intended_us)).await?;
+    let secret = credential(user, context, life, intended_us).await?;
     let stray = if job.load.has(ClientDefect::RacingConnects) {
-        Box::pin(credential(user, context, life, intended_us))
-            .await
-            .ok()
+        credential(user, context, life, intended_us).await.ok()
     } else {
         None
     };
@@ -70,6 +65,33 @@ async fn ask(
         // The requests took all of the time: no connector was waited for.
         return Err(Denied::late(job.load.session.credential));
     }
+    Ok(Ready {
+        begun_us,
+        deadline_us,
+        secret,
+        stray,
+    })
+}
+
+/// Gets a credential, unless there is one, and asks a lane for a session.
+async fn ask(
+    user: &mut GooseUser,
+    context: &UserContext,
+    life: &mut Life,
+    intended_us: u64,
+) -> Result<Session, Denied> {
+    if life.after_cut {
+        context.record(|recorder| recorder.session(intended_us).reconnect_attempts += 1);
+    }
+    let Ready {
+        begun_us,
+        deadline_us,
+        secret,
+        stray,
+    } = match life.ready.take() {
+        Some(ready) => ready?,
+        None => Box::pin(ready(user, context, life, intended_us)).await?,
+    };
     let (reply, answer) = oneshot::channel();
     let (renew, renewal) = oneshot::channel();
     let request = OpenRequest {

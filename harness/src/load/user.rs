@@ -2,7 +2,7 @@
 //!
 //! **Units:** microseconds since load start.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -25,8 +25,9 @@ pub(super) struct UserContext {
     pub lanes: Vec<mpsc::Sender<Command>>,
     /// Records the HTTP requests.
     pub recorder: Mutex<Recorder>,
-    /// Stays whose life has begun: goose runs a life again that returns before its Exit.
-    pub begun: Vec<AtomicBool>,
+    /// Those who have arrived and whose life has not begun, by stay: goose runs a life again that returns before its
+    /// Exit.
+    pub arrived: Vec<Mutex<Option<Box<Life>>>>,
     /// Tells each stay, by its number, that its time has come. One for each: with one for all, every start would
     /// wake all that still wait.
     pub starts: Vec<Notify>,
@@ -39,6 +40,7 @@ pub(super) struct UserContext {
 }
 
 /// What a life keeps between its sessions.
+#[derive(Debug)]
 pub(super) struct Life {
     pub visit: Visit,
     pub account: String,
@@ -55,8 +57,23 @@ pub(super) struct Life {
     pub after_cut: bool,
     /// The connection token used last.
     pub used: Option<String>,
+    /// What opens the first session, fetched on arrival.
+    pub ready: Option<Result<Ready, Denied>>,
     /// Attempts that came to nothing.
     pub diary: Diary,
+}
+
+/// What opens a session.
+#[derive(Debug)]
+pub(super) struct Ready {
+    /// When the attempt began, and when `connected` must have come.
+    pub begun_us: u64,
+    pub deadline_us: u64,
+    pub secret: String,
+    /// Opens the second socket of [`ClientDefect::RacingConnects`].
+    ///
+    /// [`ClientDefect::RacingConnects`]: crate::plan::ClientDefect::RacingConnects
+    pub stray: Option<String>,
 }
 
 impl Life {
@@ -71,6 +88,7 @@ impl Life {
             was_in: false,
             after_cut: false,
             used: None,
+            ready: None,
             diary: Diary::default(),
         }
     }
@@ -83,6 +101,19 @@ impl UserContext {
             () = tokio::time::sleep(time) => true,
             () = self.over.cancelled() => false,
         }
+    }
+
+    /// The client of a stay is there; its life has not begun.
+    pub(super) fn arrived(&self, place: usize, life: Box<Life>) {
+        if let Some(Ok(mut arrived)) = self.arrived.get(place).map(Mutex::lock) {
+            *arrived = Some(life);
+        }
+    }
+
+    /// Lets the life of a stay begin; `None`: it has, or nobody arrived.
+    pub(super) fn begin(&self, place: usize) -> Option<Box<Life>> {
+        let mut arrived = self.arrived.get(place)?.lock().ok()?;
+        arrived.take()
     }
 
     pub(super) async fn wait_for_start(&self, visit: &Visit) -> bool {

@@ -417,7 +417,7 @@ mod tests {
             }),
             2 => (at(), took()).prop_map(|(at_us, took_us)| Fact::Sent(at_us, took_us)),
             2 => (at(), took()).prop_map(|(at_us, took_us)| Fact::Stage(at_us, took_us)),
-            1 => (at(), 0_u8..6).prop_map(|(at_us, words)| Fact::Failed(at_us, words)),
+            1 => (at(), 0_u8..12).prop_map(|(at_us, words)| Fact::Failed(at_us, words)),
             1 => at().prop_map(Fact::Cut),
             1 => at().prop_map(Fact::GaveUp),
             3 => at().prop_map(Fact::Stranger),
@@ -494,7 +494,7 @@ mod tests {
     proptest! {
         #[test]
         fn whoever_wrote_it_down_it_is_the_same_record(
-            facts in prop::collection::vec((0_u32..12, fact()), 1..600),
+            facts in prop::collection::vec((0_u32..12, fact()), 1..1_500),
             cut in prop::collection::vec(0_usize..4, 12),
             order in Just(vec![0_usize, 1, 2, 3]).prop_shuffle(),
         ) {

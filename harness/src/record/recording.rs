@@ -3,8 +3,7 @@
 //! **In:** single facts. **Out:** a [`Recording`] that merges with those of the other threads.
 //!
 //! What is merged is what one thread would have written that saw everything, whatever clients the others had and in
-//! whatever order they are added. Two things are bounded by what comes first, and are so only below their bounds:
-//! [`KINDS_MAX`] and [`WORDS_MAX`].
+//! whatever order they are added; but where a server makes up more than [`KINDS_MAX`] kinds of failures.
 //!
 //! **Units:** an interval is `interval_us` long (the plan says how long) and numbered from 0 at
 //! load start; moments are microseconds since load start.
@@ -23,9 +22,8 @@ pub(crate) const EXAMPLES_MAX: usize = 200;
 
 /// Kinds of failures that are counted apart, per thread: a server may make up a code for every `error` event.
 pub(crate) const KINDS_MAX: usize = 100;
-/// Different words that are kept of one kind, and those of them that are shown.
-const WORDS_MAX: usize = 50;
-const SHOWN_MAX: usize = 5;
+/// Different words that are kept of one kind.
+const WORDS_MAX: usize = 5;
 
 /// Everything one thread saw.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -118,38 +116,46 @@ pub(crate) struct SessionInterval {
 pub(crate) struct Said {
     /// When it first happened.
     pub first_us: Option<u64>,
-    /// Different words, at most [`WORDS_MAX`], with how often each came.
-    words: BTreeMap<Box<str>, u64>,
+    /// The first different words, at most [`WORDS_MAX`], each with when it first came; in that order.
+    words: Vec<(u64, Box<str>)>,
 }
 
 impl Said {
     fn add(&mut self, at_us: u64, words: Option<&str>) {
         self.first_us = Some(self.first_us.map_or(at_us, |first| first.min(at_us)));
         if let Some(words) = words {
-            self.count(words, 1);
+            self.hear(at_us, words);
         }
     }
 
-    fn count(&mut self, words: &str, times: u64) {
-        if let Some(count) = self.words.get_mut(words) {
-            *count += times;
-        } else if self.words.len() < WORDS_MAX {
-            self.words.insert(words.into(), times);
+    /// Of words that came again the first time counts, and of all the first few: who was left out once had so many
+    /// before it, and has them for ever.
+    fn hear(&mut self, at_us: u64, words: &str) {
+        let known = self.words.iter().position(|(_, known)| **known == *words);
+        if let Some(known) = known {
+            if self.words[known].0 <= at_us {
+                return;
+            }
+            self.words.remove(known);
+        }
+        let before = |kept: &(u64, Box<str>)| (kept.0, &*kept.1) < (at_us, words);
+        let at = self.words.partition_point(before);
+        if at < WORDS_MAX {
+            self.words.insert(at, (at_us, words.into()));
+            self.words.truncate(WORDS_MAX);
         }
     }
 
-    /// The words that came most often, at most [`SHOWN_MAX`].
-    pub(crate) fn most_frequent(&self) -> Vec<String> {
-        let mut words: Vec<_> = self.words.iter().collect();
-        words.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-        let shown = words.into_iter().take(SHOWN_MAX);
-        shown.map(|(words, _)| words.to_string()).collect()
+    /// The first different words.
+    pub(crate) fn words(&self) -> Vec<String> {
+        let words = self.words.iter();
+        words.map(|(_, words)| words.to_string()).collect()
     }
 
     fn merge(&mut self, other: Self) {
         self.first_us = [self.first_us, other.first_us].into_iter().flatten().min();
-        for (words, times) in other.words {
-            self.count(&words, times);
+        for (at_us, words) in other.words {
+            self.hear(at_us, &words);
         }
     }
 }

@@ -74,7 +74,7 @@ pub(super) fn counts(recording: &Recording, during: &Faulty<'_>) -> Vec<FailureC
             protocol: matches!(kind, FailureKind::Protocol(_)),
             count,
             first_us: Some(first_us.unwrap_or(0).max(start_us)),
-            words: said.map_or_else(Vec::new, Said::most_frequent),
+            words: said.map_or_else(Vec::new, Said::words),
         }
     };
     let mut counts: Vec<FailureCount> = counts.into_iter().map(count).collect();

@@ -251,7 +251,7 @@ async fn drive_all(
 impl Seen {
     fn facts(self, plan: Plan, run: Run) -> Facts {
         let lanes = plan.load.lanes;
-        let tick_us = tick_us(&plan.load);
+        let tick_us = tick_us(&plan);
         let steady_us = (plan.load.ramp_end_us(), plan.load.load_us());
         let processes = self.samples.usage.accounts(steady_us);
         Facts {

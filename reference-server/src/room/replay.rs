@@ -18,6 +18,9 @@ use crate::socket::{ChatMessage, Conn, code};
 use crate::store::StreamId;
 use crate::wire::lost;
 
+/// Answers that a replay lacks and of which a note is kept, so that they are not taken for had.
+const LACKING_MAX: usize = 256;
+
 impl Rooms {
     /// Starts the replay a client asked for; one at a time.
     pub(crate) fn resume(&self, conn: &Arc<Conn>, after: StreamId) {
@@ -267,9 +270,8 @@ impl Room {
             What::After(_) => {
                 for (task, first, next) in running {
                     let noted = member.next_of(task).is_some();
-                    let in_pause = member.began_in_pause(first) && first > after;
                     if !noted
-                        && (in_pause || member.is_owed(task))
+                        && (first > after || member.is_owed(task))
                         && !member.gets_live(task, first)
                     {
                         // Its beginning is in no history any more, or asked for and on its way.
@@ -285,21 +287,24 @@ impl Room {
             What::Task(task, _) => member.adopt(task, 0),
         }
         if after.is_some() {
-            let lacks = |member: &Member, task: u64, first: Option<Place>| {
-                let told = progress.seen.contains_key(&task) || member.next_of(task).is_some();
-                !told && !member.gets_live(task, first)
-            };
-            let ended = done.all().map(|(task, end)| (task, Some(end.first)));
-            let lacking: Vec<_> = ended
-                .filter(|(task, first)| lacks(member, *task, *first))
+            // Between `after` and there Redis may have forgotten what there was; and after that: what has ended and
+            // the history did not bring was not had, though it began since.
+            let begun = member.joined.min(from.or(member.joined));
+            let lacking: Vec<u64> = done
+                .all()
+                .filter(|(task, end)| {
+                    let first = Some(end.first);
+                    first > begun
+                        && !progress.seen.contains_key(task)
+                        && !member.gets_live(*task, first)
+                        && member.next_of(*task).is_none()
+                })
+                .map(|(task, _)| task)
                 .collect();
-            // Between `after` and there Redis may have forgotten what there was.
             member.caught_up(from);
-            // And after that: what has ended and the history did not bring was not had, though it began since.
-            for (task, first) in lacking {
-                if member.began_here(first) {
-                    member.adopt(task, 0);
-                }
+            // More have no note: those of running answers must not go for them.
+            for task in lacking.into_iter().take(LACKING_MAX) {
+                member.adopt(task, 0);
             }
         }
     }
@@ -322,19 +327,20 @@ impl Progress {
         }
         let began = (event.ordinal == 0).then(|| room.place(id));
         let seen = self.seen.entry(event.task).or_insert_with(|| {
+            let first = room.first_of(event.task).or(began);
             let member = room.member(request.conn.id);
             let noted = member
                 .as_ref()
                 .and_then(|member| member.next_of(event.task));
             let is_owed = member.is_some_and(|member| member.is_owed(event.task));
             let next = match request.what {
-                // What was asked for here comes from its beginning or not at all.
-                What::After(_) if !is_owed => event.ordinal,
+                // What was asked for here, or began after that, comes from its beginning or not at all.
+                What::After(after) if !is_owed && first <= Some(room.place(after)) => event.ordinal,
                 What::After(_) | What::Task(..) => 0,
             };
             Seen {
                 next: noted.unwrap_or(next),
-                first: room.first_of(event.task).or(began),
+                first,
                 message: event.is_message(),
                 ended: false,
             }

@@ -7,7 +7,7 @@ pub(crate) const PROTOCOL: u16 = 1002;
 /// A binary message.
 pub(crate) const UNSUPPORTED: u16 = 1003;
 /// A close frame without a code; never sent.
-pub(crate) const NO_CODE: u16 = 1005;
+pub(crate) use crate::wire::NO_CODE;
 /// The connection ended without a close frame; never sent.
 pub(crate) const ABNORMAL: u16 = 1006;
 /// A text message that is not UTF-8.

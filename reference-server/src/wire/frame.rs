@@ -9,7 +9,7 @@ const TEXT: u8 = 0x81;
 const CLOSE: u8 = 0x88;
 const PING: u8 = 0x89;
 /// What stands for the code of a close frame without one.
-const NO_CODE: u16 = 1005;
+pub(crate) const NO_CODE: u16 = 1005;
 /// A control frame carries 125 bytes at most, two of which are the close code.
 const CLOSE_REASON_BYTES: usize = 123;
 

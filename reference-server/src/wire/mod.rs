@@ -3,5 +3,5 @@
 mod frame;
 mod json;
 
-pub(crate) use frame::Frame;
+pub(crate) use frame::{Frame, NO_CODE};
 pub(crate) use json::{ClientFrame, Event, lost, object, refusal, task_id};

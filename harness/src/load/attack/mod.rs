@@ -9,7 +9,7 @@
 mod stdout;
 
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -26,14 +26,14 @@ use tokio_util::sync::CancellationToken;
 use self::stdout::StdoutGuard;
 use super::job::Job;
 use super::lane::{LaneError, LaneHandle};
-use super::life::live;
+use super::life::{arrive, live};
 use super::pacing::Alarm;
 use super::ramp::test_plan;
 use super::user::UserContext;
 use crate::clock::{RunClock, wall_ns};
 use crate::environment::TargetInfo;
-use crate::plan::Plan;
 use crate::plan::visit::visits;
+use crate::plan::{Plan, tick_us};
 use crate::record::counters::Counters;
 use crate::record::fault::FaultBoard;
 use crate::record::recorder::Recorder;
@@ -164,6 +164,7 @@ fn job(plan: &Plan, target: TargetInfo, signals: &Signals) -> Job {
         seed: plan.seed,
         interval_us: plan.interval_us,
         load: plan.load.clone(),
+        tick_us: tick_us(plan),
         visits: visits(&plan.load),
         target,
         // Ids must not meet those of another run against the same server.
@@ -192,7 +193,7 @@ fn context(job: &Arc<Job>, lanes: &[LaneHandle]) -> UserContext {
         job: Arc::clone(job),
         lanes: lanes.iter().map(LaneHandle::commands).collect(),
         recorder: Mutex::new(recorder(job)),
-        begun: job.visits.iter().map(|_| AtomicBool::new(false)).collect(),
+        arrived: job.visits.iter().map(|_| Mutex::default()).collect(),
         starts: job.visits.iter().map(|_| Notify::new()).collect(),
         over: job.cancel.child_token(),
         stuck: CancellationToken::new(),
@@ -216,15 +217,24 @@ fn attack(job: &Job, context: &Arc<UserContext>) -> Result<GooseAttack, AttackEr
         .without_cookies()
         .accept_invalid_certs(true)
         .timeout(timeout);
-    let context = Arc::clone(context);
+    let (first, then) = (Arc::clone(context), Arc::clone(context));
+    let arrival: TransactionFunction = Arc::new(move |user: &mut GooseUser| {
+        let context = Arc::clone(&first);
+        Box::pin(async move {
+            arrive(user, &context).await;
+            Ok(())
+        })
+    });
     let life: TransactionFunction = Arc::new(move |user: &mut GooseUser| {
-        let context = Arc::clone(&context);
+        let context = Arc::clone(&then);
         Box::pin(async move {
             live(user, &context).await;
             Ok(())
         })
     });
-    let scenario = Scenario::new("client").register_transaction(Transaction::new(life));
+    let scenario = Scenario::new("client")
+        .register_transaction(Transaction::new(arrival).set_on_start())
+        .register_transaction(Transaction::new(life));
     let attack = GooseAttack::initialize_with_config(configuration)?
         .set_client_builder_without_cookies(client)?;
     let plan = test_plan(&job.load.stages);

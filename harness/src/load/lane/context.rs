@@ -10,8 +10,7 @@ use std::sync::{Arc, MutexGuard};
 use super::notebook::Notebook;
 use crate::clock::{monotonic_ns, wall_ns};
 use crate::load::job::Job;
-use crate::load::pacing::Pacer;
-use crate::plan::tick_us;
+use crate::load::pacing::{Pacer, Tick};
 use crate::plan::visit::Visit;
 use crate::record::ledger::Finding;
 use crate::record::recorder::Recorder;
@@ -32,8 +31,14 @@ pub(in crate::load) struct LaneContext {
 }
 
 impl LaneContext {
-    pub(super) fn new(job: Arc<Job>, notebook: Notebook) -> Result<Self, io::Error> {
-        let pacer = Pacer::new(tick_us(&job.load))?;
+    pub(super) fn new(job: Arc<Job>, index: u16, notebook: Notebook) -> Result<Self, io::Error> {
+        // Ticks of several lanes are spread, or all of them would send at once.
+        let lanes = u64::from(job.load.lanes.max(1));
+        let tick = job.tick_us.map(|every_us| Tick {
+            every_ns: every_us * 1_000,
+            offset_ns: every_us * 1_000 * u64::from(index) / lanes,
+        });
+        let pacer = Pacer::new(tick)?;
         Ok(Self {
             job,
             pacer,

@@ -68,7 +68,7 @@ impl Lane {
         let lanes = usize::from(job.load.lanes.max(1));
         let slots = job.visits.len().div_ceil(lanes);
         Ok(Self {
-            context: LaneContext::new(job, notebook)?,
+            context: LaneContext::new(job, index, notebook)?,
             index,
             clients: RefCell::new(vec![None; slots]),
             requests: RefCell::default(),

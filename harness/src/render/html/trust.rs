@@ -95,7 +95,7 @@ fn harness(result: &RunResult) -> Markup {
                             None => "each message at its moment",
                             Some(tick_us) => { "on a tick of " (format::duration(tick_us)) ", of which lateness has its part" }
                         }
-                        "; " (format::count_f64(wakes as f64 / of.actual_sends as f64)) " wakes of a session thread per message"
+                        "; " (format::count_f64(wakes as f64 / of.actual_sends as f64)) " wakes of a session thread per message, the ramp's and the drain's with them"
                     }
                 }
                 dt { "Lanes" }
