@@ -18,9 +18,6 @@ use crate::socket::{ChatMessage, Conn, code};
 use crate::store::StreamId;
 use crate::wire::lost;
 
-/// Answers that a replay lacks and of which a note is kept, so that they are not taken for had.
-const LACKING_MAX: usize = 256;
-
 impl Rooms {
     /// Starts the replay a client asked for; one at a time.
     pub(crate) fn resume(&self, conn: &Arc<Conn>, after: StreamId) {
@@ -270,8 +267,9 @@ impl Room {
             What::After(_) => {
                 for (task, first, next) in running {
                     let noted = member.next_of(task).is_some();
+                    let in_pause = member.began_in_pause(first) && first > after;
                     if !noted
-                        && (first > after || member.is_owed(task))
+                        && (in_pause || member.is_owed(task))
                         && !member.gets_live(task, first)
                     {
                         // Its beginning is in no history any more, or asked for and on its way.
@@ -287,24 +285,21 @@ impl Room {
             What::Task(task, _) => member.adopt(task, 0),
         }
         if after.is_some() {
-            // Between `after` and there Redis may have forgotten what there was; and after that: what has ended and
-            // the history did not bring was not had, though it began since.
-            let begun = member.joined.min(from.or(member.joined));
-            let lacking: Vec<u64> = done
-                .all()
-                .filter(|(task, end)| {
-                    let first = Some(end.first);
-                    first > begun
-                        && !progress.seen.contains_key(task)
-                        && !member.gets_live(*task, first)
-                        && member.next_of(*task).is_none()
-                })
-                .map(|(task, _)| task)
+            let lacks = |member: &Member, task: u64, first: Option<Place>| {
+                let told = progress.seen.contains_key(&task) || member.next_of(task).is_some();
+                !told && !member.gets_live(task, first)
+            };
+            let ended = done.all().map(|(task, end)| (task, Some(end.first)));
+            let lacking: Vec<_> = ended
+                .filter(|(task, first)| lacks(member, *task, *first))
                 .collect();
+            // Between `after` and there Redis may have forgotten what there was.
             member.caught_up(from);
-            // More have no note: those of running answers must not go for them.
-            for task in lacking.into_iter().take(LACKING_MAX) {
-                member.adopt(task, 0);
+            // And after that: what has ended and the history did not bring was not had, though it began since.
+            for (task, first) in lacking {
+                if member.began_here(first) {
+                    member.adopt(task, 0);
+                }
             }
         }
     }
@@ -327,20 +322,19 @@ impl Progress {
         }
         let began = (event.ordinal == 0).then(|| room.place(id));
         let seen = self.seen.entry(event.task).or_insert_with(|| {
-            let first = room.first_of(event.task).or(began);
             let member = room.member(request.conn.id);
             let noted = member
                 .as_ref()
                 .and_then(|member| member.next_of(event.task));
             let is_owed = member.is_some_and(|member| member.is_owed(event.task));
             let next = match request.what {
-                // What was asked for here, or began after that, comes from its beginning or not at all.
-                What::After(after) if !is_owed && first <= Some(room.place(after)) => event.ordinal,
+                // What was asked for here comes from its beginning or not at all.
+                What::After(_) if !is_owed => event.ordinal,
                 What::After(_) | What::Task(..) => 0,
             };
             Seen {
                 next: noted.unwrap_or(next),
-                first,
+                first: room.first_of(event.task).or(began),
                 message: event.is_message(),
                 ended: false,
             }

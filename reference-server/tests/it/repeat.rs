@@ -177,10 +177,8 @@ async fn a_replay_of_a_history_that_redis_forgot_stands_for_nothing_that_was_in_
     first.is_quiet().await;
 }
 
-/// Three messages were answered; of the entries of the third all or only the first few are gone, as in a Redis that was
-/// brought back with what it had when it was saved, and what came since. Who resumed after the first message and asks for
-/// the third again hears an end of it all the same.
-async fn check_a_hole(gone: usize) {
+#[tokio::test]
+async fn a_replay_of_a_history_with_a_hole_stands_for_nothing_that_was_in_the_hole() {
     let redis = Redis::start().await;
     let server = Server::start(&redis, &["--answer-within", "1s"]).await;
     let access = login(&server, 1).await;
@@ -190,15 +188,16 @@ async fn check_a_hole(gone: usize) {
         first.say("hello", id).await;
         answers.push(first.answer().await);
     }
+    // As a Redis that was brought back has what it had when it was saved, and what came since.
     let mut history = redis.connect(3).await.unwrap();
     let after = format!("({}", answers[1].message_id);
-    let entries: Vec<(String, Vec<String>)> = redis::cmd("XRANGE")
+    let gone: Vec<(String, Vec<String>)> = redis::cmd("XRANGE")
         .arg(&["conv:conv-1", &after, "+"])
         .query_async(&mut history)
         .await
         .unwrap();
-    assert!(entries.len() > 2);
-    let ids: Vec<&String> = entries.iter().take(gone).map(|(id, _)| id).collect();
+    assert!(!gone.is_empty());
+    let ids: Vec<&String> = gone.iter().map(|(id, _)| id).collect();
     redis::cmd("XDEL")
         .arg("conv:conv-1")
         .arg(&ids)
@@ -214,16 +213,6 @@ async fn check_a_hole(gone: usize) {
     // Nobody has it any more: that is an end too.
     assert_eq!(end_of(&mut again, &task).await, "lost");
     first.is_quiet().await;
-}
-
-#[tokio::test]
-async fn a_replay_of_a_history_with_a_hole_stands_for_nothing_that_was_in_the_hole() {
-    check_a_hole(usize::MAX).await;
-}
-
-#[tokio::test]
-async fn an_answer_whose_beginning_is_in_a_hole_comes_whole_or_not_at_all() {
-    check_a_hole(2).await;
 }
 
 #[tokio::test]
