@@ -36,7 +36,8 @@ impl Rooms {
         match room.member(conn.id) {
             Some(member) if member.paused.is_none() => {
                 for (task, first, next) in running {
-                    if member.has(task, first) {
+                    // A note there is says what it has had; it may lack more than the others.
+                    if member.next_of(task).is_none() && member.began_here(first) {
                         member.adopt(task, next);
                     }
                 }
