@@ -95,11 +95,6 @@ impl Finished {
         self.by_task.get(&task)
     }
 
-    /// All of them, in no order.
-    pub(super) fn all(&self) -> impl Iterator<Item = (u64, &End)> {
-        self.by_task.iter().map(|(task, end)| (*task, end))
-    }
-
     /// The task that answered the message, while its id is remembered; none where it was given up.
     pub(super) fn answer_to(&self, question: Question) -> Option<u64> {
         let task = *self.by_question.get(&question)?;

@@ -22,7 +22,10 @@ const WHOLE: u32 = LOST - 1;
 pub(super) struct Member {
     pub(super) conn: Arc<Conn>,
     /// Tasks that began later are delivered to it; `None` until the room is subscribed.
-    pub(super) joined: Option<Place>,
+    joined: Option<Place>,
+    /// Messages of people from here on were had, live or by a replay. Of tasks nothing follows from it: Redis may have
+    /// forgotten one, and of what a replay did bring there is a note.
+    messages_from: Option<Place>,
     /// Earlier tasks that it gets all the same, and the ordinal it has not had.
     adopted: Vec<(u64, u32)>,
     /// Tasks that `task_queued` was said of and whose end was not, and when they were last known to
@@ -46,6 +49,7 @@ impl Member {
         Self {
             conn: Arc::clone(conn),
             joined,
+            messages_from: joined,
             adopted: Vec::new(),
             owed: Vec::new(),
             paused: None,
@@ -117,6 +121,11 @@ impl Member {
         self.began_here(first) || self.next_of(task).is_some()
     }
 
+    /// Whether it has had a message of people.
+    pub(super) fn has_message(&self, number: u64, at: Place) -> bool {
+        is_after(Some(at), self.messages_from) || self.next_of(number).is_some()
+    }
+
     /// Whether it takes that event of the task live. To be asked once for each event.
     pub(super) fn takes(&mut self, (task, first): (u64, Option<Place>), ordinal: u32) -> bool {
         if self.paused.is_some() {
@@ -142,6 +151,9 @@ impl Member {
     pub(super) fn had(&self, seen: &Seen, (task, ordinal): (u64, u32)) -> bool {
         if let Some(next) = self.next_of(task) {
             return ordinal < next;
+        }
+        if seen.message {
+            return is_after(seen.first, self.messages_from) && !self.began_in_pause(seen.first);
         }
         // What was under way when the pause began is noted one by one.
         self.gets_live(task, seen.first)
@@ -194,11 +206,25 @@ impl Member {
     pub(super) fn caught_up(&mut self, from: Option<Place>) {
         self.paused = None;
         if from.is_some() {
-            self.joined = self.joined.min(from);
+            self.messages_from = self.messages_from.min(from);
         }
     }
 
-    pub(super) fn began_here(&self, first: Option<Place>) -> bool {
-        matches!((first, self.joined), (Some(first), Some(joined)) if first > joined)
+    /// The room is subscribed from there on.
+    pub(super) fn subscribed(&mut self, from: Option<Place>) {
+        (self.joined, self.messages_from) = (from, from);
     }
+
+    /// Whether the room is subscribed.
+    pub(super) fn is_subscribed(&self) -> bool {
+        self.joined.is_some()
+    }
+
+    pub(super) fn began_here(&self, first: Option<Place>) -> bool {
+        is_after(first, self.joined)
+    }
+}
+
+fn is_after(first: Option<Place>, from: Option<Place>) -> bool {
+    matches!((first, from), (Some(first), Some(from)) if first > from)
 }

@@ -36,8 +36,7 @@ impl Rooms {
         match room.member(conn.id) {
             Some(member) if member.paused.is_none() => {
                 for (task, first, next) in running {
-                    // A note there is says what it has had; it may lack more than the others.
-                    if member.next_of(task).is_none() && member.began_here(first) {
+                    if member.has(task, first) {
                         member.adopt(task, next);
                     }
                 }
@@ -69,7 +68,7 @@ impl Rooms {
                 .paused
                 .as_ref()
                 .is_some_and(|pause| place > pause.after);
-            live || replaying || member.has(number, Some(place))
+            live || replaying || member.has_message(number, place)
         };
         let event = RawEvent::parse(&message.conn.room, text);
         let frame = event.and_then(|event| event.frame(entry, &self.defects));
@@ -249,9 +248,7 @@ impl Room {
             What::Task(..) => None,
         };
         let from = progress.from.map(|from| self.place(from.before()));
-        let Self { members, done, .. } = self;
-        let mut members = members.iter_mut();
-        let Some(member) = members.find(|member| member.conn.id == request.conn.id) else {
+        let Some(member) = self.member(request.conn.id) else {
             return;
         };
         let resumed = after.is_some();
@@ -286,22 +283,8 @@ impl Room {
             What::Task(task, _) => member.adopt(task, 0),
         }
         if after.is_some() {
-            let lacks = |member: &Member, task: u64, first: Option<Place>| {
-                let told = progress.seen.contains_key(&task) || member.next_of(task).is_some();
-                !told && !member.gets_live(task, first)
-            };
-            let ended = done.all().map(|(task, end)| (task, Some(end.first)));
-            let lacking: Vec<_> = ended
-                .filter(|(task, first)| lacks(member, *task, *first))
-                .collect();
             // Between `after` and there Redis may have forgotten what there was.
             member.caught_up(from);
-            // And after that: what has ended and the history did not bring was not had, though it began since.
-            for (task, first) in lacking {
-                if member.began_here(first) {
-                    member.adopt(task, 0);
-                }
-            }
         }
     }
 }

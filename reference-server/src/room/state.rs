@@ -90,8 +90,8 @@ impl Room {
         }
         let joined = self.last.map(|last| self.place(last));
         for member in &mut self.members {
-            if member.joined.is_none() {
-                member.joined = joined;
+            if !member.is_subscribed() {
+                member.subscribed(joined);
                 member.conn.open();
             }
         }
@@ -99,7 +99,7 @@ impl Room {
 
     pub(super) fn refuse_pending(&mut self) {
         for member in &self.members {
-            if member.joined.is_none() {
+            if !member.is_subscribed() {
                 member
                     .conn
                     .close(code::FAILURE, "the channel layer is away");
