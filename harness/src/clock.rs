@@ -69,6 +69,11 @@ impl RunClock {
         }
     }
 
+    /// The clock of another process of this machine, whose zero is that moment of the monotonic clock.
+    pub(crate) const fn with_zero(zero_ns: u64) -> Self {
+        Self { zero_ns }
+    }
+
     /// Microseconds since load start, now.
     pub(crate) fn now_us(self) -> u64 {
         self.at_us(monotonic_ns())

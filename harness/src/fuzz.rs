@@ -40,7 +40,7 @@ pub fn scenario(input: &[u8]) {
         }
     };
     black_box((
-        estimate::needs(&plan),
+        estimate::needs(&plan, (estimate::shards(&plan, 1_024), true)),
         estimate::sends(&plan),
         outlook::doubts(&plan),
     ));

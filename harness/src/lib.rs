@@ -41,6 +41,7 @@ mod result;
 mod route;
 mod run;
 mod scenario;
+mod shard;
 mod stage;
 mod trial;
 mod trust;

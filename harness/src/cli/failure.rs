@@ -153,6 +153,8 @@ impl From<RunError> for Failure {
                     None => failure,
                 }
             }
+            RunError::Fleet(_) => Self::new(Exit::Environment, fact)
+                .hint("its log says more; fewer --shards ask less of this machine"),
             RunError::Attack(error) if !error.is_exhaustion() => Self::new(Exit::Bug, fact),
             RunError::Attack(_) | RunError::Monitor(_) => Self::new(Exit::Environment, fact)
                 .hint("raise the limit of processes (`ulimit -u`) or of addresses (`ulimit -v`)"),

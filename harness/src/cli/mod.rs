@@ -32,6 +32,7 @@ mod save;
 mod schema;
 mod screen;
 mod series;
+mod shard;
 mod trend;
 mod warning;
 
@@ -88,6 +89,9 @@ enum Command {
     /// Clean up after one run; started by the run itself
     #[command(hide = true)]
     Janitor,
+    /// Drive a part of a load; started by the run itself
+    #[command(hide = true)]
+    Shard(shard::ShardArgs),
     /// Print the JSON Schema of the scenario file, for editors
     Schema,
 }
@@ -189,6 +193,7 @@ fn dispatch(command: Command, out: &mut impl Write) -> Result<Exit, Failure> {
             Some(times) => series::repeat::run(&args, times, &mut io::stdout()),
             None => run::run(&args, &mut io::stdout()),
         },
+        Command::Shard(args) => shard::run(&args),
         Command::Ab(args) => ab::run(&args, &mut io::stdout()),
         Command::Plan(args) => plan::run(&args, out),
         Command::Check(args) => check::run(&args, out),

@@ -45,6 +45,9 @@ pub(crate) struct OverrideArgs {
     /// Most clients at once; every stage is scaled in proportion
     #[arg(long, value_name = "N", env = "HARNESS_CLIENTS", value_parser = clients, allow_negative_numbers = true)]
     clients: Option<u32>,
+    /// Processes that drive the load, each a part of its clients [default: as many as the file limit asks for]
+    #[arg(long, value_name = "N", env = "HARNESS_SHARDS")]
+    shards: Option<u16>,
     /// Length of the load, such as 90s; holds are scaled, ramps stay as they are
     #[arg(long, value_name = "D", env = "HARNESS_DURATION", value_parser = duration, allow_hyphen_values = true)]
     duration: Option<Duration>,
@@ -73,9 +76,12 @@ impl OverrideArgs {
         }
     }
 
-    /// Every `--set`, and what `--ca` and `--insecure` stand for.
+    /// Every `--set`, and what `--shards`, `--ca` and `--insecure` stand for.
     fn changes(&self) -> Vec<String> {
         let mut changes = self.set.clone();
+        if let Some(shards) = self.shards {
+            changes.push(format!("load.shards={shards}"));
+        }
         if let Some(ca) = &self.tls.ca {
             changes.push(format!("environment.tls.ca={ca:?}"));
         }
@@ -94,6 +100,7 @@ impl OverrideArgs {
             ("--ca", self.tls.ca.clone()),
             ("--clients", self.clients.map(|clients| clients.to_string())),
             ("--duration", self.duration.map(units::print_duration)),
+            ("--shards", self.shards.map(|shards| shards.to_string())),
             ("--seed", Some(seed.to_string())),
         ];
         let defects = self.defect.iter();

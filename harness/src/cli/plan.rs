@@ -16,6 +16,7 @@ use crate::environment::open_files;
 use crate::exit::Exit;
 use crate::format::count;
 use crate::plan::{self, BuiltIn, Plan, estimate};
+use crate::scenario::address;
 use crate::units;
 
 #[derive(Args, Debug)]
@@ -47,7 +48,13 @@ pub(super) fn run(args: &PlanArgs, out: &mut impl Write) -> Result<Exit, Failure
 
 /// What the run sends and needs, in a few lines.
 fn summary(plan: &Plan) -> Vec<String> {
-    let needs = estimate::needs(plan);
+    // Without a limit to go by, the run will say what is wrong; a plan starts nothing.
+    let limit = open_files().unwrap_or(u64::MAX);
+    let shards = estimate::shards(plan, limit);
+    let target = plan.environment.target.as_deref();
+    let host = target.and_then(address::host);
+    let is_here = target.is_none() || host.is_some_and(|host| address::is_loopback(&host));
+    let needs = estimate::needs(plan, (shards, is_here));
     let sends = estimate::sends(plan);
     let mut lines = vec![
         String::new(),
@@ -67,9 +74,9 @@ fn summary(plan: &Plan) -> Vec<String> {
         ));
         lines.push(pacing(plan));
     }
+    lines.push(processes(plan, (shards, limit)));
     lines.push(format!(
-        "needs up to {} files in a process, {} ports and {} of memory",
-        count(needs.files),
+        "needs {} ports of an address and {} of memory",
         count(needs.ports),
         units::print_bytes(needs.memory_bytes)
     ));
@@ -82,6 +89,25 @@ fn summary(plan: &Plan) -> Vec<String> {
     );
     lines.push(String::new());
     lines
+}
+
+/// Who drives the load, and who is started to serve it, each with its files.
+fn processes(plan: &Plan, (shards, limit): (u16, u64)) -> String {
+    let files = |files: u64| format!("up to {} files", count(files));
+    let own = files(estimate::shard_files(plan, shards));
+    let driven = match shards {
+        1 => format!("driven by 1 process with {own}"),
+        several => format!("driven by {several} processes, each with {own}"),
+    };
+    if plan.environment.target.is_some() {
+        return driven;
+    }
+    let instances = estimate::instances(plan, limit);
+    let own = files(estimate::server_files(plan, instances));
+    match instances {
+        1 => format!("{driven}; served by 1 with {own}"),
+        several => format!("{driven}; served by {several}, each with {own}"),
+    }
 }
 
 /// What a message waits for in the harness on purpose.

@@ -14,6 +14,7 @@ mod child;
 mod endpoint;
 mod error;
 pub(crate) mod janitor;
+mod load;
 mod machine;
 mod preflight;
 mod private;
@@ -40,6 +41,7 @@ use crate::plan::{Link, Plan};
 pub(crate) use child::Child;
 pub(crate) use error::EnvironmentError;
 pub(crate) use janitor::recover::recover;
+pub(crate) use load::LoadProcess;
 pub(crate) use machine::limit::{open_files, raise_files};
 pub(crate) use machine::listener::BacklogSample;
 pub(crate) use machine::program::server as server_program;
@@ -52,7 +54,7 @@ pub(crate) use redis::TokenStore;
 pub(crate) use sample::{Allowed, ProcessSample, SERVER};
 pub(crate) use secret::{Secret, resolve as resolve_secret};
 pub(crate) use settings::{ServerFlag, Settings};
-pub(crate) use target::{Accounts, Mapping, TargetInfo, mapping, trust};
+pub(crate) use target::{Accounts, Mapping, TargetHandover, TargetInfo, mapping, trust};
 pub(crate) use toxiproxy::api_client;
 
 /// A running environment.
@@ -60,6 +62,8 @@ pub(crate) use toxiproxy::api_client;
 pub(crate) struct Environment {
     stack: stack::Stack,
     info: stack::StackInfo,
+    /// Where processes write what they have to say.
+    logs: PathBuf,
     /// TLS is spoken, and with whoever answers.
     insecure: bool,
     run_id: String,
@@ -128,6 +132,7 @@ impl Environment {
             Ok(info) => Ok(Self {
                 stack,
                 info,
+                logs: stack::logs(settings)?,
                 insecure: plan.environment.tls.insecure,
                 run_id: settings.run_id.clone(),
             }),

@@ -28,6 +28,8 @@ pub(crate) struct ProcessSample {
     pub redis: Option<ProcessUse>,
     /// The fault proxies of the edge link together.
     pub edge: Option<ProcessUse>,
+    /// The processes that drive the load together, where it is not this one alone.
+    pub load: Option<ProcessUse>,
 }
 
 /// What the processes of the run may use.
@@ -46,6 +48,7 @@ pub(crate) struct Children {
     pub servers: Vec<Child>,
     pub redis: Option<Child>,
     pub edge: Vec<ProcessId>,
+    pub load: Vec<ProcessId>,
     /// Where Redis writes down what it is given, if it does.
     pub redis_writes_to: Option<PathBuf>,
 }
@@ -58,6 +61,7 @@ impl Children {
             server: together(self.servers.iter().map(Child::process)),
             redis: self.redis.and_then(|redis| redis.process().usage()),
             edge: together(self.edge.into_iter()),
+            load: together(self.load.into_iter()),
         }
     }
 
@@ -118,6 +122,7 @@ mod tests {
             servers: Vec::new(),
             redis: Some(redis.clone()),
             edge: Vec::new(),
+            load: Vec::new(),
             redis_writes_to: None,
         };
         let ended = || children.clone().sample().ended;
@@ -149,6 +154,7 @@ mod tests {
             servers: Vec::new(),
             redis: None,
             edge: Vec::new(),
+            load: Vec::new(),
             redis_writes_to: redis_writes_to.map(PathBuf::from),
         };
         assert!(children(None).sample().stuck.is_empty());
@@ -171,6 +177,7 @@ mod tests {
             servers: vec![redis_run.redis.child.with_process(gone)],
             redis: Some(redis_run.redis.child.clone()),
             edge: vec![ProcessId::of_self().unwrap(), gone, gone],
+            load: Vec::new(),
             redis_writes_to: None,
         };
         let sample = children.sample();

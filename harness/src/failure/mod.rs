@@ -70,7 +70,7 @@ impl Cause {
 }
 
 /// Something that went wrong, once.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Failure {
     pub kind: FailureKind,
     /// What came with it: a close reason, the first line of a body, the system's words. Safe to print, bounded.
@@ -78,7 +78,7 @@ pub(crate) struct Failure {
 }
 
 /// What went wrong.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum FailureKind {
     /// A request over HTTP.
     Request(Request, RequestProblem),
@@ -121,7 +121,7 @@ pub(crate) enum FailureKind {
 }
 
 /// Which request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Request {
     Login,
     Refresh,
@@ -140,7 +140,7 @@ impl Request {
 }
 
 /// What became of a request that was not granted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum RequestProblem {
     /// This status, where another one grants.
     Status(u16),
@@ -165,7 +165,7 @@ pub(crate) enum RequestProblem {
 }
 
 /// Why there is no connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum DialProblem {
     /// This machine gave no socket: files, ports or memory; the system's number.
     Local(i32),
@@ -178,7 +178,7 @@ pub(crate) enum DialProblem {
 }
 
 /// Why there is no TLS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum TlsProblem {
     /// The server sent this alert.
     Alert(u8),
@@ -191,7 +191,7 @@ pub(crate) enum TlsProblem {
 }
 
 /// Why there is no WebSocket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum UpgradeProblem {
     Status(u16),
     /// A 101 whose headers are no handshake of RFC 6455.
@@ -209,7 +209,7 @@ pub(crate) enum UpgradeProblem {
 }
 
 /// How a connection ended without a close frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Ending {
     /// The other end closed it.
     Closed,
@@ -224,7 +224,7 @@ pub(crate) enum Ending {
 }
 
 /// What a server may not send without end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Limit {
     /// Fragments of one message.
     Fragments,
@@ -235,7 +235,7 @@ pub(crate) enum Limit {
 }
 
 /// A rule of RFC 6455 that a server can break.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Rule {
     ReservedBits,
     Masked,

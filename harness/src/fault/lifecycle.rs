@@ -33,6 +33,8 @@ const WELL_PATIENCE_US: u64 = 20_000_000;
 const GREEN_PATIENCE_US: u64 = 30_000_000;
 const HEAL_PAUSE: Duration = Duration::from_millis(100);
 
+/// Until every process of the load must know of a fault: longer than a machine that is busy takes.
+const TOLD_PATIENCE: Duration = Duration::from_secs(1);
 /// A fault that is over as soon as it is done is confirmed within this long.
 const MOMENT_PATIENCE_US: u64 = 2_000_000;
 
@@ -142,6 +144,8 @@ impl Lifecycle {
         let begin_us = self.stamp(&mut stamps.injecting_us, FaultMoment::Injecting);
         if self.extent != Extent::Whole {
             self.board.begin(self.index, begin_us);
+            // Who meets the fault in another process must know of it by then.
+            self.board.told(TOLD_PATIENCE).await;
         }
         match fault.inject().await {
             Ok(()) => {

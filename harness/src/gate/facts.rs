@@ -83,6 +83,7 @@ fn nowhere() -> EnvironmentPlan {
         tls: plan::TlsPlan::default(),
         server: plan::ServerPlan {
             instances: 1,
+            exact: false,
             cpus: None,
             defects: Vec::new(),
             settings: BTreeMap::new(),

@@ -67,7 +67,7 @@ async fn connect(
     step: &Cell<Step>,
 ) -> Result<Opened, ConnectError> {
     let job = lane.job();
-    let visit = &job.visits[request.number as usize];
+    let visit = &job.visits[request.place as usize];
     let dialect = job.target.dialect.as_deref();
     let path = job.path(visit);
     let to = Destination {
@@ -91,7 +91,7 @@ async fn connect(
 fn tell(lane: &LaneContext, request: &OpenRequest, result: Option<&Result<Opened, ConnectError>>) {
     let job = lane.job();
     job.trace.tell(job.clock.now_us(), || {
-        let path = job.path(&job.visits[request.number as usize]);
+        let path = job.path(&job.visits[request.place as usize]);
         match result {
             Some(Ok(_)) => format!("upgrade {path}: 101"),
             Some(Err(error)) => format!("upgrade {path}: {error}"),

@@ -17,17 +17,13 @@ use crate::environment::TargetInfo;
 use crate::failure::Failure;
 use crate::plan::seed::{Stream, text_length};
 use crate::plan::visit::Visit;
-use crate::plan::{Conversation, Jitter, LoadPlan, ReconnectPlan};
+use crate::plan::{Conversation, Cut, Jitter, LoadPlan, ReconnectPlan, estimate};
 use crate::record::counters::Counters;
 use crate::record::diary::Diary;
 use crate::record::fault::FaultBoard;
 use crate::record::recorder::Author;
 use crate::record::trace::Trace;
 
-/// Connections from one source address to one destination, past which `connect` slows down.
-const PORTS_PER_SOURCE: u32 = 10_000;
-/// Sockets per client that count towards it: a reconnecting client may hold two for a moment.
-const SOCKETS_PER_CLIENT: u32 = 2;
 /// Longest backoff between two attempts at a message, beside what the server asks for.
 const RETRY_SPAN_US_MAX: u64 = 2_000_000;
 
@@ -39,6 +35,9 @@ pub(super) struct Job {
     pub load: LoadPlan,
     /// What sends wait for; `None`: for nothing.
     pub tick_us: Option<u64>,
+    /// Which part of the load this process drives.
+    pub cut: Cut,
+    /// Its stays, by their place.
     pub visits: Vec<Visit>,
     pub target: TargetInfo,
     /// Tells this run's conversations and message ids from those of any other.
@@ -57,14 +56,14 @@ pub(super) enum Command {
     /// Open a session.
     Open(Box<OpenRequest>),
     /// The client of that stay gave up or went.
-    Left { number: u32 },
+    Left { place: u32 },
 }
 
 /// A session to be opened.
 #[derive(Debug)]
 pub(super) struct OpenRequest {
-    /// Which stay.
-    pub number: u32,
+    /// Which stay, by its place.
+    pub place: u32,
     /// Connection token or access token.
     pub secret: String,
     /// Opens a second socket, which is forgotten; only with [`ClientDefect::RacingConnects`].
@@ -129,7 +128,7 @@ impl Job {
     /// When the last answer may arrive: one drain for the last message to be acknowledged, one for
     /// its answer. A run in which nothing is owed ends long before.
     pub(super) fn end_us(&self) -> u64 {
-        self.load.load_us().saturating_add(self.patience_us())
+        super::attack::end_us(&self.load)
     }
 
     /// When the last answer of a stay may arrive.
@@ -259,17 +258,21 @@ impl Job {
         several.then(|| format!("http://{}", self.address(visit)))
     }
 
-    /// Address a stay connects from: on loopback, spread so that no source runs out of ports.
+    /// Address a stay connects from: those that are named in turn, else on loopback spread so that no source runs out of
+    /// ports.
     pub(super) fn source(&self, visit: &Visit) -> Option<SocketAddr> {
+        let sources = &self.load.sources;
+        if !sources.is_empty() {
+            return Some(SocketAddr::from((sources[visit.number as usize % sources.len()], 0)));
+        }
         let IpAddr::V4(address) = self.target.addresses.first()?.ip() else {
             return None;
         };
         if !address.is_loopback() {
             return None;
         }
-        let sockets = self.load.clients.saturating_mul(SOCKETS_PER_CLIENT);
-        let sources = sockets.div_ceil(PORTS_PER_SOURCE).clamp(1, 200);
-        let last = u8::try_from(2 + visit.number % sources).unwrap_or(2);
+        let turn = visit.number % estimate::sources(&self.load, true);
+        let last = u8::try_from(2 + turn).unwrap_or(2);
         Some(SocketAddr::from((Ipv4Addr::new(127, 0, 0, last), 0)))
     }
 }

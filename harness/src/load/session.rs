@@ -95,7 +95,7 @@ async fn ask(
     let (reply, answer) = oneshot::channel();
     let (renew, renewal) = oneshot::channel();
     let request = OpenRequest {
-        number: life.visit.number,
+        place: life.visit.place,
         secret,
         stray,
         intended_us,

@@ -28,7 +28,7 @@ pub(super) struct UserContext {
     /// Those who have arrived and whose life has not begun, by stay: goose runs a life again that returns before its
     /// Exit.
     pub arrived: Vec<Mutex<Option<Box<Life>>>>,
-    /// Tells each stay, by its number, that its time has come. One for each: with one for all, every start would
+    /// Tells each stay, by its place, that its time has come. One for each: with one for all, every start would
     /// wake all that still wait.
     pub starts: Vec<Notify>,
     /// No life goes on after this.
@@ -117,7 +117,7 @@ impl UserContext {
     }
 
     pub(super) async fn wait_for_start(&self, visit: &Visit) -> bool {
-        let Some(start) = self.starts.get(visit.number as usize) else {
+        let Some(start) = self.starts.get(visit.place as usize) else {
             return false;
         };
         tokio::select! {
@@ -128,7 +128,7 @@ impl UserContext {
 
     /// `false`: the lane is gone, or the run is over.
     pub(super) async fn tell(&self, visit: &Visit, command: Command) -> bool {
-        let lane = visit.number as usize % self.lanes.len().max(1);
+        let lane = visit.place as usize % self.lanes.len().max(1);
         let Some(lane) = self.lanes.get(lane) else {
             return false;
         };
@@ -139,8 +139,8 @@ impl UserContext {
     }
 
     pub(super) async fn leave(&self, visit: &Visit) {
-        let number = visit.number;
-        self.tell(visit, Command::Left { number }).await;
+        let place = visit.place;
+        self.tell(visit, Command::Left { place }).await;
     }
 
     pub(super) fn record(&self, write: impl FnOnce(&mut Recorder)) {

@@ -88,6 +88,7 @@ mod tests {
     fn visit(number: u32, start_us: u64, end_us: u64) -> Visit {
         Visit {
             number,
+            place: number,
             client: number,
             start_us,
             end_us,

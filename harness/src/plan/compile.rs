@@ -104,7 +104,8 @@ fn environment(typed: &Environment, asks_who: bool, problems: &mut Problems) -> 
             insecure: typed.insecure,
         },
         server: ServerPlan {
-            instances: typed.instances,
+            instances: typed.instances.unwrap_or(1),
+            exact: typed.instances.is_some(),
             cpus: typed.cpus.clone(),
             defects: typed.defects.clone(),
             settings: typed.settings.clone(),
@@ -315,6 +316,8 @@ fn load(typed: &Load, overrides: &Overrides, problems: &mut Problems) -> Option<
         reconnect,
         drain_us: units::us(typed.drain),
         lanes: typed.lanes,
+        shards: typed.shards,
+        sources: typed.sources.clone(),
         pacing: typed.pacing,
         cpus: typed.cpus.clone(),
         defects: typed.defects.clone(),

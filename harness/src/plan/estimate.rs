@@ -1,12 +1,14 @@
 //! This module estimates what a plan needs of the machine.
 //!
 //! **In:** a plan. **Out:** files, ports and memory at the peak, on the safe side; what is sent; how many
-//! processes carry the edge link.
+//! processes drive the load, serve it and carry the edge link.
 //! **Source:** measured on loopback: at most 16 KiB per further client in the harness, 12 KiB per
 //! connection in the reference server, 5.3 KB of kernel memory per socket; a socket is a file and, on
 //! the connecting side, a port.
 
-use crate::plan::{Link, LoadPlan, Plan};
+use crate::plan::{Cut, Link, LoadPlan, Plan};
+use crate::scenario::environment::INSTANCES_MAX;
+use crate::scenario::load::SHARDS_MAX;
 use crate::units;
 
 /// Beside the clients: runtime, logs, Redis connections, listeners.
@@ -17,6 +19,14 @@ const TOKEN_SOCKETS_MAX: u64 = 1_000;
 const BYTES_PER_CLIENT: u64 = (16 + 12 + 11) << 10;
 /// Redis, server and harness with nobody connected.
 const BYTES_BASE: u64 = 200 << 20;
+/// A process of the load without clients.
+const BYTES_PER_SHARD: u64 = 24 << 20;
+/// Connections from one address to one destination, past which `connect` slows down.
+const PORTS_PER_SOURCE: u32 = 10_000;
+/// Sockets of a client that count towards it: one that comes back may hold two for a moment.
+const SOCKETS_PER_CLIENT: u32 = 2;
+/// Addresses of loopback that are used.
+const LOOPBACK_MAX: u32 = 200;
 /// The edge proxy with its two sockets, for one client.
 const EDGE_BYTES_PER_CLIENT: u64 = (8 + 11) << 10;
 /// A proxied connection is two sockets of the process that carries it.
@@ -25,28 +35,70 @@ const EDGE_FILES_PER_SOCKET: u64 = 2;
 /// What a run needs at its peak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Needs {
-    /// Open files of the harness, and as many of a server that it starts.
-    pub files: u64,
-    /// Local ports towards the target.
+    /// Local ports of one address towards the target.
     pub ports: u64,
     /// Memory of the harness, the server it starts, and the kernel's for their sockets.
     pub memory_bytes: u64,
 }
 
 /// An upper estimate for a plan.
-pub(crate) fn needs(plan: &Plan) -> Needs {
+///
+/// `shards` processes drive the load; the target is on this machine, or elsewhere.
+pub(crate) fn needs(plan: &Plan, (shards, is_here): (u16, bool)) -> Needs {
     let clients = u64::from(plan.load.clients);
-    let sockets = sockets(plan);
+    let sources = u64::from(sources(&plan.load, is_here));
     let edge_bytes = if has_own_edge(plan) {
         EDGE_BYTES_PER_CLIENT
     } else {
         0
     };
     Needs {
-        files: FILES_BASE + sockets,
-        ports: sockets,
-        memory_bytes: BYTES_BASE + clients * (BYTES_PER_CLIENT + edge_bytes),
+        ports: sockets(plan).div_ceil(sources),
+        memory_bytes: BYTES_BASE
+            + u64::from(shards) * BYTES_PER_SHARD
+            + clients * (BYTES_PER_CLIENT + edge_bytes),
     }
+}
+
+/// Processes that drive the load where each may open `files` files; at least 1.
+pub(crate) fn shards(plan: &Plan, files: u64) -> u16 {
+    let fits = |count: &u16| shard_files(plan, *count) <= files;
+    let asked = || (1..=SHARDS_MAX).find(fits).unwrap_or(SHARDS_MAX);
+    plan.load.shards.unwrap_or_else(asked)
+}
+
+/// Open files of the largest of so many.
+pub(crate) fn shard_files(plan: &Plan, count: u16) -> u64 {
+    let largest = Cut { index: 0, count };
+    FILES_BASE + sockets_of(u64::from(largest.clients(&plan.load)))
+}
+
+/// Servers that are started where each may open `files` files; at least 1.
+pub(crate) fn instances(plan: &Plan, files: u64) -> u16 {
+    let server = &plan.environment.server;
+    let fits = |count: &u16| server_files(plan, *count) <= files;
+    match server.exact {
+        true => server.instances,
+        false => (server.instances..=INSTANCES_MAX)
+            .find(fits)
+            .unwrap_or(INSTANCES_MAX),
+    }
+}
+
+/// Open files of each of so many.
+pub(crate) fn server_files(plan: &Plan, count: u16) -> u64 {
+    let clients = u64::from(plan.load.clients);
+    FILES_BASE + sockets_of(clients.div_ceil(u64::from(count.max(1))))
+}
+
+/// Addresses that sockets are opened from: those that are named, and on loopback as many as the ports ask for.
+pub(crate) fn sources(load: &LoadPlan, is_here: bool) -> u32 {
+    let named = u32::try_from(load.sources.len()).unwrap_or(u32::MAX);
+    if named > 0 || !is_here {
+        return named.max(1);
+    }
+    let sockets = load.clients.saturating_mul(SOCKETS_PER_CLIENT);
+    sockets.div_ceil(PORTS_PER_SOURCE).clamp(1, LOOPBACK_MAX)
 }
 
 /// Whether the run puts a proxy of its own between clients and server.
@@ -72,7 +124,10 @@ pub(crate) fn edge_files(plan: &Plan, processes: u16) -> u64 {
 }
 
 fn sockets(plan: &Plan) -> u64 {
-    let clients = u64::from(plan.load.clients);
+    sockets_of(u64::from(plan.load.clients))
+}
+
+fn sockets_of(clients: u64) -> u64 {
     clients + clients.min(TOKEN_SOCKETS_MAX)
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod arrivals;
 mod builtin;
 mod compile;
 mod criteria;
+mod cut;
 mod dialect;
 pub(crate) mod estimate;
 mod fault;
@@ -28,12 +29,14 @@ mod trial;
 pub(crate) mod visit;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use builtin::{ANSWERED_RATIO_MIN, BuiltIn, is_broad};
 pub(crate) use compile::compile;
+pub(crate) use cut::Cut;
 pub(crate) use fault::{Damage, PlannedFault};
 pub(crate) use hash::hash;
 pub(crate) use pacing::tick_us;
@@ -125,6 +128,9 @@ impl TlsPlan {
 pub(crate) struct ServerPlan {
     /// Servers on one Redis; clients are spread over them.
     pub instances: u16,
+    /// No more of them, whatever the limit of open files asks for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub exact: bool,
     /// Processors of what the run starts; `None`: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpus: Option<Cpus>,
@@ -176,6 +182,13 @@ pub(crate) struct LoadPlan {
     pub drain_us: u64,
     /// Threads that run sessions; 1 unless a lane would be over half busy.
     pub lanes: u16,
+    /// Processes that drive it, each a part of its clients; `None`: as many as the file limit asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shards: Option<u16>,
+    /// Addresses of this machine that sockets are opened from, in turn; empty: the system's choice, and on loopback as
+    /// many as the ports ask for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<IpAddr>,
     /// When a message that is due is sent.
     #[serde(default, skip_serializing_if = "is_auto")]
     pub pacing: Pacing,

@@ -31,10 +31,10 @@ pub(crate) fn tick_us(plan: &Plan) -> Option<u64> {
 }
 
 fn is_worth_it(plan: &Plan) -> bool {
-    let lanes = f64::from(plan.load.lanes.max(1));
+    let threads = u32::from(plan.load.lanes.max(1)) * u32::from(plan.load.shards.unwrap_or(1));
     let latencies = plan.expect.iter();
     let mut latencies = latencies.filter(|expect| matches!(expect.what, Quantity::Latency { .. }));
-    estimate::per_s_max(&plan.load) >= TICK_PER_S * lanes
+    estimate::per_s_max(&plan.load) >= TICK_PER_S * f64::from(threads)
         && latencies.all(|expect| expect.bound.value >= TICKS_MIN * TICK_US as f64)
 }
 

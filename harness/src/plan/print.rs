@@ -3,6 +3,8 @@
 //! **In:** a plan. **Out:** TOML that makes the same plan again, flags and all: `plan.toml` of a run
 //! can itself be run. Secrets stay the names of environment variables.
 
+use std::net::IpAddr;
+
 use toml::{Table, Value};
 
 use crate::plan::{
@@ -175,12 +177,13 @@ fn server(server: &ServerPlan) -> Value {
         .collect();
     let cpus = server.cpus.as_ref();
     let cpus = cpus.map(|cpus| ("cpus", Value::from(cpus.to_string())));
+    let instances = i64::from(server.instances);
+    let instances = server.exact.then(|| ("instances", instances.into()));
     let pairs = [
-        ("instances", i64::from(server.instances).into()),
         ("defects", server.defects.clone().into()),
         ("settings", Value::Table(settings)),
     ];
-    inline(pairs.into_iter().chain(cpus))
+    inline(instances.into_iter().chain(pairs).chain(cpus))
 }
 
 fn load(text: &mut String, load: &LoadPlan) {
@@ -239,6 +242,13 @@ fn load(text: &mut String, load: &LoadPlan) {
 fn rest(text: &mut String, load: &LoadPlan) {
     pair(text, "drain", print_us(load.drain_us));
     pair(text, "lanes", i64::from(load.lanes));
+    if let Some(shards) = load.shards {
+        pair(text, "shards", i64::from(shards));
+    }
+    if !load.sources.is_empty() {
+        let sources: Vec<String> = load.sources.iter().map(IpAddr::to_string).collect();
+        pair(text, "sources", sources);
+    }
     if load.pacing != Pacing::Auto {
         pair(text, "pacing", name_of(&PACINGS, load.pacing));
     }

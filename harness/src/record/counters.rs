@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use serde::{Deserialize, Serialize};
+
 use super::histogram::SparseHistogram;
 use crate::scenario::expectation::Outcome;
 use crate::stage::Stage;
@@ -61,7 +63,7 @@ pub(crate) enum Reader {
 }
 
 /// Latencies that arrived since a reader last looked.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Recent {
     pub response: [SparseHistogram; Stage::COUNT],
     /// Those of them that no fault touched.
@@ -155,8 +157,13 @@ impl Counters {
 
     /// An open socket was cut by the server or the network.
     pub(crate) fn socket_cut(&self, code: u16) {
-        if let Ok(mut cut) = self.cut.lock() {
-            *cut.entry(code).or_insert(0) += 1;
+        self.sockets_cut(code, 1);
+    }
+
+    /// So many were.
+    pub(super) fn sockets_cut(&self, code: u16, count: u64) {
+        if let (Ok(mut cut), true) = (self.cut.lock(), count > 0) {
+            *cut.entry(code).or_insert(0) += count;
         }
     }
 

@@ -9,6 +9,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use crate::failure::Failure;
 
 /// Steps kept from the beginning, and from the end.
@@ -34,7 +36,7 @@ pub(crate) struct Diary {
 }
 
 /// What happened at one moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Step {
     pub at_us: u64,
     /// Its place among all steps of the client, from 0.
@@ -43,7 +45,7 @@ pub(crate) struct Step {
 }
 
 /// What a client does or hears. A message goes by its number, from 0.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum What {
     /// The upgrade is done.
     Upgraded,

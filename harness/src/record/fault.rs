@@ -6,9 +6,12 @@
 //! **Units:** microseconds since load start.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use tokio::time::timeout;
 
 /// Every moment of one fault, as far as it got. Facts only; judged elsewhere.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -40,10 +43,20 @@ pub(crate) struct FaultStamps {
 /// Which faults are in force: written by the driver, read by every session lane.
 ///
 /// A fault is in force from `injecting_us` until `heal_confirmed_us` (or for ever).
+///
+/// A load in several processes has a board in each: those of the others *follow* that of the driver, who waits until they
+/// have [`told`](Self::told) of a change.
 #[derive(Debug, Default)]
 pub(crate) struct FaultBoard {
     slots: Vec<FaultSlot>,
+    /// Counts changes.
+    revision: watch::Sender<u64>,
+    /// The last change that each follower has confirmed.
+    heard: watch::Sender<Vec<u64>>,
 }
+
+/// From when to when a fault is in force; `u64::MAX`: not yet.
+pub(crate) type FaultSpan = (u64, u64);
 
 #[derive(Debug)]
 struct FaultSlot {
@@ -60,6 +73,52 @@ impl FaultBoard {
         };
         Self {
             slots: (0..faults).map(|_| slot()).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Changes are to be confirmed by so many boards of other processes.
+    pub(crate) fn followed_by(&self, followers: usize) {
+        self.heard.send_replace(vec![0; followers]);
+    }
+
+    /// Counts the changes, for whoever brings them to a follower.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.revision.subscribe()
+    }
+
+    /// A follower knows of this change and all before; of [`u64::MAX`]: it is gone, and nobody is to wait for it.
+    pub(crate) fn heard(&self, follower: usize, revision: u64) {
+        self.heard.send_modify(|heard| {
+            if let Some(last) = heard.get_mut(follower) {
+                *last = revision.max(*last);
+            }
+        });
+    }
+
+    /// Waits until all followers know of all changes so far, for at most `patience`.
+    pub(crate) async fn told(&self, patience: Duration) {
+        let revision = *self.revision.borrow();
+        let mut heard = self.heard.subscribe();
+        let all = heard.wait_for(|heard| heard.iter().all(|last| *last >= revision));
+        if timeout(patience, all).await.is_err() {
+            tracing::warn!("a process of the load has not confirmed that it knows of a fault");
+        }
+    }
+
+    /// Every fault, in the order of the plan.
+    pub(crate) fn spans(&self) -> Vec<FaultSpan> {
+        let slots = self.slots.iter();
+        slots
+            .map(|slot| (slot.from_us.load(Ordering::Acquire), slot.to_us.load(Ordering::Acquire)))
+            .collect()
+    }
+
+    /// Writes what the board that this one follows says.
+    pub(crate) fn follow(&self, spans: &[FaultSpan]) {
+        for (slot, (from_us, to_us)) in self.slots.iter().zip(spans) {
+            slot.from_us.store(*from_us, Ordering::Release);
+            slot.to_us.store(*to_us, Ordering::Release);
         }
     }
 
@@ -67,6 +126,7 @@ impl FaultBoard {
     pub(crate) fn begin(&self, fault: usize, at_us: u64) {
         if let Some(slot) = self.slots.get(fault) {
             slot.from_us.store(at_us, Ordering::Release);
+            self.revision.send_modify(|revision| *revision += 1);
         }
     }
 
@@ -74,6 +134,7 @@ impl FaultBoard {
     pub(crate) fn end(&self, fault: usize, at_us: u64) {
         if let Some(slot) = self.slots.get(fault) {
             slot.to_us.store(at_us, Ordering::Release);
+            self.revision.send_modify(|revision| *revision += 1);
         }
     }
 
@@ -99,6 +160,10 @@ impl FaultBoard {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
+    use futures_util::poll;
+
     use super::*;
 
     #[test]
@@ -110,5 +175,30 @@ mod tests {
         assert_eq!(board.touched(50, 100), Some(1));
         assert_eq!(board.touched(200, 300), Some(1));
         assert_eq!(board.touched(201, 300), None);
+    }
+
+    #[tokio::test]
+    async fn a_change_is_told_when_every_follower_has_confirmed_it() {
+        const LONG: Duration = Duration::from_secs(60);
+        let board = FaultBoard::new(1);
+        board.told(LONG).await;
+        board.followed_by(3);
+        board.told(LONG).await;
+        board.begin(0, 100);
+        let revision = *board.changes().borrow();
+        board.heard(0, revision);
+        board.heard(1, u64::MAX);
+        let mut told = pin!(board.told(LONG));
+        assert!(poll!(&mut told).is_pending());
+        board.heard(2, revision);
+        told.await;
+
+        let follower = FaultBoard::new(1);
+        follower.follow(&board.spans());
+        assert_eq!(follower.touched(50, 100), Some(0));
+        board.end(0, 200);
+        assert!(poll!(pin!(board.told(LONG))).is_pending());
+        follower.follow(&board.spans());
+        assert_eq!(follower.touched(201, 300), None);
     }
 }

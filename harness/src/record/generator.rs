@@ -33,6 +33,10 @@ pub(crate) struct Generator {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lane_busy_at_us: Option<u64>,
     pub lanes: u16,
+    /// Processes that drove the load, each a part of its clients; empty: this one alone did. What stands beside them is
+    /// of all together.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shards: Vec<ShardAccount>,
     /// What due messages waited for, to be sent together; absent: each was sent at its moment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tick_us: Option<u64>,
@@ -78,6 +82,21 @@ pub(crate) struct Generator {
     pub values_saturated: u64,
     pub examples_dropped: u64,
     pub saturated: bool,
+}
+
+/// What one of several processes used that drove a load.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct ShardAccount {
+    /// From 1.
+    pub number: u16,
+    /// Most of its clients at once.
+    pub clients: u32,
+    pub cpu_seconds: f64,
+    pub rss_peak_bytes: u64,
+    pub fds_peak: u64,
+    /// Lateness of its sends without the intervals in which the machine paused; absent: it sent nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lateness_net: Option<Summary>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -18,7 +18,7 @@ pub(crate) const HIGHEST_US: u64 = 600_000_000;
 const SUB_BUCKET_BITS: u32 = 11;
 
 /// Counts of microsecond values.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SparseHistogram {
     /// Lowest value of the bucket and its count, ascending. A plain vector: latencies fall into few
     /// buckets, so they are found more often than added.

@@ -21,6 +21,7 @@ pub(crate) mod recorder;
 pub(crate) mod recording;
 pub(crate) mod slow;
 pub(crate) mod subject;
+pub(crate) mod tally;
 pub(crate) mod trace;
 pub(crate) mod trial;
 pub(crate) mod users;

@@ -10,6 +10,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::diary::Step;
 use super::histogram::SparseHistogram;
 use super::slow::SlowWaits;
@@ -26,7 +28,7 @@ pub(crate) const KINDS_MAX: usize = 100;
 const WORDS_MAX: usize = 5;
 
 /// Everything one thread saw.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Recording {
     /// Messages and their latencies, by interval of the intended send and fault touched.
     pub cells: BTreeMap<CellKey, Cell>,
@@ -70,7 +72,7 @@ pub(crate) struct Recording {
 }
 
 /// Where a message belongs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct CellKey {
     /// Interval of the (first) intended send.
     pub interval: u32,
@@ -79,7 +81,7 @@ pub(crate) struct CellKey {
 }
 
 /// Messages of one interval and fault.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Cell {
     pub delivery: Delivery,
     pub task_queued: SparseHistogram,
@@ -88,7 +90,7 @@ pub(crate) struct Cell {
 }
 
 /// Sessions of one interval.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct SessionInterval {
     /// Response time of session stages; message stages stay empty here.
     pub response: [SparseHistogram; Stage::COUNT],
@@ -112,7 +114,7 @@ pub(crate) struct SessionInterval {
 }
 
 /// What came with the failures of one kind.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Said {
     /// When it first happened.
     pub first_us: Option<u64>,
@@ -161,7 +163,7 @@ impl Said {
 }
 
 /// The reach of one fault, as one thread saw it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Impact {
     /// First refusal, failure or cut while the fault was in force.
     pub first_us: Option<u64>,
@@ -172,7 +174,7 @@ pub(crate) struct Impact {
 }
 
 /// Whose doing the end of a socket was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum CloseCause {
     /// The plan: end of the load, or a reconnector's choice.
     Planned,
@@ -183,7 +185,7 @@ pub(crate) enum CloseCause {
 }
 
 /// One message, from intended send to its end.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct MessageExample {
     pub client: u32,
     pub client_message_id: String,

@@ -14,18 +14,20 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 /// Classes of an octave.
 const CLASSES: f64 = 8.0;
 
 /// One message: when it was intended, and how long it took.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Wait {
     intended_us: u64,
     response_us: u64,
 }
 
 /// The waits of one fault that may have been the first to be too long.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SlowWaits {
     /// Asked while the fault was in force, by response time: the earliest.
     asked: BTreeMap<u16, Wait>,

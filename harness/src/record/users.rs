@@ -15,6 +15,18 @@ pub(crate) struct GooseCounts {
     pub requests: BTreeMap<String, GooseRequest>,
 }
 
+impl GooseCounts {
+    /// Adds those of another process.
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.users += other.users;
+        for (name, request) in other.requests {
+            let mine = self.requests.entry(name).or_default();
+            mine.ok += request.ok;
+            mine.failed += request.failed;
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct GooseRequest {
     pub ok: u64,

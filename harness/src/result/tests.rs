@@ -154,6 +154,7 @@ fn facts(recording: Recording) -> Facts {
         ..FaultStamps::default()
     };
     Facts {
+        parts: Vec::new(),
         plan: plan(),
         run: run(),
         recording,

@@ -20,6 +20,7 @@ pub(super) struct Uses {
     server: Counted,
     redis: Counted,
     edge: Counted,
+    load: Counted,
     has_server: bool,
 }
 
@@ -29,6 +30,14 @@ struct Used {
     at_us: u64,
     server: f64,
     helpers: f64,
+    /// By processes of the load beside this one.
+    load: f64,
+}
+
+impl Used {
+    const fn each(&self) -> [f64; 3] {
+        [self.server, self.helpers, self.load]
+    }
 }
 
 /// Processor time of one process after the other, added up.
@@ -53,18 +62,20 @@ impl Uses {
         self.server.add(now.server.map(|of| of.cpu_seconds));
         self.redis.add(now.redis.map(|of| of.cpu_seconds));
         self.edge.add(now.edge.map(|of| of.cpu_seconds));
+        self.load.add(now.load.map(|of| of.cpu_seconds));
         self.has_server |= now.server.is_some();
         if self.samples.len() < SAMPLES_MAX {
             self.samples.push(Used {
                 at_us,
                 server: self.server.sum,
                 helpers: self.redis.sum + self.edge.sum,
+                load: self.load.sum,
             });
         }
     }
 
-    /// Used up to a moment, evenly between two samples.
-    fn up_to(&self, at_us: u64) -> (f64, f64) {
+    /// Used up to a moment, evenly between two samples: by the server, by helpers, by processes of the load.
+    fn up_to(&self, at_us: u64) -> [f64; 3] {
         let next = self.samples.partition_point(|used| used.at_us <= at_us);
         let before = next
             .checked_sub(1)
@@ -72,14 +83,11 @@ impl Uses {
         match (before, self.samples.get(next)) {
             (Some(before), Some(after)) => {
                 let passed = (at_us - before.at_us) as f64 / (after.at_us - before.at_us) as f64;
-                let between = |from: f64, to: f64| from + (to - from) * passed;
-                (
-                    between(before.server, after.server),
-                    between(before.helpers, after.helpers),
-                )
+                let (from, to) = (before.each(), after.each());
+                std::array::from_fn(|place| from[place] + (to[place] - from[place]) * passed)
             }
-            (Some(only), None) | (None, Some(only)) => (only.server, only.helpers),
-            (None, None) => (0.0, 0.0),
+            (Some(only), None) | (None, Some(only)) => only.each(),
+            (None, None) => [0.0; 3],
         }
     }
 
@@ -87,15 +95,16 @@ impl Uses {
     pub(super) fn spans(&self, machine: &MachineAccount) -> Vec<BusySpan> {
         let each = machine.stretches.iter().map(|stretch| {
             let (from, to) = (self.up_to(stretch.from_us), self.up_to(stretch.to_us));
-            let (server, helpers) = (to.0 - from.0, to.1 - from.1);
+            let [server, helpers, load] = std::array::from_fn(|place| to[place] - from[place]);
+            let harness = stretch.own_cpu_seconds + load;
             let length_s = (stretch.to_us - stretch.from_us) as f64 / 1e6;
             let used = stretch.busy_ratio * machine.cores * length_s;
-            let own = stretch.own_cpu_seconds + server + helpers;
+            let own = harness + server + helpers;
             BusySpan {
                 from_us: stretch.from_us,
                 to_us: stretch.to_us,
                 busy_ratio: thousandths(stretch.busy_ratio),
-                harness_cpu_seconds: thousandths(stretch.own_cpu_seconds),
+                harness_cpu_seconds: thousandths(harness),
                 server_cpu_seconds: self.has_server.then_some(thousandths(server)),
                 helpers_cpu_seconds: thousandths(helpers),
                 other_cpu_seconds: thousandths((used - own).max(0.0)),

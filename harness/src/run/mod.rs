@@ -23,11 +23,11 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{RunClock, wall_ns};
-use crate::environment::{Environment, EnvironmentError, Settings};
+use crate::environment::{Environment, EnvironmentError, Settings, open_files};
 use crate::fault::{FaultEvent, drive};
-use crate::load::attack::{self, AttackError, AttackOutcome, Signals};
+use crate::load::attack::{self, AttackError, AttackOutcome, Part, Signals};
 use crate::monitor::{MachineAccount, Monitor};
-use crate::plan::{Link, Plan, tick_us};
+use crate::plan::{Link, Plan, estimate, tick_us};
 use crate::record::counters::Counters;
 use crate::record::fault::{FaultBoard, FaultStamps};
 use crate::record::trace::Trace;
@@ -35,6 +35,7 @@ use crate::record::trial::TrialRecord;
 use crate::result::summarize::{Facts, summarize};
 use crate::result::verdict::judge;
 use crate::result::{Generator, Host, Run, RunResult};
+use crate::shard::{Fleet, FleetError};
 use crate::trial::{self, Inputs};
 use counts::Counts;
 use guard::Guard;
@@ -79,8 +80,19 @@ pub(crate) enum RunError {
     Environment(#[from] EnvironmentError),
     #[error("the load could not be driven")]
     Attack(#[from] AttackError),
+    #[error("the load cannot be driven in several processes")]
+    Fleet(#[source] FleetError),
     #[error("the harness could not start a thread to watch itself")]
     Monitor(#[source] std::io::Error),
+}
+
+impl From<FleetError> for RunError {
+    fn from(error: FleetError) -> Self {
+        match error {
+            FleetError::Start(error) => Self::Environment(error),
+            other => Self::Fleet(other),
+        }
+    }
 }
 
 /// Does it. `announce` is called once, when the load is about to start.
@@ -90,7 +102,7 @@ pub(crate) async fn execute(
     announce: impl FnOnce(Watchable),
 ) -> Result<Finished, RunError> {
     let host = identity::host();
-    let environment = Environment::start(&order.plan, &order.settings, cancel).await?;
+    let mut environment = Environment::start(&order.plan, &order.settings, cancel).await?;
     let host = Host {
         redis_version: environment.redis_version(),
         target: environment.target().http_base,
@@ -98,7 +110,11 @@ pub(crate) async fn execute(
         links: environment.links_text(),
         ..host
     };
-    let seen = Box::pin(load(order, &environment, cancel, announce)).await;
+    let fleet = Box::pin(fleet(&order.plan, &mut environment, cancel)).await;
+    let seen = match fleet {
+        Ok(fleet) => Box::pin(load(order, (&environment, fleet), cancel, announce)).await,
+        Err(error) => Err(error),
+    };
     let problems = environment.stop().await;
     let seen = seen?;
     let started_wall_ns = seen.started_wall_ns;
@@ -126,6 +142,24 @@ pub(crate) async fn execute(
     })
 }
 
+/// The processes of the load, where this one does not drive it alone.
+async fn fleet(
+    plan: &Plan,
+    environment: &mut Environment,
+    cancel: &CancellationToken,
+) -> Result<Option<Fleet>, RunError> {
+    let limit = open_files().map_err(EnvironmentError::from)?;
+    let shards = estimate::shards(plan, limit);
+    if shards < 2 {
+        return Ok(None);
+    }
+    let tag = attack::tag();
+    tokio::select! {
+        started = Fleet::start(environment, plan, (shards, &tag)) => Ok(Some(started?)),
+        () = cancel.cancelled() => Err(EnvironmentError::Cancelled.into()),
+    }
+}
+
 /// Everything seen between load start and the end of the drain.
 struct Seen {
     started_wall_ns: u64,
@@ -141,12 +175,13 @@ struct Seen {
 
 async fn load(
     order: &Order,
-    environment: &Environment,
+    (environment, fleet): (&Environment, Option<Fleet>),
     cancel: &CancellationToken,
     announce: impl FnOnce(Watchable),
 ) -> Result<Seen, RunError> {
     let plan = &order.plan;
-    let counters = Arc::new(Counters::new(usize::from(plan.load.lanes)));
+    let processes = fleet.as_ref().map_or(1, Fleet::len);
+    let counters = Arc::new(Counters::new(usize::from(plan.load.lanes) * processes));
     let board = Arc::new(FaultBoard::new(plan.faults.len()));
     let before = environment.server_metrics().await;
     let lead = attack::head_start(plan.load.clients);
@@ -172,7 +207,7 @@ async fn load(
         trace: order.trace.clone(),
     };
     let driven = async {
-        let all = drive_all(plan, environment, signals, events).await;
+        let all = drive_all(plan, (environment, fleet), signals, events).await;
         over.cancel();
         all
     };
@@ -214,7 +249,7 @@ async fn load(
 /// The load, with faults and trials beside it: they stop with the run, and when the load ends before them.
 async fn drive_all(
     plan: &Plan,
-    environment: &Environment,
+    (environment, fleet): (&Environment, Option<Fleet>),
     signals: Signals,
     events: mpsc::Sender<FaultEvent>,
 ) -> (
@@ -241,7 +276,10 @@ async fn drive_all(
     };
     let trials = trial::drive(plan, inputs, &over);
     let attack = async {
-        let outcome = attack::run(plan, environment.target(), signals).await;
+        let outcome = match fleet {
+            Some(fleet) => fleet.run(plan, &signals).await,
+            None => attack::run(plan, Part::whole(), environment.target(), signals).await,
+        };
         over.cancel();
         outcome
     };
@@ -258,6 +296,7 @@ impl Seen {
             plan,
             run,
             recording: self.attack.recording,
+            parts: self.attack.parts,
             peak_open: self.peak_open,
             goose: self.attack.goose,
             stamps: self.stamps,

@@ -17,7 +17,7 @@ use super::value::{self};
 use crate::known::SWITCHES;
 
 /// Most servers that are started.
-pub(super) const INSTANCES_MAX: u16 = 16;
+pub(crate) const INSTANCES_MAX: u16 = 16;
 /// Most settings and defects handed to the server.
 const SETTINGS_MAX: usize = 64;
 /// Most processes that carry the edge link: each takes some ten thousand connections.
@@ -40,7 +40,8 @@ pub(crate) struct Environment {
     pub insecure: bool,
     /// Where `server` was written, if it was.
     pub server_at: Option<Place>,
-    pub instances: u16,
+    /// `None`: one, and more where the limit of open files asks for it.
+    pub instances: Option<u16>,
     /// Processors of what the run starts.
     pub cpus: Option<Cpus>,
     pub defects: Vec<String>,
@@ -77,9 +78,7 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Environme
     tls.finish(problems);
     let mut server = section.table(problems, "server");
     let server_at = server.is_present().then(|| server.at.clone());
-    let instances = server
-        .read_or(problems, "instances", 1, value::integer(1..=INSTANCES_MAX))
-        .value;
+    let instances = server.read(problems, "instances", value::integer(1..=INSTANCES_MAX));
     let cpus = server.read(problems, "cpus", value::cpus);
     let defects = defects(&mut server, problems);
     let settings = settings(&mut server, problems);
@@ -98,7 +97,7 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Environme
         ca: ca.map(|ca| ca.value),
         insecure,
         server_at,
-        instances,
+        instances: instances.map(|instances| instances.value),
         cpus: cpus.map(|cpus| cpus.value),
         defects,
         settings,

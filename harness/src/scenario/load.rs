@@ -3,6 +3,7 @@
 //! **In:** a section of the document. **Out:** [`Load`], with the defaults of the wire contract
 //! where a key was left out.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -15,6 +16,10 @@ use super::section::Section;
 use super::stages::{self, CLIENTS_MAX, Stage};
 use super::value::{self, HOUR, MINUTE, MS, SECOND};
 
+/// Most processes that drive one load.
+pub(crate) const SHARDS_MAX: u16 = 64;
+/// Most addresses that sockets are opened from.
+const SOURCES_MAX: usize = 256;
 /// Longest path of a file.
 const PATH_CHARACTERS_MAX: usize = 2_000;
 /// Most characters of a message that the contract allows.
@@ -116,6 +121,10 @@ pub(crate) struct Load {
     pub reconnect: Reconnect,
     pub drain: Duration,
     pub lanes: u16,
+    /// Processes that drive it; `None`: as many as the file limit asks for.
+    pub shards: Option<u16>,
+    /// Addresses of this machine that sockets are opened from.
+    pub sources: Vec<IpAddr>,
     pub pacing: Pacing,
     /// Processors of the harness itself.
     pub cpus: Option<Cpus>,
@@ -222,6 +231,9 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Load {
     let drain = value::duration(100 * MS..=10 * MINUTE);
     let drain = section.read_or(problems, "drain", 10 * SECOND, drain);
     let lanes = section.read_or(problems, "lanes", 1, value::integer(1..=64));
+    let shards = section.read(problems, "shards", value::integer(1..=SHARDS_MAX));
+    let sources = value::list(SOURCES_MAX, value::source);
+    let sources = section.read(problems, "sources", sources);
     let pacing = section.read_or(problems, "pacing", Pacing::Auto, value::choice(&PACINGS));
     let cpus = section.read(problems, "cpus", value::cpus);
     let defects = value::list(CLIENT_DEFECTS.len(), value::choice(&CLIENT_DEFECTS));
@@ -240,6 +252,8 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Load {
         reconnect,
         drain: drain.value,
         lanes: lanes.value,
+        shards: shards.map(|shards| shards.value),
+        sources: sources.map_or_else(Vec::new, |sources| sources.value),
         pacing: pacing.value,
         cpus: cpus.map(|cpus| cpus.value),
         defects: defects.map_or_else(Vec::new, |defects| defects.value),

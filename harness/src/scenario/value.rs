@@ -3,6 +3,7 @@
 //! **In:** a [`Node`]. **Out:** a typed value within its bounds, or a complaint that says what was
 //! expected, what was found and what to write.
 
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -15,6 +16,8 @@ use crate::units;
 
 /// Longest set of processors, in characters.
 const CPUS_CHARACTERS_MAX: usize = 200;
+/// Longest address, in characters.
+const ADDRESS_CHARACTERS_MAX: usize = 64;
 /// Longest name of a fault or a trial, in characters.
 const NAME_CHARACTERS_MAX: usize = 40;
 
@@ -240,6 +243,15 @@ pub(super) fn cpus(node: &Node) -> Result<Cpus, Complaint> {
     written
         .parse()
         .map_err(|error: NoCpus| Complaint::new(error.to_string()))
+}
+
+/// `"192.0.2.7"`.
+pub(super) fn source(node: &Node) -> Result<IpAddr, Complaint> {
+    let written = text(ADDRESS_CHARACTERS_MAX)(node)?;
+    written.parse().map_err(|_| {
+        let fact = format!("expected an address of this machine, found {written:?}");
+        Complaint::new(fact).hint("write it without a port: \"192.0.2.7\"")
+    })
 }
 
 /// The same where a secret is named; what stands there instead is not quoted.

@@ -193,7 +193,13 @@ impl CapacityArgs {
     pub(super) fn loaded(&self, plan: &Plan, load: u64) -> Result<(OverrideArgs, Plan), Failure> {
         let asked = self.axis.asked(plan, load);
         let asked = asked.map_err(|error| refused(plan, error))?;
-        let changes = self.changes.loaded(asked.clients, asked.set);
+        let mut set = asked.set;
+        if plan.environment.target.is_none() {
+            // The capacity of so many: none is added where files run short.
+            let instances = plan.environment.server.instances;
+            set.push(format!("environment.server.instances={instances}"));
+        }
+        let changes = self.changes.loaded(asked.clients, set);
         let text = read::text(&self.scenario)?;
         let name = self.scenario.to_string_lossy();
         let plan = plan::compile(&name, &text, &changes.overrides())?;

@@ -259,7 +259,13 @@ fn lack(plan: &Plan) -> Option<String> {
     if let Err(error) = headroom::check(plan) {
         return Some(error.to_string());
     }
-    let (needed, limit) = (estimate::needs(plan).files, raise_files().ok()?);
+    let limit = raise_files().ok()?;
+    let load = estimate::shard_files(plan, estimate::shards(plan, limit));
+    let served = match plan.environment.target {
+        None => estimate::server_files(plan, estimate::instances(plan, limit)),
+        Some(_) => 0,
+    };
+    let needed = load.max(served);
     (needed > limit).then(|| {
         format!(
             "{} clients need {} open files per process; this process may open {}.",

@@ -1,6 +1,7 @@
 //! This module names what this machine lacks for a run, with a hint each.
 
 use std::io;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use miette::Diagnostic;
@@ -44,7 +45,7 @@ pub(crate) enum MachineError {
         "{clients} clients need {needed} open files per process; this process may open {limit}"
     )]
     #[diagnostic(help(
-        "raise the limit (`ulimit -Hn`, or LimitNOFILE= of the service), or ask for fewer --clients"
+        "raise the limit (`ulimit -Hn`, or LimitNOFILE= of the service), or ask for more processes (--shards, environment.server.instances) or fewer --clients"
     ))]
     TooFewFiles {
         clients: u32,
@@ -52,9 +53,9 @@ pub(crate) enum MachineError {
         limit: u64,
     },
     #[error(
-        "{clients} clients need {needed} local ports to one address; this system has {available}"
+        "{clients} clients need {needed} local ports from one address; this system has {available}"
     )]
-    #[diagnostic(help("widen /proc/sys/net/ipv4/ip_local_port_range, or ask for fewer --clients"))]
+    #[diagnostic(help("name more addresses of this machine in load.sources, widen /proc/sys/net/ipv4/ip_local_port_range, or ask for fewer --clients"))]
     TooFewPorts {
         clients: u32,
         needed: u64,
@@ -85,6 +86,13 @@ pub(crate) enum MachineError {
         limit_mib: u64,
         left_mib: u64,
         needed_mib: u64,
+    },
+    #[error("load.sources: {address} is no address of this machine: {source}")]
+    #[diagnostic(help("`ip address` lists them"))]
+    NotOurs {
+        address: IpAddr,
+        #[source]
+        source: io::Error,
     },
     #[error("no free port of 127.0.0.1 found in {tried} tries: {source}")]
     NoFreePort {

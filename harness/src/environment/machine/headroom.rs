@@ -17,8 +17,8 @@ use std::thread::{Builder, JoinHandle, available_parallelism};
 
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 
-use super::MachineError;
-use crate::plan::{Plan, RedisPlan, estimate};
+use super::{MachineError, limit};
+use crate::plan::{Cut, Plan, RedisPlan, estimate};
 
 /// The harness with one lane: runtimes, those of libraries for what blocks, monitor, faults, proxy,
 /// live view.
@@ -39,26 +39,39 @@ const HELD_BYTES: usize = 4 << 10;
 ///
 /// There are too few threads, or too few addresses for memory.
 pub(crate) fn check(plan: &Plan) -> Result<(), MachineError> {
-    let limit = getrlimit(Resource::RLIMIT_AS).map_or(RLIM_INFINITY, |(soft, _)| soft);
-    let mut needed = OWN_THREADS + usize::from(plan.load.lanes);
+    let shards = estimate::shards(plan, limit::open_files()?);
+    let room = getrlimit(Resource::RLIMIT_AS).map_or(RLIM_INFINITY, |(soft, _)| soft);
+    let mut needed = needed_by_one(plan);
     // Threads of children are of the same user, but have addresses of their own.
-    if limit == RLIM_INFINITY {
-        needed += children(plan) * (CHILD_THREADS + processors());
+    if room == RLIM_INFINITY {
+        needed += children(plan)? * (CHILD_THREADS + processors());
+        if shards > 1 {
+            needed += usize::from(shards) * needed_by_one(plan);
+        }
     }
-    if limit != RLIM_INFINITY {
-        addresses(plan, needed, limit)?;
+    if room != RLIM_INFINITY {
+        let largest = Cut {
+            index: 0,
+            count: shards,
+        };
+        addresses(largest.clients(&plan.load), needed, room)?;
     }
     hold(needed).map(drop)
 }
 
+/// Threads of one process that drives a load.
+fn needed_by_one(plan: &Plan) -> usize {
+    OWN_THREADS + usize::from(plan.load.lanes)
+}
+
 /// Reckoned and not tried: where addresses end, the C library gives up the process instead of the
 /// call.
-fn addresses(plan: &Plan, threads: usize, limit: u64) -> Result<(), MachineError> {
+fn addresses(clients: u32, threads: usize, limit: u64) -> Result<(), MachineError> {
     let arenas = threads.min(ARENAS_PER_PROCESSOR * processors()) as u64;
     let needed = threads as u64 * STACK_BYTES
         + arenas * ARENA_BYTES
         + OWN_BYTES
-        + u64::from(plan.load.clients) * BYTES_PER_CLIENT;
+        + u64::from(clients) * BYTES_PER_CLIENT;
     let left = limit.saturating_sub(addresses_in_use());
     if left >= needed {
         return Ok(());
@@ -123,16 +136,16 @@ fn hold(needed: usize) -> Result<HeldThreads, MachineError> {
     Ok(held)
 }
 
-/// Processes that the run starts beside the janitor.
-fn children(plan: &Plan) -> usize {
+/// Processes that the run starts beside the janitor and those that drive the load.
+fn children(plan: &Plan) -> Result<usize, MachineError> {
     let environment = &plan.environment;
     let servers = match environment.target {
-        None => usize::from(environment.server.instances),
+        None => usize::from(estimate::instances(plan, limit::open_files()?)),
         Some(_) => 0,
     };
     let redis = environment.target.is_none() && environment.redis == RedisPlan::Private;
     let edge = estimate::has_own_edge(plan) && environment.toxiproxy.is_none();
-    servers + usize::from(redis) + usize::from(edge)
+    Ok(servers + usize::from(redis) + usize::from(edge))
 }
 
 fn processors() -> usize {

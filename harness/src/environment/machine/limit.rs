@@ -5,6 +5,7 @@
 //! **Units:** files and ports in pieces, memory in MiB.
 
 use std::fs;
+use std::net::{IpAddr, TcpListener};
 use std::path::PathBuf;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -62,6 +63,17 @@ pub(crate) fn ports(clients: u32, needed: u64) -> Result<String, MachineError> {
         });
     }
     Ok(format!("ports: {needed} needed, {available} there"))
+}
+
+/// # Errors
+///
+/// An address is not one of this machine.
+pub(crate) fn sources(addresses: &[IpAddr]) -> Result<(), MachineError> {
+    for &address in addresses {
+        let bound = TcpListener::bind((address, 0));
+        bound.map_err(|source| MachineError::NotOurs { address, source })?;
+    }
+    Ok(())
 }
 
 /// # Errors

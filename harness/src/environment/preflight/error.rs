@@ -19,7 +19,9 @@ pub(crate) enum PreflightError {
         reason: &'static str,
     },
     #[error("environment.server.instances: {instances}, but the edge link leads to one server")]
-    #[diagnostic(help("write `instances = 1`, or no edge"))]
+    #[diagnostic(help(
+        "write `instances = 1` (more clients than its open files carry ask for more), or no edge"
+    ))]
     EdgeOfSeveral { instances: u16 },
     #[error("no server was to be started")]
     #[diagnostic(help("write `instances = 1`, or no edge"))]

@@ -8,12 +8,12 @@ use super::PreflightError;
 use super::links::{self, Needs};
 use crate::environment::EnvironmentError;
 use crate::environment::endpoint::Endpoint;
-use crate::environment::machine::program;
+use crate::environment::machine::{limit, program};
 use crate::environment::redis::REDIS_PORT;
 use crate::environment::secret;
 use crate::environment::settings::Settings;
 use crate::environment::target::{server, trust};
-use crate::plan::{Link, Plan, RedisPlan};
+use crate::plan::{Link, Plan, RedisPlan, estimate};
 use crate::trust::Trust;
 
 const TARGET_PORTS: &[(&str, u16)] = &[("ws", 80), ("wss", 443), ("http", 80), ("https", 443)];
@@ -54,7 +54,7 @@ impl Found {
         for place in [&target, &redis, &toxiproxy].into_iter().flatten() {
             place.guard(&settings.allow_hosts)?;
         }
-        let instances = environment.server.instances;
+        let instances = estimate::instances(plan, limit::open_files()?);
         if managed && instances > 1 && environment.proxies.contains(&Link::Edge) {
             return Err(PreflightError::EdgeOfSeveral { instances }.into());
         }

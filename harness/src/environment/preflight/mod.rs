@@ -12,6 +12,7 @@ mod found;
 mod links;
 
 use super::EnvironmentError;
+use super::endpoint::Endpoint;
 use super::janitor::{JanitorError, manifest};
 use super::machine::{MachineError, disk, limit};
 use super::redis::is_durable;
@@ -37,12 +38,22 @@ pub(crate) async fn check(
     let found = Found::find(plan, settings).await?;
     faults::check(plan, &found, settings)?;
     let file_limit = limit::raise_files()?;
-    let needs = estimate::needs(plan);
+    let clients = plan.load.clients;
+    let shards = estimate::shards(plan, file_limit);
+    let each = limit::files(clients, estimate::shard_files(plan, shards), file_limit)?;
+    let here = found.target.as_ref().is_none_or(Endpoint::is_loopback);
+    let needs = estimate::needs(plan, (shards, here));
     let mut lines = vec![
-        limit::files(plan.load.clients, needs.files, file_limit)?,
-        limit::ports(plan.load.clients, needs.ports)?,
-        limit::memory(plan.load.clients, needs.memory_bytes)?,
+        format!("load: {shards}, each {each}"),
+        limit::ports(clients, needs.ports)?,
+        limit::memory(clients, needs.memory_bytes)?,
     ];
+    if found.target.is_none() {
+        let instances = estimate::instances(plan, file_limit);
+        let each = limit::files(clients, estimate::server_files(plan, instances), file_limit)?;
+        lines.push(format!("server: {instances}, each {each}"));
+    }
+    limit::sources(&plan.load.sources)?;
     if found.needs.edge {
         lines.push(edge(plan, &found, file_limit)?);
     }

@@ -16,6 +16,7 @@ use super::endpoint::Endpoint;
 use super::janitor::{JanitorClient, SpawnSpec};
 use super::machine::{OutError, ProgramError, limit};
 use super::preflight::{Found, PreflightError};
+use super::process::ProcessId;
 use super::probe::Probe;
 use super::proxy::edge::{self, Edge};
 use super::proxy::{LinkProxies, ProxyHost, ProxyLink, Upstream, proxy_name};
@@ -39,6 +40,8 @@ pub(crate) struct Stack {
     proxy: Option<ProxyHost>,
     servers: Vec<Server>,
     edge: Vec<Edge>,
+    /// Processes that drive the load.
+    load: Vec<ProcessId>,
 }
 
 /// Where everything is.
@@ -79,6 +82,7 @@ impl Stack {
             proxy: None,
             servers: Vec::new(),
             edge: Vec::new(),
+            load: Vec::new(),
         }
     }
 
@@ -109,6 +113,7 @@ impl Stack {
                 .as_ref()
                 .and_then(|redis| redis.writes_to.clone()),
             edge: self.edge.iter().map(|edge| edge.process).collect(),
+            load: self.load.clone(),
         }
     }
 
@@ -333,6 +338,17 @@ impl Stack {
         Ok(links)
     }
 
+    /// Starts a process that drives a part of the load.
+    pub(crate) async fn start_load(
+        &mut self,
+        what: &'static str,
+        spec: SpawnSpec,
+    ) -> Result<ProcessId, EnvironmentError> {
+        let process = self.janitor.spawn(what, spec).await?;
+        self.load.push(process);
+        Ok(process)
+    }
+
     /// In reverse; returns what went wrong, one sentence each.
     pub(crate) async fn stop(self) -> Vec<String> {
         let mut problems = Vec::new();
@@ -350,7 +366,7 @@ impl Stack {
         {
             problems.push(error.to_string());
         }
-        // The edge proxy's process, the directory and the manifest go with the janitor.
+        // The processes of the load and of the edge proxy, the directory and the manifest go with the janitor.
         problems.extend(self.janitor.clean().await);
         problems
     }
@@ -389,7 +405,7 @@ fn server_commands(
         1 => logs.join("server.log"),
         number => logs.join(format!("server-{number}.log")),
     };
-    let commands = (1..=plan.environment.server.instances)
+    let commands = (1..=estimate::instances(plan, limit::open_files()?))
         .map(|number| server::command(plan, &program, &urls, &password, log(number)));
     let commands: Result<_, _> = commands.collect();
     Ok((commands?, password))

@@ -17,7 +17,7 @@ use crate::environment::endpoint::{CONNECT_TIMEOUT, Endpoint};
 use crate::environment::proxy::ProxyLink;
 use crate::environment::secret::{self, Secret};
 use crate::environment::settings::Settings;
-use crate::plan::{Link, Plan};
+use crate::plan::{Dialect, Link, Plan};
 use crate::route::{self, Requests};
 use crate::trust::{Tls, Trust, speaks_tls, with_trust};
 
@@ -124,17 +124,19 @@ impl DirectTarget {
 
     /// Requests over HTTP to the target, and to nobody else.
     fn requests(&self, timeout: Duration) -> Result<Requests, TargetError> {
-        let host = self.host_header();
-        let builder = || {
-            let headers = account::headers(self.mapping.dialect.as_ref(), Some(&host));
-            let builder = route::http().timeout(timeout).default_headers(headers);
-            let builder = match &self.place {
-                Some(place) => builder.resolve(&place.host, place.address()),
-                None => builder,
-            };
-            with_trust(builder, self.trust.as_ref())
+        let (host_header, named) = (self.host_header(), self.named());
+        let asked = Asked {
+            dialect: self.mapping.dialect.as_ref(),
+            host_header: &host_header,
+            named: named.as_ref(),
+            trust: self.trust.as_ref(),
         };
-        Requests::build(builder).map_err(TargetError::Http)
+        requests(&asked, timeout)
+    }
+
+    fn named(&self) -> Option<(String, SocketAddr)> {
+        let place = self.place.as_ref()?;
+        Some((place.host.clone(), place.address()))
     }
 
     /// Requests that watch the target.
@@ -182,6 +184,7 @@ impl DirectTarget {
             http_base,
             addresses,
             host_header: self.host_header(),
+            named: self.named(),
             tls: self.tls.clone(),
             requests: self.requests(request_timeout(plan))?,
             accounts: Accounts::of(plan, &self.password)?,
@@ -193,7 +196,29 @@ impl DirectTarget {
     }
 }
 
+/// What requests over HTTP say and whom they believe.
+pub(super) struct Asked<'a> {
+    pub dialect: Option<&'a Dialect>,
+    pub host_header: &'a str,
+    pub named: Option<&'a (String, SocketAddr)>,
+    pub trust: Option<&'a Trust>,
+}
+
+/// Requests over HTTP to a target, and to nobody else.
+pub(super) fn requests(asked: &Asked<'_>, timeout: Duration) -> Result<Requests, TargetError> {
+    let builder = || {
+        let headers = account::headers(asked.dialect, Some(asked.host_header));
+        let builder = route::http().timeout(timeout).default_headers(headers);
+        let builder = match asked.named {
+            Some((host, address)) => builder.resolve(host, *address),
+            None => builder,
+        };
+        with_trust(builder, asked.trust)
+    };
+    Requests::build(builder).map_err(TargetError::Http)
+}
+
 /// How long one request of a client may take.
-fn request_timeout(plan: &Plan) -> Duration {
+pub(super) fn request_timeout(plan: &Plan) -> Duration {
     Duration::from_micros(plan.load.session.connect_timeout_us)
 }

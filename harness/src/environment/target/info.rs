@@ -21,6 +21,8 @@ pub(crate) struct TargetInfo {
     /// The one `Host` of everything that is asked: that of the `[target]`'s headers, or else the
     /// target's own, `127.0.0.1:41234`, whatever proxy stands in front of it.
     pub host_header: String,
+    /// The name that requests are sent to, with the one address it was found at; `None`: they name an address.
+    pub named: Option<(String, SocketAddr)>,
     /// How connections speak TLS; `None`: they are plain.
     pub tls: Option<Tls>,
     /// Requests over HTTP that go where the sockets go, believe whom they believe, and carry the

@@ -8,6 +8,7 @@
 
 mod stdout;
 
+use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -19,6 +20,7 @@ use goose::config::{GooseConfiguration, GooseDefault, GooseDefaultType};
 use goose::goose::{GooseUser, Scenario, Transaction, TransactionFunction};
 use goose::metrics::GooseMetrics;
 use goose::{GooseAttack, GooseError};
+use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -32,10 +34,11 @@ use super::ramp::test_plan;
 use super::user::UserContext;
 use crate::clock::{RunClock, wall_ns};
 use crate::environment::TargetInfo;
-use crate::plan::visit::visits;
-use crate::plan::{Plan, tick_us};
+use crate::plan::{Cut, LoadPlan, Plan, tick_us};
 use crate::record::counters::Counters;
 use crate::record::fault::FaultBoard;
+use crate::record::generator::ShardAccount;
+use crate::record::histogram::SparseHistogram;
 use crate::record::recorder::Recorder;
 use crate::record::recording::Recording;
 use crate::record::trace::Trace;
@@ -59,13 +62,40 @@ pub(crate) struct Signals {
     pub trace: Trace,
 }
 
+/// Which part of a load is driven here.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    pub cut: Cut,
+    /// Tells this run's conversations and message ids from those of any other; the same in all parts.
+    pub tag: String,
+}
+
+impl Part {
+    /// A load that is driven in one process.
+    pub(crate) fn whole() -> Self {
+        Self {
+            cut: Cut::WHOLE,
+            tag: tag(),
+        }
+    }
+}
+
+/// A new tag: ids must not meet those of another run against the same server.
+pub(crate) fn tag() -> String {
+    let number = (wall_ns() / 1_000) ^ (u64::from(std::process::id()) << 40);
+    format!("{number:x}")
+}
+
 /// What came of it.
-#[derive(Debug)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct AttackOutcome {
     pub recording: Recording,
     pub goose: GooseCounts,
     /// What did not end by itself, and what of it is missing: one sentence each.
     pub given_up: Vec<String>,
+    /// Of a load in several processes: what each used, and how late it was, by interval.
+    #[serde(skip)]
+    pub parts: Vec<(ShardAccount, BTreeMap<u32, SparseHistogram>)>,
 }
 
 /// Why the load could not be run.
@@ -102,6 +132,12 @@ pub(crate) fn head_start(clients: u32) -> Duration {
     Duration::from_millis(300) + Duration::from_micros(30) * clients
 }
 
+/// When the last answer of a load may arrive, microseconds since load start: one drain for the last message to be
+/// acknowledged, one for its answer.
+pub(crate) fn end_us(load: &LoadPlan) -> u64 {
+    load.load_us().saturating_add(load.drain_us.saturating_mul(2))
+}
+
 /// Runs the load. Returns when every message has its end and every socket is closed.
 ///
 /// Call it on a tokio runtime with I/O and time enabled, of either kind; goose's users live on it,
@@ -112,16 +148,13 @@ pub(crate) fn head_start(clients: u32) -> Duration {
 /// [`AttackError`]: nothing was recorded.
 pub(crate) async fn run(
     plan: &Plan,
+    part: Part,
     target: TargetInfo,
     signals: Signals,
 ) -> Result<AttackOutcome, AttackError> {
-    let job = Arc::new(job(plan, target, &signals));
+    let job = Arc::new(job(plan, part, target, &signals));
     if job.visits.is_empty() {
-        return Ok(AttackOutcome {
-            recording: Recording::default(),
-            goose: GooseCounts::default(),
-            given_up: Vec::new(),
-        });
+        return Ok(AttackOutcome::default());
     }
     let lanes = (0..job.load.lanes.max(1)).map(|index| LaneHandle::start(Arc::clone(&job), index));
     let lanes: Vec<LaneHandle> = lanes.collect::<Result<_, _>>()?;
@@ -156,22 +189,20 @@ pub(crate) async fn run(
         recording,
         goose,
         given_up,
+        parts: Vec::new(),
     })
 }
 
-fn job(plan: &Plan, target: TargetInfo, signals: &Signals) -> Job {
+fn job(plan: &Plan, part: Part, target: TargetInfo, signals: &Signals) -> Job {
     Job {
         seed: plan.seed,
         interval_us: plan.interval_us,
         load: plan.load.clone(),
         tick_us: tick_us(plan),
-        visits: visits(&plan.load),
+        cut: part.cut,
+        visits: part.cut.visits(&plan.load),
         target,
-        // Ids must not meet those of another run against the same server.
-        tag: format!(
-            "{:x}",
-            (wall_ns() / 1_000) ^ (u64::from(std::process::id()) << 40)
-        ),
+        tag: part.tag,
         clock: signals.clock,
         counters: Arc::clone(&signals.counters),
         board: Arc::clone(&signals.faults),
@@ -237,7 +268,7 @@ fn attack(job: &Job, context: &Arc<UserContext>) -> Result<GooseAttack, AttackEr
         .register_transaction(Transaction::new(life));
     let attack = GooseAttack::initialize_with_config(configuration)?
         .set_client_builder_without_cookies(client)?;
-    let plan = test_plan(&job.load.stages);
+    let plan = test_plan(&job.cut.stages(&job.load));
     let attack = *attack.set_default(GooseDefault::TestPlan, plan.as_str())?;
     Ok(attack.register_scenario(scenario))
 }

@@ -32,11 +32,13 @@ pub(in crate::load) struct LaneContext {
 
 impl LaneContext {
     pub(super) fn new(job: Arc<Job>, index: u16, notebook: Notebook) -> Result<Self, io::Error> {
-        // Ticks of several lanes are spread, or all of them would send at once.
-        let lanes = u64::from(job.load.lanes.max(1));
+        // Ticks of all lanes, those of other processes too, are spread, or all of them would send at once.
+        let own = u64::from(job.load.lanes.max(1));
+        let before = own * u64::from(job.cut.index) + u64::from(index);
+        let lanes = own * u64::from(job.cut.count.max(1));
         let tick = job.tick_us.map(|every_us| Tick {
             every_ns: every_us * 1_000,
-            offset_ns: every_us * 1_000 * u64::from(index) / lanes,
+            offset_ns: every_us * 1_000 * before / lanes,
         });
         let pacer = Pacer::new(tick)?;
         Ok(Self {
@@ -100,7 +102,7 @@ impl LaneContext {
 
     /// Asks the pacer to call that client.
     pub(in crate::load) fn call_at(&self, at_ns: u64, visit: &Visit) {
-        if self.pacer.at(at_ns, visit.number).is_err() {
+        if self.pacer.at(at_ns, visit.place).is_err() {
             // Only a broken kernel refuses to set a timer; the housekeeping finds the client.
             tracing::error!("the lane's timer could not be set");
         }

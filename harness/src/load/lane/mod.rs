@@ -84,27 +84,27 @@ impl Lane {
     }
 
     /// Place of a stay on its lane.
-    fn slot(&self, number: u32) -> u32 {
-        number / u32::from(self.job().load.lanes.max(1))
+    fn slot(&self, place: u32) -> u32 {
+        place / u32::from(self.job().load.lanes.max(1))
     }
 
-    fn client(&self, number: u32) -> Option<Rc<RefCell<Client>>> {
+    fn client(&self, place: u32) -> Option<Rc<RefCell<Client>>> {
         let clients = self.clients.borrow();
-        clients.get(self.slot(number) as usize)?.clone()
+        clients.get(self.slot(place) as usize)?.clone()
     }
 
-    fn client_or_new(&self, number: u32) -> Option<Rc<RefCell<Client>>> {
-        let visit = *self.job().visits.get(number as usize)?;
+    fn client_or_new(&self, place: u32) -> Option<Rc<RefCell<Client>>> {
+        let visit = *self.job().visits.get(place as usize)?;
         let mut clients = self.clients.borrow_mut();
-        let place = clients.get_mut(self.slot(number) as usize)?;
+        let slot = clients.get_mut(self.slot(place) as usize)?;
         let new = || Rc::new(RefCell::new(Client::new(self.job(), visit)));
-        Some(Rc::clone(place.get_or_insert_with(new)))
+        Some(Rc::clone(slot.get_or_insert_with(new)))
     }
 
     fn command(self: &Rc<Self>, command: Command) {
         match command {
-            Command::Left { number } => {
-                if let Some(client) = self.client(number) {
+            Command::Left { place } => {
+                if let Some(client) = self.client(place) {
                     client.borrow_mut().left(&self.context);
                 }
             }
@@ -113,7 +113,7 @@ impl Lane {
     }
 
     fn open(self: &Rc<Self>, request: OpenRequest) {
-        let Some(client) = self.client_or_new(request.number) else {
+        let Some(client) = self.client_or_new(request.place) else {
             return turn_away(request);
         };
         let now_us = self.job().clock.now_us();
@@ -145,7 +145,7 @@ impl Lane {
         if self.context.cancelled() {
             return turn_away(request);
         }
-        let client = self.client(request.number);
+        let client = self.client(request.place);
         let idle = client.is_some_and(|client| client.borrow().idle(at_us));
         let end = SessionEnd::Failed {
             failure,
@@ -166,7 +166,7 @@ impl Lane {
 
     /// Gives a client its upgraded socket and starts to read it.
     fn install(lane: &Rc<Self>, request: OpenRequest, socket: ChatSocket) {
-        let Some(client) = lane.client(request.number) else {
+        let Some(client) = lane.client(request.place) else {
             return turn_away(request);
         };
         lane.context.opening(1);
@@ -185,8 +185,8 @@ impl Lane {
     async fn pace(&self) -> Result<(), io::Error> {
         loop {
             let mut calls = 0;
-            while let Some((at_ns, number)) = self.context.pacer.take_due(monotonic_ns()) {
-                self.call(at_ns, number);
+            while let Some((at_ns, place)) = self.context.pacer.take_due(monotonic_ns()) {
+                self.call(at_ns, place);
                 calls += 1;
                 if calls % CALLS_PER_TURN == 0 {
                     tokio::task::yield_now().await;
@@ -200,8 +200,8 @@ impl Lane {
         }
     }
 
-    fn call(&self, at_ns: u64, number: u32) {
-        if let Some(client) = self.client(number) {
+    fn call(&self, at_ns: u64, place: u32) {
+        if let Some(client) = self.client(place) {
             let mut client = client.borrow_mut();
             if client.takes_call(at_ns) {
                 client.turn(&self.context, self.job().clock.now_us());
@@ -236,14 +236,14 @@ impl Lane {
     /// Settles every stay of this lane, begun or not, and gives the notebook away.
     fn finish(&self, end_us: u64) -> Recording {
         let lanes = usize::from(self.job().load.lanes.max(1));
-        let numbers = (0..self.job().visits.len()).skip(usize::from(self.index));
-        for number in numbers.step_by(lanes) {
-            let number = u32::try_from(number).unwrap_or(u32::MAX);
-            if let Some(client) = self.client_or_new(number) {
+        let places = (0..self.job().visits.len()).skip(usize::from(self.index));
+        for place in places.step_by(lanes) {
+            let place = u32::try_from(place).unwrap_or(u32::MAX);
+            if let Some(client) = self.client_or_new(place) {
                 client.borrow_mut().settle(&self.context, end_us);
             }
-            if let Some(place) = (self.clients.borrow_mut()).get_mut(self.slot(number) as usize) {
-                *place = None;
+            if let Some(slot) = (self.clients.borrow_mut()).get_mut(self.slot(place) as usize) {
+                *slot = None;
             }
         }
         self.context.recorder().take()

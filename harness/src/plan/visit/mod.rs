@@ -12,6 +12,8 @@ use super::{Behavior, LoadPlan};
 pub(crate) struct Visit {
     /// Place in the order of starts, from 0: names the stay's random streams and conversation.
     pub number: u32,
+    /// Its place among the stays of its process, in the same order: the same number where there is one process.
+    pub place: u32,
     /// Which client, from 0: decides its account and its behaviour.
     pub client: u32,
     /// When its session should begin.
@@ -39,9 +41,11 @@ pub(crate) fn visits(load: &LoadPlan) -> Vec<Visit> {
         };
         for client in from..target {
             let behavior = behaviors.get(client as usize).copied();
+            let number = u32::try_from(out.len()).unwrap_or(u32::MAX);
             present.push(out.len());
             out.push(Visit {
-                number: u32::try_from(out.len()).unwrap_or(u32::MAX),
+                number,
+                place: number,
                 client,
                 start_us: share(client + 1 - from),
                 end_us: u64::MAX,

@@ -49,6 +49,8 @@ fn load(stages: &[(u64, u32)], mix: Vec<BehaviorShare>) -> LoadPlan {
         },
         drain_us: 10_000_000,
         lanes: 1,
+        shards: None,
+        sources: Vec::new(),
         pacing: Pacing::Auto,
         defects: Vec::new(),
         cpus: None,

@@ -78,6 +78,7 @@ fn facts(story: Story) -> Facts {
     recording.frames_unstamped = 214;
     let opened = u64::from(CLIENTS + story.cut());
     Facts {
+        parts: Vec::new(),
         plan: plan(story),
         run: description(story),
         peak_open: u64::from(CLIENTS),

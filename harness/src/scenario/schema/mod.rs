@@ -13,7 +13,7 @@ use super::criterion::SAMPLES_MAX;
 use super::environment::INSTANCES_MAX;
 use super::fault::schema as fault;
 use super::fault::{FAULTS_MAX, LINKS};
-use super::load::{ARRIVALS, CLIENT_DEFECTS, CONVERSATIONS, CREDENTIALS, JITTERS, PACINGS};
+use super::load::{ARRIVALS, CLIENT_DEFECTS, CONVERSATIONS, CREDENTIALS, JITTERS, PACINGS, SHARDS_MAX};
 use super::stages::CLIENTS_MAX;
 use super::target::{BODIES, MATCHINGS};
 use super::trial::TRIALS_MAX;
@@ -54,7 +54,7 @@ fn environment() -> Value {
         json!({
             "target": text_of("Attach to this server instead of starting one: ws://host:port."),
             "server": table("How the reference server is started.", &[], json!({
-                "instances": integer(1, i64::from(INSTANCES_MAX), "Servers on one Redis; clients are spread over them. Default 1."),
+                "instances": integer(1, i64::from(INSTANCES_MAX), "Servers on one Redis; clients are spread over them. Default 1, and more where the limit of open files asks for it."),
                 "cpus": text_of("Processors of what the run starts (server, Redis, edge proxies), such as \"1\" or \"2-3\"; default all."),
                 "defects": list(text_of("complete-missing, or chunk-reorder=0.1 for a share."), "Known failures to switch on."),
                 "settings": {
@@ -231,6 +231,8 @@ fn load() -> Value {
             })),
             "drain": described(duration(), "How long after the last send an answer may still arrive; default 10s."),
             "lanes": integer(1, 64, "Threads that run sessions; default 1."),
+            "shards": integer(1, i64::from(SHARDS_MAX), "Processes that drive the load, each a part of its clients; default: as many as the limit of open files asks for."),
+            "sources": list(text_of("An address of this machine."), "Addresses that sockets are opened from, in turn; default: the system's choice, on loopback as many as the ports ask for."),
             "pacing": choice(&names(&PACINGS), "When a due message is sent: exactly, or on a tick of half a millisecond, which costs less; default auto: a tick from 10,000 messages a second and lane on."),
             "cpus": text_of("Processors of the harness itself, such as \"0\"; default all."),
             "payloads": text_of("File with what clients write, one text a line; default: filler of message.length."),

@@ -58,7 +58,7 @@ async fn run_over(
         cancel: CancellationToken::new(),
         trace: Trace::default(),
     };
-    let attack = run(plan, target(&addresses), signals.clone());
+    let attack = run(plan, Part::whole(), target(&addresses), signals.clone());
     let (outcome, ()) = tokio::join!(Box::pin(attack), meanwhile(&peers[0], &signals));
     let outcome = outcome.unwrap();
     let mut delivery = Delivery::default();
@@ -91,6 +91,7 @@ fn target(addresses: &[SocketAddr]) -> TargetInfo {
         http_base: format!("http://{}", addresses[0]),
         host_header: addresses[0].to_string(),
         addresses: addresses.into(),
+        named: None,
         tls: None,
         requests: Requests::build(crate::route::http).unwrap(),
         accounts: Accounts::numbered("user-".to_owned(), "secret".to_owned()),
@@ -363,6 +364,6 @@ async fn without_clients_nothing_is_asked_of_the_target() {
     };
     let mut nobody = plan();
     nobody.load.stages.clear();
-    let nothing = run(&nobody, target, signals).await.unwrap();
+    let nothing = run(&nobody, Part::whole(), target, signals).await.unwrap();
     assert_eq!(nothing.goose.users, 0);
 }

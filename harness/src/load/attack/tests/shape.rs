@@ -57,6 +57,8 @@ pub(super) fn plan() -> Plan {
             },
             drain_us: 2_000_000,
             pacing: Pacing::Auto,
+            shards: None,
+            sources: Vec::new(),
             lanes: 2,
             cpus: None,
             defects: Vec::new(),
@@ -74,6 +76,7 @@ fn environment() -> EnvironmentPlan {
     EnvironmentPlan {
         target: None,
         server: ServerPlan {
+            exact: false,
             instances: 1,
             cpus: None,
             defects: Vec::new(),

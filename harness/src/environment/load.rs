@@ -1,0 +1,55 @@
+//! This module starts processes that drive a part of the load: this very program.
+//!
+//! **In:** which, and the name under which the run waits for them. **Out:** a [`LoadProcess`] each.
+
+use std::path::PathBuf;
+
+use super::Environment;
+use super::EnvironmentError;
+use super::janitor::{OWN_PROGRAM, SpawnSpec};
+use super::process::ProcessId;
+
+const WHAT: &str = "a process of the load";
+
+/// A process that drives a part of the load.
+#[derive(Clone, Debug)]
+pub(crate) struct LoadProcess {
+    /// From 1.
+    pub number: u16,
+    pub log: PathBuf,
+    process: ProcessId,
+}
+
+impl LoadProcess {
+    pub(crate) const fn pid(&self) -> i32 {
+        self.process.pid
+    }
+
+    pub(crate) fn is_alive(&self) -> bool {
+        self.process.is_alive()
+    }
+}
+
+impl Environment {
+    /// Starts one that comes back to the run under `name`, and ends with the run.
+    pub(crate) async fn start_load_process(
+        &mut self,
+        number: u16,
+        name: &str,
+    ) -> Result<LoadProcess, EnvironmentError> {
+        let log = self.logs.join(format!("shard-{number}.log"));
+        let spec = SpawnSpec {
+            what: format!("shard {number}"),
+            program: PathBuf::from(OWN_PROGRAM),
+            args: ["shard", "--run", name].map(str::to_owned).to_vec(),
+            env: Vec::new(),
+            log: log.clone(),
+        };
+        let process = self.stack.start_load(WHAT, spec).await?;
+        Ok(LoadProcess {
+            number,
+            log,
+            process,
+        })
+    }
+}

@@ -1,0 +1,105 @@
+//! This module hands what clients need to know of the target to another process of the run.
+//!
+//! **In:** a [`TargetInfo`]. **Out:** a [`TargetHandover`], and from it the same in that process: nothing is looked up or
+//! asked again. It holds secrets in clear, so it goes through a socket of the run and nowhere else.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::direct::{Asked, request_timeout, requests};
+use super::{Accounts, TargetError, TargetInfo, trust};
+use crate::environment::secret::Secret;
+use crate::plan::{Dialect, Plan};
+
+/// A target on its way to another process. Not to be printed: it has no `Debug`.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct TargetHandover {
+    http_base: String,
+    addresses: Vec<SocketAddr>,
+    host_header: String,
+    named: Option<(String, SocketAddr)>,
+    is_tls: bool,
+    accounts: Clear,
+    payloads: Vec<String>,
+    dialect: Option<Dialect>,
+    readyz_url: String,
+    metrics_urls: Vec<String>,
+}
+
+/// Accounts with their passwords.
+#[derive(Serialize, Deserialize)]
+enum Clear {
+    Numbered { prefix: String, password: String },
+    Listed(Vec<(String, String)>),
+}
+
+impl TargetHandover {
+    pub(crate) fn of(info: &TargetInfo) -> Self {
+        let clear = |secret: &Secret| secret.expose().to_owned();
+        Self {
+            http_base: info.http_base.clone(),
+            addresses: info.addresses.to_vec(),
+            host_header: info.host_header.clone(),
+            named: info.named.clone(),
+            is_tls: info.tls.is_some(),
+            accounts: match &info.accounts {
+                Accounts::Numbered { prefix, password } => Clear::Numbered {
+                    prefix: prefix.clone(),
+                    password: clear(password),
+                },
+                Accounts::Listed(listed) => {
+                    let listed = listed.iter();
+                    Clear::Listed(listed.map(|(name, own)| (name.clone(), clear(own))).collect())
+                }
+            },
+            payloads: info.payloads.to_vec(),
+            dialect: info.dialect.as_deref().cloned(),
+            readyz_url: info.readyz_url.clone(),
+            metrics_urls: info.metrics_urls.clone(),
+        }
+    }
+
+    /// The target in this process; `plan` is that of the run.
+    ///
+    /// # Errors
+    ///
+    /// The authorities that the plan names cannot be read here, or no client can be made.
+    pub(crate) fn open(self, plan: &Plan) -> Result<TargetInfo, TargetError> {
+        let believed = match self.is_tls {
+            true => Some(trust(&plan.environment.tls)?),
+            false => None,
+        };
+        let host = self.named.as_ref().map_or("", |(host, _)| host);
+        let tls = believed.as_ref().map(|believed| believed.tls(host));
+        let asked = Asked {
+            dialect: self.dialect.as_ref(),
+            host_header: &self.host_header,
+            named: self.named.as_ref(),
+            trust: believed.as_ref(),
+        };
+        Ok(TargetInfo {
+            requests: requests(&asked, request_timeout(plan))?,
+            tls: tls.transpose().map_err(TargetError::NoTls)?,
+            accounts: match self.accounts {
+                Clear::Numbered { prefix, password } => Accounts::Numbered {
+                    prefix,
+                    password: Secret::new(password),
+                },
+                Clear::Listed(listed) => {
+                    let listed = listed.into_iter();
+                    Accounts::Listed(listed.map(|(name, own)| (name, Secret::new(own))).collect())
+                }
+            },
+            http_base: self.http_base,
+            addresses: self.addresses.into(),
+            host_header: self.host_header,
+            named: self.named,
+            payloads: self.payloads.into(),
+            dialect: self.dialect.map(Arc::new),
+            readyz_url: self.readyz_url,
+            metrics_urls: self.metrics_urls,
+        })
+    }
+}

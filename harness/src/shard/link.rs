@@ -1,0 +1,146 @@
+//! This module is the run's end of one process of its load.
+//!
+//! **In:** the process, and the socket it came on. **Out:** what came of its part, or the sentence that names how it failed.
+
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::SocketAddr;
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::time::timeout;
+
+use super::message::{Assignment, Done, Frames, FromShard, FrameError, ToShard, decode, encode};
+use crate::environment::LoadProcess;
+use crate::load::attack::Signals;
+use crate::plan::Cut;
+use crate::record::tally::Tally;
+
+/// Until a process has made its clients' plan: it reads thousands of accounts in far less.
+const READY_PATIENCE: Duration = Duration::from_secs(30);
+/// After the end of the load and all patience of its own: what it saw is on the way.
+const LAST_WORD_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Where processes of a run's load find it: a name that is in no folder, so no path can be too long for it.
+pub(super) fn address(name: &str) -> std::io::Result<SocketAddr> {
+    SocketAddr::from_abstract_name(name)
+}
+
+/// One process of the load.
+pub(super) struct Link {
+    pub cut: Cut,
+    pub process: LoadProcess,
+    frames: Frames,
+}
+
+impl Link {
+    pub(super) const fn new(cut: Cut, process: LoadProcess, frames: Frames) -> Self {
+        Self {
+            cut,
+            process,
+            frames,
+        }
+    }
+
+    /// Hands the part over and waits until everything for it is there.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not, in one sentence.
+    pub(super) async fn assign(&mut self, assignment: Assignment) -> Result<(), String> {
+        let answered = async {
+            self.say(&ToShard::Assignment(Box::new(assignment))).await?;
+            self.hear().await
+        };
+        let answer = timeout(READY_PATIENCE, answered).await;
+        let late = |_| format!("it was not ready within {} s", READY_PATIENCE.as_secs());
+        match answer.map_err(late).flatten() {
+            Ok(FromShard::Ready) => Ok(()),
+            Ok(FromShard::Unable(reason)) | Err(reason) => Err(reason),
+            Ok(FromShard::Heard(_) | FromShard::Tally(_) | FromShard::Done(_)) => {
+                Err("it answered another question".to_owned())
+            }
+        }
+    }
+
+    /// Starts the load and follows it to its end; its lanes are those from `first_lane` on.
+    ///
+    /// # Errors
+    ///
+    /// How it failed, in one sentence.
+    pub(super) async fn drive(
+        mut self,
+        signals: &Signals,
+        (end_us, first_lane): (u64, usize),
+    ) -> Result<Done, String> {
+        let overdue = async {
+            // Cancelled or not, it is over by then.
+            tokio::time::sleep(signals.clock.until(end_us)).await;
+            tokio::time::sleep(LAST_WORD_PATIENCE).await;
+        };
+        let done = tokio::select! {
+            done = self.follow(signals, first_lane) => done,
+            () = overdue => Err(format!("it had no last word {} s after the load", LAST_WORD_PATIENCE.as_secs())),
+        };
+        signals.faults.heard(usize::from(self.cut.index), u64::MAX);
+        done
+    }
+
+    async fn follow(&mut self, signals: &Signals, first_lane: usize) -> Result<Done, String> {
+        let follower = usize::from(self.cut.index);
+        let zero_ns = signals.clock.monotonic_ns_at(0);
+        let mut changes = signals.faults.changes();
+        self.say(&ToShard::Start { zero_ns }).await?;
+        let mut last = Tally::default();
+        let mut is_cancelled = false;
+        loop {
+            tokio::select! {
+                heard = self.hear() => match heard? {
+                    FromShard::Heard(revision) => signals.faults.heard(follower, revision),
+                    FromShard::Tally(told) => {
+                        let (tally, recent) = *told;
+                        tally.add_to(&signals.counters, &last, first_lane);
+                        last = tally;
+                        while !signals.counters.add_recent(|all| all.merge(&recent)) {
+                            tokio::task::yield_now().await;
+                        }
+                    }
+                    FromShard::Done(done) => return Ok(*done),
+                    FromShard::Unable(reason) => return Err(reason),
+                    FromShard::Ready => return Err("it was ready twice".to_owned()),
+                },
+                Ok(()) = changes.changed() => {
+                    let revision = *changes.borrow_and_update();
+                    let spans = signals.faults.spans();
+                    self.say(&ToShard::Faults { revision, spans }).await?;
+                }
+                () = signals.cancel.cancelled(), if !is_cancelled => {
+                    is_cancelled = true;
+                    self.say(&ToShard::Cancel).await?;
+                }
+            }
+        }
+    }
+
+    async fn say(&mut self, message: &ToShard) -> Result<(), String> {
+        let sent = async { Ok::<_, FrameError>(self.frames.send(encode(message)?).await?) };
+        sent.await.map_err(|error| self.reason(&error.to_string()))
+    }
+
+    async fn hear(&mut self) -> Result<FromShard, String> {
+        let heard = match self.frames.next().await {
+            None => return Err(self.reason("it said no more")),
+            Some(Ok(frame)) => decode(&frame),
+            Some(Err(error)) => Err(error.into()),
+        };
+        heard.map_err(|error| self.reason(&error.to_string()))
+    }
+
+    /// What is known of why nothing can be said or heard any more.
+    fn reason(&self, seen: &str) -> String {
+        if self.process.is_alive() {
+            seen.to_owned()
+        } else {
+            "it ended before its part was done".to_owned()
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! This module drives one load in several processes of this machine, each a part of its clients.
+//!
+//! **In:** a plan, and how many processes. **Out:** what one process would have brought: an `AttackOutcome`, and an
+//! account of each part.
+//!
+//! ```text
+//! the run (fleet, link)                           a process of the load (serve), `harness shard`
+//!   starts it through the janitor                   connects back
+//!   plan, part, target        ── Assignment ──▶     reads, makes its clients
+//!                             ◀── Ready ────────
+//!   one zero of time for all  ── Start ──────▶      drives its part
+//!   faults, before they begin ── Faults ─────▶      marks what they touch
+//!                             ◀── Heard, Tally ─    a few times a second
+//!                             ◀── Done ─────────    histograms, ledger, examples: added up, bit for bit
+//! ```
+//!
+//! Faults, trials, the environment and the verdict stay with the run. Whoever is gone before it is done is named, and
+//! makes the run invalid; a process whose run is gone ends by itself.
+//!
+//! **Units:** microseconds since load start; `*_ns` nanoseconds on the monotonic clock, which all processes of a machine
+//! share.
+
+mod fleet;
+mod link;
+mod message;
+mod serve;
+
+pub(crate) use fleet::{Fleet, FleetError};
+pub(crate) use serve::serve;
