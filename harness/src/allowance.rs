@@ -1,5 +1,5 @@
-//! This module reads what the kernel lets a process use: the processors it may run on, and the limits of the control groups
-//! it is in.
+//! This module reads what the kernel lets a process use: the processors it may run on, the limits of the control groups
+//! it is in; and how many files it has open.
 //!
 //! **In:** `/proc/pid/status`, `/proc/pid/cgroup`, `/sys/fs/cgroup`. **Out:** numbers of processors, a [`Quota`] of processor
 //! time, a [`MemoryLimit`].
@@ -8,7 +8,7 @@
 //! **Source:** proc(5); the kernel's `cgroup-v2` (`cpu.max`, `cpu.stat`, `memory.max`), `cgroup-v1/cpuacct`,
 //! `cgroup-v1/memory`, `sched-bwc`.
 
-use std::fs::read_to_string;
+use std::fs::{self, read_to_string};
 use std::path::{Path, PathBuf};
 
 const CGROUPS: &str = "/sys/fs/cgroup";
@@ -179,6 +179,16 @@ impl Quota {
                 Some(ns / 1_000)
             }
         }
+    }
+}
+
+/// Open files of a process, by its number or as `self`; 0: not known. The kernel says how many as the size of the folder,
+/// and one before 6.2 lists them.
+pub(crate) fn files_of(process: &str) -> u64 {
+    let folder = format!("/proc/{process}/fd");
+    match fs::metadata(&folder).map_or(0, |folder| folder.len()) {
+        0 => fs::read_dir(folder).map_or(0, |files| files.count() as u64),
+        counted => counted,
     }
 }
 

@@ -112,9 +112,17 @@ impl Lifecycle {
         readiness: &Readiness,
         stamps: &mut FaultStamps,
     ) {
-        let prepared = fault.prepare().await;
+        // Who may meet the fault in another process must know of it by then.
+        let announced = async {
+            if self.extent != Extent::Whole {
+                self.board.begin(self.index, self.at_us);
+                self.board.told(TOLD_PATIENCE).await;
+            }
+        };
+        let (prepared, ()) = tokio::join!(fault.prepare(), announced);
         let due_us = self.at_us.max(self.clock.now_us());
         if self.sleep_precisely_until(self.at_us).await.is_cancelled() {
+            self.board.begin(self.index, u64::MAX);
             stamps.problem = Some("not injected: the run was ended before its time".to_owned());
             return;
         }
@@ -122,6 +130,7 @@ impl Lifecycle {
         // is not the machine's doing.
         stamps.machine_pause_us = self.clock.now_us().saturating_sub(due_us);
         if let Err(error) = prepared {
+            self.board.begin(self.index, u64::MAX);
             self.complain(stamps, format!("not injected: {error}"));
             return;
         }
@@ -144,8 +153,6 @@ impl Lifecycle {
         let begin_us = self.stamp(&mut stamps.injecting_us, FaultMoment::Injecting);
         if self.extent != Extent::Whole {
             self.board.begin(self.index, begin_us);
-            // Who meets the fault in another process must know of it by then.
-            self.board.told(TOLD_PATIENCE).await;
         }
         match fault.inject().await {
             Ok(()) => {

@@ -21,6 +21,7 @@ use std::time::Duration;
 pub(crate) use self::machine::BusyStretch;
 use self::machine::Machine;
 pub(crate) use self::machine::MachineAccount;
+use crate::allowance::files_of;
 use crate::clock::{RunClock, monotonic_ns, process_cpu_ns, wall_ns};
 use crate::record::counters::Counters;
 use crate::record::generator::{Generator, Pause};
@@ -135,7 +136,7 @@ fn watch_self(
     for sample in 0_u32.. {
         account.rss_peak_bytes = account.rss_peak_bytes.max(anonymous_bytes());
         if sample.is_multiple_of(FILES_EVERY) {
-            account.fds_peak = account.fds_peak.max(open_files());
+            account.fds_peak = account.fds_peak.max(files_of("self"));
         }
         for (lane, history) in counters.lane_busy_permille.iter().zip(&mut busy) {
             history.push_back(lane.load(Ordering::Relaxed));
@@ -165,7 +166,7 @@ fn watch_self(
         }
         sleep(SAMPLE_EVERY);
     }
-    account.fds_peak = account.fds_peak.max(open_files());
+    account.fds_peak = account.fds_peak.max(files_of("self"));
     account.wakes = Some(counters.wakes());
     let machine = machine.finish();
     account.machine_cores = Some(machine.cores).filter(|cores| *cores > 0.0);
@@ -198,9 +199,6 @@ pub(crate) fn anonymous_bytes() -> u64 {
     kib.unwrap_or(0) * 1_024
 }
 
-fn open_files() -> u64 {
-    std::fs::read_dir("/proc/self/fd").map_or(0, |entries| entries.count() as u64)
-}
 
 #[cfg(test)]
 mod tests {

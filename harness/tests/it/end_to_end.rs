@@ -262,7 +262,7 @@ fn an_outage_of_redis_is_survived_and_reported() {
 
 /// Waits until a condition holds.
 #[track_caller]
-fn eventually(what: &str, within: Duration, mut holds: impl FnMut() -> bool) {
+pub(crate) fn eventually(what: &str, within: Duration, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + within;
     while !holds() {
         assert!(Instant::now() < deadline, "{what}: not within {within:?}");
@@ -271,7 +271,7 @@ fn eventually(what: &str, within: Duration, mut holds: impl FnMut() -> bool) {
 }
 
 /// Processes whose standard streams or logs lie in the folder: the children of a run.
-fn processes_of(folder: &Path) -> Vec<i32> {
+pub(crate) fn processes_of(folder: &Path) -> Vec<i32> {
     let pids = fs::read_dir("/proc").unwrap().flatten();
     let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     let uses = |pid: &i32| {
@@ -365,7 +365,7 @@ fn a_wrong_password_of_a_target_is_said_before_the_load() {
 }
 
 /// The process of the run whose command line holds these words.
-fn child_of(case: &Case, words: &str) -> Option<Pid> {
+pub(crate) fn child_of(case: &Case, words: &str) -> Option<Pid> {
     let runs = |pid: &i32| {
         let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         String::from_utf8_lossy(&line)

@@ -30,6 +30,7 @@ mod process_faults;
 mod reach;
 mod renderers;
 mod scenarios;
+mod shards;
 mod stranger;
 mod stuck;
 mod support;

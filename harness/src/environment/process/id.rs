@@ -15,6 +15,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
+use crate::allowance::files_of;
 use crate::clock::monotonic_ns;
 
 /// `USER_HZ`: what `/proc` counts processor time in, the same on every Linux.
@@ -115,18 +116,9 @@ impl ProcessId {
         Some(ProcessUse {
             cpu_seconds: stat.cpu_ticks as f64 / TICKS_PER_S,
             rss_bytes: anonymous_bytes(&status).unwrap_or(0),
-            files: self.files(),
+            files: files_of(&self.pid.to_string()),
             files_limit: self.files_limit(),
         })
-    }
-
-    /// Open files. The kernel says their number as the size of the folder; one before 6.2 lists them.
-    fn files(self) -> u64 {
-        let folder = format!("/proc/{}/fd", self.pid);
-        match fs::metadata(&folder).map_or(0, |folder| folder.len()) {
-            0 => fs::read_dir(folder).map_or(0, |files| files.count() as u64),
-            some => some,
-        }
     }
 
     /// How many files may be open.

@@ -9,7 +9,7 @@ use super::table::{Cell, Table};
 use crate::format;
 use crate::render::plot::Chart;
 use crate::render::{view, words};
-use crate::result::{CheckGroup, CheckResult, RunResult};
+use crate::result::{CheckGroup, CheckResult, Generator, RunResult};
 
 pub(crate) fn section(result: &RunResult, lateness: &Chart) -> Markup {
     let of = |group| {
@@ -58,6 +58,13 @@ fn row(check: &CheckResult) -> Vec<Cell> {
     ]
 }
 
+/// Which process of the load was latest.
+fn latest(of: &Generator) -> Option<(u16, u64)> {
+    let shards = of.shards.iter();
+    let late = shards.filter_map(|shard| Some((shard.number, shard.lateness_net.as_ref()?.p99_us)));
+    late.max_by_key(|(_, p99_us)| *p99_us)
+}
+
 /// Delays and machine pauses that no check judges but a reader may want.
 fn harness(result: &RunResult) -> Markup {
     let of = &result.generator;
@@ -96,6 +103,15 @@ fn harness(result: &RunResult) -> Markup {
                             Some(tick_us) => { "on a tick of " (format::duration(tick_us)) ", of which lateness has its part" }
                         }
                         "; " (format::count_f64(wakes as f64 / of.actual_sends as f64)) " wakes of a session thread per message, the ramp's and the drain's with them"
+                    }
+                }
+                @if let Some(largest) = of.shards.iter().map(|shard| shard.clients).max() {
+                    dt { "Processes of the load" }
+                    dd {
+                        (of.shards.len()) ", each with up to " (format::count(u64::from(largest))) " clients"
+                        @if let Some((number, p99_us)) = latest(of) {
+                            "; the latest was shard " (number) ", late p99 " (format::duration(p99_us))
+                        }
                     }
                 }
                 dt { "Lanes" }
