@@ -40,9 +40,9 @@ pub(crate) struct Counters {
     /// Closes by the server or the network, by code; written to once a close.
     cut: Mutex<BTreeMap<u16, u64>>,
     /// Oldest intended send that has no final answer, microseconds since load start, per lane;
-    /// `u64::MAX` while nothing waits. Refreshed a few times a second.
+    /// `u64::MAX` while nothing waits. Refreshed once a second.
     pub oldest_us: Vec<AtomicU64>,
-    /// Bytes that each lane read and wrote on its clients' sockets so far. Refreshed as often.
+    /// Bytes that each lane read and wrote on its clients' sockets so far. Refreshed a few times a second.
     pub read_bytes: Vec<AtomicU64>,
     pub written_bytes: Vec<AtomicU64>,
     /// How often the thread of each lane was woken.

@@ -15,9 +15,7 @@ pub(crate) fn render() -> String {
     if let Ok(stat) = std::fs::read_to_string("/proc/self/stat") {
         render_stat(&mut text, &stat);
     }
-    if let Ok(fds) = std::fs::read_dir("/proc/self/fd") {
-        // The directory handle itself is one of them.
-        let open = fds.count().saturating_sub(1);
+    if let Some(open) = open_files() {
         metric(
             &mut text,
             "process_open_fds",
@@ -27,6 +25,16 @@ pub(crate) fn render() -> String {
         );
     }
     text
+}
+
+/// The kernel says their number as the size of the folder; one before 6.2 lists them.
+fn open_files() -> Option<u64> {
+    let folder = "/proc/self/fd";
+    match std::fs::metadata(folder).ok()?.len() {
+        // The handle of the folder itself is one of them.
+        0 => Some(std::fs::read_dir(folder).ok()?.count().saturating_sub(1) as u64),
+        counted => Some(counted),
+    }
 }
 
 fn render_stat(text: &mut String, stat: &str) {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasher as _, RandomState};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -35,6 +36,8 @@ pub(crate) struct Rooms {
     pub(super) text: TextBudget,
     pub(super) memory: Memory,
     pub(super) timeouts: Timeouts,
+    /// When the rooms without a task were looked at last, in ms since the start.
+    pub(super) looked_at_all_ms: AtomicU64,
     pub(super) defects: Defects,
     pub(super) metrics: Arc<Metrics>,
 }
@@ -87,6 +90,7 @@ impl Rooms {
             text: TextBudget::new(terms.text_bytes),
             memory: Memory::new(clock::millis(terms.history), clock::millis(terms.ids)),
             timeouts: Timeouts::new(terms.answer),
+            looked_at_all_ms: AtomicU64::new(0),
             defects,
             metrics,
         }

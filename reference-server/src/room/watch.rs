@@ -9,6 +9,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::rooms::{Rooms, lock};
@@ -20,6 +21,8 @@ use crate::wire::lost;
 
 /// Times a task is queued again before it is given up.
 const REDRIVES: u8 = 5;
+/// Looks at all rooms while what a socket is owed runs out.
+const LOOKS_AT_ALL: u64 = 16;
 /// A question whose fate stays unknown is forgotten, and so is somebody else's task that is silent
 /// and owed to nobody here.
 const ASKED_MS: u64 = 60_000;
@@ -73,10 +76,13 @@ impl Rooms {
     pub(crate) fn silent(&self, after: Duration, limit: usize) -> Vec<Silent> {
         let (now_ms, after_ms) = (clock::since_start_ms(), clock::millis(after));
         let mut found = Vec::new();
+        let all = self.is_due_for_all(now_ms);
         for shard in &self.shards {
             let mut shard = lock(shard);
             let mut idle: Vec<Arc<str>> = Vec::new();
-            shard.iter_mut().for_each(|(name, room)| {
+            // Of most rooms nothing is awaited, and each costs a walk through its members.
+            let rooms = shard.iter_mut().filter(|(_, room)| all || !room.tasks.is_empty());
+            rooms.for_each(|(name, room)| {
                 let before = room.tasks.len();
                 self.sweep_room(room, now_ms);
                 for task in &mut room.tasks {
@@ -98,6 +104,16 @@ impl Rooms {
             }
         }
         found
+    }
+
+    /// Whether the rooms without a task are to be looked at too: what their sockets are owed runs out slowly.
+    fn is_due_for_all(&self, now_ms: u64) -> bool {
+        let last_ms = self.looked_at_all_ms.load(Ordering::Relaxed);
+        let is_due = now_ms.saturating_sub(last_ms) >= self.timeouts.owed / LOOKS_AT_ALL;
+        if is_due {
+            self.looked_at_all_ms.store(now_ms, Ordering::Relaxed);
+        }
+        is_due
     }
 
     /// Ends what can no longer be answered.

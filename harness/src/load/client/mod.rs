@@ -216,7 +216,7 @@ impl Client {
         wanted
     }
 
-    /// Marks what has passed its deadline. Called a few times a second.
+    /// Marks what has passed its deadline. Called about once a second.
     pub(super) fn expire(&mut self, lane: &LaneContext, now_us: u64) -> Option<u64> {
         let expired = self.ledger.expire(now_us);
         for &(message, _) in &expired {
