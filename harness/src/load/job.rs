@@ -263,7 +263,10 @@ impl Job {
     pub(super) fn source(&self, visit: &Visit) -> Option<SocketAddr> {
         let sources = &self.load.sources;
         if !sources.is_empty() {
-            return Some(SocketAddr::from((sources[visit.number as usize % sources.len()], 0)));
+            return Some(SocketAddr::from((
+                sources[visit.number as usize % sources.len()],
+                0,
+            )));
         }
         let IpAddr::V4(address) = self.target.addresses.first()?.ip() else {
             return None;

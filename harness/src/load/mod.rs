@@ -3,16 +3,17 @@
 //! **In:** the plan, a target, the run's clock and signals. **Out:** a `Recording`.
 //!
 //! ```text
-//! goose user (attack, life, user, token)      lane thread (lane, client, pacing, connecting)
-//!   waits for its start
-//!   login, token over HTTP   ── Open ──▶  TCP, upgrade, `connected`
-//!   sleeps                                sends, receives, records
-//!   next token, or the end   ◀─ SessionEnd ─  closed, cut, failed
+//! client (attack, life, session)   goose user (pool, credential, token)   lane thread (lane, client, pacing, connecting)
+//!   begins at its moment
+//!   needs a credential  ── Errand ──▶  login, token over HTTP
+//!                       ◀── Ready ───
+//!   asks for a session  ───────────── Open ─────────────▶  TCP, upgrade, `connected`
+//!   sleeps                                                 sends, receives, records
+//!   next token, or the end  ◀────────── SessionEnd ──────  closed, cut, failed
 //! ```
 //!
-//! goose owns users, their ramp and every HTTP request; sockets live on lanes, where one thread
-//! serves thousands of them from one pacer. What a client says and remembers stays on its lane for
-//! its whole stay; only credentials travel.
+//! goose owns users and every HTTP request; sockets live on lanes, where one thread serves thousands of them from one
+//! pacer. What a client says and remembers stays on its lane for its whole stay; only credentials travel.
 
 pub(crate) mod attack;
 mod behavior;
@@ -24,7 +25,7 @@ mod job;
 mod lane;
 mod life;
 mod pacing;
-mod ramp;
+mod pool;
 mod session;
 mod token;
 mod user;

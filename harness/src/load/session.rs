@@ -1,17 +1,15 @@
-//! This module is a goose user's side of its sessions: one after the other, and two at once while one succeeds
+//! This module is a client's sessions as its life sees them: one after the other, and two at once while one succeeds
 //! the other.
 //!
 //! **In:** when a session should begin. **Out:** [`Attempt`]: how the last of those that succeeded each other ended.
 
-use goose::goose::GooseUser;
 use tokio::sync::oneshot;
 
-use super::credential::credential;
 use super::defect;
 use super::job::{Command, OpenRequest, SessionEnd};
+use super::pool::Ready;
 use super::token::Denied;
-use super::user::{Life, Ready, UserContext};
-use crate::plan::ClientDefect;
+use super::user::{Life, UserContext};
 
 /// How an attempt at a session ended.
 pub(super) enum Attempt {
@@ -21,13 +19,8 @@ pub(super) enum Attempt {
 }
 
 /// One attempt at a session, and the sessions that succeed it.
-pub(super) async fn attempt(
-    user: &mut GooseUser,
-    context: &UserContext,
-    life: &mut Life,
-    intended_us: u64,
-) -> Attempt {
-    let mut session = match ask(user, context, life, intended_us).await {
+pub(super) async fn attempt(context: &UserContext, life: &mut Life, intended_us: u64) -> Attempt {
+    let mut session = match ask(context, life, intended_us).await {
         Ok(session) => session,
         Err(denied) => return Attempt::Denied(denied),
     };
@@ -38,48 +31,15 @@ pub(super) async fn attempt(
             end = ended(answer, context) => return Attempt::Ended(end),
             () = is_wanted(renewal) => {}
         }
-        match Box::pin(succeed(user, context, life, &mut session)).await {
+        match Box::pin(succeed(context, life, &mut session)).await {
             Next::Session(next) => session = next,
             Next::Ended(end) => return Attempt::Ended(end),
         }
     }
 }
 
-/// Gets what opens a session.
-pub(super) async fn ready(
-    user: &mut GooseUser,
-    context: &UserContext,
-    life: &mut Life,
-    intended_us: u64,
-) -> Result<Ready, Denied> {
-    let job = &context.job;
-    let begun_us = job.clock.now_us();
-    let deadline_us = begun_us.saturating_add(job.load.session.connect_timeout_us);
-    let secret = credential(user, context, life, intended_us).await?;
-    let stray = if job.load.has(ClientDefect::RacingConnects) {
-        credential(user, context, life, intended_us).await.ok()
-    } else {
-        None
-    };
-    if job.clock.now_us() >= deadline_us {
-        // The requests took all of the time: no connector was waited for.
-        return Err(Denied::late(job.load.session.credential));
-    }
-    Ok(Ready {
-        begun_us,
-        deadline_us,
-        secret,
-        stray,
-    })
-}
-
-/// Gets a credential, unless there is one, and asks a lane for a session.
-async fn ask(
-    user: &mut GooseUser,
-    context: &UserContext,
-    life: &mut Life,
-    intended_us: u64,
-) -> Result<Session, Denied> {
+/// Gets a credential and asks a lane for a session.
+async fn ask(context: &UserContext, life: &mut Life, intended_us: u64) -> Result<Session, Denied> {
     if life.after_cut {
         context.record(|recorder| recorder.session(intended_us).reconnect_attempts += 1);
     }
@@ -88,10 +48,7 @@ async fn ask(
         deadline_us,
         secret,
         stray,
-    } = match life.ready.take() {
-        Some(ready) => ready?,
-        None => Box::pin(ready(user, context, life, intended_us)).await?,
-    };
+    } = context.ready(life, intended_us).await?;
     let (reply, answer) = oneshot::channel();
     let (renew, renewal) = oneshot::channel();
     let request = OpenRequest {
@@ -113,19 +70,14 @@ async fn ask(
 }
 
 /// Opens a successor to a session while that one goes on; as often as after a cut, then it is left alone.
-async fn succeed(
-    user: &mut GooseUser,
-    context: &UserContext,
-    life: &mut Life,
-    session: &mut Session,
-) -> Next {
+async fn succeed(context: &UserContext, life: &mut Life, session: &mut Session) -> Next {
     let job = &context.job;
-    life.access = None;
+    life.keys.access = None;
     life.after_cut = false;
     life.was_in = true;
     let mut intended_us = job.clock.now_us();
     for nth in 1..=job.load.reconnect.attempts {
-        let (from_us, asked_us) = match ask(user, context, life, intended_us).await {
+        let (from_us, asked_us) = match ask(context, life, intended_us).await {
             Err(denied) => {
                 let now_us = job.clock.now_us();
                 context.failed(life, now_us, &denied.failure);

@@ -69,6 +69,11 @@ impl Denied {
         self
     }
 
+    /// Nobody put it on the way: the run is ending.
+    pub(super) fn unsent() -> Self {
+        Self::new(Request::Token, RequestProblem::Unsent, "")
+    }
+
     /// The credential took as long as a session may take to open.
     pub(super) fn late(credential: Credential) -> Self {
         let request = match credential {

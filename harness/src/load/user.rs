@@ -1,4 +1,4 @@
-//! This module is what a goose user of the load has: what all of them share, and what one keeps between its sessions.
+//! This module is what the clients of a load share with the goose users, and what one keeps between its sessions.
 //!
 //! **Units:** microseconds since load start.
 
@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::job::{Command, Job};
+use super::pool::{Errand, Ready};
 use super::token::{Denied, Granted};
 use crate::failure::Failure;
 use crate::plan::seed::{Purpose, Stream};
@@ -25,12 +26,10 @@ pub(super) struct UserContext {
     pub lanes: Vec<mpsc::Sender<Command>>,
     /// Records the HTTP requests.
     pub recorder: Mutex<Recorder>,
-    /// Those who have arrived and whose life has not begun, by stay: goose runs a life again that returns before its
-    /// Exit.
-    pub arrived: Vec<Mutex<Option<Box<Life>>>>,
-    /// Tells each stay, by its place, that its time has come. One for each: with one for all, every start would
-    /// wake all that still wait.
-    pub starts: Vec<Notify>,
+    /// To whichever goose user is free.
+    pub errands: (flume::Sender<Errand>, flume::Receiver<Errand>),
+    /// No client is left: the users may go.
+    pub finished: CancellationToken,
     /// No life goes on after this.
     pub over: CancellationToken,
     /// Nor waits for a lane after this.
@@ -43,11 +42,7 @@ pub(super) struct UserContext {
 #[derive(Debug)]
 pub(super) struct Life {
     pub visit: Visit,
-    pub account: String,
-    /// The access token, while it is believed good.
-    pub access: Option<String>,
-    /// The cookie that gets a new one without a login.
-    pub refresh: Option<String>,
+    pub keys: Keys,
     pub jitter: Stream,
     /// Tries since the last session that followed a backoff.
     pub tries: u16,
@@ -55,40 +50,30 @@ pub(super) struct Life {
     pub was_in: bool,
     /// The last session was cut off.
     pub after_cut: bool,
-    /// The connection token used last.
-    pub used: Option<String>,
-    /// What opens the first session, fetched on arrival.
-    pub ready: Option<Result<Ready, Denied>>,
     /// Attempts that came to nothing.
     pub diary: Diary,
 }
 
-/// What opens a session.
-#[derive(Debug)]
-pub(super) struct Ready {
-    /// When the attempt began, and when `connected` must have come.
-    pub begun_us: u64,
-    pub deadline_us: u64,
-    pub secret: String,
-    /// Opens the second socket of [`ClientDefect::RacingConnects`].
-    ///
-    /// [`ClientDefect::RacingConnects`]: crate::plan::ClientDefect::RacingConnects
-    pub stray: Option<String>,
+/// What gets a client in without a login.
+#[derive(Debug, Default)]
+pub(super) struct Keys {
+    /// The access token, while it is believed good.
+    pub access: Option<String>,
+    /// The cookie that gets a new one without a login.
+    pub refresh: Option<String>,
+    /// The connection token used last.
+    pub used: Option<String>,
 }
 
 impl Life {
     pub(super) fn new(job: &Job, visit: Visit) -> Self {
         Self {
             visit,
-            account: job.account(&visit),
-            access: None,
-            refresh: None,
+            keys: Keys::default(),
             jitter: Stream::new(job.seed, Purpose::Backoff, visit.number),
             tries: 0,
             was_in: false,
             after_cut: false,
-            used: None,
-            ready: None,
             diary: Diary::default(),
         }
     }
@@ -103,27 +88,28 @@ impl UserContext {
         }
     }
 
-    /// The client of a stay is there; its life has not begun.
-    pub(super) fn arrived(&self, place: usize, life: Box<Life>) {
-        if let Some(Ok(mut arrived)) = self.arrived.get(place).map(Mutex::lock) {
-            *arrived = Some(life);
-        }
-    }
-
-    /// Lets the life of a stay begin; `None`: it has, or nobody arrived.
-    pub(super) fn begin(&self, place: usize) -> Option<Box<Life>> {
-        let mut arrived = self.arrived.get(place)?.lock().ok()?;
-        arrived.take()
-    }
-
-    pub(super) async fn wait_for_start(&self, visit: &Visit) -> bool {
-        let Some(start) = self.starts.get(visit.place as usize) else {
-            return false;
+    /// Has a goose user get what opens a session.
+    pub(super) async fn ready(&self, life: &mut Life, intended_us: u64) -> Result<Ready, Denied> {
+        let begun_us = self.job.clock.now_us();
+        let (reply, answer) = oneshot::channel();
+        let errand = Errand {
+            visit: life.visit,
+            keys: std::mem::take(&mut life.keys),
+            after_cut: life.after_cut,
+            intended_us,
+            begun_us,
+            deadline_us: begun_us.saturating_add(self.job.load.session.connect_timeout_us),
+            reply,
         };
-        tokio::select! {
-            () = start.notified() => true,
-            () = self.over.cancelled() => false,
-        }
+        // Where there is no room nobody asks any more, and the errand is dropped with its reply.
+        drop(self.errands.0.try_send(errand));
+        let answer = tokio::select! {
+            answer = answer => answer.ok(),
+            () = self.over.cancelled() => None,
+        };
+        let (keys, ready) = answer.ok_or_else(Denied::unsent)?;
+        life.keys = keys;
+        ready
     }
 
     /// `false`: the lane is gone, or the run is over.
@@ -150,15 +136,18 @@ impl UserContext {
     }
 
     /// A request was answered: to whoever listens to every step.
-    pub(super) fn answered(&self, what: &str, account: &str, result: &Result<Granted, Denied>) {
+    pub(super) fn answered(&self, what: &str, visit: &Visit, result: &Result<Granted, Denied>) {
         let job = &self.job;
         let (Ok(Granted { repeated, .. }) | Err(Denied { repeated, .. })) = result;
         if *repeated {
             self.record(|recorder| recorder.session(job.clock.now_us()).requests_repeated += 1);
         }
-        job.trace.tell(job.clock.now_us(), || match result {
-            Ok(_) => format!("{what} of {account}: granted"),
-            Err(denied) => format!("{what} of {account}: {}", denied.failure.text()),
+        job.trace.tell(job.clock.now_us(), || {
+            let account = job.account(visit);
+            match result {
+                Ok(_) => format!("{what} of {account}: granted"),
+                Err(denied) => format!("{what} of {account}: {}", denied.failure.text()),
+            }
         });
     }
 

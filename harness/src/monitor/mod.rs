@@ -199,7 +199,6 @@ pub(crate) fn anonymous_bytes() -> u64 {
     kib.unwrap_or(0) * 1_024
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;

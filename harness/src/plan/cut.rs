@@ -82,10 +82,13 @@ mod tests {
         let stages = "stages = [{ ramp = \"2s\" }, { hold = \"3s\" }, { ramp = \"1s\", to = 5 }, { hold = \"1s\" }, { ramp = \"1s\", to = 20 }]";
         let conversation = prop_oneof![
             Just(String::new()),
-            (1_u32..9).prop_map(|group| format!("session = {{ conversation = \"group\", group = {group} }}")),
+            (1_u32..9).prop_map(|group| format!(
+                "session = {{ conversation = \"group\", group = {group} }}"
+            )),
         ];
-        (20_u32..80, conversation)
-            .prop_map(move |(clients, session)| plan(&format!("clients = {clients}\n{stages}\n{session}")))
+        (20_u32..80, conversation).prop_map(move |(clients, session)| {
+            plan(&format!("clients = {clients}\n{stages}\n{session}"))
+        })
     }
 
     proptest! {
@@ -120,12 +123,19 @@ mod tests {
 
     #[test]
     fn who_shares_a_conversation_is_in_one_part() {
-        let plan = plan("clients = 40\nhold = \"5s\"\nsession = { conversation = \"group\", group = 4 }");
+        let plan =
+            plan("clients = 40\nhold = \"5s\"\nsession = { conversation = \"group\", group = 4 }");
         for cut in Cut::all(3) {
             let visits = cut.visits(&plan.load);
             for group in 0..10 {
-                let members = visits.iter().filter(|visit| visit.client / 4 == group).count();
-                assert!(members == 0 || members == 4, "{group} of {cut:?}: {members}");
+                let members = visits
+                    .iter()
+                    .filter(|visit| visit.client / 4 == group)
+                    .count();
+                assert!(
+                    members == 0 || members == 4,
+                    "{group} of {cut:?}: {members}"
+                );
             }
         }
     }

@@ -13,8 +13,8 @@ use crate::units;
 
 /// Beside the clients: runtime, logs, Redis connections, listeners.
 const FILES_BASE: u64 = 256;
-/// Token requests in flight hold a socket each, and in a storm there are many; but not more.
-const TOKEN_SOCKETS_MAX: u64 = 1_000;
+/// Requests for tokens that are in flight at once, in one process: each holds a socket, and a goose user.
+pub(crate) const REQUESTS_MAX: u32 = 2_000;
 /// Harness, server and kernel, for one client with its socket pair.
 const BYTES_PER_CLIENT: u64 = (16 + 12 + 11) << 10;
 /// Redis, server and harness with nobody connected.
@@ -128,7 +128,7 @@ fn sockets(plan: &Plan) -> u64 {
 }
 
 fn sockets_of(clients: u64) -> u64 {
-    clients + clients.min(TOKEN_SOCKETS_MAX)
+    clients + clients.min(u64::from(REQUESTS_MAX))
 }
 
 /// Reports, logs and the room to write them, of the shortest run.

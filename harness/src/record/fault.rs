@@ -110,7 +110,12 @@ impl FaultBoard {
     pub(crate) fn spans(&self) -> Vec<FaultSpan> {
         let slots = self.slots.iter();
         slots
-            .map(|slot| (slot.from_us.load(Ordering::Acquire), slot.to_us.load(Ordering::Acquire)))
+            .map(|slot| {
+                (
+                    slot.from_us.load(Ordering::Acquire),
+                    slot.to_us.load(Ordering::Acquire),
+                )
+            })
             .collect()
     }
 

@@ -78,7 +78,9 @@ impl Tally {
             // Around zero where a gauge fell.
             mine.fetch_add(now.wrapping_sub(before), Ordering::Relaxed);
         }
-        whole.peak_open.fetch_max(value(&whole.open), Ordering::Relaxed);
+        whole
+            .peak_open
+            .fetch_max(value(&whole.open), Ordering::Relaxed);
         for (code, now) in &self.cut {
             let before = before.cut.get(code).copied().unwrap_or(0);
             whole.sockets_cut(*code, now.saturating_sub(before));

@@ -191,8 +191,12 @@ fn generator(facts: &Facts, whole: &Tally) -> Generator {
         .collect();
     Generator {
         cpu_seconds: generator.cpu_seconds + shards.iter().map(|of| of.cpu_seconds).sum::<f64>(),
-        rss_peak_bytes: generator.rss_peak_bytes + shards.iter().map(|of| of.rss_peak_bytes).sum::<u64>(),
-        fds_peak: shards.iter().map(|of| of.fds_peak).fold(generator.fds_peak, u64::max),
+        rss_peak_bytes: generator.rss_peak_bytes
+            + shards.iter().map(|of| of.rss_peak_bytes).sum::<u64>(),
+        fds_peak: shards
+            .iter()
+            .map(|of| of.fds_peak)
+            .fold(generator.fds_peak, u64::max),
         planned_sends: recording.planned_sends,
         unsent_without_socket: recording.unsent_without_socket,
         actual_sends: recording.dispatch_delay.count(),

@@ -180,11 +180,13 @@ async fn load(
     announce: impl FnOnce(Watchable),
 ) -> Result<Seen, RunError> {
     let plan = &order.plan;
-    let processes = fleet.as_ref().map_or(1, Fleet::len);
-    let counters = Arc::new(Counters::new(usize::from(plan.load.lanes) * processes));
+    let processes = fleet.as_ref().map_or(1, Fleet::count);
+    let counters = Arc::new(Counters::new(
+        usize::from(plan.load.lanes) * usize::from(processes),
+    ));
     let board = Arc::new(FaultBoard::new(plan.faults.len()));
     let before = environment.server_metrics().await;
-    let lead = attack::head_start(plan.load.clients);
+    let lead = attack::head_start(plan.load.clients, u32::from(processes));
     let clock = RunClock::starting_in(lead);
     let lead_ns = u64::try_from(lead.as_nanos()).unwrap_or(u64::MAX);
     let started_wall_ns = wall_ns().saturating_add(lead_ns);

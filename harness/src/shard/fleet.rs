@@ -77,7 +77,8 @@ impl Fleet {
                 let pid = stream.peer_cred().ok().and_then(|peer| peer.pid());
                 let mine = |process: &LoadProcess| Some(process.pid()) == pid;
                 // Anybody may find the name; only those who were started are let in.
-                if let Some((_, _, place)) = links.iter_mut().find(|(_, process, _)| mine(process)) {
+                if let Some((_, _, place)) = links.iter_mut().find(|(_, process, _)| mine(process))
+                {
                     *place = Some(stream);
                 }
             }
@@ -93,7 +94,10 @@ impl Fleet {
                 reason,
             };
             let Some(stream) = stream else {
-                let fact = format!("it has not come back within {} s", ARRIVAL_PATIENCE.as_secs());
+                let fact = format!(
+                    "it has not come back within {} s",
+                    ARRIVAL_PATIENCE.as_secs()
+                );
                 return Err(not_ready(fact));
             };
             ready.push(Link::new(cut, process, framed(stream)));
@@ -122,8 +126,8 @@ impl Fleet {
     }
 
     /// How many there are.
-    pub(crate) const fn len(&self) -> usize {
-        self.links.len()
+    pub(crate) fn count(&self) -> u16 {
+        u16::try_from(self.links.len()).unwrap_or(u16::MAX)
     }
 
     /// Drives the load. `signals.counters` has lanes for all processes, in their order.
@@ -131,7 +135,11 @@ impl Fleet {
     /// # Errors
     ///
     /// No process brought anything.
-    pub(crate) async fn run(self, plan: &Plan, signals: &Signals) -> Result<AttackOutcome, AttackError> {
+    pub(crate) async fn run(
+        self,
+        plan: &Plan,
+        signals: &Signals,
+    ) -> Result<AttackOutcome, AttackError> {
         signals.faults.followed_by(self.links.len());
         let end_us = attack::end_us(&plan.load);
         let lanes = usize::from(plan.load.lanes.max(1));

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::time::timeout;
 
-use super::message::{Assignment, Done, Frames, FromShard, FrameError, ToShard, decode, encode};
+use super::message::{Assignment, Done, FrameError, Frames, FromShard, ToShard, decode, encode};
 use crate::environment::LoadProcess;
 use crate::load::attack::Signals;
 use crate::plan::Cut;

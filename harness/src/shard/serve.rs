@@ -12,7 +12,9 @@ use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
 
 use super::link::address;
-use super::message::{Assignment, Done, Frames, FromShard, FrameError, ToShard, Usage, decode, encode, framed};
+use super::message::{
+    Assignment, Done, FrameError, Frames, FromShard, ToShard, Usage, decode, encode, framed,
+};
 use crate::clock::RunClock;
 use crate::environment::{EnvironmentError, TargetInfo, affinity, raise_files};
 use crate::load::attack::{self, AttackOutcome, Part, Signals};
@@ -62,10 +64,13 @@ struct Prepared {
 ///
 /// The run is gone, or its plan cannot be done in this process.
 pub(crate) fn serve(name: &str) -> Result<(), ServeError> {
-    let stream = address(name).and_then(|address| std::os::unix::net::UnixStream::connect_addr(&address));
+    let stream =
+        address(name).and_then(|address| std::os::unix::net::UnixStream::connect_addr(&address));
     let stream = stream.map_err(ServeError::Connect)?;
     stream.set_nonblocking(true).map_err(ServeError::Connect)?;
-    let first = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let first = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
     // Which processors this one may use stands in the plan, and has to hold before the first thread of the load.
     let (stream, prepared) = first
         .map_err(ServeError::Runtime)?
@@ -96,7 +101,10 @@ async fn receive(
             return Err(ServeError::Unable(reason));
         }
     };
-    let stream = frames.into_inner().into_std().map_err(ServeError::Connect)?;
+    let stream = frames
+        .into_inner()
+        .into_std()
+        .map_err(ServeError::Connect)?;
     Ok((stream, prepared))
 }
 
@@ -126,7 +134,10 @@ async fn next(frames: &mut Frames) -> Result<ToShard, ServeError> {
 }
 
 async fn say(frames: &mut Frames, message: &FromShard) -> Result<(), ServeError> {
-    Ok(frames.send(encode(message)?).await.map_err(FrameError::from)?)
+    Ok(frames
+        .send(encode(message)?)
+        .await
+        .map_err(FrameError::from)?)
 }
 
 async fn drive(mut frames: Frames, prepared: Prepared) -> Result<(), ServeError> {
@@ -198,5 +209,9 @@ async fn tell(frames: &mut Frames, counters: &Counters) -> Result<(), ServeError
     // Both readers are those of the run: here one of them is asked, and the other's lot thrown away.
     drop(counters.take_recent(Reader::Guard));
     let recent = counters.take_recent(Reader::View);
-    say(frames, &FromShard::Tally(Box::new((Tally::of(counters), recent)))).await
+    say(
+        frames,
+        &FromShard::Tally(Box::new((Tally::of(counters), recent))),
+    )
+    .await
 }

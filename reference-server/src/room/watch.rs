@@ -81,7 +81,9 @@ impl Rooms {
             let mut shard = lock(shard);
             let mut idle: Vec<Arc<str>> = Vec::new();
             // Of most rooms nothing is awaited, and each costs a walk through its members.
-            let rooms = shard.iter_mut().filter(|(_, room)| all || !room.tasks.is_empty());
+            let rooms = shard
+                .iter_mut()
+                .filter(|(_, room)| all || !room.tasks.is_empty());
             rooms.for_each(|(name, room)| {
                 let before = room.tasks.len();
                 self.sweep_room(room, now_ms);

@@ -55,7 +55,9 @@ pub(crate) enum MachineError {
     #[error(
         "{clients} clients need {needed} local ports from one address; this system has {available}"
     )]
-    #[diagnostic(help("name more addresses of this machine in load.sources, widen /proc/sys/net/ipv4/ip_local_port_range, or ask for fewer --clients"))]
+    #[diagnostic(help(
+        "name more addresses of this machine in load.sources, widen /proc/sys/net/ipv4/ip_local_port_range, or ask for fewer --clients"
+    ))]
     TooFewPorts {
         clients: u32,
         needed: u64,

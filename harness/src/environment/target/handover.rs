@@ -51,7 +51,11 @@ impl TargetHandover {
                 },
                 Accounts::Listed(listed) => {
                     let listed = listed.iter();
-                    Clear::Listed(listed.map(|(name, own)| (name.clone(), clear(own))).collect())
+                    Clear::Listed(
+                        listed
+                            .map(|(name, own)| (name.clone(), clear(own)))
+                            .collect(),
+                    )
                 }
             },
             payloads: info.payloads.to_vec(),

@@ -21,16 +21,16 @@ use goose::goose::{GooseUser, Scenario, Transaction, TransactionFunction};
 use goose::metrics::GooseMetrics;
 use goose::{GooseAttack, GooseError};
 use serde::{Deserialize, Serialize};
-use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use self::stdout::StdoutGuard;
 use super::job::Job;
 use super::lane::{LaneError, LaneHandle};
-use super::life::{arrive, live};
+use super::life::live;
 use super::pacing::Alarm;
-use super::ramp::test_plan;
+use super::pool::{ERRANDS_MAX, serve, users};
 use super::user::UserContext;
 use crate::clock::{RunClock, wall_ns};
 use crate::environment::TargetInfo;
@@ -126,16 +126,18 @@ impl From<GooseError> for AttackError {
     }
 }
 
-/// How far ahead the run clock's zero should lie when [`run`] is called, so that the first users
-/// are there when their time comes: goose builds all of them first.
-pub(crate) fn head_start(clients: u32) -> Duration {
-    Duration::from_millis(300) + Duration::from_micros(30) * clients
+/// How far ahead the run clock's zero should lie when [`run`] is called in so many processes, so that users are there
+/// when the first client comes: goose builds all of them first.
+pub(crate) fn head_start(clients: u32, processes: u32) -> Duration {
+    let built = users(clients.div_ceil(processes.max(1))) * processes;
+    Duration::from_millis(300) + Duration::from_micros(30) * built
 }
 
 /// When the last answer of a load may arrive, microseconds since load start: one drain for the last message to be
 /// acknowledged, one for its answer.
 pub(crate) fn end_us(load: &LoadPlan) -> u64 {
-    load.load_us().saturating_add(load.drain_us.saturating_mul(2))
+    load.load_us()
+        .saturating_add(load.drain_us.saturating_mul(2))
 }
 
 /// Runs the load. Returns when every message has its end and every socket is closed.
@@ -161,7 +163,7 @@ pub(crate) async fn run(
     let context = Arc::new(context(&job, &lanes));
     let mut helpers = JoinSet::new();
     let alarm = Alarm::new().map_err(AttackError::Timer)?;
-    helpers.spawn(start_stays(Arc::clone(&context), alarm));
+    helpers.spawn(lead_lives(Arc::clone(&context), alarm));
     helpers.spawn(publish(Arc::clone(&context)));
     helpers.spawn(stop_goose(Arc::clone(&context)));
     let metrics = Box::pin(execute(attack(&job, &context)?, &job, &context)).await;
@@ -224,8 +226,8 @@ fn context(job: &Arc<Job>, lanes: &[LaneHandle]) -> UserContext {
         job: Arc::clone(job),
         lanes: lanes.iter().map(LaneHandle::commands).collect(),
         recorder: Mutex::new(recorder(job)),
-        arrived: job.visits.iter().map(|_| Mutex::default()).collect(),
-        starts: job.visits.iter().map(|_| Notify::new()).collect(),
+        errands: flume::bounded(ERRANDS_MAX),
+        finished: job.cancel.child_token(),
         over: job.cancel.child_token(),
         stuck: CancellationToken::new(),
         cancelled_us: AtomicU64::new(u64::MAX),
@@ -248,27 +250,20 @@ fn attack(job: &Job, context: &Arc<UserContext>) -> Result<GooseAttack, AttackEr
         .without_cookies()
         .accept_invalid_certs(true)
         .timeout(timeout);
-    let (first, then) = (Arc::clone(context), Arc::clone(context));
-    let arrival: TransactionFunction = Arc::new(move |user: &mut GooseUser| {
-        let context = Arc::clone(&first);
+    let context = Arc::clone(context);
+    let errands: TransactionFunction = Arc::new(move |user: &mut GooseUser| {
+        let context = Arc::clone(&context);
         Box::pin(async move {
-            arrive(user, &context).await;
+            serve(user, &context).await;
             Ok(())
         })
     });
-    let life: TransactionFunction = Arc::new(move |user: &mut GooseUser| {
-        let context = Arc::clone(&then);
-        Box::pin(async move {
-            live(user, &context).await;
-            Ok(())
-        })
-    });
-    let scenario = Scenario::new("client")
-        .register_transaction(Transaction::new(arrival).set_on_start())
-        .register_transaction(Transaction::new(life));
+    let scenario = Scenario::new("client").register_transaction(Transaction::new(errands));
     let attack = GooseAttack::initialize_with_config(configuration)?
         .set_client_builder_without_cookies(client)?;
-    let plan = test_plan(&job.cut.stages(&job.load));
+    // All of them at once, and no longer than they must: they stay until no client is left.
+    let users = users(job.cut.clients(&job.load));
+    let plan = format!("{users},0s;0,0s");
     let attack = *attack.set_default(GooseDefault::TestPlan, plan.as_str())?;
     Ok(attack.register_scenario(scenario))
 }
@@ -309,13 +304,20 @@ async fn stop_goose(context: Arc<UserContext>) {
     goose::trigger_killswitch("cancelled");
 }
 
-/// Wakes every stay at its exact moment, and nobody else.
-async fn start_stays(context: Arc<UserContext>, alarm: Alarm) {
+/// Begins every life at its exact moment, and lets the users go when all are over.
+async fn lead_lives(context: Arc<UserContext>, alarm: Alarm) {
     let job = &context.job;
+    let lives = TaskTracker::new();
     let mut begun = 0;
     while let Some(next) = job.visits.get(begun) {
-        let on_time = alarm.arm(job.clock.monotonic_ns_at(next.start_us)).is_ok()
-            && alarm.rings().await.is_ok();
+        let on_time = async {
+            let armed = alarm.arm(job.clock.monotonic_ns_at(next.start_us));
+            armed.is_ok() && alarm.rings().await.is_ok()
+        };
+        let on_time = tokio::select! {
+            on_time = on_time => on_time,
+            () = context.over.cancelled() => break,
+        };
         let now_us = job.clock.now_us();
         // Without a timer everybody starts at once rather than never.
         let due = if on_time {
@@ -323,11 +325,14 @@ async fn start_stays(context: Arc<UserContext>, alarm: Alarm) {
         } else {
             job.visits.len()
         };
-        for start in context.starts.get(begun..due).unwrap_or_default() {
-            start.notify_one();
+        for visit in job.visits.get(begun..due).unwrap_or_default() {
+            lives.spawn(live(Arc::clone(&context), *visit));
         }
         begun = due;
     }
+    lives.close();
+    lives.wait().await;
+    context.finished.cancel();
 }
 
 /// Shows the latencies of HTTP requests to whoever watches.

@@ -97,7 +97,8 @@ impl Lane {
         let mut oldest_us = None;
         for slot in (part..slots).step_by(parts) {
             let client = self.clients.borrow().get(slot).cloned().flatten();
-            let oldest = client.and_then(|client| client.borrow_mut().expire(&self.context, now_us));
+            let oldest =
+                client.and_then(|client| client.borrow_mut().expire(&self.context, now_us));
             oldest_us = [oldest_us, oldest].into_iter().flatten().min();
         }
         oldest_us

@@ -13,7 +13,9 @@ use super::criterion::SAMPLES_MAX;
 use super::environment::INSTANCES_MAX;
 use super::fault::schema as fault;
 use super::fault::{FAULTS_MAX, LINKS};
-use super::load::{ARRIVALS, CLIENT_DEFECTS, CONVERSATIONS, CREDENTIALS, JITTERS, PACINGS, SHARDS_MAX};
+use super::load::{
+    ARRIVALS, CLIENT_DEFECTS, CONVERSATIONS, CREDENTIALS, JITTERS, PACINGS, SHARDS_MAX,
+};
 use super::stages::CLIENTS_MAX;
 use super::target::{BODIES, MATCHINGS};
 use super::trial::TRIALS_MAX;

@@ -52,7 +52,7 @@ async fn run_over(
         addresses.push(Arc::clone(peer).serve(&mut tasks).await);
     }
     let signals = Signals {
-        clock: RunClock::starting_in(head_start(plan.load.clients)),
+        clock: RunClock::starting_in(head_start(plan.load.clients, 1)),
         counters: Arc::new(Counters::new(usize::from(plan.load.lanes))),
         faults: Arc::new(FaultBoard::new(0)),
         cancel: CancellationToken::new(),
@@ -347,7 +347,7 @@ async fn clients_come_and_go_with_the_stages() {
         stage(700_000, 300_000, 12, 12),
     ];
     let run = run_against(&plan, Fault::None).await;
-    assert_eq!(run.outcome.goose.users, 27);
+    assert_eq!(run.outcome.goose.users, 20);
     assert_eq!(run.delivery.completed, run.delivery.sent);
     assert_eq!(run.closes(Some((1000, CloseCause::Planned))), 27);
 }
