@@ -110,7 +110,7 @@ impl Environment {
         for line in &counted.lines {
             tracing::info!("preflight: {line}");
         }
-        let logs = stack::logs(settings)?;
+        let logs = settings.logs()?;
         let janitor =
             janitor::JanitorClient::launch(&settings.run_id, &logs, settings.cpus.as_ref()).await?;
         Self::start_with(plan, settings, (found, janitor), cancel).await
@@ -132,7 +132,7 @@ impl Environment {
             Ok(info) => Ok(Self {
                 stack,
                 info,
-                logs: stack::logs(settings)?,
+                logs: settings.logs()?,
                 insecure: plan.environment.tls.insecure,
                 run_id: settings.run_id.clone(),
             }),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use super::machine::OutError;
 use crate::scenario::cpus::Cpus;
 
 /// Characters of a flag and its value.
@@ -32,6 +33,18 @@ pub(crate) struct Settings {
     pub allow_faults: bool,
     /// Hears what somebody who waits for the start should know, a line at a time.
     pub say: fn(&str),
+}
+
+impl Settings {
+    /// The run's log directory, made, and absolute: the janitor opens files there too.
+    pub(super) fn logs(&self) -> Result<PathBuf, OutError> {
+        let logs = self.out.join("logs");
+        let made = std::fs::create_dir_all(&logs).and_then(|()| std::path::absolute(logs));
+        made.map_err(|source| OutError::NotWritable {
+            path: self.out.clone(),
+            source,
+        })
+    }
 }
 
 /// A flag of `reference-server serve`, without its dashes, and its value.

@@ -6,8 +6,8 @@
 use goose::goose::GooseUser;
 
 use super::defect;
+use super::errand::Errand;
 use super::job::Job;
-use super::pool::Errand;
 use super::token::{Denied, Way, login, refresh, token};
 use super::user::UserContext;
 use crate::plan::Credential;

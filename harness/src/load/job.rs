@@ -125,19 +125,14 @@ pub(super) fn turn_away(request: OpenRequest) {
 }
 
 impl Job {
-    /// When the last answer may arrive: one drain for the last message to be acknowledged, one for
-    /// its answer. A run in which nothing is owed ends long before.
+    /// When the last answer may arrive. A run in which nothing is owed ends long before.
     pub(super) fn end_us(&self) -> u64 {
-        super::attack::end_us(&self.load)
+        self.load.end_us()
     }
 
     /// When the last answer of a stay may arrive.
     pub(super) fn stay_end_us(&self, visit: &Visit) -> u64 {
-        visit.end_us.saturating_add(self.patience_us())
-    }
-
-    fn patience_us(&self) -> u64 {
-        self.load.drain_us.saturating_mul(2)
+        visit.end_us.saturating_add(self.load.patience_us())
     }
 
     /// The account of a stay's client.

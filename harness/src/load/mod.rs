@@ -21,6 +21,7 @@ mod client;
 mod connecting;
 mod credential;
 mod defect;
+mod errand;
 mod job;
 mod lane;
 mod life;

@@ -15,12 +15,12 @@
 use std::time::Duration;
 
 use goose::goose::GooseUser;
-use tokio::sync::oneshot;
 
 use super::credential::credential;
+use super::errand::{Errand, Ready};
 use super::job::Job;
 use super::token::Denied;
-use super::user::{Keys, UserContext};
+use super::user::UserContext;
 use crate::failure::{Failure, FailureKind};
 use crate::plan::visit::Visit;
 use crate::plan::{ClientDefect, estimate};
@@ -33,32 +33,6 @@ pub(super) const ERRANDS_MAX: usize = 1 << 20;
 /// Users for that many clients.
 pub(super) fn users(clients: u32) -> u32 {
     clients.min(estimate::REQUESTS_MAX)
-}
-
-/// A client needs what opens a socket.
-#[derive(Debug)]
-pub(super) struct Errand {
-    pub visit: Visit,
-    /// What it has; given back with the answer.
-    pub keys: Keys,
-    /// The last session was cut off.
-    pub after_cut: bool,
-    /// When the attempt should have begun, when it did, and when `connected` must have come.
-    pub intended_us: u64,
-    pub begun_us: u64,
-    pub deadline_us: u64,
-    pub reply: oneshot::Sender<(Keys, Result<Ready, Denied>)>,
-}
-
-/// What opens a session.
-#[derive(Debug)]
-pub(super) struct Ready {
-    /// When the attempt began, and when `connected` must have come.
-    pub begun_us: u64,
-    pub deadline_us: u64,
-    pub secret: String,
-    /// Opens the second socket of [`ClientDefect::RacingConnects`].
-    pub stray: Option<String>,
 }
 
 /// Runs errands until no client is left.

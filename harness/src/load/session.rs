@@ -6,8 +6,8 @@
 use tokio::sync::oneshot;
 
 use super::defect;
+use super::errand::Ready;
 use super::job::{Command, OpenRequest, SessionEnd};
-use super::pool::Ready;
 use super::token::Denied;
 use super::user::{Life, UserContext};
 

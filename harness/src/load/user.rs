@@ -9,8 +9,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use super::errand::{Errand, Keys, Ready};
 use super::job::{Command, Job};
-use super::pool::{Errand, Ready};
 use super::token::{Denied, Granted};
 use crate::failure::Failure;
 use crate::plan::seed::{Purpose, Stream};
@@ -52,17 +52,6 @@ pub(super) struct Life {
     pub after_cut: bool,
     /// Attempts that came to nothing.
     pub diary: Diary,
-}
-
-/// What gets a client in without a login.
-#[derive(Debug, Default)]
-pub(super) struct Keys {
-    /// The access token, while it is believed good.
-    pub access: Option<String>,
-    /// The cookie that gets a new one without a login.
-    pub refresh: Option<String>,
-    /// The connection token used last.
-    pub used: Option<String>,
 }
 
 impl Life {

@@ -77,12 +77,11 @@ pub(crate) fn shard_files(plan: &Plan, count: u16) -> u64 {
 pub(crate) fn instances(plan: &Plan, files: u64) -> u16 {
     let server = &plan.environment.server;
     let fits = |count: &u16| server_files(plan, *count) <= files;
-    match server.exact {
-        true => server.instances,
-        false => (server.instances..=INSTANCES_MAX)
-            .find(fits)
-            .unwrap_or(INSTANCES_MAX),
+    if server.exact {
+        return server.instances;
     }
+    let mut counts = server.instances..=INSTANCES_MAX;
+    counts.find(fits).unwrap_or(INSTANCES_MAX)
 }
 
 /// Open files of each of so many.

@@ -306,6 +306,16 @@ impl LoadPlan {
         self.defects.contains(&defect)
     }
 
+    /// When the last answer may arrive: one drain for the last message to be acknowledged, one for its answer.
+    pub(crate) fn end_us(&self) -> u64 {
+        self.load_us().saturating_add(self.patience_us())
+    }
+
+    /// For how long after its last message a client may wait for answers.
+    pub(crate) const fn patience_us(&self) -> u64 {
+        self.drain_us.saturating_mul(2)
+    }
+
     /// Length of all stages: sends are intended in `0..load_us`.
     pub(crate) fn load_us(&self) -> u64 {
         self.stages.iter().map(|stage| stage.length_us).sum()

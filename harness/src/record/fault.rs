@@ -184,7 +184,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_change_is_told_when_every_follower_has_confirmed_it() {
-        const LONG: Duration = Duration::from_secs(60);
+        const LONG: Duration = Duration::from_mins(1);
         let board = FaultBoard::new(1);
         board.told(LONG).await;
         board.followed_by(3);

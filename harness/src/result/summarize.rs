@@ -9,56 +9,26 @@ use std::collections::BTreeMap;
 
 use super::acceptance;
 use super::example::shown;
+use super::facts::{EXAMPLES_MAX, Facts};
 use super::failure::{Faulty, condition_us};
 use super::recovery::{Watched, describe, fault_result, reach, recovered_at_us, tolerance_us};
-use super::series::{Gauges, series};
+use super::series::series;
 use super::windows::{Reach, Span, Tally, partition, tallies, together, window};
 use super::{
-    AcceptBacklog, Clients, ConditionResult, Distribution, DistributionPoint, EndedProcess,
-    Example, FaultResult, Generator, GooseCounts, ProcessAccount, Run, RunResult, SCHEMA,
-    ServerAccount, StageLatency, Traffic, Verdict, Window, WindowKind,
+    Clients, ConditionResult, Distribution, DistributionPoint, Example, FaultResult, RunResult,
+    SCHEMA, StageLatency, Verdict, Window, WindowKind,
 };
-use crate::plan::{Damage, Plan};
-use crate::record::fault::FaultStamps;
-use crate::record::generator::ShardAccount;
+use crate::plan::Damage;
 use crate::record::histogram::SparseHistogram;
 use crate::record::recording::{CloseCause, Recording};
-use crate::record::trial::TrialRecord;
 use crate::scenario::expectation::When;
 use crate::stage::Stage;
 use crate::units;
 
-/// Examples kept in the result, over all threads.
-const EXAMPLES_MAX: usize = 200;
 /// Of them with the session of their client.
 const SESSIONS_MAX: usize = 10;
 /// Points of a percentile curve for every tenth of the remaining share.
 const POINTS_PER_DECADE: i32 = 16;
-
-/// Everything a run left behind.
-pub(crate) struct Facts {
-    pub plan: Plan,
-    pub run: Run,
-    pub recording: Recording,
-    /// Of a load in several processes: what each used, and how late it was, by interval.
-    pub parts: Vec<(ShardAccount, BTreeMap<u32, SparseHistogram>)>,
-    pub peak_open: u64,
-    pub goose: GooseCounts,
-    /// One per planned fault, in the order of the plan.
-    pub stamps: Vec<FaultStamps>,
-    /// One per trial, in the order of the plan.
-    pub trials: Vec<TrialRecord>,
-    pub generator: Generator,
-    pub server: Option<ServerAccount>,
-    pub ended_processes: Vec<EndedProcess>,
-    pub gauges: Gauges,
-    /// What the processes of the run used.
-    pub processes: Vec<ProcessAccount>,
-    pub accept_backlog: Option<AcceptBacklog>,
-    pub traffic: Option<Traffic>,
-    /// End of the drain, microseconds since load start.
-    pub end_us: u64,
-}
 
 /// The result, still without a verdict.
 pub(crate) fn summarize(facts: &Facts) -> RunResult {
@@ -108,7 +78,7 @@ pub(crate) fn summarize(facts: &Facts) -> RunResult {
             .map(|(span, tally)| window(span, tally))
             .collect(),
         views: overlapping.views,
-        generator: generator(facts, &whole),
+        generator: super::generator::generator(facts, &whole),
         server: facts.server.clone(),
         processes: facts.processes.clone(),
         accept_backlog: facts.accept_backlog,
@@ -170,71 +140,6 @@ impl Overlapping {
                 .push(distribution(&window.name, complete));
         }
         self.views.push(window);
-    }
-}
-
-/// What the harness measured of itself, with what the recording knows.
-fn generator(facts: &Facts, whole: &Tally) -> Generator {
-    let Facts {
-        plan,
-        recording,
-        generator,
-        ..
-    } = facts;
-    let shards: Vec<ShardAccount> = facts
-        .parts
-        .iter()
-        .map(|(account, lateness)| ShardAccount {
-            lateness_net: net_lateness(plan, lateness, generator).summary(),
-            ..*account
-        })
-        .collect();
-    Generator {
-        cpu_seconds: generator.cpu_seconds + shards.iter().map(|of| of.cpu_seconds).sum::<f64>(),
-        rss_peak_bytes: generator.rss_peak_bytes
-            + shards.iter().map(|of| of.rss_peak_bytes).sum::<u64>(),
-        fds_peak: shards
-            .iter()
-            .map(|of| of.fds_peak)
-            .fold(generator.fds_peak, u64::max),
-        planned_sends: recording.planned_sends,
-        unsent_without_socket: recording.unsent_without_socket,
-        actual_sends: recording.dispatch_delay.count(),
-        lateness_net: net_lateness(plan, &recording.lateness, generator).summary(),
-        frames_received: recording.frames_received,
-        frames_unstamped: recording.frames_unstamped,
-        frames_of_others: Some(recording.frames_of_others).filter(|count| *count > 0),
-        values_saturated: whole.response.iter().map(SparseHistogram::saturated).sum(),
-        examples_dropped: recording.examples_dropped
-            + recording.examples.len().saturating_sub(EXAMPLES_MAX) as u64,
-        shards,
-        ..generator.clone()
-    }
-}
-
-/// Lateness without the intervals in which the machine paused; with them, where hardly any is left.
-fn net_lateness(
-    plan: &Plan,
-    lateness: &BTreeMap<u32, SparseHistogram>,
-    generator: &Generator,
-) -> SparseHistogram {
-    let (mut all, mut net) = (SparseHistogram::default(), SparseHistogram::default());
-    for (&interval, part) in lateness {
-        let from_us = u64::from(interval) * plan.interval_us;
-        let to_us = from_us + plan.interval_us;
-        let paused = generator
-            .pauses
-            .iter()
-            .any(|pause| pause.at_us < to_us && from_us < pause.at_us + pause.length_us);
-        all.merge(part);
-        if !paused {
-            net.merge(part);
-        }
-    }
-    if net.count() * 2 >= all.count() {
-        net
-    } else {
-        all
     }
 }
 

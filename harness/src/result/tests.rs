@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use super::summarize::{Facts, summarize};
+use super::facts::Facts;
+use super::summarize::summarize;
 use super::verdict::judge;
 use super::{
     Abort, BusySpan, CheckResult, CheckStatus, Gauges, Generator, GooseCounts, Host, Run,

@@ -248,7 +248,7 @@ pub(super) fn cpus(node: &Node) -> Result<Cpus, Complaint> {
 /// `"192.0.2.7"`.
 pub(super) fn source(node: &Node) -> Result<IpAddr, Complaint> {
     let written = text(ADDRESS_CHARACTERS_MAX)(node)?;
-    written.parse().map_err(|_| {
+    written.parse().map_err(|_error| {
         let fact = format!("expected an address of this machine, found {written:?}");
         Complaint::new(fact).hint("write it without a port: \"192.0.2.7\"")
     })

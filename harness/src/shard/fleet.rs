@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::link::{Link, address};
 use super::message::{Assignment, Done, framed};
 use crate::environment::{Environment, EnvironmentError, LoadProcess, TargetHandover};
-use crate::load::attack::{self, AttackError, AttackOutcome, Signals};
+use crate::load::attack::{AttackError, AttackOutcome, Signals};
 use crate::plan::{Cut, Plan};
 use crate::record::generator::ShardAccount;
 
@@ -141,7 +141,7 @@ impl Fleet {
         signals: &Signals,
     ) -> Result<AttackOutcome, AttackError> {
         signals.faults.followed_by(self.links.len());
-        let end_us = attack::end_us(&plan.load);
+        let end_us = plan.load.end_us();
         let lanes = usize::from(plan.load.lanes.max(1));
         let driven = self.links.into_iter().map(|link| async move {
             let (process, cut) = (link.process.clone(), link.cut);

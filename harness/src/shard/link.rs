@@ -18,7 +18,7 @@ use crate::record::tally::Tally;
 /// Until a process has made its clients' plan: it reads thousands of accounts in far less.
 const READY_PATIENCE: Duration = Duration::from_secs(30);
 /// After the end of the load and all patience of its own: what it saw is on the way.
-const LAST_WORD_PATIENCE: Duration = Duration::from_secs(60);
+const LAST_WORD_PATIENCE: Duration = Duration::from_mins(1);
 
 /// Where processes of a run's load find it: a name that is in no folder, so no path can be too long for it.
 pub(super) fn address(name: &str) -> std::io::Result<SocketAddr> {

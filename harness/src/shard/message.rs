@@ -1,6 +1,6 @@
 //! This module is what a run and the processes of its load say to each other, and how it travels.
 //!
-//! A frame is a length and a MessagePack text, over a socket of this machine between programs of one build. No frame is
+//! A frame is a length and a `MessagePack` text, over a socket of this machine between programs of one build. No frame is
 //! longer than [`FRAME_BYTES_MAX`].
 
 use serde::de::DeserializeOwned;

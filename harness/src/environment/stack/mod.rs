@@ -14,7 +14,7 @@ use super::EnvironmentError;
 use super::child::Child;
 use super::endpoint::Endpoint;
 use super::janitor::{JanitorClient, SpawnSpec};
-use super::machine::{OutError, ProgramError, limit};
+use super::machine::{ProgramError, limit};
 use super::preflight::{Found, PreflightError};
 use super::probe::Probe;
 use super::process::ProcessId;
@@ -40,7 +40,6 @@ pub(crate) struct Stack {
     proxy: Option<ProxyHost>,
     servers: Vec<Server>,
     edge: Vec<Edge>,
-    /// Processes that drive the load.
     load: Vec<ProcessId>,
 }
 
@@ -61,17 +60,6 @@ pub(crate) struct StackInfo {
     pub redis_version: Option<String>,
     /// Of the servers that were started.
     pub server_logs: Vec<PathBuf>,
-}
-
-/// The run's log directory, made, and absolute: the janitor opens files there too.
-pub(crate) fn logs(settings: &Settings) -> Result<PathBuf, OutError> {
-    let logs = settings.out.join("logs");
-    std::fs::create_dir_all(&logs)
-        .and_then(|()| std::path::absolute(logs))
-        .map_err(|source| OutError::NotWritable {
-            path: settings.out.clone(),
-            source,
-        })
 }
 
 impl Stack {
@@ -124,7 +112,7 @@ impl Stack {
         settings: &Settings,
         mut found: Found,
     ) -> Result<StackInfo, EnvironmentError> {
-        let logs = logs(settings)?;
+        let logs = settings.logs()?;
         // Before anything is started: a mistake in a file costs nothing.
         Accounts::of(plan, &Secret::new(String::new()))?;
         payloads(plan)?;

@@ -71,10 +71,8 @@ impl TargetHandover {
     ///
     /// The authorities that the plan names cannot be read here, or no client can be made.
     pub(crate) fn open(self, plan: &Plan) -> Result<TargetInfo, TargetError> {
-        let believed = match self.is_tls {
-            true => Some(trust(&plan.environment.tls)?),
-            false => None,
-        };
+        let believed = self.is_tls.then(|| trust(&plan.environment.tls));
+        let believed = believed.transpose()?;
         let host = self.named.as_ref().map_or("", |(host, _)| host);
         let tls = believed.as_ref().map(|believed| believed.tls(host));
         let asked = Asked {

@@ -34,7 +34,7 @@ use super::pool::{ERRANDS_MAX, serve, users};
 use super::user::UserContext;
 use crate::clock::{RunClock, wall_ns};
 use crate::environment::TargetInfo;
-use crate::plan::{Cut, LoadPlan, Plan, tick_us};
+use crate::plan::{Cut, Plan, tick_us};
 use crate::record::counters::Counters;
 use crate::record::fault::FaultBoard;
 use crate::record::generator::ShardAccount;
@@ -131,13 +131,6 @@ impl From<GooseError> for AttackError {
 pub(crate) fn head_start(clients: u32, processes: u32) -> Duration {
     let built = users(clients.div_ceil(processes.max(1))) * processes;
     Duration::from_millis(300) + Duration::from_micros(30) * built
-}
-
-/// When the last answer of a load may arrive, microseconds since load start: one drain for the last message to be
-/// acknowledged, one for its answer.
-pub(crate) fn end_us(load: &LoadPlan) -> u64 {
-    load.load_us()
-        .saturating_add(load.drain_us.saturating_mul(2))
 }
 
 /// Runs the load. Returns when every message has its end and every socket is closed.
