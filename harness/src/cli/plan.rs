@@ -103,7 +103,7 @@ fn processes(plan: &Plan, (shards, limit): (u16, u64)) -> String {
         return driven;
     }
     let instances = estimate::instances(plan, limit);
-    let own = files(estimate::server_files(plan, instances));
+    let own = files(estimate::server_files(plan, (instances, shards)));
     match instances {
         1 => format!("{driven}; served by 1 with {own}"),
         several => format!("{driven}; served by {several}, each with {own}"),

@@ -20,13 +20,13 @@ use super::claim::{self, Taken};
 use super::failure::Failure;
 use super::overrides::OverrideArgs;
 use super::{interrupt, read, save, screen, warning};
-use crate::environment::{ServerFlag, Settings, affinity, headroom, preflight};
+use crate::environment::{ServerFlag, Settings, affinity, headroom, open_files, preflight};
 use crate::exit::Exit;
 use crate::format;
 use crate::intake;
 use crate::live::exporter::{self, BindError};
 use crate::live::{Watched, watch};
-use crate::plan::{EnvironmentPlan, Plan, RedisPlan};
+use crate::plan::{EnvironmentPlan, Plan, RedisPlan, estimate};
 use crate::record::trace::Trace;
 use crate::render::{file, terminal};
 use crate::result::store::RunDir;
@@ -114,7 +114,7 @@ pub(crate) fn overrides(args: &RunArgs) -> Overrides {
 }
 
 pub(crate) fn run(args: &RunArgs, out: &mut (impl Write + Send)) -> Result<Exit, Failure> {
-    let plan = read::plan(&args.scenario, &overrides(args))?;
+    let plan = settled(read::plan(&args.scenario, &overrides(args))?)?;
     check_hosts(args, &plan.environment, !plan.faults.is_empty())?;
     if plan.environment.tls.insecure {
         // Where nobody reads stderr, the summary and the plan say so too.
@@ -125,12 +125,13 @@ pub(crate) fn run(args: &RunArgs, out: &mut (impl Write + Send)) -> Result<Exit,
             "--server-flag: no server is started, and that of --target has its flags already";
         return Err(Failure::new(Exit::Usage, fact).hint("leave one of the two out"));
     }
-    if args.screen.trace && plan.load.clients != 1 {
+    if args.screen.trace && (plan.load.clients != 1 || plan.load.shards.is_some_and(|of| of > 1)) {
         let fact = format!(
-            "--trace: follows one client, and there are {}",
-            plan.load.clients
+            "--trace: follows one client in one process, and there are {} in {}",
+            plan.load.clients,
+            plan.load.shards.unwrap_or(1)
         );
-        return Err(Failure::new(Exit::Usage, fact).hint("add --clients 1"));
+        return Err(Failure::new(Exit::Usage, fact).hint("add --clients 1 --shards 1"));
     }
     warning::tell(&plan);
     headroom::check(&plan).map_err(|error| RunError::Environment(error.into()))?;
@@ -183,6 +184,17 @@ pub(crate) fn run(args: &RunArgs, out: &mut (impl Write + Send)) -> Result<Exit,
             Err(failure)
         }
     }
+}
+
+/// The plan with what the limits of this machine ask for: how many servers there are is part of what happens.
+fn settled(mut plan: Plan) -> Result<Plan, Failure> {
+    if plan.environment.target.is_none() {
+        let limit = open_files().map_err(|error| RunError::Environment(error.into()))?;
+        let server = estimate::instances(&plan, limit);
+        plan.environment.server.exact |= server > plan.environment.server.instances;
+        plan.environment.server.instances = server;
+    }
+    Ok(plan)
 }
 
 /// The processors of what the run starts: where the harness moves aside, the others stay where all were.

@@ -3,6 +3,7 @@
 //! **In:** which, and the name under which the run waits for them. **Out:** a [`LoadProcess`] each.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::Environment;
 use super::EnvironmentError;
@@ -28,6 +29,18 @@ impl LoadProcess {
     pub(crate) fn is_alive(&self) -> bool {
         self.process.is_alive()
     }
+
+    /// Whether it is gone within that time.
+    pub(crate) async fn ended_within(&self, patience: Duration) -> bool {
+        self.process.ended_within(patience).await
+    }
+}
+
+/// Where this system keeps the authorities it believes, if it was told so by these variables.
+fn believed() -> Vec<(String, String)> {
+    let named = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+    let named = named.map(|name| Some((name.to_owned(), std::env::var(name).ok()?)));
+    named.into_iter().flatten().collect()
 }
 
 impl Environment {
@@ -42,7 +55,7 @@ impl Environment {
             what: format!("shard {number}"),
             program: PathBuf::from(OWN_PROGRAM),
             args: ["shard", "--run", name].map(str::to_owned).to_vec(),
-            env: Vec::new(),
+            env: believed(),
             log: log.clone(),
         };
         let process = self.stack.start_load(WHAT, spec).await?;

@@ -215,6 +215,7 @@ impl Lifecycle {
                     let end_us =
                         self.stamp(&mut stamps.heal_confirmed_us, FaultMoment::HealConfirmed);
                     self.board.end(self.index, end_us);
+                    self.board.told(TOLD_PATIENCE).await;
                     return;
                 }
                 Err(saw) => saw,

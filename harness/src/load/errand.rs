@@ -15,10 +15,9 @@ pub(super) struct Errand {
     pub keys: Keys,
     /// The last session was cut off.
     pub after_cut: bool,
-    /// When the attempt should have begun, when it did, and when `connected` must have come.
+    /// When the attempt should have begun, and when it did.
     pub intended_us: u64,
     pub begun_us: u64,
-    pub deadline_us: u64,
     pub reply: oneshot::Sender<(Keys, Result<Ready, Denied>)>,
 }
 

@@ -3,9 +3,9 @@
 //! **In:** [`Errand`]s of whichever client needs a credential. **Out:** a [`Ready`], or how it was refused.
 //!
 //! A client talks over HTTP for a moment and on its socket for an hour, and a goose user costs more memory than all the
-//! rest of a client. So there are as many users as may be asking at once, and no more: up to [`USERS_MAX`] each
-//! client has one whenever it wants; past that one waits for a user, in the order of asking, and whose time is over
-//! before has met a limit of the harness.
+//! rest of a client. So there are as many users as may be asking at once, and no more: up to [`estimate::REQUESTS_MAX`] each
+//! client has one whenever it wants. Past that a client may have to wait, in the order of asking: that is lateness of the
+//! harness, and one that waits for as long as a session may take to open has met a limit of ours.
 //!
 //! goose does not interrupt a transaction, and runs one that returns early again at once. So one lasts as long as there
 //! are clients, and then waits for goose's signal in small steps.
@@ -27,6 +27,8 @@ use crate::plan::{ClientDefect, estimate};
 
 /// How often a user that is no longer needed lets goose look for its Exit.
 const PARKED: Duration = Duration::from_millis(20);
+/// A shorter wait for a user is the way from one task to another.
+const WAITED_US: u64 = 10_000;
 /// Errands that may wait: more than there are clients.
 pub(super) const ERRANDS_MAX: usize = 1 << 20;
 
@@ -67,10 +69,17 @@ async fn ready(
     errand: &mut Errand,
 ) -> Result<Ready, Denied> {
     let job = &context.job;
-    let (begun_us, deadline_us) = (errand.begun_us, errand.deadline_us);
-    if job.clock.now_us() >= deadline_us {
+    let (begun_us, taken_us) = (errand.begun_us, job.clock.now_us());
+    let timeout_us = job.load.session.connect_timeout_us;
+    let waited_us = taken_us.saturating_sub(begun_us);
+    if waited_us >= timeout_us {
         return Err(Denied::unserved());
     }
+    if waited_us > WAITED_US {
+        context.record(|recorder| recorder.late(errand.intended_us, waited_us));
+    }
+    // What it waited for a user is not the server's.
+    let deadline_us = taken_us.saturating_add(timeout_us);
     aim(user, job, &errand.visit);
     let secret = credential(user, context, errand).await?;
     let stray = if job.load.has(ClientDefect::RacingConnects) {

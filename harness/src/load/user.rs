@@ -79,15 +79,13 @@ impl UserContext {
 
     /// Has a goose user get what opens a session.
     pub(super) async fn ready(&self, life: &mut Life, intended_us: u64) -> Result<Ready, Denied> {
-        let begun_us = self.job.clock.now_us();
         let (reply, answer) = oneshot::channel();
         let errand = Errand {
             visit: life.visit,
             keys: std::mem::take(&mut life.keys),
             after_cut: life.after_cut,
             intended_us,
-            begun_us,
-            deadline_us: begun_us.saturating_add(self.job.load.session.connect_timeout_us),
+            begun_us: self.job.clock.now_us(),
             reply,
         };
         // Where there is no room nobody asks any more, and the errand is dropped with its reply.

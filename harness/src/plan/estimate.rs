@@ -14,7 +14,7 @@ use crate::units;
 /// Beside the clients: runtime, logs, Redis connections, listeners.
 const FILES_BASE: u64 = 256;
 /// Requests for tokens that are in flight at once, in one process: each holds a socket, and a goose user.
-pub(crate) const REQUESTS_MAX: u32 = 2_000;
+pub(crate) const REQUESTS_MAX: u32 = 3_000;
 /// Harness, server and kernel, for one client with its socket pair.
 const BYTES_PER_CLIENT: u64 = (16 + 12 + 11) << 10;
 /// Redis, server and harness with nobody connected.
@@ -53,7 +53,7 @@ pub(crate) fn needs(plan: &Plan, (shards, is_here): (u16, bool)) -> Needs {
         0
     };
     Needs {
-        ports: sockets(plan).div_ceil(sources),
+        ports: sockets(plan, shards).div_ceil(sources),
         memory_bytes: BYTES_BASE
             + u64::from(shards) * BYTES_PER_SHARD
             + clients * (BYTES_PER_CLIENT + edge_bytes),
@@ -70,13 +70,15 @@ pub(crate) fn shards(plan: &Plan, files: u64) -> u16 {
 /// Open files of the largest of so many.
 pub(crate) fn shard_files(plan: &Plan, count: u16) -> u64 {
     let largest = Cut { index: 0, count };
-    FILES_BASE + sockets_of(u64::from(largest.clients(&plan.load)))
+    let clients = u64::from(largest.clients(&plan.load));
+    FILES_BASE + clients + clients.min(u64::from(REQUESTS_MAX))
 }
 
 /// Servers that are started where each may open `files` files; at least 1.
 pub(crate) fn instances(plan: &Plan, files: u64) -> u16 {
     let server = &plan.environment.server;
-    let fits = |count: &u16| server_files(plan, *count) <= files;
+    let shards = shards(plan, files);
+    let fits = |count: &u16| server_files(plan, (*count, shards)) <= files;
     if server.exact {
         return server.instances;
     }
@@ -84,10 +86,9 @@ pub(crate) fn instances(plan: &Plan, files: u64) -> u16 {
     counts.find(fits).unwrap_or(INSTANCES_MAX)
 }
 
-/// Open files of each of so many.
-pub(crate) fn server_files(plan: &Plan, count: u16) -> u64 {
-    let clients = u64::from(plan.load.clients);
-    FILES_BASE + sockets_of(clients.div_ceil(u64::from(count.max(1))))
+/// Open files of each of so many, where so many processes drive the load.
+pub(crate) fn server_files(plan: &Plan, (count, shards): (u16, u16)) -> u64 {
+    FILES_BASE + sockets(plan, shards).div_ceil(u64::from(count.max(1)))
 }
 
 /// Addresses that sockets are opened from: those that are named, and on loopback as many as the ports ask for.
@@ -112,22 +113,22 @@ pub(crate) fn edge_processes(plan: &Plan, files: u64) -> u16 {
         return wanted;
     }
     let each = (files.saturating_sub(FILES_BASE) / EDGE_FILES_PER_SOCKET).max(1);
-    u16::try_from(sockets(plan).div_ceil(each))
+    u16::try_from(sockets(plan, shards(plan, files)).div_ceil(each))
         .unwrap_or(u16::MAX)
         .max(1)
 }
 
 /// Open files of one of so many edge processes.
 pub(crate) fn edge_files(plan: &Plan, processes: u16) -> u64 {
-    FILES_BASE + EDGE_FILES_PER_SOCKET * sockets(plan).div_ceil(u64::from(processes.max(1)))
+    let shards = plan.load.shards.unwrap_or(1);
+    let sockets = sockets(plan, shards).div_ceil(u64::from(processes.max(1)));
+    FILES_BASE + EDGE_FILES_PER_SOCKET * sockets
 }
 
-fn sockets(plan: &Plan) -> u64 {
-    sockets_of(u64::from(plan.load.clients))
-}
-
-fn sockets_of(clients: u64) -> u64 {
-    clients + clients.min(u64::from(REQUESTS_MAX))
+/// Of all clients, driven by so many processes.
+fn sockets(plan: &Plan, shards: u16) -> u64 {
+    let clients = u64::from(plan.load.clients);
+    clients + clients.min(u64::from(REQUESTS_MAX) * u64::from(shards.max(1)))
 }
 
 /// Reports, logs and the room to write them, of the shortest run.

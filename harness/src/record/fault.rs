@@ -5,7 +5,7 @@
 //!
 //! **Units:** microseconds since load start.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -53,6 +53,8 @@ pub(crate) struct FaultBoard {
     revision: watch::Sender<u64>,
     /// The last change that each follower has confirmed.
     heard: watch::Sender<Vec<u64>>,
+    /// Somebody was not told in time.
+    untold: AtomicBool,
 }
 
 /// From when to when a fault is in force; `u64::MAX`: not yet.
@@ -96,14 +98,21 @@ impl FaultBoard {
         });
     }
 
-    /// Waits until all followers know of all changes so far, for at most `patience`.
+    /// Waits until all followers know of all changes so far, for at most `patience`. Whoever does not confirm it in time
+    /// may count on the wrong side of the fault: see [`Self::is_untold`].
     pub(crate) async fn told(&self, patience: Duration) {
         let revision = *self.revision.borrow();
         let mut heard = self.heard.subscribe();
         let all = heard.wait_for(|heard| heard.iter().all(|last| *last >= revision));
         if timeout(patience, all).await.is_err() {
+            self.untold.store(true, Ordering::Relaxed);
             tracing::warn!("a process of the load has not confirmed that it knows of a fault");
         }
+    }
+
+    /// Whether a follower did not know of a change in time.
+    pub(crate) fn is_untold(&self) -> bool {
+        self.untold.load(Ordering::Relaxed)
     }
 
     /// Every fault, in the order of the plan.
@@ -197,10 +206,16 @@ mod tests {
         assert!(poll!(&mut told).is_pending());
         board.heard(2, revision);
         told.await;
+        assert!(!board.is_untold());
+        board.end(0, 300);
+        board.told(Duration::ZERO).await;
+        assert!(board.is_untold());
 
         let follower = FaultBoard::new(1);
         follower.follow(&board.spans());
         assert_eq!(follower.touched(50, 100), Some(0));
+        follower.follow(&board.spans());
+        assert_eq!(follower.touched(301, 400), None);
         board.end(0, 200);
         assert!(poll!(pin!(board.told(LONG))).is_pending());
         follower.follow(&board.spans());

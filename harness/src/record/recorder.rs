@@ -111,13 +111,18 @@ impl Recorder {
         self.counters.sent.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A message was first put on a socket.
-    pub(crate) fn first_send(&mut self, intended_us: u64, ready_us: u64, written_us: u64) {
-        let lateness_us = written_us.saturating_sub(intended_us.max(ready_us));
-        let interval = self.interval(intended_us);
+    /// Something that was due at that moment waited so long for the harness itself.
+    pub(crate) fn late(&mut self, due_us: u64, lateness_us: u64) {
+        let interval = self.interval(due_us);
         let lateness = self.recording.lateness.entry(interval).or_default();
         lateness.record(lateness_us);
         self.recent.lateness.record(lateness_us);
+    }
+
+    /// A message was first put on a socket.
+    pub(crate) fn first_send(&mut self, intended_us: u64, ready_us: u64, written_us: u64) {
+        let lateness_us = written_us.saturating_sub(intended_us.max(ready_us));
+        self.late(intended_us, lateness_us);
         let delay_us = written_us.saturating_sub(intended_us);
         self.recording.dispatch_delay.record(delay_us);
     }

@@ -15,6 +15,8 @@ use super::counters::Counters;
 pub(crate) struct Tally {
     /// In the order of [`counts`].
     counts: Vec<u64>,
+    /// The most sockets at once.
+    peak_open: u64,
     /// Closes by the server or the network, by code.
     cut: BTreeMap<u16, u64>,
     /// In the order of [`gauges`], for each lane.
@@ -63,11 +65,22 @@ impl Tally {
         let lanes = 0..counters.oldest_us.len();
         Self {
             counts: counts(counters).into_iter().map(value).collect(),
+            peak_open: value(&counters.peak_open),
             cut: counters.cut(),
             lanes: lanes
                 .map(|lane| gauges.iter().map(|of| value(&of[lane])).collect())
                 .collect(),
         }
+    }
+
+    /// The same when the process is gone: nothing is open there, and nothing waits.
+    pub(crate) fn gone(&self) -> Self {
+        let nothing = Self::of(&Counters::new(self.lanes.len()));
+        let mut gone = self.clone();
+        // Sockets open, and clients that are coming back.
+        gone.counts.iter_mut().take(2).for_each(|gauge| *gauge = 0);
+        gone.lanes = nothing.lanes;
+        gone
     }
 
     /// Adds to the counters of the whole load what this process did since `before`. Its lanes are those from
@@ -78,9 +91,9 @@ impl Tally {
             // Around zero where a gauge fell.
             mine.fetch_add(now.wrapping_sub(before), Ordering::Relaxed);
         }
-        whole
-            .peak_open
-            .fetch_max(value(&whole.open), Ordering::Relaxed);
+        // Those of all processes as they were last told, and at least what one of them had by itself.
+        let open = value(&whole.open).max(self.peak_open);
+        whole.peak_open.fetch_max(open, Ordering::Relaxed);
         for (code, now) in &self.cut {
             let before = before.cut.get(code).copied().unwrap_or(0);
             whole.sockets_cut(*code, now.saturating_sub(before));
@@ -131,5 +144,9 @@ mod tests {
         assert_eq!(value(&whole.peak_open), 3);
         // Nothing new changes nothing.
         assert_eq!(look(), second);
+        before[0].gone().add_to(&whole, &before[0], 0);
+        let third = Tally::of(&whole);
+        assert_eq!((third.counts[0], third.counts[2]), (0, 3));
+        assert_eq!(third.lanes[0][0], u64::MAX);
     }
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 /// goose's own metrics, to be held against ours.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct GooseCounts {
+    /// Those that asked: as many as clients at once, or as may ask at once in a process where that is less.
     pub users: u64,
     /// By request name: ok and failed.
     pub requests: BTreeMap<String, GooseRequest>,

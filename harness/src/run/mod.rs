@@ -280,7 +280,7 @@ async fn drive_all(
     let trials = trial::drive(plan, inputs, &over);
     let attack = async {
         let outcome = match fleet {
-            Some(fleet) => fleet.run(plan, &signals).await,
+            Some(fleet) => Ok(fleet.run(plan, &signals).await),
             None => attack::run(plan, Part::whole(), environment.target(), signals).await,
         };
         over.cancel();

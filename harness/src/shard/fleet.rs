@@ -6,18 +6,21 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixListener;
 use tokio::time::timeout;
 
 use super::link::{Link, address};
 use super::message::{Assignment, Done, framed};
-use crate::environment::{Environment, EnvironmentError, LoadProcess, TargetHandover};
-use crate::load::attack::{AttackError, AttackOutcome, Signals};
+use crate::environment::{Environment, EnvironmentError, LoadProcess, TargetHandover, affinity};
+use crate::load::attack::{AttackOutcome, Signals};
 use crate::plan::{Cut, Plan};
 use crate::record::generator::ShardAccount;
 
 /// Until a process that was started has come back: as long as a busy machine takes to start as many.
 const ARRIVAL_PATIENCE: Duration = Duration::from_secs(30);
+
+/// How often those who have not come back are looked after.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Why a load could not be begun in several processes.
 #[derive(Debug, thiserror::Error)]
@@ -57,60 +60,17 @@ impl Fleet {
         plan: &Plan,
         (count, tag): (u16, &str),
     ) -> Result<Self, FleetError> {
-        let name = format!("harness-{tag}");
-        let listener = address(&name)
-            .and_then(|address| std::os::unix::net::UnixListener::bind_addr(&address))
-            .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
-            .and_then(UnixListener::from_std)
-            .map_err(FleetError::Listen)?;
-        let mut started = Vec::new();
-        for number in 1..=count {
-            started.push(environment.start_load_process(number, &name).await?);
-        }
-        let mut links = Vec::new();
-        for (cut, process) in Cut::all(count).zip(&started) {
-            links.push((cut, process.clone(), None::<UnixStream>));
-        }
-        let arrived = async {
-            while links.iter().any(|(_, _, stream)| stream.is_none()) {
-                let (stream, _) = listener.accept().await.map_err(FleetError::Listen)?;
-                let pid = stream.peer_cred().ok().and_then(|peer| peer.pid());
-                let mine = |process: &LoadProcess| Some(process.pid()) == pid;
-                // Anybody may find the name; only those who were started are let in.
-                if let Some((_, _, place)) = links.iter_mut().find(|(_, process, _)| mine(process))
-                {
-                    *place = Some(stream);
-                }
-            }
-            Ok::<_, FleetError>(())
-        };
-        if let Ok(failed) = timeout(ARRIVAL_PATIENCE, arrived).await {
-            failed?;
-        }
-        let mut ready = Vec::new();
-        for (cut, process, stream) in links {
-            let not_ready = |reason: String| FleetError::NotReady {
-                named: named(&process),
-                reason,
-            };
-            let Some(stream) = stream else {
-                let fact = format!(
-                    "it has not come back within {} s",
-                    ARRIVAL_PATIENCE.as_secs()
-                );
-                return Err(not_ready(fact));
-            };
-            ready.push(Link::new(cut, process, framed(stream)));
-        }
-        let target = environment.target();
+        let mut links = arrived(environment, (count, tag)).await?;
+        let (target, cpus) = (environment.target(), affinity::current().ok());
         // A plan has no map with keys that are no text: it cannot fail to become JSON.
         let text = serde_json::to_string(plan).unwrap_or_default();
-        let assigned = ready.iter_mut().map(|link| {
+        let assigned = links.iter_mut().map(|link| {
             let assignment = Assignment {
                 plan: text.clone(),
                 cut: link.cut,
                 tag: tag.to_owned(),
                 target: TargetHandover::of(&target),
+                cpus: cpus.clone(),
             };
             async {
                 let answer = link.assign(assignment).await;
@@ -122,7 +82,7 @@ impl Fleet {
         });
         let answers: Result<Vec<()>, FleetError> = join_all(assigned).await.into_iter().collect();
         answers?;
-        Ok(Self { links: ready })
+        Ok(Self { links })
     }
 
     /// How many there are.
@@ -131,15 +91,8 @@ impl Fleet {
     }
 
     /// Drives the load. `signals.counters` has lanes for all processes, in their order.
-    ///
-    /// # Errors
-    ///
-    /// No process brought anything.
-    pub(crate) async fn run(
-        self,
-        plan: &Plan,
-        signals: &Signals,
-    ) -> Result<AttackOutcome, AttackError> {
+    /// What one of them did not bring is a sentence in `given_up`.
+    pub(crate) async fn run(self, plan: &Plan, signals: &Signals) -> AttackOutcome {
         signals.faults.followed_by(self.links.len());
         let end_us = plan.load.end_us();
         let lanes = usize::from(plan.load.lanes.max(1));
@@ -170,7 +123,70 @@ impl Fleet {
                 }
             }
         }
-        Ok(all)
+        if signals.faults.is_untold() {
+            let fact = "a process of the load did not know of a fault in time: what it saw may be counted on the wrong side of it";
+            all.given_up.push(fact.to_owned());
+        }
+        all
+    }
+}
+
+/// Starts the processes and waits until all have come back.
+async fn arrived(
+    environment: &mut Environment,
+    (count, tag): (u16, &str),
+) -> Result<Vec<Link>, FleetError> {
+    let name = format!("harness-{tag}");
+    let listener = address(&name)
+        .and_then(|address| std::os::unix::net::UnixListener::bind_addr(&address))
+        .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
+        .and_then(UnixListener::from_std)
+        .map_err(FleetError::Listen)?;
+    let mut started = Vec::new();
+    for number in 1..=count {
+        let process = environment.start_load_process(number, &name).await?;
+        started.push((process, None));
+    }
+    let all = async {
+        while started.iter().any(|(_, stream)| stream.is_none()) {
+            let Ok(accepted) = timeout(LOOK_EVERY, listener.accept()).await else {
+                let mut missing = started.iter().filter(|(_, stream)| stream.is_none());
+                if missing.any(|(process, _)| !process.is_alive()) {
+                    break;
+                }
+                continue;
+            };
+            let (stream, _) = accepted.map_err(FleetError::Listen)?;
+            let pid = stream.peer_cred().ok().and_then(|peer| peer.pid());
+            // Anybody may find the name; only those who were started are let in.
+            let mut mine = started.iter_mut();
+            if let Some((_, place)) = mine.find(|(process, _)| Some(process.pid()) == pid) {
+                *place = Some(stream);
+            }
+        }
+        Ok::<_, FleetError>(())
+    };
+    if let Ok(failed) = timeout(ARRIVAL_PATIENCE, all).await {
+        failed?;
+    }
+    let links = Cut::all(count)
+        .zip(started)
+        .map(|(cut, (process, stream))| {
+            let stream = stream.ok_or_else(|| missing(&process))?;
+            Ok(Link::new(cut, process, framed(stream)))
+        });
+    links.collect()
+}
+
+fn missing(process: &LoadProcess) -> FleetError {
+    let patience_s = ARRIVAL_PATIENCE.as_secs();
+    FleetError::NotReady {
+        named: named(process),
+        reason: if process.is_alive() {
+            format!("it has not come back within {patience_s} s")
+        } else {
+            "it ended before it had begun".to_owned()
+        },
     }
 }
 

@@ -13,12 +13,16 @@ use super::message::{Assignment, Done, FrameError, Frames, FromShard, ToShard, d
 use crate::environment::LoadProcess;
 use crate::load::attack::Signals;
 use crate::plan::Cut;
+use crate::record::counters::Recent;
 use crate::record::tally::Tally;
 
 /// Until a process has made its clients' plan: it reads thousands of accounts in far less.
 const READY_PATIENCE: Duration = Duration::from_secs(30);
 /// After the end of the load and all patience of its own: what it saw is on the way.
 const LAST_WORD_PATIENCE: Duration = Duration::from_mins(1);
+
+/// Until a process whose socket has ended is gone.
+const END_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Where processes of a run's load find it: a name that is in no folder, so no path can be too long for it.
 pub(super) fn address(name: &str) -> std::io::Result<SocketAddr> {
@@ -30,14 +34,17 @@ pub(super) struct Link {
     pub cut: Cut,
     pub process: LoadProcess,
     frames: Frames,
+    /// Where its counters stood last.
+    last: Tally,
 }
 
 impl Link {
-    pub(super) const fn new(cut: Cut, process: LoadProcess, frames: Frames) -> Self {
+    pub(super) fn new(cut: Cut, process: LoadProcess, frames: Frames) -> Self {
         Self {
             cut,
             process,
             frames,
+            last: Tally::default(),
         }
     }
 
@@ -73,8 +80,10 @@ impl Link {
         (end_us, first_lane): (u64, usize),
     ) -> Result<Done, String> {
         let overdue = async {
-            // Cancelled or not, it is over by then.
-            tokio::time::sleep(signals.clock.until(end_us)).await;
+            tokio::select! {
+                () = tokio::time::sleep(signals.clock.until(end_us)) => {}
+                () = signals.cancel.cancelled() => {}
+            }
             tokio::time::sleep(LAST_WORD_PATIENCE).await;
         };
         let done = tokio::select! {
@@ -82,6 +91,10 @@ impl Link {
             () = overdue => Err(format!("it had no last word {} s after the load", LAST_WORD_PATIENCE.as_secs())),
         };
         signals.faults.heard(usize::from(self.cut.index), u64::MAX);
+        if done.is_err() {
+            let gone = self.last.gone();
+            gone.add_to(&signals.counters, &self.last, first_lane);
+        }
         done
     }
 
@@ -90,7 +103,7 @@ impl Link {
         let zero_ns = signals.clock.monotonic_ns_at(0);
         let mut changes = signals.faults.changes();
         self.say(&ToShard::Start { zero_ns }).await?;
-        let mut last = Tally::default();
+        let mut recents: Vec<Recent> = Vec::new();
         let mut is_cancelled = false;
         loop {
             tokio::select! {
@@ -98,10 +111,13 @@ impl Link {
                     FromShard::Heard(revision) => signals.faults.heard(follower, revision),
                     FromShard::Tally(told) => {
                         let (tally, recent) = *told;
-                        tally.add_to(&signals.counters, &last, first_lane);
-                        last = tally;
-                        while !signals.counters.add_recent(|all| all.merge(&recent)) {
-                            tokio::task::yield_now().await;
+                        tally.add_to(&signals.counters, &self.last, first_lane);
+                        self.last = tally;
+                        recents.push(recent);
+                        // Where somebody else is at it, with the next.
+                        let add = |all: &mut Recent| recents.iter().for_each(|recent| all.merge(recent));
+                        if signals.counters.add_recent(add) {
+                            recents.clear();
                         }
                     }
                     FromShard::Done(done) => return Ok(*done),
@@ -123,24 +139,31 @@ impl Link {
 
     async fn say(&mut self, message: &ToShard) -> Result<(), String> {
         let sent = async { Ok::<_, FrameError>(self.frames.send(encode(message)?).await?) };
-        sent.await.map_err(|error| self.reason(&error.to_string()))
+        match sent.await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.reason(&error.to_string()).await),
+        }
     }
 
     async fn hear(&mut self) -> Result<FromShard, String> {
         let heard = match self.frames.next().await {
-            None => return Err(self.reason("it said no more")),
+            None => return Err(self.reason("it said no more").await),
             Some(Ok(frame)) => decode(&frame),
             Some(Err(error)) => Err(error.into()),
         };
-        heard.map_err(|error| self.reason(&error.to_string()))
+        match heard {
+            Ok(heard) => Ok(heard),
+            Err(error) => Err(self.reason(&error.to_string()).await),
+        }
     }
 
     /// What is known of why nothing can be said or heard any more.
-    fn reason(&self, seen: &str) -> String {
-        if self.process.is_alive() {
-            seen.to_owned()
-        } else {
+    async fn reason(&self, seen: &str) -> String {
+        // Its files are closed before it has ended.
+        if self.process.ended_within(END_PATIENCE).await {
             "it ended before its part was done".to_owned()
+        } else {
+            seen.to_owned()
         }
     }
 }

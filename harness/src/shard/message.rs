@@ -15,6 +15,7 @@ use crate::plan::Cut;
 use crate::record::counters::Recent;
 use crate::record::fault::FaultSpan;
 use crate::record::tally::Tally;
+use crate::scenario::cpus::Cpus;
 
 /// Longest frame: what a process saw in a run of hours with a thousand kinds of intervals is far below it.
 const FRAME_BYTES_MAX: usize = 1 << 30;
@@ -48,6 +49,8 @@ pub(super) struct Assignment {
     /// Names the run's conversations and messages.
     pub tag: String,
     pub target: TargetHandover,
+    /// Processors of the load: the janitor, which starts it, may be on those of the server.
+    pub cpus: Option<Cpus>,
 }
 
 /// From a process of the load to its run.

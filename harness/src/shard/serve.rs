@@ -71,7 +71,7 @@ pub(crate) fn serve(name: &str) -> Result<(), ServeError> {
     let first = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
-    // Which processors this one may use stands in the plan, and has to hold before the first thread of the load.
+    // Which processors this one may use is told, and has to hold before the first thread of the load.
     let (stream, prepared) = first
         .map_err(ServeError::Runtime)?
         .block_on(receive(stream))?;
@@ -114,9 +114,10 @@ fn prepare(assignment: Assignment) -> Result<Prepared, String> {
         cut,
         tag,
         target,
+        cpus,
     } = assignment;
     let plan: Plan = serde_json::from_str(&plan).map_err(|error| error.to_string())?;
-    if let Some(cpus) = &plan.load.cpus {
+    if let Some(cpus) = &cpus {
         affinity::run_on(cpus).map_err(|error| error.to_string())?;
     }
     raise_files().map_err(|error| error.to_string())?;

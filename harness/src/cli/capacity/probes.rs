@@ -260,9 +260,10 @@ fn lack(plan: &Plan) -> Option<String> {
         return Some(error.to_string());
     }
     let limit = raise_files().ok()?;
-    let load = estimate::shard_files(plan, estimate::shards(plan, limit));
+    let shards = estimate::shards(plan, limit);
+    let load = estimate::shard_files(plan, shards);
     let served = match plan.environment.target {
-        None => estimate::server_files(plan, estimate::instances(plan, limit)),
+        None => estimate::server_files(plan, (estimate::instances(plan, limit), shards)),
         Some(_) => 0,
     };
     let needed = load.max(served);

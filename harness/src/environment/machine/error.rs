@@ -96,6 +96,9 @@ pub(crate) enum MachineError {
         #[source]
         source: io::Error,
     },
+    #[error("load.sources: no socket to {target} comes from {address}")]
+    #[diagnostic(help("name addresses of this machine of the same kind, IPv4 or IPv6"))]
+    NoSource { address: IpAddr, target: IpAddr },
     #[error("no free port of 127.0.0.1 found in {tried} tries: {source}")]
     NoFreePort {
         tried: u32,

@@ -5,7 +5,7 @@
 //! **Units:** files and ports in pieces, memory in MiB.
 
 use std::fs;
-use std::net::{IpAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -67,9 +67,16 @@ pub(crate) fn ports(clients: u32, needed: u64) -> Result<String, MachineError> {
 
 /// # Errors
 ///
-/// An address is not one of this machine.
-pub(crate) fn sources(addresses: &[IpAddr]) -> Result<(), MachineError> {
+/// An address is not one of this machine, or not of the kind of the target's. `None`: that of a server that is started.
+pub(crate) fn sources(
+    addresses: &[IpAddr],
+    target: Option<SocketAddr>,
+) -> Result<(), MachineError> {
     for &address in addresses {
+        let target = target.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |target| target.ip());
+        if address.is_ipv4() != target.is_ipv4() || address.is_unspecified() {
+            return Err(MachineError::NoSource { address, target });
+        }
         let bound = TcpListener::bind((address, 0));
         bound.map_err(|source| MachineError::NotOurs { address, source })?;
     }

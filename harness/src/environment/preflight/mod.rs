@@ -41,7 +41,10 @@ pub(crate) async fn check(
     let clients = plan.load.clients;
     let shards = estimate::shards(plan, file_limit);
     let each = limit::files(clients, estimate::shard_files(plan, shards), file_limit)?;
-    let here = found.target.as_ref().is_none_or(Endpoint::is_loopback);
+    let target = found.target.as_ref().map(Endpoint::address);
+    // Sockets go to an edge proxy of this run on loopback, and from many addresses there.
+    let here = found.needs.edge && found.toxiproxy.is_none()
+        || target.is_none_or(|target| target.ip().is_loopback() && target.is_ipv4());
     let needs = estimate::needs(plan, (shards, here));
     let mut lines = vec![
         format!("load: {shards}, each {each}"),
@@ -50,10 +53,14 @@ pub(crate) async fn check(
     ];
     if found.target.is_none() {
         let instances = estimate::instances(plan, file_limit);
-        let each = limit::files(clients, estimate::server_files(plan, instances), file_limit)?;
+        let each = limit::files(
+            clients,
+            estimate::server_files(plan, (instances, shards)),
+            file_limit,
+        )?;
         lines.push(format!("server: {instances}, each {each}"));
     }
-    limit::sources(&plan.load.sources)?;
+    limit::sources(&plan.load.sources, target)?;
     if found.needs.edge {
         lines.push(edge(plan, &found, file_limit)?);
     }

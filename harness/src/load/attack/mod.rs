@@ -220,7 +220,7 @@ fn context(job: &Arc<Job>, lanes: &[LaneHandle]) -> UserContext {
         lanes: lanes.iter().map(LaneHandle::commands).collect(),
         recorder: Mutex::new(recorder(job)),
         errands: flume::bounded(ERRANDS_MAX),
-        finished: job.cancel.child_token(),
+        finished: CancellationToken::new(),
         over: job.cancel.child_token(),
         stuck: CancellationToken::new(),
         cancelled_us: AtomicU64::new(u64::MAX),
