@@ -594,7 +594,7 @@ async fn a_managed_environment_serves_through_its_proxies_and_leaves_nothing() {
     let run = TestRun::new("managed").await;
     let (plan, settings) = (plan(OUTAGE), settings(&run));
     let (counted, found) = preflight::check(&plan, &settings).await.unwrap();
-    assert_eq!(counted.lines.len(), 5);
+    assert_eq!(counted.lines.len(), 6, "{:?}", counted.lines);
     let janitor = run.janitor.clone();
     let cancel = CancellationToken::new();
     let started = Environment::start_with(&plan, &settings, (found, janitor), &cancel);
