@@ -442,7 +442,16 @@ fn a_generator_that_may_open_few_files_is_not_taken_for_the_target() {
     let expected = "what = \"failed clients\"\nequals = 0";
     let case = Case::new(&strange(40, "1800ms", "500ms", expected));
     let (out, url) = (case.out(), server.url());
-    let asked = ["--from", "40", "--to", "2000", "--confirm", "1"];
+    let asked = [
+        "--from",
+        "40",
+        "--to",
+        "2000",
+        "--confirm",
+        "1",
+        "--shards",
+        "1",
+    ];
     let done = Command::new("sh")
         .args(["-c", "ulimit -n 512 && exec \"$@\"", "sh"])
         .arg(env!("CARGO_BIN_EXE_harness"))
