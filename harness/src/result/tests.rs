@@ -1,5 +1,7 @@
 //! A run made by hand: 40 messages a second for 60 s, Redis away from 20 to 25 s.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use super::facts::Facts;
@@ -12,10 +14,11 @@ use super::{
 use crate::failure::{Cause, Ending, Failure, FailureKind, Rule, UpgradeProblem};
 use crate::plan::{FaultKind, Link, Plan};
 use crate::record::fault::FaultStamps;
+use crate::record::generator::ShardAccount;
 use crate::record::histogram::SparseHistogram;
 use crate::record::recording::{Cell, CellKey, CloseCause, Recording};
 use crate::scenario::expectation::{Bound, Comparison, Quantity, Statistic, When};
-use crate::scenario::fault::{Corrupt, Down};
+use crate::scenario::fault::{Corrupt, Down, ServerKill, ServerPause};
 use crate::scenario::server_count::ServerCount;
 
 const INTERVAL_US: u64 = 250_000;
@@ -774,6 +777,65 @@ fn a_fault_that_came_late_makes_the_run_invalid() {
     let mut result = summarize(&facts);
     judge(&mut result);
     assert_eq!(result.verdict.status, Status::Pass, "{:#?}", result.verdict);
+}
+
+#[test]
+fn a_process_that_takes_long_to_end_was_told_in_time() {
+    let late = |kind: FaultKind, injecting_us: u64| {
+        let mut facts = facts(recording());
+        facts.plan.faults[0].kind = kind;
+        facts.stamps[0].injecting_us = Some(injecting_us);
+        facts.stamps[0].injected_us = Some(20_200_000);
+        let mut result = summarize(&facts);
+        judge(&mut result);
+        let mut checks = result.checks.iter();
+        let check = checks.find(|check| check.name == "faults on time").unwrap();
+        check.status == CheckStatus::Broke
+    };
+    let kill = || FaultKind::ServerKill(ServerKill {});
+    assert!(!late(kill(), 20_000_000));
+    assert!(late(kill(), 20_200_000));
+    // One that is stopped does not end.
+    assert!(late(FaultKind::ServerPause(ServerPause {}), 20_000_000));
+}
+
+#[test]
+fn a_process_of_the_load_that_is_late_among_others_is_named() {
+    let part = |number: u16, late_us: u64| {
+        let mut lateness = SparseHistogram::default();
+        (0..2_000).for_each(|_| lateness.record(late_us));
+        let account = ShardAccount {
+            number,
+            clients: 100,
+            cpu_seconds: 1.5,
+            rss_peak_bytes: 1_000,
+            fds_peak: u64::from(number),
+            lateness_net: None,
+        };
+        (account, BTreeMap::from([(40, lateness)]))
+    };
+    let judged = |late_us: u64| {
+        let mut facts = facts(recording());
+        facts.parts = vec![part(1, 100), part(2, late_us)];
+        let mut result = summarize(&facts);
+        judge(&mut result);
+        result
+    };
+    let calm = judged(100);
+    assert_eq!(calm.verdict.status, Status::Pass, "{:#?}", calm.verdict);
+    // What stands beside the processes is of all together.
+    assert_eq!(
+        (calm.generator.rss_peak_bytes, calm.generator.fds_peak),
+        (2_000, 2)
+    );
+    let late = judged(60_000);
+    assert_eq!(late.verdict.status, Status::Invalid);
+    let named = "shard 2 of the load was late";
+    assert!(
+        late.verdict.sentence.contains(named),
+        "{}",
+        late.verdict.sentence
+    );
 }
 
 #[test]

@@ -2,6 +2,8 @@
 //!
 //! Slow: run by `cargo test -- --include-ignored`, as `cargo xtask test` does.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -11,6 +13,7 @@ use serde_json::Value;
 
 use crate::case::{Case, number};
 use crate::end_to_end::{child_of, eventually, processes_of};
+use crate::stranger::{SCENARIO, Stranger};
 use crate::support::finish;
 
 const STARTED_WITHIN: Duration = Duration::from_secs(20);
@@ -98,6 +101,51 @@ fn a_load_in_three_processes_is_the_load_of_one() {
             let kind = window["kind"].as_str().unwrap();
             assert!(kind != "baseline" || again == 0, "{window}");
             assert!(kind != "fault" || again > 0, "{window}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "slow: drives two short loads"]
+fn a_server_of_another_make_is_driven_by_three_processes_and_judged_as_by_one() {
+    for answers in [true, false] {
+        let heard = Arc::new(AtomicU64::new(0));
+        let ear = Arc::clone(&heard);
+        let server = Stranger::chatting(move |connection, _, text| {
+            ear.fetch_add(1, Ordering::SeqCst);
+            if answers {
+                connection.reply(text)
+            } else {
+                Some(())
+            }
+        });
+        let case = Case::new();
+        let file = case.folder().join("stranger.toml");
+        std::fs::write(&file, SCENARIO.replace("clients = 4", "clients = 9")).unwrap();
+        let url = server.url();
+        let done = case.run(file.to_str().unwrap(), &["--target", &url, "--shards", "3"]);
+        let result = case.result();
+        let told = format!("{}{}", done.stdout, case.logs());
+        let shards = result
+            .pointer("/generator/shards")
+            .unwrap()
+            .as_array()
+            .unwrap();
+        assert_eq!(shards.len(), 3, "{told}");
+        assert_eq!(number(&result, "/clients/peak_open"), 9, "{told}");
+        let (sent, completed) = (
+            number(&result, "/delivery/sent"),
+            number(&result, "/delivery/completed"),
+        );
+        assert!(sent > 20, "{told}");
+        // What the server heard is what all processes together say they sent.
+        let attempts = number(&result, "/delivery/attempts");
+        assert_eq!(heard.load(Ordering::SeqCst), attempts, "{told}");
+        if answers {
+            assert_eq!((done.code, completed), (0, sent), "{told}");
+        } else {
+            // Nobody was answered: the server's failure, and no pass.
+            assert_eq!((done.code, completed), (10, 0), "{told}");
         }
     }
 }

@@ -13,7 +13,7 @@ use super::finding::{Words, paused_between, ratio, valid};
 use super::generator::{clock_step, given_up, lane_busy, lateness, machine_pauses, receive_stamps};
 use super::machine::machine_busy;
 use crate::format;
-use crate::plan::{Link, Mechanism};
+use crate::plan::{Link, Mechanism, ProcessAction};
 use crate::record::fault::FaultStamps;
 
 /// Share of the plan that must have been sent.
@@ -245,8 +245,11 @@ fn faults_on_time(result: &RunResult) -> CheckResult {
         let planned = result.plan.faults.get(place)?;
         // A process that is told to end takes as long as it has files to close: that is no delay of the harness.
         let injected_us = match planned.kind.mechanism() {
-            Mechanism::Process(_) => fault.stamps.injecting_us?,
-            Mechanism::Disable
+            Mechanism::Process(ProcessAction::Kill | ProcessAction::Restart) => {
+                fault.stamps.injecting_us?
+            }
+            Mechanism::Process(ProcessAction::Pause)
+            | Mechanism::Disable
             | Mechanism::ResetNow { .. }
             | Mechanism::Toxic(..)
             | Mechanism::FlushTokens => fault.stamps.injected_us?,
