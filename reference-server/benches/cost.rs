@@ -2,10 +2,12 @@
 //!
 //! **Method.** A server of this build with a Redis of its own; the clients are here, in another process. Costs are differences of what the
 //! kernel says of the server's process alone, before and after, less what it uses while nothing happens. The clients have one thread,
-//! so that the server's batches are small: figures are upper bounds, and those of a busy machine are higher.
+//! so that the server's batches are small: figures are upper bounds, and those of a busy machine are higher. Messages are asked
+//! on an even schedule, as far as timers of a millisecond allow.
 //!
 //! **Units:** bytes of anonymous memory per idle socket; µs of processor time per accepted socket (TCP, upgrade, access token,
-//! subscription, `connected`), per echo (heartbeat and its answer), per recipient of one event of a conversation of 1,000.
+//! subscription, `connected`), per echo (heartbeat and its answer), per message (one asked, seven frames out, its way through
+//! both databases of Redis), per recipient of one event of a conversation of 1,000.
 
 use std::error::Error;
 use std::io::{BufRead as _, BufReader};
@@ -30,6 +32,9 @@ const SOCKETS: usize = 10_000;
 const CROWD: usize = 1_000;
 const ECHOES_EACH: usize = 10;
 const MESSAGES: usize = 40;
+/// Messages a second, all together, and for how long.
+const RATES: [usize; 2] = [2_000, 5_000];
+const TALK: Duration = Duration::from_secs(6);
 /// Opened, or waited for, at once.
 const AT_ONCE: usize = 64;
 /// Source addresses, so that no one runs out of ports.
@@ -73,6 +78,13 @@ async fn measure() -> Outcome<()> {
     }
     let echoed = server.usage()?.since(&before, idle);
 
+    let mut talked = Vec::new();
+    for per_s in RATES {
+        let before = server.usage()?;
+        let count = talk(&mut clients, per_s).await?;
+        talked.push(server.usage()?.since(&before, idle) / count as f64);
+    }
+
     let crowd = (0..CROWD).map(|_| format!("/ws/chat/crowd/?token={access}"));
     let mut crowd = open(server.address, crowd).await?;
     let before = server.usage()?;
@@ -95,6 +107,18 @@ async fn measure() -> Outcome<()> {
             echoed / (ECHOES_EACH * SOCKETS) as f64,
             "≤ 9",
             "> 11",
+        ),
+        (
+            "µs per message, 2,000 a second",
+            talked[0],
+            "≤ 120",
+            "> 240",
+        ),
+        (
+            "µs per message, 5,000 a second",
+            talked[1],
+            "≤ 120",
+            "> 240",
         ),
         (
             "µs per recipient of an event",
@@ -176,7 +200,10 @@ impl Process {
         let mut child = Command::new(env!("CARGO_BIN_EXE_reference-server"))
             .args(["serve", "--listen", "127.0.0.1:0", "--log", "warn"])
             .args(["--ping-interval", "10m", "--ping-timeout", "20m"])
-            .args(["--rate-limit", "1000", "--rate-burst", "1000"])
+            // All of them are one user's.
+            .args(["--rate-limit", "100000", "--rate-burst", "100000"])
+            .args(["--frame-rate", "100000", "--frame-burst", "100000"])
+            .args(["--sockets-per-user", "100000"])
             .env("REFERENCE_SERVER_REDIS_URL", &redis.url)
             .env("REFERENCE_SERVER_PASSWORD", PASSWORD)
             .stdout(Stdio::piped())
@@ -303,6 +330,27 @@ async fn echo(clients: &mut [Client]) -> Outcome<()> {
         }
     }
     Ok(())
+}
+
+/// They ask in turn, so many a second; how many were answered.
+async fn talk(clients: &mut [Client], per_s: usize) -> Outcome<usize> {
+    let start = Instant::now();
+    let all = clients.len();
+    let count = per_s * TALK.as_secs() as usize;
+    let asking = clients
+        .iter_mut()
+        .enumerate()
+        .map(|(first, client)| async move {
+            for n in (first..count).step_by(all) {
+                let at = start + Duration::from_secs(1) * u32::try_from(n)? / u32::try_from(per_s)?;
+                tokio::time::sleep_until(at.into()).await;
+                client.send(Message::text(r#"{"message":"hello"}"#)).await?;
+                while event(client).await?["event"] != "complete" {}
+            }
+            Ok::<(), Box<dyn Error>>(())
+        });
+    futures_util::future::try_join_all(asking).await?;
+    Ok(count)
 }
 
 /// One asks, all hear the answer; how many events were heard.

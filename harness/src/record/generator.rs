@@ -94,6 +94,11 @@ pub(crate) struct ShardAccount {
     pub cpu_seconds: f64,
     pub rss_peak_bytes: u64,
     pub fds_peak: u64,
+    /// By its own count, as the two after it: the result is held against their sum. Absent in results that do not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actual_sends: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frames_received: Option<u64>,
     /// Lateness of its sends without the intervals in which the machine paused; absent: it sent nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lateness_net: Option<Summary>,

@@ -810,6 +810,8 @@ fn a_process_of_the_load_that_is_late_among_others_is_named() {
             cpu_seconds: 1.5,
             rss_peak_bytes: 1_000,
             fds_peak: u64::from(number),
+            actual_sends: None,
+            frames_received: None,
             lateness_net: None,
         };
         (account, BTreeMap::from([(40, lateness)]))
@@ -836,6 +838,42 @@ fn a_process_of_the_load_that_is_late_among_others_is_named() {
         "{}",
         late.verdict.sentence
     );
+}
+
+#[test]
+fn a_process_of_the_load_whose_facts_are_not_in_the_result_makes_it_invalid() {
+    let whole = facts(recording()).recording;
+    let (sends, frames) = (whole.dispatch_delay.count(), whole.frames_received);
+    let part = |number: u16, actual_sends: u64, frames_received: u64| {
+        let account = ShardAccount {
+            number,
+            clients: 100,
+            cpu_seconds: 1.5,
+            rss_peak_bytes: 1_000,
+            fds_peak: 10,
+            actual_sends: Some(actual_sends),
+            frames_received: Some(frames_received),
+            lateness_net: None,
+        };
+        (account, BTreeMap::new())
+    };
+    let judged = |second: (u64, u64)| {
+        let mut facts = facts(recording());
+        facts.parts = vec![part(1, sends - 1, frames), part(2, second.0, second.1)];
+        let mut result = summarize(&facts);
+        judge(&mut result);
+        result.verdict
+    };
+    assert_eq!(judged((1, 0)).status, Status::Pass);
+    for forgotten in [(2, 0), (1, 7), (0, 0)] {
+        let verdict = judged(forgotten);
+        assert_eq!(verdict.status, Status::Invalid, "{forgotten:?}");
+        assert!(
+            verdict.sentence.contains("this result holds"),
+            "{}",
+            verdict.sentence
+        );
+    }
 }
 
 #[test]

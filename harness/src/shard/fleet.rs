@@ -10,7 +10,7 @@ use tokio::net::UnixListener;
 use tokio::time::timeout;
 
 use super::link::{Link, address};
-use super::message::{Assignment, Done, framed};
+use super::message::{Assignment, framed};
 use crate::environment::{Environment, EnvironmentError, LoadProcess, TargetHandover, affinity};
 use crate::load::attack::{AttackOutcome, Signals};
 use crate::plan::{Cut, Plan};
@@ -104,14 +104,16 @@ impl Fleet {
         });
         let mut all = AttackOutcome::default();
         for (process, clients, done) in join_all(driven).await {
-            match done.and_then(|Done { outcome, usage }| Ok((outcome?, usage))) {
-                Ok((outcome, usage)) => {
+            match done.and_then(|done| Ok((done.outcome?, done.usage, done.count))) {
+                Ok((outcome, usage, count)) => {
                     let account = ShardAccount {
                         number: process.number,
                         clients,
                         cpu_seconds: usage.cpu_seconds,
                         rss_peak_bytes: usage.rss_peak_bytes,
                         fds_peak: usage.fds_peak,
+                        actual_sends: Some(count.actual_sends),
+                        frames_received: Some(count.frames_received),
                         lateness_net: None,
                     };
                     all.add(outcome, account);

@@ -73,6 +73,14 @@ pub(super) struct Done {
     /// Or why there is nothing.
     pub outcome: Result<AttackOutcome, String>,
     pub usage: Usage,
+    pub count: Count,
+}
+
+/// What a process counted before it told what it saw.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Count {
+    pub actual_sends: u64,
+    pub frames_received: u64,
 }
 
 /// What a process used.

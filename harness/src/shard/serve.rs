@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::link::address;
 use super::message::{
-    Assignment, Done, FrameError, Frames, FromShard, ToShard, Usage, decode, encode, framed,
+    Assignment, Count, Done, FrameError, Frames, FromShard, ToShard, Usage, decode, encode, framed,
 };
 use crate::clock::RunClock;
 use crate::environment::{EnvironmentError, TargetInfo, affinity, raise_files};
@@ -164,7 +164,15 @@ async fn drive(mut frames: Frames, prepared: Prepared) -> Result<(), ServeError>
     let outcome = Box::pin(beside(&mut frames, &signals, load)).await?;
     let (own, _) = monitor.finish();
     tell(&mut frames, &counters).await?;
+    let count = outcome.as_ref().map_or_else(
+        |_| Count::default(),
+        |outcome| Count {
+            actual_sends: outcome.recording.dispatch_delay.count(),
+            frames_received: outcome.recording.frames_received,
+        },
+    );
     let done = Done {
+        count,
         outcome: outcome.map_err(|error| error.to_string()),
         usage: Usage {
             cpu_seconds: own.cpu_seconds,

@@ -6,17 +6,17 @@
 
 use tokio::sync::mpsc;
 
-use super::context::{BATCH, Context, log};
+use super::context::{Context, log, take};
 use super::queue::Answer;
 use crate::room::event;
 use crate::socket::ChatMessage;
-use crate::store::script;
+use crate::store::{Gap, script};
 use crate::{clock, route, wire};
 
 /// Publishes what the rate limit allowed.
 pub(super) async fn run(context: &Context, mut allowed: mpsc::Receiver<ChatMessage>) {
-    let mut batch = Vec::new();
-    while allowed.recv_many(&mut batch, BATCH).await > 0 {
+    let (mut batch, mut gap) = (Vec::new(), Gap::none());
+    while take(&mut allowed, &mut batch, &mut gap).await {
         context.config.slow_cpu.burn();
         let posts: Vec<Post> = batch.iter().map(Post::new).collect();
         let (keys, arguments) = script_input(context, &batch, &posts);

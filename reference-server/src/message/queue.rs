@@ -2,16 +2,16 @@
 
 use tokio::sync::mpsc;
 
-use super::context::{BATCH, Context, log};
+use super::context::{Context, log, take};
 use crate::socket::ChatMessage;
 use crate::store::queue::{STREAM, id_key};
-use crate::store::{LinkError, StreamId, script};
+use crate::store::{Gap, LinkError, StreamId, script};
 use crate::{route, wire};
 
 /// Queues what the rate limit allowed.
 pub(super) async fn enqueue(context: &Context, mut allowed: mpsc::Receiver<ChatMessage>) {
-    let mut batch = Vec::new();
-    while allowed.recv_many(&mut batch, BATCH).await > 0 {
+    let (mut batch, mut gap) = (Vec::new(), Gap::none());
+    while take(&mut allowed, &mut batch, &mut gap).await {
         context.config.slow_cpu.burn();
         let numbers: Vec<u64> = batch
             .iter()

@@ -11,11 +11,11 @@ use std::sync::atomic::Ordering;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
-use super::context::{BATCH, Context, log};
+use super::context::{Context, log, take};
 use super::{publish, queue};
 use crate::route::Kind;
 use crate::socket::{ChatMessage, code};
-use crate::store::script;
+use crate::store::{Gap, script};
 
 /// Messages waiting for either step.
 const WAITING: usize = 16_384;
@@ -78,8 +78,9 @@ impl Allowed {
 async fn limit(context: &Context, mut submitted: mpsc::Receiver<ChatMessage>, allowed: Allowed) {
     let interval_us = (1e6 / context.config.chat.rate_limit).round().to_string();
     let arguments = [interval_us, context.config.chat.rate_burst.to_string()];
+    let mut gap = Gap::none();
     let mut batch = Vec::new();
-    while submitted.recv_many(&mut batch, BATCH).await > 0 {
+    while take(&mut submitted, &mut batch, &mut gap).await {
         context.config.slow_cpu.burn();
         batch.retain(|message| {
             let can = context.health.can_take(message.conn.kind);

@@ -184,12 +184,14 @@ impl Link {
     pub(crate) async fn script<T: FromRedisValue>(
         &self,
         script: &Script,
-        keys: &[impl redis::ToRedisArgs],
-        args: &[impl redis::ToRedisArgs],
+        keys: &[impl redis::ToRedisArgs + AsRef<str>],
+        args: &[impl redis::ToRedisArgs + AsRef<str>],
     ) -> Result<T, LinkError> {
         let command = |verb: &str, what: &str| {
-            let mut command = redis::cmd(verb);
-            command.arg(what).arg(keys.len()).arg(keys).arg(args);
+            let (count, bytes) = (keys.len() + args.len(), bytes(keys) + bytes(args));
+            let mut command = redis::Cmd::with_capacity(count + 3, bytes + 2 * what.len());
+            command.arg(verb).arg(what);
+            command.arg(keys.len()).arg(keys).arg(args);
             command
         };
         match self.run(&command("EVALSHA", script.hash())).await {
@@ -219,6 +221,10 @@ impl Link {
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<MultiplexedConnection>> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn bytes(texts: &[impl AsRef<str>]) -> usize {
+    texts.iter().map(|text| text.as_ref().len()).sum()
 }
 
 /// Opens a connection as `config` says.

@@ -3,6 +3,7 @@
 
 mod database;
 mod entry;
+mod gap;
 mod link;
 pub(crate) mod queue;
 pub(crate) mod script;
@@ -10,5 +11,6 @@ mod stream_id;
 
 pub(crate) use database::{Database, NotADatabase};
 pub(crate) use entry::{Entry, text};
+pub(crate) use gap::Gap;
 pub(crate) use link::{CONNECT_TIMEOUT, Link, LinkError, Links, connect, jittered};
 pub(crate) use stream_id::StreamId;

@@ -14,7 +14,7 @@ use super::circuit::{Change, Circuit};
 use super::in_flight::{InFlight, Next, Pace};
 use super::job::Job;
 use crate::store::queue::{GROUP, STREAM};
-use crate::store::{LinkError, StreamId, script};
+use crate::store::{Gap, LinkError, StreamId, script};
 
 /// Turns in one round trip.
 const TURNS_AT_ONCE: usize = 256;
@@ -44,6 +44,7 @@ pub(super) struct Pool<'a> {
     acknowledging: bool,
     /// No acknowledgement before this.
     acknowledge_after: Instant,
+    emitting: Gap,
 }
 
 impl<'a> Pool<'a> {
@@ -60,6 +61,7 @@ impl<'a> Pool<'a> {
             answered: Vec::new(),
             acknowledging: false,
             acknowledge_after: Instant::now(),
+            emitting: Gap::none(),
         }
     }
 
@@ -102,7 +104,8 @@ impl<'a> Pool<'a> {
         let held_back = !self.answered.is_empty() && !self.acknowledging;
         let acknowledge = held_back.then_some(self.acknowledge_after);
         let emit = if self.circuit.is_closed() {
-            self.in_flight.next_due()
+            let due = self.in_flight.next_due();
+            due.map(|due| due.max(self.emitting.over_at()))
         } else {
             self.circuit.try_at()
         };
@@ -124,11 +127,15 @@ impl<'a> Pool<'a> {
             }
             return;
         }
+        if now < self.emitting.over_at() {
+            return;
+        }
         while self.trips.len() < TRIPS {
             let due = self.in_flight.due(now, TURNS_AT_ONCE);
             if due.is_empty() {
                 return;
             }
+            self.emitting.begin(now);
             self.send(due);
         }
     }
@@ -150,10 +157,11 @@ impl<'a> Pool<'a> {
     }
 
     fn acknowledge(&mut self) {
-        if self.acknowledging || self.answered.is_empty() || Instant::now() < self.acknowledge_after
-        {
+        let now = Instant::now();
+        if self.acknowledging || self.answered.is_empty() || now < self.acknowledge_after {
             return;
         }
+        self.acknowledge_after = now + Gap::LEAST;
         self.acknowledging = true;
         let entries = std::mem::take(&mut self.answered);
         let context = self.context;

@@ -1,6 +1,6 @@
 //! Reads new tasks over a connection of its own: a blocking read would hold up every other command.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::AsyncConnectionConfig;
 use tokio::sync::mpsc;
@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use super::job::{Entry, Job};
 use super::{Context, group};
 use crate::store;
+use crate::store::Gap;
 use crate::store::queue::{GROUP, STREAM};
 
 const READ_AT_ONCE: usize = 64;
@@ -41,8 +42,11 @@ async fn session(context: &Context, found: &mpsc::Sender<Job>) -> redis::RedisRe
         ));
     let mut connection = store::connect(&context.tasks_at, &config).await?;
     group::create(&mut connection).await?;
+    let mut gap = Gap::none();
     loop {
         let places = context.capacity.places(READ_AT_ONCE).await;
+        gap.over().await;
+        gap.begin(Instant::now());
         let mut command = redis::cmd("XREADGROUP");
         command.arg("GROUP").arg(GROUP).arg(&context.name);
         command.arg("COUNT").arg(places.count());

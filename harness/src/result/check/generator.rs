@@ -128,6 +128,35 @@ pub(super) fn given_up(result: &RunResult) -> CheckResult {
     )
 }
 
+/// What several processes of the load counted, each for itself, against the result that was put together of them.
+pub(super) fn parts_add_up(result: &RunResult) -> CheckResult {
+    let generator = &result.generator;
+    let shards = &generator.shards;
+    let sends: Option<u64> = shards.iter().map(|shard| shard.actual_sends).sum();
+    let frames: Option<u64> = shards.iter().map(|shard| shard.frames_received).sum();
+    let whole = (generator.actual_sends, generator.frames_received);
+    // A result that lacks the counts can be held against nothing.
+    let parts = sends.zip(frames).unwrap_or(whole);
+    let told = |(sends, frames): (u64, u64)| {
+        let (sends, frames) = (format::count(sends), format::count(frames));
+        format!("{sends} sends, {frames} frames")
+    };
+    valid(
+        "parts of the load",
+        parts == whole,
+        told(whole),
+        told(parts),
+        Words {
+            held: "what the processes of the load counted is in this result, once",
+            broke: format!(
+                "the processes of the load counted {}, and this result holds {}",
+                told(parts),
+                told(whole)
+            ),
+        },
+    )
+}
+
 pub(super) fn lane_busy(result: &RunResult) -> CheckResult {
     let busy = result.generator.lane_busy_ratio_max;
     let at = moment(result.generator.lane_busy_at_us, "in the 5 s up to");

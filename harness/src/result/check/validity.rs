@@ -10,7 +10,9 @@
 
 use super::super::{CheckGroup, CheckResult, CheckStatus, FaultResult, RunResult};
 use super::finding::{Words, paused_between, ratio, valid};
-use super::generator::{clock_step, given_up, lane_busy, lateness, machine_pauses, receive_stamps};
+use super::generator::{
+    clock_step, given_up, lane_busy, lateness, machine_pauses, parts_add_up, receive_stamps,
+};
 use super::machine::machine_busy;
 use crate::format;
 use crate::plan::{Link, Mechanism, ProcessAction};
@@ -29,6 +31,9 @@ pub(in super::super) fn checks(result: &RunResult) -> Vec<CheckResult> {
     }
     if !result.generator.given_up.is_empty() {
         checks.push(given_up(result));
+    }
+    if !result.generator.shards.is_empty() {
+        checks.push(parts_add_up(result));
     }
     checks.extend([
         planned_sends(result),
