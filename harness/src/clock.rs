@@ -89,6 +89,22 @@ impl RunClock {
         self.zero_ns.saturating_add(us.saturating_mul(NS_PER_US))
     }
 
+    /// A moment of the run clock on the wall clock, as it goes now.
+    pub(crate) fn wall_ns_at(self, us: u64) -> u64 {
+        let ahead_ns = i128::from(self.monotonic_ns_at(us)) - i128::from(monotonic_ns());
+        let at_ns = i128::from(wall_ns()) + ahead_ns;
+        u64::try_from(at_ns).unwrap_or(0)
+    }
+
+    /// The clock of a process of another machine, whose zero is that moment of the wall clock.
+    pub(crate) fn with_wall_zero(zero_wall_ns: u64) -> Self {
+        let ahead_ns = i128::from(zero_wall_ns) - i128::from(wall_ns());
+        let zero_ns = i128::from(monotonic_ns()) + ahead_ns;
+        Self {
+            zero_ns: u64::try_from(zero_ns).unwrap_or(0),
+        }
+    }
+
     /// How long from now until `us`; zero when it has passed.
     pub(crate) fn until(self, us: u64) -> Duration {
         Duration::from_nanos(self.monotonic_ns_at(us).saturating_sub(monotonic_ns()))

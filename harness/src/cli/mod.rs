@@ -7,6 +7,7 @@ mod ab;
 mod again;
 mod baseline;
 mod breakdown;
+mod bundle;
 mod capacity;
 mod chart;
 mod check;
@@ -16,11 +17,13 @@ mod comparison;
 mod doctor;
 pub(crate) mod failure;
 mod gate;
+mod hosts;
 mod interrupt;
 mod janitor;
 mod list;
 mod marker;
 mod overrides;
+mod place;
 mod plan;
 mod proxy;
 mod read;
@@ -82,6 +85,10 @@ enum Command {
     Baseline(baseline::BaselineArgs),
     /// Draw baselines and gates over time, and mark where a metric changed for good
     Trend(trend::TrendArgs),
+    /// Put a plan and its files into a folder, for a load in many parts on many machines
+    Bundle(Box<bundle::BundleArgs>),
+    /// Drive one part of a bundle's load, and meet the others in a folder: under Kubernetes, Slurm, or by hand
+    Shard(Box<shard::ShardArgs>),
     /// Run the fault proxy on its own, with Toxiproxy's API
     Proxy(proxy::ProxyArgs),
     /// Clean up what killed runs left behind
@@ -89,9 +96,6 @@ enum Command {
     /// Clean up after one run; started by the run itself
     #[command(hide = true)]
     Janitor,
-    /// Drive a part of a load; started by the run itself
-    #[command(hide = true)]
-    Shard(shard::ShardArgs),
     /// Print the JSON Schema of the scenario file, for editors
     Schema,
 }
@@ -193,7 +197,8 @@ fn dispatch(command: Command, out: &mut impl Write) -> Result<Exit, Failure> {
             Some(times) => series::repeat::run(&args, times, &mut io::stdout()),
             None => run::run(&args, &mut io::stdout()),
         },
-        Command::Shard(args) => shard::run(&args),
+        Command::Bundle(args) => bundle::run(&args, out),
+        Command::Shard(args) => shard::run(&args, &mut io::stdout()),
         Command::Ab(args) => ab::run(&args, &mut io::stdout()),
         Command::Plan(args) => plan::run(&args, out),
         Command::Check(args) => check::run(&args, out),

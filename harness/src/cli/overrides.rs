@@ -199,7 +199,7 @@ fn seed(text: &str) -> Result<u64, String> {
     whole(text, (0, i64::MAX)).map(i64::unsigned_abs)
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     if text.trim_start().starts_with('-') {
         return Err(format!("must be longer than nothing, found \"{text}\""));
     }

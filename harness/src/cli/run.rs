@@ -19,21 +19,22 @@ use super::again::Asked;
 use super::claim::{self, Taken};
 use super::failure::Failure;
 use super::overrides::OverrideArgs;
-use super::{interrupt, read, save, screen, warning};
+use super::place::PlaceArgs;
+use super::{hosts, interrupt, read, save, screen, warning};
 use crate::environment::{ServerFlag, Settings, affinity, headroom, open_files, preflight};
 use crate::exit::Exit;
 use crate::format;
 use crate::intake;
 use crate::live::exporter::{self, BindError};
 use crate::live::{Watched, watch};
-use crate::plan::{EnvironmentPlan, Plan, RedisPlan, estimate};
+use crate::plan::{Plan, estimate};
 use crate::record::trace::Trace;
 use crate::render::{file, terminal};
 use crate::result::store::RunDir;
 use crate::run::{Finished, Order, RunError, execute, identity};
 use crate::scenario::Overrides;
-use crate::scenario::address;
 use crate::scenario::cpus::Cpus;
+use crate::shard::Place;
 
 const UNCHECKED: &str = "warning: no certificate is checked: \
 whoever stands between here and the target can read and answer";
@@ -91,6 +92,51 @@ struct ScreenArgs {
 }
 
 impl RunArgs {
+    /// Those of a shard; paths count from here, wherever it works.
+    pub(super) fn of_shard(args: &PlaceArgs, shared: &Path) -> Result<Self, Failure> {
+        let from_here = |path: &PathBuf| {
+            std::path::absolute(path)
+                .map_err(|error| Failure::new(Exit::Usage, format!("{}: {error}", path.display())))
+        };
+        let out = args.out.as_ref().map(from_here).transpose()?;
+        Ok(Self {
+            scenario: PathBuf::new(),
+            changes: OverrideArgs::default(),
+            out: Some(out.unwrap_or_else(|| shared.join("result"))),
+            overwrite: false,
+            repeat: None,
+            prometheus: args.prometheus,
+            server: args.server.as_ref().map(from_here).transpose()?,
+            server_flag: Vec::new(),
+            allow_host: args.allow_host.clone(),
+            allow_faults: args.allow_faults,
+            screen: ScreenArgs {
+                quiet: args.quiet,
+                trace: false,
+            },
+        })
+    }
+
+    /// What was asked for beside the plan goes with it.
+    fn fit(&self, plan: &Plan) -> Result<(), Failure> {
+        if plan.environment.target.is_some() && !self.server_flag.is_empty() {
+            let fact =
+                "--server-flag: no server is started, and that of --target has its flags already";
+            return Err(Failure::new(Exit::Usage, fact).hint("leave one of the two out"));
+        }
+        if self.screen.trace
+            && (plan.load.clients != 1 || plan.load.shards.is_some_and(|of| of > 1))
+        {
+            let fact = format!(
+                "--trace: follows one client in one process, and there are {} in {}",
+                plan.load.clients,
+                plan.load.shards.unwrap_or(1)
+            );
+            return Err(Failure::new(Exit::Usage, fact).hint("add --clients 1 --shards 1"));
+        }
+        Ok(())
+    }
+
     /// What decides what is run.
     pub(super) fn asked(&self) -> Asked<'_> {
         Asked {
@@ -114,35 +160,39 @@ pub(crate) fn overrides(args: &RunArgs) -> Overrides {
 }
 
 pub(crate) fn run(args: &RunArgs, out: &mut (impl Write + Send)) -> Result<Exit, Failure> {
-    let plan = settled(read::plan(&args.scenario, &overrides(args))?)?;
-    check_hosts(args, &plan.environment, !plan.faults.is_empty())?;
+    let plan = read::plan(&args.scenario, &overrides(args))?;
+    let command = args.asked().command(plan.seed);
+    begin(args, plan, (command, None), out)
+}
+
+/// Does a plan, which `command` repeats; with the other shards of its load where it has a place among them.
+pub(super) fn begin(
+    args: &RunArgs,
+    plan: Plan,
+    (command, place): (String, Option<Place>),
+    out: &mut (impl Write + Send),
+) -> Result<Exit, Failure> {
+    let plan = settled(plan)?;
+    hosts::check(
+        (&args.allow_host, args.allow_faults),
+        &plan.environment,
+        !plan.faults.is_empty(),
+    )?;
     if plan.environment.tls.insecure {
         // Where nobody reads stderr, the summary and the plan say so too.
         drop(writeln!(std::io::stderr(), "{UNCHECKED}"));
     }
-    if plan.environment.target.is_some() && !args.server_flag.is_empty() {
-        let fact =
-            "--server-flag: no server is started, and that of --target has its flags already";
-        return Err(Failure::new(Exit::Usage, fact).hint("leave one of the two out"));
-    }
-    if args.screen.trace && (plan.load.clients != 1 || plan.load.shards.is_some_and(|of| of > 1)) {
-        let fact = format!(
-            "--trace: follows one client in one process, and there are {} in {}",
-            plan.load.clients,
-            plan.load.shards.unwrap_or(1)
-        );
-        return Err(Failure::new(Exit::Usage, fact).hint("add --clients 1 --shards 1"));
-    }
+    args.fit(&plan)?;
     warning::tell(&plan);
     headroom::check(&plan).map_err(|error| RunError::Environment(error.into()))?;
     let run_id = identity::run_id();
     let default = || PathBuf::from("reports").join(&run_id);
-    let place = args.out.clone().unwrap_or_else(default);
-    let claim = claim::look(&place, args.overwrite)?;
+    let folder = args.out.clone().unwrap_or_else(default);
+    let claim = claim::look(&folder, args.overwrite)?;
     let order = Order {
         settings: Settings {
             run_id,
-            out: place,
+            out: folder,
             server_binary: args.server.clone(),
             server_flags: args.server_flag.clone(),
             cpus: theirs(&plan)?,
@@ -150,7 +200,8 @@ pub(crate) fn run(args: &RunArgs, out: &mut (impl Write + Send)) -> Result<Exit,
             allow_faults: args.allow_faults,
             say: screen::say,
         },
-        command: args.asked().command(plan.seed),
+        command,
+        place,
         trace: if args.screen.trace {
             tracing_to_stderr()?
         } else {
@@ -343,45 +394,6 @@ fn start_log(folder: &RunDir) -> Result<(), Failure> {
         .is_err()
     {
         tracing::debug!("a log is kept already");
-    }
-    Ok(())
-}
-
-/// Refuses traffic to, and faults against, machines that were not allowed by name.
-fn check_hosts(
-    args: &RunArgs,
-    environment: &EnvironmentPlan,
-    has_faults: bool,
-) -> Result<(), Failure> {
-    let redis = match &environment.redis {
-        RedisPlan::Url { url } => Some(url),
-        RedisPlan::Private | RedisPlan::None => None,
-    };
-    let urls = [
-        environment.target.as_ref(),
-        redis,
-        environment.toxiproxy.as_ref(),
-    ];
-    for host in urls
-        .into_iter()
-        .flatten()
-        .filter_map(|url| address::host(url))
-    {
-        if address::is_loopback(&host) {
-            continue;
-        }
-        if !args.allow_host.contains(&host) {
-            let fact = format!("{host}: is not this machine, and a load test can take it down");
-            return Err(Failure::new(Exit::Usage, fact)
-                .hint(format!("if it is yours to test, add --allow-host {host}")));
-        }
-        if has_faults && !args.allow_faults {
-            let fact =
-                format!("{host}: the scenario injects faults into a machine that is not this one");
-            return Err(
-                Failure::new(Exit::Usage, fact).hint("if it is yours to break, add --allow-faults")
-            );
-        }
     }
     Ok(())
 }

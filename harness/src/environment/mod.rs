@@ -54,7 +54,9 @@ pub(crate) use redis::TokenStore;
 pub(crate) use sample::{Allowed, ProcessSample, SERVER};
 pub(crate) use secret::{Secret, resolve as resolve_secret};
 pub(crate) use settings::{ServerFlag, Settings};
-pub(crate) use target::{Accounts, Mapping, TargetHandover, TargetInfo, mapping, trust};
+pub(crate) use target::{
+    Accounts, Mapping, TargetHandover, TargetInfo, lists_passwords, mapping, trust,
+};
 pub(crate) use toxiproxy::api_client;
 
 /// A running environment.

@@ -24,9 +24,13 @@ pub(crate) fn hash(plan: &Plan) -> String {
     let criteria = plan.expect.iter_mut().chain(rules);
     criteria.for_each(|expectation| expectation.line = 0);
     // A plan has no map with keys that are not texts: it cannot fail to become JSON.
-    let json = serde_json::to_vec(&plan).unwrap_or_default();
+    sha256(&serde_json::to_vec(&plan).unwrap_or_default())
+}
+
+/// SHA-256, as 64 hexadecimal digits.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
     let mut hex = String::with_capacity(64);
-    for byte in Sha256::digest(&json) {
+    for byte in Sha256::digest(bytes) {
         let digits = [byte >> 4, byte & 15].map(|digit| char::from_digit(u32::from(digit), 16));
         hex.extend(digits.into_iter().flatten());
     }

@@ -8,6 +8,7 @@
 
 pub(crate) mod arrivals;
 mod builtin;
+pub(crate) mod bundle;
 mod compile;
 mod criteria;
 mod cut;
@@ -38,7 +39,7 @@ pub(crate) use builtin::{ANSWERED_RATIO_MIN, BuiltIn, is_broad};
 pub(crate) use compile::compile;
 pub(crate) use cut::Cut;
 pub(crate) use fault::{Damage, PlannedFault};
-pub(crate) use hash::hash;
+pub(crate) use hash::{hash, sha256};
 pub(crate) use pacing::tick_us;
 pub(crate) use print::to_toml;
 pub(crate) use trial::{CREW_SIZE, TrialPlan};

@@ -85,12 +85,18 @@ pub(crate) struct Generator {
 }
 
 /// What one of several processes used that drove a load.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct ShardAccount {
     /// From 1.
     pub number: u16,
     /// Most of its clients at once.
     pub clients: u32,
+    /// Where it was, if it came from another machine or job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// How far its clock may have been from that of the run: as much earlier or later its load may have begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_error_us: Option<u64>,
     pub cpu_seconds: f64,
     pub rss_peak_bytes: u64,
     pub fds_peak: u64,

@@ -24,7 +24,7 @@ pub(super) fn generator(facts: &Facts, whole: &Tally) -> Generator {
         .iter()
         .map(|(account, lateness)| ShardAccount {
             lateness_net: net_lateness(plan, lateness, generator).summary(),
-            ..*account
+            ..account.clone()
         })
         .collect();
     Generator {

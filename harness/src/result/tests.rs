@@ -807,6 +807,8 @@ fn a_process_of_the_load_that_is_late_among_others_is_named() {
         let account = ShardAccount {
             number,
             clients: 100,
+            host: None,
+            clock_error_us: None,
             cpu_seconds: 1.5,
             rss_peak_bytes: 1_000,
             fds_peak: u64::from(number),
@@ -848,6 +850,8 @@ fn a_process_of_the_load_whose_facts_are_not_in_the_result_makes_it_invalid() {
         let account = ShardAccount {
             number,
             clients: 100,
+            host: None,
+            clock_error_us: None,
             cpu_seconds: 1.5,
             rss_peak_bytes: 1_000,
             fds_peak: 10,

@@ -17,6 +17,7 @@ mod usage;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use thiserror::Error;
 use tokio::sync::mpsc;
@@ -36,7 +37,7 @@ use crate::result::facts::Facts;
 use crate::result::summarize::summarize;
 use crate::result::verdict::judge;
 use crate::result::{Generator, Host, Run, RunResult};
-use crate::shard::{Fleet, FleetError};
+use crate::shard::{Fleet, FleetError, Meeting, Met, Place};
 use crate::trial::{self, Inputs};
 use counts::Counts;
 use guard::Guard;
@@ -53,6 +54,8 @@ pub(crate) struct Order {
     pub command: String,
     /// Hears every frame of the clients.
     pub trace: Trace,
+    /// Where it meets the other shards of its load, if they are started by somebody else.
+    pub place: Option<Place>,
 }
 
 /// What can be watched while it is done; handed out when the load is about to start.
@@ -103,6 +106,12 @@ pub(crate) async fn execute(
     announce: impl FnOnce(Watchable),
 ) -> Result<Finished, RunError> {
     let host = identity::host();
+    // Lives to the end: the others see by it that the run does.
+    let meeting = match &order.place {
+        Some(place) => Some(Meeting::open(place.clone()).map_err(FleetError::Meeting)?),
+        None => None,
+    };
+    let met = met(meeting.as_ref(), cancel).await?;
     let mut environment = Environment::start(&order.plan, &order.settings, cancel).await?;
     let host = Host {
         redis_version: environment.redis_version(),
@@ -111,7 +120,7 @@ pub(crate) async fn execute(
         links: environment.links_text(),
         ..host
     };
-    let fleet = Box::pin(fleet(&order.plan, &mut environment, cancel)).await;
+    let fleet = Box::pin(fleet(&order.plan, (&mut environment, met), cancel)).await;
     let seen = match fleet {
         Ok(fleet) => Box::pin(load(order, (&environment, fleet), cancel, announce)).await,
         Err(error) => Err(error),
@@ -143,18 +152,38 @@ pub(crate) async fn execute(
     })
 }
 
+/// The other shards, where somebody else starts them.
+async fn met(
+    meeting: Option<&Meeting>,
+    cancel: &CancellationToken,
+) -> Result<Option<Met>, RunError> {
+    let Some(meeting) = meeting else {
+        return Ok(None);
+    };
+    tokio::select! {
+        met = meeting.all() => Ok(Some(met.map_err(FleetError::Meeting)?)),
+        () = cancel.cancelled() => Err(EnvironmentError::Cancelled.into()),
+    }
+}
+
 /// The processes of the load, where this one does not drive it alone.
 async fn fleet(
     plan: &Plan,
-    environment: &mut Environment,
+    (environment, met): (&mut Environment, Option<Met>),
     cancel: &CancellationToken,
 ) -> Result<Option<Fleet>, RunError> {
+    let tag = attack::tag();
+    if let Some(met) = met {
+        return tokio::select! {
+            gathered = Fleet::gather(environment, plan, (met, &tag)) => Ok(Some(gathered?)),
+            () = cancel.cancelled() => Err(EnvironmentError::Cancelled.into()),
+        };
+    }
     let limit = open_files().map_err(EnvironmentError::from)?;
     let shards = estimate::shards(plan, limit);
     if shards < 2 {
         return Ok(None);
     }
-    let tag = attack::tag();
     tokio::select! {
         started = Fleet::start(environment, plan, (shards, &tag)) => Ok(Some(started?)),
         () = cancel.cancelled() => Err(EnvironmentError::Cancelled.into()),
@@ -187,7 +216,8 @@ async fn load(
     ));
     let board = Arc::new(FaultBoard::new(plan.faults.len()));
     let before = environment.server_metrics().await;
-    let lead = attack::head_start(plan.load.clients, u32::from(processes));
+    let lead = attack::head_start(plan.load.clients, u32::from(processes))
+        + fleet.as_ref().map_or(Duration::ZERO, Fleet::lead);
     let clock = RunClock::starting_in(lead);
     let lead_ns = u64::try_from(lead.as_nanos()).unwrap_or(u64::MAX);
     let started_wall_ns = wall_ns().saturating_add(lead_ns);

@@ -6,11 +6,14 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::net::UnixListener;
+use tokio::net::{UnixListener, UnixStream};
 use tokio::time::timeout;
 
+use super::channel::Channel;
 use super::link::{Link, address};
+use super::meeting::{MeetingError, Met};
 use super::message::{Assignment, framed};
+use super::peer::Peer;
 use crate::environment::{Environment, EnvironmentError, LoadProcess, TargetHandover, affinity};
 use crate::load::attack::{AttackOutcome, Signals};
 use crate::plan::{Cut, Plan};
@@ -22,6 +25,12 @@ const ARRIVAL_PATIENCE: Duration = Duration::from_secs(30);
 /// How often those who have not come back are looked after.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
+/// Until those on other machines know when the load begins.
+const SPREAD_LEAD: Duration = Duration::from_secs(4);
+
+/// Largest step of the wall clock of another machine, as of this one.
+const CLOCK_STEP_MAX_US: u64 = 1_000;
+
 /// Why a load could not be begun in several processes.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FleetError {
@@ -29,6 +38,8 @@ pub(crate) enum FleetError {
     Listen(#[source] std::io::Error),
     #[error(transparent)]
     Start(#[from] EnvironmentError),
+    #[error(transparent)]
+    Meeting(#[from] MeetingError),
     #[error("{named}: {reason}")]
     NotReady { named: String, reason: String },
 }
@@ -36,17 +47,6 @@ pub(crate) enum FleetError {
 /// The processes of a load, ready to begin.
 pub(crate) struct Fleet {
     links: Vec<Link>,
-}
-
-/// `shard 2 (pid 4711, see logs/shard-2.log)`, counted from 1.
-fn named(process: &LoadProcess) -> String {
-    let log = process.log.file_name().unwrap_or_default();
-    format!(
-        "shard {} (pid {}, see logs/{})",
-        process.number,
-        process.pid(),
-        log.display()
-    )
 }
 
 impl Fleet {
@@ -60,34 +60,54 @@ impl Fleet {
         plan: &Plan,
         (count, tag): (u16, &str),
     ) -> Result<Self, FleetError> {
-        let mut links = arrived(environment, (count, tag)).await?;
-        let (target, cpus) = (environment.target(), affinity::current().ok());
-        // A plan has no map with keys that are no text: it cannot fail to become JSON.
-        let text = serde_json::to_string(plan).unwrap_or_default();
-        let assigned = links.iter_mut().map(|link| {
-            let assignment = Assignment {
-                plan: text.clone(),
-                cut: link.cut,
-                tag: tag.to_owned(),
-                target: TargetHandover::of(&target),
-                cpus: cpus.clone(),
+        let started = arrived(environment, (count, tag)).await?;
+        let links = Cut::all(count).zip(started);
+        let mut links = links.map(|(cut, own)| own.link(cut)).collect::<Vec<_>>();
+        assign(&mut links, environment, (plan, tag)).await?;
+        Ok(Self { links })
+    }
+
+    /// Gives each of those who met its part: the first to a process that is started here, the others to the shards that
+    /// have come.
+    ///
+    /// # Errors
+    ///
+    /// One did not come, could not be started or is not ready, and is named.
+    pub(crate) async fn gather(
+        environment: &mut Environment,
+        plan: &Plan,
+        (met, tag): (Met, &str),
+    ) -> Result<Self, FleetError> {
+        let count = u16::try_from(met.0.len() + 1).unwrap_or(u16::MAX);
+        let own = arrived(environment, (1, tag)).await?;
+        let mut cuts = Cut::all(count);
+        let first = own.into_iter().zip(&mut cuts);
+        let mut links: Vec<Link> = first.map(|(own, cut)| own.link(cut)).collect();
+        links.extend(cuts.zip(met.0).map(|(cut, shard)| {
+            let peer = Peer::There {
+                number: cut.index + 1,
+                hello: shard.hello,
+                clock_error_us: shard.clock_error_us,
             };
-            async {
-                let answer = link.assign(assignment).await;
-                answer.map_err(|reason| FleetError::NotReady {
-                    named: named(&link.process),
-                    reason,
-                })
-            }
-        });
-        let answers: Result<Vec<()>, FleetError> = join_all(assigned).await.into_iter().collect();
-        answers?;
+            Link::new(cut, peer, Channel::Folder(shard.mailbox))
+        }));
+        assign(&mut links, environment, (plan, tag)).await?;
         Ok(Self { links })
     }
 
     /// How many there are.
     pub(crate) fn count(&self) -> u16 {
         u16::try_from(self.links.len()).unwrap_or(u16::MAX)
+    }
+
+    /// How far ahead the start of the load is to lie, beside what one process needs: a folder is looked into now and then.
+    pub(crate) fn lead(&self) -> Duration {
+        let is_spread = self.links.iter().any(|link| link.peer.host().is_some());
+        if is_spread {
+            SPREAD_LEAD
+        } else {
+            Duration::ZERO
+        }
     }
 
     /// Drives the load. `signals.counters` has lanes for all processes, in their order.
@@ -97,18 +117,20 @@ impl Fleet {
         let end_us = plan.load.end_us();
         let lanes = usize::from(plan.load.lanes.max(1));
         let driven = self.links.into_iter().map(|link| async move {
-            let (process, cut) = (link.process.clone(), link.cut);
+            let (peer, cut) = (link.peer.clone(), link.cut);
             let first_lane = usize::from(cut.index) * lanes;
             let done = link.drive(signals, (end_us, first_lane)).await;
-            (process, cut.clients(&plan.load), done)
+            (peer, cut.clients(&plan.load), done)
         });
         let mut all = AttackOutcome::default();
-        for (process, clients, done) in join_all(driven).await {
+        for (peer, clients, done) in join_all(driven).await {
             match done.and_then(|done| Ok((done.outcome?, done.usage, done.count))) {
                 Ok((outcome, usage, count)) => {
                     let account = ShardAccount {
-                        number: process.number,
+                        number: peer.number(),
                         clients,
+                        host: peer.host().map(str::to_owned),
+                        clock_error_us: peer.clock_error_us(),
                         cpu_seconds: usage.cpu_seconds,
                         rss_peak_bytes: usage.rss_peak_bytes,
                         fds_peak: usage.fds_peak,
@@ -116,10 +138,18 @@ impl Fleet {
                         frames_received: Some(count.frames_received),
                         lateness_net: None,
                     };
+                    if peer.host().is_some() && usage.clock_step_us > CLOCK_STEP_MAX_US {
+                        let sentence = format!(
+                            "{}: its wall clock stepped by {} ms, and the kernel dates answers by it",
+                            peer.named(),
+                            usage.clock_step_us / 1_000
+                        );
+                        all.given_up.push(sentence);
+                    }
                     all.add(outcome, account);
                 }
                 Err(reason) => {
-                    let sentence = format!("{}: {reason}", named(&process));
+                    let sentence = format!("{}: {reason}", peer.named());
                     tracing::error!("{sentence}");
                     all.given_up.push(sentence);
                 }
@@ -133,11 +163,56 @@ impl Fleet {
     }
 }
 
+/// Hands every part over and waits until all are ready.
+async fn assign(
+    links: &mut [Link],
+    environment: &Environment,
+    (plan, tag): (&Plan, &str),
+) -> Result<(), FleetError> {
+    let (target, cpus) = (environment.target(), affinity::current().ok());
+    // A password that was made up for a server of this run is known to nobody else, and good for nothing after it.
+    let made_up = plan.environment.target.is_none() && plan.environment.users.password.is_none();
+    // A plan has no map with keys that are no text: it cannot fail to become JSON.
+    let text = serde_json::to_string(plan).unwrap_or_default();
+    let assigned = links.iter_mut().map(|link| {
+        let is_here = link.peer.host().is_none();
+        let assignment = Assignment {
+            plan: text.clone(),
+            cut: link.cut,
+            tag: tag.to_owned(),
+            target: TargetHandover::of(&target, is_here || made_up),
+            cpus: cpus.clone().filter(|_| is_here),
+        };
+        async {
+            let answer = link.assign(assignment).await;
+            answer.map_err(|reason| FleetError::NotReady {
+                named: link.peer.named(),
+                reason,
+            })
+        }
+    });
+    let answers: Result<Vec<()>, FleetError> = join_all(assigned).await.into_iter().collect();
+    answers.map(drop)
+}
+
+/// A process that was started and has come back.
+struct Own {
+    process: LoadProcess,
+    stream: UnixStream,
+}
+
+impl Own {
+    fn link(self, cut: Cut) -> Link {
+        let channel = Channel::Socket(framed(self.stream));
+        Link::new(cut, Peer::Here(self.process), channel)
+    }
+}
+
 /// Starts the processes and waits until all have come back.
 async fn arrived(
     environment: &mut Environment,
     (count, tag): (u16, &str),
-) -> Result<Vec<Link>, FleetError> {
+) -> Result<Vec<Own>, FleetError> {
     let name = format!("harness-{tag}");
     let listener = address(&name)
         .and_then(|address| std::os::unix::net::UnixListener::bind_addr(&address))
@@ -171,19 +246,17 @@ async fn arrived(
     if let Ok(failed) = timeout(ARRIVAL_PATIENCE, all).await {
         failed?;
     }
-    let links = Cut::all(count)
-        .zip(started)
-        .map(|(cut, (process, stream))| {
-            let stream = stream.ok_or_else(|| missing(&process))?;
-            Ok(Link::new(cut, process, framed(stream)))
-        });
-    links.collect()
+    let own = started.into_iter().map(|(process, stream)| {
+        let stream = stream.ok_or_else(|| missing(&process))?;
+        Ok(Own { process, stream })
+    });
+    own.collect()
 }
 
 fn missing(process: &LoadProcess) -> FleetError {
     let patience_s = ARRIVAL_PATIENCE.as_secs();
     FleetError::NotReady {
-        named: named(process),
+        named: Peer::Here(process.clone()).named(),
         reason: if process.is_alive() {
             format!("it has not come back within {patience_s} s")
         } else {
@@ -201,11 +274,12 @@ impl AttackOutcome {
             given_up,
             parts: _,
         } = other;
+        let number = account.number;
         self.parts.push((account, recording.lateness.clone()));
         self.recording.merge(recording);
         self.goose.merge(goose);
         let sentences = given_up.into_iter();
         self.given_up
-            .extend(sentences.map(|sentence| format!("shard {}: {sentence}", account.number)));
+            .extend(sentences.map(|sentence| format!("shard {number}: {sentence}")));
     }
 }

@@ -6,11 +6,11 @@ use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::SocketAddr;
 use std::time::Duration;
 
-use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::time::timeout;
 
-use super::message::{Assignment, Done, FrameError, Frames, FromShard, ToShard, decode, encode};
-use crate::environment::LoadProcess;
+use super::channel::Channel;
+use super::message::{Assignment, Done, FromShard, ToShard, decode, encode};
+use super::peer::Peer;
 use crate::load::attack::Signals;
 use crate::plan::Cut;
 use crate::record::counters::Recent;
@@ -32,18 +32,18 @@ pub(super) fn address(name: &str) -> std::io::Result<SocketAddr> {
 /// One process of the load.
 pub(super) struct Link {
     pub cut: Cut,
-    pub process: LoadProcess,
-    frames: Frames,
+    pub peer: Peer,
+    channel: Channel,
     /// Where its counters stood last.
     last: Tally,
 }
 
 impl Link {
-    pub(super) fn new(cut: Cut, process: LoadProcess, frames: Frames) -> Self {
+    pub(super) fn new(cut: Cut, peer: Peer, channel: Channel) -> Self {
         Self {
             cut,
-            process,
-            frames,
+            peer,
+            channel,
             last: Tally::default(),
         }
     }
@@ -63,9 +63,12 @@ impl Link {
         match answer.map_err(late).flatten() {
             Ok(FromShard::Ready) => Ok(()),
             Ok(FromShard::Unable(reason)) | Err(reason) => Err(reason),
-            Ok(FromShard::Heard(_) | FromShard::Tally(_) | FromShard::Done(_)) => {
-                Err("it answered another question".to_owned())
-            }
+            Ok(
+                FromShard::Hello(_)
+                | FromShard::Heard(_)
+                | FromShard::Tally(_)
+                | FromShard::Done(_),
+            ) => Err("it answered another question".to_owned()),
         }
     }
 
@@ -102,7 +105,12 @@ impl Link {
         let follower = usize::from(self.cut.index);
         let zero_ns = signals.clock.monotonic_ns_at(0);
         let mut changes = signals.faults.changes();
-        self.say(&ToShard::Start { zero_ns }).await?;
+        let zero_wall_ns = signals.clock.wall_ns_at(0);
+        let start = ToShard::Start {
+            zero_ns,
+            zero_wall_ns,
+        };
+        self.say(&start).await?;
         let mut recents: Vec<Recent> = Vec::new();
         let mut is_cancelled = false;
         loop {
@@ -122,7 +130,9 @@ impl Link {
                     }
                     FromShard::Done(done) => return Ok(*done),
                     FromShard::Unable(reason) => return Err(reason),
-                    FromShard::Ready => return Err("it was ready twice".to_owned()),
+                    FromShard::Ready | FromShard::Hello(_) => {
+                        return Err("it began twice".to_owned());
+                    }
                 },
                 Ok(()) = changes.changed() => {
                     let revision = *changes.borrow_and_update();
@@ -138,7 +148,7 @@ impl Link {
     }
 
     async fn say(&mut self, message: &ToShard) -> Result<(), String> {
-        let sent = async { Ok::<_, FrameError>(self.frames.send(encode(message)?).await?) };
+        let sent = async { self.channel.send(encode(message)?).await };
         match sent.await {
             Ok(()) => Ok(()),
             Err(error) => Err(self.reason(&error.to_string()).await),
@@ -146,10 +156,10 @@ impl Link {
     }
 
     async fn hear(&mut self) -> Result<FromShard, String> {
-        let heard = match self.frames.next().await {
+        let heard = match self.channel.next().await {
             None => return Err(self.reason("it said no more").await),
             Some(Ok(frame)) => decode(&frame),
-            Some(Err(error)) => Err(error.into()),
+            Some(Err(error)) => Err(error),
         };
         match heard {
             Ok(heard) => Ok(heard),
@@ -160,7 +170,7 @@ impl Link {
     /// What is known of why nothing can be said or heard any more.
     async fn reason(&self, seen: &str) -> String {
         // Its files are closed before it has ended.
-        if self.process.ended_within(END_PATIENCE).await {
+        if self.peer.ended_within(END_PATIENCE).await {
             "it ended before its part was done".to_owned()
         } else {
             seen.to_owned()

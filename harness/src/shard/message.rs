@@ -9,6 +9,7 @@ use tokio::net::UnixStream;
 use tokio_util::bytes::Bytes;
 use tokio_util::codec::{Framed, LengthDelimitedCodec};
 
+use super::hello::Hello;
 use crate::environment::TargetHandover;
 use crate::load::attack::AttackOutcome;
 use crate::plan::Cut;
@@ -18,7 +19,7 @@ use crate::record::tally::Tally;
 use crate::scenario::cpus::Cpus;
 
 /// Longest frame: what a process saw in a run of hours with a thousand kinds of intervals is far below it.
-const FRAME_BYTES_MAX: usize = 1 << 30;
+pub(super) const FRAME_BYTES_MAX: usize = 1 << 30;
 
 /// A socket with frames on it.
 pub(super) type Frames = Framed<UnixStream, LengthDelimitedCodec>;
@@ -27,9 +28,11 @@ pub(super) type Frames = Framed<UnixStream, LengthDelimitedCodec>;
 #[derive(Serialize, Deserialize)]
 pub(super) enum ToShard {
     Assignment(Box<Assignment>),
-    /// The load begins at that moment of the monotonic clock.
+    /// The load begins at that moment: of the monotonic clock, which those of one machine have in common, and of the wall
+    /// clock.
     Start {
         zero_ns: u64,
+        zero_wall_ns: u64,
     },
     /// The faults as they stand, and the number of this change.
     Faults {
@@ -56,6 +59,8 @@ pub(super) struct Assignment {
 /// From a process of the load to its run.
 #[derive(Serialize, Deserialize)]
 pub(super) enum FromShard {
+    /// First of all, where nobody started it for the run.
+    Hello(Box<Hello>),
     Ready,
     /// It cannot begin, for this reason.
     Unable(String),
@@ -89,6 +94,8 @@ pub(super) struct Usage {
     pub cpu_seconds: f64,
     pub rss_peak_bytes: u64,
     pub fds_peak: u64,
+    /// Largest step of its wall clock.
+    pub clock_step_us: u64,
 }
 
 /// What came is no frame of this build.

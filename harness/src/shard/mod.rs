@@ -1,4 +1,4 @@
-//! This module drives one load in several processes of this machine, each a part of its clients.
+//! This module drives one load in several processes, each a part of its clients.
 //!
 //! **In:** a plan, and how many processes. **Out:** what one process would have brought: an `AttackOutcome`, and an
 //! account of each part.
@@ -14,16 +14,25 @@
 //!                             ◀── Done ─────────    histograms, ledger, examples: added up, bit for bit
 //! ```
 //!
+//! Where a scheduler starts the processes, on many machines (`meeting`), they come by themselves, and the same is said through
+//! a folder that all share (`mailbox`): the run drives its own part in a process of its own, as here.
+//!
 //! Faults, trials, the environment and the verdict stay with the run. Whoever is gone before it is done is named, and
 //! makes the run invalid; a process whose run is gone ends by itself.
 //!
 //! **Units:** microseconds since load start; `*_ns` nanoseconds on the monotonic clock, which all processes of a machine
-//! share.
+//! share; `*_wall_ns` nanoseconds since 1970.
 
+mod channel;
 mod fleet;
+mod hello;
 mod link;
+mod mailbox;
+mod meeting;
 mod message;
+mod peer;
 mod serve;
 
 pub(crate) use fleet::{Fleet, FleetError};
-pub(crate) use serve::serve;
+pub(crate) use meeting::{Meeting, Met, Place};
+pub(crate) use serve::{ServeError, serve, serve_at};

@@ -5,28 +5,24 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
-
-use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
 
+use super::channel::Channel;
 use super::link::address;
+use super::meeting::{MeetingError, Place, come};
 use super::message::{
-    Assignment, Count, Done, FrameError, Frames, FromShard, ToShard, Usage, decode, encode, framed,
+    Assignment, Count, Done, FrameError, FromShard, ToShard, Usage, decode, encode, framed,
 };
 use crate::clock::RunClock;
-use crate::environment::{EnvironmentError, TargetInfo, affinity, raise_files};
+use crate::environment::{TargetInfo, affinity, raise_files};
 use crate::load::attack::{self, AttackOutcome, Part, Signals};
 use crate::monitor::Monitor;
-use crate::plan::Plan;
+use crate::plan::{Plan, estimate};
 use crate::record::counters::{Counters, Reader};
 use crate::record::fault::FaultBoard;
 use crate::record::tally::Tally;
 use crate::record::trace::Trace;
-
-/// How often the counters are told.
-const TELL_EVERY: Duration = Duration::from_millis(250);
 
 /// Why a process of a load did not do its part.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +33,8 @@ pub(crate) enum ServeError {
     Talk(String),
     #[error("the run is gone")]
     Gone,
+    #[error(transparent)]
+    Meeting(#[from] MeetingError),
     #[error("no runtime: {0}")]
     Runtime(#[source] io::Error),
     #[error("no thread to watch itself: {0}")]
@@ -75,37 +73,62 @@ pub(crate) fn serve(name: &str) -> Result<(), ServeError> {
     let (stream, prepared) = first
         .map_err(ServeError::Runtime)?
         .block_on(receive(stream))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    runtime()?.block_on(async {
+        let stream = UnixStream::from_std(stream).map_err(ServeError::Connect)?;
+        drive(Channel::Socket(framed(stream)), prepared).await
+    })
+}
+
+/// Drives a part of the load of the run that shares that folder.
+///
+/// # Errors
+///
+/// The run does not come or is gone, the place is taken, or the plan cannot be done in this process.
+pub(crate) fn serve_at(place: &Place) -> Result<(), ServeError> {
+    runtime()?.block_on(async {
+        let mut channel = come(place).await?;
+        let prepared = assigned(&mut channel).await?;
+        drive(channel, prepared).await
+    })
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, ServeError> {
+    tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
-        .build();
-    runtime.map_err(ServeError::Runtime)?.block_on(async {
-        let stream = UnixStream::from_std(stream).map_err(ServeError::Connect)?;
-        drive(framed(stream), prepared).await
-    })
+        .build()
+        .map_err(ServeError::Runtime)
 }
 
 /// Hears what is to be done and gets ready for it. Nothing follows in this direction until it has said so.
 async fn receive(
     stream: std::os::unix::net::UnixStream,
 ) -> Result<(std::os::unix::net::UnixStream, Prepared), ServeError> {
-    let mut frames = framed(UnixStream::from_std(stream).map_err(ServeError::Connect)?);
-    let ToShard::Assignment(assignment) = next(&mut frames).await? else {
-        return Err(ServeError::Talk("it began with something else".to_owned()));
-    };
-    let prepared = match prepare(*assignment) {
-        Ok(prepared) => prepared,
-        Err(reason) => {
-            let unable = encode(&FromShard::Unable(reason.clone()))?;
-            frames.send(unable).await.map_err(FrameError::from)?;
-            return Err(ServeError::Unable(reason));
-        }
+    let stream = UnixStream::from_std(stream).map_err(ServeError::Connect)?;
+    let mut channel = Channel::Socket(framed(stream));
+    let prepared = assigned(&mut channel).await?;
+    let Channel::Socket(frames) = channel else {
+        return Err(ServeError::Gone);
     };
     let stream = frames
         .into_inner()
         .into_std()
         .map_err(ServeError::Connect)?;
     Ok((stream, prepared))
+}
+
+/// Hears what is to be done, and gets ready for it.
+async fn assigned(channel: &mut Channel) -> Result<Prepared, ServeError> {
+    let ToShard::Assignment(assignment) = next(channel).await? else {
+        return Err(ServeError::Talk("it began with something else".to_owned()));
+    };
+    match prepare(*assignment) {
+        Ok(prepared) => Ok(prepared),
+        Err(reason) => {
+            say(channel, &FromShard::Unable(reason.clone())).await?;
+            Err(ServeError::Unable(reason))
+        }
+    }
 }
 
 fn prepare(assignment: Assignment) -> Result<Prepared, String> {
@@ -120,32 +143,40 @@ fn prepare(assignment: Assignment) -> Result<Prepared, String> {
     if let Some(cpus) = &cpus {
         affinity::run_on(cpus).map_err(|error| error.to_string())?;
     }
-    raise_files().map_err(|error| error.to_string())?;
-    let target = target.open(&plan).map_err(EnvironmentError::from);
+    let files = raise_files().map_err(|error| error.to_string())?;
+    let needed = estimate::shard_files(&plan, cut.count);
+    if needed > files {
+        return Err(format!(
+            "it needs {needed} open files and may have {files}: raise `ulimit -n`, or cut the load into more parts"
+        ));
+    }
     Ok(Prepared {
-        target: target.map_err(|error| error.to_string())?,
+        target: target.open(&plan).map_err(|error| error.to_string())?,
         part: Part { cut, tag },
         plan,
     })
 }
 
-async fn next(frames: &mut Frames) -> Result<ToShard, ServeError> {
-    let frame = frames.next().await.ok_or(ServeError::Gone)?;
-    Ok(decode(&frame.map_err(FrameError::from)?)?)
+async fn next(channel: &mut Channel) -> Result<ToShard, ServeError> {
+    let frame = channel.next().await.ok_or(ServeError::Gone)?;
+    Ok(decode(&frame?)?)
 }
 
-async fn say(frames: &mut Frames, message: &FromShard) -> Result<(), ServeError> {
-    Ok(frames
-        .send(encode(message)?)
-        .await
-        .map_err(FrameError::from)?)
+async fn say(channel: &mut Channel, message: &FromShard) -> Result<(), ServeError> {
+    Ok(channel.send(encode(message)?).await?)
 }
 
-async fn drive(mut frames: Frames, prepared: Prepared) -> Result<(), ServeError> {
+async fn drive(mut channel: Channel, prepared: Prepared) -> Result<(), ServeError> {
     let Prepared { plan, part, target } = prepared;
-    say(&mut frames, &FromShard::Ready).await?;
-    let clock = match next(&mut frames).await? {
-        ToShard::Start { zero_ns } => RunClock::with_zero(zero_ns),
+    say(&mut channel, &FromShard::Ready).await?;
+    let clock = match next(&mut channel).await? {
+        ToShard::Start {
+            zero_ns,
+            zero_wall_ns,
+        } => match channel {
+            Channel::Socket(_) => RunClock::with_zero(zero_ns),
+            Channel::Folder(_) => RunClock::with_wall_zero(zero_wall_ns),
+        },
         ToShard::Cancel => return Ok(()),
         ToShard::Assignment(_) | ToShard::Faults { .. } => {
             return Err(ServeError::Talk("it did not start the load".to_owned()));
@@ -161,9 +192,9 @@ async fn drive(mut frames: Frames, prepared: Prepared) -> Result<(), ServeError>
     };
     let monitor = Monitor::start(clock, Arc::clone(&counters)).map_err(ServeError::Monitor)?;
     let load = attack::run(&plan, part, target, signals.clone());
-    let outcome = Box::pin(beside(&mut frames, &signals, load)).await?;
+    let outcome = Box::pin(beside(&mut channel, &signals, load)).await?;
     let (own, _) = monitor.finish();
-    tell(&mut frames, &counters).await?;
+    say(&mut channel, &tally(&counters)).await?;
     let count = outcome.as_ref().map_or_else(
         |_| Count::default(),
         |outcome| Count {
@@ -178,29 +209,29 @@ async fn drive(mut frames: Frames, prepared: Prepared) -> Result<(), ServeError>
             cpu_seconds: own.cpu_seconds,
             rss_peak_bytes: own.rss_peak_bytes,
             fds_peak: own.fds_peak,
+            clock_step_us: own.clock_step_us,
         },
     };
-    say(&mut frames, &FromShard::Done(Box::new(done))).await?;
-    // The run closes when it has read all.
-    while frames.next().await.is_some() {}
+    say(&mut channel, &FromShard::Done(Box::new(done))).await?;
+    channel.drained().await;
     Ok(())
 }
 
 /// Drives the load and talks with the run meanwhile.
 async fn beside(
-    frames: &mut Frames,
+    channel: &mut Channel,
     signals: &Signals,
     load: impl Future<Output = Result<AttackOutcome, attack::AttackError>>,
 ) -> Result<Result<AttackOutcome, attack::AttackError>, ServeError> {
     let mut load = std::pin::pin!(load);
-    let mut ticks = tokio::time::interval(TELL_EVERY);
+    let mut ticks = tokio::time::interval(channel.tell_every());
     loop {
         tokio::select! {
             outcome = &mut load => return Ok(outcome),
-            heard = next(frames) => match heard {
+            heard = next(channel) => match heard {
                 Ok(ToShard::Faults { revision, spans }) => {
                     signals.faults.follow(&spans);
-                    say(frames, &FromShard::Heard(revision)).await?;
+                    say(channel, &FromShard::Heard(revision)).await?;
                 }
                 Ok(ToShard::Cancel) => signals.cancel.cancel(),
                 Ok(ToShard::Assignment(_) | ToShard::Start { .. }) => {
@@ -209,18 +240,15 @@ async fn beside(
                 // goose's users and the lanes go with the process.
                 Err(gone) => return Err(gone),
             },
-            _ = ticks.tick() => tell(frames, &signals.counters).await?,
+            _ = ticks.tick() => channel.post(encode(&tally(&signals.counters))?).await?,
         }
     }
 }
 
-async fn tell(frames: &mut Frames, counters: &Counters) -> Result<(), ServeError> {
+/// Where the counters stand, and what came since this was asked last.
+fn tally(counters: &Counters) -> FromShard {
     // Both readers are those of the run: here one of them is asked, and the other's lot thrown away.
     drop(counters.take_recent(Reader::Guard));
     let recent = counters.take_recent(Reader::View);
-    say(
-        frames,
-        &FromShard::Tally(Box::new((Tally::of(counters), recent))),
-    )
-    .await
+    FromShard::Tally(Box::new((Tally::of(counters), recent)))
 }

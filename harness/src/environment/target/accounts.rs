@@ -96,6 +96,17 @@ impl Accounts {
     }
 }
 
+/// Whether a file of accounts holds passwords.
+///
+/// # Errors
+///
+/// It cannot be read.
+pub(crate) fn lists_passwords(path: &str) -> Result<bool, TargetError> {
+    let none = Secret::new(String::new());
+    let mut listed = listed(path, Some(&none))?.into_iter();
+    Ok(listed.any(|(_, own)| !own.expose().is_empty()))
+}
+
 /// Accounts of the clients, and after them those of the trials.
 fn needed(plan: &Plan) -> u32 {
     let clients = plan.load.clients;

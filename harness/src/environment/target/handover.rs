@@ -1,7 +1,8 @@
 //! This module hands what clients need to know of the target to another process of the run.
 //!
 //! **In:** a [`TargetInfo`]. **Out:** a [`TargetHandover`], and from it the same in that process: nothing is looked up or
-//! asked again. It holds secrets in clear, so it goes through a socket of the run and nowhere else.
+//! asked again. What holds secrets goes through a socket of
+//! the run and nowhere else; without them it may lie in a folder.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,8 +10,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::direct::{Asked, request_timeout, requests};
-use super::{Accounts, TargetError, TargetInfo, trust};
-use crate::environment::secret::Secret;
+use super::{Accounts, TargetError, TargetInfo, mapping, trust};
+use crate::environment::EnvironmentError;
+use crate::environment::secret::{self, Secret};
 use crate::plan::{Dialect, Plan};
 
 /// A target on its way to another process. Not to be printed: it has no `Debug`.
@@ -31,12 +33,18 @@ pub(crate) struct TargetHandover {
 /// Accounts with their passwords.
 #[derive(Serialize, Deserialize)]
 enum Clear {
-    Numbered { prefix: String, password: String },
+    Numbered {
+        prefix: String,
+        password: String,
+    },
     Listed(Vec<(String, String)>),
+    /// They stay where they are: the other process finds them itself, by the plan.
+    Untold,
 }
 
 impl TargetHandover {
-    pub(crate) fn of(info: &TargetInfo) -> Self {
+    /// With everything in it that the run knows, or without what is secret: passwords, and the headers of the mapping.
+    pub(crate) fn of(info: &TargetInfo, with_secrets: bool) -> Self {
         let clear = |secret: &Secret| secret.expose().to_owned();
         Self {
             http_base: info.http_base.clone(),
@@ -45,6 +53,7 @@ impl TargetHandover {
             named: info.named.clone(),
             is_tls: info.tls.is_some(),
             accounts: match &info.accounts {
+                _ if !with_secrets => Clear::Untold,
                 Accounts::Numbered { prefix, password } => Clear::Numbered {
                     prefix: prefix.clone(),
                     password: clear(password),
@@ -59,7 +68,7 @@ impl TargetHandover {
                 }
             },
             payloads: info.payloads.to_vec(),
-            dialect: info.dialect.as_deref().cloned(),
+            dialect: info.dialect.as_deref().cloned().filter(|_| with_secrets),
             readyz_url: info.readyz_url.clone(),
             metrics_urls: info.metrics_urls.clone(),
         }
@@ -69,8 +78,11 @@ impl TargetHandover {
     ///
     /// # Errors
     ///
-    /// The authorities that the plan names cannot be read here, or no client can be made.
-    pub(crate) fn open(self, plan: &Plan) -> Result<TargetInfo, TargetError> {
+    /// The authorities that the plan names cannot be read here, or a secret is not to be found, or no client can be made.
+    pub(crate) fn open(mut self, plan: &Plan) -> Result<TargetInfo, EnvironmentError> {
+        if matches!(self.accounts, Clear::Untold) {
+            self.dialect = mapping(plan)?.dialect;
+        }
         let believed = self.is_tls.then(|| trust(&plan.environment.tls));
         let believed = believed.transpose()?;
         let host = self.named.as_ref().map_or("", |(host, _)| host);
@@ -85,6 +97,7 @@ impl TargetHandover {
             requests: requests(&asked, request_timeout(plan))?,
             tls: tls.transpose().map_err(TargetError::NoTls)?,
             accounts: match self.accounts {
+                Clear::Untold => Accounts::of(plan, &password(plan)?)?,
                 Clear::Numbered { prefix, password } => Accounts::Numbered {
                     prefix,
                     password: Secret::new(password),
@@ -104,4 +117,11 @@ impl TargetHandover {
             metrics_urls: self.metrics_urls,
         })
     }
+}
+
+/// The password that the plan names, for all whose own is not known.
+fn password(plan: &Plan) -> Result<Secret, EnvironmentError> {
+    let named = plan.environment.users.password.as_deref();
+    let text = named.map(|text| secret::resolve("environment.users.password", text));
+    Ok(Secret::new(text.transpose()?.unwrap_or_default()))
 }

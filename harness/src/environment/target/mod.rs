@@ -16,7 +16,7 @@ mod table;
 mod tls;
 mod user_file;
 
-pub(crate) use accounts::Accounts;
+pub(crate) use accounts::{Accounts, lists_passwords};
 pub(crate) use direct::{DirectTarget, WATCH_TIMEOUT};
 pub(crate) use error::TargetError;
 pub(crate) use handover::TargetHandover;

@@ -1,0 +1,45 @@
+//! This module keeps load and faults away from machines that were not named on the command line.
+
+use super::failure::Failure;
+use crate::exit::Exit;
+use crate::plan::{EnvironmentPlan, RedisPlan};
+use crate::scenario::address;
+
+/// Refuses traffic to, and faults against, machines that were not allowed by name.
+pub(super) fn check(
+    (allow_hosts, allow_faults): (&[String], bool),
+    environment: &EnvironmentPlan,
+    has_faults: bool,
+) -> Result<(), Failure> {
+    let redis = match &environment.redis {
+        RedisPlan::Url { url } => Some(url),
+        RedisPlan::Private | RedisPlan::None => None,
+    };
+    let urls = [
+        environment.target.as_ref(),
+        redis,
+        environment.toxiproxy.as_ref(),
+    ];
+    for host in urls
+        .into_iter()
+        .flatten()
+        .filter_map(|url| address::host(url))
+    {
+        if address::is_loopback(&host) {
+            continue;
+        }
+        if !allow_hosts.contains(&host) {
+            let fact = format!("{host}: is not this machine, and a load test can take it down");
+            return Err(Failure::new(Exit::Usage, fact)
+                .hint(format!("if it is yours to test, add --allow-host {host}")));
+        }
+        if has_faults && !allow_faults {
+            let fact =
+                format!("{host}: the scenario injects faults into a machine that is not this one");
+            return Err(
+                Failure::new(Exit::Usage, fact).hint("if it is yours to break, add --allow-faults")
+            );
+        }
+    }
+    Ok(())
+}
