@@ -18,7 +18,10 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::client::connector::{Destination, open};
 use crate::client::dialect;
+use crate::client::frame::Seen;
+use crate::client::opening::{Opening, reply};
 use crate::client::socket::{ChatSocket, Incoming};
+use crate::client::template::Speaker;
 use crate::plan::{self, Credential, Dialect, estimate, outlook};
 use crate::render::{Format, terminal};
 use crate::result::RunResult;
@@ -176,7 +179,18 @@ chunk = "part"
 complete = "done"
 error = "oops"
 pong = "alive"
-ignore = ["typing"]
+answer = { begins_with = "42", 0 = "said" }
+ignore = ["typing", { a = "*" }]
+[[target.open]]
+await = { begins_with = "0", sid = "*" }
+capture = { sid = "sid", all = "body" }
+[[target.open]]
+send = "{sid}{all}"
+await = "hello"
+[[target.reply]]
+when = { data.kind = "ping" }
+capture = { nonce = "nonce" }
+send = '{"pong":"{nonce}{sid}"}'
 "#;
 
 struct Thread {
@@ -213,6 +227,7 @@ async fn hear(is_upgraded: bool, said: &[u8], dialect: Option<&Dialect>) {
         dialect,
         credential: Credential::ConnectionToken,
         secret: "token",
+        cookies: "",
         source: None,
         receive_buffer_bytes: None,
     };
@@ -228,6 +243,7 @@ async fn hear(is_upgraded: bool, said: &[u8], dialect: Option<&Dialect>) {
 }
 
 async fn listen(mut socket: ChatSocket, dialect: Option<&Dialect>) {
+    let (mut opening, mut speaker) = (Opening::default(), Speaker::default());
     loop {
         match poll_fn(|cx| socket.poll_next(cx)).await {
             Incoming::Ended(ending) => {
@@ -235,6 +251,12 @@ async fn listen(mut socket: ChatSocket, dialect: Option<&Dialect>) {
                 return;
             }
             Incoming::Text(text, _stamp_ns) => {
+                if let Some(dialect) = dialect {
+                    let heard = opening.hear(dialect, &text, speaker.places());
+                    black_box(opening.says(dialect, "id", speaker.places()));
+                    black_box(reply(dialect, &Seen::new(&text), speaker.places()));
+                    speaker.held.captured.extend(heard.captured);
+                }
                 if let Err(error) = dialect::read(dialect, &text) {
                     black_box(error.to_string());
                 }

@@ -203,9 +203,13 @@ pub(crate) fn granted(
     status: u16,
     body: &[u8],
 ) -> Result<String, NotGranted> {
-    if !(200..300).contains(&status) {
+    if !is_success(dialect, ask, status) {
         let line = quoted(body);
         return Err(NotGranted::Refused { status, line });
+    }
+    let login = dialect.and_then(|dialect| dialect.login.as_ref());
+    if ask == Ask::Login && login.is_some_and(|login| !login.has_token()) {
+        return Ok(String::new());
     }
     let field = ask.field(dialect);
     credential(field, body).map_err(|there| NotGranted::Absent {
@@ -214,6 +218,15 @@ pub(crate) fn granted(
         field: field.to_owned(),
         there,
     })
+}
+
+/// Whether an answer with that status grants what was asked for.
+pub(crate) fn is_success(dialect: Option<&Dialect>, ask: Ask, status: u16) -> bool {
+    let login = dialect.and_then(|dialect| dialect.login.as_ref());
+    match login.filter(|login| ask == Ask::Login && !login.expect.is_empty()) {
+        Some(login) => login.expect.contains(&status),
+        None => (200..300).contains(&status),
+    }
 }
 
 fn credential(field: &str, body: &[u8]) -> Result<String, There> {

@@ -5,18 +5,24 @@
 //! the headers of all, and the credential in an answer ([`granted`]).
 
 mod answer;
+mod jar;
+mod page;
 mod percent;
 mod shown;
 
-use reqwest::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{RequestBuilder, Url};
+use reqwest::header::{CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
+use reqwest::{Method as HttpMethod, RequestBuilder, Url};
 use serde_json::{Map, Value};
 
-pub(crate) use answer::{Ask, BODY_BYTES_MAX, NotGranted, found, granted, retry_after, text};
+pub(crate) use answer::{
+    Ask, BODY_BYTES_MAX, NotGranted, found, granted, is_success, retry_after, text,
+};
+pub(crate) use jar::Jar;
+pub(crate) use page::captured;
 pub(crate) use percent::{RESERVED, percent_encoded};
 pub(crate) use shown::{location, masked, quoted};
 
-use crate::scenario::target::{BodyKind, Dialect};
+use crate::scenario::target::{BodyKind, Dialect, Method};
 
 /// `POST`, for an access token.
 pub(crate) const LOGIN_PATH: &str = "/api/auth/login/";
@@ -32,6 +38,62 @@ pub(crate) fn login_path(dialect: Option<&Dialect>) -> Option<&str> {
     }
 }
 
+/// What is asked for before a login, by `GET`; `None`: nothing.
+pub(crate) fn page_path(dialect: Option<&Dialect>) -> Option<&str> {
+    dialect?.login.as_ref()?.page.as_deref()
+}
+
+/// How a login is asked for.
+pub(crate) fn login_method(dialect: Option<&Dialect>) -> HttpMethod {
+    let login = dialect.and_then(|dialect| dialect.login.as_ref());
+    match login.map(|login| login.method) {
+        Some(Method::Put) => HttpMethod::PUT,
+        Some(Method::Post) | None => HttpMethod::POST,
+    }
+}
+
+/// Whether the cookies of answers are kept.
+pub(crate) fn keeps_cookies(dialect: Option<&Dialect>) -> bool {
+    dialect.is_some_and(|dialect| dialect.cookies)
+}
+
+/// Keeps what an answer sets, where cookies are kept.
+pub(crate) fn keep(dialect: Option<&Dialect>, jar: &mut Jar, headers: &HeaderMap) {
+    if keeps_cookies(dialect) {
+        let lines = headers.get_all(SET_COOKIE).iter();
+        jar.keep(lines.filter_map(|line| line.to_str().ok()));
+    }
+}
+
+/// Adds the cookies that are kept.
+pub(crate) fn with_cookies(builder: RequestBuilder, jar: &Jar) -> RequestBuilder {
+    match jar.header() {
+        Some(cookies) => builder.header(COOKIE, cookies),
+        None => builder,
+    }
+}
+
+/// Adds the access token, where there is one.
+pub(crate) fn with_access(builder: RequestBuilder, access: &str) -> RequestBuilder {
+    if access.is_empty() {
+        builder
+    } else {
+        builder.bearer_auth(access)
+    }
+}
+
+/// What a login repeats of the page before it; `Err`: what is not in it.
+pub(crate) fn captured_of_page(
+    dialect: Option<&Dialect>,
+    body: &[u8],
+    jar: &Jar,
+) -> Result<Vec<(String, String)>, String> {
+    match dialect.and_then(|dialect| dialect.login.as_ref()) {
+        Some(login) => captured(&login.capture, body, jar),
+        None => Ok(Vec::new()),
+    }
+}
+
 /// Where a connection token is asked for.
 pub(crate) fn token_path(dialect: Option<&Dialect>) -> &str {
     let token = dialect.and_then(|dialect| dialect.token.as_ref());
@@ -43,11 +105,20 @@ pub(crate) fn with_login(
     builder: RequestBuilder,
     dialect: Option<&Dialect>,
     (account, password): (&str, &str),
+    captured: &[(String, String)],
 ) -> RequestBuilder {
     let login = dialect.and_then(|dialect| dialect.login.as_ref());
     let user = login.map_or("email", |login| &login.user);
     let secret = login.map_or("password", |login| &login.password);
-    let pairs = [(user, account), (secret, password)];
+    let further = login.iter().flat_map(|login| &login.fields);
+    let further = further.map(|(name, value)| (name.as_str(), filled(value, captured)));
+    let further: Vec<(&str, String)> = further.collect();
+    let mut pairs = vec![(user, account), (secret, password)];
+    pairs.extend(further.iter().map(|(name, value)| (*name, value.as_str())));
+    let headers = login.iter().flat_map(|login| &login.headers);
+    let builder = headers.fold(builder, |builder, (name, value)| {
+        builder.header(name, filled(value, captured))
+    });
     match login.map(|login| login.body) {
         Some(BodyKind::Form) => {
             typed(builder, dialect, "application/x-www-form-urlencoded").body(form(&pairs))
@@ -70,6 +141,29 @@ pub(crate) fn with_token_wish(
         object(&[(field, conversation)])
     };
     typed(builder, dialect, JSON).json(&body)
+}
+
+/// A template with what was captured of a page; braces in that are no places.
+fn filled(template: &str, captured: &[(String, String)]) -> String {
+    let mut filled = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some(at) = rest.find('{') {
+        filled.push_str(&rest[..at]);
+        rest = &rest[at + 1..];
+        let place = rest.split_once('}').and_then(|(name, after)| {
+            let (_, value) = captured.iter().find(|(known, _)| known == name)?;
+            Some((value, after))
+        });
+        match place {
+            Some((value, after)) => {
+                filled.push_str(value);
+                rest = after;
+            }
+            None => filled.push('{'),
+        }
+    }
+    filled.push_str(rest);
+    filled
 }
 
 const JSON: &str = "application/json";
@@ -129,7 +223,7 @@ pub(crate) mod tests {
         let client =
             reqwest::Client::builder().default_headers(headers(Some(dialect), Some("chat.test")));
         let builder = client.no_proxy().build().unwrap().post("http://127.0.0.1/");
-        with_login(builder, Some(dialect), ("a b", "x&y=z"))
+        with_login(builder, Some(dialect), ("a b", "x&y=z"), &[])
             .build()
             .unwrap()
     }

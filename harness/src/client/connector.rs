@@ -238,11 +238,18 @@ async fn upgrade(
                 retry_after_us,
             } => ConnectError::Status {
                 status,
-                words: masked(&words, &[to.secret]),
+                words: masked(&words, &secrets(to)),
                 retry_after_us,
             },
             other => other.into(),
         })
+}
+
+/// What an answer may repeat and nobody else may.
+fn secrets<'a>(to: &Destination<'a>) -> Vec<&'a str> {
+    let cookies = to.cookies.split("; ");
+    let values = cookies.filter_map(|cookie| Some(cookie.split_once('=')?.1));
+    values.chain([to.secret]).collect()
 }
 
 async fn connect(to: &Destination<'_>) -> Result<TcpStream, ConnectError> {

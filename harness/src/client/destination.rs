@@ -21,6 +21,8 @@ pub(crate) struct Destination<'a> {
     pub credential: Credential,
     /// The connection token, or the access token for every other credential.
     pub secret: &'a str,
+    /// What the server has set, as it goes back; empty: nothing.
+    pub cookies: &'a str,
     /// Local address to come from.
     pub source: Option<SocketAddr>,
     /// Bytes the kernel keeps for a reader that does not read; `None`: as usual.

@@ -8,6 +8,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use reqwest::RequestBuilder;
+use reqwest::header::HeaderMap;
 use tokio::time::timeout;
 
 use super::problem::{dial_problem, tls_problem};
@@ -24,6 +25,7 @@ pub(crate) enum Answer {
     Status {
         status: u16,
         body: Vec<u8>,
+        headers: Box<HeaderMap>,
     },
     /// Nothing, in time.
     None,
@@ -35,6 +37,7 @@ pub(crate) async fn ask(request: RequestBuilder, patience: Duration) -> Answer {
     let asking = async {
         let mut response = request.timeout(patience).send().await?;
         let status = response.status().as_u16();
+        let headers = Box::new(std::mem::take(response.headers_mut()));
         let mut body = Vec::new();
         while let Some(part) = response.chunk().await? {
             body.extend(part);
@@ -42,7 +45,11 @@ pub(crate) async fn ask(request: RequestBuilder, patience: Duration) -> Answer {
                 break;
             }
         }
-        Ok::<_, reqwest::Error>(Answer::Status { status, body })
+        Ok::<_, reqwest::Error>(Answer::Status {
+            status,
+            body,
+            headers,
+        })
     };
     match timeout(patience, asking).await {
         Ok(Ok(answer)) => answer,

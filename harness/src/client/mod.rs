@@ -6,12 +6,15 @@
 pub(crate) mod connector;
 mod destination;
 pub(crate) mod dialect;
+pub(crate) mod frame;
 pub(crate) mod http;
 pub(crate) mod journal;
 mod meter;
+pub(crate) mod opening;
 mod problem;
 pub(crate) mod socket;
 pub(crate) mod stream;
 pub(crate) mod talk;
+pub(crate) mod template;
 mod upgrade;
 pub(crate) mod wire;

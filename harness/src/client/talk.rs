@@ -10,9 +10,12 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::dialect;
+use super::dialect::{self, is_ready_at_once};
+use super::frame::Seen;
 use super::journal::Journal;
+use super::opening::{Met, Opening, Ruled, reply};
 use super::socket::{ChatSocket, Data, Incoming, SendError};
+use super::template::{self, Speaker};
 use super::wire::{FrameError, ServerFrame};
 use crate::account::quoted;
 use crate::failure::{Failure, UNFINISHED_AFTER};
@@ -32,6 +35,24 @@ pub(crate) struct Talk {
     journal: Option<(Journal, String)>,
     /// How the server speaks; `None`: by the contract.
     dialect: Option<Arc<Dialect>>,
+    /// Who speaks to it.
+    speaker: Speaker,
+}
+
+/// Where a server says nothing to who is let in, it is let in who is not thrown out within this.
+pub(crate) const SETTLING: Duration = Duration::from_secs(2);
+
+/// Whether a client was let in.
+#[derive(Debug)]
+pub(crate) enum Entry {
+    /// The server said so, or every step of its opening is done.
+    In,
+    /// It said nothing, as it does to who is let in.
+    Settled,
+    /// A step of the opening did not go on.
+    Unopened(Failure),
+    /// What was heard instead.
+    Not(Heard),
 }
 
 /// Frames that came while something else was waited for.
@@ -77,6 +98,7 @@ impl Talk {
             passed: Passed::default(),
             journal: None,
             dialect: None,
+            speaker: Speaker::default(),
         }
     }
 
@@ -89,8 +111,120 @@ impl Talk {
     }
 
     /// One with a server that speaks so.
-    pub(crate) fn speaking(self, dialect: Option<Arc<Dialect>>) -> Self {
-        Self { dialect, ..self }
+    pub(crate) fn speaking(self, dialect: Option<Arc<Dialect>>, speaker: Speaker) -> Self {
+        Self {
+            dialect,
+            speaker,
+            ..self
+        }
+    }
+
+    /// Who speaks, with what was captured in the opening.
+    pub(crate) const fn speaker(&self) -> &Speaker {
+        &self.speaker
+    }
+
+    /// Waits until the server says yes or no, each of its words within `patience`.
+    pub(crate) async fn enter(&mut self, patience: Duration) -> Entry {
+        let at_once = is_ready_at_once(self.dialect.as_deref());
+        match self.open(patience).await {
+            Some(Entry::In) if !at_once => return Entry::In,
+            Some(Entry::In) | None => {}
+            Some(other) => return other,
+        }
+        let patience = if at_once { SETTLING } else { patience };
+        let connected = |frame: &ServerFrame<'_>| matches!(frame, ServerFrame::Connected);
+        match self.hear(patience, connected).await {
+            Heard::Frame(_) => Entry::In,
+            Heard::Nothing if at_once => Entry::Settled,
+            heard => Entry::Not(heard),
+        }
+    }
+
+    /// Goes through the steps of the opening; `None`: there are none.
+    async fn open(&mut self, patience: Duration) -> Option<Entry> {
+        let dialect = self
+            .dialect
+            .clone()
+            .filter(|dialect| !dialect.open.is_empty())?;
+        let mut opening = Opening::default();
+        for nth in 0.. {
+            let Some(step) = opening.step(&dialect) else {
+                break;
+            };
+            let id = format!("{}-open.{nth}", self.speaker.conversation);
+            let said = opening.says(&dialect, &id, self.speaker.places());
+            if said.is_some_and(|said| self.say(said).is_err()) {
+                return Some(Entry::Not(Heard::Cut));
+            }
+            if step.awaited.is_none() {
+                opening.pass();
+                continue;
+            }
+            let within = Duration::from_micros(step.within_us).min(patience);
+            match timeout(within, self.step(&dialect, &mut opening)).await {
+                Ok(None) => {}
+                Ok(Some(entry)) => return Some(entry),
+                Err(_) => {
+                    let failure = opening.unanswered(&dialect, self.is_unfinished());
+                    return Some(Entry::Unopened(failure));
+                }
+            }
+        }
+        Some(Entry::In)
+    }
+
+    /// Hears what a step waits for. `Some`: it does not go on.
+    async fn step(&mut self, dialect: &Dialect, opening: &mut Opening) -> Option<Entry> {
+        loop {
+            let text = match self.take().await {
+                Incoming::Text(text, _) => text,
+                Incoming::Other | Incoming::Binary(..) => continue,
+                incoming => return self.ended(incoming).map(Entry::Not),
+            };
+            let heard = opening.hear(dialect, &text, self.speaker.places());
+            self.speaker.held.captured.extend(heard.captured);
+            self.note(&format!("<- {text}"));
+            match heard.met {
+                Met::Passed => {}
+                Met::Answered(answer) => {
+                    if self.say(answer).is_err() {
+                        return Some(Entry::Not(Heard::Cut));
+                    }
+                }
+                Met::Done => return None,
+                Met::Failed(failure) => return Some(Entry::Unopened(failure)),
+            }
+        }
+    }
+
+    /// How the socket ended, where that is what came.
+    fn ended(&mut self, incoming: Incoming) -> Option<Heard> {
+        match incoming {
+            Incoming::Ended(_) => Some(Heard::Cut),
+            Incoming::Closing(code, reason) => {
+                self.reason = quoted(reason.as_bytes());
+                Some(Heard::Closed(code))
+            }
+            Incoming::Violated(failure) => Some(Heard::Violated(failure)),
+            Incoming::Other | Incoming::Binary(..) | Incoming::Text(..) => None,
+        }
+    }
+
+    /// Answers a text that a rule is about. `false`: none is.
+    fn replies(&mut self, text: &str) -> bool {
+        let rules = self
+            .dialect
+            .as_ref()
+            .filter(|dialect| !dialect.reply.is_empty());
+        let answer =
+            rules.and_then(|dialect| reply(dialect, &Seen::new(text), self.speaker.places()));
+        let is_ruled = answer.is_some();
+        if let Some(Ruled::Answered(answer)) = answer {
+            // A socket that takes nothing any more is heard to be so.
+            drop(self.say(answer));
+        }
+        is_ruled
     }
 
     /// What a text of the server says.
@@ -108,6 +242,7 @@ impl Talk {
 
     fn note(&self, what: &str) {
         if let Some((journal, name)) = &self.journal {
+            let what = template::shown(Some(&self.speaker.held), what);
             journal.note(&format!("{name} {what}"));
         }
     }
@@ -126,18 +261,20 @@ impl Talk {
         let hearing = async {
             loop {
                 match self.next().await {
-                    Incoming::Ended(_) => return Heard::Cut,
-                    Incoming::Closing(code, reason) => {
-                        self.reason = quoted(reason.as_bytes());
-                        return Heard::Closed(code);
-                    }
-                    Incoming::Violated(failure) => return Heard::Violated(failure),
                     Incoming::Other => {}
                     Incoming::Binary(bytes, _) => {
                         let what = format!("a binary message of {bytes} bytes that is no text");
                         self.passed.note(&what);
                     }
+                    incoming @ (Incoming::Ended(_)
+                    | Incoming::Closing(..)
+                    | Incoming::Violated(_)) => {
+                        return self.ended(incoming).unwrap_or(Heard::Cut);
+                    }
                     Incoming::Text(text, _) => {
+                        if self.replies(&text) {
+                            continue;
+                        }
                         if self.parse(&text).is_ok_and(|frame| wanted(&frame)) {
                             return Heard::Frame(text.as_str().to_owned());
                         }
@@ -154,14 +291,12 @@ impl Talk {
         let begun = self.pings;
         let hearing = async {
             while self.pings == begun {
-                match self.next().await {
-                    Incoming::Ended(_) => return Heard::Cut,
-                    Incoming::Closing(code, reason) => {
-                        self.reason = quoted(reason.as_bytes());
-                        return Heard::Closed(code);
-                    }
-                    Incoming::Violated(failure) => return Heard::Violated(failure),
-                    Incoming::Other | Incoming::Binary(..) | Incoming::Text(..) => {}
+                let incoming = self.next().await;
+                if let Incoming::Text(text, _) = &incoming {
+                    self.replies(text);
+                }
+                if let Some(heard) = self.ended(incoming) {
+                    return heard;
                 }
             }
             Heard::Frame(String::new())
@@ -171,6 +306,15 @@ impl Talk {
 
     /// The next thing that comes, written down.
     async fn next(&mut self) -> Incoming {
+        let incoming = self.take().await;
+        if let Incoming::Text(text, _) = &incoming {
+            self.note(&format!("<- {text}"));
+        }
+        incoming
+    }
+
+    /// The same; a text is not written down yet.
+    async fn take(&mut self) -> Incoming {
         let incoming = poll_fn(|cx| self.poll(cx)).await;
         match &incoming {
             Incoming::Ended(ending) => self.note(&format!("is cut {ending}")),
@@ -180,7 +324,7 @@ impl Talk {
             Incoming::Violated(failure) => self.note(&format!("closes: {}", failure.text())),
             Incoming::Binary(bytes, _) => self.note(&format!("<- {bytes} bytes that are no text")),
             Incoming::Other => self.pings += 1,
-            Incoming::Text(text, _) => self.note(&format!("<- {text}")),
+            Incoming::Text(..) => {}
         }
         incoming
     }

@@ -12,7 +12,7 @@
 use std::io;
 use std::time::Duration;
 
-use percent_encoding::{AsciiSet, utf8_percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
@@ -97,24 +97,31 @@ pub(super) fn request(to: &Destination<'_>, key: &str) -> String {
     let cookie = named.map_or("access_token", |socket| &socket.cookie);
     let mark = if to.path.contains('?') { '&' } else { '?' };
     let encoded = |set| utf8_percent_encode(to.secret, set);
+    let cookies = |own: &str| match (own, to.cookies) {
+        ("", "") => String::new(),
+        (own, "") | ("", own) => format!("Cookie: {own}\r\n"),
+        (own, kept) => format!("Cookie: {kept}; {own}\r\n"),
+    };
     let (query, header) = match to.credential {
-        Credential::ConnectionToken => (
-            format!("{mark}{query}={}", encoded(RESERVED)),
-            String::new(),
-        ),
-        Credential::QueryToken => (
-            format!("{mark}{token}={}", encoded(RESERVED)),
-            String::new(),
-        ),
+        Credential::ConnectionToken => {
+            (format!("{mark}{query}={}", encoded(RESERVED)), cookies(""))
+        }
+        Credential::QueryToken => (format!("{mark}{token}={}", encoded(RESERVED)), cookies("")),
+        // The cookies of the login are all there is.
+        Credential::Cookie if to.secret.is_empty() => (String::new(), cookies("")),
         Credential::Cookie => {
-            let header = format!("Cookie: {cookie}={}\r\n", encoded(COOKIE));
-            (String::new(), header)
+            let own = format!("{cookie}={}", encoded(COOKIE));
+            (String::new(), cookies(&own))
         }
         Credential::Bearer => {
             let header = format!("Sec-WebSocket-Protocol: Bearer, {}\r\n", encoded(PROTOCOL));
-            (String::new(), header)
+            (String::new(), header + &cookies(""))
         }
-        Credential::None => (String::new(), String::new()),
+        Credential::Authorization => {
+            let header = format!("Authorization: Bearer {}\r\n", encoded(CONTROLS));
+            (String::new(), header + &cookies(""))
+        }
+        Credential::FirstFrame | Credential::None => (String::new(), cookies("")),
     };
     let mut further = String::new();
     for (name, value) in to.dialect.iter().flat_map(|dialect| &dialect.headers) {
@@ -421,6 +428,7 @@ mod tests {
             dialect: None,
             credential,
             secret,
+            cookies: "",
             source: None,
             receive_buffer_bytes: None,
         }
@@ -437,16 +445,43 @@ mod tests {
         assert!(request(Credential::QueryToken).contains("/?token=S HTTP"));
         assert!(request(Credential::Cookie).contains("\r\nCookie: access_token=S\r\n"));
         assert!(request(Credential::Bearer).contains("\r\nSec-WebSocket-Protocol: Bearer, S\r\n"));
+        let header = "\r\nAuthorization: Bearer S\r\n";
+        assert!(request(Credential::Authorization).contains(header));
+        let first = request(Credential::FirstFrame);
+        assert!(!first.contains('?') && !first.contains("S\r\n"), "{first}");
+    }
+
+    #[test]
+    fn what_the_server_has_set_goes_back_as_it_came() {
+        let shown = |credential, secret, cookies| {
+            let to = Destination {
+                cookies,
+                ..to(credential, secret)
+            };
+            request(&to, KEY)
+        };
+        let kept = "\r\nCookie: sid=s%3A1\r\n";
+        assert!(shown(Credential::QueryToken, "S", "sid=s%3A1").contains(kept));
+        assert!(shown(Credential::Cookie, "", "sid=s%3A1").contains(kept));
+        let both = "\r\nCookie: sid=s%3A1; access_token=S\r\n";
+        assert!(shown(Credential::Cookie, "S", "sid=s%3A1").contains(both));
+        assert!(!shown(Credential::None, "", "").contains("Cookie"));
     }
 
     #[test]
     fn a_credential_is_encoded_by_where_it_goes() {
-        let request = |credential| request(&to(credential, "a+/=;,\" é%"), KEY);
+        let shown = |credential| request(&to(credential, "a+/=;,\" é%"), KEY);
         let query = "?token=a%2B%2F%3D%3B%2C%22%20%C3%A9%25 HTTP";
-        assert!(request(Credential::QueryToken).contains(query));
+        assert!(shown(Credential::QueryToken).contains(query));
         let cookie = "Cookie: access_token=a+/=%3B%2C%22%20%C3%A9%25\r\n";
-        assert!(request(Credential::Cookie).contains(cookie));
+        assert!(shown(Credential::Cookie).contains(cookie));
         let protocol = "Bearer, a+%2F%3D%3B%2C%22%20%C3%A9%25\r\n";
-        assert!(request(Credential::Bearer).contains(protocol));
+        assert!(shown(Credential::Bearer).contains(protocol));
+        let to = to(Credential::Authorization, "a+/= b\r\nX: é");
+        let injected = request(&to, KEY);
+        assert!(
+            injected.contains("Bearer a+/= b%0D%0AX: %C3%A9\r\n"),
+            "{injected}"
+        );
     }
 }

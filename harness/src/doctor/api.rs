@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::report::Trouble;
 use super::server::{Account, CONVERSATION, NO_TOKENS, Server, TIMEOUT};
-use crate::account::{self, Ask, NotGranted, granted, quoted};
+use crate::account::{self, Ask, Jar, NotGranted, granted, quoted};
 use crate::client::http::{Answer, ask};
 use crate::known::Known;
 
@@ -90,17 +90,53 @@ fn broken_parts(body: &[u8]) -> Vec<String> {
 
 pub(super) const NOAUTH_CURE: &str = "write Redis' password into the URL of the channel layer, redis://:PASSWORD@host:6379, and have its health check send a message, not only PING";
 
+/// What a login repeats of the page before it, where there is one.
+async fn page(server: &Server<'_>, jar: &mut Jar) -> Result<Vec<(String, String)>, Trouble> {
+    let dialect = server.protocol.dialect.as_deref();
+    let Some(path) = account::page_path(dialect) else {
+        return Ok(Vec::new());
+    };
+    match ask(server.http.get(server.path(path)), TIMEOUT).await {
+        Answer::Status {
+            status: 200..300,
+            body,
+            headers,
+        } => {
+            account::keep(dialect, jar, &headers);
+            let captured = account::captured_of_page(dialect, &body, jar);
+            captured.map_err(|why| {
+                let cure = "see login.capture of [target]: does it say where on the page the value stands, and are cookies kept (cookies = true)?";
+                Trouble::new(format!("{path} holds {why}"), cure)
+            })
+        }
+        Answer::Status { status, body, .. } => Err(Trouble::new(
+            format!("{path} answers {status}: {}", quoted(&body)),
+            "is that the page before the login? see login.page of [target]",
+        )),
+        other => Err(unanswered(&other, path)),
+    }
+}
+
 /// Logs in; finds the access token.
 pub(super) async fn login(
     server: &Server<'_>,
     account: &Account,
+    jar: &mut Jar,
 ) -> Result<(String, String), Trouble> {
     let dialect = server.protocol.dialect.as_deref();
     let path = account::login_path(dialect).unwrap_or_default();
     let who = (account.name.as_str(), account.password.expose());
-    let request = server.http.post(server.path(path));
-    match ask(account::with_login(request, dialect, who), TIMEOUT).await {
-        Answer::Status { status, body, .. } => {
+    let captured = page(server, jar).await?;
+    let method = account::login_method(dialect);
+    let request = server.http.request(method, server.path(path));
+    let request = account::with_login(request, dialect, who, &captured);
+    match ask(account::with_cookies(request, jar), TIMEOUT).await {
+        Answer::Status {
+            status,
+            body,
+            headers,
+        } => {
+            account::keep(dialect, jar, &headers);
             match granted(dialect, Ask::Login, status, &body).map_err(|why| why.masked(&[who.1])) {
                 Ok(access) => Ok((format!("{} is let in", account.name), access)),
                 Err(why) if matches!(status, 401 | 403) => Err(Trouble::new(
@@ -115,15 +151,26 @@ pub(super) async fn login(
 }
 
 /// Fetches a connection token.
-pub(super) async fn token(server: &Server<'_>, access: &str) -> Result<(String, String), Trouble> {
+pub(super) async fn token(
+    server: &Server<'_>,
+    access: &str,
+    jar: &mut Jar,
+) -> Result<(String, String), Trouble> {
     let dialect = server.protocol.dialect.as_deref();
     let path = account::token_path(dialect);
-    let request = server.http.post(server.path(path)).bearer_auth(access);
+    let request = account::with_access(server.http.post(server.path(path)), access);
     let request = account::with_token_wish(request, dialect, CONVERSATION);
-    match ask(request, TIMEOUT).await {
-        Answer::Status { status, body, .. } => granted(dialect, Ask::Token, status, &body)
-            .map(|token| ("a token is given".to_owned(), token))
-            .map_err(|why| refused(server, &why.masked(&[access]), path)),
+    match ask(account::with_cookies(request, jar), TIMEOUT).await {
+        Answer::Status {
+            status,
+            body,
+            headers,
+        } => {
+            account::keep(dialect, jar, &headers);
+            granted(dialect, Ask::Token, status, &body)
+                .map(|token| ("a token is given".to_owned(), token))
+                .map_err(|why| refused(server, &why.masked(&[access]), path))
+        }
         Answer::None => {
             let trouble = unanswered(&Answer::None, path);
             // Named where the server itself says that it cannot reach its tokens: else it may be

@@ -6,12 +6,11 @@ use std::io;
 use super::api::{self, has_login};
 use super::report::Trouble;
 use super::server::{NO_TOKENS, Server, TIMEOUT};
+use crate::account::Jar;
 use crate::client::connector::ConnectError;
-use crate::client::dialect;
 use crate::client::http::{Answer, ask};
-use crate::client::talk::{Heard, Talk};
-use crate::client::wire::ServerFrame;
-use crate::failure::{Failure, FailureKind};
+use crate::client::talk::{Entry, Heard, SETTLING, Talk};
+use crate::failure::{Failure, FailureKind, StepProblem};
 use crate::known::Known;
 use crate::trust::{TlsFailure, innermost};
 
@@ -37,7 +36,7 @@ pub(super) async fn knock(server: &Server<'_>) -> Result<(String, Door), Trouble
     };
     match opened {
         Ok(opened) => {
-            let talk = Talk::new(opened.socket).speaking(server.protocol.dialect.clone());
+            let talk = server.talk(opened, MADE_UP);
             Ok(("101".to_owned(), Door::Open(Box::new(talk))))
         }
         Err(ConnectError::Status {
@@ -136,7 +135,7 @@ async fn wish_is_lost(server: &Server<'_>, path: &str, status: u16) -> bool {
 /// Nothing of the contract is there: perhaps another server's sockets are.
 async fn elsewhere(server: &Server<'_>, fact: &str) -> Trouble {
     for place in USUAL_PLACES {
-        let there = match server.open_at(place, MADE_UP).await {
+        let there = match server.open_at(place, MADE_UP, &Jar::default()).await {
             Some(Ok(_)) => true,
             Some(Err(ConnectError::Status { status, .. })) => matches!(status, 401 | 403 | 426),
             _ => false,
@@ -205,8 +204,16 @@ pub(super) async fn refusal(server: &Server<'_>, door: Door) -> Result<(String, 
             ));
         }
     };
-    let dialect = server.protocol.dialect.as_deref();
-    match hear(&mut talk).await {
+    let heard = match talk.enter(TIMEOUT).await {
+        Entry::In => return Err(Trouble::new("a made-up token is let in", LET_IN)),
+        Entry::Settled => {
+            let fact = format!("a made-up token is let in: no close within {SETTLING:?}");
+            return Err(Trouble::new(fact, LET_IN));
+        }
+        Entry::Unopened(failure) => return unopened(&failure),
+        Entry::Not(heard) => heard,
+    };
+    match heard {
         Heard::Closed(1011) => Err(Trouble::new(
             "the server cannot check tokens: closed with 1011",
             "look at the server's Redis: its address, its password, whether it runs",
@@ -214,11 +221,6 @@ pub(super) async fn refusal(server: &Server<'_>, door: Door) -> Result<(String, 
         Heard::Closed(code) => Ok((format!("a made-up token is refused with {code}"), ())),
         Heard::Violated(failure) => Err(broke_protocol(&failure)),
         Heard::Cut => Err(cut(server).await),
-        Heard::Frame(_) => Err(Trouble::new("a made-up token is let in", LET_IN)),
-        Heard::Nothing if dialect::is_ready_at_once(dialect) => Err(Trouble::new(
-            format!("a made-up token is let in: no close within {TIMEOUT:?}"),
-            LET_IN,
-        )),
         Heard::Nothing if talk.is_unfinished() => Err(unfinished()),
         Heard::Nothing if talk.passed.frames > 0 => Err(Trouble::new(
             format!(
@@ -227,30 +229,46 @@ pub(super) async fn refusal(server: &Server<'_>, door: Door) -> Result<(String, 
             ),
             "check the token before anything is said to the client; if that is the greeting, name it: events.connected of [target]",
         )),
-        Heard::Nothing => {
+        Heard::Nothing | Heard::Frame(_) => {
             let fact = format!("a made-up token is neither let in nor refused within {TIMEOUT:?}");
             Err(hanging(server, fact).await)
         }
     }
 }
 
-async fn hear(talk: &mut Talk) -> Heard {
-    let connected = |frame: &ServerFrame<'_>| matches!(frame, ServerFrame::Connected);
-    talk.hear(TIMEOUT, connected).await
+/// A step of the opening did not go on for who has no right to it.
+fn unopened(failure: &Failure) -> Result<(String, ()), Trouble> {
+    if let FailureKind::Step {
+        problem: StepProblem::Refused,
+        ..
+    } = failure.kind
+    {
+        return Ok((
+            format!("a made-up token is refused: {}", failure.text()),
+            (),
+        ));
+    }
+    Err(Trouble::new(
+        format!(
+            "a made-up token is neither let in nor refused: {}",
+            failure.text()
+        ),
+        "close with a code, or answer with an event that events.error of [target] names: a client waits for nothing else",
+    ))
 }
 
 /// Once may be chance.
 async fn cut(server: &Server<'_>) -> Trouble {
     let again = match server.open(MADE_UP).await {
         Some(Ok(opened)) => {
-            let mut talk = Talk::new(opened.socket).speaking(server.protocol.dialect.clone());
-            hear(&mut talk).await
+            let mut talk = server.talk(opened, MADE_UP);
+            talk.enter(TIMEOUT).await
         }
-        Some(Err(ConnectError::Broken(_))) => Heard::Cut,
-        Some(Err(_)) | None => Heard::Nothing,
+        Some(Err(ConnectError::Broken(_))) => Entry::Not(Heard::Cut),
+        Some(Err(_)) | None => Entry::Not(Heard::Nothing),
     };
     match again {
-        Heard::Cut => silent("a made-up token is refused without a close code"),
+        Entry::Not(Heard::Cut) => silent("a made-up token is refused without a close code"),
         _ => Trouble::new(
             "a socket with a made-up token was cut, another one was not",
             "look at the server's log, and at what stands before it",

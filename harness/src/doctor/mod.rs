@@ -24,9 +24,9 @@ use self::report::{Chart, Step, Trouble};
 pub(crate) use self::report::{Entry, Outcome, Report};
 pub(crate) use self::server::{Account, Protocol};
 use self::server::{Server, TIMEOUT, header, is_secure};
-use crate::account;
+use crate::account::{self, Jar};
 use crate::known::Known;
-use crate::plan::Credential;
+use crate::plan::{Credential, asks_token};
 use crate::route;
 use crate::trust::{Trust, with_trust};
 
@@ -127,13 +127,14 @@ async fn walk(wanted: &Examination, chart: &mut Chart) -> Option<()> {
 
 /// What only somebody who is let in can see.
 async fn inside(wanted: &Examination, server: &Server<'_>, chart: &mut Chart) -> Option<()> {
+    let mut jar = Jar::default();
     let secret = match (wanted.protocol.credential, &wanted.account) {
         (Credential::None, _) => {
             chart.skip(Step::Login, "sockets open without a credential");
             chart.skip(Step::Token, "sockets open without a credential");
             String::new()
         }
-        (_, Some(account)) => credential(server, account, chart).await?,
+        (_, Some(account)) => credential(server, account, (chart, &mut jar)).await?,
         (_, None) => {
             for step in BEHIND_LOGIN {
                 chart.skip(step, "needs --password");
@@ -142,7 +143,7 @@ async fn inside(wanted: &Examination, server: &Server<'_>, chart: &mut Chart) ->
         }
     };
     let mut session = chart
-        .step(Step::Connected, session::connect(server, &secret))
+        .step(Step::Connected, session::connect(server, &secret, &jar))
         .await?;
     if wanted.protocol.credential != Credential::None {
         // Who has a right to it gets in, so it is the refusal that was silent.
@@ -170,20 +171,26 @@ async fn inside(wanted: &Examination, server: &Server<'_>, chart: &mut Chart) ->
 }
 
 /// What opens a socket.
-async fn credential(server: &Server<'_>, account: &Account, chart: &mut Chart) -> Option<String> {
+async fn credential(
+    server: &Server<'_>,
+    account: &Account,
+    (chart, jar): (&mut Chart, &mut Jar),
+) -> Option<String> {
     let dialect = server.protocol.dialect.as_deref();
     let access = if account::login_path(dialect).is_some() {
-        let login = api::login(server, account);
+        let login = api::login(server, account, jar);
         chart.step(Step::Login, login).await?
     } else {
         chart.skip(Step::Login, "there is none: the password is the credential");
         account.password.expose().to_owned()
     };
-    if server.protocol.credential != Credential::ConnectionToken {
+    if !asks_token(dialect, server.protocol.credential) {
         chart.skip(Step::Token, "sockets open with the access token");
         return Some(access);
     }
-    chart.step(Step::Token, api::token(server, &access)).await
+    chart
+        .step(Step::Token, api::token(server, &access, jar))
+        .await
 }
 
 /// A client that goes nowhere but to the server, at the address that accepts.

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use reqwest::{Client as Http, Url};
 
-use crate::account;
+use crate::account::{self, Jar};
 use crate::client::connector::{ConnectError, Destination, Opened, open};
-use crate::client::dialect::{self, Places};
+use crate::client::talk::Talk;
+use crate::client::template::{self, Held, Places, Speaker};
 use crate::environment::Secret;
-use crate::plan::{Credential, Dialect};
+use crate::plan::{Credential, Dialect, asks_token};
 use crate::trust::Tls;
 
 /// Longest wait for one answer.
@@ -51,7 +52,7 @@ impl Default for Protocol {
 impl Protocol {
     /// Something is asked for over HTTP: a server of sockets alone may answer nothing there.
     pub(super) fn has_api(&self) -> bool {
-        let tokens = self.credential == Credential::ConnectionToken;
+        let tokens = asks_token(self.dialect.as_deref(), self.credential);
         tokens || account::login_path(self.dialect.as_deref()).is_some()
     }
 }
@@ -89,28 +90,47 @@ impl Server<'_> {
             client: 0,
             account: self.account,
             group: 0,
+            held: None,
         }
+    }
+
+    /// A socket that this opened.
+    pub(super) fn talk(&self, opened: Opened, credential: &str) -> Talk {
+        let speaker = Speaker {
+            conversation: CONVERSATION.to_owned(),
+            client: 0,
+            account: self.account.to_owned(),
+            group: 0,
+            held: Held {
+                credential: credential.into(),
+                captured: Vec::new(),
+            },
+        };
+        Talk::new(opened.socket).speaking(self.protocol.dialect.clone(), speaker)
     }
 
     /// Where sockets are opened.
     pub(super) fn socket_path(&self) -> String {
         match self.protocol.dialect.as_deref() {
-            Some(dialect) => dialect::path(&dialect.socket.path, self.places()),
+            Some(dialect) => template::path(&dialect.socket.path, self.places()),
             None => PATH.to_owned(),
         }
     }
 
-    /// Opens a socket; `None`: no answer in time.
+    /// Opens a socket without what the server has set; `None`: no answer in time.
     pub(super) async fn open(&self, token: &str) -> Option<Result<Opened, ConnectError>> {
-        self.open_at(&self.socket_path(), token).await
+        self.open_at(&self.socket_path(), token, &Jar::default())
+            .await
     }
 
     pub(super) async fn open_at(
         &self,
         path: &str,
         token: &str,
+        jar: &Jar,
     ) -> Option<Result<Opened, ConnectError>> {
         let dialect = self.protocol.dialect.as_deref();
+        let cookies = jar.header().unwrap_or_default();
         let to = Destination {
             address: self.address,
             tls: self.tls.as_ref(),
@@ -120,6 +140,7 @@ impl Server<'_> {
             dialect,
             credential: self.protocol.credential,
             secret: token,
+            cookies: &cookies,
             source: None,
             receive_buffer_bytes: None,
         };

@@ -6,14 +6,15 @@ use super::api::{NOAUTH_CURE, failing};
 use super::door::{broke_protocol, hangs, unfinished, words};
 use super::report::Trouble;
 use super::server::{NO_LAYER, Protocol, Server, TIMEOUT};
-use crate::account::quoted;
-use crate::client::dialect::{self, message};
-use crate::client::talk::{Heard, Passed, Talk};
+use crate::account::{Jar, quoted};
+use crate::client::dialect;
+use crate::client::talk::{Entry, Heard, Passed, Talk};
+use crate::client::template::{heartbeat, message};
 use crate::client::wire::{ErrorFrame, ServerFrame, UNNUMBERED, filler};
 use crate::clock::{monotonic_ns, wall_ns};
 use crate::format;
 use crate::known::Known;
-use crate::plan::Credential;
+use crate::plan::{Credential, Dialect, IdKind};
 
 const MESSAGE_CHARS: u32 = 40;
 /// Longest wait for the whole of an answer.
@@ -24,8 +25,6 @@ const PING_EXPECTED_WITHIN: Duration = Duration::from_secs(30);
 /// Errors of the contract about what a message says.
 const OF_A_TEXT: [&str; 3] = ["bad_frame", "empty", "too_long"];
 const UNKNOWN_BEATS: &str = "does send.heartbeat of [target] say what this server expects, and events.pong what it answers?";
-/// Where a server says nothing to who is let in, it is let in who is not thrown out within this.
-const SETTLING: Duration = Duration::from_secs(2);
 
 /// A socket under examination.
 pub(super) struct Session(Talk);
@@ -34,24 +33,25 @@ pub(super) struct Session(Talk);
 pub(super) async fn connect(
     server: &Server<'_>,
     token: &str,
+    jar: &Jar,
 ) -> Result<(String, Session), Trouble> {
-    let opened = match server.open(token).await {
+    let path = server.socket_path();
+    let opened = match server.open_at(&path, token, jar).await {
         Some(Ok(opened)) => opened,
         Some(Err(error)) => {
             return Err(Trouble::new(words(&error), "look at the server's log"));
         }
         None => return Err(hangs(server).await),
     };
-    let dialect = server.protocol.dialect.clone();
-    let at_once = dialect::is_ready_at_once(dialect.as_deref());
-    let mut talk = Talk::new(opened.socket).speaking(dialect);
-    let timeout = if at_once { SETTLING } else { TIMEOUT };
-    match talk
-        .hear(timeout, |frame| matches!(frame, ServerFrame::Connected))
-        .await
-    {
-        Heard::Frame(_) => Ok(("connected".to_owned(), Session(talk))),
-        Heard::Nothing if at_once => Ok(("open".to_owned(), Session(talk))),
+    let at_once = dialect::is_ready_at_once(server.protocol.dialect.as_deref());
+    let mut talk = server.talk(opened, token);
+    let heard = match talk.enter(TIMEOUT).await {
+        Entry::In => return Ok((said_of_entry(server), Session(talk))),
+        Entry::Settled => return Ok(("open".to_owned(), Session(talk))),
+        Entry::Unopened(failure) => return Err(Trouble::new(failure.text(), UNOPENED)),
+        Entry::Not(heard) => heard,
+    };
+    match heard {
         Heard::Closed(1011) => {
             Err(layer(server, "closed with 1011 instead of `connected`".to_owned()).await)
         }
@@ -84,13 +84,30 @@ pub(super) async fn connect(
             ),
             UNKNOWN_EVENTS,
         )),
-        Heard::Nothing => {
+        Heard::Nothing | Heard::Frame(_) => {
             let fact = format!("open, but no `connected` within {TIMEOUT:?}, nor anything else");
             Err(layer(server, fact).await)
         }
     }
 }
 
+/// That somebody is let in, and after which steps.
+fn said_of_entry(server: &Server<'_>) -> String {
+    let dialect = server.protocol.dialect.as_deref();
+    let steps = dialect.map_or(&[][..], |dialect| &dialect.open);
+    let named = steps.iter().zip(1..).map(|(step, nth)| match &step.name {
+        Some(name) => name.clone(),
+        None => format!("{nth}"),
+    });
+    let named: Vec<String> = named.collect();
+    match named.len() {
+        0 => "connected".to_owned(),
+        1 => format!("open after one step: {}", named.concat()),
+        steps => format!("open after {steps} steps: {}", named.join(", ")),
+    }
+}
+
+const UNOPENED: &str = "look at the server's log; do the steps of [[target.open]] say what it expects, in its order, and await what it answers?";
 const UNKNOWN_EVENTS: &str = "does [target] name the events of this server, and events.field the field in which they stand? a server without a greeting has connected = \"none\"";
 
 /// What is missing where tokens work, and answers do not come: named where the server itself says
@@ -115,7 +132,7 @@ async fn layer(server: &Server<'_>, fact: String) -> Trouble {
 /// There is a heartbeat, and an answer to it.
 pub(super) fn beats(protocol: &Protocol) -> bool {
     let dialect = protocol.dialect.as_deref();
-    dialect::heartbeat(dialect).is_some() && dialect::has_pong(dialect)
+    dialect::has_heartbeat(dialect) && dialect::has_pong(dialect)
 }
 
 impl Session {
@@ -127,7 +144,9 @@ impl Session {
     /// `{"type":"ping"}` is answered, and is no message.
     pub(super) async fn heartbeat(&mut self, server: &Server<'_>) -> Result<(String, ()), Trouble> {
         let dialect = server.protocol.dialect.as_deref();
-        self.say(dialect::heartbeat(dialect).unwrap_or_default().to_owned())?;
+        let mapped = dialect.map(|dialect| (dialect, self.0.speaker().places()));
+        let beat = heartbeat(mapped).unwrap_or_default();
+        self.say(beat)?;
         let contract = dialect.is_none();
         let cure = "answer {\"type\":\"ping\"} before a frame is looked at as a message";
         let taken_for_chat = |fact: String| {
@@ -185,13 +204,24 @@ impl Session {
         }
     }
 
-    /// One message and the whole of its answer.
-    pub(super) async fn message(&mut self, server: &Server<'_>) -> Result<(String, ()), Trouble> {
+    /// Writes one message; its id.
+    fn write(&mut self, dialect: Option<&Dialect>) -> Result<String, Trouble> {
         let text = filler(MESSAGE_CHARS);
         // One that was never asked before: a server remembers ids.
-        let id = format!("harness-doctor-{}", wall_ns());
+        let id = match dialect.map(|dialect| dialect.ids) {
+            Some(IdKind::Number) => (wall_ns() / 1_000).to_string(),
+            Some(IdKind::Text) | None => format!("harness-doctor-{}", wall_ns()),
+        };
+        let mapped = dialect.map(|dialect| (dialect, self.0.speaker().places()));
+        let said = message(mapped, &text, &id);
+        self.say(said)?;
+        Ok(id)
+    }
+
+    /// One message and the whole of its answer.
+    pub(super) async fn message(&mut self, server: &Server<'_>) -> Result<(String, ()), Trouble> {
         let dialect = server.protocol.dialect.as_deref();
-        self.say(message(dialect, &text, &id, server.places()))?;
+        let id = self.write(dialect)?;
         let passed = self.0.passed.frames;
         let begun = |frame: &ServerFrame<'_>| {
             matches!(

@@ -1,8 +1,8 @@
 //! This module says who caused a failure of each kind, where no fault of the run explains it.
 
 use super::{
-    ABNORMAL, Cause, DialProblem, Ending, FailureKind, Limit, RequestProblem, TlsProblem,
-    UpgradeProblem,
+    ABNORMAL, Cause, DialProblem, Ending, FailureKind, Limit, RequestProblem, StepProblem,
+    TlsProblem, UpgradeProblem,
 };
 
 impl FailureKind {
@@ -16,6 +16,7 @@ impl FailureKind {
             Self::Cut(Ending::Closed | Ending::Tls(_) | Ending::Unread)
             | Self::Refused { .. }
             | Self::NotReady
+            | Self::Step { .. }
             | Self::Closed { .. }
             | Self::Protocol(_)
             | Self::Unfinished
@@ -43,6 +44,7 @@ impl FailureKind {
                 | Self::ConnectQueue
                 | Self::Refused { .. }
                 | Self::NotReady
+                | Self::Step { .. }
         )
     }
 
@@ -53,6 +55,10 @@ impl FailureKind {
             Self::Dial(_)
                 | Self::Cut(_)
                 | Self::NotReady
+                | Self::Step {
+                    problem: StepProblem::Unanswered,
+                    ..
+                }
                 | Self::Unfinished
                 | Self::Limit(Limit::MessageTime)
                 | Self::HeartbeatUnanswered

@@ -4,7 +4,8 @@
 use std::fmt;
 
 use super::{
-    DialProblem, Ending, FailureKind, Limit, RequestProblem, Rule, TlsProblem, UpgradeProblem,
+    DialProblem, Ending, FailureKind, Limit, RequestProblem, Rule, StepProblem, TlsProblem,
+    UpgradeProblem,
 };
 
 impl fmt::Display for FailureKind {
@@ -19,6 +20,16 @@ impl fmt::Display for FailureKind {
             }
             Self::Refused { code } => write!(f, "refused {code}"),
             Self::NotReady => f.write_str("connected timeout"),
+            Self::Step {
+                step,
+                name,
+                problem,
+            } if name.is_empty() => write!(f, "opening step {step} {problem}"),
+            Self::Step {
+                step,
+                name,
+                problem,
+            } => write!(f, "opening step {step} \"{name}\" {problem}"),
             Self::Closed { code } => write!(f, "closed {code}"),
             Self::Cut(ending) => write!(f, "cut {ending}"),
             Self::Protocol(rule) => {
@@ -105,6 +116,16 @@ impl fmt::Display for UpgradeProblem {
             Self::Reset => f.write_str("reset without an answer"),
             Self::Timeout => f.write_str("timeout"),
         }
+    }
+}
+
+impl fmt::Display for StepProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unanswered => "timeout",
+            Self::Refused => "refused",
+            Self::NothingToCapture => "without what it captures",
+        })
     }
 }
 

@@ -94,6 +94,14 @@ pub(crate) enum FailureKind {
     Refused { code: u16 },
     /// Nothing said that the socket is ready, in time.
     NotReady,
+    /// What has to be said and heard before a socket is ready did not go on.
+    Step {
+        /// From 1.
+        step: u8,
+        /// As the scenario calls it; empty: by its number alone.
+        name: Box<str>,
+        problem: StepProblem,
+    },
     /// An open socket was closed with this code.
     Closed { code: u16 },
     /// An open socket ended without a close frame.
@@ -123,6 +131,8 @@ pub(crate) enum FailureKind {
 /// Which request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Request {
+    /// The page before a login.
+    Page,
     Login,
     Refresh,
     Token,
@@ -132,6 +142,7 @@ impl Request {
     /// Its name in goose's metrics and in labels.
     pub(crate) const fn name(self) -> &'static str {
         match self {
+            Self::Page => "login page",
             Self::Login => "login",
             Self::Refresh => "refresh",
             Self::Token => "token",
@@ -206,6 +217,17 @@ pub(crate) enum UpgradeProblem {
     Reset,
     /// No answer in time.
     Timeout,
+}
+
+/// Why a step of an opening did not go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) enum StepProblem {
+    /// No frame of those that it waits for came in time.
+    Unanswered,
+    /// An `error` event came instead.
+    Refused,
+    /// The frame came, and what is to be captured is not in it.
+    NothingToCapture,
 }
 
 /// How a connection ended without a close frame.

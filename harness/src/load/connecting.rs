@@ -79,6 +79,7 @@ async fn connect(
         dialect,
         credential: job.load.session.credential,
         secret,
+        cookies: &request.cookies,
         source: job.source(visit),
         receive_buffer_bytes: None,
     };

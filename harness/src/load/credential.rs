@@ -10,7 +10,7 @@ use super::errand::Errand;
 use super::job::Job;
 use super::token::{Denied, Way, login, refresh, token};
 use super::user::UserContext;
-use crate::plan::Credential;
+use crate::plan::{Credential, asks_token};
 
 /// The secret that opens the next socket.
 pub(super) async fn credential(
@@ -34,13 +34,13 @@ pub(super) async fn credential(
         let Some(access) = errand.keys.access.as_deref() else {
             continue;
         };
-        if job.load.session.credential != Credential::ConnectionToken {
+        if !asks_token(job.target.dialect.as_deref(), job.load.session.credential) {
             return Ok(access.to_owned());
         }
         let connection_id = job.conversation(&errand.visit);
         let asked_us = job.clock.now_us();
         let wish = (access, connection_id.as_str());
-        let result = token(user, way(job), wish).await;
+        let result = token(user, way(job), wish, &mut errand.keys.jar).await;
         context.answered("connection token", &errand.visit, &result);
         context.token_answered(errand.intended_us, asked_us, &result);
         match result {
@@ -83,7 +83,7 @@ async fn access(
     let password = job.target.accounts.password(errand.visit.client);
     let account = job.account(&errand.visit);
     let who = (account.as_str(), password);
-    let granted = login(user, way(job), who).await;
+    let granted = login(user, way(job), who, &mut errand.keys.jar).await;
     context.answered("login", &errand.visit, &granted);
     let granted = granted?;
     errand.keys.refresh = granted.refresh;

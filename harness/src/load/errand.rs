@@ -5,6 +5,7 @@
 use tokio::sync::oneshot;
 
 use super::token::Denied;
+use crate::account::Jar;
 use crate::plan::visit::Visit;
 
 /// A client needs what opens a socket.
@@ -28,6 +29,8 @@ pub(super) struct Ready {
     pub begun_us: u64,
     pub deadline_us: u64,
     pub secret: String,
+    /// What the server has set, as it goes back; empty: nothing.
+    pub cookies: String,
     /// Opens the second socket of [`ClientDefect::RacingConnects`].
     ///
     /// [`ClientDefect::RacingConnects`]: crate::plan::ClientDefect::RacingConnects
@@ -43,4 +46,6 @@ pub(super) struct Keys {
     pub refresh: Option<String>,
     /// The connection token used last.
     pub used: Option<String>,
+    /// What the server has set.
+    pub jar: Jar,
 }

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use crate::client::dialect::{self, Places, message};
+use super::numbers;
+use crate::client::template::{self, Held, Places, message};
 use crate::client::wire::filler;
 use crate::clock::RunClock;
 use crate::environment::TargetInfo;
@@ -39,6 +40,8 @@ pub(super) struct Job {
     pub cut: Cut,
     /// Its stays, by their place.
     pub visits: Vec<Visit>,
+    /// Stays of the run, where ids of messages are numbers: each has every so many-th.
+    pub numbered: Option<u64>,
     pub target: TargetInfo,
     /// Tells this run's conversations and message ids from those of any other.
     pub tag: String,
@@ -66,6 +69,8 @@ pub(super) struct OpenRequest {
     pub place: u32,
     /// Connection token or access token.
     pub secret: String,
+    /// What the server has set, as it goes back; empty: nothing.
+    pub cookies: String,
     /// Opens a second socket, which is forgotten; only with [`ClientDefect::RacingConnects`].
     ///
     /// [`ClientDefect::RacingConnects`]: crate::plan::ClientDefect::RacingConnects
@@ -164,24 +169,21 @@ impl Job {
 
     /// Where a stay's sockets are opened.
     pub(super) fn path(&self, visit: &Visit) -> String {
-        let conversation = self.conversation(visit);
         match &self.target.dialect {
-            Some(dialect) => {
-                let account = self.account(visit);
-                let places = Places {
-                    conversation: &conversation,
-                    client: visit.client,
-                    account: &account,
-                    group: self.group(visit),
-                };
-                dialect::path(&dialect.socket.path, places)
-            }
-            None => format!("/ws/chat/{conversation}/"),
+            Some(dialect) => self.with_places(visit, None, |places| {
+                template::path(&dialect.socket.path, places)
+            }),
+            None => format!("/ws/chat/{}/", self.conversation(visit)),
         }
     }
 
     /// Message `number` of a stay.
-    pub(super) fn message(&self, visit: &Visit, number: u32, id: &str) -> String {
+    pub(super) fn message(
+        &self,
+        visit: &Visit,
+        (number, id): (u32, &str),
+        held: Option<&Held>,
+    ) -> String {
         let payloads = &self.target.payloads;
         let text = if let Some(last) = payloads.len().checked_sub(1) {
             let last = u32::try_from(last).unwrap_or(u32::MAX);
@@ -198,32 +200,72 @@ impl Job {
                 max,
             )))
         };
-        let dialect = self.target.dialect.as_deref();
-        let (conversation, account) = match dialect {
-            Some(_) => (self.conversation(visit), self.account(visit)),
-            None => (String::new(), String::new()),
-        };
-        let places = Places {
-            conversation: &conversation,
+        match self.target.dialect.as_deref() {
+            Some(dialect) => self.with_places(visit, held, |places| {
+                message(Some((dialect, places)), &text, id)
+            }),
+            None => message(None, &text, id),
+        }
+    }
+
+    /// What fills the templates of a mapped server, for a stay.
+    pub(super) fn with_places<T>(
+        &self,
+        visit: &Visit,
+        held: Option<&Held>,
+        fill: impl FnOnce(Places<'_>) -> T,
+    ) -> T {
+        fill(Places {
+            conversation: &self.conversation(visit),
             client: visit.client,
-            account: &account,
+            account: &self.account(visit),
             group: self.group(visit),
-        };
-        message(dialect, &text, id, places)
+            held,
+        })
+    }
+
+    /// A heartbeat, where there is one.
+    pub(super) fn heartbeat(&self, visit: &Visit, held: Option<&Held>) -> Option<String> {
+        match self.target.dialect.as_deref() {
+            Some(dialect) => self.with_places(visit, held, |places| {
+                template::heartbeat(Some((dialect, places)))
+            }),
+            None => template::heartbeat(None),
+        }
+    }
+
+    /// An id that no message has, for what is said before a socket is ready.
+    pub(super) fn opening_id(&self, visit: &Visit, generation: u32, step: usize) -> String {
+        match self.numbered {
+            // Those of messages begin at 1.
+            Some(_) => "0".to_owned(),
+            None => format!("{}-{}-open{generation}.{step}", self.tag, visit.number),
+        }
     }
 
     pub(super) fn message_id(&self, visit: &Visit, number: u32) -> String {
-        format!("{}-{}-{number}", self.tag, visit.number)
+        match self.numbered {
+            Some(stays) => numbers::of_message(stays, visit.number, number).to_string(),
+            None => format!("{}-{}-{number}", self.tag, visit.number),
+        }
     }
 
     /// Whether a client of this run gave a message that id.
     pub(super) fn is_of_run(&self, id: &str) -> bool {
-        id.strip_prefix(self.tag.as_str())
-            .is_some_and(|rest| rest.starts_with('-'))
+        match self.numbered {
+            Some(stays) => numbers::message_of(stays, id).is_some(),
+            None => id
+                .strip_prefix(self.tag.as_str())
+                .is_some_and(|rest| rest.starts_with('-')),
+        }
     }
 
     /// Number of the message with that id, where it is one of this stay.
     pub(super) fn message_number(&self, visit: &Visit, id: &str) -> Option<u32> {
+        if let Some(stays) = self.numbered {
+            let (stay, number) = numbers::message_of(stays, id)?;
+            return Some(number).filter(|_| stay == visit.number);
+        }
         let (conversation, number) = id.rsplit_once('-')?;
         let (tag, stay) = conversation.rsplit_once('-')?;
         let own = tag == self.tag && stay.parse() == Ok(visit.number);

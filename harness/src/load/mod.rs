@@ -25,6 +25,7 @@ mod errand;
 mod job;
 mod lane;
 mod life;
+mod numbers;
 mod pacing;
 mod pool;
 mod session;

@@ -95,6 +95,7 @@ async fn ready(
         begun_us,
         deadline_us,
         secret,
+        cookies: errand.keys.jar.header().unwrap_or_default(),
         stray,
     })
 }

@@ -47,6 +47,7 @@ async fn ask(context: &UserContext, life: &mut Life, intended_us: u64) -> Result
         begun_us,
         deadline_us,
         secret,
+        cookies,
         stray,
     } = context.ready(life, intended_us).await?;
     let (reply, answer) = oneshot::channel();
@@ -54,6 +55,7 @@ async fn ask(context: &UserContext, life: &mut Life, intended_us: u64) -> Result
     let request = OpenRequest {
         place: life.visit.place,
         secret,
+        cookies,
         stray,
         intended_us,
         begun_us,

@@ -7,9 +7,10 @@
 //! client serves all users (a client each would cost 110 KiB and two files per user).
 
 use goose::goose::{GooseMethod, GooseRequest, GooseUser, TransactionError};
-use reqwest::{Client, RequestBuilder, Response, header};
+use reqwest::header::HeaderMap;
+use reqwest::{Client, Method as HttpMethod, RequestBuilder, Response, header};
 
-use crate::account::{self, Ask, BODY_BYTES_MAX, NotGranted, granted};
+use crate::account::{self, Ask, BODY_BYTES_MAX, Jar, NotGranted, granted, is_success};
 use crate::client::http::{request_problem, retry_after_us};
 use crate::clock::{RunClock, monotonic_ns};
 use crate::failure::{Failure, FailureKind, Request, RequestProblem};
@@ -78,9 +79,12 @@ impl Denied {
     pub(super) fn late(credential: Credential) -> Self {
         let request = match credential {
             Credential::ConnectionToken => Request::Token,
-            Credential::Cookie | Credential::QueryToken | Credential::Bearer | Credential::None => {
-                Request::Login
-            }
+            Credential::Cookie
+            | Credential::QueryToken
+            | Credential::Bearer
+            | Credential::Authorization
+            | Credential::FirstFrame
+            | Credential::None => Request::Login,
         };
         Self::new(request, RequestProblem::Timeout, "")
     }
@@ -99,6 +103,7 @@ pub(super) async fn login(
     user: &mut GooseUser,
     way: Way<'_>,
     (account, password): (&str, &str),
+    jar: &mut Jar,
 ) -> Result<Granted, Denied> {
     let Way { clock, dialect, .. } = way;
     let asked_us = clock.now_us();
@@ -111,15 +116,19 @@ pub(super) async fn login(
             repeated: false,
         });
     };
-    let builder = prepared(user, Request::Login, path)?;
-    let builder = account::with_login(builder, dialect, (account, password));
+    let captured = page(user, way, jar).await?;
+    let builder = prepared(user, (Request::Login, account::login_method(dialect)), path)?;
+    let builder = account::with_login(builder, dialect, (account, password), &captured);
+    let builder = account::with_cookies(builder, jar);
     let good = request(user, way, Request::Login, builder).await;
     let good = good.map_err(|denied| denied.masked(&[password]))?;
+    account::keep(dialect, jar, &good.headers);
     let Good {
         status,
         text,
         cookie,
         repeated,
+        ..
     } = good;
     let secret = granted(dialect, Ask::Login, status, &text);
     let secret = secret.map_err(|why| unreadable(Request::Login, &why))?;
@@ -133,6 +142,23 @@ pub(super) async fn login(
     })
 }
 
+/// Asks for the page before a login, where there is one; what the login repeats of it.
+async fn page(
+    user: &mut GooseUser,
+    way: Way<'_>,
+    jar: &mut Jar,
+) -> Result<Vec<(String, String)>, Denied> {
+    let Some(path) = account::page_path(way.dialect) else {
+        return Ok(Vec::new());
+    };
+    let builder = prepared(user, (Request::Page, HttpMethod::GET), path)?;
+    let builder = account::with_cookies(builder, jar);
+    let good = request(user, way, Request::Page, builder).await?;
+    account::keep(way.dialect, jar, &good.headers);
+    let captured = account::captured_of_page(way.dialect, &good.text, jar);
+    captured.map_err(|why| Denied::new(Request::Page, RequestProblem::Unreadable, &why))
+}
+
 /// A new access token for the cookie of a login (wire contract, section 1).
 pub(super) async fn refresh(
     user: &mut GooseUser,
@@ -141,7 +167,11 @@ pub(super) async fn refresh(
 ) -> Result<Granted, Denied> {
     let clock = way.clock;
     let asked_us = clock.now_us();
-    let builder = prepared(user, Request::Refresh, account::REFRESH_PATH)?;
+    let builder = prepared(
+        user,
+        (Request::Refresh, HttpMethod::POST),
+        account::REFRESH_PATH,
+    )?;
     let builder = builder.header(header::COOKIE, cookie);
     let good = request(user, way, Request::Refresh, builder).await?;
     let Good {
@@ -166,13 +196,17 @@ pub(super) async fn token(
     user: &mut GooseUser,
     way: Way<'_>,
     (access, conversation): (&str, &str),
+    jar: &mut Jar,
 ) -> Result<Granted, Denied> {
     let Way { clock, dialect, .. } = way;
     let asked_us = clock.now_us();
-    let builder = prepared(user, Request::Token, account::token_path(dialect))?;
-    let builder = account::with_token_wish(builder.bearer_auth(access), dialect, conversation);
+    let path = account::token_path(dialect);
+    let builder = prepared(user, (Request::Token, HttpMethod::POST), path)?;
+    let builder = account::with_cookies(account::with_access(builder, access), jar);
+    let builder = account::with_token_wish(builder, dialect, conversation);
     let good = request(user, way, Request::Token, builder).await;
     let good = good.map_err(|denied| denied.masked(&[access]))?;
+    account::keep(dialect, jar, &good.headers);
     let Good {
         status,
         text,
@@ -196,13 +230,23 @@ struct Good {
     text: Vec<u8>,
     /// `refresh_token=…`, as it is sent back.
     cookie: Option<String>,
+    headers: HeaderMap,
     /// It is that of the second request.
     repeated: bool,
 }
 
 /// A request to that path, as goose wants it.
-fn prepared(user: &GooseUser, request: Request, path: &str) -> Result<RequestBuilder, Denied> {
-    let builder = user.get_request_builder(&GooseMethod::Post, path);
+fn prepared(
+    user: &GooseUser,
+    (request, method): (Request, HttpMethod),
+    path: &str,
+) -> Result<RequestBuilder, Denied> {
+    let method = match method {
+        HttpMethod::GET => GooseMethod::Get,
+        HttpMethod::PUT => GooseMethod::Put,
+        _ => GooseMethod::Post,
+    };
+    let builder = user.get_request_builder(&method, path);
     // Only a path that makes no URL is refused, and plans hold none.
     builder.map_err(|error| Denied::new(request, RequestProblem::Unsent, &error.to_string()))
 }
@@ -222,12 +266,12 @@ async fn request(
     let (first, dialled) = noticing(sent(user, what, builder)).await;
     let again = again.filter(|_| !dialled && first.as_ref().is_err_and(Denied::is_lost));
     let Some(builder) = again else {
-        return read(what, first?).await;
+        return read(way, what, first?).await;
     };
     let kept = std::mem::replace(&mut user.client, way.fresh.clone());
     let second = sent(user, what, builder).await;
     user.client = kept;
-    let answer = async { read(what, second?).await }.await;
+    let answer = async { read(way, what, second?).await }.await;
     answer
         .map(|good| Good {
             repeated: true,
@@ -245,8 +289,12 @@ async fn sent(
     what: Request,
     builder: RequestBuilder,
 ) -> Result<Response, Denied> {
+    let method = match what {
+        Request::Page => GooseMethod::Get,
+        Request::Login | Request::Refresh | Request::Token => GooseMethod::Post,
+    };
     let request = GooseRequest::builder()
-        .method(GooseMethod::Post)
+        .method(method)
         .name(what.name())
         .set_request_builder(builder)
         .build();
@@ -260,7 +308,7 @@ async fn sent(
 }
 
 /// Reads an answer.
-async fn read(what: Request, mut response: Response) -> Result<Good, Denied> {
+async fn read(way: Way<'_>, what: Request, mut response: Response) -> Result<Good, Denied> {
     let status = response.status().as_u16();
     let header = |name: &str| {
         let value = response.headers().get(name)?;
@@ -273,13 +321,15 @@ async fn read(what: Request, mut response: Response) -> Result<Good, Denied> {
     let cookie = cookies.find(|cookie| cookie.starts_with(REFRESH_COOKIE));
     let cookie = cookie.map(str::to_owned);
     // Read in any case, so that the connection can be used again; of a refusal as much as there is.
-    let granted = matches!(status, 200..=299);
+    let granted = is_good(way.dialect, what, status);
     let mut text = Vec::new();
     loop {
         match response.chunk().await {
             Ok(Some(part)) if text.len() + part.len() <= BODY_BYTES_MAX => text.extend(&part),
             Ok(None) => break,
             Ok(Some(_)) | Err(_) if !granted => break,
+            // Of a page the beginning has to do.
+            Ok(Some(_)) if what == Request::Page => break,
             Ok(Some(_)) => {
                 let words = format!("at most {BODY_BYTES_MAX} bytes are read");
                 return Err(Denied::new(what, RequestProblem::TooLong, &words));
@@ -292,6 +342,7 @@ async fn read(what: Request, mut response: Response) -> Result<Good, Denied> {
             status,
             text,
             cookie,
+            headers: std::mem::take(response.headers_mut()),
             repeated: false,
         });
     }
@@ -308,6 +359,14 @@ async fn read(what: Request, mut response: Response) -> Result<Good, Denied> {
         retry_after_us: retry_after.as_deref().and_then(retry_after_us).unwrap_or(0),
         ..denied
     })
+}
+
+/// Whether an answer with that status is read on.
+fn is_good(dialect: Option<&Dialect>, what: Request, status: u16) -> bool {
+    match what {
+        Request::Login => is_success(dialect, Ask::Login, status),
+        Request::Page | Request::Refresh | Request::Token => matches!(status, 200..=299),
+    }
 }
 
 /// Why there is no answer, or no whole one.

@@ -9,7 +9,7 @@ use crate::plan::{
     SessionPlan, TlsPlan, UsersPlan, criteria, dialect, shape, timeline, trial,
 };
 use crate::scenario::environment::{Environment, Redis};
-use crate::scenario::load::{Load, Reconnect};
+use crate::scenario::load::{Credential, Load, Reconnect};
 use crate::scenario::problem::{Complaint, Problems};
 use crate::scenario::{self, Overrides, ScenarioFile};
 use crate::units;
@@ -38,6 +38,11 @@ fn resolve(file: &ScenarioFile, overrides: &Overrides, problems: &mut Problems) 
         load.message.retries = dialect::retries(file.dialect.as_ref(), load.message.retries);
         load
     });
+    if file.dialect.is_none() && file.load.session.credential == Credential::FirstFrame {
+        let complaint = Complaint::new("frames of the contract hold no credential")
+            .hint("say how the server is spoken to: [target], with [[target.open]]");
+        problems.add(&file.load.at, "load.session.credential", complaint);
+    }
     if let Some(typed) = &file.dialect {
         dialect::check(typed, (load.as_ref(), &file.trials), problems);
     }

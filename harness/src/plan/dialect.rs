@@ -2,11 +2,12 @@
 //!
 //! **In:** `[target]` as typed, load and trials. **Out:** problems; the dialect itself is as typed.
 
-use crate::plan::{Credential, LoadPlan, Matching};
+use crate::plan::{CREDENTIAL, Credential, LoadPlan, Matching, SessionPlan, places};
 use crate::scenario::ScenarioFile;
 use crate::scenario::problem::{Complaint, Place, Problems};
 use crate::scenario::target::Dialect;
 use crate::scenario::trial::{Need, Trial, TrialKind};
+use crate::units::print_us;
 
 /// Where the message's id goes.
 const ID: &str = "{id}";
@@ -24,6 +25,9 @@ pub(super) fn check(
     };
     let credential = load.map(|load| load.session.credential);
     opening(dialect, credential, trials, &mut problem);
+    if let Some(load) = load {
+        steps(dialect, &load.session, &mut problem);
+    }
     if !dialect.send.message.contains(TEXT) {
         problem(
             "send.message",
@@ -86,6 +90,29 @@ fn opening(
             "leave Sec-WebSocket-Protocol out, or have something else carry the credential",
         );
     }
+    if credential == Some(Credential::Authorization) && has_header("Authorization") {
+        problem(
+            "headers",
+            "the header Authorization carries the credential, and is written here too",
+            "leave Authorization out, or have something else carry the credential",
+        );
+    }
+    if dialect.cookies && has_header("Cookie") {
+        problem(
+            "headers",
+            "cookies of the server are sent back, and a header sends others",
+            "leave Cookie out, or cookies",
+        );
+    }
+    let bare = dialect.login.as_ref().filter(|login| !login.has_token());
+    if bare.is_some() && !(dialect.cookies && matches!(credential, None | Some(Credential::Cookie)))
+    {
+        problem(
+            "login.token",
+            "the answer holds no token, so its cookies are all that opens a socket",
+            "write cookies = true, and session = { credential = \"cookie\" } in [load]",
+        );
+    }
     if credential == Some(Credential::Cookie) && has_header("Cookie") {
         problem(
             "headers",
@@ -102,6 +129,76 @@ fn opening(
             "headers",
             "an upgrade has one origin, and something else names it too",
             "leave Origin out of the headers: socket = { origin = \"https://…\" }, or the trial, says it",
+        );
+    }
+}
+
+/// What is said and heard before a socket is ready.
+fn steps(dialect: &Dialect, session: &SessionPlan, problem: &mut impl FnMut(&str, &str, &str)) {
+    if !dialect.open.is_empty() && dialect.events.connected.is_some() {
+        problem(
+            "events.connected",
+            "the socket is ready after its opening steps",
+            "leave it out; what the server says last is a step of its own: [[target.open]] with await = \"…\"",
+        );
+    }
+    let timeout_us = session.connect_timeout_us;
+    for (step, nth) in dialect.open.iter().zip(0..) {
+        if step.awaited.is_some() && step.within_us > timeout_us {
+            let fact = format!(
+                "{} is longer than a session may take to open, {}",
+                print_us(step.within_us),
+                print_us(timeout_us)
+            );
+            problem(
+                &format!("open[{nth}].within"),
+                &fact,
+                "shorten it, or write session = { connect_timeout = \"…\" } in [load]",
+            );
+        }
+    }
+    if dialect.events.field.is_none() {
+        let awaited = dialect.open.iter().map(|step| step.awaited.as_ref());
+        let awaited = awaited
+            .zip(0..)
+            .map(|(meant, nth)| (meant, format!("open[{nth}].await")));
+        let replies = dialect.reply.iter().map(|reply| Some(&reply.when));
+        let replies = replies
+            .zip(0..)
+            .map(|(meant, nth)| (meant, format!("reply[{nth}].when")));
+        for (meant, field) in awaited.chain(replies) {
+            if meant.is_some_and(|meant| meant.event.is_some()) {
+                problem(
+                    &field,
+                    "is the name of an event, and no field of the frames names one",
+                    "write what stands in the frame, { type = \"…\" }, what it begins with, { begins_with = \"…\" }, or events = { field = \"…\" }",
+                );
+            }
+        }
+    }
+    spoken(dialect, session.credential, problem);
+}
+
+/// Where the credential is said, if anywhere.
+fn spoken(dialect: &Dialect, credential: Credential, problem: &mut impl FnMut(&str, &str, &str)) {
+    let says = |template: &String| places(template).any(|place| place == CREDENTIAL);
+    let opens = dialect.open.iter().filter_map(|step| step.send.as_ref());
+    let answers = dialect.reply.iter().filter_map(|reply| reply.send.as_ref());
+    let own = [Some(&dialect.send.message), dialect.send.heartbeat.as_ref()];
+    let own = own.into_iter().flatten();
+    let is_said = opens.clone().chain(answers.clone()).chain(own).any(says);
+    if credential == Credential::FirstFrame && !opens.chain(answers).any(says) {
+        problem(
+            "open",
+            "the credential is to be said before a socket is ready, and nothing says it",
+            "write [[target.open]] with send = '{\"type\":\"auth\",\"token\":\"{credential}\"}'",
+        );
+    }
+    if credential == Credential::None && is_said {
+        problem(
+            "open",
+            "a template says {credential}, and the sockets are opened without one",
+            "write session = { credential = \"first-frame\" } in [load]",
         );
     }
 }

@@ -53,7 +53,10 @@ use crate::scenario::load::GROUP;
 pub(crate) use crate::scenario::load::{
     Arrival, ClientDefect, Conversation, Credential, Jitter, Pacing,
 };
-pub(crate) use crate::scenario::target::{Dialect, MESSAGE_BYTES_MAX, Matching};
+pub(crate) use crate::scenario::target::{
+    CREDENTIAL, Dialect, EventName, EventNames, FrameMatch, IdKind, MESSAGE_BYTES_MAX, Matching,
+    OpeningStep, PLACE_CHARS_MAX, Wanted, asks_token, places,
+};
 pub(crate) use crate::scenario::trial::{Promise, TokenAge, TrialKind};
 
 /// A run, before it happens.

@@ -7,7 +7,7 @@
 //! **Units:** microseconds since load start.
 
 use super::visit::{Visit, visits};
-use super::{Behavior, Credential, FaultKind, Jitter, Link, LoadPlan, Plan, PlannedFault};
+use super::{Behavior, FaultKind, Jitter, Link, LoadPlan, Plan, PlannedFault, asks_token};
 use crate::scenario::expectation::{TimeKind, When};
 use crate::stage::Stage;
 
@@ -131,7 +131,7 @@ pub(super) fn lacks(plan: &Plan, stage: Stage) -> Option<&'static str> {
     let without = |has: fn(&super::Dialect) -> bool| dialect.is_some_and(|dialect| !has(dialect));
     let (lacks, why) = match stage {
         Stage::Token => (
-            plan.load.session.credential != Credential::ConnectionToken
+            !asks_token(dialect, plan.load.session.credential)
                 || without(|dialect| dialect.token.is_some()),
             "no connection tokens are asked for",
         ),

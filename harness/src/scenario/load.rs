@@ -32,7 +32,12 @@ pub(crate) enum Credential {
     ConnectionToken,
     Cookie,
     QueryToken,
+    /// A sub-protocol.
     Bearer,
+    /// `Authorization: Bearer`, as programs that are no browser have it.
+    Authorization,
+    /// The steps of a `[target]` say it, as `{credential}`; neither address nor headers do.
+    FirstFrame,
     /// Nobody is asked who they are; with a `[target]` that lets everybody in.
     None,
 }
@@ -81,11 +86,13 @@ pub(crate) enum Jitter {
     None,
 }
 
-pub(crate) const CREDENTIALS: [(&str, Credential); 5] = [
+pub(crate) const CREDENTIALS: [(&str, Credential); 7] = [
     ("connection-token", Credential::ConnectionToken),
     ("cookie", Credential::Cookie),
     ("query-token", Credential::QueryToken),
     ("bearer", Credential::Bearer),
+    ("authorization", Credential::Authorization),
+    ("first-frame", Credential::FirstFrame),
     ("none", Credential::None),
 ];
 pub(crate) const CONVERSATIONS: [(&str, Conversation); 2] =

@@ -9,10 +9,10 @@ use std::time::{Duration, UNIX_EPOCH};
 use super::context::{Context, Inputs};
 use super::experiment::{ANSWER_TIMEOUT, Inconclusive};
 use super::request::{Access, Token};
-use crate::account::{self, Ask, granted};
-use crate::client::dialect::{self, Places};
+use crate::account::{self, Ask, Jar, granted};
 use crate::client::http::{Answer, ask};
 use crate::client::journal::{Journal, Line};
+use crate::client::template::{self, Held, Places, Speaker};
 use crate::clock::{RunClock, wall_ns};
 use crate::plan::{CREW_SIZE, Dialect};
 use crate::record::trial::{Showing, ShowingLine};
@@ -26,6 +26,8 @@ pub(super) struct TestClient {
     /// Names its conversations and messages.
     tag: String,
     access: Vec<Option<String>>,
+    /// What the server has set, by account.
+    jars: Vec<Jar>,
     pub journal: Journal,
     begun_us: u64,
     /// The one that tokens are asked for.
@@ -41,6 +43,7 @@ impl TestClient {
             context,
             first_user,
             access: vec![None; CREW_SIZE as usize],
+            jars: vec![Jar::default(); CREW_SIZE as usize],
             journal: Journal::default(),
             conversation: tag.clone(),
             tag,
@@ -126,8 +129,23 @@ impl TestClient {
             client: self.first_user,
             account: &self.account(0),
             group: self.first_user / self.context.group,
+            held: None,
         };
-        dialect::path(&dialect.socket.path, places)
+        template::path(&dialect.socket.path, places)
+    }
+
+    /// Who speaks on a socket of one of the accounts that this opens.
+    pub(super) fn speaker(&self, who: usize, credential: &str) -> Speaker {
+        Speaker {
+            conversation: self.conversation.clone(),
+            client: self.number(who),
+            account: self.account(who),
+            group: self.number(who) / self.context.group,
+            held: Held {
+                credential: credential.into(),
+                captured: Vec::new(),
+            },
+        }
     }
 
     /// How the server is spoken to; `None`: by the contract.
@@ -166,12 +184,18 @@ impl TestClient {
                 ends_us: None,
             });
         };
+        let mut jar = self.jars[who].clone();
+        let captured = self.page(&mut jar).await?;
         let url = format!("{}{path}", target.http_base);
-        let request = self.context.http.post(url);
-        let request = account::with_login(request, dialect, (&account, password));
+        let method = account::login_method(dialect);
+        let request = self.context.http.request(method, url);
+        let request = account::with_login(request, dialect, (&account, password), &captured);
+        let request = account::with_cookies(request, &jar);
         let answer = ask(request, ANSWER_TIMEOUT).await;
+        keep(dialect, &mut jar, &answer);
         self.note(&format!("{account} logs in: {}", status(&answer)));
         let secret = credential(&answer, Ask::Login, dialect).ok_or(Inconclusive("no login"))?;
+        self.jars[who] = jar;
         self.access[who] = Some(secret.clone());
         let ends = match &answer {
             Answer::Status { body, .. } => account::text(body, "expires_at"),
@@ -184,6 +208,29 @@ impl TestClient {
         Ok(Access { secret, ends_us })
     }
 
+    /// What a login repeats of the page before it, where there is one.
+    async fn page(&self, jar: &mut Jar) -> Result<Vec<(String, String)>, Inconclusive> {
+        let dialect = self.dialect();
+        let Some(path) = account::page_path(dialect) else {
+            return Ok(Vec::new());
+        };
+        let url = format!("{}{path}", self.context.inputs.target.http_base);
+        let request = account::with_cookies(self.context.http.get(url), jar);
+        let answer = ask(request, ANSWER_TIMEOUT).await;
+        keep(dialect, jar, &answer);
+        let body = match &answer {
+            Answer::Status { body, .. } => &body[..],
+            Answer::None | Answer::Broken(_) => &[],
+        };
+        let captured = account::captured_of_page(dialect, body, jar);
+        captured.map_err(|_absent| Inconclusive("no login page"))
+    }
+
+    /// What the server has set, as it goes back.
+    pub(super) fn cookies(&self, who: usize) -> String {
+        self.jars[who].header().unwrap_or_default()
+    }
+
     /// Asks for a connection token, once.
     pub(super) async fn ask_token(
         &mut self,
@@ -194,7 +241,8 @@ impl TestClient {
         let target = &self.context.inputs.target;
         let dialect = self.dialect();
         let url = format!("{}{}", target.http_base, account::token_path(dialect));
-        let request = self.context.http.post(url).bearer_auth(access);
+        let request = account::with_access(self.context.http.post(url), &access);
+        let request = account::with_cookies(request, &self.jars[who]);
         let request = account::with_token_wish(request, dialect, &self.conversation);
         let asked_us = self.clock().now_us();
         let answer = ask(request, patience).await;
@@ -255,5 +303,12 @@ fn credential(answer: &Answer, ask: Ask, dialect: Option<&Dialect>) -> Option<St
     match answer {
         Answer::Status { status, body, .. } => granted(dialect, ask, *status, body).ok(),
         Answer::None | Answer::Broken(_) => None,
+    }
+}
+
+/// Keeps what an answer sets, where cookies are kept.
+fn keep(dialect: Option<&Dialect>, jar: &mut Jar, answer: &Answer) {
+    if let Answer::Status { headers, .. } = answer {
+        account::keep(dialect, jar, headers);
     }
 }

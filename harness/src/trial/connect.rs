@@ -11,14 +11,11 @@ use super::client::TestClient;
 use super::experiment::{ANSWER_TIMEOUT, Inconclusive};
 use super::request::{ConnectOutcome, ConnectRequest};
 use crate::client::connector::{ConnectError, Destination, Dialled, Opened, dial, open};
-use crate::client::dialect;
-use crate::client::talk::{Heard, Talk};
-use crate::client::wire::ServerFrame;
-use crate::plan::Credential;
+use crate::client::talk::{Entry, Heard, Talk};
+use crate::failure::{Failure, FailureKind, StepProblem};
+use crate::plan::{Credential, asks_token};
 use crate::units;
 
-/// Where a server says nothing to who is let in, it is let in who is not thrown out within this.
-const SETTLING: Duration = Duration::from_secs(2);
 /// As much of a token as a journal shows.
 const TOKEN_CHARS_SHOWN: usize = 4;
 
@@ -33,14 +30,18 @@ impl TestClient {
         who: usize,
         path: &str,
     ) -> Result<ConnectRequest, Inconclusive> {
-        let secret = match self.context.credential {
-            Credential::ConnectionToken => self.token(who).await?.secret,
-            Credential::None => String::new(),
-            Credential::Cookie | Credential::QueryToken | Credential::Bearer => {
-                self.access(who).await?
-            }
+        let credential = self.context.credential;
+        let secret = if asks_token(self.dialect(), credential) {
+            self.token(who).await?.secret
+        } else if credential == Credential::None {
+            String::new()
+        } else {
+            self.access(who).await?
         };
-        Ok(self.made_up(who, path, &secret))
+        Ok(ConnectRequest {
+            cookies: self.cookies(who),
+            ..self.made_up(who, path, &secret)
+        })
     }
 
     /// The same with a secret of one's own.
@@ -65,6 +66,7 @@ impl TestClient {
             dialect: self.dialect(),
             credential: request.credential,
             secret: &request.secret,
+            cookies: &request.cookies,
             source: None,
             receive_buffer_bytes: request.receive_buffer_bytes,
         }
@@ -152,21 +154,22 @@ impl TestClient {
             Some(Err(_)) => ConnectOutcome::Unreachable,
             Some(Ok(opened)) => {
                 let dialect = self.context.inputs.target.dialect.clone();
-                let at_once = dialect::is_ready_at_once(dialect.as_deref());
-                let talk = Talk::new(opened.socket).speaking(dialect);
+                let speaker = self.speaker(request.who, &request.secret);
+                let talk = Talk::new(opened.socket).speaking(dialect, speaker);
                 let mut talk = talk.noted(&self.journal, name);
-                let connected = |frame: &ServerFrame<'_>| matches!(frame, ServerFrame::Connected);
-                let patience = if at_once { SETTLING } else { patience };
-                match talk.hear(patience, connected).await {
-                    Heard::Frame(_) => return ConnectOutcome::In(Box::new(talk)),
+                match talk.enter(patience).await {
+                    Entry::In => return ConnectOutcome::In(Box::new(talk)),
                     // On a disturbed network the close frame may be on its way.
-                    Heard::Nothing if at_once && !self.is_disturbed() => {
+                    Entry::Settled if !self.is_disturbed() => {
                         return ConnectOutcome::In(Box::new(talk));
                     }
-                    Heard::Closed(code) => ConnectOutcome::Out(code),
-                    Heard::Cut => ConnectOutcome::Cut,
-                    Heard::Violated(failure) => ConnectOutcome::Broke(failure),
-                    Heard::Nothing => ConnectOutcome::Silent,
+                    Entry::Unopened(failure) => unopened(failure),
+                    Entry::Not(Heard::Closed(code)) => ConnectOutcome::Out(code),
+                    Entry::Not(Heard::Violated(failure)) => ConnectOutcome::Broke(failure),
+                    Entry::Not(Heard::Cut) => ConnectOutcome::Cut,
+                    Entry::Settled | Entry::Not(Heard::Nothing | Heard::Frame(_)) => {
+                        ConnectOutcome::Silent
+                    }
                 }
             }
         };
@@ -189,5 +192,20 @@ impl TestClient {
             ConnectOutcome::In(talk) => Ok(talk),
             _ => Err(Inconclusive("not let in")),
         }
+    }
+}
+
+/// What it is that a step of the opening did not go on.
+fn unopened(failure: Failure) -> ConnectOutcome {
+    match failure.kind {
+        FailureKind::Step {
+            problem: StepProblem::Unanswered,
+            ..
+        } => ConnectOutcome::Silent,
+        FailureKind::Step {
+            problem: StepProblem::Refused,
+            ..
+        } => ConnectOutcome::Denied(failure),
+        _ => ConnectOutcome::Broke(failure),
     }
 }

@@ -58,7 +58,10 @@ pub(super) struct Polled {
 pub(super) async fn poll(client: &mut TestClient, after: Option<&str>) -> Option<Vec<Polled>> {
     let query = after.map_or_else(String::new, |after| format!("?after={after}"));
     let path = format!("/api/v1/messages/{}/{query}", client.chat());
-    let Answer::Status { status: 200, body } = client.get(0, &path).await.ok()? else {
+    let Answer::Status {
+        status: 200, body, ..
+    } = client.get(0, &path).await.ok()?
+    else {
         return None;
     };
     let page: Page = serde_json::from_slice(&body).ok()?;

@@ -36,6 +36,8 @@ pub(super) struct ConnectRequest {
     pub path: String,
     pub credential: Credential,
     pub secret: String,
+    /// What the server has set, as it goes back; empty: nothing.
+    pub cookies: String,
     pub origin: Option<&'static str>,
     pub receive_buffer_bytes: Option<u32>,
 }
@@ -47,6 +49,7 @@ impl ConnectRequest {
             path: path.to_owned(),
             credential: Credential::ConnectionToken,
             secret: secret.to_owned(),
+            cookies: String::new(),
             origin: None,
             receive_buffer_bytes: None,
         }
@@ -62,6 +65,8 @@ pub(super) enum ConnectOutcome {
     Status(u16),
     /// The server broke the WebSocket protocol.
     Broke(Failure),
+    /// A step of the opening was answered by an `error` event.
+    Denied(Failure),
     /// The connection ended without a word.
     Cut,
     /// Nothing, in time.
@@ -81,6 +86,7 @@ impl ConnectOutcome {
                 ) && !matches!(*code, OWN_IDLE | OWN_FLOOD)
             }
             Self::Status(status) => matches!(*status, 401 | 403),
+            Self::Denied(_) => true,
             Self::In(_) | Self::Broke(_) | Self::Cut | Self::Silent | Self::Unreachable => false,
         }
     }
@@ -91,7 +97,7 @@ impl ConnectOutcome {
             Self::In(_) => "let in".to_owned(),
             Self::Out(code) => format!("closed with {code}"),
             Self::Status(status) => format!("refused with status {status}"),
-            Self::Broke(failure) => failure.text(),
+            Self::Broke(failure) | Self::Denied(failure) => failure.text(),
             Self::Cut => "cut without a word".to_owned(),
             Self::Silent => "not answered".to_owned(),
             Self::Unreachable => "not reached".to_owned(),

@@ -179,8 +179,10 @@ fn keys(value: &toml::Value, path: &str, into: &mut BTreeSet<String>) {
                     format!("{path}.{key}")
                 };
                 into.insert(path.clone());
-                // The server's own flags: any name goes.
-                if key != "settings" && key != "headers" {
+                // The server's own flags, headers, and what stands in its frames: any name goes.
+                let own = ["settings", "headers", "await", "when", "capture"];
+                let is_own = own.contains(&key.as_str()) || path == "target.login.fields";
+                if !is_own && !path.starts_with("target.events.") {
                     keys(child, &path, into);
                 }
             }

@@ -9,15 +9,15 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use reqwest::header::{LOCATION, RETRY_AFTER};
+use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::{Client as Http, RequestBuilder, Response};
 
 use super::refused::CredentialRefused;
 use super::{Accounts, TargetError};
-use crate::account::{self, Ask, BODY_BYTES_MAX, granted, retry_after};
+use crate::account::{self, Ask, BODY_BYTES_MAX, Jar, granted, retry_after};
 use crate::clock::wall_ns;
 use crate::format::harmless;
-use crate::plan::{Credential, Dialect};
+use crate::plan::{Credential, Dialect, asks_token};
 use crate::trust::innermost;
 
 /// Longest wait that a server may ask for, all together.
@@ -43,6 +43,7 @@ pub(crate) struct CredentialCheck<'a> {
 struct AnswerParts {
     status: u16,
     body: Vec<u8>,
+    headers: HeaderMap,
     location: Option<String>,
     wait: Option<Duration>,
 }
@@ -56,31 +57,70 @@ impl CredentialCheck<'_> {
             return Ok(());
         }
         let (account, password) = (self.accounts.name(0), self.accounts.password(0));
+        let mut jar = Jar::default();
         let access = match account::login_path(self.dialect) {
             Some(path) => {
                 let who = (account.as_str(), password);
-                let request = |request| account::with_login(request, self.dialect, who);
-                self.ask(Ask::Login, path, &account, request).await?
+                let captured = self.page(&mut jar).await?;
+                let method = account::login_method(self.dialect);
+                let request = |url: &str, jar: &Jar| {
+                    let request = self.http.request(method.clone(), url);
+                    let request = account::with_login(request, self.dialect, who, &captured);
+                    account::with_cookies(request, jar)
+                };
+                self.ask(Ask::Login, (path, &account), &mut jar, request)
+                    .await?
             }
             None => password.to_owned(),
         };
-        if self.credential == Credential::ConnectionToken {
-            let request = |request: RequestBuilder| {
-                account::with_token_wish(request.bearer_auth(&access), self.dialect, CONVERSATION)
+        if asks_token(self.dialect, self.credential) {
+            let request = |url: &str, jar: &Jar| {
+                let request = account::with_access(self.http.post(url), &access);
+                let request = account::with_token_wish(request, self.dialect, CONVERSATION);
+                account::with_cookies(request, jar)
             };
             let path = account::token_path(self.dialect);
-            self.ask(Ask::Token, path, &account, request).await?;
+            self.ask(Ask::Token, (path, &account), &mut jar, request)
+                .await?;
         }
         Ok(())
+    }
+
+    /// What a login repeats of the page before it, where there is one.
+    async fn page(&self, jar: &mut Jar) -> Result<Vec<(String, String)>, TargetError> {
+        let Some(path) = account::page_path(self.dialect) else {
+            return Ok(Vec::new());
+        };
+        let url = format!("{}{path}", self.base);
+        let none = |fact: String| TargetError::NoCredential {
+            url: url.clone(),
+            ask: Ask::Login,
+            fact,
+        };
+        let response = self.http.get(&url).send().await;
+        let response = response.map_err(|error| none(innermost(&error)))?;
+        let AnswerParts {
+            status,
+            body,
+            headers,
+            ..
+        } = read(response).await.map_err(none)?;
+        if !(200..300).contains(&status) {
+            let line = account::quoted(&body);
+            return Err(none(format!("the page before it answers {status}: {line}")));
+        }
+        account::keep(self.dialect, jar, &headers);
+        account::captured_of_page(self.dialect, &body, jar)
+            .map_err(|why| none(format!("the page before it holds {why}")))
     }
 
     /// Asks until there is an answer that is no wish to wait.
     async fn ask(
         &self,
         ask: Ask,
-        path: &str,
-        account: &str,
-        request: impl Fn(RequestBuilder) -> RequestBuilder,
+        (path, account): (&str, &str),
+        jar: &mut Jar,
+        request: impl Fn(&str, &Jar) -> RequestBuilder,
     ) -> Result<String, TargetError> {
         let url = format!("{}{path}", self.base);
         let none = |fact: String| TargetError::NoCredential {
@@ -90,13 +130,14 @@ impl CredentialCheck<'_> {
         };
         let mut waited = Duration::ZERO;
         for _ in 0..TRIES_MAX {
-            let answer = match request(self.http.post(&url)).send().await {
+            let answer = match request(&url, jar).send().await {
                 Ok(response) => read(response).await.map_err(none)?,
                 Err(error) if error.is_timeout() => {
                     return Err(none("no answer in time".to_owned()));
                 }
                 Err(error) => return Err(none(innermost(&error))),
             };
+            account::keep(self.dialect, jar, &answer.headers);
             let AnswerParts { status, body, .. } = &answer;
             let why = match granted(self.dialect, ask, *status, body) {
                 Ok(credential) => return Ok(credential),
@@ -146,6 +187,7 @@ async fn read(mut response: Response) -> Result<AnswerParts, String> {
     let now = UNIX_EPOCH + Duration::from_nanos(wall_ns());
     let wait = wait.and_then(|value| retry_after(&value, now));
     let location = header(LOCATION).map(|value| harmless(&value));
+    let headers = std::mem::take(response.headers_mut());
     let mut body = Vec::new();
     loop {
         match response.chunk().await {
@@ -162,6 +204,7 @@ async fn read(mut response: Response) -> Result<AnswerParts, String> {
     Ok(AnswerParts {
         status,
         body,
+        headers,
         location,
         wait,
     })

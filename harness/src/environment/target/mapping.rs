@@ -27,7 +27,9 @@ pub(crate) fn mapping(plan: &Plan) -> Result<Mapping, EnvironmentError> {
             host: None,
         });
     };
-    for (name, value) in &mut dialect.headers {
+    let login = dialect.login.iter_mut();
+    let login = login.flat_map(|login| &mut login.headers);
+    for (name, value) in dialect.headers.iter_mut().chain(login) {
         *value = secret::resolve(PLACE, value)?;
         // The value may be a secret: it is not shown.
         if let Some(what) = header::fault(value) {

@@ -34,7 +34,7 @@ use super::pool::{ERRANDS_MAX, serve, users};
 use super::user::UserContext;
 use crate::clock::{RunClock, wall_ns};
 use crate::environment::TargetInfo;
-use crate::plan::{Cut, Plan, tick_us};
+use crate::plan::{Cut, IdKind, Plan, tick_us};
 use crate::record::counters::Counters;
 use crate::record::fault::FaultBoard;
 use crate::record::generator::ShardAccount;
@@ -196,6 +196,7 @@ fn job(plan: &Plan, part: Part, target: TargetInfo, signals: &Signals) -> Job {
         tick_us: tick_us(plan),
         cut: part.cut,
         visits: part.cut.visits(&plan.load),
+        numbered: numbered(plan),
         target,
         tag: part.tag,
         clock: signals.clock,
@@ -204,6 +205,13 @@ fn job(plan: &Plan, part: Part, target: TargetInfo, signals: &Signals) -> Job {
         cancel: signals.cancel.clone(),
         trace: signals.trace.clone(),
     }
+}
+
+/// How many stays there are, in all parts, where their messages are numbered.
+fn numbered(plan: &Plan) -> Option<u64> {
+    let dialect = plan.environment.dialect.as_deref()?;
+    let numbered = dialect.ids == IdKind::Number;
+    numbered.then(|| Cut::WHOLE.visits(&plan.load).len().max(1) as u64)
 }
 
 fn recorder(job: &Job) -> Recorder {

@@ -23,7 +23,8 @@ impl Client {
         match phase {
             None => {}
             Some(Phase::Opening) => {
-                let failure = Failure::said(REFUSED, &format!("cut {ending}"));
+                let words = self.at_step(lane, &format!("cut {ending}"));
+                let failure = Failure::said(REFUSED, &words);
                 self.end(lane, now_us, End::Failed(failure));
             }
             Some(Phase::Open) => {
@@ -63,7 +64,7 @@ impl Client {
         };
         match link.phase {
             Phase::Opening => {
-                let reason = quoted(reason.as_bytes());
+                let reason = self.at_step(lane, &quoted(reason.as_bytes()));
                 let failure = Failure::said(FailureKind::Refused { code }, &reason);
                 self.end(lane, now_us, End::Failed(failure));
             }
@@ -76,6 +77,15 @@ impl Client {
                 self.begin_close(lane, now_us, Why::Cut { code, at_us });
             }
             Phase::Closing(_) => link.answered = true,
+        }
+    }
+
+    /// Words about the end of a socket that was not ready, with the step at which it was.
+    fn at_step(&self, lane: &LaneContext, words: &str) -> String {
+        match (self.opening_word(lane), words) {
+            (None, words) => words.to_owned(),
+            (Some(step), "") => format!("at {step}"),
+            (Some(step), words) => format!("{words}, at {step}"),
         }
     }
 

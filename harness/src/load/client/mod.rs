@@ -13,6 +13,8 @@
 
 mod ending;
 mod handover;
+mod hear;
+mod mapped;
 mod order;
 mod read;
 mod turn;
@@ -21,11 +23,11 @@ use std::task::Waker;
 
 use tokio::sync::oneshot;
 
+use self::mapped::Mapped;
 use self::order::Order;
 use super::behavior::Conduct;
 use super::job::{Job, OpenRequest, SessionEnd};
 use super::lane::LaneContext;
-use crate::client::dialect;
 use crate::client::socket::ChatSocket;
 use crate::failure::{ABNORMAL, Failure, FailureKind};
 use crate::plan::seed::{Purpose, Stream};
@@ -103,6 +105,8 @@ struct Link {
     answered: bool,
     /// Messages of the server that came.
     heard: u64,
+    /// What templates of a mapped server need.
+    mapped: Option<Box<Mapped>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,7 +154,7 @@ impl Client {
     }
 
     /// Takes a socket that has been upgraded. Returns its generation.
-    pub(super) fn connect(&mut self, request: OpenRequest, socket: ChatSocket) -> u32 {
+    pub(super) fn connect(&mut self, job: &Job, request: OpenRequest, socket: ChatSocket) -> u32 {
         self.generation += 1;
         let link = Box::new(Link {
             socket,
@@ -169,6 +173,7 @@ impl Client {
             unflushed: false,
             answered: false,
             heard: 0,
+            mapped: Mapped::of(job, &request.secret, request.deadline_us),
         });
         let place = if self.link.is_some() {
             &mut self.spare
@@ -181,10 +186,15 @@ impl Client {
 
     /// The upgrade is done: of some servers that is all that is to be waited for.
     pub(super) fn upgraded(&mut self, lane: &LaneContext) {
-        let job = lane.job();
-        self.diary.note(job.clock.now_us(), What::Upgraded);
-        if dialect::is_ready_at_once(job.target.dialect.as_deref()) {
-            self.connected(lane, job.clock.now_us());
+        let now_us = lane.job().clock.now_us();
+        self.diary.note(now_us, What::Upgraded);
+        let Some(dialect) = lane.job().target.dialect.as_deref() else {
+            return;
+        };
+        if !dialect.open.is_empty() {
+            self.go_on(lane, dialect, now_us);
+        } else if dialect.events.connected.is_none() {
+            self.connected(lane, now_us);
         }
     }
 

@@ -6,14 +6,12 @@ use std::task::{Context, Poll};
 
 use super::{Client, Link, Phase};
 use crate::account::quoted;
-use crate::client::dialect;
 use crate::client::socket::Incoming;
 use crate::client::wire::{ErrorFrame, FrameError, ServerFrame, TaskId, UNNUMBERED};
 use crate::clock::monotonic_ns;
 use crate::failure::{Failure, FailureKind};
 use crate::load::job::retry_us;
 use crate::load::lane::LaneContext;
-use crate::plan::Matching;
 use crate::record::diary::What;
 use crate::record::ledger::{Finding, Refusal};
 use crate::record::recorder::Span;
@@ -114,64 +112,6 @@ impl Client {
             Incoming::Ended(ending) => self.cut_off(lane, now_us, ending),
             Incoming::Closing(code, reason) => self.server_closes(lane, now_us, code, &reason),
             Incoming::Violated(failure) => self.violated(lane, now_us, failure),
-        }
-    }
-
-    /// A binary message that is no text: an answer where every message is one.
-    fn binary(&mut self, lane: &LaneContext, bytes: usize, at_us: u64) {
-        let trace = &lane.job().trace;
-        trace.tell(at_us, || format!("<- {bytes} bytes that are no text"));
-        let dialect = lane.job().target.dialect.as_deref();
-        match dialect.filter(|_| dialect::is_any_answer(dialect)) {
-            Some(dialect) => {
-                let answer = ServerFrame::Answer { id: None };
-                for frame in self.order.named(dialect.matching, answer) {
-                    self.frame(lane, Ok(frame), at_us);
-                }
-            }
-            None => {
-                self.frame(lane, Err(FrameError::Binary { bytes }), at_us);
-            }
-        }
-    }
-
-    fn text(&mut self, lane: &LaneContext, text: &str, at_us: u64) {
-        lane.job().trace.tell(at_us, || format!("<- {text}"));
-        let Some(dialect) = lane.job().target.dialect.as_deref() else {
-            self.frame(lane, ServerFrame::parse(text), at_us);
-            return;
-        };
-        match dialect::read(Some(dialect), text) {
-            Ok(ServerFrame::Answer { id: Some(id) })
-                if lane.job().message_number(&self.visit, &id).is_none() =>
-            {
-                // Of another client, in a room that several share, it passes by.
-                if lane.job().is_of_run(&id) {
-                    lane.heard_other();
-                } else {
-                    let words = quoted(format!("id {id}").as_bytes());
-                    let failure = Failure::said(FailureKind::ForeignAnswer, &words);
-                    lane.recorder().failure(at_us, &failure);
-                }
-            }
-            Ok(ServerFrame::Answer { id: None }) if dialect.matching == Matching::Id => {
-                let words = format!("an answer without the field `{}`", dialect.fields.id);
-                let failure = Failure::said(FailureKind::BadFrame, &words);
-                lane.recorder().failure(at_us, &failure);
-            }
-            Ok(frame) => {
-                // A whole answer that came again is one event, though it stands for several.
-                let whole = matches!(frame, ServerFrame::Answer { .. });
-                for frame in self.order.named(dialect.matching, frame) {
-                    let repeated = self.frame(lane, Ok(frame), at_us);
-                    if whole && repeated {
-                        break;
-                    }
-                }
-            }
-            Err(error) => {
-                self.frame(lane, Err(error), at_us);
-            }
         }
     }
 

@@ -4,15 +4,13 @@
 
 use super::{CLOSING_US, Client, End, Phase, Why};
 use crate::client::dialect;
-use crate::failure::{Failure, FailureKind, UNFINISHED_AFTER};
+use crate::failure::{FailureKind, UNFINISHED_AFTER};
 use crate::load::lane::LaneContext;
 use crate::record::diary::What;
 use crate::record::ledger::Attempt;
 
 /// Sends of one client before others have their turn.
 const SENDS_PER_TURN: usize = 32;
-/// What is added to a socket that did not get ready.
-const UNFINISHED: &str = "the beginning of a message came, and not its end";
 /// How long a client that wants to leave goes on talking while it waits for a lull.
 pub(super) const LULL_US: u64 = 2_000_000;
 
@@ -26,8 +24,7 @@ impl Client {
             .map(|link| (link.phase, link.deadline_us));
         match phase {
             Some((Phase::Opening, deadline_us)) if lane.cancelled() || now_us >= deadline_us => {
-                let unfinished = self.is_unfinished().then_some(UNFINISHED);
-                let failure = Failure::said(FailureKind::NotReady, unfinished.unwrap_or_default());
+                let failure = self.not_ready(lane);
                 self.end(lane, now_us, End::Failed(failure));
             }
             Some((Phase::Open, _)) => self.turn_open(lane, now_us),
@@ -108,14 +105,14 @@ impl Client {
 
     /// Puts an attempt on the socket. `false`: the socket is gone.
     fn send(&mut self, lane: &LaneContext, attempt: Attempt) -> bool {
+        let job = lane.job();
+        let id = job.message_id(&self.visit, attempt.number);
+        let frame = job.message(&self.visit, (attempt.number, &id), self.held());
+        let written_us = job.clock.now_us();
+        self.trace(lane, written_us, "->", &frame);
         let Some(link) = self.link.as_mut() else {
             return false;
         };
-        let job = lane.job();
-        let id = job.message_id(&self.visit, attempt.number);
-        let frame = job.message(&self.visit, attempt.number, &id);
-        let written_us = job.clock.now_us();
-        job.trace.tell(written_us, || format!("-> {frame}"));
         let flushed = match link.socket.send(frame) {
             Ok(flushed) => flushed,
             Err(error) => {
@@ -159,18 +156,22 @@ impl Client {
             return true;
         }
         let dialect = lane.job().target.dialect.as_deref();
-        let Some(heartbeat) = dialect::heartbeat(dialect) else {
-            link.next_ping_us = u64::MAX;
+        let Some(heartbeat) = lane.job().heartbeat(&self.visit, self.held()) else {
+            if let Some(link) = self.link.as_mut() {
+                link.next_ping_us = u64::MAX;
+            }
             return true;
         };
         let written_us = lane.job().clock.now_us();
+        self.diary.note(written_us, What::Ping);
+        self.trace(lane, written_us, "->", &heartbeat);
+        let Some(link) = self.link.as_mut() else {
+            return false;
+        };
         if dialect::has_pong(dialect) {
             link.ping = Some((intended_us, written_us));
         }
         link.heard_us = written_us;
-        self.diary.note(written_us, What::Ping);
-        let trace = &lane.job().trace;
-        trace.tell(written_us, || format!("-> {heartbeat}"));
         match link.socket.send(heartbeat) {
             Ok(true) => true,
             Ok(false) => {
@@ -224,7 +225,7 @@ impl Client {
     }
 
     /// The server has been at one message for long.
-    fn is_unfinished(&self) -> bool {
+    pub(super) fn is_unfinished(&self) -> bool {
         let link = self.link.as_ref();
         link.is_some_and(|link| link.socket.is_unfinished_for(UNFINISHED_AFTER))
     }

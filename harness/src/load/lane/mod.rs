@@ -172,7 +172,7 @@ impl Lane {
         lane.context.opening(1);
         let generation = {
             let mut client = client.borrow_mut();
-            let generation = client.connect(request, socket);
+            let generation = client.connect(lane.job(), request, socket);
             client.upgraded(&lane.context);
             client.turn(&lane.context, lane.job().clock.now_us());
             generation

@@ -4,6 +4,7 @@
 //! less than `harness check` does: what the parts mean together is not expressed here.
 
 pub(super) mod part;
+mod target;
 
 use schemars::{Schema, json_schema};
 use serde_json::{Value, json};
@@ -17,7 +18,6 @@ use super::load::{
     ARRIVALS, CLIENT_DEFECTS, CONVERSATIONS, CREDENTIALS, JITTERS, PACINGS, SHARDS_MAX,
 };
 use super::stages::CLIENTS_MAX;
-use super::target::{BODIES, MATCHINGS};
 use super::trial::TRIALS_MAX;
 use super::trial::schema as trial;
 
@@ -39,7 +39,7 @@ fn scenario() -> Schema {
             "title": text_of("Short name, used in run ids and file names; default: the file's name."),
             "seed": integer(0, i64::MAX, "Seed of everything random; default 1."),
             "environment": environment(),
-            "target": target(),
+            "target": target::table_of(),
             "load": load(),
             "fault": { "type": "array", "maxItems": FAULTS_MAX, "items": fault::entry() },
             "trial": { "type": "array", "maxItems": TRIALS_MAX, "items": trial::entry() },
@@ -83,98 +83,6 @@ fn environment() -> Value {
                 "file": text_of("CSV file with a column `account`, and `password` where each has its own (empty: `password`); in place of the prefix."),
             })),
         }),
-    )
-}
-
-/// How a client gets what opens a socket.
-fn credentials() -> [(String, Value); 2] {
-    let path = |usual: &str| text_of(&format!("Path; default {usual}."));
-    let field = |usual: &str| text_of(&format!("Default {usual}; a.b for one within another."));
-    let credential = |usual: &str| {
-        text_of(&format!(
-            "Field of the answer; default {usual}; a.b for one within another, a number for a place in a list; \"body\": the whole body."
-        ))
-    };
-    let or_none = |table: Value| json!({ "anyOf": [{ "const": "none" }, table] });
-    let login = table(
-        "How clients log in, or \"none\": the password is the access token.",
-        &[],
-        json!({
-            "path": path("/api/auth/login/"),
-            "body": choice(&names(&BODIES), "What the request is written as; default json."),
-            "user": field("email"),
-            "password": field("password"),
-            "token": credential("token"),
-        }),
-    );
-    let token = table(
-        "How a connection token is fetched, or \"none\".",
-        &[],
-        json!({
-            "path": path("/api/v1/auth/ws-connection-token/"),
-            "field": credential("connection_token"),
-            "conversation": text_of("Field of the request that names the conversation; default connection_id; \"none\": an empty body."),
-        }),
-    );
-    [
-        ("login".to_owned(), or_none(login)),
-        ("token".to_owned(), or_none(token)),
-    ]
-}
-
-fn target() -> Value {
-    let path = |usual: &str| text_of(&format!("Path; default {usual}."));
-    let field = |usual: &str| text_of(&format!("Default {usual}; a.b for one within another."));
-    let event = |usual: &str| text_of(&format!("Default {usual}; \"none\" for no such event."));
-    let mut parts = json!({
-        "socket": table("The upgrade.", &[], json!({
-            "path": path("/ws/chat/{conversation}/, with {conversation}, {client}, {group}, {account}, percent-encoded"),
-            "query": text_of("Query parameter of the credential; default connection_token."),
-            "cookie": text_of("Cookie of the credential; default access_token."),
-            "origin": text_of("Origin header; default none."),
-        })),
-        "headers": {
-            "type": "object",
-            "description": "Sent with every request and upgrade; Host takes the place of the target's own; a secret as ${env:NAME}.",
-            "additionalProperties": { "type": "string" },
-        },
-        "send": table("What a client sends.", &[], json!({
-            "message": text_of("Template with {text}, {id} and those of the path; in double quotes they are written as JSON wants it."),
-            "heartbeat": text_of("Text of a heartbeat, or \"none\"; default {\"type\":\"ping\"}."),
-        })),
-        "events": table("What the server calls its events.", &[], json!({
-            "field": text_of("Field that names the event; default event; \"none\": every frame is an answer."),
-            "connected": text_of("Default connected; \"none\": a socket is ready after the upgrade."),
-            "queued": event("task_queued"),
-            "started": event("processing_started"),
-            "chunk": event("chunk"),
-            "complete": event("complete"),
-            "answer": text_of("The whole answer in one frame; default none."),
-            "pong": event("pong"),
-            "expiring": event("token_expiring_soon"),
-            "error": event("error"),
-            "ignore": list(text_of("An event."), "Events that mean nothing to a client."),
-        })),
-        "fields": table("Fields of events.", &[], json!({
-            "id": field("client_message_id"),
-            "task": field("task_id"),
-            "seq": field("seq"),
-            "chunks": field("chunks"),
-            "code": field("code"),
-            "retry_after": field("retry_after"),
-        })),
-        "limits": table("What the harness takes of such a server; past it, it closes with 1009 and says so.", &[], json!({
-            "message_bytes": integer(1 << 10, 256 << 20, "Longest message, in bytes; default 16777216 (16 MiB)."),
-        })),
-        "matching": choice(&names(&MATCHINGS), "How an event without ids finds its message; default id."),
-    });
-    if let Value::Object(parts) = &mut parts {
-        parts.extend(credentials());
-    }
-    table(
-        "How a server that does not speak the contract is spoken to; what is left out is as the contract has it.",
-        &[],
-        parts,
     )
 }
 

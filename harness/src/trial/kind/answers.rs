@@ -39,7 +39,9 @@ pub(super) async fn run(
             talk.close();
             Outcome::Held
         }
-        ConnectOutcome::Out(_) | ConnectOutcome::Status(_) => Outcome::Held,
+        ConnectOutcome::Out(_) | ConnectOutcome::Status(_) | ConnectOutcome::Denied(_) => {
+            Outcome::Held
+        }
         ConnectOutcome::Silent if !client.is_disturbed() => {
             let what = format!("a connect was neither let in nor refused within {within:?}");
             Outcome::Broke(Known::ConnectHang, what)

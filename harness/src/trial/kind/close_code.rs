@@ -117,7 +117,9 @@ fn of_connect(client: &TestClient, refusal: Refusal, outcome: ConnectOutcome) ->
             Outcome::Inconclusive("not refused")
         }
         ConnectOutcome::Cut => of_cut(client, what),
-        ConnectOutcome::Broke(_) => Outcome::Inconclusive(BROKE_PROTOCOL),
+        ConnectOutcome::Broke(_) | ConnectOutcome::Denied(_) => {
+            Outcome::Inconclusive(BROKE_PROTOCOL)
+        }
         ConnectOutcome::Silent | ConnectOutcome::Unreachable => Outcome::Inconclusive("no answer"),
     }
 }

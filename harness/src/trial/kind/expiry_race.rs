@@ -54,7 +54,7 @@ pub(super) async fn run(
             Outcome::Inconclusive("the access token was refused before its end")
         }
         entry if entry.is_refusal() => Outcome::Held,
-        ConnectOutcome::Out(_) | ConnectOutcome::Status(_) => {
+        ConnectOutcome::Out(_) | ConnectOutcome::Status(_) | ConnectOutcome::Denied(_) => {
             Outcome::Inconclusive("refused for another reason")
         }
         ConnectOutcome::Cut if !client.is_disturbed() => {

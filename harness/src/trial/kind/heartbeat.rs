@@ -1,7 +1,7 @@
 //! `{"type":"ping"}` is answered by `pong`, and is no message (row 10).
 
-use crate::client::dialect;
 use crate::client::talk::Heard;
+use crate::client::template::heartbeat;
 use crate::client::wire::ServerFrame;
 use crate::known::Known;
 use crate::scenario::trial::Heartbeat;
@@ -15,9 +15,11 @@ pub(super) async fn run(
 ) -> Result<Outcome, Inconclusive> {
     let path = client.new_conversation();
     let mut talk = client.join(0, &path).await?;
-    let heartbeat =
-        dialect::heartbeat(client.dialect()).ok_or(Inconclusive("there is no heartbeat"))?;
-    talk.say(heartbeat.to_owned())?;
+    let mapped = client
+        .dialect()
+        .map(|dialect| (dialect, talk.speaker().places()));
+    let heartbeat = heartbeat(mapped).ok_or(Inconclusive("there is no heartbeat"))?;
+    talk.say(heartbeat)?;
     // In a room that several share, what is said there is not about this socket.
     let alone = client.dialect().is_none();
     let heard = talk

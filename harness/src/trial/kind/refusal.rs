@@ -19,7 +19,9 @@ pub(super) async fn run(
     let entry = client.enter(&request, ANSWER_TIMEOUT).await;
     let broke = |what: &str| Outcome::Broke(Known::Silent1006, what.to_owned());
     Ok(match entry {
-        ConnectOutcome::Out(_) | ConnectOutcome::Status(_) => Outcome::Held,
+        ConnectOutcome::Out(_) | ConnectOutcome::Status(_) | ConnectOutcome::Denied(_) => {
+            Outcome::Held
+        }
         ConnectOutcome::In(talk) => {
             talk.close();
             broke("a made-up token was let in")

@@ -3,12 +3,14 @@
 //! **In:** a plan. **Out:** TOML that makes the same plan again, flags and all: `plan.toml` of a run
 //! can itself be run. Secrets stay the names of environment variables.
 
+mod target;
+
 use std::net::IpAddr;
 
 use toml::{Table, Value};
 
 use crate::plan::{
-    Behavior, Dialect, LoadPlan, Pacing, Plan, PlannedFault, Reach, RedisPlan, STREAMS, ServerPlan,
+    Behavior, LoadPlan, Pacing, Plan, PlannedFault, Reach, RedisPlan, STREAMS, ServerPlan,
     SessionPlan, TrialPlan,
 };
 use crate::scenario::expectation::{AbortRule, Expectation};
@@ -32,7 +34,10 @@ pub(crate) fn to_toml(plan: &Plan) -> String {
     );
     environment(&mut text, plan);
     if let Some(spoken) = &plan.environment.dialect {
-        dialect(&mut text, spoken);
+        line(&mut text, "\n[target]");
+        for (key, value) in target::pairs(spoken) {
+            pair(&mut text, &key, value);
+        }
     }
     load(&mut text, &plan.load);
     for planned in &plan.faults {
@@ -142,32 +147,6 @@ fn environment(text: &mut String, plan: &Plan) {
         users.insert("file".to_owned(), file.as_str().into());
     }
     pair(text, "users", Value::Table(users));
-}
-
-/// `[target]`: what is not there is written as "none", for the contract would be meant otherwise.
-fn dialect(text: &mut String, dialect: &Dialect) {
-    let Ok(serde_json::Value::Object(parts)) = serde_json::to_value(dialect) else {
-        return;
-    };
-    line(text, "\n[target]");
-    for (key, part) in parts {
-        if part.as_object().is_none_or(|part| !part.is_empty()) {
-            pair(text, &key, spelled(part));
-        }
-    }
-}
-
-fn spelled(value: serde_json::Value) -> Value {
-    match value {
-        serde_json::Value::Object(table) => {
-            let table = table.into_iter();
-            Value::Table(table.map(|(key, value)| (key, spelled(value))).collect())
-        }
-        serde_json::Value::Array(items) => Value::Array(items.into_iter().map(spelled).collect()),
-        serde_json::Value::String(text) if !text.is_empty() => Value::from(text),
-        serde_json::Value::Number(number) => Value::from(number.as_i64().unwrap_or(i64::MAX)),
-        _ => Value::from("none"),
-    }
 }
 
 fn server(server: &ServerPlan) -> Value {

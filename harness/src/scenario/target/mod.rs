@@ -3,28 +3,37 @@
 //! **In:** a section of the document. **Out:** [`Dialect`], with what was left out as the contract has it;
 //! `None` without the table.
 
+mod event;
+mod frame;
+mod login;
+mod open;
+mod part;
+mod reply;
+mod template;
+
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::document::{Node, Value};
+pub(crate) use self::event::{EventName, EventNames};
+pub(crate) use self::frame::{ANY, BEGINS_WITH, FrameMatch, Wanted};
+pub(crate) use self::login::{BODIES, BodyKind, Login, METHODS, Method};
+pub(crate) use self::open::{OpeningStep, STEPS_MAX};
+use self::part::{name, optional, origin, part, path, text};
+pub(crate) use self::reply::{REPLIES_MAX, Reply};
+pub(crate) use self::template::{CREDENTIAL, PLACE_CHARS_MAX, places};
 use super::header;
-use super::problem::{Complaint, Problems};
+use super::load::Credential;
+use super::problem::Problems;
 use super::section::Section;
 use super::value;
 
-/// Longest path, name or template.
-const TEXT_MAX: usize = 2_000;
-const IGNORED_MAX: usize = 64;
 /// Longest message that is taken where the scenario says nothing: 16 MiB.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 16 << 20;
 /// The least and the most that a scenario may set.
 const MESSAGE_BYTES: RangeInclusive<u32> = (1 << 10)..=(256 << 20);
-/// Says that there is no such thing.
-const NONE: &str = "none";
-
 /// How a server is spoken to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Dialect {
@@ -32,6 +41,9 @@ pub(crate) struct Dialect {
     pub login: Option<Login>,
     /// `None`: there are no connection tokens.
     pub token: Option<TokenRequest>,
+    /// Cookies that login and token set go with the requests after them, and with the upgrade.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub cookies: bool,
     pub socket: SocketShape,
     /// Sent with every request and upgrade, `Host` instead of the target's own; a value may name a secret as
     /// `${env:NAME}`.
@@ -43,26 +55,15 @@ pub(crate) struct Dialect {
     #[serde(default, skip_serializing_if = "Limits::is_usual")]
     pub limits: Limits,
     pub matching: Matching,
-}
-
-/// `POST` of a name and a password, for an access token.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Login {
-    pub path: String,
-    pub body: BodyKind,
-    /// Fields of the request.
-    pub user: String,
-    pub password: String,
-    /// Field of the answer, `a.b` for one within another; "body": the whole body is the token.
-    pub token: String,
-}
-
-/// What a login is written as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum BodyKind {
-    Json,
-    Form,
+    /// What the ids of messages are.
+    #[serde(default, skip_serializing_if = "IdKind::is_text")]
+    pub ids: IdKind,
+    /// What is said and heard on a socket before it is ready, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open: Vec<OpeningStep>,
+    /// What a client answers by itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reply: Vec<Reply>,
 }
 
 /// `POST` with the access token as `Authorization: Bearer`, for a connection token.
@@ -95,26 +96,6 @@ pub(crate) struct SendShape {
     pub message: String,
     /// `None`: no heartbeat of the client.
     pub heartbeat: Option<String>,
-}
-
-/// What a server calls its events; `None`: it has no such event.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct EventNames {
-    /// Field that names the event; `None`: every frame is an answer.
-    pub field: Option<String>,
-    /// `None`: a socket is ready when the upgrade is done.
-    pub connected: Option<String>,
-    pub queued: Option<String>,
-    pub started: Option<String>,
-    pub chunk: Option<String>,
-    pub complete: Option<String>,
-    /// The whole answer in one frame.
-    pub answer: Option<String>,
-    pub pong: Option<String>,
-    pub expiring: Option<String>,
-    pub error: Option<String>,
-    /// Events that mean nothing to a client.
-    pub ignore: Vec<String>,
 }
 
 /// Fields of events.
@@ -162,10 +143,45 @@ pub(crate) enum Matching {
     Order,
 }
 
+/// What the id of a message is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum IdKind {
+    /// A text that no other run has.
+    #[default]
+    Text,
+    /// A whole number from 1 that no other message of the run has.
+    Number,
+}
+
+impl IdKind {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+    fn is_text(&self) -> bool {
+        *self == Self::Text
+    }
+}
+
+pub(crate) const ID_KINDS: [(&str, IdKind); 2] =
+    [("text", IdKind::Text), ("number", IdKind::Number)];
 pub(crate) const MATCHINGS: [(&str, Matching); 2] =
     [("id", Matching::Id), ("order", Matching::Order)];
-pub(crate) const BODIES: [(&str, BodyKind); 2] =
-    [("json", BodyKind::Json), ("form", BodyKind::Form)];
+/// Whether a connection token is asked for before a socket is opened.
+pub(crate) fn asks_token(dialect: Option<&Dialect>, credential: Credential) -> bool {
+    match credential {
+        Credential::ConnectionToken => true,
+        Credential::FirstFrame => dialect.is_none_or(|dialect| dialect.token.is_some()),
+        Credential::Cookie
+        | Credential::QueryToken
+        | Credential::Bearer
+        | Credential::Authorization
+        | Credential::None => false,
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+fn is_false(value: &bool) -> bool {
+    !*value
+}
 
 /// Reads `[target]`.
 pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Option<Dialect> {
@@ -173,13 +189,18 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Option<Di
     if !section.is_present() {
         return None;
     }
+    let open = open::read(&mut section, problems);
+    let reply = reply::read(&mut section, &open, problems);
     let dialect = Dialect {
-        login: part(&mut section, problems, "login", login),
+        login: part(&mut section, problems, "login", login::read),
         token: part(&mut section, problems, "token", token),
+        cookies: section
+            .read_or(problems, "cookies", false, value::truth)
+            .value,
         socket: socket(&mut section, problems),
         headers: header::read(&mut section, problems),
         send: send(&mut section, problems),
-        events: events(&mut section, problems),
+        events: event::read(&mut section, open.is_empty(), problems),
         fields: fields(&mut section, problems),
         limits: limits(&mut section, problems),
         matching: section
@@ -190,42 +211,14 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Option<Di
                 value::choice(&MATCHINGS),
             )
             .value,
+        ids: section
+            .read_or(problems, "ids", IdKind::Text, value::choice(&ID_KINDS))
+            .value,
+        open,
+        reply,
     };
     section.finish(problems);
     Some(dialect)
-}
-
-/// A table, or "none".
-fn part<T>(
-    section: &mut Section<'_>,
-    problems: &mut Problems,
-    key: &'static str,
-    read: impl FnOnce(&mut Section<'_>, &mut Problems) -> T,
-) -> Option<T> {
-    if let Some(Node {
-        value: Value::Text(text),
-        ..
-    }) = section.node(key)
-        && text == NONE
-    {
-        return None;
-    }
-    let mut table = section.table(problems, key);
-    let part = read(&mut table, problems);
-    table.finish(problems);
-    Some(part)
-}
-
-fn login(table: &mut Section<'_>, problems: &mut Problems) -> Login {
-    Login {
-        path: path(table, problems, "path", "/api/auth/login/"),
-        body: table
-            .read_or(problems, "body", BodyKind::Json, value::choice(&BODIES))
-            .value,
-        user: text(table, problems, "user", "email"),
-        password: text(table, problems, "password", "password"),
-        token: text(table, problems, "token", "token"),
-    }
 }
 
 fn token(table: &mut Section<'_>, problems: &mut Problems) -> TokenRequest {
@@ -265,29 +258,6 @@ fn send(section: &mut Section<'_>, problems: &mut Problems) -> SendShape {
     send
 }
 
-fn events(section: &mut Section<'_>, problems: &mut Problems) -> EventNames {
-    let mut table = section.table(problems, "events");
-    let mut name = |key, usual| optional(&mut table, problems, key, usual);
-    let mut events = EventNames {
-        field: name("field", Some("event")),
-        connected: name("connected", Some("connected")),
-        queued: name("queued", Some("task_queued")),
-        started: name("started", Some("processing_started")),
-        chunk: name("chunk", Some("chunk")),
-        complete: name("complete", Some("complete")),
-        answer: name("answer", None),
-        pong: name("pong", Some("pong")),
-        expiring: name("expiring", Some("token_expiring_soon")),
-        error: name("error", Some("error")),
-        ignore: Vec::new(),
-    };
-    let ignore = value::list(IGNORED_MAX, value::text(TEXT_MAX));
-    let ignore = table.read(problems, "ignore", ignore);
-    events.ignore = ignore.map_or_else(Vec::new, |ignore| ignore.value);
-    table.finish(problems);
-    events
-}
-
 fn fields(section: &mut Section<'_>, problems: &mut Problems) -> FieldNames {
     let mut table = section.table(problems, "fields");
     let fields = FieldNames {
@@ -312,78 +282,5 @@ fn limits(section: &mut Section<'_>, problems: &mut Problems) -> Limits {
     }
 }
 
-fn text(
-    table: &mut Section<'_>,
-    problems: &mut Problems,
-    key: &'static str,
-    usual: &str,
-) -> String {
-    table
-        .read_or(problems, key, usual.to_owned(), value::text(TEXT_MAX))
-        .value
-}
-
-/// A text, or "none".
-fn optional(
-    table: &mut Section<'_>,
-    problems: &mut Problems,
-    key: &'static str,
-    usual: Option<&str>,
-) -> Option<String> {
-    let read = table.read(problems, key, value::text(TEXT_MAX));
-    match read {
-        Some(read) if read.value == NONE => None,
-        Some(read) => Some(read.value),
-        None => usual.map(str::to_owned),
-    }
-}
-
-/// A name that stands in a query or a cookie as it is.
-fn name(
-    table: &mut Section<'_>,
-    problems: &mut Problems,
-    key: &'static str,
-    usual: &str,
-) -> String {
-    let read = |node: &Node| {
-        let name = value::text(TEXT_MAX)(node)?;
-        let plain = |c: char| c.is_ascii_graphic() && !"&=?#;,\"\\".contains(c);
-        if name.chars().all(plain) {
-            return Ok(name);
-        }
-        let complaint = Complaint::new(format!("expected a plain name, found \"{name}\""));
-        Err(complaint.hint("write it as the server knows it, such as \"token\""))
-    };
-    table.read_or(problems, key, usual.to_owned(), read).value
-}
-
-/// As a browser says where a page comes from, or "none".
-fn origin(table: &mut Section<'_>, problems: &mut Problems) -> Option<String> {
-    let read = table.read(problems, "origin", |node| {
-        let origin = value::text(TEXT_MAX)(node)?;
-        if origin.chars().all(|c| c.is_ascii_graphic()) {
-            return Ok(origin);
-        }
-        let complaint = Complaint::new(format!("expected an origin, found \"{origin}\""));
-        Err(complaint.hint("write it like \"https://chat.example.org\""))
-    });
-    read.map(|read| read.value).filter(|origin| origin != NONE)
-}
-
-fn path(
-    table: &mut Section<'_>,
-    problems: &mut Problems,
-    key: &'static str,
-    usual: &str,
-) -> String {
-    let read = |node: &Node| {
-        let path = value::text(TEXT_MAX)(node)?;
-        let plain = |c: char| c.is_ascii_graphic() && c != '#';
-        if path.starts_with('/') && path.chars().all(plain) {
-            return Ok(path);
-        }
-        let complaint = Complaint::new("expected a path, in printable ASCII without `#`");
-        Err(complaint.hint("begin with `/`, as in \"/ws/chat/{conversation}/\""))
-    };
-    table.read_or(problems, key, usual.to_owned(), read).value
-}
+#[cfg(test)]
+mod tests;
