@@ -3,7 +3,8 @@
 //! The parts of engine, fault proxy and server are benchmarks of their crates, `engine`, `overhead` and `cost`, which say
 //! how they measure. That of the gate is arithmetic on synthetic runs (`harness/src/gate/bench.rs`) and no
 //! matter of speed: it fails when a promise is not kept. So does that of `harness capacity`, which searches for limits that
-//! are known beforehand (`harness/tests/it/truth.rs`); it is done only when it is asked for.
+//! are known beforehand (`harness/tests/it/truth.rs`); it is done only when it is asked for. So is `accuracy`, a benchmark of
+//! the harness: it holds the percentiles that are reported against the exact record of a target with known laws.
 //!
 //! **Method.** Costs of the harness are differences between runs, so that what is the same in both
 //! drops out: processor time per message is what a longer hold costs more (same clients, same ramp);
@@ -46,6 +47,9 @@ pub(crate) struct Arguments {
     /// Runs of the harness of each kind; the median is shown
     #[arg(long, default_value_t = 1)]
     repeat: u32,
+    /// Runs of a kind of `accuracy`, at most, until the harness calls one valid
+    #[arg(long, default_value_t = 1)]
+    tries: u32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -59,6 +63,8 @@ enum Subject {
     Gate,
     /// What `harness capacity` finds of limits that are known beforehand; 20 to 40 minutes
     Capacity,
+    /// Whether the percentiles that are reported are those that were served; 13 minutes
+    Accuracy,
 }
 
 /// One figure beside its budget.
@@ -103,6 +109,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             .env("REDIS_SERVER", redis::ensure()?);
         step::run("known limits, found", &mut truths)?;
     }
+    if one == Some(Subject::Accuracy) {
+        accuracy(arguments)?;
+    }
     if wanted(Subject::Harness) {
         harness(arguments)?;
     }
@@ -123,23 +132,32 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes its figures to `reports/bench/engine.json`.
 fn engine(arguments: &Arguments) -> Result<(), Failure> {
+    let clients: Vec<String> = arguments.clients.iter().map(u32::to_string).collect();
+    let mut bench = of_the_harness("engine")?;
+    bench.args(["--clients", &clients.join(",")]);
+    step::run("cost of the load engine", &mut bench)
+}
+
+fn accuracy(arguments: &Arguments) -> Result<(), Failure> {
+    let mut bench = of_the_harness("accuracy")?;
+    bench.args(["--tries", &arguments.tries.to_string()]);
+    step::run("percentiles beside the target's record", &mut bench)
+}
+
+/// A benchmark of the harness's crate, which writes its figures to `reports/bench/NAME.json` too.
+fn of_the_harness(name: &str) -> Result<Command, Failure> {
     demo::build_release()?;
     let folder = step::root().join("reports").join("bench");
     std::fs::create_dir_all(&folder).map_err(|source| Failure::File {
         path: folder.clone(),
         source,
     })?;
-    let mut bench = step::cargo(&[
-        "bench", "-p", "harness", "--bench", "engine", "--", "--json",
-    ]);
-    let clients: Vec<String> = arguments.clients.iter().map(u32::to_string).collect();
+    let mut bench = step::cargo(&["bench", "-p", "harness", "--bench", name, "--", "--json"]);
     bench
-        .arg(folder.join("engine.json"))
-        .args(["--clients", &clients.join(",")])
+        .arg(folder.join(format!("{name}.json")))
         .env("HARNESS_BINARY", step::target("release").join("harness"));
-    step::run("cost of the load engine", &mut bench)
+    Ok(bench)
 }
 
 fn harness(arguments: &Arguments) -> Result<(), Failure> {
