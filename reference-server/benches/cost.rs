@@ -32,9 +32,9 @@ const SOCKETS: usize = 10_000;
 const CROWD: usize = 1_000;
 const ECHOES_EACH: usize = 10;
 const MESSAGES: usize = 40;
-/// Messages a second, all together, and for how long.
+/// Messages a second, all together, and for how many seconds.
 const RATES: [usize; 2] = [2_000, 5_000];
-const TALK: Duration = Duration::from_secs(6);
+const TALK_S: usize = 6;
 /// Opened, or waited for, at once.
 const AT_ONCE: usize = 64;
 /// Source addresses, so that no one runs out of ports.
@@ -336,7 +336,7 @@ async fn echo(clients: &mut [Client]) -> Outcome<()> {
 async fn talk(clients: &mut [Client], per_s: usize) -> Outcome<usize> {
     let start = Instant::now();
     let all = clients.len();
-    let count = per_s * TALK.as_secs() as usize;
+    let count = per_s * TALK_S;
     let asking = clients
         .iter_mut()
         .enumerate()
