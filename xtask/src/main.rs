@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask demo`, `test`, `matrix`, `bench`, `soak`, `fuzz`, `ab`.
+//! The project's own commands: `cargo xtask demo`, `test`, `matrix`, `bench`, `soak`, `fuzz`, `ab`, `slurm`.
 //!
 //! Each installs what is missing (saying so first), builds, and runs. Linux only.
 
@@ -18,6 +18,7 @@ mod matrix;
 mod nginx;
 mod package;
 mod redis;
+mod slurm;
 mod soak;
 mod step;
 mod test;
@@ -50,6 +51,8 @@ enum Command {
     Soak(soak::Arguments),
     /// The gate tried on this machine: the same server twice, and one that is slowed; goes on where it was ended
     Ab(ab::Arguments),
+    /// A load in the parts of a real Slurm array on two virtual nodes of this machine: whole, and with a part cancelled; needs root
+    Slurm,
     /// Everything that reads what others wrote, fed what nobody wrote: an hour, guided by coverage
     Fuzz(fuzz::Arguments),
 }
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Soak(arguments) => soak::run(&arguments),
         Command::Ab(arguments) => ab::run(&arguments),
+        Command::Slurm => slurm::run(),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
     };
     match done {

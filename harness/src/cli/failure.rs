@@ -11,6 +11,7 @@ use crate::environment::EnvironmentError;
 use crate::exit::Exit;
 use crate::run::RunError;
 use crate::scenario::problem::{Complaint, Problems};
+use crate::shard::{FleetError, MeetingError};
 
 /// Why a command did not do what it was asked.
 #[derive(Debug)]
@@ -126,6 +127,13 @@ impl From<io::Error> for Failure {
     }
 }
 
+impl From<MeetingError> for Failure {
+    fn from(error: MeetingError) -> Self {
+        let hint = error.hint();
+        Self::new(Exit::Environment, error.to_string()).hint(hint)
+    }
+}
+
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         let mut fact = error.to_string();
@@ -153,6 +161,7 @@ impl From<RunError> for Failure {
                     None => failure,
                 }
             }
+            RunError::Fleet(FleetError::Meeting(cause)) => cause.into(),
             RunError::Fleet(_) => Self::new(Exit::Environment, fact)
                 .hint("its log says more; fewer --shards ask less of this machine"),
             RunError::Attack(error) if !error.is_exhaustion() => Self::new(Exit::Bug, fact),

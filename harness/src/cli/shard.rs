@@ -165,6 +165,9 @@ fn log() {
 }
 
 fn done(served: Result<(), ServeError>) -> Result<Exit, Failure> {
-    let served = served.map_err(|error| Failure::new(Exit::Environment, error.to_string()));
-    served.map(|()| Exit::Pass)
+    match served {
+        Ok(()) => Ok(Exit::Pass),
+        Err(ServeError::Meeting(error)) => Err(error.into()),
+        Err(error) => Err(Failure::new(Exit::Environment, error.to_string())),
+    }
 }

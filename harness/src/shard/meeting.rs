@@ -79,6 +79,26 @@ pub(crate) enum MeetingError {
     },
 }
 
+impl MeetingError {
+    /// What to do about it.
+    pub(crate) const fn hint(&self) -> &'static str {
+        match self {
+            Self::Folder { .. } => {
+                "--shared names a folder that every part may write to, with room for what they saw"
+            }
+            Self::Taken { .. } => {
+                "a folder tells of one run: start all parts with a new one, --shared DIR"
+            }
+            Self::Missing { .. } => {
+                "see whether its scheduler has started it with the same --shared, or raise --wait"
+            }
+            Self::Unfit { .. } => {
+                "start all parts with one bundle and one build of harness, where clocks are kept by NTP"
+            }
+        }
+    }
+}
+
 /// All shards but the run's own.
 pub(crate) struct Met(pub(super) Vec<Arrived>);
 

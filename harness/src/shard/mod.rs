@@ -34,5 +34,5 @@ mod peer;
 mod serve;
 
 pub(crate) use fleet::{Fleet, FleetError};
-pub(crate) use meeting::{Meeting, Met, Place};
+pub(crate) use meeting::{Meeting, MeetingError, Met, Place};
 pub(crate) use serve::{ServeError, serve, serve_at};

@@ -136,7 +136,7 @@ fn parts_that_meet_in_a_folder_are_one_run_and_send_what_one_process_sends() {
         let again = finish(job.start(&["--index", index, "--wait", "1s"]));
         assert_ne!(again.code, 0);
         assert!(
-            again.stderr.contains("was begun already"),
+            again.stderr.contains("was begun already") && again.stderr.contains(" hint: "),
             "{}",
             again.stderr
         );
