@@ -40,6 +40,7 @@ const PROGRAMS: [Program; 4] = [
     },
 ];
 const MUNGE_SOCKET: &str = "/run/munge/munge.socket.2";
+const MUNGE_PID: &str = "/run/munge/munged.pid";
 const NODES: [&str; 2] = ["n0", "n1"];
 /// Until nodes are there, and until parts have met.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -49,6 +50,8 @@ const INTO_THE_LOAD: Duration = Duration::from_secs(15);
 /// A cluster that ends with this.
 struct Cluster {
     folder: PathBuf,
+    /// Munge was not there before.
+    munge: bool,
 }
 
 pub(crate) fn run() -> Result<ExitCode, Failure> {
@@ -60,7 +63,10 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
     let cluster = Cluster::start()?;
     let whole = cluster.array(&redis, |_| Ok(()))?;
     holds(&whole, "passes", |result| {
-        Some(result.pointer("/verdict/status")? == "pass" && number(result, "/delivery/lost")? == 0)
+        Some(
+            result.pointer("/verdict/status")? == "pass"
+                && number(result, "/delivery/lost")? == "0",
+        )
     })?;
     holds(&whole, "is what the server counted", |result| {
         let counted = "/server/counters/chat_messages_total{type=\"completed\"}";
@@ -87,11 +93,12 @@ impl Cluster {
         for part in ["state", "log", "spool/n0", "spool/n1", "shared"] {
             made(&folder.join(part))?;
         }
-        let cluster = Self { folder };
+        let munge = !Path::new(MUNGE_SOCKET).exists();
+        let cluster = Self { folder, munge };
         let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         let config = config(&cluster.folder, host.trim());
         written(&cluster.folder.join("slurm.conf"), &config)?;
-        if !Path::new(MUNGE_SOCKET).exists() {
+        if munge {
             made(Path::new("/run/munge"))?;
             step::run(
                 "munge's folder",
@@ -172,8 +179,10 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        for name in ["d-n0.pid", "d-n1.pid", "ctld.pid"] {
-            let pid = fs::read_to_string(self.folder.join(name)).unwrap_or_default();
+        let own = ["d-n0.pid", "d-n1.pid", "ctld.pid"].map(|name| self.folder.join(name));
+        let munge = self.munge.then(|| PathBuf::from(MUNGE_PID));
+        for path in own.into_iter().chain(munge) {
+            let pid = fs::read_to_string(path).unwrap_or_default();
             // One that is gone already needs no end.
             drop(Command::new("kill").arg(pid.trim()).status());
         }
@@ -186,6 +195,8 @@ impl Drop for Cluster {
 
 fn config(folder: &Path, host: &str) -> String {
     let folder = folder.display();
+    // A node that says it has more than there is is given no work.
+    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
     format!(
         "ClusterName=local
 SlurmctldHost={host}(127.0.0.1)
@@ -206,7 +217,7 @@ SelectTypeParameters=CR_Core
 ReturnToService=2
 MpiDefault=none
 JobAcctGatherType=jobacct_gather/none
-NodeName=n[0-1] NodeHostname={host} NodeAddr=127.0.0.1 Port=[16820-16821] CPUs=4 RealMemory=4000 State=UNKNOWN
+NodeName=n[0-1] NodeHostname={host} NodeAddr=127.0.0.1 Port=[16820-16821] CPUs={cpus} RealMemory=1000 State=UNKNOWN
 PartitionName=all Nodes=n[0-1] Default=YES MaxTime=10 State=UP OverSubscribe=FORCE:4
 "
     )
@@ -234,8 +245,9 @@ fn holds(
     })
 }
 
-fn number(result: &Value, pointer: &str) -> Option<u64> {
-    result.pointer(pointer)?.as_u64()
+/// A whole number: a server's counters are written with a point.
+fn number(result: &Value, pointer: &str) -> Option<String> {
+    Some(format!("{:.0}", result.pointer(pointer)?.as_f64()?))
 }
 
 fn until(what: &str, is_so: impl FnMut() -> bool) -> Result<(), Failure> {
