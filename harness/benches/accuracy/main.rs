@@ -45,8 +45,9 @@ pub(crate) type Outcome<T> = Result<T, Box<dyn Error>>;
 const STALLS_HOLD_S: u32 = 60;
 const HOLD_S: u32 = 20;
 
-/// Rates that leave both processors of a small machine mostly idle: 200 to 1,000 messages a second.
-const CASES: [Case; 14] = [
+/// Rates that leave both processors of a small machine mostly idle: 200 to 1,000 messages a second. The closed loop is of
+/// few clients: at the end of a stall all of them ask at one moment, and thousands of sends at once are late by themselves.
+const CASES: [Case; 13] = [
     open(Law::Constant, 10, 50),
     open(Law::Constant, 50, 100),
     open(Law::Constant, 500, 500),
@@ -60,7 +61,6 @@ const CASES: [Case; 14] = [
     open(Law::Stall, 50, 100),
     closed(Law::Stall, 50, 100),
     open(Law::Stall, 5_000, 5_000),
-    closed(Law::Stall, 5_000, 5_000),
 ];
 
 const fn open(law: Law, clients: u32, every_ms: u32) -> Case {
