@@ -62,7 +62,7 @@ fn contents(plan: &Plan) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
         let inside = path
             .components()
             .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-        if !inside || name == BUNDLE_FILE {
+        if !inside || path.ends_with(BUNDLE_FILE) {
             let fact = format!(
                 "{name}: a bundle holds files below the folder in which it is made, by their names"
             );
@@ -142,7 +142,10 @@ pub(super) fn opened(path: &Path) -> Result<(PathBuf, Bundle, String), Failure> 
     if hash(&bundle.plan) != bundle.plan_hash {
         return Err(unfit("its plan was changed after it was made".to_owned()));
     }
-    let folder = file.parent().unwrap_or(Path::new(".")).to_owned();
+    let parent = file
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let folder = parent.unwrap_or(Path::new(".")).to_owned();
     for (name, known) in &bundle.files {
         let beside = folder.join(name);
         let content = intake::bytes(&beside, FILE_BYTES_MAX)

@@ -163,7 +163,7 @@ impl From<RunError> for Failure {
             }
             RunError::Fleet(FleetError::Meeting(cause)) => cause.into(),
             RunError::Fleet(_) => Self::new(Exit::Environment, fact)
-                .hint("its log says more; fewer --shards ask less of this machine"),
+                .hint("its log or output says more; fewer --shards ask less of this machine"),
             RunError::Attack(error) if !error.is_exhaustion() => Self::new(Exit::Bug, fact),
             RunError::Attack(_) | RunError::Monitor(_) => Self::new(Exit::Environment, fact)
                 .hint("raise the limit of processes (`ulimit -u`) or of addresses (`ulimit -v`)"),

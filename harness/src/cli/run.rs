@@ -184,7 +184,6 @@ pub(super) fn begin(
     }
     args.fit(&plan)?;
     warning::tell(&plan);
-    headroom::check(&plan).map_err(|error| RunError::Environment(error.into()))?;
     let run_id = identity::run_id();
     let default = || PathBuf::from("reports").join(&run_id);
     let folder = args.out.clone().unwrap_or_else(default);
@@ -209,6 +208,7 @@ pub(super) fn begin(
         },
         plan,
     };
+    headroom::check(&order.here()).map_err(|error| RunError::Environment(error.into()))?;
     if order.plan.environment.target.is_some() {
         screen::say_direct();
     }
@@ -326,7 +326,7 @@ async fn ready(
         Some(address) => Some(exporter::bind(address).await?),
         None => None,
     };
-    preflight(&order.plan, &order.settings)
+    preflight(&order.here(), &order.settings)
         .await
         .map_err(RunError::Environment)?;
     Ok(exporter)

@@ -18,6 +18,8 @@ use super::place::PlaceArgs;
 use super::run::{self, RunArgs};
 use crate::exit::Exit;
 use crate::plan::bundle::Bundle;
+use crate::plan::{Plan, estimate};
+use crate::scenario::address;
 use crate::shard::{Place, ServeError, serve, serve_at};
 
 /// Index and number of a Kubernetes Indexed Job.
@@ -72,6 +74,7 @@ pub(super) fn run(args: &ShardArgs, out: &mut (impl Write + Send)) -> Result<Exi
         count: bundle.shards,
         bundle: hash,
         wait: args.wait,
+        one_host: is_of_one_host(&bundle.plan),
     };
     let again = command(args, &bundle);
     let of_run = RunArgs::of_shard(&args.place, &place.shared)?;
@@ -88,6 +91,15 @@ pub(super) fn run(args: &ShardArgs, out: &mut (impl Write + Send)) -> Result<Exi
     hosts::check(allowed, &plan.environment, !plan.faults.is_empty())?;
     log();
     done(serve_at(&place))
+}
+
+/// Whether clients reach what they go to from one machine alone: it is started there, or on loopback.
+fn is_of_one_host(plan: &Plan) -> bool {
+    let target = plan.environment.target.as_deref();
+    let elsewhere = target
+        .and_then(address::host)
+        .is_some_and(|host| !address::is_loopback(&host));
+    !elsewhere || estimate::has_own_edge(plan)
 }
 
 /// Which part of the bundle's this is.
@@ -168,6 +180,7 @@ fn done(served: Result<(), ServeError>) -> Result<Exit, Failure> {
     match served {
         Ok(()) => Ok(Exit::Pass),
         Err(ServeError::Meeting(error)) => Err(error.into()),
-        Err(error) => Err(Failure::new(Exit::Environment, error.to_string())),
+        Err(error) => Err(Failure::new(Exit::Environment, error.to_string())
+            .hint("the output of the part with index 0 says more")),
     }
 }

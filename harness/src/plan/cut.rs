@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::visit::{Visit, visits};
-use super::{Conversation, LoadPlan, LoadStage};
+use super::{Conversation, LoadPlan, LoadStage, Plan};
 
 /// One of the parts of a load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +58,15 @@ impl Cut {
         stages.collect()
     }
 
+    /// The plan of what is to be there for it, where the other parts are on other machines.
+    pub(crate) fn of(self, plan: &Plan) -> Plan {
+        let mut part = plan.clone();
+        part.load.clients = self.clients(&plan.load);
+        part.load.stages = self.stages(&plan.load);
+        part.load.shards = Some(1);
+        part
+    }
+
     /// Most of its clients at once.
     pub(crate) fn clients(self, load: &LoadPlan) -> u32 {
         let stages = self.stages(load).into_iter();
@@ -69,7 +78,7 @@ impl Cut {
 mod tests {
     use super::*;
     use crate::plan::arrivals::Arrivals;
-    use crate::plan::{Plan, compile};
+    use crate::plan::compile;
     use crate::scenario::Overrides;
     use proptest::prelude::*;
 

@@ -55,6 +55,8 @@ pub(crate) struct FaultBoard {
     heard: watch::Sender<Vec<u64>>,
     /// Somebody was not told in time.
     untold: AtomicBool,
+    /// Followers are told through a folder.
+    far_away: AtomicBool,
 }
 
 /// From when to when a fault is in force; `u64::MAX`: not yet.
@@ -80,7 +82,9 @@ impl FaultBoard {
     }
 
     /// Changes are to be confirmed by so many boards of other processes.
-    pub(crate) fn followed_by(&self, followers: usize) {
+    /// Where they are far away, each may take longer.
+    pub(crate) fn followed_by(&self, followers: usize, far_away: bool) {
+        self.far_away.store(far_away, Ordering::Relaxed);
         self.heard.send_replace(vec![0; followers]);
     }
 
@@ -98,9 +102,12 @@ impl FaultBoard {
         });
     }
 
-    /// Waits until all followers know of all changes so far, for at most `patience`. Whoever does not confirm it in time
+    /// Waits until all followers know of all changes so far, for at most `patience`, or five times as long where they are
+    /// far away. Whoever does not confirm it in time
     /// may count on the wrong side of the fault: see [`Self::is_untold`].
     pub(crate) async fn told(&self, patience: Duration) {
+        let far_away = self.far_away.load(Ordering::Relaxed);
+        let patience = if far_away { patience * 5 } else { patience };
         let revision = *self.revision.borrow();
         let mut heard = self.heard.subscribe();
         let all = heard.wait_for(|heard| heard.iter().all(|last| *last >= revision));
@@ -196,7 +203,7 @@ mod tests {
         const LONG: Duration = Duration::from_mins(1);
         let board = FaultBoard::new(1);
         board.told(LONG).await;
-        board.followed_by(3);
+        board.followed_by(3, false);
         board.told(LONG).await;
         board.begin(0, 100);
         let revision = *board.changes().borrow();

@@ -8,7 +8,7 @@ use super::Generator;
 use super::facts::{EXAMPLES_MAX, Facts};
 use super::windows::Tally;
 use crate::plan::Plan;
-use crate::record::generator::ShardAccount;
+use crate::record::generator::{Pause, ShardAccount};
 use crate::record::histogram::SparseHistogram;
 
 /// What the harness measured of itself, with what the recording knows.
@@ -19,11 +19,16 @@ pub(super) fn generator(facts: &Facts, whole: &Tally) -> Generator {
         generator,
         ..
     } = facts;
+    // Of a part on another machine the pauses are not known: none is taken for one of its own.
+    let pauses_of = |account: &ShardAccount| match account.host {
+        None => generator.pauses.as_slice(),
+        Some(_) => &[],
+    };
     let shards: Vec<ShardAccount> = facts
         .parts
         .iter()
         .map(|(account, lateness)| ShardAccount {
-            lateness_net: net_lateness(plan, lateness, generator).summary(),
+            lateness_net: net_lateness(plan, lateness, pauses_of(account)).summary(),
             ..account.clone()
         })
         .collect();
@@ -38,7 +43,7 @@ pub(super) fn generator(facts: &Facts, whole: &Tally) -> Generator {
         planned_sends: recording.planned_sends,
         unsent_without_socket: recording.unsent_without_socket,
         actual_sends: recording.dispatch_delay.count(),
-        lateness_net: net_lateness(plan, &recording.lateness, generator).summary(),
+        lateness_net: net_lateness(plan, &recording.lateness, &generator.pauses).summary(),
         frames_received: recording.frames_received,
         frames_unstamped: recording.frames_unstamped,
         frames_of_others: Some(recording.frames_of_others).filter(|count| *count > 0),
@@ -54,14 +59,13 @@ pub(super) fn generator(facts: &Facts, whole: &Tally) -> Generator {
 fn net_lateness(
     plan: &Plan,
     lateness: &BTreeMap<u32, SparseHistogram>,
-    generator: &Generator,
+    pauses: &[Pause],
 ) -> SparseHistogram {
     let (mut all, mut net) = (SparseHistogram::default(), SparseHistogram::default());
     for (&interval, part) in lateness {
         let from_us = u64::from(interval) * plan.interval_us;
         let to_us = from_us + plan.interval_us;
-        let paused = generator
-            .pauses
+        let paused = pauses
             .iter()
             .any(|pause| pause.at_us < to_us && from_us < pause.at_us + pause.length_us);
         all.merge(part);

@@ -15,6 +15,7 @@ mod queue;
 mod sampler;
 mod usage;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -28,7 +29,7 @@ use crate::environment::{Environment, EnvironmentError, Settings, open_files};
 use crate::fault::{FaultEvent, drive};
 use crate::load::attack::{self, AttackError, AttackOutcome, Part, Signals};
 use crate::monitor::{MachineAccount, Monitor};
-use crate::plan::{Link, Plan, estimate, tick_us};
+use crate::plan::{Cut, Link, Plan, estimate, tick_us};
 use crate::record::counters::Counters;
 use crate::record::fault::{FaultBoard, FaultStamps};
 use crate::record::trace::Trace;
@@ -56,6 +57,22 @@ pub(crate) struct Order {
     pub trace: Trace,
     /// Where it meets the other shards of its load, if they are started by somebody else.
     pub place: Option<Place>,
+}
+
+impl Order {
+    /// The plan of what is to be there on this machine: of parts on other machines nothing is.
+    pub(crate) fn here(&self) -> Cow<'_, Plan> {
+        match &self.place {
+            Some(place) if !place.one_host => {
+                let own = Cut {
+                    index: 0,
+                    count: place.count,
+                };
+                Cow::Owned(own.of(&self.plan))
+            }
+            Some(_) | None => Cow::Borrowed(&self.plan),
+        }
+    }
 }
 
 /// What can be watched while it is done; handed out when the load is about to start.
@@ -112,7 +129,7 @@ pub(crate) async fn execute(
         None => None,
     };
     let met = met(meeting.as_ref(), cancel).await?;
-    let mut environment = Environment::start(&order.plan, &order.settings, cancel).await?;
+    let mut environment = Environment::start(&order.here(), &order.settings, cancel).await?;
     let host = Host {
         redis_version: environment.redis_version(),
         target: environment.target().http_base,

@@ -38,6 +38,13 @@ impl Channel {
         }
     }
 
+    /// Takes back what was posted and perhaps not read.
+    pub(super) fn unpost(&self) {
+        if let Self::Folder(mailbox) = self {
+            mailbox.post(Bytes::new());
+        }
+    }
+
     /// The next frame; `None`: the other side is gone. Dropping it loses nothing.
     pub(super) async fn next(&mut self) -> Option<Result<Bytes, FrameError>> {
         match self {

@@ -102,18 +102,22 @@ impl Fleet {
 
     /// How far ahead the start of the load is to lie, beside what one process needs: a folder is looked into now and then.
     pub(crate) fn lead(&self) -> Duration {
-        let is_spread = self.links.iter().any(|link| link.peer.host().is_some());
-        if is_spread {
+        if self.is_spread() {
             SPREAD_LEAD
         } else {
             Duration::ZERO
         }
     }
 
+    fn is_spread(&self) -> bool {
+        self.links.iter().any(|link| link.peer.host().is_some())
+    }
+
     /// Drives the load. `signals.counters` has lanes for all processes, in their order.
     /// What one of them did not bring is a sentence in `given_up`.
     pub(crate) async fn run(self, plan: &Plan, signals: &Signals) -> AttackOutcome {
-        signals.faults.followed_by(self.links.len());
+        let is_spread = self.is_spread();
+        signals.faults.followed_by(self.links.len(), is_spread);
         let end_us = plan.load.end_us();
         let lanes = usize::from(plan.load.lanes.max(1));
         let driven = self.links.into_iter().map(|link| async move {
@@ -180,7 +184,7 @@ async fn assign(
             plan: text.clone(),
             cut: link.cut,
             tag: tag.to_owned(),
-            target: TargetHandover::of(&target, is_here || made_up),
+            target: TargetHandover::of(&target, is_here || made_up, is_here),
             cpus: cpus.clone().filter(|_| is_here),
         };
         async {

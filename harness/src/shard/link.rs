@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use super::channel::Channel;
 use super::message::{Assignment, Done, FromShard, ToShard, decode, encode};
 use super::peer::Peer;
+use crate::clock::wall_ns;
 use crate::load::attack::Signals;
 use crate::plan::Cut;
 use crate::record::counters::Recent;
@@ -109,6 +110,7 @@ impl Link {
         let start = ToShard::Start {
             zero_ns,
             zero_wall_ns,
+            said_wall_ns: wall_ns(),
         };
         self.say(&start).await?;
         let mut recents: Vec<Recent> = Vec::new();

@@ -29,6 +29,8 @@ const GRAIN_US: u64 = 10_000;
 const TRIES: usize = 5;
 /// Clocks that are certainly further apart than this are not used together: faults would be seen at different times.
 const CLOCKS_APART_MAX_US: u64 = 50_000;
+/// Nor are clocks of which less is known than this.
+const CLOCK_ERROR_MAX_US: u64 = 250_000;
 /// How often a shard looks whether the run has come.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Names of those that are missing, at most.
@@ -45,6 +47,8 @@ pub(crate) struct Place {
     pub bundle: String,
     /// How long the others are waited for.
     pub wait: Duration,
+    /// What clients go to is reached from one machine alone.
+    pub one_host: bool,
 }
 
 /// Why shards did not meet.
@@ -93,7 +97,7 @@ impl MeetingError {
                 "see whether its scheduler has started it with the same --shared, or raise --wait"
             }
             Self::Unfit { .. } => {
-                "start all parts with one bundle and one build of harness, where clocks are kept by NTP"
+                "start all parts with one bundle and one build of harness, where clocks are kept by NTP; without a target that all reach, on one machine"
             }
         }
     }
@@ -193,12 +197,26 @@ impl Meeting {
                 hello.build
             )));
         }
+        if self.place.one_host && hello.host != self.own.host {
+            let own = &self.own.host;
+            return Err(unfit(format!(
+                "it is not on {own}, and what clients go to listens on loopback there"
+            )));
+        }
         let apart_us = hello.clock.apart_us(self.own.clock);
         if apart_us > CLOCKS_APART_MAX_US {
             return Err(unfit(format!(
                 "its clock is at least {} ms from that of the run; {} ms are allowed",
                 apart_us / 1_000,
                 CLOCKS_APART_MAX_US / 1_000
+            )));
+        }
+        let error_us = hello.clock.error_us(self.own.clock);
+        if error_us > CLOCK_ERROR_MAX_US {
+            return Err(unfit(format!(
+                "its clock may be {} ms from that of the run; more than {} ms are not allowed",
+                error_us / 1_000,
+                CLOCK_ERROR_MAX_US / 1_000
             )));
         }
         Ok(())
@@ -353,6 +371,7 @@ mod tests {
             count: 3,
             bundle: "b".to_owned(),
             wait: Duration::from_millis(300),
+            one_host: true,
         }
     }
 
@@ -419,7 +438,16 @@ mod tests {
         );
         let late = told(&|hello| hello.clock.ahead_us += 500_000).unwrap_err();
         assert!(late.contains("its clock is at least 4"), "{late}");
-        // Clocks about which too little is known are not called apart.
-        assert_eq!(told(&|hello| hello.clock.bound_us += 500_000), Ok(()));
+        assert!(
+            told(&|hello| hello.host.push('x'))
+                .unwrap_err()
+                .contains("loopback")
+        );
+        // Clocks about which too little is known are not called apart, and not used either.
+        assert!(
+            told(&|hello| hello.clock.bound_us += 500_000)
+                .unwrap_err()
+                .contains("its clock may be")
+        );
     }
 }

@@ -33,6 +33,8 @@ pub(super) enum ToShard {
     Start {
         zero_ns: u64,
         zero_wall_ns: u64,
+        /// When it was said, by the wall clock of the run.
+        said_wall_ns: u64,
     },
     /// The faults as they stand, and the number of this change.
     Faults {

@@ -14,7 +14,7 @@ use super::meeting::{MeetingError, Place, come};
 use super::message::{
     Assignment, Count, Done, FrameError, FromShard, ToShard, Usage, decode, encode, framed,
 };
-use crate::clock::RunClock;
+use crate::clock::{RunClock, wall_ns};
 use crate::environment::{TargetInfo, affinity, raise_files};
 use crate::load::attack::{self, AttackOutcome, Part, Signals};
 use crate::monitor::Monitor;
@@ -23,6 +23,9 @@ use crate::record::counters::{Counters, Reader};
 use crate::record::fault::FaultBoard;
 use crate::record::tally::Tally;
 use crate::record::trace::Trace;
+
+/// A start cannot be heard of before it is said, by more than clocks may be apart.
+const CLOCK_BEHIND_MAX_NS: u64 = 50_000_000;
 
 /// Why a process of a load did not do its part.
 #[derive(Debug, thiserror::Error)]
@@ -173,9 +176,16 @@ async fn drive(mut channel: Channel, prepared: Prepared) -> Result<(), ServeErro
         ToShard::Start {
             zero_ns,
             zero_wall_ns,
+            said_wall_ns,
         } => match channel {
             Channel::Socket(_) => RunClock::with_zero(zero_ns),
-            Channel::Folder(_) => RunClock::with_wall_zero(zero_wall_ns),
+            Channel::Folder(_) => match in_time((said_wall_ns, zero_wall_ns), wall_ns()) {
+                Ok(()) => RunClock::with_wall_zero(zero_wall_ns),
+                Err(reason) => {
+                    say(&mut channel, &FromShard::Unable(reason.clone())).await?;
+                    return Err(ServeError::Unable(reason));
+                }
+            },
         },
         ToShard::Cancel => return Ok(()),
         ToShard::Assignment(_) | ToShard::Faults { .. } => {
@@ -194,6 +204,7 @@ async fn drive(mut channel: Channel, prepared: Prepared) -> Result<(), ServeErro
     let load = attack::run(&plan, part, target, signals.clone());
     let outcome = Box::pin(beside(&mut channel, &signals, load)).await?;
     let (own, _) = monitor.finish();
+    channel.unpost();
     say(&mut channel, &tally(&counters)).await?;
     let count = outcome.as_ref().map_or_else(
         |_| Count::default(),
@@ -214,6 +225,25 @@ async fn drive(mut channel: Channel, prepared: Prepared) -> Result<(), ServeErro
     };
     say(&mut channel, &FromShard::Done(Box::new(done))).await?;
     channel.drained().await;
+    Ok(())
+}
+
+/// Whether a start that was said then, and lies there, is still to come; whatever the clocks of files say.
+fn in_time((said_ns, zero_ns): (u64, u64), now_ns: u64) -> Result<(), String> {
+    let ms = |ns: u64| ns / 1_000_000;
+    let behind_ns = said_ns.saturating_sub(now_ns);
+    if behind_ns > CLOCK_BEHIND_MAX_NS {
+        return Err(format!(
+            "its clock is at least {} ms behind that of the run: it heard of the start before that was said",
+            ms(behind_ns)
+        ));
+    }
+    if now_ns >= zero_ns {
+        return Err(format!(
+            "it heard of the start {} ms too late, or its clock is ahead of that of the run",
+            ms(now_ns - zero_ns)
+        ));
+    }
     Ok(())
 }
 
@@ -251,4 +281,19 @@ fn tally(counters: &Counters) -> FromShard {
     drop(counters.take_recent(Reader::Guard));
     let recent = counters.take_recent(Reader::View);
     FromShard::Tally(Box::new((Tally::of(counters), recent)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_is_heard_of_after_it_was_said_and_before_it_comes() {
+        let at = |ms: u64| 1_000_000_000_000 + ms * 1_000_000;
+        let told = |now| in_time((at(1_000), at(5_000)), now);
+        assert_eq!(told(at(1_200)), Ok(()));
+        assert_eq!(told(at(960)), Ok(()), "clocks may be a little apart");
+        assert!(told(at(500)).unwrap_err().contains("500 ms behind"));
+        assert!(told(at(5_300)).unwrap_err().contains("300 ms too late"));
+    }
 }

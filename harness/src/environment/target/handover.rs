@@ -25,9 +25,18 @@ pub(crate) struct TargetHandover {
     is_tls: bool,
     accounts: Clear,
     payloads: Vec<String>,
-    dialect: Option<Dialect>,
+    dialect: Spoken,
     readyz_url: String,
     metrics_urls: Vec<String>,
+}
+
+/// How the target is spoken to.
+#[derive(Serialize, Deserialize)]
+enum Spoken {
+    /// With the secrets in its headers; `None`: by the contract.
+    Told(Option<Box<Dialect>>),
+    /// As the plan has it: the other process finds the secrets itself.
+    Untold,
 }
 
 /// Accounts with their passwords.
@@ -43,8 +52,8 @@ enum Clear {
 }
 
 impl TargetHandover {
-    /// With everything in it that the run knows, or without what is secret: passwords, and the headers of the mapping.
-    pub(crate) fn of(info: &TargetInfo, with_secrets: bool) -> Self {
+    /// With the passwords of the accounts or without; with the mapping, in whose headers secrets may be, or without.
+    pub(crate) fn of(info: &TargetInfo, with_accounts: bool, with_mapping: bool) -> Self {
         let clear = |secret: &Secret| secret.expose().to_owned();
         Self {
             http_base: info.http_base.clone(),
@@ -53,7 +62,7 @@ impl TargetHandover {
             named: info.named.clone(),
             is_tls: info.tls.is_some(),
             accounts: match &info.accounts {
-                _ if !with_secrets => Clear::Untold,
+                _ if !with_accounts => Clear::Untold,
                 Accounts::Numbered { prefix, password } => Clear::Numbered {
                     prefix: prefix.clone(),
                     password: clear(password),
@@ -68,7 +77,11 @@ impl TargetHandover {
                 }
             },
             payloads: info.payloads.to_vec(),
-            dialect: info.dialect.as_deref().cloned().filter(|_| with_secrets),
+            dialect: if with_mapping {
+                Spoken::Told(info.dialect.as_deref().cloned().map(Box::new))
+            } else {
+                Spoken::Untold
+            },
             readyz_url: info.readyz_url.clone(),
             metrics_urls: info.metrics_urls.clone(),
         }
@@ -79,16 +92,17 @@ impl TargetHandover {
     /// # Errors
     ///
     /// The authorities that the plan names cannot be read here, or a secret is not to be found, or no client can be made.
-    pub(crate) fn open(mut self, plan: &Plan) -> Result<TargetInfo, EnvironmentError> {
-        if matches!(self.accounts, Clear::Untold) {
-            self.dialect = mapping(plan)?.dialect;
-        }
+    pub(crate) fn open(self, plan: &Plan) -> Result<TargetInfo, EnvironmentError> {
+        let dialect = match self.dialect {
+            Spoken::Told(told) => told.map(|dialect| *dialect),
+            Spoken::Untold => mapping(plan)?.dialect,
+        };
         let believed = self.is_tls.then(|| trust(&plan.environment.tls));
         let believed = believed.transpose()?;
         let host = self.named.as_ref().map_or("", |(host, _)| host);
         let tls = believed.as_ref().map(|believed| believed.tls(host));
         let asked = Asked {
-            dialect: self.dialect.as_ref(),
+            dialect: dialect.as_ref(),
             host_header: &self.host_header,
             named: self.named.as_ref(),
             trust: believed.as_ref(),
@@ -112,7 +126,7 @@ impl TargetHandover {
             host_header: self.host_header,
             named: self.named,
             payloads: self.payloads.into(),
-            dialect: self.dialect.map(Arc::new),
+            dialect: dialect.map(Arc::new),
             readyz_url: self.readyz_url,
             metrics_urls: self.metrics_urls,
         })
