@@ -20,6 +20,7 @@ use crate::known::SWITCHES;
 pub(crate) const INSTANCES_MAX: u16 = 16;
 /// Most settings and defects handed to the server.
 const SETTINGS_MAX: usize = 64;
+const SETTING_CHARACTERS_MAX: usize = 200;
 /// Most processes that carry the edge link: each takes some ten thousand connections.
 const EDGE_PROCESSES_MAX: u16 = 32;
 /// Longest name of a proxy.
@@ -270,13 +271,17 @@ fn setting(key: &str, node: &Node) -> Result<String, Complaint> {
     }
     match &node.value {
         Value::Integer(number) => Ok(number.to_string()),
-        Value::Float(number) => Ok(number.to_string()),
+        Value::Float(number) => {
+            let digits = Value::Text(number.to_string());
+            let at = node.at.clone();
+            value::text(SETTING_CHARACTERS_MAX)(&Node { value: digits, at })
+        }
         Value::Boolean(value) => Ok(value.to_string()),
         Value::Text(text) if key.ends_with("-url") => {
             address::check_redis_url(text)?;
-            value::any_text(200)(node)
+            value::any_text(SETTING_CHARACTERS_MAX)(node)
         }
-        _ => value::text(200)(node),
+        _ => value::text(SETTING_CHARACTERS_MAX)(node),
     }
 }
 
