@@ -163,6 +163,11 @@ impl Known {
         }
     }
 
+    /// Every failure, in the order of the table.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        ALL.iter().map(|(known, _)| *known)
+    }
+
     /// Its row in the contract's table, from 1.
     pub(crate) const fn row(self) -> u8 {
         self as u8 + 1

@@ -14,6 +14,7 @@ compile_error!(
 
 mod account;
 mod allowance;
+mod audit;
 mod capacity;
 mod cli;
 mod client;

@@ -19,6 +19,9 @@ const APART: [&str; 5] = [
     "usl::bench",
 ];
 
+/// Tests side by side, by libtest's flag. Most of them wait for a run that leaves the processors nearly idle.
+const THREADS: &str = "--test-threads=3";
+
 pub(crate) fn run() -> Result<ExitCode, Failure> {
     let redis = redis::ensure()?;
     let nginx = nginx::ensure()?;
@@ -34,7 +37,7 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
         .env("REDIS_SERVER", &redis)
         .envs(nginx.as_ref().map(|nginx| ("NGINX", nginx)))
         // What takes minutes is a command of its own.
-        .args(["--", "--include-ignored"])
+        .args(["--", "--include-ignored", THREADS])
         .args(APART.iter().flat_map(|test| ["--skip", test]));
     if nginx.is_none() {
         tests.args(["--skip", "nginx"]);

@@ -11,7 +11,7 @@ use miette::Diagnostic;
 use super::failure::Failure;
 use super::overrides::TlsArgs;
 use super::{read, screen};
-use crate::doctor::{Account, Examination, Protocol, examine};
+use crate::doctor::{Account, Examination, Protocol, Report, examine};
 use crate::environment::{Accounts, Mapping, Secret, mapping, resolve_secret, trust};
 use crate::exit::Exit;
 use crate::plan::{Plan, TlsPlan};
@@ -49,11 +49,7 @@ pub(super) struct DoctorArgs {
 pub(super) fn run(args: &DoctorArgs, out: &mut impl Write) -> Result<Exit, Failure> {
     let wanted = wanted(args)?;
     screen::say_direct();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::new(Exit::Environment, format!("no runtime: {error}")))?;
-    let report = runtime.block_on(examine(&wanted));
+    let report = examined(&wanted)?;
     let written = if args.json {
         json(&report).map_err(|error| Failure::new(Exit::Bug, error.to_string()))?
     } else {
@@ -116,6 +112,44 @@ fn wanted(args: &DoctorArgs) -> Result<Examination, Failure> {
             .unwrap_or_default(),
         idle: args.idle,
     })
+}
+
+/// Examines the target of a plan, as its first client.
+pub(super) fn of_plan(plan: &Plan) -> Result<Report, Failure> {
+    let url = plan.environment.target.as_deref().unwrap_or_default();
+    let url = address::base_url(url, &["ws", "wss"]);
+    let url = url.map_err(|complaint| Failure::of("--target", complaint))?;
+    let (user, own) = first_account(plan)?;
+    let password = match (&plan.environment.users.password, own) {
+        (_, Some(own)) => Some(own),
+        (Some(text), None) => {
+            let password = resolve_secret("environment.users.password", text);
+            Some(Secret::new(password.map_err(environment)?))
+        }
+        (None, None) => None,
+    };
+    let secure = url.scheme() == "wss";
+    let trust = secure.then(|| trust(&plan.environment.tls)).transpose();
+    let wanted = Examination {
+        url,
+        trust: trust.map_err(environment)?,
+        user: user.clone(),
+        account: password.map(|password| Account {
+            name: user,
+            password,
+        }),
+        protocol: protocol(plan)?,
+        idle: None,
+    };
+    examined(&wanted)
+}
+
+fn examined(wanted: &Examination) -> Result<Report, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Exit::Environment, format!("no runtime: {error}")))?;
+    Ok(runtime.block_on(examine(wanted)))
 }
 
 /// Who the first client of the scenario is, and its own password where a file names one.

@@ -5,6 +5,7 @@
 
 mod ab;
 mod again;
+mod audit;
 mod baseline;
 mod breakdown;
 mod bundle;
@@ -73,6 +74,8 @@ enum Command {
     List(list::ListArgs),
     /// Examine one server step by step, and name what is wrong with it
     Doctor(doctor::DoctorArgs),
+    /// Find out which of the thirty-four known failures a service has
+    Audit(Box<audit::AuditArgs>),
     /// Draw the reports of a saved run again
     Report(report::ReportArgs),
     /// Hold runs against runs: per metric both sides, the change and how sure it is
@@ -204,6 +207,7 @@ fn dispatch(command: Command, out: &mut impl Write) -> Result<Exit, Failure> {
         Command::Check(args) => check::run(&args, out),
         Command::List(args) => list::run(&args, out),
         Command::Doctor(args) => doctor::run(&args, out),
+        Command::Audit(args) => audit::run(&args, out),
         Command::Report(args) => report::run(&args, out),
         Command::Compare(args) => compare::run(&args, out),
         Command::Gate(args) => gate::run(&args, out),

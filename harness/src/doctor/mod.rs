@@ -8,6 +8,7 @@
 //! A handful of connections, one after the other; every wait has a bound ([`TIMEOUT`]), the one for
 //! an idle socket the length asked for.
 
+mod answer;
 mod api;
 mod door;
 mod reach;
@@ -20,8 +21,8 @@ use std::time::Duration;
 
 use reqwest::{Client as Http, Url};
 
-use self::report::{Chart, Step, Trouble};
-pub(crate) use self::report::{Entry, Outcome, Report};
+use self::report::{Chart, Trouble};
+pub(crate) use self::report::{Entry, Outcome, Report, Step};
 pub(crate) use self::server::{Account, Protocol};
 use self::server::{Server, TIMEOUT, header, is_secure};
 use crate::account::{self, Jar};

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
+use super::answer::{foreign, is_by_id, nameless, refused};
 use super::api::{NOAUTH_CURE, failing};
 use super::door::{broke_protocol, hangs, unfinished, words};
 use super::report::Trouble;
 use super::server::{NO_LAYER, Protocol, Server, TIMEOUT};
-use crate::account::{Jar, quoted};
+use crate::account::Jar;
 use crate::client::dialect;
 use crate::client::talk::{Entry, Heard, Passed, Talk};
 use crate::client::template::{heartbeat, message};
-use crate::client::wire::{ErrorFrame, ServerFrame, UNNUMBERED, filler};
+use crate::client::wire::{ServerFrame, UNNUMBERED, filler};
 use crate::clock::{monotonic_ns, wall_ns};
 use crate::format;
 use crate::known::Known;
@@ -223,22 +224,14 @@ impl Session {
         let dialect = server.protocol.dialect.as_deref();
         let id = self.write(dialect)?;
         let passed = self.0.passed.frames;
-        let begun = |frame: &ServerFrame<'_>| {
-            matches!(
-                frame,
-                ServerFrame::TaskQueued { .. }
-                    | ServerFrame::ProcessingStarted { .. }
-                    | ServerFrame::Chunk { .. }
-                    | ServerFrame::Complete { .. }
-                    | ServerFrame::Answer { .. }
-                    | ServerFrame::Error(_)
-            )
-        };
-        match self.0.hear(TIMEOUT, begun).await {
+        match self.0.hear(TIMEOUT, is_of_an_answer).await {
             Heard::Frame(text) => match self.0.parse(&text) {
                 Ok(ServerFrame::Error(error)) => return Err(refused(&error, dialect.is_some())),
                 Ok(ServerFrame::Answer { id: Some(other) }) if other != id => {
                     return Err(foreign(&other));
+                }
+                Ok(ServerFrame::Answer { id: None }) if is_by_id(dialect) => {
+                    return Err(nameless(dialect));
                 }
                 Ok(ServerFrame::Complete { .. } | ServerFrame::Answer { .. }) => {
                     return Ok(("answered".to_owned(), ()));
@@ -347,27 +340,16 @@ impl Session {
     }
 }
 
-/// A message that is answered by an error.
-fn refused(error: &ErrorFrame<'_>, mapped: bool) -> Trouble {
-    let text = error.text.as_deref().unwrap_or_default();
-    let words = quoted(format!("{} {text}", error.code).as_bytes());
-    let cure = if mapped {
-        "look at the server's log"
-    } else {
-        "look at the server's Redis: its address, its password, whether it runs"
-    };
-    Trouble::new(
-        format!("the message is refused: {}", words.trim_end()),
-        cure,
-    )
-}
-
-/// An answer to a message nobody sent.
-fn foreign(id: &str) -> Trouble {
-    let id = quoted(id.as_bytes());
-    Trouble::new(
-        format!("what comes back answers the message {id}, and none such was sent"),
-        "is that the field in which this server gives a message's id back? see fields.id of [target]",
+/// Something that follows a message.
+fn is_of_an_answer(frame: &ServerFrame<'_>) -> bool {
+    matches!(
+        frame,
+        ServerFrame::TaskQueued { .. }
+            | ServerFrame::ProcessingStarted { .. }
+            | ServerFrame::Chunk { .. }
+            | ServerFrame::Complete { .. }
+            | ServerFrame::Answer { .. }
+            | ServerFrame::Error(_)
     )
 }
 

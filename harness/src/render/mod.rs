@@ -5,6 +5,7 @@
 //!
 //! Deliberately absent: reading and writing of files (`result::store`, `cli`), and any clock.
 
+pub(crate) mod audit;
 pub(crate) mod capacity;
 pub(crate) mod column;
 pub(crate) mod doctor;

@@ -538,8 +538,12 @@ fn the_schemas_beside_the_reports_are_those_of_the_files() {
         ),
     ];
     let capacity = schemars::schema_for!(crate::capacity::account::Answer);
-    let capacity = std::iter::once(("capacity.schema.json", capacity));
-    for (file, schema) in schemas.into_iter().chain(capacity) {
+    let audit = schemars::schema_for!(crate::audit::Audit);
+    let further = [
+        ("capacity.schema.json", capacity),
+        ("audit.schema.json", audit),
+    ];
+    for (file, schema) in schemas.into_iter().chain(further) {
         let text = format!("{:#}\n", schema.as_value());
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("../reports")

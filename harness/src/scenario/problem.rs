@@ -168,7 +168,6 @@ impl Problems {
     }
 
     /// The problems found so far, in the order in which they were found.
-    #[cfg(test)]
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.list.iter()
     }

@@ -9,6 +9,7 @@
 
 mod ab;
 mod abort;
+mod audit;
 mod bundle;
 mod canary;
 mod capacity;

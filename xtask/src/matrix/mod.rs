@@ -7,6 +7,7 @@
 //! A run that its own checks call invalid says nothing, and is tried again, at most twice. A failure is caught where the run with it on ends with exit 10 or 14 *and* a check that broke names that
 //! failure; a scenario passes clean where every run without it ends with exit 0.
 
+mod audit;
 mod row;
 mod set_up;
 
@@ -42,9 +43,13 @@ pub(crate) struct Arguments {
     /// How often each scenario must pass without a failure
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=10))]
     clean: u8,
-    /// Also write reports/matrix.json; needs all rows
+    /// Also write reports/matrix.json, or reports/audits.json; needs all rows
     #[arg(long, conflicts_with_all = ["rows", "quick"])]
     write: bool,
+    /// By `harness audit`, which tries all failures on one server, instead of by the scenario made for each; so many
+    /// side by side
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "1", conflicts_with_all = ["quick", "clean"], value_parser = clap::value_parser!(u8).range(1..=8))]
+    audit: Option<u8>,
 }
 
 /// Builds what is needed and runs the rows that are asked for.
@@ -52,7 +57,17 @@ pub(crate) fn command(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let redis = redis::ensure()?;
     let nginx = nginx::ensure()?;
     demo::build_release()?;
-    if run(arguments, &programs("release", redis, nginx))? {
+    let programs = programs("release", redis, nginx);
+    let good = if let Some(beside) = arguments.audit {
+        let (good, entries) = audit::run(&arguments.rows, beside, &programs)?;
+        if arguments.write {
+            keep("reports/audits.json", entries)?;
+        }
+        good
+    } else {
+        run(arguments, &programs)?
+    };
+    if good {
         Ok(ExitCode::SUCCESS)
     } else {
         Ok(ExitCode::FAILURE)
@@ -76,6 +91,7 @@ pub(crate) fn quick(redis: PathBuf, nginx: Option<PathBuf>) -> Result<(), Failur
         quick: true,
         clean: 1,
         write: false,
+        audit: None,
     };
     println!("\n=== matrix, quick rows");
     if run(&arguments, &programs("debug", redis, nginx))? {
@@ -127,11 +143,15 @@ fn run(arguments: &Arguments, programs: &Programs) -> Result<bool, Failure> {
     let (all, caught, passed) = (entries.len(), count("caught"), count("clean_pass"));
     println!("{caught} of {all} caught by the right check, {passed} of {all} clean passes");
     if arguments.write {
-        let path = step::root().join("reports/matrix.json");
-        let text = format!("{:#}\n", Value::from(entries));
-        fs::write(&path, text).map_err(|source| Failure::File { path, source })?;
+        keep("reports/matrix.json", entries)?;
     }
     Ok(caught == all && passed == all)
+}
+
+fn keep(file: &str, entries: Vec<Value>) -> Result<(), Failure> {
+    let path = step::root().join(file);
+    let text = format!("{:#}\n", Value::from(entries));
+    fs::write(&path, text).map_err(|source| Failure::File { path, source })
 }
 
 fn line(row: &Row, entry: &Value) -> String {

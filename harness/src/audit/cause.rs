@@ -1,0 +1,29 @@
+//! This module knows which failures bring others with them.
+
+use crate::known::Known;
+
+/// What else a failure makes break: it and what follows from it.
+const CAUSES: &[(Known, &[Known])] = &[
+    (Known::TokenReusable, &[Known::TokenDoubleSpend]),
+    (Known::TokenImmortal, &[Known::TokenTtlDrift]),
+    (
+        Known::NoResubscribe,
+        &[Known::PubsubOnly, Known::CompleteMissing],
+    ),
+    (
+        Known::PingAsChat,
+        &[Known::WrongConversation, Known::PubsubOnly],
+    ),
+    (Known::Silent1006, &[Known::JwtExpiryCut]),
+    (Known::CompleteMissing, &[Known::PubsubOnly]),
+    (Known::LostWhileAway, &[Known::ExpiryTooShort]),
+];
+
+/// Those of `broken` from which this one may follow.
+pub(super) fn of(known: Known, broken: &[Known]) -> Vec<Known> {
+    let causes = CAUSES
+        .iter()
+        .filter(|(_, follows)| follows.contains(&known));
+    let causes = causes.map(|(cause, _)| *cause);
+    causes.filter(|cause| broken.contains(cause)).collect()
+}
