@@ -4,7 +4,8 @@
 //! how they measure. That of the gate is arithmetic on synthetic runs (`harness/src/gate/bench.rs`) and no
 //! matter of speed: it fails when a promise is not kept. So does that of `harness capacity`, which searches for limits that
 //! are known beforehand (`harness/tests/it/truth.rs`); it is done only when it is asked for. So is `accuracy`, a benchmark of
-//! the harness: it holds the percentiles that are reported against the exact record of a target with known laws.
+//! the harness: it holds the percentiles that are reported against the exact record of a target with known laws. So is `fleet`,
+//! which adds up a thousand parts of a load, and starts 200 of them together.
 //!
 //! **Method.** Costs of the harness are differences between runs, so that what is the same in both
 //! drops out: processor time per message is what a longer hold costs more (same clients, same ramp);
@@ -65,6 +66,8 @@ enum Subject {
     Capacity,
     /// Whether the percentiles that are reported are those that were served; 13 minutes
     Accuracy,
+    /// What a thousand parts of a load cost the run that adds them up, and how far apart 200 of them begin; five minutes
+    Fleet,
 }
 
 /// One figure beside its budget.
@@ -111,6 +114,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     }
     if one == Some(Subject::Accuracy) {
         accuracy(arguments)?;
+    }
+    if one == Some(Subject::Fleet) {
+        let mut bench = of_the_harness("fleet")?;
+        bench.env("REDIS_SERVER", redis::ensure()?);
+        step::run("many parts of a load", &mut bench)?;
     }
     if wanted(Subject::Harness) {
         harness(arguments)?;

@@ -1,4 +1,5 @@
-//! The project's own commands: `cargo xtask demo`, `test`, `matrix`, `bench`, `soak`, `fuzz`, `ab`, `slurm`.
+//! The project's own commands: `cargo xtask demo`, `test`, `matrix`, `bench`, `soak`, `fuzz`, `ab`, `slurm`,
+//! `image`.
 //!
 //! Each installs what is missing (saying so first), builds, and runs. Linux only.
 
@@ -13,6 +14,7 @@ mod bench;
 mod demo;
 mod failure;
 mod fuzz;
+mod image;
 mod interop;
 mod matrix;
 mod nginx;
@@ -53,6 +55,8 @@ enum Command {
     Ab(ab::Arguments),
     /// A load in the parts of a real Slurm array on two virtual nodes of this machine: whole, and with a part cancelled; needs root
     Slurm,
+    /// Both images built without a container engine, and the harness run in its own on a root that cannot be written to; needs root
+    Image,
     /// Everything that reads what others wrote, fed what nobody wrote: an hour, guided by coverage
     Fuzz(fuzz::Arguments),
 }
@@ -66,6 +70,7 @@ fn main() -> ExitCode {
         Command::Soak(arguments) => soak::run(&arguments),
         Command::Ab(arguments) => ab::run(&arguments),
         Command::Slurm => slurm::run(),
+        Command::Image => image::run(),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
     };
     match done {

@@ -23,6 +23,7 @@ mod interrupt;
 mod janitor;
 mod list;
 mod marker;
+mod merge;
 mod overrides;
 mod place;
 mod plan;
@@ -39,6 +40,7 @@ mod series;
 mod shard;
 mod trend;
 mod warning;
+mod watch;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -92,6 +94,10 @@ enum Command {
     Bundle(Box<bundle::BundleArgs>),
     /// Drive one part of a bundle's load, and meet the others in a folder: under Kubernetes, Slurm, or by hand
     Shard(Box<shard::ShardArgs>),
+    /// Add up what the parts of a bundle's load left in their folder: the result of the run, where that is lost
+    Merge(merge::MergeArgs),
+    /// Look at the parts of a bundle's load while they are under way
+    Watch(watch::WatchArgs),
     /// Run the fault proxy on its own, with Toxiproxy's API
     Proxy(proxy::ProxyArgs),
     /// Clean up what killed runs left behind
@@ -202,6 +208,8 @@ fn dispatch(command: Command, out: &mut impl Write) -> Result<Exit, Failure> {
         },
         Command::Bundle(args) => bundle::run(&args, out),
         Command::Shard(args) => shard::run(&args, &mut io::stdout()),
+        Command::Merge(args) => merge::run(&args, &mut io::stdout()),
+        Command::Watch(args) => watch::run(&args, out),
         Command::Ab(args) => ab::run(&args, &mut io::stdout()),
         Command::Plan(args) => plan::run(&args, out),
         Command::Check(args) => check::run(&args, out),

@@ -259,7 +259,7 @@ fn theirs(plan: &Plan) -> Result<Option<Cpus>, Failure> {
 }
 
 /// Tells the verdict and writes the files.
-fn keep(
+pub(super) fn keep(
     finished: &Finished,
     taken: Taken,
     (place, out): (&Path, &mut (impl Write + Send)),

@@ -4,6 +4,7 @@
 //! faults, trials, verdict and reports. With `--run`, hidden, a run starts one for each part of a load on its own machine.
 
 use std::io::Write;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -51,6 +52,9 @@ pub(super) struct ShardArgs {
     /// How long the others are waited for
     #[arg(long, value_name = "D", default_value = "10min", value_parser = duration)]
     wait: Duration,
+    /// Address of this machine that sockets are opened from, in place of the scenario's `load.sources`; repeatable
+    #[arg(long, value_name = "ADDR")]
+    source: Vec<IpAddr>,
     #[command(flatten)]
     place: PlaceArgs,
 }
@@ -75,6 +79,7 @@ pub(super) fn run(args: &ShardArgs, out: &mut (impl Write + Send)) -> Result<Exi
         bundle: hash,
         wait: args.wait,
         one_host: is_of_one_host(&bundle.plan),
+        sources: args.source.clone(),
     };
     let again = command(args, &bundle);
     let of_run = RunArgs::of_shard(&args.place, &place.shared)?;

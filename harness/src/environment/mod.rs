@@ -42,7 +42,7 @@ pub(crate) use child::Child;
 pub(crate) use error::EnvironmentError;
 pub(crate) use janitor::recover::recover;
 pub(crate) use load::LoadProcess;
-pub(crate) use machine::limit::{open_files, raise_files};
+pub(crate) use machine::limit::{open_files, raise_files, sources as own_sources};
 pub(crate) use machine::listener::BacklogSample;
 pub(crate) use machine::program::server as server_program;
 pub(crate) use machine::{affinity, headroom};

@@ -149,11 +149,18 @@ impl Metrics {
             .map_or(0, |us| now_us.saturating_sub(us));
         page.one(metric::OLDEST_UNANSWERED, seconds(oldest_us));
         let lanes = of.lane_busy_permille.iter().enumerate();
-        let busy = lanes.map(|(lane, permille)| {
-            let ratio = read(permille) / 1000.0;
-            ([("lane", lane.to_string())], ratio)
-        });
-        page.each(metric::LANE_BUSY, busy);
+        let busy = lanes.map(|(lane, permille)| (lane, read(permille) / 1000.0));
+        let own = usize::from(self.plan.load.lanes.max(1));
+        if of.lane_busy_permille.len() > own {
+            let busy = busy.map(|(lane, ratio)| {
+                let (shard, lane) = ((lane / own + 1).to_string(), (lane % own).to_string());
+                ([("shard", shard), ("lane", lane)], ratio)
+            });
+            page.each(metric::LANE_BUSY, busy);
+        } else {
+            let busy = busy.map(|(lane, ratio)| ([("lane", lane.to_string())], ratio));
+            page.each(metric::LANE_BUSY, busy);
+        }
     }
 
     fn latencies(&self, page: &mut Page, seen: &Seen) {

@@ -36,6 +36,8 @@ pub(super) struct UserContext {
     pub stuck: CancellationToken,
     /// When the run was cancelled; `u64::MAX`: not.
     pub cancelled_us: AtomicU64,
+    /// When the load began, by the wall clock; 0: it has not.
+    pub begun_wall_ns: AtomicU64,
 }
 
 /// What a life keeps between its sessions.

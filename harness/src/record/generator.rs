@@ -37,6 +37,9 @@ pub(crate) struct Generator {
     /// of all together.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shards: Vec<ShardAccount>,
+    /// How far apart their starts were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_spread: Option<StartSpread>,
     /// What due messages waited for, to be sent together; absent: each was sent at its moment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tick_us: Option<u64>,
@@ -85,7 +88,7 @@ pub(crate) struct Generator {
 }
 
 /// What one of several processes used that drove a load.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct ShardAccount {
     /// From 1.
     pub number: u16,
@@ -97,6 +100,12 @@ pub(crate) struct ShardAccount {
     /// How far its clock may have been from that of the run: as much earlier or later its load may have begun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_error_us: Option<u64>,
+    /// When it began, by its own clock, after the agreed moment; negative: before. Absent: it drove nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_us: Option<i64>,
+    /// How long its machine stood still when it was to begin; absent: it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_pause_us: Option<u64>,
     pub cpu_seconds: f64,
     pub rss_peak_bytes: u64,
     pub fds_peak: u64,
@@ -108,6 +117,20 @@ pub(crate) struct ShardAccount {
     /// Lateness of its sends without the intervals in which the machine paused; absent: it sent nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lateness_net: Option<Summary>,
+}
+
+/// How long after the first the processes of a load began, each by its own clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct StartSpread {
+    /// Of those whose machine did not stand still at that moment.
+    pub count: u32,
+    pub p95_us: u64,
+    pub max_us: u64,
+    /// Those whose machine did, and the most of them all.
+    pub paused: u32,
+    pub max_with_paused_us: u64,
+    /// Clocks may be so much further apart; 0: all had one.
+    pub clock_error_us: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::series::Gauges;
 use super::{
     AcceptBacklog, EndedProcess, Generator, GooseCounts, ProcessAccount, Run, ServerAccount,
@@ -18,6 +20,7 @@ use crate::record::trial::TrialRecord;
 pub(super) const EXAMPLES_MAX: usize = 200;
 
 /// Everything a run left behind.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Facts {
     pub plan: Plan,
     pub run: Run,

@@ -8,7 +8,7 @@ use super::Generator;
 use super::facts::{EXAMPLES_MAX, Facts};
 use super::windows::Tally;
 use crate::plan::Plan;
-use crate::record::generator::{Pause, ShardAccount};
+use crate::record::generator::{Pause, ShardAccount, StartSpread};
 use crate::record::histogram::SparseHistogram;
 
 /// What the harness measured of itself, with what the recording knows.
@@ -19,16 +19,14 @@ pub(super) fn generator(facts: &Facts, whole: &Tally) -> Generator {
         generator,
         ..
     } = facts;
-    // Of a part on another machine the pauses are not known: none is taken for one of its own.
-    let pauses_of = |account: &ShardAccount| match account.host {
-        None => generator.pauses.as_slice(),
-        Some(_) => &[],
-    };
     let shards: Vec<ShardAccount> = facts
         .parts
         .iter()
         .map(|(account, lateness)| ShardAccount {
-            lateness_net: net_lateness(plan, lateness, pauses_of(account)).summary(),
+            // A part on another machine comes with it: pauses of that are not known.
+            lateness_net: account
+                .lateness_net
+                .or_else(|| net_lateness(plan, lateness, &generator.pauses).summary()),
             ..account.clone()
         })
         .collect();
@@ -50,9 +48,38 @@ pub(super) fn generator(facts: &Facts, whole: &Tally) -> Generator {
         values_saturated: whole.response.iter().map(SparseHistogram::saturated).sum(),
         examples_dropped: recording.examples_dropped
             + recording.examples.len().saturating_sub(EXAMPLES_MAX) as u64,
+        start_spread: start_spread(&shards),
         shards,
         ..generator.clone()
     }
+}
+
+/// `None`: there are not two that began.
+fn start_spread(shards: &[ShardAccount]) -> Option<StartSpread> {
+    let begun = shards
+        .iter()
+        .filter_map(|shard| Some((shard.start_us?, shard.start_pause_us.is_some())));
+    let begun: Vec<(i64, bool)> = begun.collect();
+    let first = begun.iter().map(|(start_us, _)| *start_us).min()?;
+    let after = |start_us: i64| start_us.abs_diff(first);
+    let calm = begun.iter().filter(|(_, paused)| !paused);
+    let mut calm: Vec<u64> = calm.map(|(start_us, _)| after(*start_us)).collect();
+    calm.sort_unstable();
+    // The smallest that 95 % do not exceed.
+    let rank = (calm.len() * 95).div_ceil(100).max(1);
+    let clocks = shards.iter().filter_map(|shard| shard.clock_error_us);
+    (begun.len() > 1).then(|| StartSpread {
+        count: u32::try_from(calm.len()).unwrap_or(u32::MAX),
+        p95_us: calm.get(rank - 1).copied().unwrap_or(0),
+        max_us: calm.last().copied().unwrap_or(0),
+        paused: u32::try_from(begun.len() - calm.len()).unwrap_or(u32::MAX),
+        max_with_paused_us: begun
+            .iter()
+            .map(|(start_us, _)| after(*start_us))
+            .max()
+            .unwrap_or(0),
+        clock_error_us: clocks.max().unwrap_or(0),
+    })
 }
 
 /// Lateness without the intervals in which the machine paused; with them, where hardly any is left.
@@ -77,5 +104,35 @@ fn net_lateness(
         net
     } else {
         all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn starts_are_held_against_the_first_and_those_of_a_machine_that_stood_still_told_apart() {
+        let shard = |start_us: i64, start_pause_us| ShardAccount {
+            start_us: Some(start_us),
+            start_pause_us,
+            clock_error_us: Some(700),
+            ..ShardAccount::default()
+        };
+        let mut shards: Vec<ShardAccount> =
+            (0..20).map(|late| shard(late * 10 - 50, None)).collect();
+        shards.push(shard(9_950, Some(9_000)));
+        shards.push(ShardAccount::default());
+        let spread = start_spread(&shards).unwrap();
+        let expected = StartSpread {
+            count: 20,
+            p95_us: 180,
+            max_us: 190,
+            paused: 1,
+            max_with_paused_us: 10_000,
+            clock_error_us: 700,
+        };
+        assert_eq!(spread, expected);
+        assert_eq!(start_spread(&shards[..1]), None);
     }
 }

@@ -8,6 +8,8 @@
 //! **Units:** microseconds. Long runs get longer steps, so that no line has more than
 //! [`STEPS_MAX`] points and the table no more than [`ROWS_MAX`] rows.
 
+use serde::{Deserialize, Serialize};
+
 use super::intervals::{Intervals, cells, complete_of, lateness_of};
 use super::line::{lines, supports};
 use super::windows::closes;
@@ -24,7 +26,7 @@ const STEPS_MAX: u64 = 1_200;
 const ROWS_MAX: u64 = 600;
 
 /// What is there at the end of each interval.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Gauges {
     /// Open sockets.
     pub open: Vec<u64>,

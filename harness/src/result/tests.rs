@@ -807,14 +807,10 @@ fn a_process_of_the_load_that_is_late_among_others_is_named() {
         let account = ShardAccount {
             number,
             clients: 100,
-            host: None,
-            clock_error_us: None,
             cpu_seconds: 1.5,
             rss_peak_bytes: 1_000,
             fds_peak: u64::from(number),
-            actual_sends: None,
-            frames_received: None,
-            lateness_net: None,
+            ..ShardAccount::default()
         };
         (account, BTreeMap::from([(40, lateness)]))
     };
@@ -850,14 +846,12 @@ fn a_process_of_the_load_whose_facts_are_not_in_the_result_makes_it_invalid() {
         let account = ShardAccount {
             number,
             clients: 100,
-            host: None,
-            clock_error_us: None,
             cpu_seconds: 1.5,
             rss_peak_bytes: 1_000,
             fds_peak: 10,
             actual_sends: Some(actual_sends),
             frames_received: Some(frames_received),
-            lateness_net: None,
+            ..ShardAccount::default()
         };
         (account, BTreeMap::new())
     };

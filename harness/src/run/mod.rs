@@ -9,6 +9,7 @@
 mod counts;
 mod guard;
 pub(crate) mod identity;
+mod kept;
 mod machine;
 mod network;
 mod queue;
@@ -16,6 +17,7 @@ mod sampler;
 mod usage;
 
 use std::borrow::Cow;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -24,7 +26,7 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::{RunClock, wall_ns};
+use crate::clock::RunClock;
 use crate::environment::{Environment, EnvironmentError, Settings, open_files};
 use crate::fault::{FaultEvent, drive};
 use crate::load::attack::{self, AttackError, AttackOutcome, Part, Signals};
@@ -42,6 +44,7 @@ use crate::shard::{Fleet, FleetError, Meeting, Met, Place};
 use crate::trial::{self, Inputs};
 use counts::Counts;
 use guard::Guard;
+pub(crate) use kept::{Begun, MergeError, begun};
 use sampler::{Samples, Sampling, sample};
 
 /// Fault notes that a slow listener may leave unread.
@@ -139,34 +142,44 @@ pub(crate) async fn execute(
     };
     let fleet = Box::pin(fleet(&order.plan, (&mut environment, met), cancel)).await;
     let seen = match fleet {
-        Ok(fleet) => Box::pin(load(order, (&environment, fleet), cancel, announce)).await,
+        Ok(fleet) => {
+            let way = (&environment, fleet, host);
+            Box::pin(load(order, way, cancel, announce)).await
+        }
         Err(error) => Err(error),
     };
     let problems = environment.stop().await;
-    let seen = seen?;
+    let mut seen = seen?;
     let started_wall_ns = seen.started_wall_ns;
-    let run = Run {
-        duration_us: seen.end_us,
-        interrupted: cancel.is_cancelled(),
-        aborted: seen.samples.abort.as_ref().map(|end| end.text.clone()),
-        abort: seen.samples.abort.clone(),
-        ..identity::run(
-            &order.plan,
-            &order.settings.run_id,
-            &order.command,
-            started_wall_ns,
-            host,
-        )
-    };
-    let facts = seen.facts(order.plan.clone(), run);
+    seen.run.interrupted = cancel.is_cancelled();
+    let attack = std::mem::take(&mut seen.attack);
+    let own = kept::end(
+        order.place.as_ref(),
+        seen.facts(order.plan.clone()),
+        (&attack, started_wall_ns),
+    );
+    let facts = kept::with(own, attack);
+    Ok(judged((facts, started_wall_ns), problems))
+}
+
+/// Makes the result of a run once more, of what it and its parts left in their folder.
+///
+/// # Errors
+///
+/// There is no run, it is not over, or what lies there does not belong together.
+pub(crate) fn merge(shared: &Path) -> Result<Finished, MergeError> {
+    Ok(judged(kept::facts(shared)?, Vec::new()))
+}
+
+fn judged((facts, started_wall_ns): (Facts, u64), problems: Vec<String>) -> Finished {
     let mut result = summarize(&facts);
     judge(&mut result);
-    Ok(Finished {
+    Finished {
         facts,
         result,
         started_wall_ns,
         problems,
-    })
+    }
 }
 
 /// The other shards, where somebody else starts them.
@@ -209,6 +222,7 @@ async fn fleet(
 
 /// Everything seen between load start and the end of the drain.
 struct Seen {
+    run: Run,
     started_wall_ns: u64,
     end_us: u64,
     attack: AttackOutcome,
@@ -218,11 +232,27 @@ struct Seen {
     generator: Generator,
     machine: MachineAccount,
     peak_open: u64,
+    /// A process of the load did not know of a fault in time.
+    untold: bool,
+}
+
+/// Says when the load begins: its clock, the same by the wall clock in nanoseconds, and which run that is.
+fn begin(order: &Order, (fleet, host): (Option<&Fleet>, Host)) -> (RunClock, u64, Run) {
+    let (plan, settings) = (&order.plan, &order.settings);
+    let processes = fleet.map_or(1, Fleet::count);
+    let lead = attack::head_start(plan.load.clients, u32::from(processes))
+        + fleet.map_or(Duration::ZERO, Fleet::lead);
+    let clock = RunClock::starting_in(lead);
+    let at_ns = clock.wall_ns_at(0);
+    let run = identity::run(plan, &settings.run_id, &order.command, at_ns, host);
+    let roster = fleet.and_then(|fleet| fleet.roster(plan, at_ns));
+    kept::begin(order.place.as_ref(), (plan, &run), roster);
+    (clock, at_ns, run)
 }
 
 async fn load(
     order: &Order,
-    (environment, fleet): (&Environment, Option<Fleet>),
+    (environment, fleet, host): (&Environment, Option<Fleet>, Host),
     cancel: &CancellationToken,
     announce: impl FnOnce(Watchable),
 ) -> Result<Seen, RunError> {
@@ -233,11 +263,7 @@ async fn load(
     ));
     let board = Arc::new(FaultBoard::new(plan.faults.len()));
     let before = environment.server_metrics().await;
-    let lead = attack::head_start(plan.load.clients, u32::from(processes))
-        + fleet.as_ref().map_or(Duration::ZERO, Fleet::lead);
-    let clock = RunClock::starting_in(lead);
-    let lead_ns = u64::try_from(lead.as_nanos()).unwrap_or(u64::MAX);
-    let started_wall_ns = wall_ns().saturating_add(lead_ns);
+    let (clock, started_wall_ns, run) = begin(order, (fleet.as_ref(), host));
     let monitor = Monitor::start(clock, Arc::clone(&counters)).map_err(RunError::Monitor)?;
     let (events, faults) = mpsc::channel(EVENTS_MAX);
     let over = CancellationToken::new();
@@ -274,16 +300,9 @@ async fn load(
         tokio::join!(driven, sample(sampling, &stop, &over), queue);
     let end_us = clock.now_us();
     let (generator, machine) = monitor.finish();
-    if let Some(peak) = queue_depth_peak {
-        let account = samples.account.get_or_insert_default();
-        account.queue_depth_peak = Some(peak);
-    }
-    if let Some(counts) = samples.counts.take() {
-        let account = samples.account.get_or_insert_default();
-        counts.finish(environment, before.as_ref(), account).await;
-    }
-    samples.add_counters(before, environment.server_metrics().await);
+    samples.close(environment, before, queue_depth_peak).await;
     Ok(Seen {
+        run,
         started_wall_ns,
         end_us,
         attack: attack?,
@@ -293,6 +312,7 @@ async fn load(
         generator,
         machine,
         peak_open: counters.peak_open.load(Ordering::Relaxed),
+        untold: board.is_untold(),
     })
 }
 
@@ -337,14 +357,21 @@ async fn drive_all(
 }
 
 impl Seen {
-    fn facts(self, plan: Plan, run: Run) -> Facts {
+    /// All but what the load brought.
+    fn facts(self, plan: Plan) -> Facts {
+        let untold = "a process of the load did not know of a fault in time: what it saw may be counted on the wrong side of it";
         let lanes = plan.load.lanes;
         let tick_us = tick_us(&plan);
         let steady_us = (plan.load.ramp_end_us(), plan.load.load_us());
         let processes = self.samples.usage.accounts(steady_us);
         Facts {
             plan,
-            run,
+            run: Run {
+                duration_us: self.end_us,
+                aborted: self.samples.abort.as_ref().map(|end| end.text.clone()),
+                abort: self.samples.abort.clone(),
+                ..self.run
+            },
             recording: self.attack.recording,
             parts: self.attack.parts,
             peak_open: self.peak_open,
@@ -353,7 +380,7 @@ impl Seen {
             trials: self.trials,
             generator: Generator {
                 busy: self.samples.uses.spans(&self.machine),
-                given_up: self.attack.given_up,
+                given_up: self.untold.then(|| untold.to_owned()).into_iter().collect(),
                 lanes,
                 tick_us,
                 memory_limit_bytes: self.samples.usage.own_memory_bytes(),

@@ -146,8 +146,26 @@ impl Samples {
         }
     }
 
+    /// What the target says when the load is over; it said `before` when the load began, and how deep its queue was at most.
+    pub(super) async fn close(
+        &mut self,
+        environment: &Environment,
+        before: Option<BTreeMap<String, f64>>,
+        queue_depth_peak: Option<u64>,
+    ) {
+        if let Some(peak) = queue_depth_peak {
+            let account = self.account.get_or_insert_default();
+            account.queue_depth_peak = Some(peak);
+        }
+        if let Some(counts) = self.counts.take() {
+            let account = self.account.get_or_insert_default();
+            counts.finish(environment, before.as_ref(), account).await;
+        }
+        self.add_counters(before, environment.server_metrics().await);
+    }
+
     /// The target's own counters: how much each grew over the run.
-    pub(super) fn add_counters(
+    fn add_counters(
         &mut self,
         before: Option<BTreeMap<String, f64>>,
         after: Option<BTreeMap<String, f64>>,

@@ -10,7 +10,7 @@ use super::message::{FrameError, Frames};
 
 /// How often counters are told over a socket, and through a folder, where each time is a file.
 const TELL_EVERY: Duration = Duration::from_millis(250);
-const TELL_EVERY_BY_FILE: Duration = Duration::from_secs(2);
+pub(super) const TELL_EVERY_BY_FILE: Duration = Duration::from_secs(2);
 
 /// Either way.
 pub(super) enum Channel {
@@ -62,6 +62,11 @@ impl Channel {
             Self::Socket(_) => TELL_EVERY,
             Self::Folder(_) => TELL_EVERY_BY_FILE,
         }
+    }
+
+    /// What is said is there for others when nobody reads it now.
+    pub(super) const fn outlives_the_run(&self) -> bool {
+        matches!(self, Self::Folder(_))
     }
 
     /// Waits until the other side has read everything. What is in a folder stays there.

@@ -5,19 +5,24 @@
 
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::timeout;
 
+use super::archive::Roster;
 use super::channel::Channel;
+use super::gathering::{Gathering, Member};
 use super::link::{Link, address};
-use super::meeting::{MeetingError, Met};
+use super::meeting::{MeetingError, Met, build};
 use super::message::{Assignment, framed};
 use super::peer::Peer;
-use crate::environment::{Environment, EnvironmentError, LoadProcess, TargetHandover, affinity};
+use crate::environment::{
+    Environment, EnvironmentError, LoadProcess, TargetHandover, TargetInfo, affinity,
+};
 use crate::load::attack::{AttackOutcome, Signals};
 use crate::plan::{Cut, Plan};
-use crate::record::generator::ShardAccount;
 
 /// Until a process that was started has come back: as long as a busy machine takes to start as many.
 const ARRIVAL_PATIENCE: Duration = Duration::from_secs(30);
@@ -28,8 +33,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Until those on other machines know when the load begins.
 const SPREAD_LEAD: Duration = Duration::from_secs(4);
 
-/// Largest step of the wall clock of another machine, as of this one.
-const CLOCK_STEP_MAX_US: u64 = 1_000;
+/// After the end of the load and all patience of its own: what a process saw is on the way.
+const LAST_WORD_PATIENCE: Duration = Duration::from_mins(1);
+/// The same for each further one.
+const LAST_WORD_EACH: Duration = Duration::from_millis(100);
 
 /// Why a load could not be begun in several processes.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +54,9 @@ pub(crate) enum FleetError {
 /// The processes of a load, ready to begin.
 pub(crate) struct Fleet {
     links: Vec<Link>,
+    tag: String,
+    /// SHA-256 of the bundle, where it came in one.
+    bundle: Option<String>,
 }
 
 impl Fleet {
@@ -63,8 +73,12 @@ impl Fleet {
         let started = arrived(environment, (count, tag)).await?;
         let links = Cut::all(count).zip(started);
         let mut links = links.map(|(cut, own)| own.link(cut)).collect::<Vec<_>>();
-        assign(&mut links, environment, (plan, tag)).await?;
-        Ok(Self { links })
+        assign(&mut links, &environment.target(), (plan, tag)).await?;
+        Ok(Self {
+            links,
+            tag: tag.to_owned(),
+            bundle: None,
+        })
     }
 
     /// Gives each of those who met its part: the first to a process that is started here, the others to the shards that
@@ -78,21 +92,39 @@ impl Fleet {
         plan: &Plan,
         (met, tag): (Met, &str),
     ) -> Result<Self, FleetError> {
-        let count = u16::try_from(met.0.len() + 1).unwrap_or(u16::MAX);
+        let target = environment.target();
         let own = arrived(environment, (1, tag)).await?;
-        let mut cuts = Cut::all(count);
-        let first = own.into_iter().zip(&mut cuts);
-        let mut links: Vec<Link> = first.map(|(own, cut)| own.link(cut)).collect();
-        links.extend(cuts.zip(met.0).map(|(cut, shard)| {
-            let peer = Peer::There {
-                number: cut.index + 1,
-                hello: shard.hello,
-                clock_error_us: shard.clock_error_us,
-            };
-            Link::new(cut, peer, Channel::Folder(shard.mailbox))
-        }));
-        assign(&mut links, environment, (plan, tag)).await?;
-        Ok(Self { links })
+        let first = own.into_iter().zip(Cut::all(met.count()));
+        let mut links: Vec<Link> = first
+            .map(|(own, cut)| own.link(cut).copied_to(met.folder.clone()))
+            .collect();
+        let mut own = plan.clone();
+        if !met.sources.is_empty() {
+            own.load.sources.clone_from(&met.sources);
+        }
+        assign(&mut links, &target, (&own, tag)).await?;
+        let (bundle, mut others) = (met.bundle.clone(), met.links());
+        assign(&mut others, &target, (plan, tag)).await?;
+        links.extend(others);
+        Ok(Self {
+            links,
+            tag: tag.to_owned(),
+            bundle: Some(bundle),
+        })
+    }
+
+    /// Who is of a load that was cut into a bundle and begins at that moment, by the wall clock; `None`: it was not.
+    pub(crate) fn roster(&self, plan: &Plan, zero_wall_ns: u64) -> Option<Roster> {
+        let links = self.links.iter();
+        Some(Roster {
+            tag: self.tag.clone(),
+            bundle: self.bundle.clone()?,
+            build: build(),
+            zero_wall_ns,
+            members: links
+                .map(|link| Member::of(&link.peer, link.cut, plan))
+                .collect(),
+        })
     }
 
     /// How many there are.
@@ -116,64 +148,62 @@ impl Fleet {
     /// Drives the load. `signals.counters` has lanes for all processes, in their order.
     /// What one of them did not bring is a sentence in `given_up`.
     pub(crate) async fn run(self, plan: &Plan, signals: &Signals) -> AttackOutcome {
-        let is_spread = self.is_spread();
-        signals.faults.followed_by(self.links.len(), is_spread);
-        let end_us = plan.load.end_us();
+        let (count, is_spread) = (self.count(), self.is_spread());
+        signals.faults.followed_by(usize::from(count), is_spread);
         let lanes = usize::from(plan.load.lanes.max(1));
-        let driven = self.links.into_iter().map(|link| async move {
-            let (peer, cut) = (link.peer.clone(), link.cut);
-            let first_lane = usize::from(cut.index) * lanes;
-            let done = link.drive(signals, (end_us, first_lane)).await;
-            (peer, cut.clients(&plan.load), done)
-        });
-        let mut all = AttackOutcome::default();
-        for (peer, clients, done) in join_all(driven).await {
-            match done.and_then(|done| Ok((done.outcome?, done.usage, done.count))) {
-                Ok((outcome, usage, count)) => {
-                    let account = ShardAccount {
-                        number: peer.number(),
-                        clients,
-                        host: peer.host().map(str::to_owned),
-                        clock_error_us: peer.clock_error_us(),
-                        cpu_seconds: usage.cpu_seconds,
-                        rss_peak_bytes: usage.rss_peak_bytes,
-                        fds_peak: usage.fds_peak,
-                        actual_sends: Some(count.actual_sends),
-                        frames_received: Some(count.frames_received),
-                        lateness_net: None,
-                    };
-                    if peer.host().is_some() && usage.clock_step_us > CLOCK_STEP_MAX_US {
-                        let sentence = format!(
-                            "{}: its wall clock stepped by {} ms, and the kernel dates answers by it",
-                            peer.named(),
-                            usage.clock_step_us / 1_000
-                        );
-                        all.given_up.push(sentence);
-                    }
-                    all.add(outcome, account);
-                }
-                Err(reason) => {
-                    let sentence = format!("{}: {reason}", peer.named());
-                    tracing::error!("{sentence}");
-                    all.given_up.push(sentence);
-                }
-            }
+        let ends = (plan.load.end_us(), last_word_patience(count));
+        // One at a time is read and added, in the order in which they come: the others wait in their channels.
+        let mut driven: FuturesUnordered<_> = self
+            .links
+            .into_iter()
+            .map(|link| async move {
+                let member = Member::of(&link.peer, link.cut, plan);
+                let first_lane = usize::from(link.cut.index) * lanes;
+                (member, link.drive(signals, (ends, first_lane)).await)
+            })
+            .collect();
+        let mut gathering = Gathering::default();
+        while let Some((member, done)) = driven.next().await {
+            gathering.add(&member, done);
         }
-        if signals.faults.is_untold() {
-            let fact = "a process of the load did not know of a fault in time: what it saw may be counted on the wrong side of it";
-            all.given_up.push(fact.to_owned());
-        }
-        all
+        gathering.whole()
     }
+}
+
+impl Met {
+    /// How many they are, with the run's own.
+    fn count(&self) -> u16 {
+        u16::try_from(self.arrived.len() + 1).unwrap_or(u16::MAX)
+    }
+
+    /// The ways to all but the run's own.
+    fn links(self) -> Vec<Link> {
+        let cuts = Cut::all(self.count()).skip(1);
+        let links = cuts.zip(self.arrived).map(|(cut, shard)| {
+            let peer = Peer::There {
+                number: cut.index + 1,
+                hello: shard.hello,
+                clock_error_us: shard.clock_error_us,
+            };
+            Link::new(cut, peer, Channel::Folder(shard.mailbox))
+        });
+        links.collect()
+    }
+}
+
+/// How long after the load and all patience of its own what one of so many saw may be on the way: they are read one after
+/// the other.
+fn last_word_patience(count: u16) -> Duration {
+    LAST_WORD_PATIENCE + LAST_WORD_EACH * u32::from(count)
 }
 
 /// Hands every part over and waits until all are ready.
 async fn assign(
     links: &mut [Link],
-    environment: &Environment,
+    target: &TargetInfo,
     (plan, tag): (&Plan, &str),
 ) -> Result<(), FleetError> {
-    let (target, cpus) = (environment.target(), affinity::current().ok());
+    let cpus = affinity::current().ok();
     // A password that was made up for a server of this run is known to nobody else, and good for nothing after it.
     let made_up = plan.environment.target.is_none() && plan.environment.users.password.is_none();
     // A plan has no map with keys that are no text: it cannot fail to become JSON.
@@ -184,7 +214,7 @@ async fn assign(
             plan: text.clone(),
             cut: link.cut,
             tag: tag.to_owned(),
-            target: TargetHandover::of(&target, is_here || made_up, is_here),
+            target: TargetHandover::of(target, is_here || made_up, is_here),
             cpus: cpus.clone().filter(|_| is_here),
         };
         async {
@@ -266,24 +296,5 @@ fn missing(process: &LoadProcess) -> FleetError {
         } else {
             "it ended before it had begun".to_owned()
         },
-    }
-}
-
-impl AttackOutcome {
-    /// Adds what another process saw.
-    fn add(&mut self, other: Self, account: ShardAccount) {
-        let Self {
-            recording,
-            goose,
-            given_up,
-            parts: _,
-        } = other;
-        let number = account.number;
-        self.parts.push((account, recording.lateness.clone()));
-        self.recording.merge(recording);
-        self.goose.merge(goose);
-        let sentences = given_up.into_iter();
-        self.given_up
-            .extend(sentences.map(|sentence| format!("shard {number}: {sentence}")));
     }
 }

@@ -9,6 +9,8 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::channel::Channel;
+use super::copied::Copied;
+use super::mailbox::ShardFolder;
 use super::message::{Assignment, Done, FromShard, ToShard, decode, encode};
 use super::peer::Peer;
 use crate::clock::wall_ns;
@@ -19,9 +21,6 @@ use crate::record::tally::Tally;
 
 /// Until a process has made its clients' plan: it reads thousands of accounts in far less.
 const READY_PATIENCE: Duration = Duration::from_secs(30);
-/// After the end of the load and all patience of its own: what it saw is on the way.
-const LAST_WORD_PATIENCE: Duration = Duration::from_mins(1);
-
 /// Until a process whose socket has ended is gone.
 const END_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -37,6 +36,8 @@ pub(super) struct Link {
     channel: Channel,
     /// Where its counters stood last.
     last: Tally,
+    /// Where what it says is left for others, if it does not say it there itself.
+    copy: Option<Copied>,
 }
 
 impl Link {
@@ -46,6 +47,15 @@ impl Link {
             peer,
             channel,
             last: Tally::default(),
+            copy: None,
+        }
+    }
+
+    /// What it says is left in that folder too.
+    pub(super) fn copied_to(self, folder: ShardFolder) -> Self {
+        Self {
+            copy: Some(Copied::to(folder)),
+            ..self
         }
     }
 
@@ -73,7 +83,8 @@ impl Link {
         }
     }
 
-    /// Starts the load and follows it to its end; its lanes are those from `first_lane` on.
+    /// Starts the load and follows it to its end, and for so long after that to its last word; its lanes are those from
+    /// `first_lane` on.
     ///
     /// # Errors
     ///
@@ -81,18 +92,18 @@ impl Link {
     pub(super) async fn drive(
         mut self,
         signals: &Signals,
-        (end_us, first_lane): (u64, usize),
+        ((end_us, patience), first_lane): ((u64, Duration), usize),
     ) -> Result<Done, String> {
         let overdue = async {
             tokio::select! {
                 () = tokio::time::sleep(signals.clock.until(end_us)) => {}
                 () = signals.cancel.cancelled() => {}
             }
-            tokio::time::sleep(LAST_WORD_PATIENCE).await;
+            tokio::time::sleep(patience).await;
         };
         let done = tokio::select! {
             done = self.follow(signals, first_lane) => done,
-            () = overdue => Err(format!("it had no last word {} s after the load", LAST_WORD_PATIENCE.as_secs())),
+            () = overdue => Err(format!("it had no last word {} s after the load", patience.as_secs())),
         };
         signals.faults.heard(usize::from(self.cut.index), u64::MAX);
         if done.is_err() {
@@ -117,7 +128,7 @@ impl Link {
         let mut is_cancelled = false;
         loop {
             tokio::select! {
-                heard = self.hear() => match heard? {
+                heard = self.hear() => match self.copied(heard?).await {
                     FromShard::Heard(revision) => signals.faults.heard(follower, revision),
                     FromShard::Tally(told) => {
                         let (tally, recent) = *told;
@@ -147,6 +158,14 @@ impl Link {
                 }
             }
         }
+    }
+
+    /// What was heard, left for others where it is to be.
+    async fn copied(&mut self, heard: FromShard) -> FromShard {
+        if let Some(copy) = &mut self.copy {
+            copy.hear(&heard).await;
+        }
+        heard
     }
 
     async fn say(&mut self, message: &ToShard) -> Result<(), String> {

@@ -12,26 +12,30 @@
 //! SHARED/0003/pulse          of shard 3; that of the run is SHARED/0001/pulse
 //! ```
 
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::task::{JoinSet, spawn_blocking};
-use tokio_util::bytes::{Buf as _, Bytes};
+use tokio_util::bytes::Bytes;
 
-use super::message::FRAME_BYTES_MAX;
+use super::file::{Sign, content, replace, sign};
 use crate::clock::monotonic_ns;
 
 /// Between two beats of a pulse, and between two looks at that of the other side.
 const BEAT_EVERY: Duration = Duration::from_secs(1);
 /// Without a beat for as long the other side counts as gone: longer than a file system may hide what changed.
-const SILENCE_MAX: Duration = Duration::from_secs(20);
+pub(super) const SILENCE_MAX: Duration = Duration::from_secs(20);
 /// Between two looks for a frame.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// The same where one process reads from many: so much for each.
 const LOOK_EVERY_EACH: Duration = Duration::from_micros(200);
+
+/// Files that this process reads and writes for others at once, however many they are: what is in them is held meanwhile.
+static FILES: Semaphore = Semaphore::const_new(16);
 
 /// The folder of one shard.
 #[derive(Clone, Debug)]
@@ -45,6 +49,11 @@ impl ShardFolder {
         Self {
             path: shared.join(format!("{number:04}")),
         }
+    }
+
+    /// A frame of one direction, `to` or `from` the shard, by its number, from 1.
+    pub(super) fn frame(&self, direction: &str, number: u32) -> PathBuf {
+        self.path.join(direction).join(format!("{number:06}"))
     }
 
     /// A file in it.
@@ -130,7 +139,7 @@ impl Mailbox {
     pub(super) async fn send(&mut self, frame: Bytes) -> io::Result<()> {
         self.sent += 1;
         let path = self.out.join(format!("{:06}", self.sent));
-        blocking(move || replace(&path, &[&frame])).await
+        in_turn(move || replace(&path, &[&frame])).await
     }
 
     /// Lets the frame travel with the next beats.
@@ -153,7 +162,7 @@ impl Mailbox {
 
     async fn look(&mut self) -> io::Result<Option<Bytes>> {
         let path = self.inbox.join(format!("{:06}", self.read + 1));
-        if let Some(frame) = blocking(move || content(&path)).await? {
+        if let Some(frame) = in_turn(move || content(&path)).await? {
             self.read += 1;
             self.seen.changed_ns = monotonic_ns();
             return Ok(Some(frame));
@@ -164,18 +173,14 @@ impl Mailbox {
         self.seen.looked_ns = Some(monotonic_ns());
         let path = self.pulse.clone();
         // One that was replaced while it was read is looked at again; who is silent too long is gone all the same.
-        let Ok(Some(mut pulse)) = blocking(move || content(&path)).await else {
+        let Ok(Some(sign)) = in_turn(move || Sign::read(&path)).await else {
             return Ok(None);
         };
-        if pulse.len() < 16 {
-            return Err(io::Error::other("a pulse that is none"));
+        if sign.beat != self.seen.beat {
+            (self.seen.beat, self.seen.changed_ns) = (sign.beat, monotonic_ns());
         }
-        let (beat, posted) = (pulse.get_u64_le(), pulse.get_u64_le());
-        if beat != self.seen.beat {
-            (self.seen.beat, self.seen.changed_ns) = (beat, monotonic_ns());
-        }
-        let is_new = posted != std::mem::replace(&mut self.seen.posted, posted);
-        Ok(Some(pulse).filter(|frame| is_new && !frame.is_empty()))
+        let is_new = sign.posted != std::mem::replace(&mut self.seen.posted, sign.posted);
+        Ok(Some(sign.frame).filter(|frame| is_new && !frame.is_empty()))
     }
 }
 
@@ -200,10 +205,7 @@ impl Pulse {
                 every.tick().await;
                 let (number, frame) = told.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 let path = path.clone();
-                let written = blocking(move || {
-                    let head = [beat.to_le_bytes(), number.to_le_bytes()].concat();
-                    replace(&path, &[&head, &frame])
-                });
+                let written = blocking(move || sign(&path, (beat, number), &frame));
                 // Without it the other side gives this one up, and says so.
                 if let Err(error) = written.await {
                     tracing::warn!(%error, "the shared folder does not take a sign of life");
@@ -221,42 +223,23 @@ impl Pulse {
     }
 }
 
-fn since(ns: u64) -> Duration {
+pub(super) fn since(ns: u64) -> Duration {
     Duration::from_nanos(monotonic_ns().saturating_sub(ns))
 }
 
+/// The same, as long as no more than so many do.
+async fn in_turn<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let _turn = FILES.acquire().await.map_err(io::Error::other)?;
+    blocking(work).await
+}
+
 /// A file system that hangs must not hold up what is timed.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     spawn_blocking(work).await.map_err(io::Error::other)?
-}
-
-/// Writes a file as a whole: whoever reads it finds all or nothing of it.
-fn replace(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    for part in parts {
-        file.write_all(part)?;
-    }
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
-}
-
-/// `None`: there is no such file yet.
-fn content(path: &Path) -> io::Result<Option<Bytes>> {
-    let file = match File::open(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        file => file?,
-    };
-    let mut bytes = Vec::new();
-    file.take(FRAME_BYTES_MAX as u64 + 1)
-        .read_to_end(&mut bytes)?;
-    if bytes.len() > FRAME_BYTES_MAX {
-        return Err(io::Error::other("a file that is too long for a frame"));
-    }
-    Ok(Some(bytes.into()))
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -19,6 +20,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use futures_util::future::try_join_all;
 
 use super::channel::Channel;
+use super::file::replace;
 use super::hello::{ClockOffset, Hello};
 use super::mailbox::{Mailbox, Pulse, ShardFolder};
 use super::message::{FrameError, FromShard, decode, encode};
@@ -49,6 +51,8 @@ pub(crate) struct Place {
     pub wait: Duration,
     /// What clients go to is reached from one machine alone.
     pub one_host: bool,
+    /// Addresses that this one's sockets are opened from; none: as the plan has it.
+    pub sources: Vec<IpAddr>,
 }
 
 /// Why shards did not meet.
@@ -103,8 +107,16 @@ impl MeetingError {
     }
 }
 
-/// All shards but the run's own.
-pub(crate) struct Met(pub(super) Vec<Arrived>);
+/// All who met.
+pub(crate) struct Met {
+    /// All shards but the run's own, in their order.
+    pub(super) arrived: Vec<Arrived>,
+    /// What they have in common.
+    pub(super) bundle: String,
+    /// The folder of the run's own part, and the addresses its sockets are opened from; none: as the plan has it.
+    pub(super) folder: ShardFolder,
+    pub(super) sources: Vec<IpAddr>,
+}
 
 /// A shard that has come.
 pub(super) struct Arrived {
@@ -129,6 +141,11 @@ impl Meeting {
     /// It is taken, or nothing can be written there.
     pub(crate) fn open(place: Place) -> Result<Self, MeetingError> {
         let (own, folder) = claim(&place)?;
+        // As every other part says it: for who adds up what they left.
+        let hello = encode(&FromShard::Hello(Box::new(own.clone())))
+            .map_err(|error| refused(&place.shared, io::Error::other(error)))?;
+        replace(&folder.frame("from", 1), &[&hello])
+            .map_err(|source| refused(&place.shared, source))?;
         let pulse = Pulse::start(&folder);
         Ok(Self { place, own, pulse })
     }
@@ -168,7 +185,12 @@ impl Meeting {
             }
         }
         if missing.is_empty() {
-            return Ok(Met(arrived));
+            return Ok(Met {
+                arrived,
+                bundle: self.own.bundle.clone(),
+                folder: ShardFolder::of(shared, 1),
+                sources: self.place.sources.clone(),
+            });
         }
         Err(MeetingError::Missing {
             names: names(&missing),
@@ -338,7 +360,7 @@ fn host() -> String {
 }
 
 /// What must be the same on both sides of a frame.
-fn build() -> String {
+pub(crate) fn build() -> String {
     let commit = option_env!("HARNESS_COMMIT").unwrap_or_default();
     format!("{} {commit}", env!("CARGO_PKG_VERSION"))
         .trim()
@@ -372,6 +394,7 @@ mod tests {
             bundle: "b".to_owned(),
             wait: Duration::from_millis(300),
             one_host: true,
+            sources: Vec::new(),
         }
     }
 
@@ -383,7 +406,7 @@ mod tests {
         let missing = meeting.all().await.err().unwrap().to_string();
         assert!(missing.starts_with("shard 3 did not come"), "{missing}");
         let _third = come(&place(shared.path(), 2)).await.unwrap();
-        let arrived = meeting.all().await.unwrap().0;
+        let arrived = meeting.all().await.unwrap().arrived;
         assert_eq!(arrived.len(), 2);
         assert!(
             arrived

@@ -77,6 +77,8 @@ pub(super) enum FromShard {
 /// What came of a part.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Done {
+    /// That of the run's conversations and messages: which run it is of.
+    pub tag: String,
     /// Or why there is nothing.
     pub outcome: Result<AttackOutcome, String>,
     pub usage: Usage,
@@ -98,6 +100,10 @@ pub(super) struct Usage {
     pub fds_peak: u64,
     /// Largest step of its wall clock.
     pub clock_step_us: u64,
+    /// When it began, by its wall clock, after the agreed moment; `None`: it drove nothing.
+    pub start_us: Option<i64>,
+    /// How long its machine stood still when it was to begin.
+    pub start_pause_us: u64,
 }
 
 /// What came is no frame of this build.

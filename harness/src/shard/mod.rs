@@ -23,8 +23,13 @@
 //! **Units:** microseconds since load start; `*_ns` nanoseconds on the monotonic clock, which all processes of a machine
 //! share; `*_wall_ns` nanoseconds since 1970.
 
+mod archive;
 mod channel;
+mod copied;
+mod file;
 mod fleet;
+mod gathering;
+mod glimpse;
 mod hello;
 mod link;
 mod mailbox;
@@ -33,6 +38,8 @@ mod message;
 mod peer;
 mod serve;
 
+pub(crate) use archive::{Archive, ArchiveError, Leaf, Roster};
 pub(crate) use fleet::{Fleet, FleetError};
-pub(crate) use meeting::{Meeting, MeetingError, Met, Place};
+pub(crate) use glimpse::Glimpse;
+pub(crate) use meeting::{Meeting, MeetingError, Met, Place, build};
 pub(crate) use serve::{ServeError, serve, serve_at};

@@ -4,6 +4,7 @@
 //! and so is everything here.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
@@ -15,12 +16,13 @@ use super::message::{
     Assignment, Count, Done, FrameError, FromShard, ToShard, Usage, decode, encode, framed,
 };
 use crate::clock::{RunClock, wall_ns};
-use crate::environment::{TargetInfo, affinity, raise_files};
+use crate::environment::{TargetInfo, affinity, own_sources, raise_files};
 use crate::load::attack::{self, AttackOutcome, Part, Signals};
 use crate::monitor::Monitor;
 use crate::plan::{Plan, estimate};
 use crate::record::counters::{Counters, Reader};
 use crate::record::fault::FaultBoard;
+use crate::record::generator::Generator;
 use crate::record::tally::Tally;
 use crate::record::trace::Trace;
 
@@ -90,7 +92,7 @@ pub(crate) fn serve(name: &str) -> Result<(), ServeError> {
 pub(crate) fn serve_at(place: &Place) -> Result<(), ServeError> {
     runtime()?.block_on(async {
         let mut channel = come(place).await?;
-        let prepared = assigned(&mut channel).await?;
+        let prepared = assigned(&mut channel, &place.sources).await?;
         drive(channel, prepared).await
     })
 }
@@ -109,7 +111,7 @@ async fn receive(
 ) -> Result<(std::os::unix::net::UnixStream, Prepared), ServeError> {
     let stream = UnixStream::from_std(stream).map_err(ServeError::Connect)?;
     let mut channel = Channel::Socket(framed(stream));
-    let prepared = assigned(&mut channel).await?;
+    let prepared = assigned(&mut channel, &[]).await?;
     let Channel::Socket(frames) = channel else {
         return Err(ServeError::Gone);
     };
@@ -120,12 +122,12 @@ async fn receive(
     Ok((stream, prepared))
 }
 
-/// Hears what is to be done, and gets ready for it.
-async fn assigned(channel: &mut Channel) -> Result<Prepared, ServeError> {
+/// Hears what is to be done, and gets ready for it; with sockets opened from these addresses, if there are any.
+async fn assigned(channel: &mut Channel, sources: &[IpAddr]) -> Result<Prepared, ServeError> {
     let ToShard::Assignment(assignment) = next(channel).await? else {
         return Err(ServeError::Talk("it began with something else".to_owned()));
     };
-    match prepare(*assignment) {
+    match prepare(*assignment, sources) {
         Ok(prepared) => Ok(prepared),
         Err(reason) => {
             say(channel, &FromShard::Unable(reason.clone())).await?;
@@ -134,7 +136,7 @@ async fn assigned(channel: &mut Channel) -> Result<Prepared, ServeError> {
     }
 }
 
-fn prepare(assignment: Assignment) -> Result<Prepared, String> {
+fn prepare(assignment: Assignment, sources: &[IpAddr]) -> Result<Prepared, String> {
     let Assignment {
         plan,
         cut,
@@ -142,7 +144,10 @@ fn prepare(assignment: Assignment) -> Result<Prepared, String> {
         target,
         cpus,
     } = assignment;
-    let plan: Plan = serde_json::from_str(&plan).map_err(|error| error.to_string())?;
+    let mut plan: Plan = serde_json::from_str(&plan).map_err(|error| error.to_string())?;
+    if !sources.is_empty() {
+        plan.load.sources = sources.to_vec();
+    }
     if let Some(cpus) = &cpus {
         affinity::run_on(cpus).map_err(|error| error.to_string())?;
     }
@@ -153,8 +158,11 @@ fn prepare(assignment: Assignment) -> Result<Prepared, String> {
             "it needs {needed} open files and may have {files}: raise `ulimit -n`, or cut the load into more parts"
         ));
     }
+    let target = target.open(&plan).map_err(|error| error.to_string())?;
+    let first = target.addresses.first().copied();
+    own_sources(&plan.load.sources, first).map_err(|error| error.to_string())?;
     Ok(Prepared {
-        target: target.open(&plan).map_err(|error| error.to_string())?,
+        target,
         part: Part { cut, tag },
         plan,
     })
@@ -172,25 +180,8 @@ async fn say(channel: &mut Channel, message: &FromShard) -> Result<(), ServeErro
 async fn drive(mut channel: Channel, prepared: Prepared) -> Result<(), ServeError> {
     let Prepared { plan, part, target } = prepared;
     say(&mut channel, &FromShard::Ready).await?;
-    let clock = match next(&mut channel).await? {
-        ToShard::Start {
-            zero_ns,
-            zero_wall_ns,
-            said_wall_ns,
-        } => match channel {
-            Channel::Socket(_) => RunClock::with_zero(zero_ns),
-            Channel::Folder(_) => match in_time((said_wall_ns, zero_wall_ns), wall_ns()) {
-                Ok(()) => RunClock::with_wall_zero(zero_wall_ns),
-                Err(reason) => {
-                    say(&mut channel, &FromShard::Unable(reason.clone())).await?;
-                    return Err(ServeError::Unable(reason));
-                }
-            },
-        },
-        ToShard::Cancel => return Ok(()),
-        ToShard::Assignment(_) | ToShard::Faults { .. } => {
-            return Err(ServeError::Talk("it did not start the load".to_owned()));
-        }
+    let Some((clock, zero_wall_ns)) = started(&mut channel).await? else {
+        return Ok(());
     };
     let counters = Arc::new(Counters::new(usize::from(plan.load.lanes)));
     let signals = Signals {
@@ -201,31 +192,81 @@ async fn drive(mut channel: Channel, prepared: Prepared) -> Result<(), ServeErro
         trace: Trace::default(),
     };
     let monitor = Monitor::start(clock, Arc::clone(&counters)).map_err(ServeError::Monitor)?;
+    let tag = part.tag.clone();
     let load = attack::run(&plan, part, target, signals.clone());
-    let outcome = Box::pin(beside(&mut channel, &signals, load)).await?;
+    let (outcome, gone) = Box::pin(beside(&mut channel, &signals, load)).await?;
     let (own, _) = monitor.finish();
     channel.unpost();
     say(&mut channel, &tally(&counters)).await?;
-    let count = outcome.as_ref().map_or_else(
-        |_| Count::default(),
-        |outcome| Count {
-            actual_sends: outcome.recording.dispatch_delay.count(),
-            frames_received: outcome.recording.frames_received,
-        },
-    );
-    let done = Done {
-        count,
-        outcome: outcome.map_err(|error| error.to_string()),
-        usage: Usage {
-            cpu_seconds: own.cpu_seconds,
-            rss_peak_bytes: own.rss_peak_bytes,
-            fds_peak: own.fds_peak,
-            clock_step_us: own.clock_step_us,
-        },
-    };
+    let outcome = outcome.map_err(|error| error.to_string());
+    let done = Done::of((outcome, tag), &own, zero_wall_ns);
     say(&mut channel, &FromShard::Done(Box::new(done))).await?;
+    if let Some(gone) = gone {
+        return Err(gone);
+    }
     channel.drained().await;
     Ok(())
+}
+
+/// When the load begins: on the clock of this process, and on the wall clock. `None`: not at all.
+async fn started(channel: &mut Channel) -> Result<Option<(RunClock, u64)>, ServeError> {
+    let (zero_ns, zero_wall_ns, said_wall_ns) = match next(channel).await? {
+        ToShard::Start {
+            zero_ns,
+            zero_wall_ns,
+            said_wall_ns,
+        } => (zero_ns, zero_wall_ns, said_wall_ns),
+        ToShard::Cancel => return Ok(None),
+        ToShard::Assignment(_) | ToShard::Faults { .. } => {
+            return Err(ServeError::Talk("it did not start the load".to_owned()));
+        }
+    };
+    let clock = match channel {
+        Channel::Socket(_) => RunClock::with_zero(zero_ns),
+        Channel::Folder(_) => match in_time((said_wall_ns, zero_wall_ns), wall_ns()) {
+            Ok(()) => RunClock::with_wall_zero(zero_wall_ns),
+            Err(reason) => {
+                say(channel, &FromShard::Unable(reason.clone())).await?;
+                return Err(ServeError::Unable(reason));
+            }
+        },
+    };
+    Ok(Some((clock, zero_wall_ns)))
+}
+
+impl Done {
+    /// What came of a part that was to begin at that moment, and what the process says of itself.
+    fn of(
+        (outcome, tag): (Result<AttackOutcome, String>, String),
+        own: &Generator,
+        zero_wall_ns: u64,
+    ) -> Self {
+        let seen = outcome.as_ref().ok();
+        let count = seen.map_or_else(Count::default, |outcome| Count {
+            actual_sends: outcome.recording.dispatch_delay.count(),
+            frames_received: outcome.recording.frames_received,
+        });
+        let start_us = seen.and_then(|outcome| outcome.begun_wall_ns).map(|ns| {
+            let after_ns = i128::from(ns) - i128::from(zero_wall_ns);
+            i64::try_from(after_ns / 1_000).unwrap_or(i64::MAX)
+        });
+        let late_us = u64::try_from(start_us.unwrap_or(0)).unwrap_or(0);
+        // One that was under way when it was to begin, or came before it had.
+        let pauses = own.pauses.iter().filter(|pause| pause.at_us <= late_us);
+        Self {
+            usage: Usage {
+                cpu_seconds: own.cpu_seconds,
+                rss_peak_bytes: own.rss_peak_bytes,
+                fds_peak: own.fds_peak,
+                clock_step_us: own.clock_step_us,
+                start_us,
+                start_pause_us: pauses.map(|pause| pause.length_us).max().unwrap_or(0),
+            },
+            tag,
+            outcome,
+            count,
+        }
+    }
 }
 
 /// Whether a start that was said then, and lies there, is still to come; whatever the clocks of files say.
@@ -247,17 +288,24 @@ fn in_time((said_ns, zero_ns): (u64, u64), now_ns: u64) -> Result<(), String> {
     Ok(())
 }
 
-/// Drives the load and talks with the run meanwhile.
+/// What came of the load, and that the run was gone before it.
+type Driven = (
+    Result<AttackOutcome, attack::AttackError>,
+    Option<ServeError>,
+);
+
+/// Drives the load and talks with the run meanwhile. When the run is gone the load ends; what was seen is worth something
+/// where it can be left.
 async fn beside(
     channel: &mut Channel,
     signals: &Signals,
     load: impl Future<Output = Result<AttackOutcome, attack::AttackError>>,
-) -> Result<Result<AttackOutcome, attack::AttackError>, ServeError> {
+) -> Result<Driven, ServeError> {
     let mut load = std::pin::pin!(load);
     let mut ticks = tokio::time::interval(channel.tell_every());
     loop {
         tokio::select! {
-            outcome = &mut load => return Ok(outcome),
+            outcome = &mut load => return Ok((outcome, None)),
             heard = next(channel) => match heard {
                 Ok(ToShard::Faults { revision, spans }) => {
                     signals.faults.follow(&spans);
@@ -266,6 +314,10 @@ async fn beside(
                 Ok(ToShard::Cancel) => signals.cancel.cancel(),
                 Ok(ToShard::Assignment(_) | ToShard::Start { .. }) => {
                     return Err(ServeError::Talk("it started the load twice".to_owned()));
+                }
+                Err(gone) if channel.outlives_the_run() => {
+                    signals.cancel.cancel();
+                    return Ok((load.await, Some(gone)));
                 }
                 // goose's users and the lanes go with the process.
                 Err(gone) => return Err(gone),

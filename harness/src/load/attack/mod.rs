@@ -91,8 +91,14 @@ pub(crate) fn tag() -> String {
 pub(crate) struct AttackOutcome {
     pub recording: Recording,
     pub goose: GooseCounts,
+    /// When clients were first looked for, by the wall clock of this process, nanoseconds since 1970: its start. `None`: it
+    /// drove nothing.
+    pub begun_wall_ns: Option<u64>,
     /// What did not end by itself, and what of it is missing: one sentence each.
     pub given_up: Vec<String>,
+    /// Of a load in several processes: who brought nothing, by number, and why.
+    #[serde(skip)]
+    pub missing: BTreeMap<u16, String>,
     /// Of a load in several processes: what each used, and how late it was, by interval.
     #[serde(skip)]
     pub parts: Vec<(ShardAccount, BTreeMap<u32, SparseHistogram>)>,
@@ -180,11 +186,13 @@ pub(crate) async fn run(
         }
         Err(error) => return Err(error),
     };
+    let begun_wall_ns = context.begun_wall_ns.load(Ordering::Relaxed);
     Ok(AttackOutcome {
         recording,
         goose,
+        begun_wall_ns: Some(begun_wall_ns).filter(|ns| *ns > 0),
         given_up,
-        parts: Vec::new(),
+        ..AttackOutcome::default()
     })
 }
 
@@ -232,6 +240,7 @@ fn context(job: &Arc<Job>, lanes: &[LaneHandle]) -> UserContext {
         over: job.cancel.child_token(),
         stuck: CancellationToken::new(),
         cancelled_us: AtomicU64::new(u64::MAX),
+        begun_wall_ns: AtomicU64::new(0),
     }
 }
 
@@ -309,12 +318,17 @@ async fn stop_goose(context: Arc<UserContext>) {
 async fn lead_lives(context: Arc<UserContext>, alarm: Alarm) {
     let job = &context.job;
     let lives = TaskTracker::new();
+    let at = async |start_us| {
+        let armed = alarm.arm(job.clock.monotonic_ns_at(start_us));
+        armed.is_ok() && alarm.rings().await.is_ok()
+    };
+    tokio::select! {
+        _ = at(0) => context.begun_wall_ns.store(wall_ns(), Ordering::Relaxed),
+        () = context.over.cancelled() => {}
+    }
     let mut begun = 0;
     while let Some(next) = job.visits.get(begun) {
-        let on_time = async {
-            let armed = alarm.arm(job.clock.monotonic_ns_at(next.start_us));
-            armed.is_ok() && alarm.rings().await.is_ok()
-        };
+        let on_time = at(next.start_us);
         let on_time = tokio::select! {
             on_time = on_time => on_time,
             () = context.over.cancelled() => break,

@@ -112,6 +112,14 @@ fn harness(result: &RunResult) -> Markup {
                         @if let Some((number, p99_us)) = latest(of) {
                             "; the latest was shard " (number) ", late p99 " (format::duration(p99_us))
                         }
+                        @if let Some(spread) = of.start_spread {
+                            "; they began within " (format::duration(spread.max_us)) " of each other, 95" (format::NBSP) "% of them within "
+                            (format::duration(spread.p95_us))
+                            @if spread.paused > 0 {
+                                ", and " (spread.paused) " whose machine stood still within " (format::duration(spread.max_with_paused_us))
+                            }
+                            @if spread.clock_error_us > 0 { ", as far as clocks tell: to " (format::duration(spread.clock_error_us)) }
+                        }
                     }
                 }
                 dt { "Lanes" }

@@ -87,6 +87,15 @@ fn images_are_pinned_and_nothing_of_ours_runs_as_root() {
 }
 
 #[test]
+fn no_folder_of_sources_is_left_out_of_what_images_are_built_from() {
+    let ignored = read(".dockerignore");
+    for line in ignored.lines().filter(|line| !line.starts_with('#')) {
+        // Rooms of the harness may be called as what is built is.
+        assert!(!line.contains("**"), "{line}: names folders anywhere");
+    }
+}
+
+#[test]
 fn ports_are_open_to_this_machine_only() {
     let mut open = 0;
     for (name, service) in services() {
