@@ -18,7 +18,7 @@ pub(crate) use answer::{
     Ask, BODY_BYTES_MAX, NotGranted, found, granted, is_success, retry_after, text,
 };
 pub(crate) use jar::Jar;
-pub(crate) use page::captured;
+pub(crate) use page::{between, captured};
 pub(crate) use percent::{RESERVED, percent_encoded};
 pub(crate) use shown::{location, masked, quoted};
 

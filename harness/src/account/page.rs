@@ -23,7 +23,7 @@ pub(crate) fn captured(
     let one = |(name, from): (&String, &String)| {
         let value = match from.strip_prefix(COOKIE) {
             Some(cookie) => jar.value(cookie).map(str::to_owned),
-            None => between(&page, from),
+            None => between(&page, from).map(str::to_owned),
         };
         match value {
             Some(value) => Ok((name.clone(), value)),
@@ -33,13 +33,19 @@ pub(crate) fn captured(
     capture.iter().map(one).collect()
 }
 
-/// What stands in a text at the place of a pattern, `before*after`.
-fn between(text: &str, pattern: &str) -> Option<String> {
+/// What stands in a text at the place of a pattern, `before*after`: the first `before`, and the first `after` behind it. One
+/// that is empty is the beginning, or the end, of the text.
+pub(crate) fn between<'t>(text: &'t str, pattern: &str) -> Option<&'t str> {
     let (before, after) = pattern.split_once(PLACE)?;
     let rest = &text[text.find(before)? + before.len()..];
-    let value = &rest[..rest.find(after)?];
+    let end = if after.is_empty() {
+        rest.len()
+    } else {
+        rest.find(after)?
+    };
+    let value = &rest[..end];
     let is_value = !value.is_empty() && value.len() <= VALUE_BYTES_MAX;
-    is_value.then(|| value.to_owned())
+    is_value.then_some(value)
 }
 
 #[cfg(test)]

@@ -59,8 +59,11 @@ pub(super) fn run(args: &ListArgs, out: &mut impl Write) -> Result<Exit, Failure
             .to_string_lossy()
             .into_owned();
         let text = read::text(path)?;
-        let row = match crate::plan::compile(&path.to_string_lossy(), &text, &Overrides::default())
-        {
+        let shown = path.to_string_lossy();
+        // One that names a protocol which cannot be read is a scenario with a problem.
+        let usual = Overrides::default();
+        let overrides = read::with_protocol(path, &text, &usual).unwrap_or(usual);
+        let row = match crate::plan::compile(&shown, &text, &overrides) {
             Ok(plan) => [name, units::print_us(plan.load.load_us()), plan.question],
             Err(problems) => {
                 let question = scenario::question(&text);

@@ -73,6 +73,7 @@ impl OverrideArgs {
             target: self.target.clone(),
             redis_url: self.redis_url.clone(),
             toxiproxy: self.toxiproxy.clone(),
+            protocol: None,
         }
     }
 

@@ -17,6 +17,7 @@ use crate::exit::Exit;
 use crate::format::count;
 use crate::plan::{self, BuiltIn, Plan, estimate};
 use crate::scenario::address;
+use crate::scenario::protocol::Laid;
 use crate::units;
 
 #[derive(Args, Debug)]
@@ -28,7 +29,9 @@ pub(super) struct PlanArgs {
 }
 
 pub(super) fn run(args: &PlanArgs, out: &mut impl Write) -> Result<Exit, Failure> {
-    let plan = read::plan(&args.scenario, &args.overrides.overrides())?;
+    let overrides = args.overrides.overrides();
+    let plan = read::plan(&args.scenario, &overrides)?;
+    let laid = read::laid(&args.scenario, &overrides)?;
     let toml = plan::to_toml(&plan);
     let (question, rest) = match toml.split_once("\n\n") {
         Some((question, rest)) if question.starts_with('#') => (question, rest),
@@ -37,7 +40,9 @@ pub(super) fn run(args: &PlanArgs, out: &mut impl Write) -> Result<Exit, Failure
     if !question.is_empty() {
         writeln!(out, "{question}")?;
     }
-    for line in summary(&plan).iter().chain(&chart::lines(&plan)) {
+    let laid = laid.as_ref().map(protocol).unwrap_or_default();
+    let lines = summary(&plan, laid);
+    for line in lines.iter().chain(&chart::lines(&plan)) {
         writeln!(out, "{}", format!("# {line}").trim_end())?;
     }
     writeln!(out, "\n{rest}")?;
@@ -47,7 +52,7 @@ pub(super) fn run(args: &PlanArgs, out: &mut impl Write) -> Result<Exit, Failure
 }
 
 /// What the run sends and needs, in a few lines.
-fn summary(plan: &Plan) -> Vec<String> {
+fn summary(plan: &Plan, protocol: Vec<String>) -> Vec<String> {
     // Without a limit to go by, the run will say what is wrong; a plan starts nothing.
     let limit = open_files().unwrap_or(u64::MAX);
     let shards = estimate::shards(plan, limit);
@@ -66,6 +71,7 @@ fn summary(plan: &Plan) -> Vec<String> {
             units::print_us(plan.load.drain_us)
         ),
     ];
+    lines.extend(protocol);
     if sends.total > 0 {
         let rate = units::print_rate(sends.per_s_max);
         lines.push(format!(
@@ -89,6 +95,19 @@ fn summary(plan: &Plan) -> Vec<String> {
     );
     lines.push(String::new());
     lines
+}
+
+/// Which protocol `[target]` is laid over, and what of it is in force.
+fn protocol(laid: &Laid) -> Vec<String> {
+    let keys = |keys: &[String]| match keys {
+        [] => "nothing".to_owned(),
+        keys => keys.join(", "),
+    };
+    vec![
+        format!("speaks the protocol {}", laid.name),
+        format!("  of it: {}", keys(&laid.taken)),
+        format!("  of the scenario: {}", keys(&laid.own)),
+    ]
 }
 
 /// Who drives the load, and who is started to serve it, each with its files.

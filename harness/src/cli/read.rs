@@ -11,11 +11,13 @@ use super::screen;
 use crate::exit::Exit;
 use crate::intake::{self, IntakeError};
 use crate::plan::{self, Plan};
-use crate::scenario::{self, FILE_BYTES_MAX, Overrides, left_out};
+use crate::scenario::protocol::{self, Laid};
+use crate::scenario::{self, FILE_BYTES_MAX, Overrides, ProtocolFile, left_out};
 
 /// The plan of the scenario at `path`.
 pub(crate) fn plan(path: &Path, overrides: &Overrides) -> Result<Plan, Failure> {
     let text = text(path)?;
+    let overrides = &with_protocol(path, &text, overrides)?;
     let plan = plan::compile(&path.to_string_lossy(), &text, overrides)?;
     for note in scenario::notes(&path.to_string_lossy(), &text, overrides) {
         screen::say(&format!("note: {note}"));
@@ -30,6 +32,32 @@ pub(crate) fn plan(path: &Path, overrides: &Overrides) -> Result<Plan, Failure> 
     }
     Ok(plan)
 }
+
+/// What of the `[target]` of the scenario at `path` came of the protocol that it names; `None`: it names none.
+pub(crate) fn laid(path: &Path, overrides: &Overrides) -> Result<Option<Laid>, Failure> {
+    let text = text(path)?;
+    let overrides = with_protocol(path, &text, overrides)?;
+    Ok(protocol::laid(&text, &overrides))
+}
+
+/// What is changed of the scenario at `path`, with the protocol that it names where that stands in a file: its path begins in
+/// the scenario's folder.
+pub(crate) fn with_protocol(
+    path: &Path,
+    text: &str,
+    overrides: &Overrides,
+) -> Result<Overrides, Failure> {
+    let mut overrides = overrides.clone();
+    if let Some(named) = protocol::file(text, &overrides) {
+        let file = path.parent().unwrap_or(Path::new("")).join(named);
+        let text = self::text(&file).map_err(|failure| failure.hint(PROTOCOL))?;
+        let path = file.to_string_lossy().into_owned();
+        overrides.protocol = Some(ProtocolFile { path, text });
+    }
+    Ok(overrides)
+}
+
+const PROTOCOL: &str = "target.protocol names it, seen from the scenario's folder; a name without `/` and .toml is of a protocol that ships";
 
 /// The text of the scenario at `path`.
 pub(crate) fn text(path: &Path) -> Result<String, Failure> {

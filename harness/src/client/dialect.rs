@@ -5,12 +5,9 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
-
-use super::frame::{Seen, owned};
+use super::frame::{Body, Seen};
 use super::wire::{ErrorFrame, FrameError, ServerFrame, TaskId, UNNUMBERED, wait_us};
-use crate::account::found;
-use crate::plan::{Dialect, EventName};
+use crate::plan::{Dialect, EventName, PLACE};
 
 /// Whether there is a heartbeat at all.
 pub(crate) fn has_heartbeat(dialect: Option<&Dialect>) -> bool {
@@ -51,19 +48,19 @@ pub(crate) fn read_seen<'a>(
         return Ok(meaning(dialect, event, &frame));
     }
     let Some(field) = &events.field else {
-        let frame = seen.json().ok();
-        let id = frame.and_then(|frame| owned(frame, &dialect.fields.id));
+        let id = seen.body().owned(&dialect.fields.id);
         return Ok(ServerFrame::Answer { id });
     };
-    let Ok(frame) = seen.json() else {
-        let error = seen.into_error();
+    let Some(name) = seen.body().owned(field) else {
+        // A pattern wants no JSON.
+        let error = Some(seen).filter(|_| !field.contains(PLACE));
+        let error = error.and_then(Seen::into_error);
         return Err(error.map_or_else(|| missing(field), FrameError::Shape));
     };
-    let name = owned(frame, field).ok_or_else(|| missing(field))?;
     let is = |event: &EventName| matches!(event, EventName::Named(named) if **named == *name);
     let known = known(dialect).find(|(_, event)| is(event));
     match known {
-        Some((event, _)) => Ok(meaning(dialect, event, frame)),
+        Some((event, _)) => Ok(meaning(dialect, event, &seen.body())),
         None if events.ignore.iter().any(is) => Ok(ServerFrame::Ignored),
         None => Err(FrameError::UnknownEvent {
             name: name.into_owned(),
@@ -95,7 +92,9 @@ enum Event {
 /// The events that a server has.
 fn known(dialect: &Dialect) -> impl Iterator<Item = (Event, &EventName)> {
     let events = &dialect.events;
+    // An error that looks like an answer is an error.
     let known = [
+        (Event::Error, &events.error),
         (Event::Connected, &events.connected),
         (Event::Queued, &events.queued),
         (Event::Started, &events.started),
@@ -104,34 +103,35 @@ fn known(dialect: &Dialect) -> impl Iterator<Item = (Event, &EventName)> {
         (Event::Answer, &events.answer),
         (Event::Pong, &events.pong),
         (Event::Expiring, &events.expiring),
-        (Event::Error, &events.error),
     ];
     let known = known.into_iter();
     known.filter_map(|(event, name)| Some((event, name.as_ref()?)))
 }
 
 /// The event whose frames look like this one, which says more than a name.
-fn shaped(dialect: &Dialect, seen: &Seen<'_>) -> Option<(Event, Value)> {
+fn shaped<'s>(dialect: &Dialect, seen: &'s Seen<'_>) -> Option<(Event, Body<'s>)> {
     let ignored = dialect.events.ignore.iter();
     let ignored = ignored.map(|event| (Event::Ignored, event));
     known(dialect).chain(ignored).find_map(|(event, name)| {
         let EventName::Shaped(meant) = name else {
             return None;
         };
-        Some((event, seen.matched(dialect, meant)?.into_json()))
+        Some((event, seen.matched(dialect, meant)?))
     })
 }
 
 /// What the frame of an event says.
-fn meaning<'a>(dialect: &Dialect, event: Event, frame: &Value) -> ServerFrame<'a> {
+fn meaning<'a>(dialect: &Dialect, event: Event, frame: &Body<'_>) -> ServerFrame<'a> {
     let fields = &dialect.fields;
-    let id = || owned(frame, &fields.id);
-    let task = || owned(frame, &fields.task).map_or(TaskId::UNNAMED, |task| TaskId::of(&task));
+    let id = || frame.owned(&fields.id);
+    let task = || {
+        frame
+            .owned(&fields.task)
+            .map_or(TaskId::UNNAMED, |task| TaskId::of(&task))
+    };
     let number = |field: &str| {
-        let number = found(frame, field).and_then(Value::as_u64);
-        number
-            .and_then(|number| u32::try_from(number).ok())
-            .unwrap_or(UNNUMBERED)
+        let number = frame.owned(field).and_then(|number| number.parse().ok());
+        number.unwrap_or(UNNUMBERED)
     };
     match event {
         Event::Connected => ServerFrame::Connected,
@@ -152,13 +152,13 @@ fn meaning<'a>(dialect: &Dialect, event: Event, frame: &Value) -> ServerFrame<'a
         Event::Pong => ServerFrame::Pong,
         Event::Expiring => ServerFrame::TokenExpiringSoon,
         Event::Error => {
-            let code = owned(frame, &fields.code).unwrap_or(Cow::Borrowed(NO_CODE));
-            let wait = found(frame, &fields.retry_after).and_then(Value::as_f64);
+            let code = frame.owned(&fields.code).unwrap_or(Cow::Borrowed(NO_CODE));
+            let wait = frame.number(&fields.retry_after);
             let mut texts = TEXT_FIELDS.iter();
             let task = task();
             ServerFrame::Error(ErrorFrame {
                 code,
-                text: texts.find_map(|field| owned(frame, field)),
+                text: texts.find_map(|field| frame.owned(field)),
                 retry_after_us: wait.and_then(wait_us),
                 client_message_id: id(),
                 task: (task != TaskId::UNNAMED).then_some(task),

@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::template::Captured;
-use crate::account::found;
-use crate::plan::{Dialect, FrameMatch, Wanted};
+use crate::account::{between, found};
+use crate::plan::{Dialect, FrameMatch, Framing, PLACE, Wanted};
 
 /// In place of a path: the whole text.
 const WHOLE_BODY: &str = "body";
@@ -60,18 +60,27 @@ impl<'t> Seen<'t> {
         self.json.into_inner()?.err()
     }
 
+    /// The whole text, as paths and patterns lead through it.
+    pub(super) fn body(&self) -> Body<'_> {
+        Body {
+            text: self.text,
+            json: self.json().ok().map(Cow::Borrowed),
+        }
+    }
+
     /// What the text holds after what a frame that is meant begins with; `None`: it is not meant.
     pub(crate) fn matched(&self, dialect: &Dialect, meant: &FrameMatch) -> Option<Body<'_>> {
+        let contained = meant.contains.as_deref();
+        if contained.is_some_and(|contained| !self.text.contains(contained)) {
+            return None;
+        }
         let body = match &meant.begins_with {
             Some(beginning) => {
                 let text = self.text.strip_prefix(beginning.as_str())?;
                 let json = serde_json::from_str(text).ok().map(Cow::Owned);
                 Body { text, json }
             }
-            None => Body {
-                text: self.text,
-                json: self.json().ok().map(Cow::Borrowed),
-            },
+            None => self.body(),
         };
         let named = match (&meant.event, &dialect.events.field) {
             (None, _) => true,
@@ -89,13 +98,24 @@ impl Body<'_> {
         found(self.json.as_deref()?, path)
     }
 
-    /// A text or a number.
-    pub(super) fn owned(&self, path: &str) -> Option<Cow<'static, str>> {
-        owned(self.json.as_deref()?, path)
+    /// An id or the name of an event: a text or a number at a path, or what a pattern stands around.
+    pub(super) fn owned(&self, place: &str) -> Option<Cow<'static, str>> {
+        if place.contains(PLACE) {
+            return between(self.text, place).map(|value| Cow::Owned(value.to_owned()));
+        }
+        match self.found(place)? {
+            Value::String(text) => Some(Cow::Owned(text.clone())),
+            Value::Number(number) => Some(Cow::Owned(number.to_string())),
+            _ => None,
+        }
     }
 
-    pub(super) fn into_json(self) -> Value {
-        self.json.map_or(Value::Null, Cow::into_owned)
+    /// A number, also where a text holds one.
+    pub(super) fn number(&self, place: &str) -> Option<f64> {
+        if place.contains(PLACE) {
+            return between(self.text, place)?.trim().parse().ok();
+        }
+        self.found(place)?.as_f64()
     }
 
     fn holds(&self, path: &str, wanted: &Wanted) -> bool {
@@ -113,6 +133,10 @@ impl Body<'_> {
     /// A value that is to go elsewhere; `Err`: what there is instead of it.
     fn taken(&self, path: &str) -> Result<Box<str>, &'static str> {
         let value = match self.found(path) {
+            None if path.contains(PLACE) => match between(self.text, path) {
+                Some(value) => Cow::Borrowed(value),
+                None => return Err("is not there"),
+            },
             None if path == WHOLE_BODY => Cow::Borrowed(self.text),
             None => return Err("is not there"),
             Some(Value::String(text)) => Cow::Borrowed(text.as_str()),
@@ -144,13 +168,17 @@ impl Body<'_> {
     }
 }
 
-/// An id or the name of an event: a text or a number.
-pub(super) fn owned(frame: &Value, path: &str) -> Option<Cow<'static, str>> {
-    match found(frame, path)? {
-        Value::String(text) => Some(Cow::Owned(text.clone())),
-        Value::Number(number) => Some(Cow::Owned(number.to_string())),
-        _ => None,
-    }
+/// Frames of one message that are looked at; past it, the message is a bad one.
+pub(crate) const FRAMES_MAX: usize = 4_096;
+
+/// The frames in a message; `dialect` says how they are told apart. Line ends between them are none.
+pub(crate) fn frames<'t>(dialect: &Dialect, message: &'t str) -> impl Iterator<Item = &'t str> {
+    let mark = dialect.frames.as_ref().map(Framing::mark);
+    let one = mark.is_none().then_some(message);
+    let several = mark.map(|mark| message.split(mark)).into_iter().flatten();
+    let several = several.map(|frame| frame.trim_start_matches(['\r', '\n']));
+    one.into_iter()
+        .chain(several.filter(|frame| !frame.trim().is_empty()))
 }
 
 #[cfg(test)]

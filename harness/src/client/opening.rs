@@ -44,7 +44,7 @@ impl Opening {
     /// What the step says, if anything; `id` is one that no message has.
     pub(crate) fn says(&self, dialect: &Dialect, id: &str, places: Places<'_>) -> Option<String> {
         let template = self.step(dialect)?.send.as_deref()?;
-        Some(said(template, &[("id", id)], places))
+        Some(said(dialect, (template, &[("id", id)]), places))
     }
 
     /// Goes on to the next step.
@@ -175,7 +175,7 @@ pub(crate) fn reply(dialect: &Dialect, seen: &Seen<'_>, places: Places<'_>) -> O
         let own = captured.iter().map(|(name, value)| (&**name, &**value));
         let own: Vec<(&str, &str)> = own.collect();
         Some(match &rule.send {
-            Some(template) => Ruled::Answered(said(template, &own, places)),
+            Some(template) => Ruled::Answered(said(dialect, (template, &own), places)),
             None => Ruled::Passed,
         })
     })

@@ -3,6 +3,7 @@
 //! **In:** an open [`ChatSocket`]. **Out:** [`Heard`]: the frame that was waited for, or what came instead.
 //! Every wait has a bound. For examinations and trials; the load drives its sockets by itself.
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -11,7 +12,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::dialect::{self, is_ready_at_once};
-use super::frame::Seen;
+use super::frame::{FRAMES_MAX, Seen, frames};
 use super::journal::Journal;
 use super::opening::{Met, Opening, Ruled, reply};
 use super::socket::{ChatSocket, Data, Incoming, SendError};
@@ -35,6 +36,8 @@ pub(crate) struct Talk {
     journal: Option<(Journal, String)>,
     /// How the server speaks; `None`: by the contract.
     dialect: Option<Arc<Dialect>>,
+    /// Frames of the last message that nobody has heard yet.
+    unheard: VecDeque<Incoming>,
     /// Who speaks to it.
     speaker: Speaker,
 }
@@ -98,6 +101,7 @@ impl Talk {
             passed: Passed::default(),
             journal: None,
             dialect: None,
+            unheard: VecDeque::new(),
             speaker: Speaker::default(),
         }
     }
@@ -315,7 +319,11 @@ impl Talk {
 
     /// The same; a text is not written down yet.
     async fn take(&mut self) -> Incoming {
+        if let Some(frame) = self.unheard.pop_front() {
+            return frame;
+        }
         let incoming = poll_fn(|cx| self.poll(cx)).await;
+        let incoming = self.framed(incoming);
         match &incoming {
             Incoming::Ended(ending) => self.note(&format!("is cut {ending}")),
             Incoming::Closing(code, reason) => {
@@ -327,6 +335,25 @@ impl Talk {
             Incoming::Text(..) => {}
         }
         incoming
+    }
+
+    /// The first frame of a message; the others are heard after it.
+    fn framed(&mut self, incoming: Incoming) -> Incoming {
+        let Incoming::Text(message, stamp_ns) = &incoming else {
+            return incoming;
+        };
+        let several = self
+            .dialect
+            .as_ref()
+            .filter(|spoken| spoken.frames.is_some());
+        let Some(dialect) = several else {
+            return incoming;
+        };
+        let frames = frames(dialect, message).take(FRAMES_MAX);
+        self.unheard
+            .extend(frames.map(|frame| Incoming::Text(frame.into(), *stamp_ns)));
+        // Nothing but line ends, as some beat: heard as a ping is.
+        self.unheard.pop_front().unwrap_or(Incoming::Other)
     }
 
     /// The next thing that comes; what waits to be written (a message, a pong) goes first.

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::wire::{PING, chat_frame};
 use crate::account::{masked, percent_encoded};
-use crate::plan::{CREDENTIAL, Dialect, PLACE_CHARS_MAX, places};
+use crate::plan::{CREDENTIAL, Dialect, Framing, PLACE_CHARS_MAX, places};
 
 /// What fills the places of a template.
 #[derive(Clone, Copy, Debug)]
@@ -112,7 +112,7 @@ pub(crate) fn message(mapped: Option<(&Dialect, Places<'_>)>, text: &str, id: &s
     let Some((dialect, places)) = mapped else {
         return chat_frame(&json_escaped(Cow::Borrowed(text)), id);
     };
-    fill(&dialect.send.message, |place, depth, message| {
+    let message = fill(&dialect.send.message, |place, depth, message| {
         let value = match place {
             "text" => Cow::Borrowed(text),
             "id" => Cow::Borrowed(id),
@@ -120,19 +120,33 @@ pub(crate) fn message(mapped: Option<(&Dialect, Places<'_>)>, text: &str, id: &s
         };
         message.push_str(&(0..depth).fold(value, |value, _| json_escaped(value)));
         Some(())
-    })
+    });
+    ended(dialect, message)
 }
 
-/// What a step, a reply or a heartbeat says; `own` are places of its own.
-pub(crate) fn said(template: &str, own: &[(&str, &str)], places: Places<'_>) -> String {
-    fill(template, |place, depth, said| {
+/// A frame with what every one ends with.
+fn ended(dialect: &Dialect, mut frame: String) -> String {
+    if let Some(Framing::Terminator(end)) = &dialect.frames {
+        frame.push_str(end);
+    }
+    frame
+}
+
+/// What a step, a reply or a heartbeat says: a template, and places of its own.
+pub(crate) fn said(
+    dialect: &Dialect,
+    (template, own): (&str, &[(&str, &str)]),
+    places: Places<'_>,
+) -> String {
+    let said = fill(template, |place, depth, said| {
         let value = match own.iter().find(|(name, _)| *name == place) {
             Some((_, value)) => Cow::Borrowed(*value),
             None => places.value(place)?,
         };
         said.push_str(&(0..depth).fold(value, |value, _| json_escaped(value)));
         Some(())
-    })
+    });
+    ended(dialect, said)
 }
 
 /// The heartbeat of a client, where it has one.
@@ -140,7 +154,7 @@ pub(crate) fn heartbeat(mapped: Option<(&Dialect, Places<'_>)>) -> Option<String
     match mapped {
         Some((dialect, places)) => {
             let heartbeat = dialect.send.heartbeat.as_deref()?;
-            Some(said(heartbeat, &[], places))
+            Some(said(dialect, (heartbeat, &[]), places))
         }
         None => Some(PING.to_owned()),
     }

@@ -81,6 +81,8 @@ pub(crate) enum FrameError {
     MissingField { field: String },
     #[error("a binary message of {bytes} bytes that is no text")]
     Binary { bytes: usize },
+    #[error("more than {limit} frames in one message; those behind them are not read")]
+    TooMany { limit: usize },
 }
 
 /// Longest wait that is told apart, a year: who is asked to wait longer does not come back either.

@@ -54,8 +54,8 @@ pub(crate) use crate::scenario::load::{
     Arrival, ClientDefect, Conversation, Credential, Jitter, Pacing,
 };
 pub(crate) use crate::scenario::target::{
-    CREDENTIAL, Dialect, EventName, EventNames, FrameMatch, IdKind, MESSAGE_BYTES_MAX, Matching,
-    OpeningStep, PLACE_CHARS_MAX, Wanted, asks_token, places,
+    CREDENTIAL, Dialect, EventName, EventNames, FrameMatch, Framing, IdKind, MESSAGE_BYTES_MAX,
+    Matching, OpeningStep, PLACE, PLACE_CHARS_MAX, Wanted, asks_token, places,
 };
 pub(crate) use crate::scenario::trial::{Promise, TokenAge, TrialKind};
 

@@ -223,7 +223,7 @@ proptest! {
             Err(problems) => {
                 for problem in problems.iter() {
                     let placed = match &problem.at {
-                        Place::Line(line) => *line > 0,
+                        Place::Line(line) | Place::Protocol(_, line) => *line > 0,
                         Place::Flag(flag) => flag.starts_with("--"),
                     };
                     prop_assert!(placed, "{problems}");

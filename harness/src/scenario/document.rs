@@ -85,11 +85,16 @@ pub(super) fn shortened(text: &str) -> String {
 
 /// Reads a whole document. What is not TOML becomes a problem; the rest is kept and checked on.
 pub(super) fn parse(text: &str, problems: &mut Problems) -> Table {
+    parse_at(text, &Place::Line, problems)
+}
+
+/// The same of another file than the scenario: `place` names a line of it.
+pub(super) fn parse_at(text: &str, place: &dyn Fn(u32) -> Place, problems: &mut Problems) -> Table {
     let lines = Lines::of(text);
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in errors {
         let offset = error.span().map_or(text.len(), |span| span.start);
-        let at = Place::Line(lines.line(offset));
+        let at = place(lines.line(offset));
         let line = lines.text(offset, text);
         let cause = if line.trim_start().starts_with('[') {
             Cause::BrokenHeader
@@ -110,9 +115,7 @@ pub(super) fn parse(text: &str, problems: &mut Problems) -> Table {
         };
         problems.add(&at, "", Complaint { cause, ..complaint });
     }
-    table(document.get_ref(), &|offset| {
-        Place::Line(lines.line(offset))
-    })
+    table(document.get_ref(), &|offset| place(lines.line(offset)))
 }
 
 /// A key that stood before in the same place is an error at its second place: its name, and the nearest place before.

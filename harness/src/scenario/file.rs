@@ -10,6 +10,7 @@ use super::fault::{self, Fault};
 use super::load::{self, Load};
 use super::overrides::{self, Overrides};
 use super::problem::{Complaint, Located, Place, Problems};
+use super::protocol;
 use super::section::Section;
 use super::target::{self, Dialect};
 use super::trial::{self, Trial};
@@ -55,6 +56,8 @@ pub(crate) fn read(path: &str, text: &str, overrides: &Overrides) -> (ScenarioFi
     };
     let mut document = document::parse(text, &mut problems);
     overrides::apply(overrides, &mut document, &mut problems);
+    let laid = protocol::lay(&mut document, overrides.protocol.as_ref(), &mut problems);
+    let is_contract = laid.is_some_and(|laid| laid.name == protocol::CONTRACT);
     let mut root = Section::root(&document);
     // An editor's hint, of no meaning to a run.
     root.node("$schema");
@@ -66,7 +69,9 @@ pub(crate) fn read(path: &str, text: &str, overrides: &Overrides) -> (ScenarioFi
         title: title.map_or_else(|| file_stem(path), |title: Located<String>| title.value),
         seed: seed.value.unsigned_abs(),
         environment: environment::read(&mut root, &mut problems),
-        dialect: target::read(&mut root, &mut problems),
+        // The contract under another name is the contract.
+        dialect: target::read(&mut root, &mut problems)
+            .filter(|dialect| !is_contract || !target::is_contract(dialect)),
         load: load::read(&mut root, &mut problems),
         faults: fault::read(&mut root, &mut problems),
         trials: trial::read(&mut root, &mut problems),

@@ -32,6 +32,16 @@ pub(crate) struct Overrides {
     pub target: Option<String>,
     pub redis_url: Option<String>,
     pub toxiproxy: Option<String>,
+    /// The protocol that the scenario names, where it stands in a file of its own.
+    pub protocol: Option<ProtocolFile>,
+}
+
+/// A protocol in a file that the scenario names, already read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ProtocolFile {
+    /// As messages name it.
+    pub path: String,
+    pub text: String,
 }
 
 /// Applies everything but `--clients` and `--duration`.

@@ -16,6 +16,8 @@ pub(crate) enum Place {
     Line(u32),
     /// A flag of the command line, without what may be a secret: `--set load.message.every`.
     Flag(Arc<str>),
+    /// A line, from 1, of another file: the protocol that a scenario names.
+    Protocol(Arc<str>, u32),
 }
 
 impl Place {
@@ -23,11 +25,16 @@ impl Place {
         Self::Flag(Arc::from(text))
     }
 
+    /// A line of the protocol `name`.
+    pub(crate) fn of(name: &Arc<str>, line: u32) -> Self {
+        Self::Protocol(Arc::clone(name), line)
+    }
+
     /// The line, or 0 for what did not come from the file.
     pub(crate) fn line(&self) -> u32 {
         match self {
             Self::Line(line) => *line,
-            Self::Flag(_) => 0,
+            Self::Flag(_) | Self::Protocol(..) => 0,
         }
     }
 }
@@ -154,6 +161,7 @@ impl Problems {
         let line = |(at, text): &(Place, String)| match at {
             Place::Line(line) => format!("{}:{line}: {text}", self.file),
             Place::Flag(flag) => format!("{flag}: {text}"),
+            Place::Protocol(name, line) => format!("protocol {name}:{line}: {text}"),
         };
         self.notes.iter().map(line).collect()
     }
@@ -224,6 +232,7 @@ impl fmt::Display for Problems {
             match &problem.at {
                 Place::Line(line) => write!(f, "error: {}:{line}: ", self.file)?,
                 Place::Flag(flag) => write!(f, "error: {flag}: ")?,
+                Place::Protocol(name, line) => write!(f, "error: protocol {name}:{line}: ")?,
             }
             if !problem.field.is_empty() {
                 write!(f, "{}: ", problem.field)?;

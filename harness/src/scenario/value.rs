@@ -226,15 +226,7 @@ pub(super) fn plain_name(node: &Node) -> Result<String, Complaint> {
 
 /// A text of 1 to `most` characters on one line, without a secret in it.
 pub(super) fn text(most: usize) -> impl Fn(&Node) -> Result<String, Complaint> {
-    move |node| {
-        let text = any_text(most)(node)?;
-        if text.contains(SECRET_OPEN) {
-            let fact = "a secret has no place here";
-            return Err(Complaint::new(fact)
-                .hint("`${env:NAME}` works in environment.users.password, in the password of environment.redis, and in target.headers"));
-        }
-        Ok(text)
-    }
+    move |node| open_text(&any_text(most)(node)?)
 }
 
 /// `"0-2,5"`.
@@ -268,26 +260,51 @@ pub(super) fn secret_text(most: usize) -> impl Fn(&Node) -> Result<String, Compl
 /// A text of 1 to `most` characters on one line.
 pub(super) fn any_text(most: usize) -> impl Fn(&Node) -> Result<String, Complaint> {
     move |node| {
-        let Value::Text(text) = &node.value else {
-            let fact = format!("expected a text in quotes, found {}", node.value.found());
-            return Err(Complaint::new(fact));
-        };
+        let text = bounded(node, most)?;
         if text.trim().is_empty() {
-            return Err(Complaint::new("must not be empty"));
-        }
-        let characters = text.chars().count();
-        if characters > most {
-            return Err(Complaint::new(format!(
-                "at most {most} characters, found {characters}"
-            )));
+            return Err(Complaint::new(EMPTY));
         }
         if text.chars().any(char::is_control) {
             return Err(Complaint::new(
                 "must stand on one line, without control characters",
             ));
         }
-        Ok(text.clone())
+        Ok(text.to_owned())
     }
+}
+
+/// What stands in a frame, 1 to `most` characters: line ends and control characters too.
+pub(super) fn frame_text(most: usize) -> impl Fn(&Node) -> Result<String, Complaint> {
+    move |node| open_text(bounded(node, most)?)
+}
+
+const EMPTY: &str = "must not be empty";
+
+fn bounded(node: &Node, most: usize) -> Result<&str, Complaint> {
+    let Value::Text(text) = &node.value else {
+        let fact = format!("expected a text in quotes, found {}", node.value.found());
+        return Err(Complaint::new(fact));
+    };
+    if text.is_empty() {
+        return Err(Complaint::new(EMPTY));
+    }
+    let characters = text.chars().count();
+    if characters > most {
+        return Err(Complaint::new(format!(
+            "at most {most} characters, found {characters}"
+        )));
+    }
+    Ok(text)
+}
+
+/// A text that names no secret.
+fn open_text(text: &str) -> Result<String, Complaint> {
+    if text.contains(SECRET_OPEN) {
+        let fact = "a secret has no place here";
+        return Err(Complaint::new(fact)
+            .hint("`${env:NAME}` works in environment.users.password, in the password of environment.redis, and in target.headers"));
+    }
+    Ok(text.to_owned())
 }
 
 /// A list of at most `most` values, each read by `parse`; the first wrong one is complained about.

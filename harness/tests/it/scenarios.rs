@@ -141,6 +141,7 @@ fn the_schema_knows_the_keys_that_the_reader_knows() {
         "environment.tls.insecure",
         "environment.links.redis",
         "environment.links.edge",
+        "target.frames.terminator",
     ];
     described.retain(|key| !apart.contains(&key.as_str()));
     assert_eq!(described, used);

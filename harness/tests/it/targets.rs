@@ -48,7 +48,7 @@ fn every_mapping_of_the_guide_has_no_problems_and_can_be_planned_again() {
         let target = |text: &str| text.split("[target]").nth(1).unwrap().to_owned();
         assert_eq!(target(&plan.stdout), target(&again.stdout));
     }
-    assert_eq!(mappings().len(), 7);
+    assert_eq!(mappings().len(), 8);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::mapped::Mapped;
 use super::{Client, End, Phase};
 use crate::account::quoted;
 use crate::client::dialect;
-use crate::client::frame::Seen;
+use crate::client::frame::{FRAMES_MAX, Seen, frames};
 use crate::client::opening::{Met, Ruled, reply};
 use crate::client::template::{self, Held};
 use crate::client::wire::{FrameError, ServerFrame};
@@ -187,6 +187,23 @@ impl Client {
             self.frame(lane, ServerFrame::parse(text), at_us);
             return;
         };
+        let socket = self.link.as_ref().map(|link| link.generation);
+        for (nth, frame) in frames(dialect, text).enumerate() {
+            if self.link.as_ref().map(|link| link.generation) != socket {
+                // What one of them said ended it.
+                return;
+            }
+            if nth == FRAMES_MAX {
+                let error = FrameError::TooMany { limit: FRAMES_MAX };
+                self.frame(lane, Err(error), at_us);
+                return;
+            }
+            self.mapped_frame(lane, dialect, frame, at_us);
+        }
+    }
+
+    /// A frame of a mapped server.
+    fn mapped_frame(&mut self, lane: &LaneContext, dialect: &Dialect, text: &str, at_us: u64) {
         if self.opens(lane, dialect, text, at_us) {
             return;
         }

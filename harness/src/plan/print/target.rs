@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use toml::{Table, Value};
 
 use crate::plan::{Dialect, EventName, EventNames, FrameMatch, Wanted};
-use crate::scenario::target::{ANY, BEGINS_WITH};
+use crate::scenario::target::{ANY, BEGINS_WITH, CONTAINS};
 use crate::units::print_us;
 
 /// The keys of `[target]`.
@@ -82,8 +82,14 @@ fn shape(meant: &FrameMatch) -> Value {
     if let Some(event) = &meant.event {
         return Value::from(event.as_str());
     }
-    let beginning = meant.begins_with.as_deref();
-    let beginning = beginning.map(|text| (BEGINS_WITH.to_owned(), Value::from(text)));
+    let texts = [
+        (BEGINS_WITH, &meant.begins_with),
+        (CONTAINS, &meant.contains),
+    ];
+    let texts = texts.into_iter().filter_map(|(key, text)| {
+        let text = text.as_deref()?;
+        Some((key.to_owned(), Value::from(text)))
+    });
     let fields = meant.fields.iter().map(|(path, wanted)| {
         let value = match wanted {
             Wanted::Text(text) => Value::from(text.as_str()),
@@ -93,7 +99,7 @@ fn shape(meant: &FrameMatch) -> Value {
         };
         (path.clone(), value)
     });
-    Value::Table(beginning.into_iter().chain(fields).collect())
+    Value::Table(texts.chain(fields).collect())
 }
 
 fn open(dialect: &Dialect) -> Value {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::part::{choice, described, duration, integer, list, names, table, text_of};
+use crate::scenario::protocol;
 use crate::scenario::target::{BODIES, ID_KINDS, MATCHINGS, METHODS, REPLIES_MAX, STEPS_MAX};
 
 /// How a client gets what opens a socket.
@@ -70,7 +71,12 @@ pub(super) fn table_of() -> Value {
     let path = |usual: &str| text_of(&format!("Path; default {usual}."));
     let field = |usual: &str| text_of(&format!("Default {usual}; a.b for one within another."));
     let event = |usual: &str| frame(&format!("Default {usual}; \"none\" for no such event."));
+    let shipped: Vec<&str> = protocol::names().collect();
     let mut parts = json!({
+        "protocol": text_of(&format!(
+            "What this table is laid over, key by key: {}, or a file of your own, seen from the scenario's folder; default the contract.",
+            shipped.join(", ")
+        )),
         "socket": table("The upgrade.", &[], json!({
             "path": path("/ws/chat/{conversation}/, with {conversation}, {client}, {group}, {account}, percent-encoded"),
             "query": text_of("Query parameter of the credential; default connection_token."),
@@ -87,8 +93,12 @@ pub(super) fn table_of() -> Value {
             "message": text_of("Template with {text}, {id} and those of the path; in double quotes they are written as JSON wants it."),
             "heartbeat": text_of("Text of a heartbeat, or \"none\"; default {\"type\":\"ping\"}."),
         })),
+        "frames": table("Where a message holds several frames; default none: a message is a frame.", &[], json!({
+            "separator": text_of("What stands between frames of the server, such as \"\\n\"."),
+            "terminator": text_of("What every frame ends with, those of the client too, such as \"\\u001e\"; in place of the separator."),
+        })),
         "events": table("What the server calls its events.", &[], json!({
-            "field": text_of("Field that names the event; default event; \"none\": every frame is an answer."),
+            "field": text_of("Field that names the event, or what stands around its name; default event; \"none\": every frame is an answer."),
             "connected": frame("Default connected, with opening steps none; \"none\": a socket is ready after the upgrade."),
             "queued": event("task_queued"),
             "started": event("processing_started"),
@@ -100,7 +110,7 @@ pub(super) fn table_of() -> Value {
             "error": event("error"),
             "ignore": list(frame("An event."), "Events that mean nothing to a client."),
         })),
-        "fields": table("Fields of events.", &[], json!({
+        "fields": table("Fields of events: a path, or with one * what stands around the value.", &[], json!({
             "id": field("client_message_id"),
             "task": field("task_id"),
             "seq": field("seq"),
@@ -130,7 +140,7 @@ pub(super) fn table_of() -> Value {
 fn frame(description: &str) -> Value {
     json!({
         "description": format!(
-            "{description} A name, or a table of paths and values (\"*\": any but null), with `begins_with` for what stands before the JSON."
+            "{description} A name, or a table of paths and values (\"*\": any but null), with `begins_with` for what stands before the JSON and `contains` for what stands anywhere."
         ),
         "anyOf": [{ "type": "string" }, { "type": "object" }],
     })
@@ -140,7 +150,7 @@ fn frame(description: &str) -> Value {
 fn capture() -> Value {
     json!({
         "type": "object",
-        "description": "Places of templates, by name: where in the frame their values stand, a.b for one within another, \"body\" for the whole text.",
+        "description": "Places of templates, by name: where in the frame their values stand, a.b for one within another, \"body\" for the whole text, with one * what stands around it.",
         "additionalProperties": { "type": "string" },
     })
 }

@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::frame::{self, FrameMatch};
-use super::part::{NONE, TEXT_MAX, optional};
+use super::framing;
+use super::part::{NONE, TEXT_MAX};
 use crate::scenario::document::{Node, Value};
 use crate::scenario::problem::{Complaint, Problems};
 use crate::scenario::section::Section;
@@ -18,7 +19,7 @@ const IGNORED_MAX: usize = 64;
 /// What a server calls its events; `None`: it has no such event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct EventNames {
-    /// Field that names the event; `None`: every frame is an answer.
+    /// Where the name of the event stands; `None`: every frame is an answer.
     pub field: Option<String>,
     /// `None`: a socket is ready when the upgrade is done.
     pub connected: Option<EventName>,
@@ -53,7 +54,8 @@ impl EventName {
 /// Reads `events`. A server that is opened by its handshake alone greets its clients, as the contract has it.
 pub(super) fn read(section: &mut Section<'_>, greets: bool, problems: &mut Problems) -> EventNames {
     let mut table = section.table(problems, "events");
-    let field = optional(&mut table, problems, "field", Some("event"));
+    let field = table.read_or(problems, "field", "event".to_owned(), framing::place);
+    let field = Some(field.value).filter(|field| field != NONE);
     let mut name = |key, usual: Option<&str>| event(&mut table, problems, key, usual);
     let mut events = EventNames {
         field,

@@ -18,8 +18,9 @@ const FIELDS_MAX: usize = 16;
 /// Tables within tables, which is another way to write `a.b`.
 const DEPTH_MAX: usize = 8;
 const PATH_CHARS_MAX: usize = 200;
-/// The key that is no path.
+/// The keys that are no paths.
 pub(crate) const BEGINS_WITH: &str = "begins_with";
+pub(crate) const CONTAINS: &str = "contains";
 /// Any value but null.
 pub(crate) const ANY: &str = "*";
 
@@ -32,6 +33,9 @@ pub(crate) struct FrameMatch {
     /// What the text begins with. The JSON of the frame is what follows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begins_with: Option<String>,
+    /// What stands somewhere in the text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contains: Option<String>,
     /// Values by path: `a.b` for one within another, a number for a place in a list.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<String, Wanted>,
@@ -94,8 +98,13 @@ fn fields(
             "" => key.clone(),
             path => format!("{path}.{key}"),
         };
-        if path == BEGINS_WITH {
-            meant.begins_with = Some(value::text(TEXT_MAX)(&entry.node)?);
+        let text = match &*path {
+            BEGINS_WITH => Some(&mut meant.begins_with),
+            CONTAINS => Some(&mut meant.contains),
+            _ => None,
+        };
+        if let Some(text) = text {
+            *text = Some(value::frame_text(TEXT_MAX)(&entry.node)?);
             continue;
         }
         if path.chars().count() > PATH_CHARS_MAX || path.split('.').any(str::is_empty) {

@@ -5,6 +5,7 @@
 
 mod event;
 mod frame;
+mod framing;
 mod login;
 mod open;
 mod part;
@@ -18,12 +19,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::event::{EventName, EventNames};
-pub(crate) use self::frame::{ANY, BEGINS_WITH, FrameMatch, Wanted};
+pub(crate) use self::frame::{ANY, BEGINS_WITH, CONTAINS, FrameMatch, Wanted};
+pub(crate) use self::framing::{Framing, PLACE};
 pub(crate) use self::login::{BODIES, BodyKind, Login, METHODS, Method};
 pub(crate) use self::open::{OpeningStep, STEPS_MAX};
-use self::part::{name, optional, origin, part, path, text};
+use self::part::{NONE, TEXT_MAX, name, optional, origin, part, path, text};
 pub(crate) use self::reply::{REPLIES_MAX, Reply};
 pub(crate) use self::template::{CREDENTIAL, PLACE_CHARS_MAX, places};
+use super::document;
 use super::header;
 use super::load::Credential;
 use super::problem::Problems;
@@ -49,6 +52,9 @@ pub(crate) struct Dialect {
     /// `${env:NAME}`.
     pub headers: BTreeMap<String, String>,
     pub send: SendShape,
+    /// How frames stand in messages; `None`: a message is a frame.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frames: Option<Framing>,
     pub events: EventNames,
     pub fields: FieldNames,
     /// What the harness takes of such a server.
@@ -189,6 +195,8 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Option<Di
     if !section.is_present() {
         return None;
     }
+    // Its keys stand in the table already.
+    section.node("protocol");
     let open = open::read(&mut section, problems);
     let reply = reply::read(&mut section, &open, problems);
     let dialect = Dialect {
@@ -200,6 +208,7 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Option<Di
         socket: socket(&mut section, problems),
         headers: header::read(&mut section, problems),
         send: send(&mut section, problems),
+        frames: framing::read(&mut section, problems),
         events: event::read(&mut section, open.is_empty(), problems),
         fields: fields(&mut section, problems),
         limits: limits(&mut section, problems),
@@ -219,6 +228,13 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Option<Di
     };
     section.finish(problems);
     Some(dialect)
+}
+
+/// Whether it says nothing but what the contract has.
+pub(super) fn is_contract(dialect: &Dialect) -> bool {
+    let document = document::parse("[target]\n", &mut Problems::none(""));
+    let usual = read(&mut Section::root(&document), &mut Problems::none(""));
+    usual.as_ref() == Some(dialect)
 }
 
 fn token(table: &mut Section<'_>, problems: &mut Problems) -> TokenRequest {
@@ -245,14 +261,15 @@ fn socket(section: &mut Section<'_>, problems: &mut Problems) -> SocketShape {
 fn send(section: &mut Section<'_>, problems: &mut Problems) -> SendShape {
     let mut table = section.table(problems, "send");
     let usual = r#"{"message":"{text}","client_message_id":"{id}"}"#;
+    let said = || value::frame_text(TEXT_MAX);
     let send = SendShape {
-        message: text(&mut table, problems, "message", usual),
-        heartbeat: optional(
-            &mut table,
-            problems,
-            "heartbeat",
-            Some(r#"{"type":"ping"}"#),
-        ),
+        message: table
+            .read_or(problems, "message", usual.to_owned(), said())
+            .value,
+        heartbeat: match table.read(problems, "heartbeat", said()) {
+            Some(read) => Some(read.value).filter(|heartbeat| heartbeat != NONE),
+            None => Some(r#"{"type":"ping"}"#.to_owned()),
+        },
     };
     table.finish(problems);
     send
@@ -260,13 +277,17 @@ fn send(section: &mut Section<'_>, problems: &mut Problems) -> SendShape {
 
 fn fields(section: &mut Section<'_>, problems: &mut Problems) -> FieldNames {
     let mut table = section.table(problems, "fields");
+    let mut field = |key, usual: &str| {
+        let field = table.read_or(problems, key, usual.to_owned(), framing::place);
+        field.value
+    };
     let fields = FieldNames {
-        id: text(&mut table, problems, "id", "client_message_id"),
-        task: text(&mut table, problems, "task", "task_id"),
-        seq: text(&mut table, problems, "seq", "seq"),
-        chunks: text(&mut table, problems, "chunks", "chunks"),
-        code: text(&mut table, problems, "code", "code"),
-        retry_after: text(&mut table, problems, "retry_after", "retry_after"),
+        id: field("id", "client_message_id"),
+        task: field("task", "task_id"),
+        seq: field("seq", "seq"),
+        chunks: field("chunks", "chunks"),
+        code: field("code", "code"),
+        retry_after: field("retry_after", "retry_after"),
     };
     table.finish(problems);
     fields

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::frame::{self, FrameMatch};
+use super::framing;
 use super::part::TEXT_MAX;
 use super::template::{self, CREDENTIAL, ID, PLACE_CHARS_MAX, USUAL};
 use crate::scenario::document::{Node, Value};
@@ -21,7 +22,6 @@ use crate::units;
 pub(crate) const STEPS_MAX: usize = 16;
 /// Most values that one frame gives.
 const CAPTURES_MAX: usize = 16;
-const PATH_CHARS_MAX: usize = 200;
 /// How long a frame is waited for where nobody says so.
 const WITHIN: Duration = Duration::from_secs(5);
 
@@ -84,7 +84,7 @@ fn one(
     problems: &mut Problems,
 ) -> (OpeningStep, Stand) {
     let name = table.read(problems, "name", value::plain_name);
-    let send = table.read(problems, "send", value::text(TEXT_MAX));
+    let send = table.read(problems, "send", value::frame_text(TEXT_MAX));
     let awaited = table.read(problems, "await", frame::read);
     let capture = capture(&mut table, names, problems);
     let within = value::duration(MS..=5 * MINUTE);
@@ -141,7 +141,7 @@ pub(super) fn capture(
     names: &mut BTreeSet<String>,
     problems: &mut Problems,
 ) -> BTreeMap<String, String> {
-    capture_of(table, (names, path), problems)
+    capture_of(table, (names, framing::place), problems)
 }
 
 /// Reads where a value stands.
@@ -190,13 +190,4 @@ fn fresh(name: &str, names: &mut BTreeSet<String>) -> Result<(), Complaint> {
         return Err(Complaint::new(fact).hint("call one of them otherwise"));
     }
     Ok(())
-}
-
-fn path(node: &Node) -> Result<String, Complaint> {
-    let path = value::text(PATH_CHARS_MAX)(node)?;
-    if path.split('.').any(str::is_empty) {
-        let complaint = Complaint::new(format!("\"{path}\" is no path to a field"));
-        return Err(complaint.hint("write it like \"data.items.0.id\"; \"body\" is the whole text"));
-    }
-    Ok(path)
 }

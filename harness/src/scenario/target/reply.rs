@@ -50,7 +50,7 @@ fn one(mut table: Section<'_>, open: &[OpeningStep], problems: &mut Problems) ->
     let capture = capture(&mut table, &mut names, problems);
     let hint = "write what is said: send = '{\"type\":\"pong\"}', or send = \"none\"";
     let send = table.require(problems, "send", hint, |node| {
-        let send = value::text(TEXT_MAX)(node)?;
+        let send = value::frame_text(TEXT_MAX)(node)?;
         let names = names.iter().map(String::as_str);
         let filled: Vec<&str> = known().chain(names).collect();
         template::check(&send, &filled, &[])?;
