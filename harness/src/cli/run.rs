@@ -340,7 +340,7 @@ async fn watched(
 ) -> Result<Finished, Failure> {
     let plan = Arc::new(order.plan.clone());
     let mut live = JoinSet::new();
-    let finished = execute(order, cancel, |run| {
+    let finished = Box::pin(execute(order, cancel, |run| {
         taken.begin();
         let watched = Watched {
             plan,
@@ -351,7 +351,7 @@ async fn watched(
             exporter,
         };
         live.spawn(watch(watched, run.faults, run.over));
-    })
+    }))
     .await;
     // The view ends with the load; where it does not, the result must not wait for it.
     let ended = async { while live.join_next().await.is_some() {} };
