@@ -14,9 +14,9 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
+use super::ended::{ended, read};
 use super::row::{ROWS, Row, SetUp, Way};
 use super::set_up::{PASSWORD, Programs, System};
-use super::{ended, read};
 use crate::failure::Failure;
 
 /// The scenario whose environment is audited.

@@ -8,18 +8,20 @@
 //! failure; a scenario passes clean where every run without it ends with exit 0.
 
 mod audit;
+mod ended;
 mod row;
 mod set_up;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use clap::Args;
 use serde_json::{Value, json};
 
+use self::ended::{ended, read};
 use self::row::{ROWS, Row, SetUp, Way};
 use self::set_up::{PASSWORD, Programs, System};
 use crate::failure::Failure;
@@ -302,29 +304,4 @@ fn named(entry: &Value) -> (String, Vec<String>) {
     let known = known.filter_map(|name| name.as_str().map(str::to_owned));
     let name = entry["name"].as_str().unwrap_or_default().to_owned();
     (name, known.collect())
-}
-
-/// Runs a program to its end, quietly: exit code and what it printed.
-fn ended(mut command: Command) -> Result<(i32, String), Failure> {
-    command
-        .current_dir(step::root())
-        .stdin(Stdio::null())
-        .stderr(Stdio::null());
-    let output = command.output().map_err(|source| Failure::Start {
-        program: command.get_program().to_string_lossy().into_owned(),
-        source,
-    })?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    Ok((output.status.code().unwrap_or(-1), text))
-}
-
-fn read(path: &Path) -> Result<Value, Failure> {
-    let text = fs::read_to_string(path).map_err(|source| Failure::File {
-        path: path.to_owned(),
-        source,
-    })?;
-    serde_json::from_str(&text).map_err(|error| Failure::Result {
-        path: path.to_owned(),
-        what: error.to_string(),
-    })
 }
