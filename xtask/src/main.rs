@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask demo`, `test`, `matrix`, `bench`, `soak`, `fuzz`, `ab`, `slurm`.
+//! The project's own commands: `cargo xtask demo`, `test`, `matrix`, `bench`, `soak`, `fuzz`, `ab`, `slurm`, `foreign`.
 //!
 //! Each installs what is missing (saying so first), builds, and runs. Linux only.
 
@@ -12,6 +12,7 @@ mod ab;
 mod bench;
 mod demo;
 mod failure;
+mod foreign;
 mod fuzz;
 mod interop;
 mod matrix;
@@ -53,6 +54,8 @@ enum Command {
     Ab(ab::Arguments),
     /// A load in the parts of a real Slurm array on two virtual nodes of this machine: whole, and with a part cancelled; needs root
     Slurm,
+    /// Servers of eight other makes, installed and started here, driven by files alone: healthy, and through faults
+    Foreign(foreign::Arguments),
     /// Everything that reads what others wrote, fed what nobody wrote: an hour, guided by coverage
     Fuzz(fuzz::Arguments),
 }
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Command::Soak(arguments) => soak::run(&arguments),
         Command::Ab(arguments) => ab::run(&arguments),
         Command::Slurm => slurm::run(),
+        Command::Foreign(arguments) => foreign::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
     };
     match done {
