@@ -35,6 +35,12 @@ pub(crate) enum Failure {
     },
     #[error("{path}: {what}")]
     Result { path: PathBuf, what: String },
+    #[error("no server is called \"{name}\"")]
+    Unknown {
+        name: String,
+        /// Those that are, in one line.
+        known: String,
+    },
 }
 
 impl Failure {
@@ -54,6 +60,7 @@ impl Failure {
                 "with the cause repaired, keep the input in fuzz/corpus/TARGET, under a name that says what it is"
                     .to_owned(),
             ),
+            Self::Unknown { known, .. } => Some(format!("known: {known}")),
             Self::Step { .. } | Self::Start { .. } | Self::File { .. } | Self::Result { .. } => {
                 None
             }

@@ -1,5 +1,5 @@
 //! The project's own commands: `cargo xtask demo`, `test`, `matrix`, `bench`, `soak`, `fuzz`, `ab`, `slurm`,
-//! `image`.
+//! `image`, `foreign`.
 //!
 //! Each installs what is missing (saying so first), builds, and runs. Linux only.
 
@@ -13,6 +13,7 @@ mod ab;
 mod bench;
 mod demo;
 mod failure;
+mod foreign;
 mod fuzz;
 mod image;
 mod interop;
@@ -57,6 +58,8 @@ enum Command {
     Slurm,
     /// Both images built without a container engine, and the harness run in its own on a root that cannot be written to; needs root
     Image,
+    /// Servers of eight other makes, installed and started here, driven by files alone: healthy, and through faults
+    Foreign(foreign::Arguments),
     /// Everything that reads what others wrote, fed what nobody wrote: an hour, guided by coverage
     Fuzz(fuzz::Arguments),
 }
@@ -71,6 +74,7 @@ fn main() -> ExitCode {
         Command::Ab(arguments) => ab::run(&arguments),
         Command::Slurm => slurm::run(),
         Command::Image => image::run(),
+        Command::Foreign(arguments) => foreign::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
     };
     match done {

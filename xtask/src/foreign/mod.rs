@@ -1,0 +1,73 @@
+//! This module is `cargo xtask foreign`: servers of other makes, driven by files alone.
+//!
+//! Each of `xtask/foreign/NAME/` is a server as a user of that framework would write it, the packages it needs, and the
+//! scenario that drives it. It is installed into `target/foreign/NAME/`, started on loopback, driven three times (a healthy run;
+//! a bad network in front of it; an outage of its Redis, where it has one) and ended; it then tells what it counted.
+//! **What must hold:** everybody gets in, every message that the harness sent is one that the server took, and the other way
+//! round; no frame is unexpected; clients come back from every fault. **Out:** `reports/foreign.json`, and a table.
+
+mod drive;
+mod report;
+mod server;
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use self::server::{Program, Server};
+use crate::failure::Failure;
+use crate::{redis, step};
+
+/// In the order in which they are driven.
+const SERVERS: [Server; 8] = [
+    python("channels", "Django Channels on Daphne, channels_redis").with_redis(),
+    python("fastapi", "FastAPI on uvicorn"),
+    python("aiohttp", "aiohttp, JSON-RPC"),
+    node("ws", "ws on Node"),
+    node("socketio", "Socket.IO on Node"),
+    node("graphql", "graphql-ws on Node"),
+    python("jupyter", "jupyter_server, a kernel's channels").telling_ready(),
+    Server::new("rabbitmq", "RabbitMQ with web-STOMP", Program::RabbitMq).telling_ready(),
+];
+
+const fn python(name: &'static str, what: &'static str) -> Server {
+    Server::new(name, what, Program::Python)
+}
+
+const fn node(name: &'static str, what: &'static str) -> Server {
+    Server::new(name, what, Program::Node)
+}
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Which servers; all of them without one
+    names: Vec<String>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let known = |name: &String| SERVERS.iter().any(|server| server.name == name);
+    if let Some(name) = arguments.names.iter().find(|name| !known(name)) {
+        let names: Vec<&str> = SERVERS.iter().map(|server| server.name).collect();
+        return Err(Failure::Unknown {
+            name: name.clone(),
+            known: names.join(", "),
+        });
+    }
+    let redis = redis::ensure()?;
+    let mut build = step::cargo(&["build", "-p", "harness"]);
+    step::run("build", &mut build)?;
+    let mut rows = Vec::new();
+    for server in &SERVERS {
+        if arguments.names.is_empty() || arguments.names.iter().any(|name| name == server.name) {
+            println!("\n##### {}", server.what);
+            rows.push(drive::drive(server, &redis));
+        }
+    }
+    report::write(&rows)?;
+    let all_well = rows.iter().all(|row| row.problems.is_empty());
+    Ok(if all_well {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
