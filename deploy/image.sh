@@ -20,6 +20,7 @@ export CONTAINERS_CONF="$work/containers.conf" BUILDAH_ISOLATION=chroot
 if ! buildah inspect "$debian" > /dev/null 2>&1; then
     debootstrap --no-check-gpg --variant=minbase bookworm "$work/root" "$mirror"
     made=$(buildah from scratch)
+    rm -rf "$work/root/var/cache/apt/archives" "$work/root/var/lib/apt/lists"
     cp -a "$work/root/." "$(buildah mount "$made")/"
     buildah config --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$made"
     buildah commit --rm "$made" "$debian"
@@ -51,7 +52,7 @@ unshare --mount sh -eu -c '
     mount -t tmpfs -o mode=1777 tmp "$root/tmp"
     mount -t proc proc "$root/proc"
     mount --rbind /dev "$root/dev"
-    exec env -i PATH=/usr/local/bin:/usr/bin:/bin XDG_STATE_HOME=/tmp chroot --userspec=10001:10001 "$root" \
+    exec chroot --userspec=10001:10001 "$root" env -i PATH=/usr/local/bin:/usr/bin:/bin XDG_STATE_HOME=/tmp \
         sh -c "cd /work && ! touch x 2> /dev/null && harness run scenarios/smoke.toml --out /tmp/out"
 '
 buildah rm "$tried" > /dev/null

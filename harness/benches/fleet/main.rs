@@ -104,10 +104,9 @@ fn merge(parts: u16) -> Outcome<Value> {
 /// Starts so many at one moment.
 fn barrier(processes: u16) -> Outcome<Value> {
     let clients = format!("--clients={processes}");
-    let job = Job::cut(
-        processes,
-        &[&clients, "--duration=10s", "--set=load.message.every=5s"],
-    )?;
+    let stages = "--set=load.stages=[{ ramp = \"2s\" }, { hold = \"8s\" }]";
+    let more = [clients.as_str(), stages, "--set=load.message.every=5s"];
+    let job = Job::cut(processes, &more)?;
     job.run(Duration::from_mins(8))?;
     let result = job.result("result")?;
     let generator = &result["generator"];

@@ -17,7 +17,7 @@ use super::stages::{self, CLIENTS_MAX, Stage};
 use super::value::{self, HOUR, MINUTE, MS, SECOND};
 
 /// Most processes that drive one load.
-pub(crate) const SHARDS_MAX: u16 = 64;
+pub(crate) const SHARDS_MAX: u16 = 1_000;
 /// Most addresses that sockets are opened from.
 const SOURCES_MAX: usize = 256;
 /// Longest path of a file.

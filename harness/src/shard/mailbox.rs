@@ -31,7 +31,8 @@ const BEAT_EVERY: Duration = Duration::from_secs(1);
 pub(super) const SILENCE_MAX: Duration = Duration::from_secs(20);
 /// Between two looks for a frame.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// The same where one process reads from many: so much for each.
+/// The same where there are many: so much for each, of the run, which reads from all, and of each part, for one server of
+/// files answers them all.
 const LOOK_EVERY_EACH: Duration = Duration::from_micros(200);
 
 /// Files that this process reads and writes for others at once, however many they are: what is in them is held meanwhile.
@@ -95,22 +96,22 @@ struct Seen {
 impl Mailbox {
     /// The run's side of the shard whose folder that is; one of `count`.
     pub(super) fn of_run(folder: &ShardFolder, own: &Arc<Pulse>, count: u16) -> Self {
-        let look_every = LOOK_EVERY.max(LOOK_EVERY_EACH * u32::from(count));
         let ways = (folder.file("to"), folder.file("from"), folder.file("pulse"));
-        Self::new(ways, own, look_every)
+        Self::new(ways, own, count)
     }
 
-    /// The shard's side; `run` is the folder of the run.
-    pub(super) fn of_shard(folder: &ShardFolder, run: &ShardFolder, own: &Arc<Pulse>) -> Self {
-        let ways = (folder.file("from"), folder.file("to"), run.file("pulse"));
-        Self::new(ways, own, LOOK_EVERY)
-    }
-
-    fn new(
-        (out, inbox, pulse): (PathBuf, PathBuf, PathBuf),
+    /// The shard's side, one of `count`; `run` is the folder of the run.
+    pub(super) fn of_shard(
+        folder: &ShardFolder,
+        run: &ShardFolder,
         own: &Arc<Pulse>,
-        look_every: Duration,
+        count: u16,
     ) -> Self {
+        let ways = (folder.file("from"), folder.file("to"), run.file("pulse"));
+        Self::new(ways, own, count)
+    }
+
+    fn new((out, inbox, pulse): (PathBuf, PathBuf, PathBuf), own: &Arc<Pulse>, count: u16) -> Self {
         Self {
             out,
             inbox,
@@ -123,7 +124,7 @@ impl Mailbox {
                 changed_ns: monotonic_ns(),
                 looked_ns: None,
             },
-            look_every,
+            look_every: LOOK_EVERY.max(LOOK_EVERY_EACH * u32::from(count)),
             own: Arc::clone(own),
         }
     }
@@ -259,7 +260,7 @@ mod tests {
         let (_shared, run, shard) = folders();
         let (of_run, of_shard) = (Pulse::start(&run), Pulse::start(&shard));
         let mut here = Mailbox::of_run(&shard, &of_run, 2);
-        let mut there = Mailbox::of_shard(&shard, &run, &of_shard);
+        let mut there = Mailbox::of_shard(&shard, &run, &of_shard, 2);
         for text in ["one", "two"] {
             there.send(text.into()).await.unwrap();
         }

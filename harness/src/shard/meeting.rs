@@ -255,7 +255,7 @@ pub(super) async fn come(place: &Place) -> Result<Channel, MeetingError> {
     let failed = |source| refused(&place.shared, source);
     let pulse = Pulse::start(&folder);
     let run = ShardFolder::of(&place.shared, 1);
-    let mut mailbox = Mailbox::of_shard(&folder, &run, &pulse);
+    let mut mailbox = Mailbox::of_shard(&folder, &run, &pulse, place.count);
     let frame = encode(&FromShard::Hello(Box::new(own)));
     let frame = frame.map_err(|error| failed(io::Error::other(error)))?;
     mailbox.send(frame).await.map_err(failed)?;
