@@ -111,7 +111,7 @@ fn a_chat_in_good_order_is_said_to_be_and_what_was_not_tried_says_why() {
     for (number, why) in [
         (3, "how long its tokens live is not known"),
         (5, "wire contract"),
-        (7, "--only"),
+        (7, "its own way to Redis"),
         (13, "two instances"),
         (19, "no cookie opens its sockets"),
         (24, "no numbered parts"),
