@@ -64,9 +64,17 @@ async fn token_immortal_opens_a_socket_after_its_time() {
 async fn token_ttl_drift_is_seen_on_both_sides_of_the_time() {
     both("token-ttl-drift", async |on| {
         let redis = Redis::start().await;
-        let server = server(&redis, on, &["--token-ttl", "8s"]).await;
+        let flags = [
+            "--token-ttl",
+            "8s",
+            "--token-rate",
+            "100",
+            "--token-burst",
+            "100",
+        ];
+        let server = server(&redis, on, &flags).await;
         let access = login(&server, 1).await;
-        let tokens = join_all((0..16).map(|_| token(&server, &access))).await;
+        let tokens = join_all((0..40).map(|_| token(&server, &access))).await;
         let [before, after] = [7_600, 8_400].map(|at_ms| {
             let tokens = tokens.iter().skip(usize::from(at_ms > 8_000)).step_by(2);
             let server = &server;
@@ -77,9 +85,9 @@ async fn token_ttl_drift_is_seen_on_both_sides_of_the_time() {
             }
         });
         let (before, after) = tokio::join!(before, after);
-        // Which way a token drifts is a coin: eight of one kind are one run in hundreds.
-        assert_eq!(before < 8, on.is_some(), "{before} of 8 before the time");
-        assert_eq!(after > 0, on.is_some(), "{after} of 8 after it");
+        // Which way a token drifts is a coin: twenty of one kind are one run in half a million.
+        assert_eq!(before < 20, on.is_some(), "{before} of 20 before the time");
+        assert_eq!(after > 0, on.is_some(), "{after} of 20 after it");
     })
     .await;
 }
