@@ -3,9 +3,9 @@
 //! **In:** a plan. **Out:** [`Composed`]: for each phase a scenario that a run can be made of, and the failures that it cannot
 //! test, with the reason.
 //!
-//! What the plan says of environment, target and sessions stays; load, faults and trials are the phase's own. A trial that the
-//! plan has itself keeps its numbers: how long a token lives is known to whoever wrote it. What does not go with the plan is found
-//! out by compiling it: the reason is the complaint.
+//! What the plan says of environment, target and sessions stays; load, faults and trials are the phase's own. At a target
+//! a trial that the plan has itself keeps its numbers: how long a token lives there is known to whoever wrote it. What does not
+//! go with the plan is found out by compiling it: the reason is the complaint.
 
 use std::collections::BTreeMap;
 
@@ -60,6 +60,7 @@ const PHASES: [Phase; 7] = [
             Known::TokenReusable,
             Known::TokenInLog,
             Known::Silent1006,
+            Known::PingAsChat,
             Known::DuplicateOnResume,
             Known::LostWhileAway,
             Known::ExpiryTooShort,
@@ -82,7 +83,6 @@ const PHASES: [Phase; 7] = [
             Known::TokenImmortal,
             Known::TokenTtlDrift,
             Known::NoServerPing,
-            Known::PingAsChat,
         ],
     },
     Phase {
@@ -94,7 +94,6 @@ const PHASES: [Phase; 7] = [
             Known::TokenImmortal,
             Known::TokenTtlDrift,
             Known::NoServerPing,
-            Known::PingAsChat,
             Known::JwtExpiryCut,
         ],
     },
@@ -187,7 +186,11 @@ impl Phase {
         ) else {
             return self.left_out("the harness is wrong");
         };
-        let kept = entries(&mut whole, "trial");
+        // What a phase sets its own server to goes with its own numbers.
+        let mut kept = entries(&mut whole, "trial");
+        if plan.environment.target.is_none() {
+            kept.clear();
+        }
         for list in ["fault", "expect", "abort_when"] {
             entries(&mut whole, list);
         }
@@ -208,10 +211,13 @@ impl Phase {
         for (list, entries) in lists {
             for entry in entries.into_iter().flat_map(|entry| replaced(entry, &kept)) {
                 let about = self.about(list, &entry);
-                let fitting = suits(&entry, plan).and_then(|()| {
+                let fitting = suits(list, &entry, plan).and_then(|()| {
                     let mut tried = whole.clone();
                     push(&mut tried, list, entry.clone());
-                    fits(&tried)
+                    fits(&tried).map_err(|why| match list {
+                        "trial" => format!("the experiment that shows it {why}"),
+                        _ => why,
+                    })
                 });
                 match fitting {
                     Ok(()) => push(&mut whole, list, entry),
@@ -285,11 +291,15 @@ fn promised(entry: &Table) -> Vec<Known> {
     promises.iter().map(|promise| promise.known).collect()
 }
 
-/// What an experiment means on this server, where that is more than whether it can be done.
-fn suits(entry: &Table, plan: &Plan) -> Result<(), String> {
-    let Some(dialect) = &plan.environment.dialect else {
+/// What an entry means on this server, where that is more than whether it can be done.
+fn suits(list: &str, entry: &Table, plan: &Plan) -> Result<(), String> {
+    let dialect = plan.environment.dialect.as_deref();
+    if list == "expect" && dialect.is_some() {
+        return Err("only the counters of the reference server tell it".to_owned());
+    }
+    if plan.environment.target.is_none() {
         return Ok(());
-    };
+    }
     let Some(kind) = kind(entry) else {
         return Ok(());
     };
@@ -297,14 +307,16 @@ fn suits(entry: &Table, plan: &Plan) -> Result<(), String> {
         .trials
         .iter()
         .any(|trial| trial.kind.name() == kind.name());
+    let is_cookie = plan.load.session.credential == Credential::Cookie;
+    let beats = dialect.is_some_and(|dialect| dialect.send.heartbeat.is_some());
     let why = match kind {
         TrialKind::TokenAge(_) if !is_own => {
             "how long its tokens live is not known: add [[trial]] kind = \"token-age\", ttl = \"…\" to the scenario"
         }
-        TrialKind::Origin(_) if plan.load.session.credential != Credential::Cookie => {
+        TrialKind::Origin(_) if dialect.is_some() && !is_cookie => {
             "no cookie opens its sockets: a page of another site has nothing to get in with"
         }
-        TrialKind::KeepAlive(_) if dialect.send.heartbeat.is_some() && !is_own => {
+        TrialKind::KeepAlive(_) if beats && !is_own => {
             "its clients keep the sockets alive: the scenario names a heartbeat"
         }
         _ => return Ok(()),

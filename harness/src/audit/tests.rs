@@ -141,6 +141,45 @@ fn a_trial_of_the_scenario_keeps_its_numbers() {
     assert_eq!(ages, [6_000_000]);
 }
 
+#[test]
+fn a_server_that_a_phase_sets_itself_is_tried_by_the_numbers_of_the_phase() {
+    let own = "[[trial]]\nkind = \"token-age\"\nttl = \"1min\"\n";
+    let composed = phases(&plan(&format!("{OWN}{own}")));
+    let lives = composed.iter().find(|phase| phase.name == "lives").unwrap();
+    let plan = plan(lives.scenario.as_ref().unwrap());
+    assert_eq!(plan.environment.server.settings["token-ttl"], "2s");
+    let waits = plan
+        .trials
+        .iter()
+        .find(|trial| trial.kind.name() == "token-age");
+    assert_eq!(waits.map(|trial| trial.kind.waits_us()), Some(1_200_000));
+}
+
+#[test]
+fn a_phase_of_which_nothing_can_be_judged_is_not_run() {
+    let composed = phases(&plan(
+        &OTHER.replace("heartbeat = \"none\"", "heartbeat = \"beat\""),
+    ));
+    let done = composed.iter().filter(|phase| phase.scenario.is_some());
+    // A ticket whose answer was lost is tried in `waits`; the storm is told by counters that another server does not have.
+    assert_eq!(
+        done.map(|phase| phase.name).collect::<Vec<_>>(),
+        ["rules", "waits"]
+    );
+    let of_attached = phases(&plan(&format!(
+        "[environment]\ntarget = \"ws://127.0.0.1:9\"\nusers = {{ password = \"${{env:CHAT_PASSWORD}}\" }}\n{}",
+        OWN.replace("title = \"own\"\n", "")
+    )));
+    let waits = of_attached
+        .iter()
+        .find(|phase| phase.name == "waits")
+        .unwrap();
+    assert!(
+        !waits.tests.contains(&Known::TokenTtlDrift),
+        "its tokens may live as long as it likes"
+    );
+}
+
 fn example() -> RunResult {
     let text = include_str!("../../../reports/example/result.json");
     let mut result: RunResult = serde_json::from_str(text).unwrap();

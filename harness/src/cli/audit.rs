@@ -37,8 +37,8 @@ const TRIES: u8 = 2;
 /// Find out which of the thirty-four known failures a service has
 ///
 /// Of the scenario it takes where the service is, how it is spoken to, and who its users are: its environment, its target,
-/// and how its load opens sessions. Load, faults and trials are the audit's own; a trial that the scenario has keeps its
-/// numbers, as token-age its ttl. Without a target the reference server is audited.
+/// and how its load opens sessions. Load, faults and trials are the audit's own; at a target a trial that the scenario has
+/// keeps its numbers, as token-age its ttl. Without a target the reference server is audited.
 ///
 /// At a target the audit begins as `harness doctor` does. Then come a few short runs, each a scenario below --out that can
 /// be run again by itself. What cannot be tried here is listed with the reason: faults of Redis need its place in the scenario,
