@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use tokio::task::yield_now;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::client::TestClient;
 use super::experiment::{ANSWER_TIMEOUT, Inconclusive};
@@ -18,6 +18,8 @@ use crate::units;
 
 /// As much of a token as a journal shows.
 const TOKEN_CHARS_SHOWN: usize = 4;
+/// A timer may be this late.
+const TIMER_GRAIN: Duration = Duration::from_millis(2);
 
 impl TestClient {
     pub(super) fn has_tokens(&self) -> bool {
@@ -106,9 +108,12 @@ impl TestClient {
             request.path
         ));
         let destination = self.destination(request);
-        // A timer is too coarse for what takes less than a millisecond.
+        // A timer is too coarse for the last milliseconds.
         let over = async {
             let over_us = self.clock().now_us() + units::us(wait);
+            if wait > TIMER_GRAIN {
+                sleep(wait.saturating_sub(TIMER_GRAIN)).await;
+            }
             while self.clock().now_us() < over_us {
                 yield_now().await;
             }
