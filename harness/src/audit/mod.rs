@@ -13,6 +13,7 @@ mod account;
 mod cause;
 mod judge;
 mod phase;
+mod tables;
 #[cfg(test)]
 mod tests;
 

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use toml::{Table, Value};
 
+use super::tables::{entries, laid, push};
 use crate::known::Known;
 use crate::plan::{self, Credential, Dialect, Matching, Plan, TrialKind};
 use crate::scenario::Overrides;
@@ -359,42 +360,6 @@ fn settle(whole: &mut Table, mut own: Table, plan: &Plan) {
         }
     }
     laid(whole, own);
-}
-
-/// Tables are merged, lists of names united, everything else replaced.
-fn laid(under: &mut Table, over: Table) {
-    for (key, value) in over {
-        match (under.get_mut(&key), value) {
-            (Some(Value::Table(under)), Value::Table(over)) => laid(under, over),
-            (Some(Value::Array(under)), Value::Array(over)) if key == "proxies" => {
-                let new: Vec<Value> = over
-                    .into_iter()
-                    .filter(|name| !under.contains(name))
-                    .collect();
-                under.extend(new);
-            }
-            (_, value) => drop(under.insert(key, value)),
-        }
-    }
-}
-
-/// Takes a list of tables out.
-fn entries(of: &mut Table, key: &str) -> Vec<Table> {
-    let Some(Value::Array(list)) = of.remove(key) else {
-        return Vec::new();
-    };
-    let tables = list.into_iter().map(|entry| match entry {
-        Value::Table(table) => table,
-        _ => Table::new(),
-    });
-    tables.collect()
-}
-
-fn push(to: &mut Table, list: &str, entry: Table) {
-    let entries = to.entry(list).or_insert_with(|| Value::Array(Vec::new()));
-    if let Value::Array(entries) = entries {
-        entries.push(Value::Table(entry));
-    }
 }
 
 /// Why a failure was not put to the test by any run, by failure; the first reason counts.
