@@ -55,7 +55,7 @@ enum Command {
     /// The gate tried on this machine: the same server twice, and one that is slowed; goes on where it was ended
     Ab(ab::Arguments),
     /// A load in the parts of a real Slurm array on two virtual nodes of this machine: whole, and with a part cancelled; needs root
-    Slurm,
+    Slurm(slurm::Arguments),
     /// Both images built without a container engine, and the harness run in its own on a root that cannot be written to; needs root
     Image,
     /// Servers of eight other makes, installed and started here, driven by files alone: healthy, and through faults
@@ -72,7 +72,7 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Soak(arguments) => soak::run(&arguments),
         Command::Ab(arguments) => ab::run(&arguments),
-        Command::Slurm => slurm::run(),
+        Command::Slurm(arguments) => slurm::run(&arguments),
         Command::Image => image::run(),
         Command::Foreign(arguments) => foreign::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),

@@ -370,6 +370,14 @@ impl Talk {
         self.socket.send(text).map(drop)
     }
 
+    /// A chat message, as this server wants it.
+    pub(crate) fn write(&mut self, text: &str, id: &str) -> Result<(), SendError> {
+        let mapped = self.dialect.as_deref();
+        let mapped = mapped.map(|dialect| (dialect, self.speaker.places()));
+        let message = template::message(mapped, text, id);
+        self.say(message)
+    }
+
     /// The same with any bytes; `what` they are goes into the journal.
     pub(crate) fn say_bytes(
         &mut self,

@@ -2,7 +2,7 @@
 //!
 //! **In:** `[target]` as typed, load and trials. **Out:** problems; the dialect itself is as typed.
 
-use crate::plan::{CREDENTIAL, Credential, LoadPlan, Matching, SessionPlan, places};
+use crate::plan::{CREDENTIAL, Conversation, Credential, LoadPlan, Matching, SessionPlan, places};
 use crate::scenario::ScenarioFile;
 use crate::scenario::problem::{Complaint, Place, Problems};
 use crate::scenario::target::Dialect;
@@ -12,6 +12,8 @@ use crate::units::print_us;
 /// Where the message's id goes.
 const ID: &str = "{id}";
 const TEXT: &str = "{text}";
+const GROUP: &str = "{group}";
+const OUT: &str = "take the trial out";
 
 /// What does not go together.
 pub(super) fn check(
@@ -55,7 +57,7 @@ pub(super) fn check(
     for trial in trials {
         let refused = trial
             .kind
-            .and_then(|kind| untried(kind, dialect, credential));
+            .and_then(|kind| untried(kind, dialect, load.map(|load| &load.session)));
         if let Some((fact, hint)) = refused {
             let field = format!("{}.kind", trial.field);
             problems.add(&trial.at, field, Complaint::new(fact).hint(hint));
@@ -207,9 +209,9 @@ fn spoken(dialect: &Dialect, credential: Credential, problem: &mut impl FnMut(&s
 fn untried(
     kind: TrialKind,
     dialect: &Dialect,
-    credential: Option<Credential>,
+    session: Option<&SessionPlan>,
 ) -> Option<(&'static str, &'static str)> {
-    const OUT: &str = "take the trial out";
+    let credential = session.map(|session| session.credential);
     kind.needs().iter().find_map(|need| match need {
         Need::ConnectionTokens => {
             let has_tokens = credential == Some(Credential::ConnectionToken);
@@ -231,9 +233,43 @@ fn untried(
             "speaks frames of the wire contract, and this scenario maps another one",
             "take the trial out, or [target]; tokens, refusals, origins and pings can be tried on any server",
         )),
-        // Headers are looked at as a whole; the rest has nothing to do with how a server is spoken to.
-        Need::FreeOrigin | Need::ServerLog | Need::PeopleChat => None,
+        Need::Tasks => tasks(dialect),
+        Need::PeopleChat => room(dialect, session),
+        // Headers are looked at as a whole; a log has nothing to do with how a server is spoken to.
+        Need::FreeOrigin | Need::ServerLog => None,
     })
+}
+
+/// Why nobody can tell whether a message that is sent twice is one task.
+fn tasks(dialect: &Dialect) -> Option<(&'static str, &'static str)> {
+    if !dialect.send.message.contains(ID) {
+        return Some((
+            "sends a message again with its id, and messages have none",
+            OUT,
+        ));
+    }
+    let events = &dialect.events;
+    let acknowledged = events.answer.is_none() && events.field.is_some() && events.queued.is_some();
+    (!acknowledged).then_some((
+        "needs acknowledgements that name the task, and answers of one frame do not",
+        OUT,
+    ))
+}
+
+/// Why nobody hears anybody else's messages, or none that can be told from others.
+fn room(dialect: &Dialect, session: Option<&SessionPlan>) -> Option<(&'static str, &'static str)> {
+    let grouped = session.is_some_and(|session| session.conversation == Conversation::Group);
+    if !grouped && !dialect.socket.path.contains(GROUP) {
+        return Some((
+            "is about chats of several, and here everybody is in one of his own",
+            "where clients share them: session = { conversation = \"group\" } in [load], or {group} in socket.path",
+        ));
+    }
+    let told = dialect.matching == Matching::Id && dialect.events.answer.is_some();
+    (!told).then_some((
+        "needs one frame a message, with its id, that everybody in the chat hears",
+        "name it: events.answer and fields.id of [target]",
+    ))
 }
 
 /// Clients have to say who they are.

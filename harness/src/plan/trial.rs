@@ -65,7 +65,8 @@ pub(super) fn resolve(file: &ScenarioFile, problems: &mut Problems) -> Vec<Trial
 /// Why it cannot be tried in this scenario, if it cannot.
 fn impossible(kind: TrialKind, file: &ScenarioFile) -> Option<(&'static str, &'static str)> {
     let (environment, needs) = (&file.environment, kind.needs());
-    let of_people = needs.contains(&Need::PeopleChat);
+    // Elsewhere the clients' own groups are the chats.
+    let of_people = needs.contains(&Need::PeopleChat) && file.dialect.is_none();
     let mut expected = file.expect.iter();
     if environment.attached && needs.contains(&Need::ServerLog) {
         let fact = "reads the log of a server that the run starts, and this one attaches";

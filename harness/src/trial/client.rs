@@ -14,9 +14,16 @@ use crate::client::http::{Answer, ask};
 use crate::client::journal::{Journal, Line};
 use crate::client::template::{self, Held, Places, Speaker};
 use crate::clock::{RunClock, wall_ns};
-use crate::plan::{CREW_SIZE, Dialect};
+use crate::plan::{CREW_SIZE, Dialect, IdKind};
 use crate::record::trial::{Showing, ShowingLine};
 use crate::units;
+
+/// Where the ids of experiments begin on servers whose ids are numbers: after those of any load that can be carried, and
+/// within what a message of a run may have.
+const FIRST_NUMBER: u64 = 1 << 31;
+/// Ids of one worker.
+const NUMBERS: u64 = 1 << 20;
+const WORKERS_MAX: u64 = 1 << 11;
 
 /// The accounts of one worker, a people chat full of them.
 pub(super) struct TestClient {
@@ -120,18 +127,28 @@ impl TestClient {
     pub(super) fn new_conversation(&mut self) -> String {
         self.named += 1;
         self.conversation = format!("{}-{}", self.tag, self.named);
+        self.path(0)
+    }
+
+    /// Where one of the accounts enters the conversation.
+    pub(super) fn path(&self, who: usize) -> String {
         let conversation = &self.conversation;
         let Some(dialect) = self.dialect() else {
             return format!("/ws/chat/{conversation}/");
         };
         let places = Places {
             conversation,
-            client: self.first_user,
-            account: &self.account(0),
-            group: self.first_user / self.context.group,
+            client: self.number(who),
+            account: &self.account(who),
+            group: self.group(),
             held: None,
         };
         template::path(&dialect.socket.path, places)
+    }
+
+    /// That of all its accounts, who talk with each other.
+    fn group(&self) -> u32 {
+        self.first_user / self.context.group
     }
 
     /// Who speaks on a socket of one of the accounts that this opens.
@@ -140,7 +157,7 @@ impl TestClient {
             conversation: self.conversation.clone(),
             client: self.number(who),
             account: self.account(who),
-            group: self.number(who) / self.context.group,
+            group: self.group(),
             held: Held {
                 credential: credential.into(),
                 captured: Vec::new(),
@@ -156,6 +173,13 @@ impl TestClient {
     /// An id no message had before.
     pub(super) fn new_message_id(&mut self) -> String {
         self.named += 1;
+        let numbered = self
+            .dialect()
+            .is_some_and(|dialect| dialect.ids == IdKind::Number);
+        if numbered {
+            let worker = u64::from(self.first_user / CREW_SIZE) % WORKERS_MAX;
+            return (FIRST_NUMBER + worker * NUMBERS + self.named % NUMBERS).to_string();
+        }
         format!("{}-m{}", self.tag, self.named)
     }
 

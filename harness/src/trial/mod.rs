@@ -20,6 +20,7 @@ mod connect;
 mod context;
 mod experiment;
 mod kind;
+mod message;
 mod people;
 mod request;
 

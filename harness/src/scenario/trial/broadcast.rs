@@ -27,7 +27,7 @@ impl Spec for Broadcast {
         Promise::new("what was kept is heard", Known::PubsubOnly)
             .in_situation(Situation::AfterFault),
     ];
-    const NEEDS: &[Need] = &[Need::Contract, Need::PeopleChat];
+    const NEEDS: &[Need] = &[Need::PeopleChat];
 
     fn longest_us(&self) -> u64 {
         self.within_us * 2

@@ -1,6 +1,6 @@
 //! Trial `hostile`.
 
-use super::spec::{Need, Promise, Spec};
+use super::spec::{Promise, Spec};
 use crate::known::Known;
 use crate::scenario::keys::keys;
 
@@ -16,5 +16,4 @@ impl Spec for Hostile {
         "nonsense is answered with a word",
         Known::Silent1006,
     )];
-    const NEEDS: &[Need] = &[Need::Contract];
 }

@@ -16,5 +16,5 @@ impl Spec for Retry {
         "a message sent again runs once",
         Known::RetryRunsTwice,
     )];
-    const NEEDS: &[Need] = &[Need::Contract];
+    const NEEDS: &[Need] = &[Need::Tasks];
 }

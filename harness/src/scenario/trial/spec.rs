@@ -83,6 +83,8 @@ impl Promise {
 pub(crate) enum Need {
     /// A server that speaks the frames of the wire contract.
     Contract,
+    /// Messages that are acknowledged with the task that answers them.
+    Tasks,
     /// Sockets opened by connection tokens.
     ConnectionTokens,
     /// Sockets that take a credential.
@@ -93,7 +95,7 @@ pub(crate) enum Need {
     FreeOrigin,
     /// The log of a server that the run starts.
     ServerLog,
-    /// Chats of ten accounts each, known by their numbers.
+    /// Chats of several accounts who hear each other; by the contract ten each, known by their numbers.
     PeopleChat,
 }
 

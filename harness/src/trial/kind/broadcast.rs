@@ -19,8 +19,10 @@ use crate::known::Known;
 use crate::scenario::trial::{Broadcast, Situation};
 use crate::trial::client::TestClient;
 use crate::trial::experiment::{Inconclusive, Iteration, Outcome};
+use crate::trial::message::named;
 use crate::trial::people;
 
+const HELLO: &str = "hello";
 /// So many messages not heard in a row make a socket deaf.
 const DEAF_AFTER: usize = 3;
 /// Messages not heard that a member remembers.
@@ -90,7 +92,9 @@ pub(super) async fn run(
         number: chat.posted,
         writer: chat.posted % members,
     };
-    chat.send(&post, Duration::from_micros(within_us)).await;
+    let mapped = client.dialect().is_some();
+    chat.send(&post, Duration::from_micros(within_us), mapped)
+        .await;
     if chat.members.iter().any(|member| member.ended) {
         // What a client does with a new socket to get the rest is another trial's question.
         chat.members.clear();
@@ -132,9 +136,13 @@ pub(super) async fn run(
 }
 
 async fn join(client: &mut TestClient, members: usize) -> Result<Vec<Member>, Inconclusive> {
-    let path = format!("/ws/chats/{}/", client.chat());
+    client.new_conversation();
     let mut joined = Vec::with_capacity(members);
     for who in 0..members {
+        let path = match client.dialect() {
+            Some(_) => client.path(who),
+            None => format!("/ws/chats/{}/", client.chat()),
+        };
         joined.push(Member {
             talk: client.join(who, &path).await?,
             heard: BTreeSet::new(),
@@ -147,8 +155,11 @@ async fn join(client: &mut TestClient, members: usize) -> Result<Vec<Member>, In
     Ok(joined)
 }
 
-/// The chat's history, which is polled, holds the message.
+/// The chat's history, which is polled, holds the message; what servers of other makes keep is not known.
 async fn is_kept(client: &mut TestClient, after: Option<&str>, id: &str) -> bool {
+    if client.dialect().is_some() {
+        return false;
+    }
     let kept = people::poll(client, after).await;
     kept.is_some_and(|kept| {
         let mut ids = kept.iter().map(|kept| kept.client_message_id.as_deref());
@@ -158,9 +169,13 @@ async fn is_kept(client: &mut TestClient, after: Option<&str>, id: &str) -> bool
 
 impl Chat {
     /// Sends it, and hears what comes until everybody has it.
-    async fn send(&mut self, post: &Post<'_>, within: Duration) {
+    async fn send(&mut self, post: &Post<'_>, within: Duration, mapped: bool) {
         let writer = &mut self.members[post.writer];
-        let said = writer.talk.say(people_message("hello", post.id));
+        let said = if mapped {
+            writer.talk.write(HELLO, post.id)
+        } else {
+            writer.talk.say(people_message(HELLO, post.id))
+        };
         writer.ended |= said.is_err();
         let listening = self.members.iter_mut().enumerate();
         let listening = listening.map(|(who, member)| async move {
@@ -237,25 +252,30 @@ impl Member {
 
     async fn next(&mut self, wrote: bool) {
         let wanted = |frame: &ServerFrame<'_>| {
-            matches!(frame, ServerFrame::Message { .. } | ServerFrame::Error(_))
+            matches!(
+                frame,
+                ServerFrame::Message { .. } | ServerFrame::Answer { .. } | ServerFrame::Error(_)
+            )
         };
         let Heard::Frame(text) = self.talk.hear(FOR_EVER, wanted).await else {
             self.ended = true;
             return;
         };
-        match ServerFrame::parse(&text) {
-            Ok(ServerFrame::Message {
-                id,
-                client_message_id: Some(heard),
-            }) => {
-                self.last_heard = Some(id.into_owned());
-                let place = self.missing.iter().position(|missing| missing.id == heard);
-                if let Some(place) = place {
-                    self.heard.insert(self.missing.remove(place).writer);
-                }
-            }
-            Ok(ServerFrame::Error(_)) => self.refused |= wrote,
-            _ => {}
+        let Ok(frame) = self.talk.parse(&text) else {
+            return;
+        };
+        if matches!(frame, ServerFrame::Error(_)) {
+            self.refused |= wrote;
+        }
+        let Some(heard) = named(&frame) else {
+            return;
+        };
+        let place = self.missing.iter().position(|missing| missing.id == heard);
+        if let Some(place) = place {
+            self.heard.insert(self.missing.remove(place).writer);
+        }
+        if let ServerFrame::Message { id, .. } = frame {
+            self.last_heard = Some(id.into_owned());
         }
     }
 

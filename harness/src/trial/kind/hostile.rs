@@ -2,17 +2,24 @@
 //!
 //! One thing after the other, a socket each: text that is no JSON, JSON of no known shape, an empty message, a binary
 //! frame, text that is no UTF-8, a frame over the limit. Where the answer is an `error` the socket has to live on.
+//!
+//! Servers of other makes may answer it as any message, or pass over it: that says nothing.
 
+use crate::client::dialect::has_pong;
 use crate::client::socket::Data;
 use crate::client::talk::{Heard, Talk};
-use crate::client::wire::{PING, ServerFrame};
+use crate::client::template;
+use crate::client::wire::ServerFrame;
 use crate::known::Known;
 use crate::scenario::trial::Hostile;
 use crate::trial::client::TestClient;
 use crate::trial::experiment::{ANSWER_TIMEOUT, BROKE_PROTOCOL, Inconclusive, Iteration, Outcome};
+use crate::trial::message::is_word_on;
 
 /// More than a frame may have (wire contract, "Operations").
 const FRAME_BYTES: usize = 70_000;
+
+const EMPTY: &str = "an empty message";
 
 /// What is sent, and what that is.
 type Nuisance = (&'static str, Data, fn() -> Vec<u8>);
@@ -22,9 +29,7 @@ const NUISANCES: [Nuisance; 6] = [
     ("JSON of no known shape", Data::Text, || {
         br#"{"type":"nonsense"}"#.to_vec()
     }),
-    ("an empty message", Data::Text, || {
-        br#"{"message":""}"#.to_vec()
-    }),
+    (EMPTY, Data::Text, || br#"{"message":""}"#.to_vec()),
     ("a binary frame", Data::Binary, || vec![0, 1, 2]),
     ("text that is no UTF-8", Data::Text, || {
         vec![0x22, 0xC3, 0x28]
@@ -43,12 +48,18 @@ pub(super) async fn run(
     let (what, kind, bytes) = NUISANCES[place];
     let path = client.new_conversation();
     let mut talk = client.join(0, &path).await?;
-    talk.say_bytes(what, (kind, bytes()))?;
-    let heard = talk
-        .hear(ANSWER_TIMEOUT, |frame| {
-            matches!(frame, ServerFrame::Error(_))
-        })
-        .await;
+    let mapped = client.dialect().is_some();
+    if mapped && what == EMPTY {
+        let id = client.new_message_id();
+        talk.write("", &id)?;
+    } else {
+        talk.say_bytes(what, (kind, bytes()))?;
+    }
+    let is_word = |frame: &ServerFrame<'_>| match frame {
+        ServerFrame::Error(_) => true,
+        frame => mapped && is_word_on(frame, |_| false),
+    };
+    let heard = talk.hear(ANSWER_TIMEOUT, is_word).await;
     Ok(match heard {
         Heard::Frame(_) => lives_on(client, talk, what).await,
         Heard::Closed(_) => Outcome::Held,
@@ -60,7 +71,14 @@ pub(super) async fn run(
 
 /// The socket that was told of its mistake is as good as before.
 async fn lives_on(client: &TestClient, mut talk: Box<Talk>, what: &str) -> Outcome {
-    if talk.say(PING.to_owned()).is_err() {
+    let dialect = client.dialect();
+    let mapped = dialect.map(|dialect| (dialect, talk.speaker().places()));
+    let beat = template::heartbeat(mapped).filter(|_| has_pong(dialect));
+    let Some(beat) = beat else {
+        talk.close();
+        return Outcome::Held;
+    };
+    if talk.say(beat).is_err() {
         return Outcome::Inconclusive("the socket ended");
     }
     let pong = |frame: &ServerFrame<'_>| matches!(frame, ServerFrame::Pong);

@@ -2,11 +2,12 @@
 //! being answered, and every other time when it has been.
 
 use crate::client::talk::{Heard, Talk};
-use crate::client::wire::{ServerFrame, TaskId, chat_message};
+use crate::client::wire::{ServerFrame, TaskId, filler};
 use crate::known::Known;
 use crate::scenario::trial::Retry;
 use crate::trial::client::TestClient;
 use crate::trial::experiment::{ANSWER_TIMEOUT, Inconclusive, Iteration, Outcome};
+use crate::trial::message::is_word_on;
 
 const MESSAGE_CHARS: u32 = 20;
 
@@ -39,18 +40,19 @@ pub(super) async fn run(
 
 /// Sends the message; its task.
 async fn ask(talk: &mut Talk, id: &str) -> Result<TaskId, Inconclusive> {
-    let message = chat_message(MESSAGE_CHARS, id);
-    talk.say(message)?;
+    talk.write(&filler(MESSAGE_CHARS), id)?;
     let answer = |frame: &ServerFrame<'_>| {
-        matches!(
-            frame,
-            ServerFrame::TaskQueued { .. } | ServerFrame::Error(_)
-        )
+        let done = matches!(frame, ServerFrame::Complete { .. });
+        !done && is_word_on(frame, |named| named == id)
     };
     let Heard::Frame(text) = talk.hear(ANSWER_TIMEOUT, answer).await else {
         return Err(Inconclusive("not answered"));
     };
-    match ServerFrame::parse(&text) {
+    match talk.parse(&text) {
+        Ok(ServerFrame::TaskQueued {
+            task: TaskId::UNNAMED,
+            ..
+        }) => Err(Inconclusive("the server names no task")),
         Ok(ServerFrame::TaskQueued { task, .. }) => Ok(task),
         _ => Err(Inconclusive("the message was refused")),
     }

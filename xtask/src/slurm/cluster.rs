@@ -1,21 +1,15 @@
-//! This module is `cargo xtask slurm`: a load in the parts of a real Slurm array, on two virtual nodes of this machine.
-//!
-//! It installs Slurm where it is missing, starts a cluster in a folder of its own (munge, a controller, two nodes on
-//! loopback), has it run `deploy/slurm/harness.sbatch` twice, and stops it again. **What must hold:** an outage with 8,000
-//! clients in four parts passes, nothing is lost, and the server counted what the result says; the same with one part
-//! cancelled is invalid, and that part is named. Needs root.
+//! This module is a real Slurm of two virtual nodes on this machine: munge, a controller and two `slurmd` on loopback, in a
+//! folder of its own, which end with it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-
 use crate::failure::Failure;
 use crate::package::Program;
-use crate::{demo, redis, step};
+use crate::step;
 
 const PROGRAMS: [Program; 4] = [
     Program {
@@ -44,51 +38,31 @@ const MUNGE_PID: &str = "/run/munge/munged.pid";
 const NODES: [&str; 2] = ["n0", "n1"];
 /// Until nodes are there, and until parts have met.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// How far into its load the part is cancelled.
-const INTO_THE_LOAD: Duration = Duration::from_secs(15);
-
 /// A cluster that ends with this.
-struct Cluster {
+pub(super) struct Cluster {
     folder: PathBuf,
     /// Munge was not there before.
     munge: bool,
 }
 
-pub(crate) fn run() -> Result<ExitCode, Failure> {
-    let redis = redis::ensure()?;
-    for program in &PROGRAMS {
-        program.ensure()?;
-    }
-    demo::build_release()?;
-    let cluster = Cluster::start()?;
-    let whole = cluster.array(&redis, |_| Ok(()))?;
-    holds(&whole, "passes", |result| {
-        Some(
-            result.pointer("/verdict/status")? == "pass"
-                && number(result, "/delivery/lost")? == "0",
-        )
-    })?;
-    holds(&whole, "is what the server counted", |result| {
-        let counted = "/server/counters/chat_messages_total{type=\"completed\"}";
-        Some(number(result, counted)? == number(result, "/delivery/completed")?)
-    })?;
-    holds(&whole, "is of four parts", |result| {
-        Some(result.pointer("/generator/shards")?.as_array()?.len() == 4)
-    })?;
-    let cut = cluster.array(&redis, |job| {
-        sleep(INTO_THE_LOAD);
-        step::run("scancel", cluster.client("scancel").arg(format!("{job}_2")))
-    })?;
-    holds(&cut, "names the part that was cancelled", |result| {
-        let sentence = result.pointer("/verdict/sentence")?.as_str()?;
-        Some(result.pointer("/verdict/status")? == "invalid" && sentence.contains("shard 3 ("))
-    })?;
-    println!("\nboth arrays did what they must");
-    Ok(ExitCode::SUCCESS)
-}
-
 impl Cluster {
-    fn start() -> Result<Self, Failure> {
+    /// Installs what is missing. Needs root.
+    ///
+    /// # Errors
+    ///
+    /// If a program can neither be found nor installed.
+    pub(super) fn ensure() -> Result<(), Failure> {
+        PROGRAMS
+            .iter()
+            .try_for_each(|program| program.ensure().map(drop))
+    }
+
+    /// Both nodes are idle.
+    ///
+    /// # Errors
+    ///
+    /// If they are not, within a minute.
+    pub(super) fn start() -> Result<Self, Failure> {
         let folder = std::env::temp_dir().join(format!("slurm-{}", std::process::id()));
         for part in ["state", "log", "spool/n0", "spool/n1", "shared"] {
             made(&folder.join(part))?;
@@ -120,60 +94,54 @@ impl Cluster {
     }
 
     /// A program of Slurm's, about this cluster.
-    fn client(&self, program: &str) -> Command {
+    pub(super) fn client(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command.env("SLURM_CONF", self.folder.join("slurm.conf"));
         command.current_dir(&self.folder);
         command
     }
 
-    /// Runs an array of four parts, with `meanwhile` once they have met; its result.
-    fn array(
+    /// Has an array do `deploy/slurm/harness.sbatch`, a task for each part; its number.
+    ///
+    /// # Errors
+    ///
+    /// If `sbatch` cannot be started or takes no job.
+    pub(super) fn submit(
         &self,
-        redis: &Path,
-        meanwhile: impl FnOnce(&str) -> Result<(), Failure>,
-    ) -> Result<PathBuf, Failure> {
-        let release = step::target("release");
-        let bundle = self.folder.join("bundle");
-        if !bundle.exists() {
-            let mut make = Command::new(release.join("harness"));
-            make.args(["bundle", "scenarios/redis-outage.toml", "--shards=4"])
-                .args(["--clients=8000", "--set=load.message.every=15s", "--out"])
-                .arg(&bundle)
-                .current_dir(step::root());
-            step::run("harness bundle", &mut make)?;
-        }
-        let told = |name: &str, path: &Path| format!("{name}={}", path.display());
-        let variables = [
-            "ALL".to_owned(),
-            told("BUNDLE", &bundle),
-            told("SHARED", &self.folder.join("shared")),
-            told("HARNESS", &release.join("harness")),
-            told("HARNESS_SERVER", &release.join("reference-server")),
-            told("REDIS_SERVER", redis),
-        ];
+        parts: u16,
+        variables: &[(&str, &Path)],
+    ) -> Result<String, Failure> {
         let mut submit = self.client("sbatch");
+        let variables = variables
+            .iter()
+            .map(|(name, path)| format!(",{name}={}", path.display()));
         submit
-            .args(["--parsable", "--array=0-3"])
-            .arg(format!("--export={}", variables.join(",")))
+            .args(["--parsable", &format!("--array=0-{}", parts - 1)])
+            .arg(format!("--export=ALL{}", variables.collect::<String>()))
             .arg(step::root().join("deploy/slurm/harness.sbatch"));
         let submitted = submit.output().map_err(|source| Failure::Start {
             program: "sbatch".to_owned(),
             source,
         })?;
-        let job = String::from_utf8_lossy(&submitted.stdout).trim().to_owned();
-        let run = self.folder.join("shared").join(&job);
-        println!("\n=== array {job}");
-        until("four parts that have met", || {
-            run.join("0004/to/000002").is_file()
-        })?;
-        meanwhile(&job)?;
-        let result = run.join("result/result.json");
+        if !submitted.status.success() {
+            return Err(Failure::Step {
+                step: "sbatch".to_owned(),
+                status: String::from_utf8_lossy(&submitted.stderr).trim().to_owned(),
+            });
+        }
+        Ok(String::from_utf8_lossy(&submitted.stdout).trim().to_owned())
+    }
+
+    /// Until nothing of the array is left.
+    pub(super) fn wait_for(&self, job: &str) -> Result<(), Failure> {
         until_within("the end of the array", PATIENCE * 4, || {
-            let left = self.client("squeue").args(["-h", "-j", &job]).output();
+            let left = self.client("squeue").args(["-h", "-j", job]).output();
             left.is_ok_and(|left| left.stdout.trim_ascii().is_empty())
-        })?;
-        Ok(result)
+        })
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 }
 
@@ -216,6 +184,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 ReturnToService=2
 MpiDefault=none
+KillWait=2
 JobAcctGatherType=jobacct_gather/none
 NodeName=n[0-1] NodeHostname={host} NodeAddr=127.0.0.1 Port=[16820-16821] CPUs={cpus} RealMemory=1000 State=UNKNOWN
 PartitionName=all Nodes=n[0-1] Default=YES MaxTime=10 State=UP OverSubscribe=FORCE:4
@@ -223,34 +192,8 @@ PartitionName=all Nodes=n[0-1] Default=YES MaxTime=10 State=UP OverSubscribe=FOR
     )
 }
 
-/// What must be true of a result; `None`: it lacks what is asked for.
-fn holds(
-    path: &Path,
-    what: &str,
-    is_so: impl FnOnce(&Value) -> Option<bool>,
-) -> Result<(), Failure> {
-    let text = fs::read_to_string(path).map_err(|source| Failure::File {
-        path: path.to_owned(),
-        source,
-    })?;
-    let result: Value = serde_json::from_str(&text).unwrap_or_default();
-    let sentence = result.pointer("/verdict/sentence");
-    if is_so(&result) == Some(true) {
-        println!("holds: the result {what}");
-        return Ok(());
-    }
-    Err(Failure::Result {
-        path: path.to_owned(),
-        what: format!("not so: the result {what}; it says {sentence:?}"),
-    })
-}
-
-/// A whole number: a server's counters are written with a point.
-fn number(result: &Value, pointer: &str) -> Option<String> {
-    Some(format!("{:.0}", result.pointer(pointer)?.as_f64()?))
-}
-
-fn until(what: &str, is_so: impl FnMut() -> bool) -> Result<(), Failure> {
+/// Waits a minute at most.
+pub(super) fn until(what: &str, is_so: impl FnMut() -> bool) -> Result<(), Failure> {
     until_within(what, PATIENCE, is_so)
 }
 

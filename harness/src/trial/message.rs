@@ -1,0 +1,111 @@
+//! This module is what a server of any make says of an experiment's messages.
+//!
+//! **In:** frames. **Out:** whether one is a word on a message of one's own, and how many of many were taken.
+
+use std::collections::BTreeSet;
+
+use crate::client::wire::ServerFrame;
+
+/// An acknowledgement, an answer or a refusal of a message that is `mine`. What names no message may be about any; what names
+/// that of somebody else passes by.
+pub(super) fn is_word_on(frame: &ServerFrame<'_>, mine: impl Fn(&str) -> bool) -> bool {
+    match frame {
+        ServerFrame::Complete { .. } => true,
+        ServerFrame::Error(error) => error.client_message_id.as_deref().is_none_or(mine),
+        ServerFrame::TaskQueued { .. } | ServerFrame::Answer { .. } => {
+            named(frame).is_none_or(mine)
+        }
+        _ => false,
+    }
+}
+
+/// The message that is acknowledged or answered, where the frame names it.
+pub(super) fn named<'a>(frame: &'a ServerFrame<'_>) -> Option<&'a str> {
+    match frame {
+        ServerFrame::TaskQueued {
+            client_message_id: id,
+            ..
+        }
+        | ServerFrame::Message {
+            client_message_id: id,
+            ..
+        }
+        | ServerFrame::Answer { id } => id.as_deref(),
+        _ => None,
+    }
+}
+
+/// Messages that were taken, each once however many words there are on it.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    ids: BTreeSet<String>,
+    /// Where nothing names them: acknowledged, answered in one frame, answered in parts.
+    unnamed: [u32; 3],
+}
+
+impl Taken {
+    pub(super) fn hear(&mut self, frame: &ServerFrame<'_>) {
+        if let Some(id) = named(frame) {
+            self.ids.insert(id.to_owned());
+            return;
+        }
+        let kind = match frame {
+            ServerFrame::TaskQueued { .. } => 0,
+            ServerFrame::Answer { .. } => 1,
+            ServerFrame::Complete { .. } => 2,
+            _ => return,
+        };
+        self.unnamed[kind] += 1;
+    }
+
+    pub(super) fn count(&self) -> u32 {
+        let unnamed = self.unnamed.into_iter().max().unwrap_or(0);
+        unnamed.max(u32::try_from(self.ids.len()).unwrap_or(u32::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use super::*;
+    use crate::client::wire::TaskId;
+
+    #[test]
+    fn a_message_that_is_acknowledged_and_answered_was_taken_once() {
+        let mut taken = Taken::default();
+        let id = |id: &'static str| Some(Cow::Borrowed(id));
+        let queued = |of: &'static str| ServerFrame::TaskQueued {
+            task: TaskId(1),
+            client_message_id: id(of),
+        };
+        let complete = ServerFrame::Complete {
+            task: TaskId(1),
+            chunks: 1,
+        };
+        for frame in [
+            queued("a"),
+            complete.clone(),
+            queued("b"),
+            ServerFrame::Answer { id: id("b") },
+            complete,
+        ] {
+            taken.hear(&frame);
+        }
+        assert_eq!(taken.count(), 2);
+        taken.hear(&ServerFrame::Connected);
+        assert_eq!(taken.count(), 2);
+    }
+
+    #[test]
+    fn a_word_on_a_message_of_somebody_else_passes_by() {
+        let answer = |id: Option<&'static str>| ServerFrame::Answer {
+            id: id.map(Cow::Borrowed),
+        };
+        let mine = |id: &str| id == "mine";
+        assert!(is_word_on(&answer(Some("mine")), mine));
+        assert!(is_word_on(&answer(None), mine));
+        assert!(!is_word_on(&answer(Some("theirs")), mine));
+        assert!(!is_word_on(&ServerFrame::Pong, mine));
+    }
+}
