@@ -19,6 +19,9 @@ use crate::scenario::Overrides;
 /// How long the phases wait for an answer: an outage and what it takes to come back.
 const DRAIN_US: u64 = 15_000_000;
 
+/// Characters of a message that is longer than a chat of any make should take.
+const BEYOND_ANY_CHAT: i64 = 200_000;
+
 /// Where a phase can be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
@@ -84,6 +87,7 @@ const PHASES: [Phase; 7] = [
             Known::TokenImmortal,
             Known::TokenTtlDrift,
             Known::NoServerPing,
+            Known::MemoryLayerTwoInstances,
         ],
     },
     Phase {
@@ -210,7 +214,8 @@ impl Phase {
         let mut tests = self.tests.to_vec();
         tests.retain(|known| left_out.iter().all(|(untold, _)| untold != known));
         for (list, entries) in lists {
-            for entry in entries.into_iter().flat_map(|entry| replaced(entry, &kept)) {
+            let entries = entries.into_iter().map(|entry| sized(entry, plan));
+            for entry in entries.flat_map(|entry| replaced(entry, &kept)) {
                 let about = self.about(list, &entry);
                 let fitting = suits(list, &entry, plan).and_then(|()| {
                     let mut tried = whole.clone();
@@ -325,6 +330,14 @@ fn suits(list: &str, entry: &Table, plan: &Plan) -> Result<(), String> {
     Err(why.to_owned())
 }
 
+/// How long a message another server may take is not known: one of this length no chat should.
+fn sized(mut entry: Table, plan: &Plan) -> Table {
+    if plan.environment.dialect.is_some() && matches!(kind(&entry), Some(TrialKind::Oversize(_))) {
+        entry.insert("characters".to_owned(), Value::from(BEYOND_ANY_CHAT));
+    }
+    entry
+}
+
 /// The entries of that kind that the plan has itself, or the one of the phase.
 fn replaced(entry: Table, kept: &[Table]) -> Vec<Table> {
     let kind = entry.get("kind").and_then(Value::as_str);
@@ -355,7 +368,8 @@ fn settle(whole: &mut Table, mut own: Table, plan: &Plan) {
         load.remove("drain");
     }
     if let Some(Value::Table(load)) = whole.get_mut("load") {
-        for key in ["ramp", "hold", "shards", "sources", "pacing"] {
+        // What a client that is broken on purpose loses says nothing of the server.
+        for key in ["ramp", "hold", "shards", "sources", "pacing", "defects"] {
             load.remove(key);
         }
     }

@@ -86,6 +86,35 @@ fn who_waits_longer_for_an_answer_goes_on_doing_so() {
 }
 
 #[test]
+fn clients_of_an_audit_are_in_good_order_whatever_those_of_the_scenario_are() {
+    let composed = phases(&plan(&format!("{OWN}defects = [\"stale-token-retry\"]\n")));
+    let scenarios: Vec<&str> = composed
+        .iter()
+        .filter_map(|phase| phase.scenario.as_deref())
+        .collect();
+    assert!(scenarios.len() > 3);
+    for scenario in scenarios {
+        assert_eq!(plan(scenario).load.defects, []);
+    }
+}
+
+#[test]
+fn who_shares_a_room_is_asked_whether_everybody_in_it_hears() {
+    let rooms = OTHER.replace(
+        "hold = \"5s\"",
+        "hold = \"5s\"\nsession = { conversation = \"group\" }",
+    );
+    assert!(tested(&phases(&plan(&rooms))).contains(&Known::MemoryLayerTwoInstances));
+    let apart = phases(&plan(OTHER));
+    assert!(!tested(&apart).contains(&Known::MemoryLayerTwoInstances));
+    let is_long = |composed: &[Composed]| {
+        let rules = composed[0].scenario.as_deref().unwrap();
+        rules.contains("characters = 200000")
+    };
+    assert!(is_long(&apart) && !is_long(&phases(&plan(OWN))));
+}
+
+#[test]
 fn what_cannot_be_tried_says_why_and_is_not_tried() {
     let composed = phases(&plan(OTHER));
     let why = |known: Known| {
@@ -96,7 +125,7 @@ fn what_cannot_be_tried_says_why_and_is_not_tried() {
     assert!(why(Known::TokenImmortal).contains("how long its tokens live is not known"));
     assert!(why(Known::OriginUnchecked).contains("no cookie opens its sockets"));
     assert!(why(Known::ChunkReorder).contains("no numbered parts"));
-    assert!(why(Known::MemoryLayerTwoInstances).contains("two instances"));
+    assert!(why(Known::MemoryLayerTwoInstances).contains("everybody is in one of his own"));
     assert!(
         why(Known::ConnectHang).len() > 10,
         "{}",

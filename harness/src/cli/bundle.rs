@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::failure::Failure;
 use super::overrides::{OverrideArgs, quoted};
-use super::{read, warning};
+use super::{kubernetes, read, warning};
 use crate::environment::lists_passwords;
 use crate::exit::Exit;
 use crate::intake;
@@ -27,6 +27,12 @@ pub(super) struct BundleArgs {
     /// Folder for the bundle, new or empty
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// Print the objects of Kubernetes that run it, with that image of the harness: for `kubectl apply -f -`
+    #[arg(long, value_name = "IMAGE")]
+    kubernetes: Option<String>,
+    /// Have the parts take that host as target, a service of one's own; repeat for more
+    #[arg(long, value_name = "HOST", requires = "kubernetes")]
+    allow_host: Vec<String>,
 }
 
 pub(super) fn run(args: &BundleArgs, out: &mut impl Write) -> Result<Exit, Failure> {
@@ -38,7 +44,14 @@ pub(super) fn run(args: &BundleArgs, out: &mut impl Write) -> Result<Exit, Failu
     let files = contents(&plan)?;
     warning::tell(&plan);
     let bundle = Bundle::new(plan, shards, &files);
+    let image = args.kubernetes.as_deref();
+    let manifest = image.map(|image| kubernetes::manifest(&bundle, image, &args.allow_host));
+    let manifest = manifest.transpose()?;
     write(&args.out, &bundle, &files)?;
+    if let Some(manifest) = manifest {
+        write!(out, "{manifest}")?;
+        return Ok(Exit::Pass);
+    }
     let shown = quoted(args.out.join(BUNDLE_FILE));
     writeln!(
         out,

@@ -21,6 +21,7 @@ mod gate;
 mod hosts;
 mod interrupt;
 mod janitor;
+mod kubernetes;
 mod list;
 mod marker;
 mod merge;

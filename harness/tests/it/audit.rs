@@ -1,11 +1,13 @@
 //! `harness audit` on servers of another make: what it finds is there, what is not there it does not find, and what it cannot
 //! try it says.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::peer::{Answer, Asked, Peer};
 use crate::support::harness;
@@ -29,8 +31,22 @@ clients = 5
 hold = "5s"
 "#;
 
-/// A chat that gives tickets, and lets in who has one: once, or as often as it is shown.
-fn chat(once: bool) -> Peer {
+/// What it takes: texts that are not too long, and not too many of one socket, which has a thread of its own.
+fn within_limits(text: &str) -> Message {
+    thread_local! {
+        static SAID: Cell<u32> = const { Cell::new(0) };
+    }
+    SAID.set(SAID.get() + 1);
+    let refused = text.len() > 10_000 || SAID.get() > 50;
+    Message::text(if refused {
+        "{\"type\":\"error\",\"code\":\"too_much\"}"
+    } else {
+        text
+    })
+}
+
+/// A chat that gives tickets, and lets in who has one: once, and within limits; or as often as it is shown, for anything.
+fn chat(good: bool) -> Peer {
     let (given, last) = (Mutex::new(BTreeSet::new()), AtomicU32::new(0));
     Peer::start(move |asked: &Asked| {
         let path = asked.path();
@@ -43,12 +59,14 @@ fn chat(once: bool) -> Peer {
             return Answer::json(404, "{}");
         };
         let mut given = given.lock().unwrap();
-        let known = if once {
+        let known = if good {
             given.remove(ticket)
         } else {
             given.contains(ticket)
         };
-        if known {
+        if known && good {
+            Answer::Socket(|text| Some(within_limits(text)))
+        } else if known {
             Answer::echo()
         } else {
             Answer::json(401, "{}")
@@ -93,6 +111,11 @@ fn a_ticket_that_opens_twice_is_found_and_what_follows_from_it_is_named() {
     assert_eq!(code, 14, "{found:#}");
     assert_eq!(row(&found, 2).0, "broke", "{found:#}");
     assert_eq!(row(&found, 1).0, "broke", "{found:#}");
+    for (number, what) in [(21, "100 messages at once"), (22, "200000 characters")] {
+        let (verdict, proof) = row(&found, number);
+        assert_eq!(verdict, "broke", "row {number}: {found:#}");
+        assert!(proof.contains(what), "row {number}: {proof}");
+    }
     assert_eq!(
         found["rows"][0]["follows_from"],
         serde_json::json!(["token-reusable"])
@@ -105,17 +128,18 @@ fn a_ticket_that_opens_twice_is_found_and_what_follows_from_it_is_named() {
 fn a_chat_in_good_order_is_said_to_be_and_what_was_not_tried_says_why() {
     let (code, found) = audit(&chat(true), &["--only", "rules"]);
     assert_eq!(code, 0, "{found:#}");
-    for held in [1, 2, 6, 11, 25, 26, 30, 31, 32] {
+    for held in [1, 2, 6, 11, 21, 22, 25, 26, 30, 31, 32] {
         assert_eq!(row(&found, held).0, "held", "row {held}: {found:#}");
     }
     for (number, why) in [
         (3, "how long its tokens live is not known"),
         (5, "wire contract"),
         (7, "its own way to Redis"),
-        (13, "two instances"),
+        (13, "everybody is in one of his own"),
         (19, "no cookie opens its sockets"),
         (24, "no numbered parts"),
         (28, "the client's doing"),
+        (34, "acknowledgements that name the task"),
     ] {
         let (verdict, proof) = row(&found, number);
         assert_eq!(verdict, "untried", "row {number}: {found:#}");
