@@ -16,6 +16,8 @@ const CAUSES: &[(Known, &[Known])] = &[
     ),
     (Known::Silent1006, &[Known::JwtExpiryCut]),
     (Known::CompleteMissing, &[Known::PubsubOnly]),
+    // Of two tasks with one id the client hears now one and now the other, and of some messages the end of neither.
+    (Known::RetryRunsTwice, &[Known::PubsubOnly]),
     // Each instance knows only of what was said on it.
     (Known::MemoryLayerTwoInstances, &[Known::LostWhileAway]),
     (Known::LostWhileAway, &[Known::ExpiryTooShort]),

@@ -19,8 +19,9 @@ use crate::scenario::Overrides;
 /// How long the phases wait for an answer: an outage and what it takes to come back.
 const DRAIN_US: u64 = 15_000_000;
 
-/// Characters of a message that is longer than a chat of any make should take.
-const BEYOND_ANY_CHAT: i64 = 200_000;
+/// Characters of a message, and messages of one client at once, that a chat of no make should take.
+const CHARACTERS_BEYOND: i64 = 200_000;
+const MESSAGES_BEYOND: i64 = 500;
 
 /// Where a phase can be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +88,6 @@ const PHASES: [Phase; 7] = [
             Known::TokenImmortal,
             Known::TokenTtlDrift,
             Known::NoServerPing,
-            Known::MemoryLayerTwoInstances,
         ],
     },
     Phase {
@@ -330,11 +330,17 @@ fn suits(list: &str, entry: &Table, plan: &Plan) -> Result<(), String> {
     Err(why.to_owned())
 }
 
-/// How long a message another server may take is not known: one of this length no chat should.
+/// What another server may take is not known: this no chat should.
 fn sized(mut entry: Table, plan: &Plan) -> Table {
-    if plan.environment.dialect.is_some() && matches!(kind(&entry), Some(TrialKind::Oversize(_))) {
-        entry.insert("characters".to_owned(), Value::from(BEYOND_ANY_CHAT));
+    if plan.environment.dialect.is_none() {
+        return entry;
     }
+    let (key, beyond) = match kind(&entry) {
+        Some(TrialKind::Oversize(_)) => ("characters", CHARACTERS_BEYOND),
+        Some(TrialKind::Flood(_)) => ("messages", MESSAGES_BEYOND),
+        _ => return entry,
+    };
+    entry.insert(key.to_owned(), Value::from(beyond));
     entry
 }
 

@@ -14,7 +14,7 @@ const VOLUME: &str = include_str!("../../../deploy/kubernetes/base/volume.yaml")
 const NETWORK: &str = include_str!("../../../deploy/kubernetes/base/network.yaml");
 /// Kubernetes takes config maps of up to 1 MiB, with all that is around their data.
 const BUNDLE_BYTES_MAX: usize = 1_000_000;
-/// So much of the bundle's hash names its objects.
+/// So much of a hash names the objects.
 const NAME_DIGITS: usize = 8;
 
 /// The job of that bundle.
@@ -29,7 +29,9 @@ pub(super) fn manifest(
 ) -> Result<String, Failure> {
     possible(bundle)?;
     let json = bundle.json();
-    let hash = sha256(&json);
+    // A job cannot be changed: another bundle, image or host is another one.
+    let all = [&json, image.as_bytes(), allow_hosts.join(",").as_bytes()].concat();
+    let hash = sha256(&all);
     let name = &hash[..NAME_DIGITS];
     let json = String::from_utf8_lossy(&json);
     if json.len() > BUNDLE_BYTES_MAX {
@@ -44,13 +46,23 @@ pub(super) fn manifest(
         "# What `harness bundle` made: the plan, without secrets.\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  \
          name: harness-bundle-{name}\ndata:\n  {BUNDLE_FILE}: |\n    {data}\n"
     );
-    Ok([
-        VOLUME,
-        NETWORK,
-        &bundled,
-        &job(bundle.shards, (image, allow_hosts), name),
-    ]
-    .join("---\n"))
+    let head = format!(
+        "# {} parts of {}. To run it again: kubectl delete job harness-{name}, and apply this once more.\n\
+         # Variables that the scenario names (${{env:NAME}}) come from a secret: kubectl create secret generic harness \
+         --from-literal=NAME=...\n\
+         # The policy below lets parts reach namespaces with the label harness/target=true: give it to the target's, or name its\n\
+         # addresses (ipBlock) where it is outside of the cluster.\n",
+        bundle.shards,
+        bundle.plan.title.replace('\n', " ")
+    );
+    Ok(head
+        + &[
+            VOLUME,
+            NETWORK,
+            &bundled,
+            &job(bundle.shards, (image, allow_hosts), name),
+        ]
+        .join("---\n"))
 }
 
 const ELSEWHERE: &str = "copy its folder to a volume that all nodes have and mount that as /bundle, with deploy/kubernetes/base and an overlay of your own";

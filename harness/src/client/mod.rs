@@ -11,6 +11,7 @@ pub(crate) mod http;
 pub(crate) mod journal;
 mod meter;
 pub(crate) mod opening;
+pub(crate) mod passed;
 mod problem;
 pub(crate) mod socket;
 pub(crate) mod stream;

@@ -15,6 +15,7 @@ use super::dialect::{self, is_ready_at_once};
 use super::frame::{FRAMES_MAX, Seen, frames};
 use super::journal::Journal;
 use super::opening::{Met, Opening, Ruled, reply};
+use super::passed::Passed;
 use super::socket::{ChatSocket, Data, Incoming, SendError};
 use super::template::{self, Speaker};
 use super::wire::{FrameError, ServerFrame};
@@ -56,23 +57,6 @@ pub(crate) enum Entry {
     Unopened(Failure),
     /// What was heard instead.
     Not(Heard),
-}
-
-/// Frames that came while something else was waited for.
-#[derive(Debug, Default)]
-pub(crate) struct Passed {
-    pub frames: u32,
-    /// The beginning of the first.
-    pub first: String,
-}
-
-impl Passed {
-    fn note(&mut self, text: &str) {
-        if self.frames == 0 {
-            self.first = quoted(text.as_bytes());
-        }
-        self.frames = self.frames.saturating_add(1);
-    }
 }
 
 /// What was waited for, or what came instead.
@@ -296,8 +280,11 @@ impl Talk {
         let hearing = async {
             while self.pings == begun {
                 let incoming = self.next().await;
-                if let Incoming::Text(text, _) = &incoming {
-                    self.replies(text);
+                if let Incoming::Text(text, _) = &incoming
+                    && self.replies(text)
+                {
+                    // Servers that ping in frames want them answered.
+                    self.pings += 1;
                 }
                 if let Some(heard) = self.ended(incoming) {
                     return heard;
@@ -359,7 +346,13 @@ impl Talk {
     /// The next thing that comes; what waits to be written (a message, a pong) goes first.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Incoming> {
         match self.socket.poll_flush(cx) {
-            Poll::Ready(Err(error)) => Poll::Ready(Incoming::Ended(error.ending())),
+            // What the server said before it stopped reading lies there still.
+            Poll::Ready(Err(error)) => match self.socket.poll_next(cx) {
+                Poll::Ready(Incoming::Ended(_)) | Poll::Pending => {
+                    Poll::Ready(Incoming::Ended(error.ending()))
+                }
+                said @ Poll::Ready(_) => said,
+            },
             Poll::Ready(Ok(())) | Poll::Pending => self.socket.poll_next(cx),
         }
     }
@@ -402,6 +395,8 @@ mod tests {
     use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
+    use crate::plan::compile;
+    use crate::scenario::Overrides;
 
     /// For what must come; a wake-up that is missed takes all of it.
     const PATIENCE: Duration = Duration::from_secs(5);
@@ -434,6 +429,33 @@ mod tests {
             let heard = talk.hear(PATIENCE, |frame| matches!(frame, ServerFrame::Pong));
             assert!(matches!(heard.await, Heard::Frame(_)));
         }
+    }
+
+    /// A text frame of a server, shorter than 126 bytes.
+    fn text(text: &str) -> Vec<u8> {
+        [&[0x81, u8::try_from(text.len()).unwrap()], text.as_bytes()].concat()
+    }
+
+    #[tokio::test]
+    async fn a_ping_in_a_frame_that_wants_an_answer_is_a_ping() {
+        let scenario = r#"
+            load = { clients = 1, hold = "1s" }
+            [target]
+            send = { heartbeat = "none" }
+            [[target.reply]]
+            when = { type = "ping" }
+            send = '{"type":"pong"}'
+        "#;
+        let plan = compile("t.toml", scenario, &Overrides::default()).unwrap();
+        let dialect = plan.environment.dialect.map(Arc::from);
+        let (socket, mut server) = pair().await;
+        let mut talk = Talk::new(socket).speaking(dialect, Speaker::default());
+        server.write_all(&text(r#"{"type":"news"}"#)).await.unwrap();
+        let heard = talk.hear_ping(Duration::from_millis(50)).await;
+        assert!(matches!(heard, Heard::Nothing), "{heard:?}");
+        server.write_all(&text(r#"{"type":"ping"}"#)).await.unwrap();
+        let heard = talk.hear_ping(PATIENCE).await;
+        assert!(matches!(heard, Heard::Frame(_)), "{heard:?}");
     }
 
     #[tokio::test]

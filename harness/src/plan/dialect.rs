@@ -5,14 +5,13 @@
 use crate::plan::{CREDENTIAL, Conversation, Credential, LoadPlan, Matching, SessionPlan, places};
 use crate::scenario::ScenarioFile;
 use crate::scenario::problem::{Complaint, Place, Problems};
-use crate::scenario::target::Dialect;
+use crate::scenario::target::{Dialect, EventName};
 use crate::scenario::trial::{Need, Trial, TrialKind};
 use crate::units::print_us;
 
 /// Where the message's id goes.
 const ID: &str = "{id}";
 const TEXT: &str = "{text}";
-const GROUP: &str = "{group}";
 const OUT: &str = "take the trial out";
 
 /// What does not go together.
@@ -234,6 +233,14 @@ fn untried(
             "take the trial out, or [target]; tokens, refusals, origins and pings can be tried on any server",
         )),
         Need::Tasks => tasks(dialect),
+        Need::Refusals => {
+            let shaped = matches!(dialect.events.error, Some(EventName::Shaped(_)));
+            let alike = dialect.events.field.is_none() && !shaped;
+            alike.then_some((
+                "is about refusals, and here they look like answers, as far as the scenario says",
+                "say how they look: events.error of [target]",
+            ))
+        }
         Need::PeopleChat => room(dialect, session),
         // Headers are looked at as a whole; a log has nothing to do with how a server is spoken to.
         Need::FreeOrigin | Need::ServerLog => None,
@@ -259,10 +266,10 @@ fn tasks(dialect: &Dialect) -> Option<(&'static str, &'static str)> {
 /// Why nobody hears anybody else's messages, or none that can be told from others.
 fn room(dialect: &Dialect, session: Option<&SessionPlan>) -> Option<(&'static str, &'static str)> {
     let grouped = session.is_some_and(|session| session.conversation == Conversation::Group);
-    if !grouped && !dialect.socket.path.contains(GROUP) {
+    if !grouped {
         return Some((
-            "is about chats of several, and here everybody is in one of his own",
-            "where clients share them: session = { conversation = \"group\" } in [load], or {group} in socket.path",
+            "is about chats in which several hear each other, and the scenario names none",
+            "where answers go to everybody in the chat: session = { conversation = \"group\" } in [load]",
         ));
     }
     let told = dialect.matching == Matching::Id && dialect.events.answer.is_some();

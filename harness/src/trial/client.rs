@@ -19,11 +19,11 @@ use crate::record::trial::{Showing, ShowingLine};
 use crate::units;
 
 /// Where the ids of experiments begin on servers whose ids are numbers: after those of any load that can be carried, and
-/// within what a message of a run may have.
-const FIRST_NUMBER: u64 = 1 << 31;
+/// within 31 bits, which is what an integer has on some.
+const FIRST_NUMBER: u64 = 1 << 30;
 /// Ids of one worker.
 const NUMBERS: u64 = 1 << 20;
-const WORKERS_MAX: u64 = 1 << 11;
+const WORKERS_MAX: u64 = 1 << 10;
 
 /// The accounts of one worker, a people chat full of them.
 pub(super) struct TestClient {

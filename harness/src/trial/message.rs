@@ -4,18 +4,48 @@
 
 use std::collections::BTreeSet;
 
+use crate::client::talk::{Heard, Talk};
 use crate::client::wire::ServerFrame;
+use crate::plan::{Dialect, Matching};
+use crate::trial::client::TestClient;
+use crate::trial::experiment::{ANSWER_TIMEOUT, Inconclusive};
 
-/// An acknowledgement, an answer or a refusal of a message that is `mine`. What names no message may be about any; what names
-/// that of somebody else passes by.
-pub(super) fn is_word_on(frame: &ServerFrame<'_>, mine: impl Fn(&str) -> bool) -> bool {
+const ORDINARY: &str = "hello";
+
+/// Whether answers are known by the id of their message.
+pub(super) fn is_by_id(dialect: Option<&Dialect>) -> bool {
+    dialect.is_none_or(|dialect| dialect.matching == Matching::Id)
+}
+
+/// An acknowledgement, an answer or a refusal of a message that is `mine`. What names that of somebody else passes by, and so
+/// does an answer that names none where answers are known `by_id`.
+pub(super) fn is_word_on(
+    frame: &ServerFrame<'_>,
+    by_id: bool,
+    mine: impl Fn(&str) -> bool,
+) -> bool {
     match frame {
-        ServerFrame::Complete { .. } => true,
+        ServerFrame::Complete { .. } => !by_id,
         ServerFrame::Error(error) => error.client_message_id.as_deref().is_none_or(mine),
         ServerFrame::TaskQueued { .. } | ServerFrame::Answer { .. } => {
-            named(frame).is_none_or(mine)
+            named(frame).map_or(!by_id, mine)
         }
         _ => false,
+    }
+}
+
+/// Says something that nobody refuses, and hears that it is taken.
+///
+/// # Errors
+///
+/// If it is not: what is refused after it says nothing of a limit then.
+pub(super) async fn is_heard(talk: &mut Talk, client: &mut TestClient) -> Result<(), Inconclusive> {
+    let (id, by_id) = (client.new_message_id(), is_by_id(client.dialect()));
+    talk.write(ORDINARY, &id)?;
+    let mine = |frame: &ServerFrame<'_>| is_word_on(frame, by_id, |named| named == id);
+    match talk.hear(ANSWER_TIMEOUT, mine).await {
+        Heard::Frame(text) if !matches!(talk.parse(&text), Ok(ServerFrame::Error(_))) => Ok(()),
+        _ => Err(Inconclusive("an ordinary message is not taken")),
     }
 }
 
@@ -103,9 +133,11 @@ mod tests {
             id: id.map(Cow::Borrowed),
         };
         let mine = |id: &str| id == "mine";
-        assert!(is_word_on(&answer(Some("mine")), mine));
-        assert!(is_word_on(&answer(None), mine));
-        assert!(!is_word_on(&answer(Some("theirs")), mine));
-        assert!(!is_word_on(&ServerFrame::Pong, mine));
+        for by_id in [true, false] {
+            assert!(is_word_on(&answer(Some("mine")), by_id, mine));
+            assert!(!is_word_on(&answer(Some("theirs")), by_id, mine));
+            assert!(!is_word_on(&ServerFrame::Pong, by_id, mine));
+            assert_eq!(is_word_on(&answer(None), by_id, mine), !by_id);
+        }
     }
 }

@@ -13,6 +13,8 @@ use super::server::{PASSWORD, Server};
 use crate::failure::Failure;
 use crate::step;
 
+/// The variable in which scenarios find the password.
+pub(super) const PASSED_ON: &str = "CHAT_PASSWORD";
 /// Length of a load with faults in it.
 const FAULTY: &str = "24s";
 /// The way to Redis, as the fault proxy calls it.
@@ -25,6 +27,9 @@ pub(super) struct Row {
     pub(super) what: &'static str,
     pub(super) packages: String,
     pub(super) runs: Vec<Run>,
+    /// The rows of the table, where it was audited: see [`super::audit`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) audit: Option<Value>,
     /// What does not hold; empty where all does.
     pub(super) problems: Vec<String>,
 }
@@ -60,6 +65,7 @@ pub(super) fn drive(server: &Server, redis: &Path) -> Row {
         what: server.what,
         packages: server.packages(),
         runs: Vec::new(),
+        audit: None,
         problems: Vec::new(),
     };
     if let Err(failure) = server.install() {
@@ -175,7 +181,7 @@ fn once(server: &Server, kind: &'static str, redis: &Path) -> Result<Run, Failur
         .args(["--target", &format!("ws://127.0.0.1:{}", running.port)])
         .args(["--seed", "1", "--quiet", "--out"])
         .arg(&out)
-        .env("CHAT_PASSWORD", PASSWORD)
+        .env(PASSED_ON, PASSWORD)
         .current_dir(&folder);
     match (kind, &stands) {
         ("edge", _) => {
@@ -202,7 +208,7 @@ fn once(server: &Server, kind: &'static str, redis: &Path) -> Result<Run, Failur
     Ok(run(kind, &result, counted))
 }
 
-fn harness() -> Command {
+pub(super) fn harness() -> Command {
     Command::new(step::target("debug").join("harness"))
 }
 
@@ -246,16 +252,16 @@ fn run(kind: &'static str, result: &Value, server: Value) -> Run {
 }
 
 /// A Redis of the server's own, behind a fault proxy.
-struct Redis {
+pub(super) struct Redis {
     children: [Child; 2],
     /// Where the server finds it.
-    url: String,
+    pub(super) url: String,
     /// Where the proxy is told what to do.
     api: String,
 }
 
 impl Redis {
-    fn start(program: &Path, folder: &Path) -> Result<Self, Failure> {
+    pub(super) fn start(program: &Path, folder: &Path) -> Result<Self, Failure> {
         let first = super::server::free_ports()?;
         let [own, api, way] = [first, first + 1, first + 2];
         let config: PathBuf = folder.join("proxies.json");

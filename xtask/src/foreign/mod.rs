@@ -3,9 +3,10 @@
 //! Each of `xtask/foreign/NAME/` is a server as a user of that framework would write it, the packages it needs, and the
 //! scenario that drives it. It is installed into `target/foreign/NAME/`, started on loopback, driven three times (a healthy run;
 //! a bad network in front of it; an outage of its Redis, where it has one) and ended; it then tells what it counted.
-//! **What must hold:** everybody gets in, every message that the harness sent is one that the server took, and the other way
+//! With `--audit` each is asked for all known failures. **What must hold:** everybody gets in, every message that the harness sent is one that the server took, and the other way
 //! round; no frame is unexpected; clients come back from every fault. **Out:** `reports/foreign.json`, and a table.
 
+mod audit;
 mod drive;
 mod report;
 mod server;
@@ -42,6 +43,9 @@ const fn node(name: &'static str, what: &'static str) -> Server {
 pub(crate) struct Arguments {
     /// Which servers; all of them without one
     names: Vec<String>,
+    /// Also ask which of the known failures each has: `harness audit`, ten minutes more
+    #[arg(long)]
+    audit: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
@@ -61,6 +65,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         if arguments.names.is_empty() || arguments.names.iter().any(|name| name == server.name) {
             println!("\n##### {}", server.what);
             rows.push(drive::drive(server, &redis));
+        }
+    }
+    if arguments.audit {
+        let driven = |server: &&Server| rows.iter().any(|row| row.name == server.name);
+        let servers: Vec<&Server> = SERVERS.iter().filter(driven).collect();
+        for (name, told) in audit::all(&servers, &redis) {
+            if let Some(row) = rows.iter_mut().find(|row| row.name == name) {
+                let problem = told["problem"].as_str().or(told["server"].as_str());
+                let problem = problem.map(|problem| format!("audit: {problem}"));
+                row.problems.extend(problem);
+                row.audit = Some(told);
+            }
         }
     }
     report::write(&rows)?;

@@ -6,6 +6,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
+use super::audit;
 use super::drive::{Row, Run};
 use crate::failure::Failure;
 use crate::step;
@@ -22,6 +23,13 @@ pub(super) fn write(rows: &[Row]) -> Result<(), Failure> {
         .into_iter()
         .flatten();
     for row in kept {
+        // A server that was not audited this time keeps what it was found to have.
+        let same = told.iter_mut().find(|other| name(other) == name(row));
+        if let (Some(other), Some(audit)) = (same, row.get("audit"))
+            && other.get("audit").is_none()
+        {
+            other["audit"] = audit.clone();
+        }
         if !told.iter().any(|other| name(other) == name(row)) {
             told.push(row.clone());
         }
@@ -37,6 +45,10 @@ pub(super) fn write(rows: &[Row]) -> Result<(), Failure> {
         for run in &row.runs {
             println!("{}", line(row, run));
         }
+    }
+    for row in rows.iter().filter(|row| row.audit.is_some()) {
+        let told = row.audit.as_ref().map(audit::line);
+        println!("{}: {}", row.what, told.unwrap_or_default());
     }
     for row in rows {
         for problem in &row.problems {

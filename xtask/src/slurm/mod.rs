@@ -96,7 +96,7 @@ pub(crate) fn say_skipped() {
     println!(
         "\n{bar}\n\
          !! SKIPPED: a load in the parts of a real Slurm array\n\
-         !! It needs root and the packages munge, slurmctld, slurmd and slurm-client.\n\
+         !! It needs root, the packages munge, slurmctld, slurmd and slurm-client, and that they start: `cargo xtask slurm` fails where they do not.\n\
          {bar}"
     );
 }

@@ -1,6 +1,6 @@
 //! Trial `flood`.
 
-use super::spec::{MESSAGES_MAX, Promise, Spec};
+use super::spec::{MESSAGES_MAX, Need, Promise, Spec};
 use crate::known::Known;
 use crate::scenario::keys::{Count, keys};
 
@@ -15,4 +15,5 @@ keys! {
 impl Spec for Flood {
     const NAME: &str = "flood";
     const PROMISES: &[Promise] = &[Promise::new("a flood is refused", Known::NoRateLimit)];
+    const NEEDS: &[Need] = &[Need::Refusals];
 }

@@ -1,6 +1,6 @@
 //! Trial `oversize`.
 
-use super::spec::{Promise, Spec};
+use super::spec::{Need, Promise, Spec};
 use crate::known::Known;
 use crate::scenario::keys::{Count, keys};
 
@@ -24,6 +24,7 @@ impl Spec for Oversize {
         "an oversized message is refused",
         Known::OversizeAccepted,
     )];
+    const NEEDS: &[Need] = &[Need::Refusals];
 }
 
 const fn usual() -> u32 {

@@ -83,6 +83,8 @@ impl Promise {
 pub(crate) enum Need {
     /// A server that speaks the frames of the wire contract.
     Contract,
+    /// Refusals that can be told from answers.
+    Refusals,
     /// Messages that are acknowledged with the task that answers them.
     Tasks,
     /// Sockets opened by connection tokens.

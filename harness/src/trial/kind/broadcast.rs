@@ -113,6 +113,10 @@ pub(super) async fn run(
     if !calm {
         return Ok(Outcome::Inconclusive("a fault was in force"));
     }
+    if mapped && !chat.is_shared() {
+        // Answers of such a server go to who asked.
+        return Ok(Outcome::Inconclusive("nobody has heard anybody else yet"));
+    }
     chat.count(&post);
     if chat.judge(&post).is_some() {
         // What comes late comes all the same.
@@ -197,6 +201,12 @@ impl Chat {
             .iter_mut()
             .filter_map(|member| member.last_heard.take());
         self.last_heard = heard.last().or(self.last_heard.take());
+    }
+
+    /// Somebody has heard a message of somebody else.
+    fn is_shared(&self) -> bool {
+        let mut members = self.members.iter().enumerate();
+        members.any(|(who, member)| member.heard.iter().any(|writer| *writer != who))
     }
 
     /// It was taken, and nothing but the server explains who has not heard it.

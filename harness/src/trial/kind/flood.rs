@@ -1,7 +1,7 @@
 //! Of many messages at once some are refused, or the socket is closed (row 21).
 //!
-//! By the contract a refusal says `rate_limited`. Elsewhere any refusal is one, of who was let say something before: the
-//! messages are all of a kind.
+//! By the contract a refusal says `rate_limited`. Elsewhere any refusal is one, after a message of the same kind that was
+//! taken.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -12,7 +12,7 @@ use crate::known::Known;
 use crate::scenario::trial::Flood;
 use crate::trial::client::TestClient;
 use crate::trial::experiment::{ANSWER_TIMEOUT, BROKE_PROTOCOL, Inconclusive, Iteration, Outcome};
-use crate::trial::message::{Taken, is_word_on};
+use crate::trial::message::{Taken, is_by_id, is_heard, is_word_on};
 
 const MESSAGE_CHARS: u32 = 20;
 /// Messages that a client may send at once, and each second.
@@ -32,6 +32,10 @@ pub(super) async fn run(
 ) -> Result<Outcome, Inconclusive> {
     let path = client.new_conversation();
     let mut talk = client.join(0, &path).await?;
+    let (mapped, by_id) = (client.dialect().is_some(), is_by_id(client.dialect()));
+    if mapped {
+        is_heard(&mut talk, client).await?;
+    }
     let begun_us = client.clock().now_us();
     let mut ids = BTreeSet::new();
     for _ in 0..messages {
@@ -39,7 +43,6 @@ pub(super) async fn run(
         talk.write(&filler(MESSAGE_CHARS), &id)?;
         ids.insert(id);
     }
-    let mapped = client.dialect().is_some();
     let mut taken = Taken::default();
     let outcome = loop {
         if taken.count() >= messages {
@@ -52,10 +55,10 @@ pub(super) async fn run(
             let what = format!("{messages} messages at once were all taken");
             break Outcome::Broke(Known::NoRateLimit, what);
         }
-        let mine = |frame: &ServerFrame<'_>| is_word_on(frame, |id| ids.contains(id));
+        let mine = |frame: &ServerFrame<'_>| is_word_on(frame, by_id, |id| ids.contains(id));
         match talk.hear(ANSWER_TIMEOUT, mine).await {
             Heard::Frame(text) => match talk.parse(&text) {
-                Ok(ServerFrame::Error(error)) if is_limit(&error, mapped, taken.count()) => {
+                Ok(ServerFrame::Error(error)) if is_limit(&error, mapped) => {
                     break Outcome::Held;
                 }
                 Ok(ServerFrame::Error(_)) | Err(_) => {
@@ -74,8 +77,8 @@ pub(super) async fn run(
     Ok(outcome)
 }
 
-fn is_limit(error: &ErrorFrame<'_>, mapped: bool, taken: u32) -> bool {
-    error.code == "rate_limited" || mapped && taken > 0
+fn is_limit(error: &ErrorFrame<'_>, mapped: bool) -> bool {
+    error.code == "rate_limited" || mapped && !error.is_passing()
 }
 
 fn is_shut_out(code: u16, mapped: bool) -> bool {

@@ -57,7 +57,7 @@ pub(super) async fn run(
     }
     let is_word = |frame: &ServerFrame<'_>| match frame {
         ServerFrame::Error(_) => true,
-        frame => mapped && is_word_on(frame, |_| false),
+        frame => mapped && is_word_on(frame, false, |_| false),
     };
     let heard = talk.hear(ANSWER_TIMEOUT, is_word).await;
     Ok(match heard {

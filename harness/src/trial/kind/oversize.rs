@@ -6,7 +6,7 @@ use crate::known::Known;
 use crate::scenario::trial::Oversize;
 use crate::trial::client::TestClient;
 use crate::trial::experiment::{ANSWER_TIMEOUT, BROKE_PROTOCOL, Inconclusive, Iteration, Outcome};
-use crate::trial::message::is_word_on;
+use crate::trial::message::{is_by_id, is_heard, is_word_on};
 
 /// The close codes of a frame that is too large, and of one against the server's policy.
 const TOO_LARGE: u16 = 1009;
@@ -19,10 +19,13 @@ pub(super) async fn run(
 ) -> Result<Outcome, Inconclusive> {
     let path = client.new_conversation();
     let mut talk = client.join(0, &path).await?;
+    let (mapped, by_id) = (client.dialect().is_some(), is_by_id(client.dialect()));
+    if mapped {
+        is_heard(&mut talk, client).await?;
+    }
     let id = client.new_message_id();
     talk.write(&filler(characters), &id)?;
-    let mapped = client.dialect().is_some();
-    let answer = |frame: &ServerFrame<'_>| is_word_on(frame, |named| named == id);
+    let answer = |frame: &ServerFrame<'_>| is_word_on(frame, by_id, |named| named == id);
     let outcome = match talk.hear(ANSWER_TIMEOUT, answer).await {
         Heard::Frame(text) => match talk.parse(&text) {
             Ok(ServerFrame::Error(error)) if error.is_passing() => {

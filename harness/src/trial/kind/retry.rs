@@ -43,7 +43,7 @@ async fn ask(talk: &mut Talk, id: &str) -> Result<TaskId, Inconclusive> {
     talk.write(&filler(MESSAGE_CHARS), id)?;
     let answer = |frame: &ServerFrame<'_>| {
         let done = matches!(frame, ServerFrame::Complete { .. });
-        !done && is_word_on(frame, |named| named == id)
+        !done && is_word_on(frame, true, |named| named == id)
     };
     let Heard::Frame(text) = talk.hear(ANSWER_TIMEOUT, answer).await else {
         return Err(Inconclusive("not answered"));
