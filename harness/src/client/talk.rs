@@ -209,6 +209,8 @@ impl Talk {
             rules.and_then(|dialect| reply(dialect, &Seen::new(text), self.speaker.places()));
         let is_ruled = answer.is_some();
         if let Some(Ruled::Answered(answer)) = answer {
+            // Servers that ping in frames want them answered.
+            self.pings += 1;
             // A socket that takes nothing any more is heard to be so.
             drop(self.say(answer));
         }
@@ -280,11 +282,8 @@ impl Talk {
         let hearing = async {
             while self.pings == begun {
                 let incoming = self.next().await;
-                if let Incoming::Text(text, _) = &incoming
-                    && self.replies(text)
-                {
-                    // Servers that ping in frames want them answered.
-                    self.pings += 1;
+                if let Incoming::Text(text, _) = &incoming {
+                    self.replies(text);
                 }
                 if let Some(heard) = self.ended(incoming) {
                     return heard;
@@ -445,12 +444,18 @@ mod tests {
             [[target.reply]]
             when = { type = "ping" }
             send = '{"type":"pong"}'
+            [[target.reply]]
+            when = { type = "presence" }
+            send = "none"
         "#;
         let plan = compile("t.toml", scenario, &Overrides::default()).unwrap();
         let dialect = plan.environment.dialect.map(Arc::from);
         let (socket, mut server) = pair().await;
         let mut talk = Talk::new(socket).speaking(dialect, Speaker::default());
-        server.write_all(&text(r#"{"type":"news"}"#)).await.unwrap();
+        for other in ["news", "presence"] {
+            let frame = format!("{{\"type\":\"{other}\"}}");
+            server.write_all(&text(&frame)).await.unwrap();
+        }
         let heard = talk.hear_ping(Duration::from_millis(50)).await;
         assert!(matches!(heard, Heard::Nothing), "{heard:?}");
         server.write_all(&text(r#"{"type":"ping"}"#)).await.unwrap();

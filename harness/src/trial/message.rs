@@ -12,9 +12,12 @@ use crate::trial::experiment::{ANSWER_TIMEOUT, Inconclusive};
 
 const ORDINARY: &str = "hello";
 
-/// Whether answers are known by the id of their message.
+/// Whether answers are known by the id of their message; those in parts are known by their task, or by nothing.
 pub(super) fn is_by_id(dialect: Option<&Dialect>) -> bool {
-    dialect.is_none_or(|dialect| dialect.matching == Matching::Id)
+    dialect.is_none_or(|dialect| {
+        let in_one = dialect.events.answer.is_some() || dialect.events.field.is_none();
+        dialect.matching == Matching::Id && in_one
+    })
 }
 
 /// An acknowledgement, an answer or a refusal of a message that is `mine`. What names that of somebody else passes by, and so
@@ -27,14 +30,19 @@ pub(super) fn is_word_on(
     match frame {
         ServerFrame::Complete { .. } => !by_id,
         ServerFrame::Error(error) => error.client_message_id.as_deref().is_none_or(mine),
-        ServerFrame::TaskQueued { .. } | ServerFrame::Answer { .. } => {
-            named(frame).map_or(!by_id, mine)
-        }
+        // Nobody is told of what others may have said.
+        ServerFrame::TaskQueued { .. } => named(frame).is_none_or(mine),
+        ServerFrame::Answer { .. } => named(frame).map_or(!by_id, mine),
         _ => false,
     }
 }
 
-/// Says something that nobody refuses, and hears that it is taken.
+/// The last word on a message of one's own: nothing that comes later is about it.
+fn is_end_of(frame: &ServerFrame<'_>, by_id: bool, mine: impl Fn(&str) -> bool) -> bool {
+    !matches!(frame, ServerFrame::TaskQueued { .. }) && is_word_on(frame, by_id, mine)
+}
+
+/// Says something that nobody refuses, and hears the answer to its end.
 ///
 /// # Errors
 ///
@@ -42,8 +50,8 @@ pub(super) fn is_word_on(
 pub(super) async fn is_heard(talk: &mut Talk, client: &mut TestClient) -> Result<(), Inconclusive> {
     let (id, by_id) = (client.new_message_id(), is_by_id(client.dialect()));
     talk.write(ORDINARY, &id)?;
-    let mine = |frame: &ServerFrame<'_>| is_word_on(frame, by_id, |named| named == id);
-    match talk.hear(ANSWER_TIMEOUT, mine).await {
+    let end = |frame: &ServerFrame<'_>| is_end_of(frame, by_id, |named| named == id);
+    match talk.hear(ANSWER_TIMEOUT, end).await {
         Heard::Frame(text) if !matches!(talk.parse(&text), Ok(ServerFrame::Error(_))) => Ok(()),
         _ => Err(Inconclusive("an ordinary message is not taken")),
     }
@@ -125,6 +133,25 @@ mod tests {
         assert_eq!(taken.count(), 2);
         taken.hear(&ServerFrame::Connected);
         assert_eq!(taken.count(), 2);
+    }
+
+    #[test]
+    fn an_acknowledgement_is_a_word_and_not_the_last() {
+        let queued = ServerFrame::TaskQueued {
+            task: TaskId(1),
+            client_message_id: None,
+        };
+        let complete = ServerFrame::Complete {
+            task: TaskId(1),
+            chunks: 1,
+        };
+        let mine = |id: &str| id == "mine";
+        for by_id in [true, false] {
+            assert!(is_word_on(&queued, by_id, mine));
+            assert!(!is_end_of(&queued, by_id, mine));
+        }
+        assert!(is_end_of(&complete, false, mine));
+        assert!(!is_end_of(&complete, true, mine));
     }
 
     #[test]
