@@ -9,6 +9,7 @@ use serde_json::Value;
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use crate::case::{Case, number};
+use crate::peer::{Answer, Peer};
 use crate::support::{finish, harness, read};
 
 /// The scenarios of the guide.
@@ -81,12 +82,94 @@ fn a_trial_is_judged_on_a_mapped_server_as_on_any() {
         (0, "origin-unchecked", 1),
         (1, "ping-as-chat", 1),
         (2, "token-reusable", 1),
+        (0, "silent-1006", 5),
+        (2, "no-rate-limit", 4),
+        (2, "oversize-accepted", 5),
     ] {
         let set = format!("environment.server.defects=[\"{defect}\"]");
         let (code, result) = run(&mappings()[mapping], &["--set", &set]);
         assert_eq!(code, 14, "{defect}: {}", result["verdict"]);
         let broke = &result["trials"][trial]["broke"];
         assert!(!broke[defect].is_null(), "{defect}: {}", result["trials"]);
+    }
+}
+
+#[test]
+#[ignore = "slow: drives a load"]
+fn a_mapped_room_on_two_instances_that_do_not_know_each_other_is_found() {
+    // An access token of one instance opens a socket of the other: both have the same key, any variable that is there.
+    let layer =
+        "environment.server.settings={ channel-layer = \"memory\", jwt-secret = \"${env:PATH}\" }";
+    let soon = "trial.2.within=500ms";
+    let apart = [
+        "--set=environment.server.instances=2",
+        "--duration=15s",
+        "--set",
+        layer,
+        "--set",
+        soon,
+    ];
+    let (code, result) = run(&mappings()[0], &apart);
+    assert_eq!(code, 14, "{}", result["verdict"]);
+    let broke = &result["trials"][2]["broke"]["memory-layer-two-instances"];
+    assert!(!broke.is_null(), "{}", result["trials"]);
+}
+
+#[test]
+#[ignore = "slow: drives a load"]
+fn who_answers_the_sender_alone_is_not_said_to_have_instances_apart() {
+    let echo = Peer::start(|_| Answer::echo());
+    let mapping = r#"
+        load = { clients = 3, hold = "14s", session = { credential = "none", conversation = "group" }, message = { every = "1s" } }
+        [target]
+        login = "none"
+        token = "none"
+        socket = { path = "/{group}" }
+        send = { message = '{"type":"reply","id":"{id}","text":"{text}"}', heartbeat = "none" }
+        events = { field = "type", connected = "none", answer = "reply", chunk = "none" }
+        fields = { id = "id" }
+        [[trial]]
+        kind = "broadcast"
+        members = 3
+        within = "200ms"
+    "#;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("echo.toml");
+    std::fs::write(&path, mapping).unwrap();
+    let (out, target) = (folder.path().join("out"), format!("ws://{}", echo.address));
+    let run = [
+        "run",
+        path.to_str().unwrap(),
+        "--quiet",
+        "--target",
+        &target,
+    ];
+    let done = harness(&[&run[..], &["--out", out.to_str().unwrap()]].concat());
+    assert_eq!(done.code, 12, "{}{}", done.stdout, done.stderr);
+    let result = std::fs::read(out.join("result.json")).unwrap();
+    let result: Value = serde_json::from_slice(&result).unwrap();
+    assert!(
+        result["trials"][0]["broke"].is_null(),
+        "{}",
+        result["trials"]
+    );
+    let why = result["verdict"]["sentence"].as_str().unwrap();
+    assert!(why.contains("nobody has heard anybody else yet"), "{why}");
+}
+
+#[test]
+#[ignore = "slow: drives a load"]
+fn a_mapped_message_that_is_sent_again_is_one_task_or_two() {
+    let message = r#"send = { message = '{"message":"{text}","client_message_id":"{id}"}' }"#;
+    let unnamed = "send = { message = '{\"message\":\"{text}\"}' }\nmatching = \"order\"";
+    let mapping = mappings()[2].replace(unnamed, message) + "[[trial]]\nkind = \"retry\"\n";
+    assert!(mapping.contains(message));
+    for (defects, expected) in [("[]", 0), ("[\"retry-runs-twice\"]", 14)] {
+        let set = format!("environment.server.defects={defects}");
+        let (code, result) = run(&mapping, &["--set", &set]);
+        assert_eq!(code, expected, "{}", result["verdict"]);
+        let broke = &result["trials"][6]["broke"]["retry-runs-twice"];
+        assert_eq!(broke.is_null(), expected == 0, "{}", result["trials"]);
     }
 }
 

@@ -1,9 +1,10 @@
 //! This module is a real Slurm of two virtual nodes on this machine: munge, a controller and two `slurmd` on loopback, in a
 //! folder of its own, which end with it.
 
-use std::fs;
+use std::fs::{self, File};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -34,15 +35,15 @@ const PROGRAMS: [Program; 4] = [
     },
 ];
 const MUNGE_SOCKET: &str = "/run/munge/munge.socket.2";
-const MUNGE_PID: &str = "/run/munge/munged.pid";
 const NODES: [&str; 2] = ["n0", "n1"];
 /// Until nodes are there, and until parts have met.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// A cluster that ends with this.
+
+/// A cluster that ends with this, and where this process is killed.
 pub(super) struct Cluster {
     folder: PathBuf,
-    /// Munge was not there before.
-    munge: bool,
+    /// In the order in which they were started.
+    daemons: Vec<Child>,
 }
 
 impl Cluster {
@@ -67,30 +68,57 @@ impl Cluster {
         for part in ["state", "log", "spool/n0", "spool/n1", "shared"] {
             made(&folder.join(part))?;
         }
-        let munge = !Path::new(MUNGE_SOCKET).exists();
-        let cluster = Self { folder, munge };
+        let daemons = Vec::new();
+        let mut cluster = Self { folder, daemons };
         let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         let config = config(&cluster.folder, host.trim());
         written(&cluster.folder.join("slurm.conf"), &config)?;
-        if munge {
+        // Whoever runs Slurm already has it.
+        if UnixStream::connect(MUNGE_SOCKET).is_err() {
             made(Path::new("/run/munge"))?;
             step::run(
                 "munge's folder",
                 Command::new("chown").args(["munge:munge", "/run/munge"]),
             )?;
-            let mut munged = Command::new("runuser");
-            munged.args(["-u", "munge", "--", "/usr/sbin/munged"]);
-            step::run("munged", &mut munged)?;
+            let as_munge = ["--reuid=munge", "--regid=munge", "--clear-groups"];
+            cluster.begin(&as_munge, &["munged", "--foreground", "--force"])?;
+            until("munge", || UnixStream::connect(MUNGE_SOCKET).is_ok())?;
         }
-        step::run("slurmctld", &mut cluster.client("slurmctld"))?;
+        cluster.begin(&[], &["slurmctld", "-D"])?;
         for node in NODES {
-            step::run("slurmd", cluster.client("slurmd").args(["-N", node]))?;
+            // What a node starts has sessions of its own, and ends with the first process of its world.
+            let world = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
+            cluster.begin(&[], &[&world[..], &["slurmd", "-D", "-N", node]].concat())?;
         }
         until("two idle nodes", || {
             let idle = cluster.client("sinfo").args(["-h", "-o", "%t %D"]).output();
             idle.is_ok_and(|told| told.stdout.starts_with(b"idle 2"))
         })?;
         Ok(cluster)
+    }
+
+    /// Starts a daemon that ends with this process, however that ends.
+    fn begin(&mut self, rights: &[&str], words: &[&str]) -> Result<(), Failure> {
+        let log = self.folder.join("log/daemons.log");
+        let log = File::options().create(true).append(true).open(&log);
+        let started = log.and_then(|log| {
+            let mut daemon = self.client("setpriv");
+            daemon
+                .args(rights)
+                .args(["--pdeathsig", "KILL"])
+                .args(words);
+            daemon
+                .stdin(Stdio::null())
+                .stdout(log.try_clone()?)
+                .stderr(log);
+            daemon.spawn()
+        });
+        let daemon = started.map_err(|source| Failure::Start {
+            program: words[0].to_owned(),
+            source,
+        })?;
+        self.daemons.push(daemon);
+        Ok(())
     }
 
     /// A program of Slurm's, about this cluster.
@@ -147,12 +175,10 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        let own = ["d-n0.pid", "d-n1.pid", "ctld.pid"].map(|name| self.folder.join(name));
-        let munge = self.munge.then(|| PathBuf::from(MUNGE_PID));
-        for path in own.into_iter().chain(munge) {
-            let pid = fs::read_to_string(path).unwrap_or_default();
+        for daemon in self.daemons.iter_mut().rev() {
             // One that is gone already needs no end.
-            drop(Command::new("kill").arg(pid.trim()).status());
+            drop(daemon.kill());
+            drop(daemon.wait());
         }
         println!(
             "Slurm was stopped; its logs, and both results: {}",
