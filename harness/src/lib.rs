@@ -29,6 +29,7 @@ mod format;
 #[doc(hidden)]
 pub mod fuzz;
 mod gate;
+mod import;
 mod intake;
 mod known;
 mod live;

@@ -10,7 +10,7 @@ use miette::Diagnostic;
 
 use super::failure::Failure;
 use super::overrides::TlsArgs;
-use super::{read, screen};
+use super::{import, read, screen};
 use crate::doctor::{Account, Examination, Protocol, Report, examine};
 use crate::environment::{Accounts, Mapping, Secret, mapping, resolve_secret, trust};
 use crate::exit::Exit;
@@ -41,6 +41,9 @@ pub(super) struct DoctorArgs {
     /// Speak as this scenario maps its server, and open sockets with its credential
     #[arg(long, value_name = "SCENARIO")]
     scenario: Option<PathBuf>,
+    /// Speak as a browser did in this recording, an HTTP archive: see `harness import`
+    #[arg(long, value_name = "FILE", conflicts_with = "scenario")]
+    har: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -79,15 +82,18 @@ fn wanted(args: &DoctorArgs) -> Result<Examination, Failure> {
         checked.map_err(|complaint| Failure::of("--password", complaint))?;
         resolve_secret("--password", text).map_err(environment)
     });
+    let recorded = args.har.as_deref().map(import::recorded).transpose()?;
     let scenario = args.scenario.as_deref();
     let scenario = scenario.map(|path| read::plan(path, &Overrides::default()));
-    let scenario = scenario.transpose()?;
+    let (recorded, account) =
+        recorded.map_or((None, None), |(plan, account)| (Some(plan), account));
+    let scenario = scenario.transpose()?.or(recorded);
     let (first, own) = match &scenario {
         Some(plan) => first_account(plan)?,
         None => ("user-000001".to_owned(), None),
     };
     let password = password.transpose()?.map(Secret::new);
-    let (user, password) = match &args.user {
+    let (user, password) = match args.user.as_ref().or(account.as_ref()) {
         Some(user) => (user.clone(), password),
         None => (first, password.or(own)),
     };

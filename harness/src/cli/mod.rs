@@ -19,6 +19,7 @@ mod doctor;
 pub(crate) mod failure;
 mod gate;
 mod hosts;
+mod import;
 mod interrupt;
 mod janitor;
 mod kubernetes;
@@ -75,6 +76,8 @@ enum Command {
     Check(check::CheckArgs),
     /// List the scenarios of a folder: their question and their length
     List(list::ListArgs),
+    /// Make a scenario of what a browser did: of an HTTP archive with the frames of a WebSocket
+    Import(import::ImportArgs),
     /// Examine one server step by step, and name what is wrong with it
     Doctor(doctor::DoctorArgs),
     /// Find out which of the thirty-four known failures a service has
@@ -215,6 +218,7 @@ fn dispatch(command: Command, out: &mut impl Write) -> Result<Exit, Failure> {
         Command::Plan(args) => plan::run(&args, out),
         Command::Check(args) => check::run(&args, out),
         Command::List(args) => list::run(&args, out),
+        Command::Import(args) => import::run(&args, out),
         Command::Doctor(args) => doctor::run(&args, out),
         Command::Audit(args) => audit::run(&args, out),
         Command::Report(args) => report::run(&args, out),

@@ -26,6 +26,7 @@ mod full_machine;
 mod gate;
 mod hostile;
 mod idle;
+mod import;
 mod kubernetes;
 mod limits;
 mod links;

@@ -8,8 +8,8 @@ use std::process::{Child, Stdio};
 
 use serde_json::{Map, Value, json};
 
-use super::drive::{PASSED_ON, Redis, harness};
 use super::server::{PASSWORD, Running, Server};
+use super::stand::{PASSED_ON, Redis, harness};
 use crate::failure::Failure;
 
 /// Audits at once: they wait most of the time, and each has a server.

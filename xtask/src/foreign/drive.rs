@@ -4,22 +4,20 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 
 use serde::Serialize;
 use serde_json::Value;
 
+use super::browser::Browser;
 use super::server::{PASSWORD, Server};
+use super::stand::{LINK, PASSED_ON, Redis, harness};
 use crate::failure::Failure;
 use crate::step;
 
-/// The variable in which scenarios find the password.
-pub(super) const PASSED_ON: &str = "CHAT_PASSWORD";
+/// The kind of a run that is made of a browser's recording.
+const IMPORTED: &str = "imported";
 /// Length of a load with faults in it.
 const FAULTY: &str = "24s";
-/// The way to Redis, as the fault proxy calls it.
-const LINK: &str = "foreign-redis";
-
 /// What became of a server.
 #[derive(Serialize)]
 pub(super) struct Row {
@@ -37,7 +35,7 @@ pub(super) struct Row {
 /// One run, by the harness and by the server.
 #[derive(Serialize)]
 pub(super) struct Run {
-    /// `healthy`, `edge`, `redis`
+    /// `healthy`, `edge`, `redis`, `imported`
     pub(super) kind: &'static str,
     pub(super) verdict: String,
     pub(super) sentence: String,
@@ -59,7 +57,7 @@ pub(super) struct Run {
     pub(super) errors: Value,
 }
 
-pub(super) fn drive(server: &Server, redis: &Path) -> Row {
+pub(super) fn drive(server: &Server, redis: &Path, browser: Option<&Browser>) -> Row {
     let mut row = Row {
         name: server.name,
         what: server.what,
@@ -72,14 +70,13 @@ pub(super) fn drive(server: &Server, redis: &Path) -> Row {
         row.problems.push(format!("not installed: {failure}"));
         return row;
     }
-    let kinds: &[&'static str] = if server.has_redis {
-        &["healthy", "edge", "redis"]
-    } else {
-        &["healthy", "edge"]
-    };
+    let mut kinds = vec!["healthy", "edge"];
+    kinds.extend(server.has_redis.then_some("redis"));
+    kinds.extend(browser.map(|_| IMPORTED));
     for kind in kinds {
-        match once(server, kind, redis) {
-            Ok(run) => {
+        match once(server, kind, (redis, browser)) {
+            Ok(None) => {}
+            Ok(Some(run)) => {
                 let problems = wrong(&run);
                 row.problems
                     .extend(problems.map(|problem| format!("{kind}: {problem}")));
@@ -97,6 +94,7 @@ pub(super) fn drive(server: &Server, redis: &Path) -> Row {
 /// What does not hold of a run.
 fn wrong(run: &Run) -> impl Iterator<Item = String> {
     let healthy = run.kind == "healthy";
+    let whole = healthy || run.kind == IMPORTED;
     let counted = |key: &str| run.server.get(key).and_then(Value::as_u64);
     let taken = counted("taken").unwrap_or(0);
     let framed = counted("frames").unwrap_or(run.heard);
@@ -110,7 +108,7 @@ fn wrong(run: &Run) -> impl Iterator<Item = String> {
             run.verdict == "invalid",
             format!("not to be believed: {}", run.sentence),
         ),
-        (healthy && run.verdict != "pass", run.sentence.clone()),
+        (whole && run.verdict != "pass", run.sentence.clone()),
         (run.completed == 0, "nothing was answered".to_owned()),
         (
             run.unexpected > 0,
@@ -140,7 +138,8 @@ fn wrong(run: &Run) -> impl Iterator<Item = String> {
         ),
         // What is cut on its way was sent and never taken; more than was sent is taken by nobody.
         (
-            taken > run.attempts,
+            // A browser was there before.
+            taken > run.attempts && run.kind != IMPORTED,
             format!(
                 "the server took {taken} messages, the harness sent only {}",
                 run.attempts
@@ -152,7 +151,12 @@ fn wrong(run: &Run) -> impl Iterator<Item = String> {
         .filter_map(|(is_wrong, what)| is_wrong.then_some(what))
 }
 
-fn once(server: &Server, kind: &'static str, redis: &Path) -> Result<Run, Failure> {
+/// One run; `None`: there is none of that kind.
+fn once(
+    server: &Server,
+    kind: &'static str,
+    (redis, browser): (&Path, Option<&Browser>),
+) -> Result<Option<Run>, Failure> {
     let folder = server.folder();
     let stands = server
         .has_redis
@@ -162,16 +166,13 @@ fn once(server: &Server, kind: &'static str, redis: &Path) -> Result<Run, Failur
         .as_ref()
         .map_or_else(String::new, |redis| redis.url.clone());
     let running = server.start(&redis_url)?;
-    let scenario = folder.join(format!("{kind}-run.toml"));
-    let more = match kind {
-        "healthy" => String::new(),
-        kind => read(&step::root().join(format!("xtask/foreign/{kind}.toml")))?,
+    let scenario = match browser.filter(|_| kind == IMPORTED) {
+        Some(browser) => browser.scenario(server, running.port)?,
+        None => Some(written(&folder, kind)?),
     };
-    let text = read(&folder.join("scenario.toml"))? + &more;
-    fs::write(&scenario, text).map_err(|source| Failure::File {
-        path: scenario.clone(),
-        source,
-    })?;
+    let Some(scenario) = scenario else {
+        return Ok(None);
+    };
     let out = folder.join("out").join(kind);
     drop(fs::remove_dir_all(&out));
     let mut harness = harness();
@@ -205,11 +206,22 @@ fn once(server: &Server, kind: &'static str, redis: &Path) -> Result<Run, Failur
     let counted = running.stop()?;
     let result = read(&out.join("result.json"))?;
     let result: Value = serde_json::from_str(&result).unwrap_or_default();
-    Ok(run(kind, &result, counted))
+    Ok(Some(run(kind, &result, counted)))
 }
 
-pub(super) fn harness() -> Command {
-    Command::new(step::target("debug").join("harness"))
+/// The scenario of the server, with the faults of that kind of run.
+fn written(folder: &Path, kind: &str) -> Result<PathBuf, Failure> {
+    let scenario = folder.join(format!("{kind}-run.toml"));
+    let more = match kind {
+        "healthy" => String::new(),
+        kind => read(&step::root().join(format!("xtask/foreign/{kind}.toml")))?,
+    };
+    let text = read(&folder.join("scenario.toml"))? + &more;
+    fs::write(&scenario, text).map_err(|source| Failure::File {
+        path: scenario.clone(),
+        source,
+    })?;
+    Ok(scenario)
 }
 
 fn read(path: &Path) -> Result<String, Failure> {
@@ -248,80 +260,5 @@ fn run(kind: &'static str, result: &Value, server: Value) -> Run {
         server,
         faults: faults.collect(),
         errors: at("/errors"),
-    }
-}
-
-/// A Redis of the server's own, behind a fault proxy.
-pub(super) struct Redis {
-    children: [Child; 2],
-    /// Where the server finds it.
-    pub(super) url: String,
-    /// Where the proxy is told what to do.
-    api: String,
-}
-
-impl Redis {
-    pub(super) fn start(program: &Path, folder: &Path) -> Result<Self, Failure> {
-        let first = super::server::free_ports()?;
-        let [own, api, way] = [first, first + 1, first + 2];
-        let config: PathBuf = folder.join("proxies.json");
-        let proxies = serde_json::json!([{
-            "name": LINK,
-            "listen": format!("127.0.0.1:{way}"),
-            "upstream": format!("127.0.0.1:{own}"),
-        }]);
-        fs::write(&config, proxies.to_string()).map_err(|source| Failure::File {
-            path: config.clone(),
-            source,
-        })?;
-        let mut redis = Command::new(program);
-        redis
-            .args(["--bind", "127.0.0.1", "--save", "", "--port"])
-            .arg(own.to_string());
-        let mut proxy = harness();
-        proxy
-            .args(["proxy", "--listen", &format!("127.0.0.1:{api}"), "--config"])
-            .arg(&config);
-        let spawn = |command: &mut Command| {
-            let quiet = command
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null());
-            quiet.spawn().map_err(|source| Failure::Start {
-                program: command.get_program().to_string_lossy().into_owned(),
-                source,
-            })
-        };
-        let redis = spawn(&mut redis)?;
-        let proxy = spawn(&mut proxy);
-        let mut started = match proxy {
-            Ok(proxy) => [redis, proxy],
-            Err(failure) => {
-                ended(&mut [redis]);
-                return Err(failure);
-            }
-        };
-        if let Err(failure) = super::server::until_open(&[own, api, way]) {
-            ended(&mut started);
-            return Err(failure);
-        }
-        Ok(Self {
-            children: started,
-            url: format!("redis://127.0.0.1:{way}"),
-            api: format!("http://127.0.0.1:{api}"),
-        })
-    }
-}
-
-fn ended(children: &mut [Child]) {
-    for child in children {
-        drop(child.kill());
-        drop(child.wait());
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        ended(&mut self.children);
     }
 }

@@ -3,18 +3,21 @@
 //! Each of `xtask/foreign/NAME/` is a server as a user of that framework would write it, the packages it needs, and the
 //! scenario that drives it. It is installed into `target/foreign/NAME/`, started on loopback, driven three times (a healthy run;
 //! a bad network in front of it; an outage of its Redis, where it has one) and ended; it then tells what it counted.
-//! With `--audit` each is asked for all known failures. **What must hold:** everybody gets in, every message that the harness sent is one that the server took, and the other way
+//! With `--audit` each is asked for all known failures; with `--har` those with a page are used by a browser and driven by its recording. **What must hold:** everybody gets in, every message that the harness sent is one that the server took, and the other way
 //! round; no frame is unexpected; clients come back from every fault. **Out:** `reports/foreign.json`, and a table.
 
 mod audit;
+mod browser;
 mod drive;
 mod report;
 mod server;
+mod stand;
 
 use std::process::ExitCode;
 
 use clap::Args;
 
+use self::browser::Browser;
 use self::server::{Program, Server};
 use crate::failure::Failure;
 use crate::{redis, step};
@@ -46,6 +49,9 @@ pub(crate) struct Arguments {
     /// Also ask which of the known failures each has: `harness audit`, ten minutes more
     #[arg(long)]
     audit: bool,
+    /// Also have headless Chromium use those with a page, and drive them and the reference server by its recording
+    #[arg(long)]
+    har: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
@@ -58,13 +64,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         });
     }
     let redis = redis::ensure()?;
-    let mut build = step::cargo(&["build", "-p", "harness"]);
+    let mut build = step::cargo(&["build", "-p", "harness", "-p", "reference-server"]);
     step::run("build", &mut build)?;
+    let browser = arguments.har.then(Browser::ensure).transpose()?;
+    if let Some(browser) = browser.as_ref().filter(|_| arguments.names.is_empty()) {
+        println!("\n##### the reference server, by a recording");
+        browser.reference(&redis)?;
+    }
     let mut rows = Vec::new();
     for server in &SERVERS {
         if arguments.names.is_empty() || arguments.names.iter().any(|name| name == server.name) {
             println!("\n##### {}", server.what);
-            rows.push(drive::drive(server, &redis));
+            rows.push(drive::drive(server, &redis, browser.as_ref()));
         }
     }
     if arguments.audit {

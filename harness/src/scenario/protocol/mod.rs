@@ -50,7 +50,7 @@ const SHIPPED: [(&str, &str); 9] = [
     ),
 ];
 /// The reference server's own wire.
-pub(super) const CONTRACT: &str = "contract";
+pub(crate) const CONTRACT: &str = "contract";
 const TARGET: &str = "target";
 const KEY: &str = "protocol";
 const FIELD: &str = "target.protocol";
@@ -73,6 +73,14 @@ pub(crate) struct Laid {
     pub taken: Vec<String>,
     /// Of the scenario itself.
     pub own: Vec<String>,
+}
+
+/// One that ships, as its file has it.
+pub(crate) fn text(name: &str) -> Option<&'static str> {
+    let mut shipped = SHIPPED.iter();
+    shipped
+        .find(|(shipped, _)| *shipped == name)
+        .map(|(_, text)| *text)
 }
 
 /// The names of the protocols that ship.

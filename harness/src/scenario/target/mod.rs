@@ -231,7 +231,7 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Option<Di
 }
 
 /// Whether it says nothing but what the contract has.
-pub(super) fn is_contract(dialect: &Dialect) -> bool {
+pub(crate) fn is_contract(dialect: &Dialect) -> bool {
     let document = document::parse("[target]\n", &mut Problems::none(""));
     let usual = read(&mut Section::root(&document), &mut Problems::none(""));
     usual.as_ref() == Some(dialect)
