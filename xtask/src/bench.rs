@@ -15,7 +15,7 @@
 //!
 //! **Units:** µs of processor time per message (seven frames and everything recorded), KiB of
 //! anonymous memory per further client, sessions (login, token, TCP, upgrade, `connected`) per
-//! second of processor time, µs of lateness.
+//! second of processor time, µs of lateness; what a mapping costs as a ratio within one round.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -32,6 +32,8 @@ const GATE: &str = "gate::bench::the_gate_keeps_its_promises_on_synthetic_runs";
 /// The test that fits the scalability law to synthetic probes, and those that search for limits that are known.
 const LAW: &str = "usl::bench";
 const TRUTHS: &str = "truth::";
+/// The contract once more, as any server is mapped: a header that nobody reads keeps it from being known again.
+const MAPPING: [&str; 2] = ["target.protocol=contract", "target.headers.X-Bench=1"];
 const IDLE: &str = "scenarios/bench-idle.toml";
 
 #[derive(Args)]
@@ -238,6 +240,12 @@ fn figures(small: u32, large: u32) -> Vec<Figure> {
             "< 4000",
         ),
         figure(
+            format!("the same wire by a mapping, {small} clients"),
+            "×",
+            "≤ 1.03",
+            "> 1.1",
+        ),
+        figure(
             format!("lateness p50, {large} clients"),
             "µs",
             "≤ 20",
@@ -257,25 +265,37 @@ impl Bench {
     fn round(&self, round: u32, small: u32, large: u32) -> Result<Vec<f64>, Failure> {
         let talk = |clients: u32, duration: &str| {
             let name = format!("{round}-talk-{clients}-{duration}");
-            self.one(&name, TALK, clients, Some(duration))
+            self.one(&name, TALK, clients, &["--duration", duration])
+        };
+        let mapped = |duration: &str| {
+            let name = format!("{round}-mapped-{small}-{duration}");
+            let mapping = MAPPING.iter().flat_map(|key| ["--set", key]);
+            let flags: Vec<&str> = ["--duration", duration]
+                .into_iter()
+                .chain(mapping)
+                .collect();
+            self.one(&name, TALK, small, &flags)
         };
         let per_message = |short: &Value, long: &Value| {
             let cpu_us = (cpu_seconds(long) - cpu_seconds(short)) * 1e6;
             cpu_us / (completed(long) - completed(short))
         };
         let (small_short, small_long) = (talk(small, "20s")?, talk(small, "40s")?);
+        let (mapped_short, mapped_long) = (mapped("20s")?, mapped("40s")?);
         let (large_short, large_long) = (talk(large, "20s")?, talk(large, "40s")?);
-        let idle_small = self.one(&format!("{round}-idle-{small}"), IDLE, small, None)?;
-        let idle_large = self.one(&format!("{round}-idle-{large}"), IDLE, large, None)?;
+        let idle_small = self.one(&format!("{round}-idle-{small}"), IDLE, small, &[])?;
+        let idle_large = self.one(&format!("{round}-idle-{large}"), IDLE, large, &[])?;
         let further = f64::from(large - small);
         let memory = number(&idle_large, "/generator/rss_peak_bytes")
             - number(&idle_small, "/generator/rss_peak_bytes");
         let opening = cpu_seconds(&idle_large) - cpu_seconds(&idle_small);
+        let small_us = per_message(&small_short, &small_long);
         Ok(vec![
-            per_message(&small_short, &small_long),
+            small_us,
             per_message(&large_short, &large_long),
             memory / 1_024.0 / further,
             further / opening,
+            per_message(&mapped_short, &mapped_long) / small_us,
             number(&large_long, "/lateness/p50_us"),
             number(&large_long, "/lateness/p99_us"),
         ])
@@ -286,7 +306,7 @@ impl Bench {
         name: &str,
         scenario: &str,
         clients: u32,
-        duration: Option<&str>,
+        flags: &[&str],
     ) -> Result<Value, Failure> {
         let out = self.folder.join(name);
         if out.exists() {
@@ -298,19 +318,13 @@ impl Bench {
         let mut harness = Command::new(step::target("release").join("harness"));
         harness
             .args(["run", scenario, "--quiet", "--clients"])
-            .arg(clients.to_string());
-        if let Some(duration) = duration {
-            harness.args(["--duration", duration]);
-        }
-        harness
+            .arg(clients.to_string())
+            .args(flags)
             .arg("--out")
             .arg(&out)
             .env("REDIS_SERVER", &self.redis)
             .current_dir(step::root());
-        let what = format!(
-            "{scenario}, {clients} clients, {}",
-            duration.unwrap_or("as written")
-        );
+        let what = format!("{scenario}, {clients} clients {}", flags.join(" "));
         step::status(&what, &mut harness)?;
         read(&out.join("result.json"))
     }

@@ -95,6 +95,13 @@ fn contents(plan: &Plan) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
             "leave the column `password` out, and set environment.users.password to ${env:NAME}, which each shard has",
         ));
     }
+    if let Some(key) = &plan.environment.tls.key {
+        let fact =
+            format!("environment.tls.key: {key} is a private key, and a bundle has no secrets");
+        return Err(Failure::new(Exit::Usage, fact).hint(
+            "have something that each machine trusts end TLS before the target, or start the shards by --shards",
+        ));
+    }
     if let Some(password) = &plan.environment.users.password
         && !password.contains("${env:")
     {

@@ -16,6 +16,7 @@ use crate::environment::{Accounts, Mapping, Secret, mapping, resolve_secret, tru
 use crate::exit::Exit;
 use crate::plan::{Plan, TlsPlan};
 use crate::render::doctor::{json, text};
+use crate::route::Pin;
 use crate::scenario::{Overrides, address};
 use crate::units;
 
@@ -35,6 +36,9 @@ pub(super) struct DoctorArgs {
     password: Option<String>,
     #[command(flatten)]
     tls: TlsArgs,
+    /// Take that address for a host, whatever a resolver says: HOST:PORT:ADDRESS; repeatable
+    #[arg(long, value_name = "PIN")]
+    resolve: Vec<String>,
     /// Watch a socket that long on which nothing is said, such as 30s
     #[arg(long, value_name = "DURATION", value_parser = units::parse_duration)]
     idle: Option<Duration>,
@@ -100,11 +104,16 @@ fn wanted(args: &DoctorArgs) -> Result<Examination, Failure> {
     let plan = TlsPlan {
         ca: args.tls.ca.clone(),
         insecure: args.tls.insecure,
+        cert: args.tls.client_cert.clone(),
+        key: args.tls.client_key.clone(),
     };
+    let pins = args.resolve.iter().map(|text| pin("--resolve", text));
+    let pins: Vec<Pin> = pins.collect::<Result<_, _>>()?;
     let secure = matches!(url.scheme(), "wss" | "https");
     let trust = secure.then(|| trust(&plan)).transpose();
     Ok(Examination {
         url,
+        pins,
         trust: trust.map_err(environment)?,
         user: user.clone(),
         account: password.map(|password| Account {
@@ -136,8 +145,11 @@ pub(super) fn of_plan(plan: &Plan) -> Result<Report, Failure> {
     };
     let secure = url.scheme() == "wss";
     let trust = secure.then(|| trust(&plan.environment.tls)).transpose();
+    let pins = plan.environment.resolve.iter();
+    let pins = pins.map(|text| pin("environment.resolve", text));
     let wanted = Examination {
         url,
+        pins: pins.collect::<Result<_, _>>()?,
         trust: trust.map_err(environment)?,
         user: user.clone(),
         account: password.map(|password| Account {
@@ -159,6 +171,14 @@ fn examined(wanted: &Examination) -> Result<Report, Failure> {
 }
 
 /// Who the first client of the scenario is, and its own password where a file names one.
+/// Addresses that a user named for a host.
+fn pin(place: &str, text: &str) -> Result<Pin, Failure> {
+    Pin::parse(text).map_err(|why| {
+        let failure = Failure::new(Exit::Usage, format!("{place} {text}: {why}"));
+        failure.hint("write HOST:PORT:ADDRESS, such as chat.example.org:443:127.0.0.1")
+    })
+}
+
 fn first_account(plan: &Plan) -> Result<(String, Option<Secret>), Failure> {
     let listed = Accounts::first_listed(plan).map_err(environment)?;
     let numbered = || (format!("{}000001", plan.environment.users.prefix), None);

@@ -3,6 +3,7 @@
 use super::failure::Failure;
 use crate::exit::Exit;
 use crate::plan::{EnvironmentPlan, RedisPlan};
+use crate::route::Pin;
 use crate::scenario::address;
 
 /// Refuses traffic to, and faults against, machines that were not allowed by name.
@@ -25,7 +26,7 @@ pub(super) fn check(
         .flatten()
         .filter_map(|url| address::host(url))
     {
-        if address::is_loopback(&host) {
+        if address::is_loopback(&host) || is_brought_home(&host, environment) {
             continue;
         }
         if !allow_hosts.contains(&host) {
@@ -42,4 +43,12 @@ pub(super) fn check(
         }
     }
     Ok(())
+}
+
+/// Whether a host is this machine because `resolve` says so. What is not said there is looked at again once it is resolved.
+fn is_brought_home(host: &str, environment: &EnvironmentPlan) -> bool {
+    let pins = environment.resolve.iter();
+    let pins = pins.filter_map(|text| Pin::parse(text).ok());
+    let mut of_host = pins.filter(|pin| pin.is_of(host)).peekable();
+    of_host.peek().is_some() && of_host.all(|pin| pin.is_loopback())
 }

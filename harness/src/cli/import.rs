@@ -43,10 +43,10 @@ pub(super) fn run(args: &ImportArgs, out: &mut impl Write) -> Result<Exit, Failu
         write!(out, "{}", imported.text)?;
         return Ok(Exit::Pass);
     };
+    create(path, &imported.text)?;
     if let Some(account) = &imported.accounts {
         create(&accounts, &format!("account\n{}\n", in_csv(account)))?;
     }
-    create(path, &imported.text)?;
     let shown = quoted(path);
     writeln!(out, "{shown}: made of {}", args.har.display())?;
     writeln!(

@@ -27,6 +27,22 @@ pub(crate) struct TlsArgs {
     /// Believe every certificate of the target: what it says may come from anybody
     #[arg(long)]
     pub insecure: bool,
+    /// Show this certificate where the target asks for one, a PEM file; the same for all clients
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "HARNESS_CLIENT_CERT",
+        requires = "client_key"
+    )]
+    pub client_cert: Option<String>,
+    /// Its private key, a PEM file without a passphrase
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "HARNESS_CLIENT_KEY",
+        requires = "client_cert"
+    )]
+    pub client_key: Option<String>,
 }
 
 #[derive(Args, Clone, Debug, Default)]
@@ -34,6 +50,9 @@ pub(crate) struct OverrideArgs {
     /// Attach to a running server instead of starting one: ws://HOST:PORT or wss://
     #[arg(long, value_name = "URL", env = "HARNESS_TARGET")]
     target: Option<String>,
+    /// Take that address for a host, whatever a resolver says: HOST:PORT:ADDRESS; repeatable
+    #[arg(long, value_name = "PIN")]
+    resolve: Vec<String>,
     /// Use a running Redis; name its password as ${env:NAME}
     #[arg(long, value_name = "URL", env = "HARNESS_REDIS_URL")]
     redis_url: Option<String>,
@@ -77,14 +96,26 @@ impl OverrideArgs {
         }
     }
 
-    /// Every `--set`, and what `--shards`, `--ca` and `--insecure` stand for.
+    /// Every `--set`, and what flags stand for that have a key.
     fn changes(&self) -> Vec<String> {
         let mut changes = self.set.clone();
         if let Some(shards) = self.shards {
             changes.push(format!("load.shards={shards}"));
         }
-        if let Some(ca) = &self.tls.ca {
-            changes.push(format!("environment.tls.ca={ca:?}"));
+        if !self.resolve.is_empty() {
+            changes.push(format!("environment.resolve={:?}", self.resolve));
+        }
+        let tls = &self.tls;
+        let files = [
+            ("ca", &tls.ca),
+            ("cert", &tls.client_cert),
+            ("key", &tls.client_key),
+        ];
+        for (key, file) in files {
+            changes.extend(
+                file.as_ref()
+                    .map(|file| format!("environment.tls.{key}={file:?}")),
+            );
         }
         if self.tls.insecure {
             changes.push("environment.tls.insecure=true".to_owned());
@@ -99,6 +130,8 @@ impl OverrideArgs {
             ("--redis-url", self.redis_url.clone()),
             ("--toxiproxy", self.toxiproxy.clone()),
             ("--ca", self.tls.ca.clone()),
+            ("--client-cert", self.tls.client_cert.clone()),
+            ("--client-key", self.tls.client_key.clone()),
             ("--clients", self.clients.map(|clients| clients.to_string())),
             ("--duration", self.duration.map(units::print_duration)),
             ("--shards", self.shards.map(|shards| shards.to_string())),
@@ -106,9 +139,11 @@ impl OverrideArgs {
         ];
         let defects = self.defect.iter();
         let defects = defects.map(|name| ("--defect", Some(name.clone())));
+        let pins = self.resolve.iter();
+        let pins = pins.map(|pin| ("--resolve", Some(pin.clone())));
         let set = self.set.iter();
         let set = set.map(|change| ("--set", Some(change.clone())));
-        let given = named.into_iter().chain(defects).chain(set);
+        let given = named.into_iter().chain(defects).chain(pins).chain(set);
         let words = given.filter_map(|(flag, value)| Some([flag.to_owned(), value?]));
         let insecure = self.tls.insecure.then(|| "--insecure".to_owned());
         words.flatten().chain(insecure).collect()

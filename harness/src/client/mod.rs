@@ -6,6 +6,7 @@
 pub(crate) mod connector;
 mod destination;
 pub(crate) mod dialect;
+pub(crate) mod flat;
 pub(crate) mod frame;
 pub(crate) mod http;
 pub(crate) mod journal;

@@ -224,7 +224,7 @@ pub(crate) fn resume(after: &str) -> String {
 }
 
 /// A string that borrows where the JSON holds no escapes.
-struct Text<'a>(Cow<'a, str>);
+pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -28,7 +28,7 @@ use self::server::{Server, TIMEOUT, header, is_secure};
 use crate::account::{self, Jar};
 use crate::known::Known;
 use crate::plan::{Credential, asks_token};
-use crate::route;
+use crate::route::{self, Pin};
 use crate::trust::{Trust, with_trust};
 
 const NO_API: &str = "the scenario asks for nothing over HTTP";
@@ -46,6 +46,8 @@ const BEHIND_LOGIN: [Step; 6] = [
 pub(crate) struct Examination {
     /// `ws://`, `wss://`, `http://` or `https://`, a host, a port where it is not the usual one.
     pub url: Url,
+    /// Addresses that a user named for hosts.
+    pub pins: Vec<Pin>,
     /// `None` where nothing is encrypted.
     pub trust: Option<Trust>,
     /// Who the doctor is.
@@ -67,7 +69,9 @@ pub(crate) async fn examine(wanted: &Examination) -> Report {
 }
 
 async fn walk(wanted: &Examination, chart: &mut Chart) -> Option<()> {
-    let addresses = chart.step(Step::Dns, reach::dns(&wanted.url)).await?;
+    let addresses = chart
+        .step(Step::Dns, reach::dns(&wanted.url, &wanted.pins))
+        .await?;
     let tcp = reach::tcp(&wanted.url, &addresses);
     let address = chart.step(Step::Tcp, tcp).await?;
     let tls = if let Some(trust) = wanted.trust.as_ref().filter(|_| is_secure(&wanted.url)) {

@@ -11,7 +11,7 @@ use super::report::Trouble;
 use super::server::{Server, TIMEOUT, authority, is_secure, port};
 use crate::client::http::{Answer, ask};
 use crate::known::Known;
-use crate::route;
+use crate::route::{self, Pin};
 use crate::trust::{Tls, TlsFailure, Trust, speaks_tls};
 
 /// Understood by every HTTP server, and answered by most others too.
@@ -20,11 +20,11 @@ const PLAIN_QUESTION: &[u8] = b"GET / HTTP/1.0\r\n\r\n";
 const FIRST_BYTES: usize = 16;
 
 /// Looks the name up; finds its addresses.
-pub(super) async fn dns(url: &Url) -> Result<(String, Vec<SocketAddr>), Trouble> {
+pub(super) async fn dns(url: &Url, pins: &[Pin]) -> Result<(String, Vec<SocketAddr>), Trouble> {
     let host = url.host_str().unwrap_or_default();
     let bare = host.trim_matches(['[', ']']);
     let cure = "correct the name, or the resolver of this machine";
-    let addresses = route::addresses((bare, port(url)), TIMEOUT).await;
+    let addresses = route::addresses((bare, port(url)), pins, TIMEOUT).await;
     let addresses =
         addresses.map_err(|error| Trouble::new(format!("{host} has no address: {error}"), cure))?;
     let ips: Vec<String> = addresses

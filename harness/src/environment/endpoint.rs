@@ -11,7 +11,7 @@ use std::time::Duration;
 use miette::Diagnostic;
 use reqwest::Url;
 
-use crate::route;
+use crate::route::{self, Pin};
 use crate::scenario::address::shown;
 
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -71,11 +71,12 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// Parses and resolves; `ports` are the schemes accepted here with their usual ports.
+    /// Parses and resolves; `ports` are the schemes accepted here with their usual ports, `pins` addresses that a user named.
     pub(crate) async fn find(
         place: &'static str,
         text: &str,
         ports: &[(&str, u16)],
+        pins: &[Pin],
     ) -> Result<Self, EndpointError> {
         let (url, host, port) = parse(place, text, ports)?;
         let name = host.clone();
@@ -84,7 +85,7 @@ impl Endpoint {
             host: name.clone(),
             source,
         };
-        let addresses = route::addresses((&host, port), RESOLVE_TIMEOUT);
+        let addresses = route::addresses((&host, port), pins, RESOLVE_TIMEOUT);
         let addresses = addresses.await.map_err(unresolved)?;
         Ok(Self {
             place,
@@ -228,7 +229,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_host_elsewhere_needs_to_be_allowed_by_name() {
-        let place = Endpoint::find("--target", "ws://192.0.2.7:8000", HTTP)
+        let place = Endpoint::find("--target", "ws://192.0.2.7:8000", HTTP, &[])
             .await
             .unwrap();
         let refusal = place.guard(&[]).unwrap_err();
@@ -245,7 +246,7 @@ mod tests {
             "http://[::1]",
             "ws://[::ffff:127.0.0.1]:1",
         ] {
-            let place = Endpoint::find("--target", text, HTTP).await.unwrap();
+            let place = Endpoint::find("--target", text, HTTP, &[]).await.unwrap();
             assert!(place.guard(&[]).is_ok(), "{text}");
         }
     }
@@ -257,7 +258,7 @@ mod tests {
             ("ws://[::1]:80", "[::1]"),
             ("http://LOCALHOST", "localhost"),
         ] {
-            let place = Endpoint::find("--target", text, HTTP).await.unwrap();
+            let place = Endpoint::find("--target", text, HTTP, &[]).await.unwrap();
             assert_eq!(place.host_header(), header);
         }
     }
@@ -267,7 +268,7 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let there = listener.local_addr().unwrap();
         let url = format!("ws://[::1]:{}", there.port());
-        let mut place = Endpoint::find("--target", &url, HTTP).await.unwrap();
+        let mut place = Endpoint::find("--target", &url, HTTP, &[]).await.unwrap();
         place.addresses.push(there);
         place.settle().await.unwrap();
         assert_eq!(place.address(), there);
@@ -279,7 +280,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_wrong_scheme_is_named_with_the_right_ones() {
-        let problem = Endpoint::find("--target", "ftp://127.0.0.1", HTTP)
+        let problem = Endpoint::find("--target", "ftp://127.0.0.1", HTTP, &[])
             .await
             .unwrap_err();
         assert!(

@@ -147,7 +147,7 @@ fn upstream(link: Link, end: &RedisEnd) -> Upstream {
 }
 
 async fn attached(url: &str) -> (Endpoint, RedisEnd) {
-    let place = Endpoint::find("--redis-url", url, &[("redis", 6_379)])
+    let place = Endpoint::find("--redis-url", url, &[("redis", 6_379)], &[])
         .await
         .unwrap();
     let end = RedisEnd::attached(&place);
@@ -368,7 +368,7 @@ async fn shared_toxiproxy(redis_run: &TestRedis) -> (Endpoint, fault_proxy::clie
         .create("somebody-elses", "127.0.0.1:0", upstream)
         .await
         .unwrap();
-    let place = Endpoint::find("--toxiproxy", &api, &[("http", 8_474)])
+    let place = Endpoint::find("--toxiproxy", &api, &[("http", 8_474)], &[])
         .await
         .unwrap();
     (place, client)
@@ -504,7 +504,7 @@ async fn plain_toxiproxy(tasks: &mut tokio::task::JoinSet<()>) -> Endpoint {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let api = format!("http://{}", listener.local_addr().unwrap());
     tasks.spawn(async move { axum::serve(listener, routes).await.unwrap() });
-    Endpoint::find("--toxiproxy", &api, &[("http", 8_474)])
+    Endpoint::find("--toxiproxy", &api, &[("http", 8_474)], &[])
         .await
         .unwrap()
 }

@@ -80,6 +80,7 @@ impl PlanPrint {
 fn nowhere() -> EnvironmentPlan {
     EnvironmentPlan {
         target: None,
+        resolve: Vec::new(),
         tls: plan::TlsPlan::default(),
         server: plan::ServerPlan {
             instances: 1,

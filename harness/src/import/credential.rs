@@ -3,11 +3,14 @@
 //!
 //! **In:** a [`Search`]. **Out:** the keys `token`, and where the credential goes; the credential itself, as a known value.
 
+use std::collections::BTreeSet;
+
 use super::door::Search;
+use super::gather::heads;
 use super::har::Request;
-use super::leaf::{self, Kind};
+use super::leaf::{self, Kind, Leaf};
 use super::login::Found;
-use super::secret::{Secrets, is_secret};
+use super::secret::{Secrets, bare, is_secret};
 use super::template::Known;
 
 /// Shortest value that may be a token.
@@ -62,28 +65,36 @@ impl Search<'_> {
     pub(super) fn access(&mut self, login: &Found<'_>, secrets: &mut Secrets) -> Option<String> {
         let answer = login.request.answer.as_deref().unwrap_or_default();
         let leaves = leaf::leaves(answer);
-        let texts = leaves.iter().filter(|leaf| {
-            leaf.kind == Kind::Text && leaf.value.len() >= TOKEN_BYTES_MIN && !leaf.is_nested
-        });
-        let later = self
-            .requests
-            .iter()
-            .filter(|request| request.entry > login.request.entry);
+        let is_token = |leaf: &&Leaf| {
+            leaf.kind == Kind::Text
+                && leaf.value.len() >= TOKEN_BYTES_MIN
+                && !leaf.is_nested
+                && leaf.value != login.account
+        };
+        let texts: Vec<&Leaf> = leaves.iter().filter(is_token).collect();
+        let later = self.requests.iter();
+        let later = later.filter(|request| request.entry > login.request.entry);
         let later: Vec<&str> = later
             .filter_map(|request| request.headers.get("authorization"))
             .collect();
-        let is_used = |value: &str| {
-            later.iter().any(|header| header.ends_with(value)) || self.used(value).is_some()
-        };
-        let token = texts.clone().find(|leaf| is_used(&leaf.value));
-        let token = token.or_else(|| {
-            texts
-                .clone()
-                .find(|leaf| is_secret(leaf.key(), &leaf.value) && !leaf.key().contains("refresh"))
-        });
-        for leaf in texts.filter(|leaf| is_secret(leaf.key(), &leaf.value)) {
-            secrets.add(&leaf.value);
-        }
+        let is_asked_with = |value: &str| later.iter().any(|header| header.ends_with(value));
+        let is_used = |value: &str| is_asked_with(value) || self.used(value).is_some();
+        let is_named =
+            |leaf: &Leaf| is_secret(leaf.key(), &leaf.value) && !leaf.key().contains("refresh");
+        let in_order: [&dyn Fn(&Leaf) -> bool; 4] = [
+            &|leaf| is_named(leaf) && is_used(&leaf.value),
+            &is_named,
+            &|leaf| is_asked_with(&leaf.value),
+            &|leaf| {
+                matches!(
+                    self.used(&leaf.value),
+                    Some(Use::Query(_) | Use::Cookie(_) | Use::Protocol)
+                )
+            },
+        ];
+        let token = in_order
+            .iter()
+            .find_map(|fits| texts.iter().find(|leaf| fits(leaf)));
         let (field, value) = match token {
             Some(leaf) => (leaf.path.clone(), leaf.value.clone()),
             None if leaves.is_empty()
@@ -102,16 +113,15 @@ impl Search<'_> {
     /// A token that is asked for with the access token, and opens the socket.
     pub(super) fn by_connection_token(
         &mut self,
-        access: Option<&str>,
+        (access, login): (Option<&str>, Option<usize>),
         known: &mut Known,
         secrets: &mut Secrets,
     ) -> bool {
         let mut found = None;
-        for request in self
-            .requests
-            .iter()
-            .rev()
-            .filter(|request| (200..300).contains(&request.status))
+        for request in
+            self.requests.iter().rev().filter(|request| {
+                (200..300).contains(&request.status) && Some(request.entry) != login
+            })
         {
             let answer = request.answer.as_deref().unwrap_or_default();
             let leaves = leaf::leaves(answer);
@@ -150,7 +160,10 @@ impl Search<'_> {
         let token = [
             ("path", path.to_owned()),
             ("field", field),
-            ("conversation", conversation),
+            (
+                "conversation",
+                conversation.unwrap_or_else(|| "none".to_owned()),
+            ),
         ];
         let token = token
             .into_iter()
@@ -175,13 +188,22 @@ impl Search<'_> {
     }
 
     /// The field in which a token is asked for one conversation: the one that the socket's address names too.
-    fn conversation(&mut self, body: &str, request: &Request, known: &mut Known) -> String {
-        let mut named = String::new();
+    fn conversation(&mut self, body: &str, request: &Request, known: &mut Known) -> Option<String> {
+        let mut named = None;
         for leaf in leaf::leaves(body) {
-            let is_in_path = self.path.split('/').any(|part| part == leaf.value);
-            if is_in_path && !leaf.path.contains('.') {
-                self.path = self.path.replace(&leaf.value, "{conversation}");
-                named = leaf.path;
+            let is_long = leaf.kind == Kind::Text || leaf.value.len() > 2;
+            let is_value = leaf.kind != Kind::Word && !leaf.value.is_empty() && is_long;
+            let is_free = is_value && !leaf.path.contains('.') && named.is_none();
+            if is_free && self.path.split('/').any(|part| part == leaf.value) {
+                let parts = self.path.split('/').map(|part| {
+                    if part == leaf.value {
+                        "{conversation}"
+                    } else {
+                        part
+                    }
+                });
+                self.path = parts.collect::<Vec<_>>().join("/");
+                named = Some(leaf.path);
                 known.own.push((leaf.value, "conversation"));
             } else {
                 let note = format!(
@@ -216,9 +238,13 @@ impl Search<'_> {
             let mut queries = self.query.iter();
             let query =
                 queries.find(|(name, value)| !has_login && is_secret(name, value) && name != "sid");
-            query
-                .map(|(_, value)| value.clone())
-                .or_else(|| self.told())
+            let query = query.map(|(_, value)| value.clone());
+            let header = self.talk.socket.headers.get("authorization");
+            let header = header.filter(|_| !has_login);
+            let header = header.map(|header| bare(header).to_owned());
+            let protocol = || self.protocol_token().filter(|_| !has_login);
+            let brought = query.or(header).or_else(protocol);
+            brought.or_else(|| self.told())
         };
         let value = access
             .filter(|access| self.used(access).is_some())
@@ -245,29 +271,35 @@ impl Search<'_> {
         true
     }
 
+    /// What follows `Bearer` among the sub-protocols.
+    fn protocol_token(&self) -> Option<String> {
+        let named = self.talk.socket.headers.get("sec-websocket-protocol")?;
+        let (scheme, token) = named.split_once(',')?;
+        let token = token.trim();
+        let is_bearer = scheme.trim().eq_ignore_ascii_case("bearer");
+        is_bearer.then(|| token.to_owned())
+    }
+
     /// A secret in what a client says, of which the server has said nothing before.
     fn told(&self) -> Option<String> {
-        let frames = &self.talk.frames;
-        let client = frames
-            .iter()
-            .enumerate()
-            .filter(|(_, frame)| frame.is_client);
-        let mut leaves =
-            client.flat_map(|(at, frame)| frame.leaves.iter().map(move |leaf| (at, leaf)));
-        let is_new =
-            |at: usize, value: &str| !frames[..at].iter().any(|frame| frame.text.contains(value));
-        let secret = leaves.find(|(at, leaf)| {
-            leaf.kind == Kind::Text
-                && is_secret(leaf.key(), &leaf.value)
-                && is_new(*at, &leaf.value)
-        });
-        let passcode = || {
-            let lines = frames
-                .iter()
-                .filter(|frame| frame.is_client && frame.head.is_none());
-            let mut lines = lines.flat_map(|frame| frame.text.lines());
-            lines.find_map(|line| line.strip_prefix("passcode:").map(str::to_owned))
-        };
-        secret.map(|(_, leaf)| leaf.value.clone()).or_else(passcode)
+        let mut heard: BTreeSet<&str> = BTreeSet::new();
+        for frame in &self.talk.frames {
+            if !frame.is_client {
+                heard.extend(frame.leaves.iter().map(|leaf| leaf.value.as_str()));
+                continue;
+            }
+            let leaf = frame.leaves.iter().find(|leaf| {
+                leaf.kind == Kind::Text
+                    && is_secret(leaf.key(), &leaf.value)
+                    && !heard.contains(leaf.value.as_str())
+            });
+            let leaf = leaf.map(|leaf| leaf.value.as_str());
+            let head = || heads(&frame.text).find(|(name, value)| is_secret(name, value));
+            let told = leaf.or_else(|| head().map(|(_, value)| value));
+            if let Some(told) = told {
+                return Some(bare(told).to_owned());
+            }
+        }
+        None
     }
 }

@@ -9,9 +9,10 @@ use reqwest::Url;
 
 use super::har::{Recording, Request};
 use super::login::{self, Found};
-use super::secret::{Secrets, is_secret};
+use super::secret::{REMOVED, Secrets, is_random, is_secret, is_secret_field};
 use super::talk::Talk;
 use super::template::Known;
+use crate::account::percent_encoded;
 
 /// Headers that the browser or its page adds to requests and that mean nothing elsewhere.
 const OF_BROWSERS: [&str; 3] = [
@@ -72,51 +73,20 @@ pub(super) fn door(
             .map(|(name, value)| (name.into_owned(), value.into_owned()))
             .collect(),
     };
-    for (name, value) in socket.headers.iter().filter(|(name, _)| {
-        ["cookie", "authorization"].contains(&name.to_ascii_lowercase().as_str())
-    }) {
-        let values = value
-            .split(';')
-            .filter_map(|pair| pair.split_once('=').map(|(_, value)| value.trim()));
-        values.for_each(|value| secrets.add(value));
-        if name.eq_ignore_ascii_case("authorization") {
-            secrets.add(value);
-        }
-    }
-    for request in &recording.requests {
-        for value in request
-            .headers
-            .get("authorization")
-            .iter()
-            .flat_map(|value| value.split(' ').skip(1))
-        {
-            secrets.add(value);
-        }
-        for cookie in request
-            .answer_headers
-            .all("set-cookie")
-            .flat_map(str::lines)
-        {
-            let value = cookie
-                .split(';')
-                .next()
-                .and_then(|pair| pair.split_once('='))
-                .map(|(_, value)| value);
-            if let Some(value) = value {
-                secrets.add(value);
-            }
-        }
-    }
     let login = login::find(&search.requests, secrets);
     if login.is_none() && login::find(&other, secrets).is_some() {
         search.door.notes.push("the login goes to another host: the harness asks the target alone, so login = \"none\" and the access token is given by hand".to_owned());
     }
+    if login.is_none() && login::is_nested(&search.requests, secrets) {
+        search.door.notes.push("a login sends its fields within others, or as multipart: the harness sends a flat form or object, so login = \"none\" and the access token is given by hand".to_owned());
+    }
     let access = login
         .as_ref()
         .and_then(|login| search.access(login, secrets));
-    let opened = search.by_connection_token(access.as_deref(), known, secrets)
+    let asked = login.as_ref().map(|login| login.request.entry);
+    let opened = search.by_connection_token((access.as_deref(), asked), known, secrets)
         || search.by_access(access.as_deref(), login.is_some(), known, secrets);
-    search.login(login, (access.as_deref(), opened), known);
+    search.login(login, (access.as_deref(), opened), (known, secrets));
     search.headers(secrets);
     search.socket(secrets);
     search.door
@@ -133,7 +103,7 @@ impl Search<'_> {
         &mut self,
         login: Option<Found<'_>>,
         (access, opened): (Option<&str>, bool),
-        known: &mut Known,
+        (known, secrets): (&mut Known, &mut Secrets),
     ) {
         let socket = &self.talk.socket;
         let has_cookie = socket.headers.get("cookie").is_some();
@@ -142,13 +112,19 @@ impl Search<'_> {
             self.door.keys.insert("login".to_owned(), "none".into());
             self.account_told(known);
             if has_cookie && !opened {
-                let cookie = socket.headers.get("cookie").unwrap_or_default();
-                let name = cookie
-                    .split('=')
-                    .next()
-                    .unwrap_or_default()
-                    .trim()
-                    .to_owned();
+                let cookies = socket.headers.get("cookie").unwrap_or_default();
+                let pairs = cookies
+                    .split(';')
+                    .filter_map(|pair| pair.trim().split_once('='));
+                let pairs: Vec<(&str, &str)> = pairs.collect();
+                let named = pairs
+                    .iter()
+                    .find(|(name, value)| is_secret_field(name, value));
+                let Some((name, value)) = named.or(pairs.first()) else {
+                    return;
+                };
+                secrets.add(value);
+                let name = (*name).to_owned();
                 self.door.notes.push(format!("the recording begins with somebody who is logged in already: the cookie `{name}` is taken from the variable CHAT_PASSWORD; record the login too, and each client gets its own"));
                 self.door.credential = "cookie";
                 self.door.keys.insert("cookie".to_owned(), name.into());
@@ -235,7 +211,18 @@ impl Search<'_> {
         }
         let protocol = self.talk.socket.headers.get("sec-websocket-protocol");
         if let Some(protocol) = protocol.filter(|_| self.door.credential != "bearer") {
-            headers.insert("Sec-WebSocket-Protocol".to_owned(), protocol.to_owned());
+            let names = protocol.split(',').map(str::trim);
+            let (secret, plain): (Vec<&str>, Vec<&str>) =
+                names.partition(|name| is_random(name) || secrets.remove(name).1);
+            for name in &secret {
+                secrets.add(name);
+                self.door
+                    .notes
+                    .push("a sub-protocol of the socket is a secret, and was left out".to_owned());
+            }
+            if !plain.is_empty() {
+                headers.insert("Sec-WebSocket-Protocol".to_owned(), plain.join(", "));
+            }
         }
         if !headers.is_empty() {
             let headers = headers
@@ -247,23 +234,45 @@ impl Search<'_> {
         }
     }
 
+    /// The path of the socket, without what is secret in it, and with the account's place.
+    fn path(&mut self) -> String {
+        let account = self.door.account.clone().unwrap_or_default();
+        let mut is_secret_there = false;
+        let parts = self.path.split('/').map(|part| {
+            let is_secret = is_random(part) || part.starts_with("eyJ");
+            is_secret_there |= is_secret;
+            if is_secret {
+                REMOVED
+            } else if part == account && !account.is_empty() {
+                "{account}"
+            } else {
+                part
+            }
+        });
+        let path = parts.collect::<Vec<_>>().join("/");
+        if is_secret_there {
+            self.door.notes.push("a part of the socket's path looks like a secret, and was left out: write it into target.socket.path".to_owned());
+        }
+        path
+    }
+
     /// `socket`.
     fn socket(&mut self, secrets: &mut Secrets) {
         let is_socket_io = self.talk.protocol == Some("socket.io");
-        let mut path = self.path.clone();
+        let mut path = self.path();
         let mut joint = "?";
         for (name, value) in std::mem::take(&mut self.query) {
             if is_socket_io && ["sid", "t"].contains(&name.as_str()) {
                 continue;
             }
-            let value = if is_secret(&name, &value) {
+            let value = if is_secret_field(&name, &value) || is_random(&value) {
                 secrets.add(&value);
                 self.door.notes.push(format!("`{name}` of the socket's address is a secret, and was left out: write it into target.socket.path"));
-                super::secret::REMOVED.to_owned()
+                REMOVED.to_owned()
             } else {
-                crate::account::percent_encoded(&value)
+                percent_encoded(&value)
             };
-            path.extend([joint, &name, "=", &value]);
+            path.extend([joint, &percent_encoded(&name), "=", &value]);
             joint = "&";
         }
         let mut socket = toml::Table::new();

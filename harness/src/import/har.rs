@@ -11,6 +11,7 @@ use std::marker::PhantomData;
 use reqwest::Url;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
 /// Most requests of an archive.
 const ENTRIES_MAX: usize = 50_000;
@@ -19,7 +20,7 @@ pub(super) const FRAMES_MAX: usize = 5_000;
 /// Longest body, and longest frame, that is looked at.
 pub(super) const TEXT_BYTES_MAX: usize = 1 << 20;
 /// So a binary frame says it.
-const BINARY: i64 = 2;
+const BINARY: f64 = 2.0;
 /// Times past it are milliseconds already: browsers count seconds, other recorders milliseconds.
 const MILLISECONDS_FROM: f64 = 1e11;
 
@@ -96,12 +97,17 @@ impl Headers {
 /// If it is no JSON, or JSON of another kind.
 pub(super) fn read(bytes: &[u8]) -> Result<Recording, serde_json::Error> {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    let file: File = serde_json::from_slice(bytes)?;
+    let file: File<'_> = serde_json::from_slice(bytes)?;
     let mut recording = Recording {
         left_out: file.log.entries.left_out,
         ..Recording::default()
     };
-    for (index, mut entry) in file.log.entries.kept.into_iter().enumerate() {
+    for (index, entry) in file.log.entries.kept.into_iter().enumerate() {
+        // One that is written otherwise is left out, not the others with it.
+        let Ok(mut entry) = serde_json::from_str::<Entry>(entry.get()) else {
+            recording.left_out += 1;
+            continue;
+        };
         let Ok(url) = Url::parse(&entry.request.url) else {
             continue;
         };
@@ -113,7 +119,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Recording, serde_json::Error> {
                 .push(socket(number, url, headers, entry.frames));
         } else if matches!(url.scheme(), "http" | "https") {
             let answer = entry.response.content;
-            let is_text = answer.encoding.is_none() && !is_of_a_page(&answer.kind);
+            let is_text = answer.encoding.is_none_or(|encoding| encoding.is_empty())
+                && !is_of_a_page(&answer.kind);
             recording.requests.push(Request {
                 entry: number,
                 method: entry.request.method,
@@ -153,12 +160,12 @@ fn socket(
                 continue;
             }
         };
-        let is_binary = message.opcode.is_some_and(|opcode| opcode == BINARY);
+        let is_binary = message.opcode.0 == BINARY;
         if message.data.0.is_none() && !is_binary {
             left_out += 1;
             continue;
         }
-        let at = message.time.unwrap_or_default();
+        let at = message.time.0;
         let at_ms = if at > MILLISECONDS_FROM { at } else { at * 1e3 };
         let text = message.data.0.filter(|_| !is_binary);
         kept.push(Frame {
@@ -177,19 +184,21 @@ fn socket(
 }
 
 #[derive(Deserialize)]
-struct File {
-    log: Log,
+struct File<'a> {
+    #[serde(borrow)]
+    log: Log<'a>,
 }
 
 #[derive(Deserialize)]
-struct Log {
-    entries: First<Entry, ENTRIES_MAX>,
+struct Log<'a> {
+    #[serde(borrow)]
+    entries: First<&'a RawValue, ENTRIES_MAX>,
 }
 
 #[derive(Deserialize)]
 struct Entry {
     request: Asked,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     response: Answered,
     #[serde(default, rename = "_webSocketMessages", alias = "webSocketMessages")]
     frames: Option<First<Message, FRAMES_MAX>>,
@@ -199,11 +208,11 @@ struct Entry {
 struct Asked {
     method: String,
     url: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     headers: Vec<Pair>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     cookies: Vec<Pair>,
-    #[serde(default, rename = "postData")]
+    #[serde(default, rename = "postData", deserialize_with = "or_default")]
     body: Option<Body>,
 }
 
@@ -228,31 +237,31 @@ fn headers_of(pairs: Vec<Pair>) -> Headers {
 
 #[derive(Default, Deserialize)]
 struct Answered {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     status: i64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     headers: Vec<Pair>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     content: Content,
 }
 
 #[derive(Default, Deserialize)]
 struct Content {
-    #[serde(default, rename = "mimeType")]
+    #[serde(default, rename = "mimeType", deserialize_with = "or_default")]
     kind: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     text: Bounded,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     encoding: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct Body {
-    #[serde(default, rename = "mimeType")]
+    #[serde(default, rename = "mimeType", deserialize_with = "or_default")]
     kind: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     text: Bounded,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     params: Vec<Pair>,
 }
 
@@ -273,22 +282,44 @@ impl Body {
 
 #[derive(Deserialize)]
 struct Pair {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     name: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     value: String,
 }
 
 #[derive(Deserialize)]
 struct Message {
-    #[serde(default, rename = "type")]
+    #[serde(default, rename = "type", deserialize_with = "or_default")]
     direction: Bounded,
-    #[serde(default)]
-    time: Option<f64>,
-    #[serde(default)]
-    opcode: Option<i64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
+    time: Loose,
+    #[serde(default, deserialize_with = "or_default")]
+    opcode: Loose,
+    #[serde(default, deserialize_with = "or_default")]
     data: Bounded,
+}
+
+/// A number, also as a text; 0 for what is none.
+#[derive(Default)]
+struct Loose(f64);
+
+impl<'de> Deserialize<'de> for Loose {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = serde_json::Value::deserialize(deserializer)?;
+        let number = match &value {
+            serde_json::Value::String(text) => text.parse().ok(),
+            other => other.as_f64(),
+        };
+        Ok(Self(number.unwrap_or_default()))
+    }
+}
+
+/// A value; where it is null, none.
+fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 /// A text, unless it is too long.

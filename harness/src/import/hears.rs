@@ -13,7 +13,7 @@ use super::talk::Said;
 use crate::account::between;
 
 /// What parts of an answer are called.
-const PARTS: [&str; 6] = ["chunk", "delta", "token", "stream", "partial", "typing"];
+const PARTS: [&str; 5] = ["chunk", "delta", "token", "stream", "partial"];
 const CODES: [&str; 4] = ["code", "error_code", "reason", "error"];
 
 /// What is heard.
@@ -115,7 +115,9 @@ fn answers_in(ears: Ears<'_>, window: &Range<usize>, id: Option<&str>) -> Vec<us
         let is_other = matches!(meaning(*at), Some(Meaning::Pong | Meaning::Error));
         !ears.frames[*at].is_client && !ears.aside.contains(at) && !is_other
     };
-    let all: Vec<usize> = window.clone().filter(is_free).collect();
+    let is_error = |at: &usize| is_error(&sign(&ears.frames[*at], ears.field));
+    let all = window.clone().filter(is_free).filter(|at| !is_error(at));
+    let all: Vec<usize> = all.collect();
     // What a protocol lets pass by is an answer where nothing else is.
     let is_aside = |at: &usize| meaning(*at) == Some(Meaning::Aside);
     let free: Vec<usize> = all.iter().copied().filter(|at| !is_aside(at)).collect();
@@ -162,7 +164,21 @@ fn related(
 fn roles(ears: Ears<'_>, answers: &[Vec<usize>], heard: &mut Heard) {
     let kind = |at: &usize| sign(&ears.frames[*at], ears.field);
     let longest = answers.iter().max_by_key(|answers| answers.len());
-    let order: Vec<Sign> = longest.into_iter().flatten().map(kind).collect();
+    let in_all = |sign: &Sign| {
+        let mut answered = answers.iter().filter(|answers| !answers.is_empty());
+        answered.all(|answers| answers.iter().any(|at| kind(at) == *sign))
+    };
+    let order = longest.into_iter().flatten().map(kind);
+    let order: Vec<Sign> = order.filter(|sign| in_all(sign)).collect();
+    let Some(last_kind) = order.last() else {
+        // No two answers have anything in common: the last of each is what it ends with.
+        let ends = answers.iter().filter_map(|answers| answers.last());
+        heard
+            .roles
+            .extend(ends.map(kind).next().map(|end| ("answer", end)));
+        return;
+    };
+    let last_kind = last_kind.clone();
     let mut kinds: Vec<Sign> = Vec::new();
     for sign in &order {
         if !kinds.contains(sign) {
@@ -174,7 +190,11 @@ fn roles(ears: Ears<'_>, answers: &[Vec<usize>], heard: &mut Heard) {
         order.iter().filter(|other| *other == sign).count() > 1
             || PARTS.iter().any(|part| name.contains(part))
     };
-    let last = kinds.len() - 1;
+    let last = kinds
+        .iter()
+        .position(|kind| *kind == last_kind)
+        .unwrap_or(kinds.len() - 1);
+    kinds.truncate(last + 1);
     let chunk = kinds.iter().position(is_part).filter(|chunk| *chunk < last);
     let ends = match chunk {
         Some(chunk) => vec![("chunk", &kinds[chunk]), ("complete", &kinds[last])],
@@ -304,6 +324,12 @@ fn pattern_of(frame: &Said, value: &str) -> Option<String> {
         .then_some(pattern)
 }
 
+/// It is called a refusal.
+fn is_error(kind: &Sign) -> bool {
+    let name = kind.name().to_ascii_lowercase();
+    name.starts_with("err") || name.contains("_error") || name.contains("exception")
+}
+
 /// What passes by: kinds that have no role, and that the protocol does not know.
 fn ignore(ears: Ears<'_>, heard: &mut Heard) {
     for (at, frame) in ears
@@ -322,10 +348,7 @@ fn ignore(ears: Ears<'_>, heard: &mut Heard) {
             Meaning::Part | Meaning::Answer => !heard.is_known,
             Meaning::Aside | Meaning::Pong | Meaning::Error => false,
         };
-        let name = kind.name().to_ascii_lowercase();
-        let is_error =
-            name.starts_with("err") || name.contains("_error") || name.contains("exception");
-        if is_error && meaning == Meaning::Unknown {
+        if is_error(&kind) && meaning == Meaning::Unknown {
             let code = frame.leaves.iter().find(|leaf| CODES.contains(&leaf.key()));
             heard
                 .fields

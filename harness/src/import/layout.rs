@@ -118,7 +118,9 @@ fn inline(value: &Value) -> String {
         ),
         // On one line, whatever is in it: what JSON writes is TOML too.
         Value::String(text) if text.contains(char::is_control) => {
-            serde_json::Value::from(text.as_str()).to_string()
+            serde_json::Value::from(text.as_str())
+                .to_string()
+                .replace('\u{7f}', "\\u007F")
         }
         other => other.to_string(),
     }

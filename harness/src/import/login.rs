@@ -8,11 +8,19 @@ use reqwest::Url;
 
 use super::har::Request;
 use super::leaf;
-use super::secret::Secrets;
+use super::secret::{Secrets, is_random, is_secret_field};
+use crate::account::percent_encoded;
 
 /// What fields with a password are called, and with an account, the likeliest first.
-const PASSWORDS: [&str; 4] = ["password", "passwd", "pwd", "pass"];
-const ACCOUNTS: [&str; 8] = [
+const PASSWORDS: [&str; 6] = [
+    "password",
+    "passwd",
+    "pwd",
+    "passcode",
+    "passphrase",
+    "pass",
+];
+const ACCOUNTS: [&str; 11] = [
     "email",
     "username",
     "login",
@@ -21,9 +29,12 @@ const ACCOUNTS: [&str; 8] = [
     "identifier",
     "phone",
     "name",
+    "nick",
+    "mail",
+    "handle",
 ];
 /// Headers and cookies with a token against forgery hold it.
-const FORGERY: [&str; 2] = ["csrf", "xsrf"];
+const FORGERY: [&str; 4] = ["csrf", "xsrf", "_token", "authenticity"];
 /// Most bytes of a page that stand before a value and tell it apart.
 const BEFORE_BYTES_MAX: usize = 120;
 
@@ -33,6 +44,22 @@ pub(super) struct Found<'r> {
     pub(super) account: String,
     pub(super) keys: toml::Table,
     pub(super) notes: Vec<String>,
+}
+
+/// What of an address follows the host, without what is secret.
+fn path_and_query(url: &Url) -> String {
+    let path = url.path().to_owned();
+    let pairs = url
+        .query_pairs()
+        .filter(|(name, value)| !is_secret_field(name, value));
+    let pairs = pairs
+        .map(|(name, value)| format!("{}={}", percent_encoded(&name), percent_encoded(&value)));
+    let pairs: Vec<String> = pairs.collect();
+    if pairs.is_empty() {
+        path
+    } else {
+        format!("{path}?{}", pairs.join("&"))
+    }
 }
 
 /// Whether a name is of a token against forgery.
@@ -57,11 +84,15 @@ pub(super) fn find<'r>(requests: &[&'r Request], secrets: &mut Secrets) -> Optio
         .filter(|(name, _)| *name != &password)
         .map(|(n, v)| (n.clone(), v.clone()))
         .collect();
-    let user = named(&others, &ACCOUNTS).or_else(|| others.keys().next().cloned())?;
+    let is_account = |(name, value): &(&String, &String)| {
+        !is_forgery(name) && !is_secret_field(name, value) && !is_random(value)
+    };
+    let first = || others.iter().find(is_account).map(|(name, _)| name.clone());
+    let user = named(&others, &ACCOUNTS).or_else(first)?;
     secrets.add(&fields[&password]);
     let mut keys = toml::Table::new();
     let mut set = |key: &str, value: toml::Value| drop(keys.insert(key.to_owned(), value));
-    set("path", request.url.path().into());
+    set("path", path_and_query(&request.url).into());
     set("body", kind.into());
     set("user", user.clone().into());
     set("password", password.clone().into());
@@ -82,19 +113,10 @@ pub(super) fn find<'r>(requests: &[&'r Request], secrets: &mut Secrets) -> Optio
         .map(|(name, value)| (name.to_owned(), further.value(name, value, secrets)))
         .collect();
     if further.page.is_some() && request.url.scheme() == "https" {
-        headers.extend(
-            request
-                .headers
-                .get("referer")
-                .map(|referer| ("Referer".to_owned(), referer.to_owned())),
-        );
+        let referer = request.headers.get("referer");
+        let referer = referer.and_then(|referer| referer.split('?').next());
+        headers.extend(referer.map(|referer| ("Referer".to_owned(), referer.to_owned())));
     }
-    let table = |pairs: Vec<(String, String)>| {
-        let pairs = pairs
-            .into_iter()
-            .map(|(name, value)| (name, toml::Value::from(value)));
-        toml::Value::Table(pairs.collect())
-    };
     if let Some(page) = further.page {
         set("page", page.into());
         set("capture", table(further.capture));
@@ -112,13 +134,43 @@ pub(super) fn find<'r>(requests: &[&'r Request], secrets: &mut Secrets) -> Optio
     })
 }
 
+fn table(pairs: Vec<(String, String)>) -> toml::Value {
+    let pairs = pairs.into_iter();
+    let pairs = pairs.map(|(name, value)| (name, toml::Value::from(value)));
+    toml::Value::Table(pairs.collect())
+}
+
 fn named(fields: &BTreeMap<String, String>, names: &[&str]) -> Option<String> {
+    let last = |key: &str| {
+        let small = key.to_ascii_lowercase();
+        let mut parts = small
+            .split(|c: char| !c.is_alphanumeric())
+            .filter(|part| !part.is_empty());
+        parts.next_back().unwrap_or_default().to_owned()
+    };
     let of = |name: &&str| {
-        let mut keys = fields.iter().filter(|(_, value)| !value.is_empty());
-        keys.find(|(key, _)| key.to_ascii_lowercase().contains(name))
+        let mut keys = fields
+            .iter()
+            .filter(|(key, value)| !value.is_empty() && !is_forgery(key));
+        keys.find(|(key, _)| last(key) == **name || last(key).ends_with(name) && name.len() > 4)
             .map(|(key, _)| key.clone())
     };
     names.iter().find_map(of)
+}
+
+/// A login whose fields lie deeper than a scenario can say.
+pub(super) fn is_nested(requests: &[&Request], secrets: &mut Secrets) -> bool {
+    let mut found = false;
+    for body in requests.iter().filter_map(|request| request.body.as_ref()) {
+        let leaves = leaf::leaves(&body.1).into_iter();
+        for leaf in leaves.filter(|leaf| leaf.path.contains('.') && PASSWORDS.contains(&leaf.key()))
+        {
+            secrets.add(&leaf.value);
+            found = true;
+        }
+        found |= body.0.contains("multipart") && body.1.contains("name=\"password\"");
+    }
+    found
 }
 
 /// The fields of a request, and what they are written as.
@@ -166,22 +218,32 @@ impl<'r> Further<'r> {
         }
     }
 
-    /// What to write for a value: the place of one that a page has, or itself.
+    /// What to write for a value: the place of a token that a page has, or itself, unless it is secret.
     fn value(&mut self, name: &str, value: &str, secrets: &mut Secrets) -> String {
+        // Words stand in pages too.
+        let is_token = is_forgery(name) || is_random(value);
+        if !is_token && (is_secret_field(name, value) || secrets.holds(value)) {
+            secrets.add(value);
+            self.notes.push(format!(
+                "login sends `{name}`, which looks like a secret and was left out"
+            ));
+            return super::secret::REMOVED.to_owned();
+        }
         let found = self
             .pages
             .iter()
+            .filter(|_| is_token)
             .find_map(|page| Some((*page, pattern(page, value)?)));
         let Some((page, pattern)) = found else {
-            if is_forgery(name) {
+            if is_token {
                 secrets.add(value);
-                self.notes.push(format!("login sends `{name}`, a token against forgery that no page before it holds: record from the login page on"));
+                self.notes.push(format!("login sends `{name}`, a token that no page before it holds: record from the login page on"));
                 return super::secret::REMOVED.to_owned();
             }
             return value.to_owned();
         };
         secrets.add(value);
-        self.page = Some(page.url.path().to_owned());
+        self.page = Some(path_and_query(&page.url));
         let known = self.capture.iter().find(|(_, own)| *own == pattern);
         if let Some((place, _)) = known {
             return format!("{{{place}}}");

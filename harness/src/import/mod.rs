@@ -9,6 +9,7 @@ mod base;
 mod credential;
 mod door;
 mod findings;
+mod gather;
 mod har;
 mod hears;
 mod layout;
@@ -24,12 +25,13 @@ mod template;
 mod tests;
 mod write;
 
+use serde_json::error::Category;
+
 use self::base::Base;
 use self::findings::Findings;
 pub(crate) use self::findings::Imported;
 use self::har::Recording;
 use self::hears::Ears;
-use self::secret::Secrets;
 use self::talk::{Said, Talk};
 use self::template::Known;
 
@@ -39,7 +41,7 @@ pub(crate) const HAR_BYTES_MAX: u64 = 256 << 20;
 /// Why no scenario can be made of a recording.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub(crate) enum ImportError {
-    #[error("is no HTTP archive: {0}")]
+    #[error("is no HTTP archive: {} in line {} column {}", kind(.0), .0.line(), .0.column())]
     #[diagnostic(help(
         "in the network panel of a browser: open it, reload the page, log in, chat, then export all as HAR"
     ))]
@@ -64,11 +66,30 @@ pub(crate) enum ImportError {
         "say what was typed: --message TEXT; or record a longer text, of two words or more"
     ))]
     NoMessage { entry: usize },
+    #[error("--message is empty")]
+    #[diagnostic(help("give the text as it was typed, or leave --message out"))]
+    Empty,
+    #[error(
+        "entry {entry}: SockJS wraps what is said on this socket, and the harness does not unwrap it"
+    )]
+    #[diagnostic(help(
+        "where the server offers a plain WebSocket too (often the same address with /websocket), record that"
+    ))]
+    SockJs { entry: usize },
     #[error("entry {entry}: nothing came after the message, so nothing would be an answer")]
     #[diagnostic(help(
         "record until the answer is there; a server that never answers cannot be measured"
     ))]
     NoAnswer { entry: usize },
+}
+
+/// What JSON is not, without what stands there: it may be a secret.
+fn kind(error: &serde_json::Error) -> &'static str {
+    match error.classify() {
+        Category::Io | Category::Syntax => "no JSON",
+        Category::Data => "something else than a list of entries",
+        Category::Eof => "it ends too early",
+    }
 }
 
 /// Makes a scenario of a recording. `typed`: what a person wrote in it, if that is known; `accounts_file`: where accounts will
@@ -82,6 +103,9 @@ pub(crate) fn import(
     typed: Option<&str>,
     accounts_file: &str,
 ) -> Result<Imported, ImportError> {
+    if typed.is_some_and(|typed| typed.trim().is_empty()) {
+        return Err(ImportError::Empty);
+    }
     let recording = har::read(har).map_err(ImportError::NoArchive)?;
     let with_frames = recording
         .sockets
@@ -101,7 +125,12 @@ pub(crate) fn import(
             entry: socket.entry,
         });
     }
-    let (mut known, mut secrets) = (Known::default(), Secrets::default());
+    if talk.is_sockjs() {
+        return Err(ImportError::SockJs {
+            entry: socket.entry,
+        });
+    }
+    let (mut known, mut secrets) = (Known::default(), gather::secrets(&recording, &talk));
     let door = door::door(&recording, &talk, &mut known, &mut secrets);
     let mut findings = find(&talk, (typed, door, known))?;
     let guessed = typed.is_none().then(|| guess(&findings));
@@ -161,17 +190,20 @@ fn find<'r>(
         .iter()
         .find(|(_, place)| *place == "credential")
         .map(|(value, _)| value.clone());
+    // What carries the credential is a message only where a person typed in it too.
     let is_free = |at: usize, frame: &Said| {
-        let has_secret = secret
-            .as_ref()
-            .is_some_and(|secret| frame.text.contains(&leaf::in_quotes(secret)));
-        !opening.aside.contains(&at) && !has_secret
+        let secret = secret.as_deref();
+        let has_secret = secret.is_some_and(|secret| frame.holding(secret).next().is_some());
+        let is_typed = || typed.is_some_and(|typed| frame.text.contains(typed));
+        let is_free = !has_secret || is_typed() || says::has_words(frame);
+        !opening.aside.contains(&at) && is_free
     };
     let messages =
         says::messages(frames, is_free, typed).ok_or(ImportError::NoMessage { entry })?;
     let ready = messages.at[0];
     opening::steps(frames, ready, base.as_ref(), field.as_deref(), &mut opening);
-    known.find_captures(frames, ready);
+    let beat = opening.heartbeat.as_ref().map(|heartbeat| heartbeat.said);
+    known.find_captures(frames, (ready, beat));
     opening::await_captures(frames, &known, field.as_deref(), &mut opening);
     let ears = Ears {
         frames,

@@ -5,15 +5,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::base::{Base, Meaning};
+use super::leaf::Leaf;
+use super::says;
 use super::shape::{Sign, is_name, sign};
-use super::talk::Said;
+use super::talk::{Said, has_words};
 use super::template::Known;
+use crate::scenario::target::STEPS_MAX;
 
 /// An answer to a ping comes at once.
 const AT_ONCE_MS: f64 = 250.0;
 /// What beats are called.
-const BEATS: [&str; 4] = ["ping", "heartbeat", "keepalive", "keep_alive"];
-const PONGS: [&str; 3] = ["pong", "heartbeat", "keepalive"];
+const BEATS: [&str; 4] = ["ping", "heartbeat", "keepalive", "beat"];
+const PONGS: [&str; 4] = ["pong", "heartbeat", "keepalive", "beat"];
 /// Shortest pause between heartbeats that a scenario may have.
 const PAUSE_MIN_MS: f64 = 100.0;
 
@@ -23,6 +26,8 @@ pub(super) struct Opening {
     pub(super) steps: Vec<Step>,
     pub(super) replies: Vec<Reply>,
     pub(super) heartbeat: Option<Heartbeat>,
+    /// Steps past the most that a scenario may have.
+    pub(super) left_out: usize,
     /// Frames that are spoken for.
     pub(super) aside: BTreeSet<usize>,
 }
@@ -69,33 +74,64 @@ pub(super) fn beats(frames: &[Said], base: Option<&Base>, field: Option<&str>) -
             opening.aside.insert(at);
         }
     }
-    reply(frames, field, &mut opening);
+    reply(frames, base, field, &mut opening);
     heartbeat(frames, field, &mut opening);
     opening
 }
 
 fn is_called(frame: &Said, names: &[&str]) -> bool {
     let has = |text: &str| {
-        names
+        words(text)
             .iter()
-            .any(|name| text.to_ascii_lowercase().contains(name))
+            .any(|word| names.contains(&word.as_str()))
     };
+    // What is so, and who says it, is not what it is.
+    let is_kind =
+        |leaf: &Leaf| is_name(leaf) && !["status", "name", "target"].contains(&leaf.key());
     match frame.head {
         Some(_) => frame
             .leaves
             .iter()
-            .any(|leaf| is_name(leaf) && has(&leaf.value)),
-        None => frame.text.len() <= 40 && has(&frame.text),
+            .any(|leaf| is_kind(leaf) && has(&leaf.value)),
+        None => !has_words(frame) && has(&frame.text),
     }
 }
 
+/// The words of a name, in small letters: of `keepAlive` and `keep_alive` both, and `keepalive`.
+fn words(text: &str) -> Vec<String> {
+    let small: String = text
+        .chars()
+        .filter(|c| c.is_alphanumeric())
+        .collect::<String>()
+        .to_ascii_lowercase();
+    let mut words = vec![small];
+    let mut word = String::new();
+    for c in text.chars().chain([' ']) {
+        if (!c.is_alphanumeric() || c.is_uppercase()) && !word.is_empty() {
+            words.push(std::mem::take(&mut word));
+        }
+        if c.is_alphanumeric() {
+            word.extend(c.to_lowercase());
+        }
+    }
+    words
+}
+
 /// A client's answer to a ping: said at once after it.
-fn reply(frames: &[Said], field: Option<&str>, opening: &mut Opening) {
+fn reply(frames: &[Said], base: Option<&Base>, field: Option<&str>, opening: &mut Opening) {
     for (at, pair) in frames.windows(2).enumerate() {
         let [ping, answer] = pair else { continue };
         let is_answer =
             !ping.is_client && answer.is_client && answer.at_ms - ping.at_ms <= AT_ONCE_MS;
-        if !is_answer || opening.aside.contains(&(at + 1)) || !is_called(ping, &BEATS) {
+        if !is_answer
+            || opening.aside.contains(&(at + 1))
+            || !is_called(ping, &BEATS)
+            || has_words(answer)
+        {
+            continue;
+        }
+        // One that the protocol lets pass by is answered by nobody.
+        if base.is_some_and(|base| base.meaning(ping) == Meaning::Aside) {
             continue;
         }
         let when = sign(ping, field);
@@ -108,13 +144,13 @@ fn reply(frames: &[Said], field: Option<&str>, opening: &mut Opening) {
 
 /// What a client says again and again, or calls a ping.
 fn heartbeat(frames: &[Said], field: Option<&str>, opening: &mut Opening) {
-    let mut same: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    let mut same: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     let client = frames
         .iter()
         .enumerate()
         .filter(|(_, frame)| frame.is_client);
     for (at, frame) in client.filter(|(at, _)| !opening.aside.contains(at)) {
-        same.entry(&frame.text).or_default().push(at);
+        same.entry(says::shape(frame)).or_default().push(at);
     }
     let beat = same
         .into_values()
@@ -174,7 +210,21 @@ pub(super) fn steps(
         if greets && base.is_some_and(|base| base.meaning(frame) == Meaning::Aside) {
             continue;
         }
-        let awaited = (at, sign(frame, field).toml());
+        let kind = sign(frame, field);
+        // What comes again and again, whoever is there, opens nothing; a protocol that ships knows what it waits for.
+        let last = steps.last().and_then(|step| step.said);
+        let is_told = last.and_then(|said| base?.awaits(&frames[said])).is_some();
+        let comes_again = || {
+            let mut later = frames[ready..].iter().filter(|frame| !frame.is_client);
+            later.any(|later| sign(later, field) == kind)
+        };
+        if !base.is_some_and(|base| base.meaning(frame) == Meaning::Aside)
+            && !is_told
+            && comes_again()
+        {
+            continue;
+        }
+        let awaited = (at, kind.toml());
         match steps.last_mut() {
             None => steps.push(Step {
                 said: None,
@@ -204,6 +254,8 @@ pub(super) fn steps(
     opening
         .aside
         .extend(steps.iter().filter_map(|step| step.said));
+    opening.left_out = steps.len().saturating_sub(STEPS_MAX);
+    steps.truncate(STEPS_MAX);
     opening.steps = steps;
 }
 

@@ -7,7 +7,8 @@ use std::ops::Range;
 
 use super::leaf::{Kind, Leaf};
 use super::shape::is_name;
-use super::talk::Said;
+pub(super) use super::talk::has_words;
+use super::talk::{Said, body, is_of_people};
 
 /// What fields with a text of people are called.
 const OF_PEOPLE: [&str; 11] = [
@@ -16,6 +17,8 @@ const OF_PEOPLE: [&str; 11] = [
 ];
 /// What ids are called, or end with.
 const OF_IDS: [&str; 6] = ["id", "uuid", "ref", "nonce", "key", "seq"];
+/// What is an id though nobody names it again.
+const ALWAYS_IDS: [&str; 6] = ["id", "nonce", "uuid", "client_id", "clientid", "message_id"];
 /// From this on a text is believed to be one of people.
 const SCORE_MIN: i32 = 3;
 /// Longest id.
@@ -92,13 +95,16 @@ pub(super) fn messages(
 }
 
 /// What frames of one kind have in common: their beginning, their paths, and their names.
-fn shape(frame: &Said) -> String {
+pub(super) fn shape(frame: &Said) -> String {
     let head = &frame.text[..frame.head.unwrap_or(0)];
     let first = frame.text.lines().next().unwrap_or_default();
-    let mut shape = if frame.head.is_some() || !frame.text.contains('\n') {
-        head.to_owned()
-    } else {
-        first.to_owned()
+    // Text that is no JSON is told apart by its first line, if that is a command of capitals.
+    let is_command = |line: &str| line.chars().all(|c| c.is_ascii_uppercase());
+    let first_word = first.split(' ').next().unwrap_or_default();
+    let mut shape = match frame.head {
+        None if frame.text.contains('\n') => first.to_owned(),
+        None if is_command(first_word) => first_word.to_owned(),
+        _ => head.to_owned(),
     };
     for leaf in frame
         .leaves
@@ -120,11 +126,13 @@ fn shape(frame: &Said) -> String {
 fn best(frames: &[Said], at: &[usize], typed: Option<&str>) -> Option<(i32, Option<String>)> {
     let first = &frames[at[0]];
     if first.head.is_none() {
-        let text = first.text.as_str();
-        let score = typed.map_or_else(
-            || of_people(text),
-            |typed| if text.contains(typed) { 99 } else { 0 },
-        );
+        let texts = at.iter().map(|at| body(&frames[*at].text));
+        let score = |text: &str| match typed {
+            Some(typed) if text.contains(typed) => 99,
+            Some(_) => 0,
+            None => of_people(text),
+        };
+        let score = texts.map(score).max()?;
         return (score >= SCORE_MIN).then_some((score, None));
     }
     let score = |leaf: &Leaf| {
@@ -162,16 +170,14 @@ fn best(frames: &[Said], at: &[usize], typed: Option<&str>) -> Option<(i32, Opti
 /// How much a text looks as if a person had written it.
 fn of_people(text: &str) -> i32 {
     let has_letters = text.chars().any(char::is_alphabetic);
-    if !has_letters || text.starts_with(['{', '[', '<']) {
-        return -4;
-    }
-    let words = text.split_whitespace().count();
-    let is_code =
-        text.contains(['{', '}']) || super::secret::is_secret("", text) || is_id_like(text);
-    match (words, is_code) {
-        (_, true) => -4,
-        (0 | 1, false) => 0,
-        (_, false) => 3,
+    let is_code = text.contains(['{', '}', '[', '<']) || super::secret::is_secret("", text);
+    match (
+        is_of_people(text),
+        has_letters && !is_code && !is_id_like(text),
+    ) {
+        (true, _) => 3,
+        (false, true) => 0,
+        (false, false) => -4,
     }
 }
 
@@ -210,7 +216,7 @@ fn ids(frames: &[Said], messages: &Messages) -> (Option<Id>, Vec<String>) {
             .any(|frame| frame.holding(&leaf.value).next().is_some());
         let is_likely =
             is_named && is_first_heard && (is_id_like(&leaf.value) || leaf.kind == Kind::Number);
-        if !(is_own || messages.at.len() == 1 && is_likely) {
+        if is_time(&leaf.value) || !(is_own || messages.at.len() == 1 && is_likely) {
             continue;
         }
         let echoed = |(value, window): (&&str, &Range<usize>)| {
@@ -220,6 +226,10 @@ fn ids(frames: &[Said], messages: &Messages) -> (Option<Id>, Vec<String>) {
             heard.any(|frame| is_named_in(frame, value))
         };
         let is_echoed = values.iter().zip(&windows).all(echoed);
+        // Of one message alone, what nobody names again is an id by its name only.
+        if messages.at.len() == 1 && !is_echoed && !ALWAYS_IDS.contains(&key.as_str()) {
+            continue;
+        }
         let is_better = id.as_ref().is_none_or(|id| is_echoed && !id.is_echoed);
         if is_better && (is_echoed || leaf.kind == Kind::Text) {
             fresh.extend(id.take().map(|id| id.path));
@@ -228,11 +238,22 @@ fn ids(frames: &[Said], messages: &Messages) -> (Option<Id>, Vec<String>) {
                 is_number: leaf.kind == Kind::Number,
                 is_echoed,
             });
-        } else {
+        } else if leaf.kind == Kind::Text {
             fresh.push(leaf.path.clone());
         }
     }
-    (id, fresh)
+    // A place is filled as the id is: a text in a number's place would be no JSON.
+    let is_number = id.as_ref().is_some_and(|id| id.is_number);
+    (id, if is_number { Vec::new() } else { fresh })
+}
+
+/// Looks like a moment: milliseconds or seconds of these years, or a date.
+fn is_time(value: &str) -> bool {
+    let is_number = [10, 13].contains(&value.len())
+        && value.starts_with('1')
+        && value.bytes().all(|byte| byte.is_ascii_digit());
+    let is_date = value.len() >= 10 && value.get(4..5) == Some("-") && value.get(7..8) == Some("-");
+    is_number || is_date && value.starts_with("20")
 }
 
 /// Whether a frame of the server names an id.

@@ -121,8 +121,14 @@ pub(super) fn field(frames: &[&Said]) -> Option<String> {
             .position(|field| *field == key)
             .unwrap_or(FIELDS.len())
     };
+    let is_weak = |path: &str| {
+        ["name", "target", "status"].contains(&path.rsplit('.').next().unwrap_or_default())
+    };
     let fitting = found.into_iter().filter(|(path, (count, names))| {
-        depth(path) <= 1 && names.len() <= KINDS_MAX && count * 100 >= frames.len() * SHARE_MIN
+        !is_weak(path)
+            && depth(path) <= 1
+            && names.len() <= KINDS_MAX
+            && count * 100 >= frames.len() * SHARE_MIN
     });
     let best = fitting
         .min_by_key(|(path, (count, _))| (depth(path), std::cmp::Reverse(*count), rank(path)));
@@ -142,6 +148,8 @@ pub(super) fn sign(frame: &Said, field: Option<&str>) -> Sign {
     }
     let Some(head) = frame.head else {
         let line = frame.text.lines().next().unwrap_or_default();
+        // What follows a mark is a value.
+        let line = line.split_inclusive(['=', ':']).next().unwrap_or_default();
         let beginning: String = line.chars().take(BEGINNING_BYTES_MAX).collect();
         return Sign::Shape(Some(beginning), BTreeMap::new());
     };

@@ -4,6 +4,7 @@
 
 use super::har::{Frame, Recording, Request, Socket};
 use super::leaf::{self, Leaf};
+use super::secret::{bare, is_secret};
 
 /// How Socket.IO asks before there is a socket.
 const POLLING: &str = "transport=polling";
@@ -64,13 +65,27 @@ impl Said {
     }
 }
 
+impl Talk<'_> {
+    /// `SockJS` speaks in frames of its own: `o`, `a[…]`, `h`.
+    pub(super) fn is_sockjs(&self) -> bool {
+        let mut server = self.frames.iter().filter(|frame| !frame.is_client);
+        server.next().is_some_and(|frame| frame.text == "o")
+    }
+}
+
 /// The socket on which a text was said; without one, that on which the client said most.
 pub(super) fn chosen<'r>(recording: &'r Recording, typed: Option<&str>) -> Option<&'r Socket> {
     let said = |socket: &&Socket| {
         let client = socket.frames.iter().filter(|frame| frame.is_client);
-        client
-            .filter(|frame| typed.is_none_or(|typed| holds(frame, typed)))
-            .count()
+        if let Some(typed) = typed {
+            return (0, client.filter(|frame| holds(frame, typed)).count());
+        }
+        let is_of_people = |frame: &&Frame| {
+            let text = frame.text.as_deref();
+            text.is_some_and(|text| has_words(&Said::new(true, 0.0, text)))
+        };
+        let count = client.clone().count();
+        (client.filter(is_of_people).count(), count)
     };
     let is_of_tool = |socket: &&Socket| {
         let protocol = socket
@@ -87,7 +102,7 @@ pub(super) fn chosen<'r>(recording: &'r Recording, typed: Option<&str>) -> Optio
         .filter(|socket| !is_of_tool(socket));
     // Of several that are alike the first.
     let best = sockets.rev().max_by_key(said)?;
-    (said(&best) > 0 || typed.is_none()).then_some(best)
+    (said(&best).1 > 0 || typed.is_none()).then_some(best)
 }
 
 fn holds(frame: &Frame, typed: &str) -> bool {
@@ -96,6 +111,27 @@ fn holds(frame: &Frame, typed: &str) -> bool {
     [typed, &once, &leaf::in_quotes(&once)]
         .iter()
         .any(|typed| text.contains(typed))
+}
+
+/// Whether something in it looks as if a person had written it.
+pub(super) fn has_words(frame: &Said) -> bool {
+    match frame.head {
+        None => is_of_people(body(&frame.text)),
+        Some(_) => frame.leaves.iter().any(|leaf| is_of_people(&leaf.value)),
+    }
+}
+
+/// What a frame of STOMP holds behind its heads; of any other text all.
+pub(super) fn body(text: &str) -> &str {
+    text.split_once("\n\n").map_or(text, |(_, body)| body)
+}
+
+/// Words, and no code among them.
+pub(super) fn is_of_people(text: &str) -> bool {
+    let has_letters = text.chars().any(char::is_alphabetic);
+    let is_code = text.starts_with(['{', '[', '<']) || text.contains(['{', '}']);
+    let is_secret = is_secret("", text) || bare(text) != text;
+    has_letters && !is_code && !is_secret && text.split_whitespace().count() > 1
 }
 
 /// What was said on it.
@@ -124,7 +160,7 @@ pub(super) fn talk<'r>(recording: &'r Recording, socket: &'r Socket) -> Talk<'r>
         let parts = parts.filter(|part| mark.is_none() || !part.trim().is_empty());
         let parts =
             parts.filter(|part| !(protocol == Some("socket.io") && TAKEOVER.contains(part)));
-        if frame.text.is_some() {
+        if !text.is_empty() {
             frames.extend(parts.map(|part| Said::new(frame.is_client, frame.at_ms, part)));
         }
     }

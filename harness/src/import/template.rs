@@ -2,12 +2,21 @@
 //!
 //! **In:** a frame, and what is known by then. **Out:** its text with `{places}`.
 
-use super::leaf::{Kind, in_quotes};
+use std::collections::BTreeMap;
+
+use super::leaf::{Kind, Leaf, in_quotes};
 use super::says::{Id, Messages};
+use super::secret::{REMOVED, bare, is_secret};
+use super::shape::is_name;
 use super::talk::Said;
+use crate::plan::places;
 
 /// Shortest value of a server that is taken to be repeated on purpose.
 const CAPTURED_BYTES_MIN: usize = 6;
+/// Shortest known value that is looked for within others.
+const WITHIN_BYTES_MIN: usize = 8;
+/// Paths that mean something else to a scenario.
+const WORDS: [&str; 4] = ["body", "none", "begins_with", "contains"];
 /// Names that places have already.
 const TAKEN: [&str; 7] = [
     "text",
@@ -40,14 +49,18 @@ pub(super) struct Capture {
 }
 
 impl Known {
-    /// Finds what clients repeat of the frames before the one at `ready`.
-    pub(super) fn find_captures(&mut self, frames: &[Said], ready: usize) {
-        for (at, frame) in frames
-            .iter()
-            .enumerate()
-            .filter(|(_, frame)| frame.is_client)
-        {
-            for leaf in frame.leaves.iter().filter(|leaf| leaf.kind == Kind::Text) {
+    /// Finds what clients repeat of the frames before the one at `ready`: in what is said before it, and in it.
+    pub(super) fn find_captures(&mut self, frames: &[Said], (ready, beat): (usize, Option<usize>)) {
+        let mut first: BTreeMap<&str, usize> = BTreeMap::new();
+        for (at, frame) in frames[..ready].iter().enumerate() {
+            for leaf in &frame.leaves {
+                first.entry(&leaf.value).or_insert(at);
+            }
+        }
+        let said = (0..=ready).chain(beat);
+        for at in said.filter(|at| frames[*at].is_client) {
+            let leaves = frames[at].leaves.iter();
+            for leaf in leaves.filter(|leaf| leaf.kind == Kind::Text) {
                 let is_known = self
                     .own
                     .iter()
@@ -56,19 +69,18 @@ impl Known {
                         .captured
                         .iter()
                         .any(|capture| capture.value == leaf.value);
-                if leaf.value.len() < CAPTURED_BYTES_MIN || is_known {
-                    continue;
-                }
-                let mut before = frames[..at].iter().enumerate();
-                let first = before.find(|(_, frame)| frame.holding(&leaf.value).next().is_some());
-                let Some((source, heard)) =
-                    first.filter(|(source, heard)| !heard.is_client && *source < ready)
+                let source = first.get(leaf.value.as_str()).copied();
+                let source = source.filter(|source| *source < at && !frames[*source].is_client);
+                let Some(source) =
+                    source.filter(|_| leaf.value.len() >= CAPTURED_BYTES_MIN && !is_known)
                 else {
                     continue;
                 };
-                let mut places = heard.holding(&leaf.value);
-                let place = places.find(|place| !place.is_nested && !super::shape::is_name(place));
-                if let Some(place) = place {
+                let mut places = frames[source].holding(&leaf.value);
+                let is_free = |place: &&Leaf| {
+                    !place.is_nested && !is_name(place) && !WORDS.contains(&place.path.as_str())
+                };
+                if let Some(place) = places.find(is_free) {
                     let name = self.free_name(place.key());
                     self.captured.push(Capture {
                         value: leaf.value.clone(),
@@ -115,8 +127,14 @@ impl Known {
         let Some(path) = &messages.text else {
             return match frame.text.split_once("\n\n") {
                 // What follows the heads of a frame of STOMP.
-                Some((heads, _)) => self.replaced(&without_length(heads)) + "\n\n" + text,
-                None => text.to_owned(),
+                Some((heads, _)) => self.heads(&without_length(heads)) + "\n\n" + text,
+                // What a command says is behind its colon.
+                None => match frame.text.split_once(" :") {
+                    Some((command, _)) if command.starts_with(|c: char| c.is_ascii_uppercase()) => {
+                        without_places(command) + " :" + text
+                    }
+                    _ => text.to_owned(),
+                },
             };
         };
         let mut places: Vec<(&str, &str)> = vec![(path, text)];
@@ -131,48 +149,103 @@ impl Known {
 
     fn fill(&self, frame: &Said, places: &[(&str, &str)]) -> String {
         if frame.head.is_none() {
-            return self.replaced(&frame.text);
+            return self.heads(&frame.text);
         }
         let mut filled = frame.text.clone();
         for leaf in frame.leaves.iter().rev() {
-            let holds = frame
-                .leaves
-                .iter()
-                .any(|inner| inner.is_nested && inner.path.starts_with(&format!("{}.", leaf.path)));
-            if holds {
+            let within = format!("{}.", leaf.path);
+            let mut nested = frame.leaves.iter().filter(|inner| inner.is_nested);
+            if nested.any(|inner| inner.path.starts_with(&within)) {
                 continue;
             }
             let place = places.iter().find(|(path, _)| *path == leaf.path);
             let written = match place {
                 Some((_, place)) => (*place).to_owned(),
-                None if leaf.kind == Kind::Text => self.replaced(&frame.text[leaf.span.clone()]),
-                None => continue,
+                None => match self.value(leaf) {
+                    Some(value) => value,
+                    None => without_places(&frame.text[leaf.span.clone()]),
+                },
             };
             filled.replace_range(leaf.span.clone(), &written);
         }
         match filled.split_once("\n\n") {
             Some((heads, body)) if frame.text.find("\n\n") < frame.head => {
-                self.replaced(&without_length(heads)) + "\n\n" + body
+                self.heads(&without_length(heads)) + "\n\n" + body
             }
             _ => filled,
         }
     }
 
-    /// A text with its known values replaced.
-    pub(super) fn replaced(&self, text: &str) -> String {
+    /// What is written for a value that is known, or secret; `None`: it stays.
+    fn value(&self, leaf: &Leaf) -> Option<String> {
         let own = self
             .own
             .iter()
             .map(|(value, place)| (value.as_str(), *place));
-        let captured = self
-            .captured
-            .iter()
-            .map(|capture| (capture.value.as_str(), capture.name.as_str()));
-        own.chain(captured)
-            .fold(text.to_owned(), |text, (value, place)| {
-                text.replace(&in_quotes(value), &format!("{{{place}}}"))
+        let captured = self.captured.iter();
+        let captured = captured.map(|capture| (capture.value.as_str(), capture.name.as_str()));
+        let mut known = own.chain(captured);
+        let is_whole =
+            |(value, _): &(&str, &str)| *value == leaf.value || *value == bare(&leaf.value);
+        let found = known.clone().find(is_whole);
+        let within = || {
+            known.find(|(value, _)| {
+                value.len() >= WITHIN_BYTES_MIN && leaf.value.contains(value) && !is_name(leaf)
             })
+        };
+        let (value, place) = match found.or_else(within) {
+            Some(known) => known,
+            None if is_secret(leaf.key(), &leaf.value) => return Some(REMOVED.to_owned()),
+            None => return None,
+        };
+        if is_name(leaf) && leaf.value == value && value.len() < CAPTURED_BYTES_MIN {
+            return None;
+        }
+        let (before, after) = leaf.value.split_once(value)?;
+        let quoted = |text: &str| {
+            let once = in_quotes(&without_places(text));
+            if leaf.is_nested {
+                in_quotes(&once)
+            } else {
+                once
+            }
+        };
+        Some(format!("{}{{{place}}}{}", quoted(before), quoted(after)))
     }
+
+    /// Text that is no JSON: the values of heads are looked at one by one.
+    fn heads(&self, text: &str) -> String {
+        let line = |line: &str| {
+            let Some((name, value)) = line.split_once(':') else {
+                return without_places(line);
+            };
+            let is_secret_head = is_secret(name, value);
+            let own = self.own.iter();
+            let own = own.filter(|(known, _)| known == value || known == bare(value));
+            // An account and its password may be the same word.
+            let mut own: Vec<&(String, &str)> = own.collect();
+            own.sort_by_key(|(_, place)| (*place == "credential") != is_secret_head);
+            let own = own.first();
+            match own {
+                Some((known, place)) => format!(
+                    "{name}:{}",
+                    value.replace(known.as_str(), &format!("{{{place}}}"))
+                ),
+                None if is_secret_head => format!("{name}:{REMOVED}"),
+                None => without_places(line),
+            }
+        };
+        text.split('\n').map(line).collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// Words in braces that a scenario would take for places, with blanks in them.
+fn without_places(text: &str) -> String {
+    let mut left = text.to_owned();
+    for place in places(text) {
+        left = left.replace(&format!("{{{place}}}"), &format!("{{ {place} }}"));
+    }
+    left
 }
 
 /// Heads of STOMP without the length of a body that changes.
@@ -205,7 +278,7 @@ mod tests {
         let messages = messages(&frames, |_, _| true, None).unwrap();
         assert_eq!(messages.text.as_deref(), Some("data.text"));
         let mut known = Known::default();
-        known.find_captures(&frames, 1);
+        known.find_captures(&frames, (1, None));
         assert_eq!(known.captured[0].name, "sid");
         assert_eq!(
             known.message(&frames[1], &messages, false),

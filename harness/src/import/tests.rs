@@ -284,6 +284,105 @@ mod protocols {
     }
 }
 
+/// What must not come through, whatever way it stands in a recording.
+mod secrets {
+    use super::*;
+
+    const CHAT: [(char, &str); 4] = [
+        (
+            '>',
+            r#"{"type":"message","id":"m-0001","text":"hello there"}"#,
+        ),
+        ('<', r#"{"type":"reply","id":"m-0001"}"#),
+        (
+            '>',
+            r#"{"type":"message","id":"m-0002","text":"and again"}"#,
+        ),
+        ('<', r#"{"type":"reply","id":"m-0002"}"#),
+    ];
+
+    fn chat(url: &str, protocol: &str, before: &[(char, &str)]) -> String {
+        made(&recorded(url, protocol, &[before, &CHAT].concat()), None).text
+    }
+
+    #[test]
+    fn in_frames() {
+        let bearer =
+            r#"{"type":"auth","payload":{"token":"Bearer eyJhbGciOiJIUzI1NiJ9.e30.s3cret"}}"#;
+        let text = chat(
+            "wss://a.test/ws",
+            "",
+            &[('>', bearer), ('<', r#"{"type":"ok"}"#)],
+        );
+        assert!(text.contains("Bearer {credential}"), "{text}");
+        let two = r#"{"type":"join","api_key":"s3cret-1","refresh_token":"s3cret-2","secretKey":"s3cret and more"}"#;
+        chat("wss://a.test/ws?apikey=s3cret-3", "", &[('>', two)]);
+        let ping = r#"{"type":"ping","auth":"Bearer s3cret-4"}"#;
+        chat(
+            "wss://a.test/ws",
+            "",
+            &[('>', ping), ('<', r#"{"type":"pong"}"#)],
+        );
+        let nested = r#"{"type":"x","data":"{\"token\":\"Token s3cret-5\"}"}"#;
+        chat("wss://a.test/ws", "", &[('>', nested)]);
+    }
+
+    #[test]
+    fn in_addresses_and_sub_protocols() {
+        chat("wss://a.test/ws/eyJhbGciOiJIUzI1NiJ9.e30.s3cret", "", &[]);
+        chat(
+            "wss://a.test/ws?code=s3cret-1&hash=s3cret-2&room=lobby",
+            "",
+            &[],
+        );
+        let text = chat(
+            "wss://a.test/ws",
+            "chat.v1, eyJhbGciOiJIUzI1NiJ9.e30.s3cret",
+            &[],
+        );
+        assert!(
+            text.contains("Sec-WebSocket-Protocol = \"chat.v1\""),
+            "{text}"
+        );
+    }
+
+    /// A secret that is a word of the harness, or of everybody, changes nothing but what it stands for.
+    #[test]
+    fn words_that_are_secrets_too() {
+        for (password, cookie) in [
+            ("password", "true"),
+            ("user", "message"),
+            ("test", "none"),
+            ("a", "example"),
+        ] {
+            let login = json!({
+                "request": {
+                    "method": "POST", "url": "https://a.test/login",
+                    "headers": [{ "name": "Cookie", "value": format!("theme={cookie}") }],
+                    "postData": { "mimeType": "application/json", "text": json!({ "email": "user-000001", "password": password }).to_string() },
+                },
+                "response": {
+                    "status": 200, "headers": null,
+                    "content": { "mimeType": "application/json", "text": r#"{"token":"s3cret-s3cret"}"# },
+                },
+            });
+            let har = recorded("wss://a.test/ws?token=s3cret-s3cret", "", &CHAT);
+            let mut har: Value = serde_json::from_slice(&har).unwrap();
+            har["log"]["entries"]
+                .as_array_mut()
+                .unwrap()
+                .insert(0, login);
+            let text = made(har.to_string().as_bytes(), None).text;
+            assert!(text.contains("target = \"wss://a.test\""), "{text}");
+            assert!(
+                text.contains("user = \"email\", password = \"password\""),
+                "{text}"
+            );
+            assert!(!text.contains(secret::REMOVED), "{text}");
+        }
+    }
+}
+
 mod refused {
     use super::*;
 
@@ -300,6 +399,11 @@ mod refused {
     #[test]
     fn a_recording_without_a_chat_says_what_is_missing() {
         why(b"<html>", None, "line 1 column 1");
+        why(
+            &recorded("ws://a.test/", "", &[('>', "x y")]),
+            Some(" "),
+            "--message is empty",
+        );
         why(br#"{"log":{"entries":[]}}"#, None, "0 requests");
         why(
             &recorded("ws://a.test/", "", &[]),

@@ -10,10 +10,10 @@ use toml::{Table, Value};
 use super::findings::{Findings, Imported};
 use super::hears::Matching;
 use super::layout;
-use super::secret::Secrets;
+use super::secret::{REMOVED, Secrets, redact};
 use super::shape::is_name;
 use crate::scenario::protocol::CONTRACT;
-use crate::scenario::target::is_contract;
+use crate::scenario::target::{STEPS_MAX, is_contract};
 use crate::scenario::{self, Overrides};
 use crate::units;
 
@@ -44,6 +44,7 @@ pub(super) fn scenario(
 ) -> Imported {
     let (mut notes, url) = (findings.door.notes.clone(), &findings.talk.socket.url);
     let target = url.origin().ascii_serialization();
+    // Who a secret is written as is nobody.
     let accounts = findings
         .door
         .account
@@ -72,16 +73,19 @@ pub(super) fn scenario(
     if accounts.is_some() {
         notes.push(format!("one account was recorded: {accounts_file} is to hold it; add as many as there shall be clients, or write users = {{ prefix = \"…\" }} where they are numbered"));
     }
+    let left_out = findings.opening.left_out;
+    if left_out > 0 {
+        notes.push(format!("{left_out} things that the client said before its first message are left out: a scenario holds {STEPS_MAX} steps"));
+    }
     if findings.heard.matching == Matching::Order {
         notes.push("no answer names the message that it answers: they are taken to come in order, which is wrong where others speak in the same room".to_owned());
     }
+    let is_other = document
+        .get_mut("target")
+        .is_some_and(|target| redact(target, secrets));
     let body = layout::document(&document);
-    let (body, is_other) = secrets.remove(&body);
     if is_other {
-        notes.push(format!(
-            "a secret of the recording stood where no variable can be named: it is written as {}",
-            super::secret::REMOVED
-        ));
+        notes.push(format!("a secret of the recording stood where no variable can be named: it is written as {REMOVED}"));
     }
     let notes: Vec<String> = notes.iter().map(|note| secrets.remove(note).0).collect();
     let text = head(findings, &target, &notes) + &body;

@@ -43,6 +43,8 @@ pub(super) struct Job {
     /// Stays of the run, where ids of messages are numbers: each has every so many-th.
     pub numbered: Option<u64>,
     pub target: TargetInfo,
+    /// Its frames can be read at a glance.
+    pub is_flat: bool,
     /// Tells this run's conversations and message ids from those of any other.
     pub tag: String,
     pub clock: RunClock,

@@ -104,9 +104,12 @@ fn environment(typed: &Environment, asks_who: bool, problems: &mut Problems) -> 
             Some(target) => Some(target.value.clone()),
             None => typed.attached.then(String::new),
         },
+        resolve: typed.resolve.clone(),
         tls: TlsPlan {
             ca: typed.ca.clone(),
             insecure: typed.insecure,
+            cert: typed.cert.clone(),
+            key: typed.key.clone(),
         },
         server: ServerPlan {
             instances: typed.instances.unwrap_or(1),
@@ -193,6 +196,15 @@ fn check_tls(typed: &Environment, problems: &mut Problems) {
     if typed.ca.is_some() && typed.insecure {
         let complaint = Complaint::new("both an authority and no check at all")
             .hint("leave out either `ca` or `insecure`");
+        problems.add(at, "environment.tls", complaint);
+    }
+    if typed.cert.is_some() != typed.key.is_some() {
+        let complaint = Complaint::new(
+            "a certificate of the client has a key, and a key a certificate",
+        )
+        .hint(
+            "write cert = \"client.pem\", key = \"client.key\", or --client-cert and --client-key",
+        );
         problems.add(at, "environment.tls", complaint);
     }
 }

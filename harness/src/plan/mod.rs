@@ -55,7 +55,7 @@ pub(crate) use crate::scenario::load::{
 };
 pub(crate) use crate::scenario::target::{
     CREDENTIAL, Dialect, EventName, EventNames, FrameMatch, Framing, IdKind, MESSAGE_BYTES_MAX,
-    Matching, OpeningStep, PLACE, PLACE_CHARS_MAX, Wanted, asks_token, places,
+    Matching, OpeningStep, PLACE, PLACE_CHARS_MAX, READYZ, Wanted, asks_token, places,
 };
 pub(crate) use crate::scenario::trial::{Promise, TokenAge, TrialKind};
 
@@ -88,6 +88,9 @@ pub(crate) struct EnvironmentPlan {
     /// `None`: the harness starts the reference server. `Some`: the base URL to attach to
     /// (`ws://`, `wss://`, `http://` or `https://`, host and port).
     pub target: Option<String>,
+    /// Addresses of hosts in place of what a resolver says, as `HOST:PORT:ADDRESS`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resolve: Vec<String>,
     /// Whose certificates are believed where the target speaks TLS.
     #[serde(default, skip_serializing_if = "TlsPlan::is_usual")]
     pub tls: TlsPlan,
@@ -110,7 +113,7 @@ pub(crate) struct EnvironmentPlan {
     pub dialect: Option<Box<Dialect>>,
 }
 
-/// Whom to believe.
+/// Whom to believe, and what to show of oneself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct TlsPlan {
     /// PEM file with certificates to believe beside those of the system.
@@ -118,6 +121,12 @@ pub(crate) struct TlsPlan {
     /// Every certificate is believed.
     #[serde(default)]
     pub insecure: bool,
+    /// PEM file with the certificate of the clients; there is a key, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cert: Option<String>,
+    /// PEM file with its key, without a passphrase.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
 }
 
 impl TlsPlan {

@@ -7,6 +7,7 @@
 //! **Source:** RFC 8305, with IPv4 first: connections over loopback can come from many addresses there.
 
 mod dial;
+mod pin;
 
 use std::fmt;
 use std::io;
@@ -20,6 +21,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 pub(crate) use dial::noticing;
+pub(crate) use pin::Pin;
 
 /// How long an address may take before the next one is tried beside it.
 const STAGGER: Duration = Duration::from_millis(250);
@@ -74,15 +76,19 @@ pub(crate) fn proxy_variables() -> Vec<&'static str> {
     PROXY_VARIABLES.into_iter().filter(named).collect()
 }
 
-/// The addresses of a name, IPv4 first; never empty.
+/// The addresses of a name, those of a pin as they were named, else IPv4 first; never empty.
 ///
 /// # Errors
 ///
 /// There are none, or nobody says so in time.
 pub(crate) async fn addresses(
     (host, port): (&str, u16),
+    pins: &[Pin],
     patience: Duration,
 ) -> io::Result<Vec<SocketAddr>> {
+    if let Some(named) = pins.iter().find_map(|pin| pin.of((host, port))) {
+        return Ok(named);
+    }
     let looked_up = timeout(patience, tokio::net::lookup_host((host, port))).await;
     let mut found: Vec<SocketAddr> = match looked_up {
         Ok(found) => found?.collect(),

@@ -15,6 +15,7 @@ use super::section::Section;
 use super::suggest;
 use super::value::{self};
 use crate::known::SWITCHES;
+use crate::route::Pin;
 
 /// Most servers that are started.
 pub(crate) const INSTANCES_MAX: u16 = 16;
@@ -25,6 +26,8 @@ const SETTING_CHARACTERS_MAX: usize = 200;
 const EDGE_PROCESSES_MAX: u16 = 32;
 /// Longest name of a proxy.
 const PROXY_NAME_CHARACTERS_MAX: usize = 200;
+/// Most hosts with addresses of their own.
+const PINS_MAX: usize = 16;
 /// Longest URL.
 const URL_CHARACTERS_MAX: usize = 2000;
 
@@ -34,11 +37,16 @@ pub(crate) struct Environment {
     /// Whether `target` was written, rightly or not.
     pub attached: bool,
     pub target: Option<Located<String>>,
+    /// `HOST:PORT:ADDRESS`, as written.
+    pub resolve: Vec<String>,
     /// Where `tls` was written, if it was.
     pub tls_at: Option<Place>,
     /// Path of a file with certificates.
     pub ca: Option<String>,
     pub insecure: bool,
+    /// Paths of the files with the certificate of the clients and its key.
+    pub cert: Option<String>,
+    pub key: Option<String>,
     /// Where `server` was written, if it was.
     pub server_at: Option<Place>,
     /// `None`: one, and more where the limit of open files asks for it.
@@ -76,6 +84,8 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Environme
     let tls_at = tls.is_present().then(|| tls.at.clone());
     let ca = tls.read(problems, "ca", value::text(URL_CHARACTERS_MAX));
     let insecure = tls.read_or(problems, "insecure", false, value::truth).value;
+    let cert = tls.read(problems, "cert", value::text(URL_CHARACTERS_MAX));
+    let key = tls.read(problems, "key", value::text(URL_CHARACTERS_MAX));
     tls.finish(problems);
     let mut server = section.table(problems, "server");
     let server_at = server.is_present().then(|| server.at.clone());
@@ -94,9 +104,14 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Environme
     let environment = Environment {
         attached: section.has("target"),
         target,
+        resolve: section
+            .read(problems, "resolve", value::list(PINS_MAX, pin))
+            .map_or_else(Vec::new, |pins| pins.value),
         tls_at,
         ca: ca.map(|ca| ca.value),
         insecure,
+        cert: cert.map(|cert| cert.value),
+        key: key.map(|key| key.value),
         server_at,
         instances: instances.map(|instances| instances.value),
         cpus: cpus.map(|cpus| cpus.value),
@@ -282,6 +297,16 @@ fn setting(key: &str, node: &Node) -> Result<String, Complaint> {
             value::any_text(SETTING_CHARACTERS_MAX)(node)
         }
         _ => value::text(SETTING_CHARACTERS_MAX)(node),
+    }
+}
+
+/// Addresses of a host, in place of what a resolver says.
+fn pin(node: &Node) -> Result<String, Complaint> {
+    let text = value::text(URL_CHARACTERS_MAX)(node)?;
+    match Pin::parse(&text) {
+        Ok(_) => Ok(text),
+        Err(why) => Err(Complaint::new(format!("\"{}\": {why}", shortened(&text)))
+            .hint("write \"chat.example.org:443:127.0.0.1\"")),
     }
 }
 

@@ -8,7 +8,7 @@ use std::fmt;
 
 use tokio_rustls::rustls::AlertDescription;
 
-pub(super) const NO_CERTIFICATE_OF_OURS: &str = "the harness shows no certificate of its own: name an address of the server where none is asked for";
+pub(super) const NO_CERTIFICATE_OF_OURS: &str = "show one: --client-cert FILE --client-key FILE";
 
 /// An alert of the other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,12 +23,17 @@ impl Alert {
         matches!(self.0, 41 | 116)
     }
 
+    /// It is what servers say to a certificate of the client that they do not take.
+    pub(super) const fn is_about_certificate(self) -> bool {
+        matches!(self.0, 42..=46 | 48 | 49 | 51)
+    }
+
     pub(super) const fn hint(self) -> &'static str {
         match self.0 {
             41 | 116 => NO_CERTIFICATE_OF_OURS,
             112 => "the server knows no host of that name: name it as its certificate does",
             40 | 47 | 70 | 71 => {
-                "TLS 1.2 and 1.3 are offered, without a certificate of the client: see which the server takes"
+                "TLS 1.2 and 1.3 are offered: see which the server takes, and whether it wants a certificate of the client (--client-cert)"
             }
             _ => "look at the server's log: the alert is its word",
         }

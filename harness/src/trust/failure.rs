@@ -23,11 +23,13 @@ pub(crate) enum TlsFailure {
     /// The server's certificate is not believed.
     #[error("{0}")]
     Certificate(Distrust),
-    /// The server says why it ends; `asked`: it had asked for a certificate of the client.
+    /// The server says why it ends; `asked`: for a certificate of the client, before.
     #[error("the server sent the TLS alert {alert}{}", demand(*alert, *asked))]
-    Alert { alert: Alert, asked: bool },
+    Alert { alert: Alert, asked: Question },
     #[error("it asked for a certificate of the client, got none, and closed the connection")]
     Unidentified,
+    #[error("it asked for a certificate of the client, was shown one, and closed the connection")]
+    Unaccepted,
     #[error("what it answers is no TLS")]
     NotTls,
     #[error("it has no TLS in common with this client: {0}")]
@@ -44,12 +46,28 @@ pub(crate) enum TlsFailure {
     Other(String),
 }
 
-fn demand(alert: Alert, asked: bool) -> &'static str {
-    if asked || alert.wants_certificate() {
-        ": it wants a certificate of the client"
-    } else {
-        ""
+fn demand(alert: Alert, asked: Question) -> &'static str {
+    match asked {
+        Question::Answered if alert.is_about_certificate() => {
+            ": it does not take the certificate of the client"
+        }
+        Question::Unanswered => DEMAND,
+        Question::None if alert.wants_certificate() => DEMAND,
+        Question::Answered | Question::None => "",
     }
+}
+
+const DEMAND: &str = ": it wants a certificate of the client";
+const OTHER_CERTIFICATE: &str = "name one that an authority signed which the server knows: --client-cert FILE --client-key FILE";
+
+/// Whether a server asked for a certificate of the client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Question {
+    #[default]
+    None,
+    /// There was none to show.
+    Unanswered,
+    Answered,
 }
 
 /// An error and what it is caused by, outermost first.
@@ -104,7 +122,7 @@ impl TlsFailure {
             }
             Error::AlertReceived(alert) => Self::Alert {
                 alert: Alert::of(*alert),
-                asked: false,
+                asked: Question::None,
             },
             Error::InvalidMessage(_) => Self::NotTls,
             Error::PeerIncompatible(why) => Self::Incompatible(spelt(&format!("{why:?}"))),
@@ -119,7 +137,7 @@ impl TlsFailure {
     }
 
     /// Of a handshake in which a certificate of the client was asked for.
-    pub(super) fn asked(self, asked: bool) -> Self {
+    pub(super) fn asked(self, asked: Question) -> Self {
         match self {
             Self::Alert { alert, .. } => Self::Alert { alert, asked },
             other => other,
@@ -132,6 +150,7 @@ impl TlsFailure {
             Self::Certificate(_)
             | Self::Alert { .. }
             | Self::Unidentified
+            | Self::Unaccepted
             | Self::Incompatible(_)
             | Self::Misbehaved(_) => true,
             Self::NotTls | Self::Ended | Self::Reset | Self::Silent | Self::Other(_) => false,
@@ -142,7 +161,16 @@ impl TlsFailure {
     pub(crate) fn hint(&self) -> &'static str {
         match self {
             Self::Certificate(distrust) => distrust.hint(),
-            Self::Alert { asked: true, .. } | Self::Unidentified => NO_CERTIFICATE_OF_OURS,
+            Self::Alert {
+                asked: Question::Unanswered,
+                ..
+            }
+            | Self::Unidentified => NO_CERTIFICATE_OF_OURS,
+            Self::Alert {
+                alert,
+                asked: Question::Answered,
+            } if alert.is_about_certificate() => OTHER_CERTIFICATE,
+            Self::Unaccepted => OTHER_CERTIFICATE,
             Self::Alert { alert, .. } => alert.hint(),
             Self::NotTls | Self::Ended | Self::Reset => {
                 "write ws:// or http://, or the port that speaks TLS"

@@ -9,7 +9,9 @@
 //! HTTP client uses too.
 
 mod alert;
+mod error;
 mod failure;
+mod identity;
 mod verify;
 
 use std::fmt;
@@ -18,7 +20,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use miette::Diagnostic;
 use rustls_platform_verifier::Verifier;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
@@ -27,37 +28,16 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::client::danger::ServerCertVerifier;
 use tokio_rustls::rustls::crypto::{CryptoProvider, aws_lc_rs};
-use tokio_rustls::rustls::pki_types::pem::{self, PemObject as _};
-use tokio_rustls::rustls::pki_types::{CertificateDer, InvalidDnsNameError, ServerName};
-use tokio_rustls::rustls::{ClientConfig, Error, RootCertStore};
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
+pub(crate) use error::TrustError;
 pub(crate) use failure::{TlsFailure, causes, innermost, tls_error};
+pub(crate) use identity::{Identity, certificates};
 use verify::{Asked, Blind, Named};
 
 /// How long a server that asked for a certificate may take to say that it will not do without.
 const OBJECTION_PATIENCE: Duration = Duration::from_secs(1);
-
-/// Why nobody can be believed.
-#[derive(Debug, thiserror::Error, Diagnostic)]
-pub(crate) enum TrustError {
-    #[error("it is no PEM: {0}")]
-    NotPem(#[source] pem::Error),
-    #[error("it holds no certificate")]
-    Empty,
-    #[error("a certificate in it cannot be used: {}", failure::words(.0))]
-    Unusable(#[source] Error),
-    #[error("this system has no certificates of authorities: {}", failure::words(.0))]
-    #[diagnostic(help("install ca-certificates, or name the authority with --ca FILE"))]
-    NoAuthorities(#[source] Error),
-    #[error("{}", failure::words(.0))]
-    Setup(#[source] Error),
-    #[error("no certificate can be for the host {host}")]
-    Name {
-        host: String,
-        #[source]
-        source: InvalidDnsNameError,
-    },
-}
 
 /// How to speak TLS with one target; cheap to clone.
 #[derive(Clone)]
@@ -97,29 +77,31 @@ impl Tls {
             Err(_) => Err(io::ErrorKind::TimedOut.into()),
         };
         match shaken {
-            Ok(stream) if self.asked.is_set() => object(stream).await,
+            Ok(stream) if self.asked.is_set() => object(stream, &self.asked).await,
             Ok(_) => Ok(()),
-            Err(error) => Err(TlsFailure::of_io(&error).asked(self.asked.is_set())),
+            Err(error) => Err(self.asked.told(TlsFailure::of_io(&error))),
         }
     }
 }
 
-/// What the server says to a client without a certificate; nothing, where it was a mere question.
-async fn object(mut stream: TlsStream<TcpStream>) -> Result<(), TlsFailure> {
+/// What the server says to a client without a certificate, or with one that it does not take; nothing, where it was a mere question.
+async fn object(mut stream: TlsStream<TcpStream>, asked: &Asked) -> Result<(), TlsFailure> {
     let mut byte = [0];
     match timeout(OBJECTION_PATIENCE, stream.read(&mut byte)).await {
         Ok(Ok(1..)) | Err(_) => Ok(()),
-        Ok(Ok(0)) => Err(TlsFailure::Unidentified),
-        Ok(Err(error)) => match TlsFailure::of_io(&error).asked(true) {
-            TlsFailure::Ended | TlsFailure::Reset => Err(TlsFailure::Unidentified),
-            other => Err(other),
+        Ok(Ok(0)) => Err(asked.unanswered()),
+        Ok(Err(error)) => match TlsFailure::of_io(&error) {
+            TlsFailure::Ended | TlsFailure::Reset => Err(asked.unanswered()),
+            other => Err(asked.told(other)),
         },
     }
 }
 
 /// Whether TLS is spoken there at all, whoever it is.
 pub(crate) async fn speaks_tls(address: SocketAddr, host: &str, patience: Duration) -> bool {
-    let tls = Trust::blind().ok().and_then(|trust| trust.tls(host).ok());
+    let tls = Trust::blind(None)
+        .ok()
+        .and_then(|trust| trust.tls(host).ok());
     let Some(tls) = tls else {
         return false;
     };
@@ -138,37 +120,34 @@ pub(crate) struct Trust {
 
 impl Trust {
     /// Believes what the system believes, and the certificates in `authority` (PEM) too: as those of
-    /// authorities, and as a server's own.
-    pub(crate) fn system(authority: Option<&[u8]>) -> Result<Self, TrustError> {
-        let mut own = Vec::new();
-        if let Some(text) = authority {
-            let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
-            own = read.map_err(TrustError::NotPem)?;
-            if own.is_empty() {
-                return Err(TrustError::Empty);
-            }
-        }
+    /// authorities, and as a server's own. `identity` is what a server is shown that asks who this is.
+    pub(crate) fn system(
+        authority: Option<&[u8]>,
+        identity: Option<Identity>,
+    ) -> Result<Self, TrustError> {
+        let own = authority.map(certificates).transpose()?.unwrap_or_default();
         let provider = Arc::new(aws_lc_rs::default_provider());
         let verifier = Verifier::new_with_extra_roots(own.clone(), Arc::clone(&provider));
         let verifier = verifier.map_err(match authority {
             Some(_) => TrustError::Unusable,
             None => TrustError::NoAuthorities,
         })?;
-        Self::with(provider, Arc::new(Named::new(verifier, own)))
+        Self::with(provider, Arc::new(Named::new(verifier, own)), identity)
     }
 
     /// Believes everybody: for a certificate that cannot be checked.
-    pub(crate) fn blind() -> Result<Self, TrustError> {
+    pub(crate) fn blind(identity: Option<Identity>) -> Result<Self, TrustError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let verifier = Arc::new(Blind::new(Arc::clone(&provider)));
-        Self::with(provider, verifier)
+        Self::with(provider, verifier, identity)
     }
 
     fn with(
         provider: Arc<CryptoProvider>,
         verifier: Arc<dyn ServerCertVerifier>,
+        identity: Option<Identity>,
     ) -> Result<Self, TrustError> {
-        let asked = Arc::new(Asked::default());
+        let asked = Arc::new(Asked::new(identity));
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(TrustError::Setup)?

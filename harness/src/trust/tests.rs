@@ -50,6 +50,17 @@ fn server(
     versions: &[&'static SupportedProtocolVersion],
     wish: Wish,
 ) -> TlsAcceptor {
+    let nobody = openssl_like(&["ca"], |_| {}).cert;
+    server_for(&nobody, (shown, key), versions, wish)
+}
+
+/// One that takes certificates of clients that `authority` signed.
+fn server_for(
+    authority: &Certificate,
+    (shown, key): (&Certificate, &KeyPair),
+    versions: &[&'static SupportedProtocolVersion],
+    wish: Wish,
+) -> TlsAcceptor {
     let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
     let key = provider().key_provider.load_private_key(key).unwrap();
     let shown = CertifiedKey::new(vec![shown.der().clone()], key);
@@ -60,9 +71,7 @@ fn server(
         config.with_no_client_auth()
     } else {
         let mut roots = RootCertStore::empty();
-        roots
-            .add(openssl_like(&["ca"], |_| {}).cert.der().clone())
-            .unwrap();
+        roots.add(authority.der().clone()).unwrap();
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
         let verifier = match wish {
             Wish::CertificateIfThereIsOne => verifier.allow_unauthenticated(),
@@ -91,7 +100,7 @@ async fn shaken(trust: &Trust, server: TlsAcceptor) -> Result<(), TlsFailure> {
 }
 
 fn naming(cert: &Certificate) -> Trust {
-    Trust::system(Some(cert.pem().as_bytes())).unwrap()
+    Trust::system(Some(cert.pem().as_bytes()), None).unwrap()
 }
 
 async fn distrusted(named: &Made, shown: &Made) -> Distrust {
@@ -104,7 +113,7 @@ async fn distrusted(named: &Made, shown: &Made) -> Distrust {
 
 #[test]
 fn an_authority_must_be_one() {
-    let refused = |text: &[u8]| Trust::system(Some(text)).unwrap_err().to_string();
+    let refused = |text: &[u8]| Trust::system(Some(text), None).unwrap_err().to_string();
     assert_eq!(refused(b"hello"), "it holds no certificate");
     assert!(refused(b"-----BEGIN CERTIFICATE-----\nx\n").contains("no PEM"));
     let broken = "-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n";
@@ -112,7 +121,7 @@ fn an_authority_must_be_one() {
         refused(broken.as_bytes()),
         "a certificate in it cannot be used: it cannot be read"
     );
-    Trust::blind().unwrap();
+    Trust::blind(None).unwrap();
 }
 
 #[tokio::test]
@@ -192,10 +201,49 @@ async fn a_server_that_wants_a_certificate_of_the_client_is_understood() {
 }
 
 #[tokio::test]
+async fn a_certificate_of_the_client_is_shown_where_it_is_asked_for() {
+    let made = openssl_like(&["localhost"], |_| {});
+    let [known, other] = ["ann", "bob"].map(|name| openssl_like(&[name], |_| {}));
+    let naming = |own: &Made| {
+        let chain = certificates(own.cert.pem().as_bytes()).unwrap();
+        let identity = Identity::of(chain, own.key.serialize_pem().as_bytes()).unwrap();
+        Trust::system(Some(made.cert.pem().as_bytes()), Some(identity)).unwrap()
+    };
+    for version in BOTH {
+        let server = || {
+            let shown = (&made.cert, &made.key);
+            server_for(&known.cert, shown, &[version], Wish::Certificate)
+        };
+        assert_eq!(shaken(&naming(&known), server()).await, Ok(()));
+        let failure = shaken(&naming(&other), server()).await.unwrap_err();
+        let text = failure.to_string();
+        assert!(text.contains("it does not take the certificate"), "{text}");
+        assert!(failure.hint().contains("--client-cert"));
+    }
+    let plain = server(&made.cert, &made.key, &BOTH, Wish::Nothing);
+    assert_eq!(shaken(&naming(&known), plain).await, Ok(()));
+}
+
+#[test]
+fn a_key_that_is_none_or_of_another_certificate_is_refused() {
+    let [ann, bob] = ["ann", "bob"].map(|name| openssl_like(&[name], |_| {}));
+    let refused = |key: &str| {
+        let chain = certificates(ann.cert.pem().as_bytes()).unwrap();
+        Identity::of(chain, key.as_bytes()).unwrap_err().to_string()
+    };
+    assert!(refused("").contains("no private key"));
+    assert!(refused(&ann.cert.pem()).contains("no private key"));
+    let locked =
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    assert!(refused(locked).contains("without a passphrase"));
+    assert!(refused(&bob.key.serialize_pem()).contains("not the key of the certificate"));
+}
+
+#[tokio::test]
 async fn what_speaks_no_tls_is_told_from_what_ends() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let tls = Trust::blind().unwrap().tls("localhost").unwrap();
+    let tls = Trust::blind(None).unwrap().tls("localhost").unwrap();
     let serving = async {
         let (mut stream, _) = listener.accept().await.unwrap();
         stream
@@ -219,7 +267,9 @@ async fn what_speaks_no_tls_is_told_from_what_ends() {
 
 #[test]
 fn no_failure_is_told_in_the_words_of_a_program() {
-    use tokio_rustls::rustls::{AlertDescription, CertificateError, OtherError, PeerIncompatible};
+    use tokio_rustls::rustls::{
+        AlertDescription, CertificateError, Error, OtherError, PeerIncompatible,
+    };
     let other = |rule: webpki::Error| {
         Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(rule))))
     };

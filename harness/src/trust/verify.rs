@@ -26,6 +26,9 @@ use tokio_rustls::rustls::{
     CertificateError, DigitallySignedStruct, Error, OtherError, SignatureScheme,
 };
 
+use super::failure::{Question, TlsFailure};
+use super::identity::Identity;
+
 /// The system's verifier, and certificates that were named.
 #[derive(Debug)]
 pub(super) struct Named {
@@ -155,13 +158,40 @@ impl ServerCertVerifier for Blind {
     }
 }
 
-/// Has no certificate to show, and remembers that one was asked for.
-#[derive(Debug, Default)]
-pub(super) struct Asked(AtomicBool);
+/// Shows the client's certificate, if it has one, and remembers that one was asked for.
+#[derive(Debug)]
+pub(super) struct Asked {
+    identity: Option<Identity>,
+    is_asked: AtomicBool,
+}
 
 impl Asked {
+    pub(super) fn new(identity: Option<Identity>) -> Self {
+        Self {
+            identity,
+            is_asked: AtomicBool::new(false),
+        }
+    }
+
     pub(super) fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.is_asked.load(Ordering::Relaxed)
+    }
+
+    /// What a connection fails by, where the server had asked who this is.
+    pub(super) fn told(&self, failure: TlsFailure) -> TlsFailure {
+        match (self.is_set(), &self.identity) {
+            (false, _) => failure.asked(Question::None),
+            (true, None) => failure.asked(Question::Unanswered),
+            (true, Some(_)) => failure.asked(Question::Answered),
+        }
+    }
+
+    /// The server ended without a word after it had asked.
+    pub(super) fn unanswered(&self) -> TlsFailure {
+        match self.identity {
+            Some(_) => TlsFailure::Unaccepted,
+            None => TlsFailure::Unidentified,
+        }
     }
 }
 
@@ -171,11 +201,12 @@ impl ResolvesClientCert for Asked {
         _root_hint_subjects: &[&[u8]],
         _schemes: &[SignatureScheme],
     ) -> Option<Arc<CertifiedKey>> {
-        self.0.store(true, Ordering::Relaxed);
-        None
+        self.is_asked.store(true, Ordering::Relaxed);
+        let identity = self.identity.as_ref();
+        identity.map(|identity| Arc::clone(&identity.0))
     }
 
     fn has_certs(&self) -> bool {
-        false
+        self.identity.is_some()
     }
 }

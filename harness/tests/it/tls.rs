@@ -10,7 +10,7 @@ use rcgen::{CertifiedKey, generate_simple_self_signed};
 use serde_json::Value;
 
 use crate::support::{
-    Done, PASSWORD, Part, command, finish, free_address, redis_command, serve_command,
+    Done, PASSWORD, Part, command, finish, free_address, nginx, redis_command, serve_command,
 };
 
 /// Somebody else's Redis, and a server with a certificate for its address that nobody else signed.
@@ -74,6 +74,137 @@ impl System {
         let handshakes = &result["latency"]["tls"]["response"]["count"];
         assert_eq!(handshakes.as_u64(), Some(opened), "{}", result["latency"]);
     }
+}
+
+#[test]
+#[ignore = "slow: starts servers"]
+fn a_host_is_found_where_it_was_said_to_be() {
+    let system = System::start(false);
+    let port = system.server.port();
+    let target = format!("ws://chat.example.test:{port}");
+    let pin = format!("chat.example.test:{port}:{}", system.server.ip());
+    let ask = |words: &[&str]| {
+        let mut asked = command(words);
+        asked.env("CHAT_PASSWORD", PASSWORD);
+        finish(asked.spawn().unwrap())
+    };
+    let out = system.folder.path().join("out").display().to_string();
+    let run = [
+        "run",
+        "scenarios/smoke.toml",
+        "--clients",
+        "20",
+        "--set",
+        "environment.users.password=${env:CHAT_PASSWORD}",
+        "--target",
+        &target,
+        "--out",
+        &out,
+    ];
+    let lost = ask(&run);
+    assert_eq!(lost.code, 2, "{}", lost.stderr);
+    assert!(
+        lost.stderr.contains("is not this machine"),
+        "{}",
+        lost.stderr
+    );
+    let found = ask(&[&run[..], &["--resolve", &pin]].concat());
+    assert_eq!(found.code, 0, "{}", found.stderr);
+    let doctor = [
+        "doctor",
+        &target,
+        "--password",
+        "${env:CHAT_PASSWORD}",
+        "--resolve",
+        &pin,
+    ];
+    let doctor = ask(&doctor);
+    assert_eq!(doctor.code, 0, "{}{}", doctor.stdout, doctor.stderr);
+    let wrong = ask(&["doctor", &target, "--resolve", "chat.example.test"]);
+    assert_eq!(wrong.code, 2, "{}", wrong.stderr);
+    assert!(
+        wrong.stderr.contains("it holds no port"),
+        "{}",
+        wrong.stderr
+    );
+}
+
+/// A front that wants a certificate of its clients.
+#[test]
+#[ignore = "slow: starts servers"]
+fn a_certificate_of_the_client_opens_a_front_that_wants_one() {
+    let system = System::start(false);
+    let folder = system.folder.path();
+    // Its certificate is the server's, for that address.
+    let front = SocketAddr::new(system.server.ip(), free_address().port());
+    let CertifiedKey { cert, signing_key } =
+        generate_simple_self_signed(["client".to_owned()]).unwrap();
+    fs::write(folder.join("client.pem"), cert.pem()).unwrap();
+    fs::write(folder.join("client.key"), signing_key.serialize_pem()).unwrap();
+    let at = |name: &str| folder.join(name).display().to_string();
+    let conf = format!(
+        "daemon off; master_process off; error_log {log}; pid {pid}; events {{}} http {{ access_log off; \
+         client_body_temp_path {temp}; proxy_temp_path {temp}; fastcgi_temp_path {temp}; uwsgi_temp_path {temp}; scgi_temp_path {temp}; \
+         server {{ listen {front} ssl; ssl_certificate {cert}; ssl_certificate_key {key}; \
+         ssl_client_certificate {client}; ssl_verify_client on; \
+         location / {{ proxy_pass http://{server}; proxy_http_version 1.1; proxy_set_header Host {front}; \
+         proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade; }} }} }}",
+        log = at("nginx.log"),
+        pid = at("nginx.pid"),
+        temp = at("temp"),
+        cert = at("cert.pem"),
+        key = at("key.pem"),
+        client = at("client.pem"),
+        server = system.server,
+    );
+    fs::write(folder.join("nginx.conf"), conf).unwrap();
+    let mut nginx = std::process::Command::new(nginx());
+    nginx.arg("-c").arg(folder.join("nginx.conf"));
+    let _front = Part::start(nginx, front);
+    let run = |more: &[&str]| {
+        let mut run = command(&["run", "scenarios/smoke.toml", "--clients", "20"]);
+        run.args(["--set", "environment.users.password=${env:CHAT_PASSWORD}"])
+            .env("CHAT_PASSWORD", PASSWORD)
+            .args([
+                "--target",
+                &format!("wss://{front}"),
+                "--ca",
+                &at("cert.pem"),
+                "--out",
+                &at("out"),
+                "--overwrite",
+            ])
+            .args(more);
+        finish(run.spawn().unwrap())
+    };
+    let refused = run(&[]);
+    assert_eq!(refused.code, 3, "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("No required SSL certificate"),
+        "{}",
+        refused.stderr
+    );
+    let done = run(&[
+        "--client-cert",
+        &at("client.pem"),
+        "--client-key",
+        &at("client.key"),
+    ]);
+    system.assert_passed(&done);
+    let alone = run(&["--client-cert", &at("client.pem")]);
+    assert_eq!(alone.code, 2, "{}", alone.stderr);
+    let wrong = run(&[
+        "--client-cert",
+        &at("client.pem"),
+        "--client-key",
+        &at("client.pem"),
+    ]);
+    assert_eq!(wrong.code, 2, "{}", wrong.stderr);
+    assert!(
+        wrong.stderr.contains("environment.tls.key"),
+        "{}",
+        wrong.stderr
+    );
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::step;
 /// The kind of a run that is made of a browser's recording.
 const IMPORTED: &str = "imported";
 /// Length of a load with faults in it.
-const FAULTY: &str = "24s";
+const FAULTY: &str = "30s";
 /// What became of a server.
 #[derive(Serialize)]
 pub(super) struct Row {

@@ -14,6 +14,7 @@ use crate::environment::secret;
 use crate::environment::settings::Settings;
 use crate::environment::target::{server, trust};
 use crate::plan::{Link, Plan, RedisPlan, estimate};
+use crate::route::Pin;
 use crate::trust::Trust;
 
 const TARGET_PORTS: &[(&str, u16)] = &[("ws", 80), ("wss", 443), ("http", 80), ("https", 443)];
@@ -39,9 +40,13 @@ impl Found {
     pub(crate) async fn find(plan: &Plan, settings: &Settings) -> Result<Self, EnvironmentError> {
         let environment = &plan.environment;
         let managed = environment.target.is_none();
-        let target = address("--target", environment.target.as_deref(), TARGET_PORTS).await?;
+        let pins = environment.resolve.iter();
+        // A plan is compiled: its pins can be read.
+        let pins: Vec<Pin> = pins.filter_map(|text| Pin::parse(text).ok()).collect();
+        let target = environment.target.as_deref();
+        let target = address("--target", target, TARGET_PORTS, &pins).await?;
         let redis = match &environment.redis {
-            RedisPlan::Url { url } => address("--redis-url", Some(url), REDIS_PORTS).await?,
+            RedisPlan::Url { url } => address("--redis-url", Some(url), REDIS_PORTS, &pins).await?,
             RedisPlan::None if managed => return Err(PreflightError::ServerWithoutRedis.into()),
             RedisPlan::Private | RedisPlan::None => None,
         };
@@ -49,6 +54,7 @@ impl Found {
             "--toxiproxy",
             environment.toxiproxy.as_deref(),
             TOXIPROXY_PORTS,
+            &pins,
         )
         .await?;
         for place in [&target, &redis, &toxiproxy].into_iter().flatten() {
@@ -86,12 +92,13 @@ async fn address(
     place: &'static str,
     text: Option<&str>,
     ports: &[(&str, u16)],
+    pins: &[Pin],
 ) -> Result<Option<Endpoint>, EnvironmentError> {
     match text {
         None => Ok(None),
         Some(text) => {
             let text = secret::resolve(place, text)?;
-            Ok(Some(Endpoint::find(place, &text, ports).await?))
+            Ok(Some(Endpoint::find(place, &text, ports, pins).await?))
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::environment::endpoint::{CONNECT_TIMEOUT, Endpoint};
 use crate::environment::proxy::ProxyLink;
 use crate::environment::secret::{self, Secret};
 use crate::environment::settings::Settings;
-use crate::plan::{Dialect, Link, Plan};
+use crate::plan::{Dialect, Link, Plan, READYZ};
 use crate::route::{self, Requests};
 use crate::trust::{Tls, Trust, speaks_tls, with_trust};
 
@@ -189,7 +189,11 @@ impl DirectTarget {
             requests: self.requests(request_timeout(plan))?,
             accounts: Accounts::of(plan, &self.password)?,
             payloads: payloads(plan)?.into(),
-            readyz_url: format!("{direct}/readyz"),
+            readyz_url: {
+                let dialect = self.mapping.dialect.as_ref();
+                let health = dialect.and_then(|dialect| dialect.health.as_deref());
+                format!("{direct}{}", health.unwrap_or(READYZ))
+            },
             metrics_urls: self.metrics_urls(),
             dialect: self.mapping.dialect.clone().map(Arc::new),
         })

@@ -26,6 +26,13 @@ pub(crate) enum TargetError {
         path: std::path::PathBuf,
         reason: String,
     },
+    #[error("environment.tls.{key}: {}: {reason}", .path.display())]
+    Identity {
+        /// `cert` or `key`.
+        key: &'static str,
+        path: std::path::PathBuf,
+        reason: String,
+    },
     #[error("TLS cannot be set up: {0}")]
     #[diagnostic(transparent)]
     NoTls(#[source] TrustError),

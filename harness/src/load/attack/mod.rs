@@ -32,6 +32,7 @@ use super::life::live;
 use super::pacing::Alarm;
 use super::pool::{ERRANDS_MAX, serve, users};
 use super::user::UserContext;
+use crate::client::flat;
 use crate::clock::{RunClock, wall_ns};
 use crate::environment::TargetInfo;
 use crate::plan::{Cut, IdKind, Plan, tick_us};
@@ -205,6 +206,7 @@ fn job(plan: &Plan, part: Part, target: TargetInfo, signals: &Signals) -> Job {
         cut: part.cut,
         visits: part.cut.visits(&plan.load),
         numbered: numbered(plan),
+        is_flat: target.dialect.as_deref().is_some_and(flat::is_flat),
         target,
         tag: part.tag,
         clock: signals.clock,

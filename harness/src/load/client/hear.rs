@@ -6,11 +6,11 @@
 use super::mapped::Mapped;
 use super::{Client, End, Phase};
 use crate::account::quoted;
-use crate::client::dialect;
 use crate::client::frame::{FRAMES_MAX, Seen, frames};
 use crate::client::opening::{Met, Ruled, reply};
 use crate::client::template::{self, Held};
 use crate::client::wire::{FrameError, ServerFrame};
+use crate::client::{dialect, flat};
 use crate::failure::{Failure, FailureKind};
 use crate::load::lane::LaneContext;
 use crate::plan::{Dialect, Matching};
@@ -208,11 +208,17 @@ impl Client {
             return;
         }
         self.trace(lane, at_us, "<-", text);
-        let seen = Seen::new(text);
-        if !dialect.reply.is_empty() && self.replies(lane, dialect, &seen) {
-            return;
-        }
-        match dialect::read_seen(dialect, seen) {
+        let short = lane.job().is_flat.then(|| flat::read(dialect, text));
+        let frame = if let Some(frame) = short.flatten() {
+            Ok(frame)
+        } else {
+            let seen = Seen::new(text);
+            if !dialect.reply.is_empty() && self.replies(lane, dialect, &seen) {
+                return;
+            }
+            dialect::read_seen(dialect, seen)
+        };
+        match frame {
             Ok(ServerFrame::Answer { id: Some(id) })
                 if lane.job().message_number(&self.visit, &id).is_none() =>
             {

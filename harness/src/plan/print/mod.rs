@@ -102,11 +102,17 @@ fn environment(text: &mut String, plan: &Plan) {
     line(text, "\n[environment]");
     if let Some(target) = &environment.target {
         pair(text, "target", target.as_str());
+        if !environment.resolve.is_empty() {
+            let pins: Vec<&str> = environment.resolve.iter().map(String::as_str).collect();
+            pair(text, "resolve", pins);
+        }
         let tls = &environment.tls;
-        if let Some(ca) = &tls.ca {
-            pair(text, "tls", inline([("ca", ca.as_str().into())]));
-        } else if tls.insecure {
-            pair(text, "tls", inline([("insecure", true.into())]));
+        if !tls.is_usual() {
+            let named = [("ca", &tls.ca), ("cert", &tls.cert), ("key", &tls.key)];
+            let named = named.into_iter();
+            let named = named.filter_map(|(key, file)| Some((key, file.as_deref()?.into())));
+            let insecure = tls.insecure.then(|| ("insecure", true.into()));
+            pair(text, "tls", inline(named.chain(insecure)));
         }
     } else {
         pair(text, "server", server(&environment.server));

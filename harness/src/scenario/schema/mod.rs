@@ -55,6 +55,7 @@ fn environment() -> Value {
         &[],
         json!({
             "target": text_of("Attach to this server instead of starting one: ws://host:port."),
+            "resolve": list(text_of("chat.example.org:443:127.0.0.1; more addresses after commas."), "Addresses of hosts, in place of what a resolver says."),
             "server": table("How the reference server is started.", &[], json!({
                 "instances": integer(1, i64::from(INSTANCES_MAX), "Servers on one Redis; clients are spread over them. Default 1, and more where the limit of open files asks for it."),
                 "cpus": text_of("Processors of what the run starts (server, Redis, edge proxies), such as \"1\" or \"2-3\"; default all."),
@@ -71,6 +72,8 @@ fn environment() -> Value {
             "tls": table("Whose certificates are believed, with a target of wss:// or https://; default those the system trusts.", &[], json!({
                 "ca": text_of("PEM file with further certificates: of authorities, or the server's own."),
                 "insecure": { "type": "boolean", "description": "Believe every certificate; default false." },
+                "cert": text_of("PEM file with a certificate of the clients, for a server that asks for one."),
+                "key": text_of("PEM file with its key, without a passphrase."),
             })),
             "links": table("Proxies that exist on that Toxiproxy already, by the link they carry: faults act on them, nothing of them is deleted.", &[], {
                 let named = LINKS.iter().map(|(name, _)| ((*name).to_owned(), text_of("Name of the proxy.")));

@@ -83,6 +83,7 @@ pub(super) fn table_of() -> Value {
             "cookie": text_of("Cookie of the credential; default access_token."),
             "origin": text_of("Origin header; default none."),
         })),
+        "health": text_of("Path at which the server says by a status whether it is well, asked around faults; default /readyz."),
         "cookies": { "type": "boolean", "description": "Cookies that login and token set go with the requests after them, and with the upgrade; default false." },
         "headers": {
             "type": "object",

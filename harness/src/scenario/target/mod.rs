@@ -33,6 +33,8 @@ use super::problem::Problems;
 use super::section::Section;
 use super::value;
 
+/// Where a server of the contract says whether it is well.
+pub(crate) const READYZ: &str = "/readyz";
 /// Longest message that is taken where the scenario says nothing: 16 MiB.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 16 << 20;
 /// The least and the most that a scenario may set.
@@ -47,6 +49,9 @@ pub(crate) struct Dialect {
     /// Cookies that login and token set go with the requests after them, and with the upgrade.
     #[serde(default, skip_serializing_if = "is_false")]
     pub cookies: bool,
+    /// Where the server says whether it is well; `None`: at `/readyz`, if anywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<String>,
     pub socket: SocketShape,
     /// Sent with every request and upgrade, `Host` instead of the target's own; a value may name a secret as
     /// `${env:NAME}`.
@@ -205,6 +210,9 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Option<Di
         cookies: section
             .read_or(problems, "cookies", false, value::truth)
             .value,
+        health: section
+            .has("health")
+            .then(|| path(&mut section, problems, "health", READYZ)),
         socket: socket(&mut section, problems),
         headers: header::read(&mut section, problems),
         send: send(&mut section, problems),

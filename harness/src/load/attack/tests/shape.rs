@@ -83,6 +83,7 @@ fn environment() -> EnvironmentPlan {
             settings: BTreeMap::new(),
         },
         redis: RedisPlan::None,
+        resolve: Vec::new(),
         tls: TlsPlan::default(),
         links: BTreeMap::new(),
         edge_processes: None,
