@@ -129,18 +129,9 @@ fn a_host_is_found_where_it_was_said_to_be() {
     );
 }
 
-/// A front that wants a certificate of its clients.
-#[test]
-#[ignore = "slow: starts servers"]
-fn a_certificate_of_the_client_opens_a_front_that_wants_one() {
-    let system = System::start(false);
+/// An nginx before the server that wants a certificate of its clients; it has the server's own.
+fn asking_front(system: &System, front: SocketAddr) -> Part {
     let folder = system.folder.path();
-    // Its certificate is the server's, for that address.
-    let front = SocketAddr::new(system.server.ip(), free_address().port());
-    let CertifiedKey { cert, signing_key } =
-        generate_simple_self_signed(["client".to_owned()]).unwrap();
-    fs::write(folder.join("client.pem"), cert.pem()).unwrap();
-    fs::write(folder.join("client.key"), signing_key.serialize_pem()).unwrap();
     let at = |name: &str| folder.join(name).display().to_string();
     let conf = format!(
         "daemon off; master_process off; error_log {log}; pid {pid}; events {{}} http {{ access_log off; \
@@ -160,7 +151,22 @@ fn a_certificate_of_the_client_opens_a_front_that_wants_one() {
     fs::write(folder.join("nginx.conf"), conf).unwrap();
     let mut nginx = std::process::Command::new(nginx());
     nginx.arg("-c").arg(folder.join("nginx.conf"));
-    let _front = Part::start(nginx, front);
+    Part::start(nginx, front)
+}
+
+#[test]
+#[ignore = "slow: starts servers"]
+fn a_certificate_of_the_client_opens_a_front_that_wants_one() {
+    let system = System::start(false);
+    let folder = system.folder.path();
+    // Its certificate is the server's, for that address.
+    let front = SocketAddr::new(system.server.ip(), free_address().port());
+    let CertifiedKey { cert, signing_key } =
+        generate_simple_self_signed(["client".to_owned()]).unwrap();
+    fs::write(folder.join("client.pem"), cert.pem()).unwrap();
+    fs::write(folder.join("client.key"), signing_key.serialize_pem()).unwrap();
+    let _front = asking_front(&system, front);
+    let at = |name: &str| folder.join(name).display().to_string();
     let run = |more: &[&str]| {
         let mut run = command(&["run", "scenarios/smoke.toml", "--clients", "20"]);
         run.args(["--set", "environment.users.password=${env:CHAT_PASSWORD}"])
@@ -199,12 +205,8 @@ fn a_certificate_of_the_client_opens_a_front_that_wants_one() {
         "--client-key",
         &at("client.pem"),
     ]);
-    assert_eq!(wrong.code, 2, "{}", wrong.stderr);
-    assert!(
-        wrong.stderr.contains("environment.tls.key"),
-        "{}",
-        wrong.stderr
-    );
+    assert_eq!(wrong.code, 3, "{}", wrong.stderr);
+    assert!(wrong.stderr.contains("tls.key"), "{}", wrong.stderr);
 }
 
 #[test]
