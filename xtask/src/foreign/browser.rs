@@ -53,15 +53,19 @@ impl Browser {
         Ok(Self { python, chromium })
     }
 
-    /// Has the page use the server at `port`, and makes a scenario of it. `None`: the server has no page.
-    pub(super) fn scenario(&self, server: &Server, port: u16) -> Result<Option<PathBuf>, Failure> {
-        let page = step::root()
-            .join("xtask/foreign")
-            .join(server.name)
-            .join("page.js");
-        if !page.is_file() {
-            return Ok(None);
-        }
+    /// What the page of a server does; `None`: it has none.
+    pub(super) fn page(server: &Server) -> Option<PathBuf> {
+        let folder = step::root().join("xtask/foreign").join(server.name);
+        Some(folder.join("page.js")).filter(|page| page.is_file())
+    }
+
+    /// Has the page use the server at `port`, and makes a scenario of it.
+    pub(super) fn scenario(
+        &self,
+        server: &Server,
+        page: &Path,
+        port: u16,
+    ) -> Result<PathBuf, Failure> {
         let folder = server.folder();
         let library = folder.join("node_modules/socket.io-client/dist/socket.io.min.js");
         let first = if server.name == "channels" {
@@ -71,7 +75,7 @@ impl Browser {
         };
         let mut rest = vec![PathBuf::from(first)];
         rest.extend(library.is_file().then_some(library));
-        self.imported(&page, (&folder, port), &rest).map(Some)
+        self.imported(page, (&folder, port), &rest)
     }
 
     /// The recording of a page, and the scenario of the recording.

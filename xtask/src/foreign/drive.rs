@@ -72,11 +72,10 @@ pub(super) fn drive(server: &Server, redis: &Path, browser: Option<&Browser>) ->
     }
     let mut kinds = vec!["healthy", "edge"];
     kinds.extend(server.has_redis.then_some("redis"));
-    kinds.extend(browser.map(|_| IMPORTED));
+    kinds.extend(browser.and(Browser::page(server)).map(|_| IMPORTED));
     for kind in kinds {
         match once(server, kind, (redis, browser)) {
-            Ok(None) => {}
-            Ok(Some(run)) => {
+            Ok(run) => {
                 let problems = wrong(&run);
                 row.problems
                     .extend(problems.map(|problem| format!("{kind}: {problem}")));
@@ -151,12 +150,11 @@ fn wrong(run: &Run) -> impl Iterator<Item = String> {
         .filter_map(|(is_wrong, what)| is_wrong.then_some(what))
 }
 
-/// One run; `None`: there is none of that kind.
 fn once(
     server: &Server,
     kind: &'static str,
     (redis, browser): (&Path, Option<&Browser>),
-) -> Result<Option<Run>, Failure> {
+) -> Result<Run, Failure> {
     let folder = server.folder();
     let stands = server
         .has_redis
@@ -166,12 +164,10 @@ fn once(
         .as_ref()
         .map_or_else(String::new, |redis| redis.url.clone());
     let running = server.start(&redis_url)?;
-    let scenario = match browser.filter(|_| kind == IMPORTED) {
-        Some(browser) => browser.scenario(server, running.port)?,
-        None => Some(written(&folder, kind)?),
-    };
-    let Some(scenario) = scenario else {
-        return Ok(None);
+    let page = Browser::page(server).filter(|_| kind == IMPORTED);
+    let scenario = match (browser, page) {
+        (Some(browser), Some(page)) => browser.scenario(server, &page, running.port)?,
+        _ => written(&folder, kind)?,
     };
     let out = folder.join("out").join(kind);
     drop(fs::remove_dir_all(&out));
@@ -206,7 +202,7 @@ fn once(
     let counted = running.stop()?;
     let result = read(&out.join("result.json"))?;
     let result: Value = serde_json::from_str(&result).unwrap_or_default();
-    Ok(Some(run(kind, &result, counted)))
+    Ok(run(kind, &result, counted))
 }
 
 /// The scenario of the server, with the faults of that kind of run.

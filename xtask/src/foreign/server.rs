@@ -19,6 +19,8 @@ use crate::{package, step};
 pub(super) const PASSWORD: &str = "of-one-run-on-loopback";
 /// Until a server can be asked, and until it has ended.
 const PATIENCE: Duration = Duration::from_mins(3);
+/// Until one whose run went wrong is ended by force.
+const GRACE: Duration = Duration::from_secs(20);
 const LOOK: Duration = Duration::from_millis(50);
 /// Where blocks of ports are looked for, below those that the kernel gives away.
 const PORTS: std::ops::Range<u16> = 21_000..29_000;
@@ -284,7 +286,17 @@ impl Running {
 }
 
 impl Drop for Running {
+    /// What it started itself ends with it only if it is asked to.
     fn drop(&mut self) {
+        let is_there = |child: &mut Child| matches!(child.try_wait(), Ok(None));
+        if is_there(&mut self.child) {
+            let id = self.child.id().to_string();
+            drop(Command::new("kill").args(["-TERM", &id]).status());
+        }
+        let begun = Instant::now();
+        while is_there(&mut self.child) && begun.elapsed() < GRACE {
+            sleep(LOOK);
+        }
         drop(self.child.kill());
         drop(self.child.wait());
     }
