@@ -27,14 +27,25 @@ pub(super) async fn has_login(server: &Server<'_>) -> bool {
     )
 }
 
-/// What the server says of itself, where it says anything.
-pub(super) async fn health(server: &Server<'_>) -> Result<(String, ()), Trouble> {
+/// Where the server says how it is; `None`: a mapping does not say.
+pub(super) fn health_path<'s>(server: &'s Server<'_>) -> Option<&'s str> {
+    match server.protocol.dialect.as_deref() {
+        None => Some(HEALTH_PATH),
+        Some(dialect) => dialect.health.as_deref(),
+    }
+}
+
+/// What the server says of itself at that path; at the contract's own, where it says anything.
+pub(super) async fn health(server: &Server<'_>, path: &str) -> Result<(String, ()), Trouble> {
     let cure = "look at the server's log and at its Redis";
-    match ask(server.http.get(server.path(HEALTH_PATH)), TIMEOUT).await {
+    let is_named = path != HEALTH_PATH;
+    match ask(server.http.get(server.path(path)), TIMEOUT).await {
         Answer::Status {
-            status: 200, body, ..
+            status: status @ 200..=299,
+            body,
+            ..
         } => match broken_parts(&body).as_slice() {
-            [] => Ok((format!("{HEALTH_PATH} answers 200"), ())),
+            [] => Ok((format!("{path} answers {status}"), ())),
             parts => Err(Trouble::new(
                 format!(
                     "the server says that this does not work: {}",
@@ -46,9 +57,9 @@ pub(super) async fn health(server: &Server<'_>) -> Result<(String, ()), Trouble>
         Answer::Status {
             status: 404 | 405 | 501,
             ..
-        } => Ok((format!("there is no {HEALTH_PATH}"), ())),
+        } if !is_named => Ok((format!("there is no {path}"), ())),
         Answer::Status { status, body, .. } => {
-            let fact = format!("{HEALTH_PATH} answers {status}: {}", quoted(&body));
+            let fact = format!("{path} answers {status}: {}", quoted(&body));
             let body = String::from_utf8_lossy(&body).to_ascii_lowercase();
             // Redis' own words, which nothing else says.
             if ["noauth", "wrongpass"]
@@ -60,10 +71,10 @@ pub(super) async fn health(server: &Server<'_>) -> Result<(String, ()), Trouble>
             Err(Trouble::new(fact, cure))
         }
         Answer::None => Err(Trouble::new(
-            format!("no answer to {HEALTH_PATH} within {TIMEOUT:?}"),
+            format!("no answer to {path} within {TIMEOUT:?}"),
             cure,
         )),
-        Answer::Broken(error) => Err(Trouble::new(format!("{HEALTH_PATH}: {error}"), cure)),
+        Answer::Broken(error) => Err(Trouble::new(format!("{path}: {error}"), cure)),
     }
 }
 

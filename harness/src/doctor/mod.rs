@@ -119,13 +119,9 @@ async fn walk(wanted: &Examination, chart: &mut Chart) -> Option<()> {
     } else if chart.is_over() {
         return None;
     }
-    if wanted.protocol.dialect.is_none() {
-        chart.step(Step::Health, api::health(&server)).await;
-    } else {
-        chart.skip(
-            Step::Health,
-            "the contract's own, and the scenario maps another server",
-        );
+    match api::health_path(&server) {
+        Some(path) => drop(chart.step(Step::Health, api::health(&server, path)).await),
+        None => chart.skip(Step::Health, "the scenario names no target.health"),
     }
     inside(wanted, &server, chart).await
 }

@@ -99,6 +99,32 @@ impl System {
 }
 
 #[test]
+#[ignore = "slow: starts a server"]
+fn a_mapped_server_is_asked_for_its_health_where_the_scenario_says() {
+    let system = System::server(&[]);
+    let at = |path: &str| {
+        let file = system.folder.path().join("mine.toml");
+        let text = format!(
+            "[load]\nclients = 1\nhold = \"1s\"\n[target]\nprotocol = \"contract\"\nhealth = \"{path}\"\n"
+        );
+        fs::write(&file, text).unwrap();
+        system.examined("ws", &["--scenario", file.to_str().unwrap()])
+    };
+    let (code, report) = at("/readyz");
+    assert_eq!(code, 0, "{report:#}");
+    assert!(
+        report.to_string().contains("/readyz answers 200"),
+        "{report:#}"
+    );
+    let (code, report) = at("/nowhere");
+    assert_eq!(code, 10, "{report:#}");
+    assert!(
+        report.to_string().contains("/nowhere answers 404"),
+        "{report:#}"
+    );
+}
+
+#[test]
 #[ignore = "slow: drives a load"]
 fn a_server_that_is_well_is_said_to_be_and_every_step_was_tried() {
     let system = System::server(&["--ping-interval", "500ms"]);
