@@ -23,6 +23,7 @@ mod talk;
 mod template;
 #[cfg(test)]
 mod tests;
+mod unsaid;
 mod write;
 
 use serde_json::error::Category;

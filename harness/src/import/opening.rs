@@ -17,6 +17,8 @@ const AT_ONCE_MS: f64 = 250.0;
 /// What beats are called.
 const BEATS: [&str; 4] = ["ping", "heartbeat", "keepalive", "beat"];
 const PONGS: [&str; 4] = ["pong", "heartbeat", "keepalive", "beat"];
+/// Longest beat that is no JSON.
+const BEAT_BYTES_MAX: usize = 40;
 /// Shortest pause between heartbeats that a scenario may have.
 const PAUSE_MIN_MS: f64 = 100.0;
 
@@ -88,13 +90,12 @@ fn is_called(frame: &Said, names: &[&str]) -> bool {
     // What is so, and who says it, is not what it is.
     let is_kind =
         |leaf: &Leaf| is_name(leaf) && !["status", "name", "target"].contains(&leaf.key());
-    match frame.head {
-        Some(_) => frame
-            .leaves
-            .iter()
-            .any(|leaf| is_kind(leaf) && has(&leaf.value)),
-        None => !has_words(frame) && has(&frame.text),
+    if frame.head.is_none() {
+        let first = frame.text.lines().next().unwrap_or_default();
+        return !has_words(frame) && first.len() <= BEAT_BYTES_MAX && has(first);
     }
+    let mut leaves = frame.leaves.iter();
+    leaves.any(|leaf| is_kind(leaf) && has(&leaf.value))
 }
 
 /// The words of a name, in small letters: of `keepAlive` and `keep_alive` both, and `keepalive`.

@@ -12,6 +12,7 @@ use super::hears::Matching;
 use super::layout;
 use super::secret::{REMOVED, Secrets, redact};
 use super::shape::is_name;
+use super::unsaid::{says_credential, unsay_credential};
 use crate::scenario::protocol::CONTRACT;
 use crate::scenario::target::{STEPS_MAX, is_contract};
 use crate::scenario::{self, Overrides};
@@ -79,6 +80,10 @@ pub(super) fn scenario(
     }
     if findings.heard.matching == Matching::Order {
         notes.push("no answer names the message that it answers: they are taken to come in order, which is wrong where others speak in the same room".to_owned());
+    }
+    if !says_credential(findings, &document) {
+        notes.push(format!("what the client proves itself with is said in its messages or heartbeats alone, which a scenario cannot say: it is written as {REMOVED}"));
+        unsay_credential(&mut document);
     }
     let is_other = document
         .get_mut("target")

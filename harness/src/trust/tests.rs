@@ -203,7 +203,17 @@ async fn a_server_that_wants_a_certificate_of_the_client_is_understood() {
 #[tokio::test]
 async fn a_certificate_of_the_client_is_shown_where_it_is_asked_for() {
     let made = openssl_like(&["localhost"], |_| {});
-    let [known, other] = ["ann", "bob"].map(|name| openssl_like(&[name], |_| {}));
+    // A certificate of the client, and that of the authority that signed it.
+    let signed = || {
+        let (ca, key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+        let mut params = CertificateParams::new(["ca".to_owned()]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority = params.self_signed(&ca).unwrap();
+        let client = CertificateParams::new(["ann".to_owned()]).unwrap();
+        let cert = client.signed_by(&key, &Issuer::new(params, ca)).unwrap();
+        (Made { cert, key }, authority)
+    };
+    let ((known, authority), (other, _)) = (signed(), signed());
     let naming = |own: &Made| {
         let chain = certificates(own.cert.pem().as_bytes()).unwrap();
         let identity = Identity::of(chain, own.key.serialize_pem().as_bytes()).unwrap();
@@ -212,7 +222,7 @@ async fn a_certificate_of_the_client_is_shown_where_it_is_asked_for() {
     for version in BOTH {
         let server = || {
             let shown = (&made.cert, &made.key);
-            server_for(&known.cert, shown, &[version], Wish::Certificate)
+            server_for(&authority, shown, &[version], Wish::Certificate)
         };
         assert_eq!(shaken(&naming(&known), server()).await, Ok(()));
         let failure = shaken(&naming(&other), server()).await.unwrap_err();
