@@ -33,7 +33,7 @@ const GATE: &str = "gate::bench::the_gate_keeps_its_promises_on_synthetic_runs";
 const LAW: &str = "usl::bench";
 const TRUTHS: &str = "truth::";
 /// The contract once more, as any server is mapped: a header that nobody reads keeps it from being known again.
-const MAPPING: [&str; 2] = ["target.protocol=contract", "target.headers.X-Bench=1"];
+const MAPPING: [&str; 2] = ["target.protocol=contract", "target.headers.X-Bench=yes"];
 const IDLE: &str = "scenarios/bench-idle.toml";
 
 #[derive(Args)]
