@@ -201,8 +201,7 @@ async fn check_thousand(back: Back) {
     }
     println!("{answers} answers, {refused} refused at first, {redriven} driven again");
     assert_eq!(moved, 0, "every socket survived");
-    // How many there are is the machine's matter: every client was there, and the outage was felt.
-    assert!(answers > 1_000 && refused > 100, "{answers}, {refused}");
+    assert!(answers >= 3000 && refused > 500, "{answers}, {refused}");
 }
 
 #[tokio::test]
