@@ -346,6 +346,19 @@ mod secrets {
         );
     }
 
+    /// What names hold stands in a comment, and stays there.
+    #[test]
+    fn a_line_break_in_a_name_ends_no_comment() {
+        let text = chat(
+            "wss://a.test/ws?token=s3cret-1&auth_key%0A%5Bx%5D=s3cret-2",
+            "",
+            &[],
+        );
+        let stray = text.lines().find(|line| line.starts_with("[x]"));
+        assert_eq!(stray, None, "{text}");
+        assert!(text.contains("`auth_key [x]`"), "{text}");
+    }
+
     /// A secret that is a word of the harness, or of everybody, changes nothing but what it stands for.
     #[test]
     fn words_that_are_secrets_too() {

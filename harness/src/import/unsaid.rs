@@ -9,6 +9,7 @@ use super::secret::REMOVED;
 const FIRST_FRAME: &str = "first-frame";
 /// The place of a credential.
 const CREDENTIAL: &str = "{credential}";
+
 /// Whether opening steps say what they are to say.
 pub(super) fn says_credential(findings: &Findings<'_>, document: &Table) -> bool {
     let steps = document

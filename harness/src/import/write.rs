@@ -92,7 +92,10 @@ pub(super) fn scenario(
     if is_other {
         notes.push(format!("a secret of the recording stood where no variable can be named: it is written as {REMOVED}"));
     }
-    let notes: Vec<String> = notes.iter().map(|note| secrets.remove(note).0).collect();
+    let notes = notes
+        .iter()
+        .map(|note| on_one_line(&secrets.remove(note).0));
+    let notes: Vec<String> = notes.collect();
     let text = head(findings, &target, &notes) + &body;
     Imported {
         text,
@@ -114,6 +117,12 @@ fn is_the_contract(document: &Table) -> bool {
     let text = toml::to_string(&document).unwrap_or_default();
     let (file, problems) = scenario::read("import.toml", &text, &Overrides::default());
     problems.count() == 0 && file.dialect.as_ref().is_some_and(is_contract)
+}
+
+/// A line break of a recorded name would end the comment that it stands in.
+fn on_one_line(note: &str) -> String {
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    note.chars().map(plain).collect()
 }
 
 /// The comment at the head.
