@@ -30,6 +30,8 @@ pub(crate) enum Stage {
     FirstChunk,
     /// Message to `complete`.
     Complete,
+    /// Message to each other member of its conversation: the whole answer to it, or the message itself.
+    FanOut,
     /// `ping` to `pong`.
     Heartbeat,
     /// Abnormal close to `connected` again.
@@ -39,7 +41,7 @@ pub(crate) enum Stage {
 }
 
 impl Stage {
-    pub(crate) const COUNT: usize = 11;
+    pub(crate) const COUNT: usize = 12;
     pub(crate) const ALL: [Self; Self::COUNT] = [
         Self::Token,
         Self::Tcp,
@@ -49,6 +51,7 @@ impl Stage {
         Self::TaskQueued,
         Self::FirstChunk,
         Self::Complete,
+        Self::FanOut,
         Self::Heartbeat,
         Self::Reconnect,
         Self::Silence,
@@ -65,6 +68,7 @@ impl Stage {
             Self::TaskQueued => "task_queued",
             Self::FirstChunk => "first_chunk",
             Self::Complete => "complete",
+            Self::FanOut => "fan_out",
             Self::Heartbeat => "heartbeat",
             Self::Reconnect => "reconnect",
             Self::Silence => "silence",

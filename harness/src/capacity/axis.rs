@@ -204,7 +204,7 @@ fn group(plan: &Plan) -> Result<u64, AxisError> {
     senders(&plan.load)?;
     let shares = match (plan.load.session.conversation, &plan.environment.dialect) {
         (Conversation::Group, None) => true,
-        (Conversation::Own, None) => false,
+        (Conversation::Own | Conversation::Room, None) => false,
         (conversation, Some(dialect)) => {
             let named = |place: &str| {
                 dialect.socket.path.contains(place) || dialect.send.message.contains(place)

@@ -79,7 +79,7 @@ impl Probe {
         let behind = steady.and_then(|steady| steady.backlog_growth_per_s);
         let answered_per_s = (part.answered_per_s - behind.unwrap_or(0.0)).max(0.0);
         let (came, sentence) = match came(result, steady.as_ref(), little.as_ref()) {
-            (Came::Held, _) if axis == Axis::FanOut && is_unheard(result, load) => (
+            (Came::Held | Came::Broke, _) if axis == Axis::FanOut && is_unheard(result, load) => (
                 Came::Unclear,
                 "No client heard what others of its conversation said: the target shares none."
                     .to_owned(),

@@ -132,6 +132,7 @@ fn by_interval(recording: &Recording) -> BTreeMap<(u32, Stage), SparseHistogram>
             (Stage::TaskQueued, &cell.task_queued),
             (Stage::FirstChunk, &cell.first_chunk),
             (Stage::Complete, &cell.complete),
+            (Stage::FanOut, &cell.fan_out),
         ];
         for (stage, histogram) in stages {
             all.entry((key.interval, stage))

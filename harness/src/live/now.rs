@@ -98,6 +98,7 @@ fn errors(counters: &Counters) -> Vec<(&'static str, u64)> {
         ("duplicated", &counters.duplicated),
         ("out of order", &counters.out_of_order),
         ("unexpected", &counters.unexpected),
+        ("unheard", &counters.unheard),
         ("refused", &counters.refused),
         ("unanswered", &counters.unanswered),
         ("unavailable", &counters.unavailable),

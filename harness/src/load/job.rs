@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::numbers;
+use super::rooms::{Message, Rooms};
 use crate::client::template::{self, Held, Places, message};
 use crate::client::wire::filler;
 use crate::clock::RunClock;
@@ -40,6 +41,10 @@ pub(super) struct Job {
     pub cut: Cut,
     /// Its stays, by their place.
     pub visits: Vec<Visit>,
+    /// What is said in conversations that several share; `None`: nobody shares one, or copies cannot be told apart.
+    pub rooms: Option<Rooms>,
+    /// What one of them says is heard in its own room only, as the scenario has it.
+    pub has_rooms: bool,
     /// Stays of the run, where ids of messages are numbers: each has every so many-th.
     pub numbered: Option<u64>,
     pub target: TargetInfo,
@@ -151,7 +156,7 @@ impl Job {
     /// answers it left behind are not taken for strangers'.
     pub(super) fn conversation(&self, visit: &Visit) -> String {
         match self.load.session.conversation {
-            Conversation::Own => format!("{}-{}", self.tag, visit.number),
+            Conversation::Own | Conversation::Room => format!("{}-{}", self.tag, visit.number),
             Conversation::Group => format!("{}-g{}", self.tag, self.group(visit)),
         }
     }
@@ -165,7 +170,7 @@ impl Job {
     pub(super) fn hears_others(&self) -> bool {
         match self.load.session.conversation {
             Conversation::Own => false,
-            Conversation::Group => true,
+            Conversation::Group | Conversation::Room => true,
         }
     }
 
@@ -264,14 +269,42 @@ impl Job {
 
     /// Number of the message with that id, where it is one of this stay.
     pub(super) fn message_number(&self, visit: &Visit, id: &str) -> Option<u32> {
+        let (stay, number) = self.message_of(id)?;
+        Some(number).filter(|_| stay == visit.number)
+    }
+
+    /// The message of this run with that id.
+    pub(super) fn message_of(&self, id: &str) -> Option<Message> {
         if let Some(stays) = self.numbered {
-            let (stay, number) = numbers::message_of(stays, id)?;
-            return Some(number).filter(|_| stay == visit.number);
+            return numbers::message_of(stays, id);
         }
         let (conversation, number) = id.rsplit_once('-')?;
         let (tag, stay) = conversation.rsplit_once('-')?;
-        let own = tag == self.tag && stay.parse() == Ok(visit.number);
-        number.parse().ok().filter(|_| own)
+        let (stay, number) = (stay.parse().ok()?, number.parse().ok()?);
+        Some((stay, number)).filter(|_| tag == self.tag)
+    }
+
+    /// Whose message it is, where a stay of this process said it.
+    fn stay(&self, (stay, _): Message) -> Option<&Visit> {
+        let place = self
+            .visits
+            .binary_search_by_key(&stay, |visit| visit.number);
+        self.visits.get(place.ok()?)
+    }
+
+    /// Whether a message was said in the conversation of that stay's client.
+    pub(super) fn is_of_group(&self, visit: &Visit, message: Message) -> bool {
+        let writer = self.stay(message);
+        writer.is_some_and(|writer| self.group(writer) == self.group(visit))
+    }
+
+    /// Whose message it was, for an example.
+    pub(super) fn writer(&self, message: Message) -> Author {
+        let number = Some(message.1);
+        match self.stay(message) {
+            Some(visit) => self.author(visit, number, &Diary::default()),
+            None => Author::default(),
+        }
     }
 
     pub(super) fn author(&self, visit: &Visit, number: Option<u32>, diary: &Diary) -> Author {

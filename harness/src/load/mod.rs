@@ -28,6 +28,7 @@ mod life;
 mod numbers;
 mod pacing;
 mod pool;
+mod rooms;
 mod session;
 mod token;
 mod user;

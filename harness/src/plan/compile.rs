@@ -6,10 +6,10 @@
 
 use crate::plan::{
     EnvironmentPlan, Link, LoadPlan, MessagePlan, Plan, ReconnectPlan, RedisPlan, ServerPlan,
-    SessionPlan, TlsPlan, UsersPlan, criteria, dialect, shape, timeline, trial,
+    SessionPlan, TlsPlan, UsersPlan, copies, criteria, dialect, shape, timeline, trial,
 };
 use crate::scenario::environment::{Environment, Redis};
-use crate::scenario::load::{Credential, Load, Reconnect};
+use crate::scenario::load::{Conversation, Credential, Load, Reconnect};
 use crate::scenario::problem::{Complaint, Problems};
 use crate::scenario::{self, Overrides, ScenarioFile};
 use crate::units;
@@ -36,6 +36,7 @@ fn resolve(file: &ScenarioFile, overrides: &Overrides, problems: &mut Problems) 
     let load = load(&file.load, overrides, problems);
     let load = load.map(|mut load| {
         load.message.retries = dialect::retries(file.dialect.as_ref(), load.message.retries);
+        load.session.conversation = copies::conversation(file, problems);
         load
     });
     if file.dialect.is_none() && file.load.session.credential == Credential::FirstFrame {
@@ -317,7 +318,7 @@ fn load(typed: &Load, overrides: &Overrides, problems: &mut Problems) -> Option<
         mix,
         session: SessionPlan {
             credential: typed.session.credential,
-            conversation: typed.session.conversation,
+            conversation: typed.session.conversation.unwrap_or(Conversation::Own),
             group: typed.session.group,
             connect_timeout_us: units::us(typed.session.connect_timeout),
         },

@@ -270,7 +270,7 @@ fn silent(stage: Stage, view: &View<'_>) -> Option<Complaint> {
                 "it is measured only against a `target` with wss://",
             )
         }
-        Stage::TaskQueued | Stage::FirstChunk | Stage::Complete => {
+        Stage::TaskQueued | Stage::FirstChunk | Stage::Complete | Stage::FanOut => {
             if view.sends {
                 return None;
             }

@@ -29,7 +29,7 @@ impl Cut {
     fn has(self, load: &LoadPlan, client: u32) -> bool {
         let unit = match load.session.conversation {
             Conversation::Own => client,
-            Conversation::Group => client / load.session.group.max(1),
+            Conversation::Group | Conversation::Room => client / load.session.group.max(1),
         };
         unit % u32::from(self.count.max(1)) == u32::from(self.index)
     }

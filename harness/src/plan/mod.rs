@@ -10,6 +10,7 @@ pub(crate) mod arrivals;
 mod builtin;
 pub(crate) mod bundle;
 mod compile;
+mod copies;
 mod criteria;
 mod cut;
 mod dialect;
@@ -44,6 +45,7 @@ pub(crate) use pacing::tick_us;
 pub(crate) use print::to_toml;
 pub(crate) use trial::{CREW_SIZE, TrialPlan};
 
+pub(crate) use self::copies::{Copies, copies, has_rooms};
 use crate::scenario::cpus::Cpus;
 use crate::scenario::expectation::{AbortRule, Expectation};
 pub(crate) use crate::scenario::fault::{

@@ -7,7 +7,7 @@
 //! **Units:** microseconds since load start.
 
 use super::visit::{Visit, visits};
-use super::{Behavior, FaultKind, Jitter, Link, LoadPlan, Plan, PlannedFault, asks_token};
+use super::{Behavior, FaultKind, Jitter, Link, LoadPlan, Plan, PlannedFault, asks_token, copies};
 use crate::scenario::expectation::{TimeKind, When};
 use crate::stage::Stage;
 
@@ -47,6 +47,10 @@ impl<'a> Samples<'a> {
             let outside = *when == When::OutsideFaults;
             match stage {
                 Stage::TaskQueued | Stage::FirstChunk | Stage::Complete => messages(plan, span),
+                Stage::FanOut => {
+                    let others = plan.load.session.group.saturating_sub(1);
+                    messages(plan, span) * f64::from(others)
+                }
                 Stage::Token if time == TimeKind::Service && !outside => {
                     (self.sessions(span, outside) + self.asked_again(span)).max(0.0)
                 }
@@ -138,6 +142,10 @@ pub(super) fn lacks(plan: &Plan, stage: Stage) -> Option<&'static str> {
         Stage::TaskQueued => (
             without(|dialect| dialect.events.queued.is_some()),
             "the [target] has no event that acknowledges a message",
+        ),
+        Stage::FanOut => (
+            copies(plan).is_none(),
+            "nobody shares a conversation in which answers are told apart",
         ),
         Stage::Heartbeat => (
             without(|dialect| dialect.send.heartbeat.is_some() && dialect.events.pong.is_some()),

@@ -35,6 +35,8 @@ pub(crate) struct Counters {
     pub duplicated: AtomicU64,
     pub out_of_order: AtomicU64,
     pub unexpected: AtomicU64,
+    /// Copies of messages that never came to a member of their conversation.
+    pub unheard: AtomicU64,
     /// Refusals that were or will be tried again.
     pub unavailable: AtomicU64,
     /// Closes by the server or the network, by code; written to once a close.
@@ -119,6 +121,7 @@ impl Counters {
             Outcome::Duplicated => Some(&self.duplicated),
             Outcome::OutOfOrder => Some(&self.out_of_order),
             Outcome::Unexpected => Some(&self.unexpected),
+            Outcome::Unheard => Some(&self.unheard),
             Outcome::Pending | Outcome::Late => None,
         }
     }

@@ -25,6 +25,12 @@ pub(crate) struct Delivery {
     pub late: u64,
     /// Attempts put on a socket, retries included.
     pub attempts: u64,
+    /// Copies of messages that other members of a conversation should have heard, the unheard ones included.
+    #[serde(default)]
+    pub copies: u64,
+    /// Copies that never came to a member who was there.
+    #[serde(default)]
+    pub unheard: u64,
 }
 
 impl Delivery {
@@ -41,7 +47,15 @@ impl Delivery {
             Outcome::OutOfOrder => self.out_of_order,
             Outcome::Unexpected => self.unexpected,
             Outcome::Late => self.late,
+            Outcome::Unheard => self.unheard,
         }
+    }
+
+    /// The columns that a table of it has: without conversations that several share, nobody is owed a copy.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = Outcome> + use<> {
+        let is_shared = self.copies > 0;
+        let all = Outcome::ALL.into_iter();
+        all.filter(move |outcome| is_shared || *outcome != Outcome::Unheard)
     }
 
     /// Messages with an end, of whatever kind.
@@ -61,5 +75,7 @@ impl Delivery {
         self.unexpected += other.unexpected;
         self.late += other.late;
         self.attempts += other.attempts;
+        self.copies += other.copies;
+        self.unheard += other.unheard;
     }
 }

@@ -10,6 +10,7 @@
 //!
 //! **Units:** `*_us` are microseconds since load start, or microseconds.
 
+pub(crate) mod copies;
 pub(crate) mod counters;
 pub(crate) mod delivery;
 pub(crate) mod diary;

@@ -32,7 +32,7 @@ pub(crate) struct Recorder {
 }
 
 /// Whose message it was, for an example. Built only where one is kept.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Author {
     pub client: u32,
     pub conversation: String,
@@ -161,6 +161,19 @@ impl Recorder {
         fault.and_then(|fault| u8::try_from(fault).ok())
     }
 
+    /// Where something belongs that was meant for the one moment and over at the other.
+    pub(super) fn key(&self, intended_us: u64, ended_us: u64) -> CellKey {
+        CellKey {
+            interval: self.interval(intended_us),
+            fault: self.fault_of(intended_us, ended_us),
+        }
+    }
+
+    /// Shows a latency to whoever watches.
+    pub(super) fn recent(&mut self, stage: Stage, touched: bool, response_us: u64) {
+        self.recent.record(stage, touched, response_us);
+    }
+
     /// A token request ended, one way or the other.
     pub(crate) fn token_request(&mut self, asked_us: u64, ended_us: u64) {
         let service_us = ended_us.saturating_sub(asked_us);
@@ -195,10 +208,7 @@ impl Recorder {
 
     /// Records a message at its end.
     pub(crate) fn settle(&mut self, end: &Settled, author: impl Fn() -> Author) {
-        let key = CellKey {
-            interval: self.interval(end.intended_us),
-            fault: self.fault_of(end.intended_us, end.ended_us),
-        };
+        let key = self.key(end.intended_us, end.ended_us);
         if let Some(fault) = key.fault {
             let began_us = self.board.began_us(usize::from(fault));
             let message = (end.intended_us, end.ended_us);
@@ -258,10 +268,7 @@ impl Recorder {
     }
 
     fn cell_at(&mut self, at_us: u64) -> &mut super::recording::Cell {
-        let key = CellKey {
-            interval: self.interval(at_us),
-            fault: self.fault_of(at_us, at_us),
-        };
+        let key = self.key(at_us, at_us);
         self.recording.cells.entry(key).or_default()
     }
 

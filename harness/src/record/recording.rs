@@ -87,6 +87,8 @@ pub(crate) struct Cell {
     pub task_queued: SparseHistogram,
     pub first_chunk: SparseHistogram,
     pub complete: SparseHistogram,
+    /// From the intended send of a message to each other member of its conversation.
+    pub fan_out: SparseHistogram,
 }
 
 /// Sessions of one interval.
@@ -340,6 +342,7 @@ impl Cell {
         self.delivery.merge(other.delivery);
         self.task_queued.merge(&other.task_queued);
         self.first_chunk.merge(&other.first_chunk);
+        self.fan_out.merge(&other.fan_out);
         self.complete.merge(&other.complete);
     }
 }

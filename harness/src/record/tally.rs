@@ -24,7 +24,7 @@ pub(crate) struct Tally {
 }
 
 /// What is added up over processes. A gauge, such as the open sockets, may fall.
-fn counts(of: &Counters) -> [&AtomicU64; 14] {
+fn counts(of: &Counters) -> [&AtomicU64; 15] {
     [
         &of.open,
         &of.reconnecting,
@@ -40,6 +40,7 @@ fn counts(of: &Counters) -> [&AtomicU64; 14] {
         &of.out_of_order,
         &of.unexpected,
         &of.unavailable,
+        &of.unheard,
     ]
 }
 

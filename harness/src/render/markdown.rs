@@ -198,14 +198,13 @@ fn windows(result: &RunResult) -> Vec<String> {
     let each = each.map(|window| (escape(&window.name), window.delivery));
     let whole = ("**whole run**".to_owned(), result.delivery);
     let rows = each.chain([whole]).map(|(name, of)| {
-        let counts = Outcome::ALL.map(|outcome| format::count(of.of(outcome)));
+        let columns = result.delivery.columns();
+        let counts = columns.map(|outcome| format::count(of.of(outcome)));
         [name].into_iter().chain(counts).collect()
     });
-    table(
-        &[&["window"], &Outcome::ALL.map(Outcome::words)[..]].concat(),
-        1,
-        rows,
-    )
+    let columns = result.delivery.columns().map(Outcome::words);
+    let heads: Vec<&str> = ["window"].into_iter().chain(columns).collect();
+    table(&heads, 1, rows)
 }
 
 fn environment(result: &RunResult) -> Vec<String> {

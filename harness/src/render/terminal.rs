@@ -211,6 +211,7 @@ fn messages(out: &mut Column, result: &RunResult) {
         out_of_order,
         unexpected,
         late,
+        unheard,
     ] = Outcome::ALL;
     let mut ends: Vec<String> = ends.map(said).into();
     if result.delivery.pending > 0 {
@@ -220,6 +221,15 @@ fn messages(out: &mut Column, result: &RunResult) {
     out.paragraph("messages", &all, INDENT);
     let beside = [duplicated, out_of_order, unexpected, late].map(said);
     out.paragraph("", &beside.join(", "), INDENT);
+    let copies = result.delivery.copies;
+    if copies > 0 {
+        let copies = format!(
+            "{} of {} copies for other members",
+            said(unheard),
+            format::count(copies)
+        );
+        out.paragraph("", &copies, INDENT);
+    }
 }
 
 fn complete(out: &mut Column, result: &RunResult) {

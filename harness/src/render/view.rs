@@ -82,7 +82,7 @@ pub(crate) fn stories(result: &RunResult) -> Vec<&Example> {
         let of_messages = matches!(
             row.expectation.what,
             Quantity::Latency {
-                stage: Stage::TaskQueued | Stage::FirstChunk | Stage::Complete,
+                stage: Stage::TaskQueued | Stage::FirstChunk | Stage::Complete | Stage::FanOut,
                 ..
             }
         );

@@ -164,6 +164,7 @@ impl Tally {
         self.response[Stage::TaskQueued.index()].merge(&cell.task_queued);
         self.response[Stage::FirstChunk.index()].merge(&cell.first_chunk);
         self.response[Stage::Complete.index()].merge(&cell.complete);
+        self.response[Stage::FanOut.index()].merge(&cell.fan_out);
     }
 
     pub(super) fn add_sessions(&mut self, sessions: &SessionInterval) {

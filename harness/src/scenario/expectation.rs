@@ -163,11 +163,13 @@ pub(crate) enum Outcome {
     OutOfOrder,
     Unexpected,
     Late,
+    /// Copies that other members of a conversation never got.
+    Unheard,
 }
 
 impl Outcome {
     /// In the order of every report.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Sent,
         Self::Completed,
         Self::Refused,
@@ -178,6 +180,7 @@ impl Outcome {
         Self::OutOfOrder,
         Self::Unexpected,
         Self::Late,
+        Self::Unheard,
     ];
 
     /// As a scenario writes it.
@@ -193,6 +196,7 @@ impl Outcome {
             Self::OutOfOrder => "out_of_order",
             Self::Unexpected => "unexpected",
             Self::Late => "late",
+            Self::Unheard => "unheard",
         }
     }
 
@@ -213,7 +217,9 @@ impl Outcome {
     /// Whether any at all is a broken promise (exit 14) and not just a threshold.
     pub(crate) const fn is_promise(self) -> bool {
         match self {
-            Self::Lost | Self::Duplicated | Self::OutOfOrder | Self::Unexpected => true,
+            Self::Lost | Self::Duplicated | Self::OutOfOrder | Self::Unexpected | Self::Unheard => {
+                true
+            }
             Self::Sent
             | Self::Completed
             | Self::Refused

@@ -50,6 +50,9 @@ pub(crate) enum Conversation {
     Own,
     /// One that its group shares: each hears what is said to the others.
     Group,
+    /// One of its own, in a room that its group shares, as `{group}` in the templates of a mapped server says: they may
+    /// hear each other.
+    Room,
 }
 
 /// The law of intended send times.
@@ -95,8 +98,11 @@ pub(crate) const CREDENTIALS: [(&str, Credential); 7] = [
     ("first-frame", Credential::FirstFrame),
     ("none", Credential::None),
 ];
-pub(crate) const CONVERSATIONS: [(&str, Conversation); 2] =
-    [("own", Conversation::Own), ("group", Conversation::Group)];
+pub(crate) const CONVERSATIONS: [(&str, Conversation); 3] = [
+    ("own", Conversation::Own),
+    ("group", Conversation::Group),
+    ("room", Conversation::Room),
+];
 /// Clients of a group where nobody says how many.
 pub(crate) const GROUP: u32 = 10;
 pub(crate) const ARRIVALS: [(&str, Arrival); 3] = [
@@ -184,7 +190,8 @@ impl Mix {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Session {
     pub credential: Credential,
-    pub conversation: Conversation,
+    /// `None`: as the templates of a mapped server say.
+    pub conversation: Option<Conversation>,
     /// Clients that are a group.
     pub group: u32,
     pub connect_timeout: Duration,
@@ -280,14 +287,14 @@ fn session(section: &mut Section<'_>, problems: &mut Problems) -> Session {
         credential,
     );
     let conversation = value::choice(&CONVERSATIONS);
-    let conversation = table.read_or(problems, "conversation", Conversation::Own, conversation);
+    let conversation = table.read(problems, "conversation", conversation);
     let group = table.read_or(problems, "group", GROUP, value::integer(1..=CLIENTS_MAX));
     let timeout = value::duration(100 * MS..=5 * MINUTE);
     let timeout = table.read_or(problems, "connect_timeout", 10 * SECOND, timeout);
     table.finish(problems);
     Session {
         credential: credential.value,
-        conversation: conversation.value,
+        conversation: conversation.map(|conversation| conversation.value),
         group: group.value,
         connect_timeout: timeout.value,
     }

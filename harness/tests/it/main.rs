@@ -35,6 +35,7 @@ mod peer;
 mod process_faults;
 mod reach;
 mod renderers;
+mod rooms;
 mod scenarios;
 mod shards;
 mod stranger;

@@ -145,7 +145,7 @@ fn who_answers_the_sender_alone_is_not_said_to_have_instances_apart() {
         &target,
     ];
     let done = harness(&[&run[..], &["--out", out.to_str().unwrap()]].concat());
-    assert_eq!(done.code, 12, "{}{}", done.stdout, done.stderr);
+    assert_eq!(done.code, 14, "{}{}", done.stdout, done.stderr);
     let result = std::fs::read(out.join("result.json")).unwrap();
     let result: Value = serde_json::from_slice(&result).unwrap();
     assert!(
@@ -153,8 +153,9 @@ fn who_answers_the_sender_alone_is_not_said_to_have_instances_apart() {
         "{}",
         result["trials"]
     );
+    // The load does say what the scenario has promised: members hear each other.
     let why = result["verdict"]["sentence"].as_str().unwrap();
-    assert!(why.contains("nobody has heard anybody else yet"), "{why}");
+    assert!(why.contains("never heard"), "{why}");
 }
 
 #[test]

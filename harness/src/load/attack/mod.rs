@@ -31,11 +31,12 @@ use super::lane::{LaneError, LaneHandle};
 use super::life::live;
 use super::pacing::Alarm;
 use super::pool::{ERRANDS_MAX, serve, users};
+use super::rooms::Rooms;
 use super::user::UserContext;
 use crate::client::flat;
 use crate::clock::{RunClock, wall_ns};
 use crate::environment::TargetInfo;
-use crate::plan::{Cut, IdKind, Plan, tick_us};
+use crate::plan::{Cut, IdKind, Plan, copies, has_rooms, tick_us};
 use crate::record::counters::Counters;
 use crate::record::fault::FaultBoard;
 use crate::record::generator::ShardAccount;
@@ -178,7 +179,7 @@ pub(crate) async fn run(
         recording.merge(kept);
         given_up.extend(lost.map(|error| error.to_string()));
     }
-    recording.merge(take_recording(&context));
+    recording.merge(take_recording(&context, end_us));
     let goose = match metrics {
         Ok(metrics) => counts(&metrics),
         Err(stuck @ AttackError::Stuck) => {
@@ -198,13 +199,19 @@ pub(crate) async fn run(
 }
 
 fn job(plan: &Plan, part: Part, target: TargetInfo, signals: &Signals) -> Job {
+    let visits = part.cut.visits(&plan.load);
     Job {
         seed: plan.seed,
         interval_us: plan.interval_us,
         load: plan.load.clone(),
         tick_us: tick_us(plan),
         cut: part.cut,
-        visits: part.cut.visits(&plan.load),
+        rooms: copies(plan).and_then(|by| Rooms::of(&plan.load, by, &visits)),
+        has_rooms: target
+            .dialect
+            .as_deref()
+            .is_some_and(|dialect| has_rooms(dialect, plan.load.session.conversation)),
+        visits,
         numbered: numbered(plan),
         is_flat: target.dialect.as_deref().is_some_and(flat::is_flat),
         target,
@@ -363,9 +370,16 @@ async fn publish(context: Arc<UserContext>) {
     }
 }
 
-fn take_recording(context: &UserContext) -> Recording {
-    let recorder = context.recorder.lock();
-    recorder.map_or_else(|_| Recording::default(), |mut recorder| recorder.take())
+/// What was recorded outside of lanes, and what never came to members of a conversation, once nothing more can come.
+fn take_recording(context: &UserContext, end_us: u64) -> Recording {
+    let Ok(mut recorder) = context.recorder.lock() else {
+        return Recording::default();
+    };
+    let rooms = context.job.rooms.iter();
+    for unheard in rooms.flat_map(|rooms| rooms.finish(end_us)) {
+        recorder.unheard(&unheard, || context.job.writer(unheard.message));
+    }
+    recorder.take()
 }
 
 fn counts(metrics: &GooseMetrics) -> GooseCounts {

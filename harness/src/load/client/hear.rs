@@ -3,9 +3,10 @@
 //!
 //! **Units:** microseconds since load start.
 
+use std::borrow::Cow;
+
 use super::mapped::Mapped;
 use super::{Client, End, Phase};
-use crate::account::quoted;
 use crate::client::frame::{FRAMES_MAX, Seen, frames};
 use crate::client::opening::{Met, Ruled, reply};
 use crate::client::template::{self, Held};
@@ -202,6 +203,22 @@ impl Client {
         }
     }
 
+    /// A whole answer in one frame. One that came again is one event, though it stands for several.
+    fn answer(
+        &mut self,
+        lane: &LaneContext,
+        dialect: &Dialect,
+        id: Option<Cow<'_, str>>,
+        at_us: u64,
+    ) {
+        let answer = ServerFrame::Answer { id };
+        for frame in self.order.named(dialect.matching, answer) {
+            if self.frame(lane, Ok(frame), at_us) {
+                break;
+            }
+        }
+    }
+
     /// A frame of a mapped server.
     fn mapped_frame(&mut self, lane: &LaneContext, dialect: &Dialect, text: &str, at_us: u64) {
         if self.opens(lane, dialect, text, at_us) {
@@ -219,16 +236,11 @@ impl Client {
             dialect::read_seen(dialect, seen)
         };
         match frame {
-            Ok(ServerFrame::Answer { id: Some(id) })
-                if lane.job().message_number(&self.visit, &id).is_none() =>
-            {
-                // Of another client, in a room that several share, it passes by.
-                if lane.job().is_of_run(&id) {
-                    lane.heard_other();
-                } else {
-                    let words = quoted(format!("id {id}").as_bytes());
-                    let failure = Failure::said(FailureKind::ForeignAnswer, &words);
-                    lane.recorder().failure(at_us, &failure);
+            Ok(ServerFrame::Answer { id: Some(id) }) => {
+                match lane.job().message_number(&self.visit, &id) {
+                    None => self.other_answer(lane, &id, at_us),
+                    Some(number) if self.ledger.is_history(number) => {}
+                    Some(_) => self.answer(lane, dialect, Some(id), at_us),
                 }
             }
             Ok(ServerFrame::Answer { id: None }) if dialect.matching == Matching::Id => {
@@ -236,14 +248,10 @@ impl Client {
                 let failure = Failure::said(FailureKind::BadFrame, &words);
                 lane.recorder().failure(at_us, &failure);
             }
+            Ok(ServerFrame::Answer { id: None }) => self.answer(lane, dialect, None, at_us),
             Ok(frame) => {
-                // A whole answer that came again is one event, though it stands for several.
-                let whole = matches!(frame, ServerFrame::Answer { .. });
                 for frame in self.order.named(dialect.matching, frame) {
-                    let repeated = self.frame(lane, Ok(frame), at_us);
-                    if whole && repeated {
-                        break;
-                    }
+                    self.frame(lane, Ok(frame), at_us);
                 }
             }
             Err(error) => {

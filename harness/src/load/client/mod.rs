@@ -17,6 +17,7 @@ mod hear;
 mod mapped;
 mod order;
 mod read;
+mod share;
 mod turn;
 
 use std::task::Waker;
@@ -292,6 +293,7 @@ impl Client {
         let was_open = link.phase != Phase::Opening;
         let idle = self.idle(now_us);
         let (code, cause) = how.close();
+        let orderly = code == NORMAL;
         let reply = match how {
             End::Failed(failure) => SessionEnd::Failed {
                 failure,
@@ -323,6 +325,7 @@ impl Client {
             }
         };
         if was_open {
+            self.leaves(lane, now_us, orderly);
             lane.recorder().socket_ended(now_us, code, cause);
         } else {
             lane.opening(-1);

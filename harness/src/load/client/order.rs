@@ -96,6 +96,11 @@ impl Order {
         }
     }
 
+    /// The task has its number from here: others do not know it.
+    pub(super) const fn has_counted(&self, task: TaskId) -> bool {
+        task.0 <= self.queued
+    }
+
     const fn current(&self) -> TaskId {
         TaskId(self.complete + 1)
     }

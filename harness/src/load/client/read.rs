@@ -132,10 +132,10 @@ impl Client {
                 task,
                 client_message_id: Some(id),
             }) => match number(&id) {
-                Some(number) => self.queued(Some(number), task, at_us),
+                Some(number) => self.queued(lane, Some(number), task, at_us),
                 None => Finding::Unexpected,
             },
-            Ok(ServerFrame::TaskQueued { task, .. }) => self.queued(None, task, at_us),
+            Ok(ServerFrame::TaskQueued { task, .. }) => self.queued(lane, None, task, at_us),
             Ok(ServerFrame::ProcessingStarted { task }) => {
                 lane.of_answer(self.ledger.processing(task.0))
             }
@@ -143,7 +143,11 @@ impl Client {
                 lane.of_answer(self.ledger.chunk(task.0, seq, at_us))
             }
             Ok(ServerFrame::Complete { task, chunks }) => {
-                lane.of_answer(self.ledger.complete(task.0, chunks, at_us))
+                let finding = self.ledger.complete(task.0, chunks, at_us);
+                if matches!(finding, Finding::Unexpected) {
+                    self.other_task(lane, task, at_us);
+                }
+                lane.of_answer(finding)
             }
             Ok(ServerFrame::Connected) => self.connected(lane, at_us),
             Ok(ServerFrame::Pong) => self.pong(lane, at_us),
@@ -170,10 +174,17 @@ impl Client {
         repeated
     }
 
-    fn queued(&mut self, number: Option<u32>, task: TaskId, at_us: u64) -> Finding {
+    fn queued(
+        &mut self,
+        lane: &LaneContext,
+        number: Option<u32>,
+        task: TaskId,
+        at_us: u64,
+    ) -> Finding {
         let finding = self.ledger.queued(number, task.0, at_us);
         if let Some(message) = self.ledger.number_of(task.0) {
             self.diary.note(at_us, What::Queued { message });
+            self.is_named(lane, message, task);
         }
         finding
     }
@@ -217,6 +228,9 @@ impl Client {
                 service_us,
             } => {
                 recorder.service(Stage::Complete, service_us);
+                drop(recorder);
+                self.is_answered(lane, settled.number, at_us);
+                let mut recorder = lane.recorder();
                 recorder.settle(&settled, || {
                     job.author(&visit, Some(settled.number), &self.diary)
                 });
@@ -261,6 +275,7 @@ impl Client {
         recorder.session(at_us).opened += 1;
         recorder.counters().socket_opened();
         drop(recorder);
+        self.joins(lane, at_us);
         self.conduct.opened(now_us);
         self.ledger.new_socket();
         self.order.new_socket();

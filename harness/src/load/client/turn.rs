@@ -127,6 +127,7 @@ impl Client {
             self.wake();
         }
         self.ledger.sent(attempt.number, written_us);
+        self.has_said(lane, attempt, written_us);
         let message = attempt.number;
         self.diary.note(written_us, What::Sent { message });
         lane.sent();

@@ -38,6 +38,8 @@ pub(crate) struct Ledger {
     old_socket: Option<u32>,
     /// Messages before this one were entered before the last change of sockets.
     changed_at: u32,
+    /// Messages before this one were entered before the current socket.
+    began_at: u32,
     /// How long after its intended send a message may be answered.
     drain_us: u64,
     /// Further attempts after the first.
@@ -76,6 +78,7 @@ impl Ledger {
             socket: 0,
             old_socket: None,
             changed_at: 0,
+            began_at: 0,
             drain_us,
             retries,
         }
@@ -131,6 +134,12 @@ impl Ledger {
     /// A new socket is up: what is open is sent again on it, as far as attempts and time allow.
     pub(crate) fn new_socket(&mut self) {
         self.socket += 1;
+        self.began_at = self.next;
+    }
+
+    /// What is heard of the message is what a server tells those who come back: it was over before the current socket.
+    pub(crate) fn is_history(&self, number: u32) -> bool {
+        number < self.began_at && !self.open.iter().any(|message| message.number == number)
     }
 
     /// The next message that should be on the current socket by now, oldest first.

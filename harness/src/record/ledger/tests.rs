@@ -351,3 +351,17 @@ fn a_message_acknowledged_at_the_end_of_the_run_is_pending_not_lost() {
         .collect();
     assert_eq!(fates, [Fate::Pending]);
 }
+
+#[test]
+fn what_was_over_before_a_socket_is_history_on_it_and_what_is_owed_is_not() {
+    let mut ledger = one_sent();
+    ledger.queued(Some(0), 77, 15);
+    ledger.chunk(77, 0, 20);
+    settled(ledger.complete(77, 1, 30));
+    assert_eq!(ledger.intend(40, 40), None);
+    assert!(!ledger.is_history(0), "it came twice on one socket");
+    ledger.new_socket();
+    assert_eq!(ledger.intend(50, 50), None);
+    let history = [0, 1, 2].map(|number| ledger.is_history(number));
+    assert_eq!(history, [true, false, false]);
+}

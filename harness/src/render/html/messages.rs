@@ -32,9 +32,12 @@ const EXAMPLE_HEADS: [&str; 8] = [
 ];
 
 pub(crate) fn windows(result: &RunResult) -> Markup {
-    let mut rows: Vec<Vec<Cell>> = result.windows.iter().map(window).collect();
+    let columns: Vec<Outcome> = result.delivery.columns().collect();
+    let windows = result.windows.iter();
+    let mut rows: Vec<Vec<Cell>> = windows.map(|of| window(of, &columns)).collect();
     let whole = view::response(result, Stage::Complete);
-    rows.push(row(Cell::text("Whole run"), result.delivery, whole));
+    let name = Cell::text("Whole run");
+    rows.push(row(name, &columns, result.delivery, whole));
     Table {
         caption: html! {
             "Sent = completed + refused + unanswered + lost + pending, in every row. A message belongs to the fault that any part of its life touched, else to the window it should have been sent in."
@@ -42,7 +45,7 @@ pub(crate) fn windows(result: &RunResult) -> Markup {
         class: "stack ledger",
         heads: ["Window".to_owned()]
             .into_iter()
-            .chain(Outcome::ALL.map(|outcome| format::capital(outcome.words())))
+            .chain(columns.iter().map(|outcome| format::capital(outcome.words())))
             .chain(["p50", "p99", "Max"].map(str::to_owned))
             .collect(),
         rows,
@@ -50,7 +53,7 @@ pub(crate) fn windows(result: &RunResult) -> Markup {
     .markup()
 }
 
-fn window(window: &Window) -> Vec<Cell> {
+fn window(window: &Window, columns: &[Outcome]) -> Vec<Cell> {
     let span = format!(
         "{} – {} s",
         format::rough_stamp(window.from_us),
@@ -58,12 +61,12 @@ fn window(window: &Window) -> Vec<Cell> {
     );
     let name = Cell::text(words::window(window)).note(html! { (span) });
     let complete = window.latency.get(Stage::Complete.name()).copied();
-    row(name, window.delivery, complete)
+    row(name, columns, window.delivery, complete)
 }
 
-fn row(name: Cell, of: Delivery, complete: Option<Summary>) -> Vec<Cell> {
+fn row(name: Cell, columns: &[Outcome], of: Delivery, complete: Option<Summary>) -> Vec<Cell> {
     let us = |pick: fn(Summary) -> u64| Cell::text(format::duration_or_none(complete.map(pick)));
-    let counts = Outcome::ALL.map(|outcome| Cell::ledger(outcome, &of));
+    let counts = columns.iter().map(|outcome| Cell::ledger(*outcome, &of));
     let latency = [us(|of| of.p50_us), us(|of| of.p99_us), us(|of| of.max_us)];
     [name].into_iter().chain(counts).chain(latency).collect()
 }

@@ -35,7 +35,12 @@ const OPENING: [Stage; 5] = [
     Stage::Upgrade,
     Stage::SessionReady,
 ];
-const MESSAGE: [Stage; 3] = [Stage::TaskQueued, Stage::FirstChunk, Stage::Complete];
+const MESSAGE: [Stage; 4] = [
+    Stage::TaskQueued,
+    Stage::FirstChunk,
+    Stage::Complete,
+    Stage::FanOut,
+];
 const APART: [Stage; 3] = [Stage::Heartbeat, Stage::Reconnect, Stage::Silence];
 
 /// Samples without which a p99 is none.

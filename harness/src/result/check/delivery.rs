@@ -15,7 +15,7 @@ use crate::plan::Damage;
 use crate::scenario::expectation::{Outcome, Quantity, When};
 
 /// The promises of every run.
-const PROMISES: [(Outcome, &str, &str); 4] = [
+const PROMISES: [(Outcome, &str, &str); 5] = [
     (
         Outcome::Lost,
         "nothing lost",
@@ -35,6 +35,11 @@ const PROMISES: [(Outcome, &str, &str); 4] = [
         Outcome::Unexpected,
         "nothing unexpected",
         "frames that belong to somebody else",
+    ),
+    (
+        Outcome::Unheard,
+        "everybody heard",
+        "copies that never came to a member who was there",
     ),
 ];
 
@@ -59,6 +64,7 @@ fn promises(result: &RunResult) -> impl Iterator<Item = (Outcome, &'static str, 
     PROMISES
         .into_iter()
         .filter(move |(outcome, ..)| !declared(*outcome))
+        .filter(|(outcome, ..)| *outcome != Outcome::Unheard || result.delivery.copies > 0)
 }
 
 /// Those of them that were broken.
@@ -78,7 +84,14 @@ pub(in super::super) fn checks(result: &RunResult) -> Vec<CheckResult> {
     let checks = promises(result).map(|(outcome, name, meaning)| {
         let count = delivery.of(outcome);
         let text = Texts {
-            observed: format::count(count),
+            observed: match outcome {
+                Outcome::Unheard => format!(
+                    "{} of {}",
+                    format::count(count),
+                    format::count(delivery.copies)
+                ),
+                _ => format::count(count),
+            },
             bound: bound.to_owned(),
             finding: meaning.to_owned(),
         };
@@ -95,6 +108,7 @@ pub(in super::super) fn checks(result: &RunResult) -> Vec<CheckResult> {
 /// finished; what was under way in an outage was published to nobody.
 pub(in super::super) fn known(result: &RunResult, outcome: Outcome) -> Vec<Known> {
     let outside = result.window(&When::OutsideFaults);
+    let unheard = outside.map_or(0, |view| view.delivery.unheard);
     let outside = outside.map_or(0, |view| view.delivery.lost);
     match outcome {
         Outcome::Lost if outside > 0 => vec![Known::CompleteMissing],
@@ -102,12 +116,15 @@ pub(in super::super) fn known(result: &RunResult, outcome: Outcome) -> Vec<Known
         Outcome::Lost => vec![Known::CompleteMissing, Known::PubsubOnly],
         Outcome::OutOfOrder => vec![Known::ChunkReorder],
         Outcome::Unexpected => vec![Known::WrongConversation],
+        // Of others than in an outage the load alone does not tell why; the trials do.
+        Outcome::Unheard if unheard == 0 && result.delivery.unheard > 0 => vec![Known::PubsubOnly],
         Outcome::Sent
         | Outcome::Completed
         | Outcome::Refused
         | Outcome::Unanswered
         | Outcome::Pending
         | Outcome::Duplicated
-        | Outcome::Late => Vec::new(),
+        | Outcome::Late
+        | Outcome::Unheard => Vec::new(),
     }
 }

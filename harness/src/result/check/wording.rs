@@ -171,5 +171,6 @@ const fn meaning(outcome: Outcome) -> &'static str {
         Outcome::OutOfOrder => "answers whose chunks came in the wrong order",
         Outcome::Unexpected => "frames for nothing the client had asked",
         Outcome::Late => "completed after their drain deadline",
+        Outcome::Unheard => "copies that never came to a member of the conversation who was there",
     }
 }

@@ -244,6 +244,7 @@ fn needs_sound_run(result: &RunResult, outcome: Outcome) -> bool {
         | Outcome::Unanswered
         | Outcome::Lost
         | Outcome::Pending
-        | Outcome::Late => true,
+        | Outcome::Late
+        | Outcome::Unheard => true,
     }
 }

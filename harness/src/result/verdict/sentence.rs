@@ -25,6 +25,11 @@ pub(super) fn broken_promise(result: &RunResult, outcome: Outcome) -> String {
         Outcome::Duplicated => ("event was", "events were", "duplicated"),
         Outcome::OutOfOrder => ("answer came", "answers came", "out of order"),
         Outcome::Unexpected => ("unexpected frame", "unexpected frames", "arrived"),
+        Outcome::Unheard => (
+            "copy for another member was",
+            "copies for other members were",
+            "never heard",
+        ),
         Outcome::Sent
         | Outcome::Completed
         | Outcome::Refused
@@ -186,6 +191,7 @@ const fn stage_word(stage: Stage) -> &'static str {
         Stage::TaskQueued => "acknowledgements",
         Stage::FirstChunk => "first chunks",
         Stage::Complete => "complete answers",
+        Stage::FanOut => "copies for other members",
         Stage::Heartbeat => "heartbeats",
         Stage::Reconnect => "reconnects",
         Stage::Silence => "silences before a cut",

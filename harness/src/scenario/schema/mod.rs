@@ -117,7 +117,7 @@ fn load() -> Value {
             })),
             "session": table("How a session is opened.", &[], json!({
                 "credential": choice(&names(&CREDENTIALS), "What opens the socket; default connection-token."),
-                "conversation": choice(&names(&CONVERSATIONS), "Which conversation a client talks in; default own. group: all of a group share one, and each hears what is said to the others."),
+                "conversation": choice(&names(&CONVERSATIONS), "Which conversation a client talks in; default own, or room where a template of [target] says {group}. group: all of a group share one, and each hears what is said to the others. room: one of its own, in a room that its group shares and may hear."),
                 "group": integer(1, i64::from(CLIENTS_MAX), "Clients of a group, in the order of their numbers; default 10."),
                 "connect_timeout": described(duration(), "Token, TCP, upgrade and `connected` together; default 10s."),
             })),
@@ -192,7 +192,7 @@ fn criterion(description: &str, more: &[(&str, Value)]) -> Value {
             "what": {
                 "type": "string",
                 "description": "What is observed.",
-                "examples": ["complete p99", "token p99 service", "recovery", "lost", "duplicated", "out_of_order", "unexpected", "cut sessions", "failed clients", "peak open", "closes 1006"],
+                "examples": ["complete p99", "token p99 service", "recovery", "lost", "duplicated", "out_of_order", "unexpected", "unheard", "fan_out p99", "cut sessions", "failed clients", "peak open", "closes 1006"],
             },
             "when": {
                 "type": "string",

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -42,6 +42,8 @@ pub(super) struct Peer {
     pub(super) stalled: AtomicBool,
     pub(super) messages: AtomicU32,
     pub(super) tokens: AtomicU32,
+    /// Conversations that somebody came to.
+    pub(super) seen: Mutex<BTreeSet<String>>,
 }
 
 impl Peer {
@@ -96,15 +98,9 @@ impl Peer {
         );
         stream.write_all(text.as_bytes()).await.unwrap();
         let mut socket = WebSocketStream::from_raw_socket(stream, Role::Server, None).await;
-        let even = |head: &str| {
-            let token = head.split("connection_token=t").nth(1).unwrap_or("0");
-            let number = token
-                .split(' ')
-                .next()
-                .and_then(|text| text.parse::<u32>().ok());
-            number.is_some_and(|number| number % 2 == 0)
-        };
-        if self.fault == Fault::BurntTokens && even(head) {
+        let path = head.split('?').next().unwrap_or_default();
+        let first = || self.seen.lock().unwrap().insert(path.to_owned());
+        if self.fault == Fault::BurntTokens && first() {
             let frame = CloseFrame {
                 code: 4001.into(),
                 reason: "".into(),
