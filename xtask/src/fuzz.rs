@@ -21,12 +21,13 @@ use crate::failure::Failure;
 use crate::step;
 
 const MANIFEST: &str = "fuzz/Cargo.toml";
-const TARGETS: [&str; 6] = [
+const TARGETS: [&str; 7] = [
     "server-http",
     "server-frames",
     "proxy-api",
     "client",
     "scenario",
+    "import",
     "result",
 ];
 /// Counters at every edge, and what is compared with what: as cargo-fuzz builds without a sanitizer.

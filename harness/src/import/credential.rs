@@ -15,6 +15,11 @@ use super::template::Known;
 
 /// Shortest value that may be a token.
 const TOKEN_BYTES_MIN: usize = 8;
+/// Frames of the client in which a credential is looked for, and the longest of them.
+const FRAMES_MAX: usize = 1_000;
+const FRAME_BYTES_MAX: usize = 16 << 10;
+/// Most answers, the last ones, in which a token for the socket is looked for.
+const ANSWERS_MAX: usize = 1_000;
 
 /// Where something goes that opens a socket.
 enum Use {
@@ -47,7 +52,8 @@ impl Search<'_> {
             .talk
             .frames
             .iter()
-            .filter(|frame| frame.is_client)
+            .filter(|frame| frame.is_client && frame.text.len() <= FRAME_BYTES_MAX)
+            .take(FRAMES_MAX)
             .any(|frame| frame.text.contains(&leaf::in_quotes(value)));
         if in_frame {
             return Some(Use::Frame);
@@ -118,10 +124,12 @@ impl Search<'_> {
         secrets: &mut Secrets,
     ) -> bool {
         let mut found = None;
-        for request in
-            self.requests.iter().rev().filter(|request| {
-                (200..300).contains(&request.status) && Some(request.entry) != login
-            })
+        for request in self
+            .requests
+            .iter()
+            .rev()
+            .filter(|request| (200..300).contains(&request.status) && Some(request.entry) != login)
+            .take(ANSWERS_MAX)
         {
             let answer = request.answer.as_deref().unwrap_or_default();
             let leaves = leaf::leaves(answer);

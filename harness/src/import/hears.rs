@@ -8,12 +8,14 @@ use std::ops::Range;
 use super::base::{Base, Meaning};
 use super::leaf::Kind;
 use super::says::{Messages, is_named_in};
-use super::shape::{Sign, sign};
+use super::shape::Sign;
 use super::talk::Said;
 use crate::account::between;
 
 /// What parts of an answer are called.
 const PARTS: [&str; 5] = ["chunk", "delta", "token", "stream", "partial"];
+/// Most names by which a message is followed.
+const NAMES_MAX: usize = 32;
 const CODES: [&str; 4] = ["code", "error_code", "reason", "error"];
 
 /// What is heard.
@@ -46,8 +48,8 @@ pub(super) enum Matching {
 pub(super) struct Ears<'a> {
     pub(super) frames: &'a [Said],
     pub(super) base: Option<&'a Base>,
-    /// Where names of events stand.
-    pub(super) field: Option<&'a str>,
+    /// By what each of them is known.
+    pub(super) signs: &'a [Sign],
     /// Frames that are spoken for: of the opening, pongs, pings.
     pub(super) aside: &'a BTreeSet<usize>,
 }
@@ -69,8 +71,9 @@ pub(super) fn heard(ears: Ears<'_>, messages: &Messages) -> Result<Heard, ()> {
             .copied()
             .filter(|_| heard.matching == Matching::Id)
     };
+    let first = first(ears.frames);
     let answers = windows.iter().enumerate();
-    let answers = answers.map(|(index, window)| answers_in(ears, window, id(index)));
+    let answers = answers.map(|(index, window)| answers_in(ears, window, id(index), &first));
     let answers: Vec<Vec<usize>> = answers.collect();
     if answers.iter().all(Vec::is_empty) {
         return Err(());
@@ -109,21 +112,26 @@ fn is_known(ears: Ears<'_>, base: &Base, messages: &Messages) -> bool {
 }
 
 /// The frames that have to do with a message: those that name its id, or what was named beside it; without an id, all.
-fn answers_in(ears: Ears<'_>, window: &Range<usize>, id: Option<&str>) -> Vec<usize> {
+fn answers_in(
+    ears: Ears<'_>,
+    window: &Range<usize>,
+    id: Option<&str>,
+    first: &First<'_>,
+) -> Vec<usize> {
     let meaning = |at: usize| ears.base.map(|base| base.meaning(&ears.frames[at]));
     let is_free = |at: &usize| {
         let is_other = matches!(meaning(*at), Some(Meaning::Pong | Meaning::Error));
         !ears.frames[*at].is_client && !ears.aside.contains(at) && !is_other
     };
-    let is_error = |at: &usize| is_error(&sign(&ears.frames[*at], ears.field));
+    let is_error = |at: &usize| is_error(&ears.signs[*at]);
     let all = window.clone().filter(is_free).filter(|at| !is_error(at));
     let all: Vec<usize> = all.collect();
     // What a protocol lets pass by is an answer where nothing else is.
     let is_aside = |at: &usize| meaning(*at) == Some(Meaning::Aside);
     let free: Vec<usize> = all.iter().copied().filter(|at| !is_aside(at)).collect();
-    let found = related(ears, window, (&free, id));
+    let found = related(ears, window, (&free, id), first);
     if found.is_empty() {
-        related(ears, window, (&all, id))
+        related(ears, window, (&all, id), first)
     } else {
         found
     }
@@ -134,39 +142,58 @@ fn related(
     ears: Ears<'_>,
     window: &Range<usize>,
     (free, id): (&[usize], Option<&str>),
+    first: &First<'_>,
 ) -> Vec<usize> {
     let Some(id) = id else {
         return free.to_vec();
     };
-    let mut names: Vec<String> = vec![id.to_owned()];
+    let mut names: BTreeSet<&str> = BTreeSet::from([id]);
     let mut found = Vec::new();
     for &at in free {
         let frame = &ears.frames[at];
-        if !names.iter().any(|name| is_named_in(frame, name)) {
+        let is_named = match frame.head {
+            Some(_) => frame
+                .leaves
+                .iter()
+                .any(|leaf| names.contains(leaf.value.as_str())),
+            None => names.iter().any(|name| is_named_in(frame, name)),
+        };
+        if !is_named {
             continue;
         }
         // What the server calls it goes on where the client's own id does not.
         let others = frame.leaves.iter().filter(|leaf| {
             leaf.kind == Kind::Text && leaf.key().to_ascii_lowercase().ends_with("id")
         });
-        let others = others.filter(|leaf| {
-            !ears.frames[..window.start]
-                .iter()
-                .any(|frame| frame.holding(&leaf.value).next().is_some())
-        });
-        names.extend(others.map(|leaf| leaf.value.clone()));
+        let is_new = |value: &str| first.get(value).is_none_or(|first| *first >= window.start);
+        let others = others.map(|leaf| leaf.value.as_str());
+        let others = others.filter(|value| is_new(value));
+        names.extend(others.take(NAMES_MAX.saturating_sub(names.len())));
         found.push(at);
     }
     found
 }
 
+/// In which frame each value stands first.
+type First<'a> = BTreeMap<&'a str, usize>;
+
+fn first(frames: &[Said]) -> First<'_> {
+    let mut first = First::new();
+    for (at, frame) in frames.iter().enumerate() {
+        for leaf in &frame.leaves {
+            first.entry(&leaf.value).or_insert(at);
+        }
+    }
+    first
+}
+
 /// Which kind is what.
 fn roles(ears: Ears<'_>, answers: &[Vec<usize>], heard: &mut Heard) {
-    let kind = |at: &usize| sign(&ears.frames[*at], ears.field);
+    let kind = |at: &usize| ears.signs[*at].clone();
     let longest = answers.iter().max_by_key(|answers| answers.len());
     let in_all = |sign: &Sign| {
         let mut answered = answers.iter().filter(|answers| !answers.is_empty());
-        answered.all(|answers| answers.iter().any(|at| kind(at) == *sign))
+        answered.all(|answers| answers.iter().any(|at| ears.signs[*at] == *sign))
     };
     let order = longest.into_iter().flatten().map(kind);
     let order: Vec<Sign> = order.filter(|sign| in_all(sign)).collect();
@@ -209,8 +236,7 @@ fn roles(ears: Ears<'_>, answers: &[Vec<usize>], heard: &mut Heard) {
 /// Where ids and numbers stand.
 fn fields(ears: Ears<'_>, (messages, answers): (&Messages, &[Vec<usize>]), heard: &mut Heard) {
     let frames = ears.frames;
-    let of_role =
-        |role: &str, at: &usize| heard.roles.get(role) == Some(&sign(&frames[*at], ears.field));
+    let of_role = |role: &str, at: &usize| heard.roles.get(role) == Some(&ears.signs[*at]);
     let first: &[usize] = answers
         .iter()
         .find(|answers| !answers.is_empty())
@@ -338,7 +364,7 @@ fn ignore(ears: Ears<'_>, heard: &mut Heard) {
         .enumerate()
         .filter(|(_, frame)| !frame.is_client)
     {
-        let kind = sign(frame, ears.field);
+        let kind = ears.signs[at].clone();
         let meaning = ears
             .base
             .map_or(Meaning::Unknown, |base| base.meaning(frame));

@@ -144,11 +144,15 @@ fn scalar(json: &str, at: Walk<'_>, found: &mut Vec<Leaf>) {
         return;
     };
     let span = start + 1..start + json.len() - 1;
-    for inner in leaves(&text).into_iter().filter(|_| head(&text) == Some(0)) {
+    let is_json = text.starts_with(['{', '[']);
+    let inner = if is_json { leaves(&text) } else { Vec::new() };
+    // How far the text is gone through, and where that stands.
+    let (mut until, mut start) = (0, span.start);
+    for inner in inner {
         // Once more in quotes.
         let written = in_quotes(&text[inner.span.clone()]);
-        let before = in_quotes(&text[..inner.span.start]).len();
-        let start = span.start + before;
+        start += in_quotes(&text[until..inner.span.start]).len();
+        until = inner.span.start;
         if at.text.get(start..start + written.len()) == Some(&written) {
             found.push(Leaf {
                 path: format!("{}.{}", at.path, inner.path),

@@ -37,6 +37,8 @@ const ACCOUNTS: [&str; 11] = [
 const FORGERY: [&str; 4] = ["csrf", "xsrf", "_token", "authenticity"];
 /// Most bytes of a page that stand before a value and tell it apart.
 const BEFORE_BYTES_MAX: usize = 120;
+/// Most values of a login that are looked for in the pages before it.
+const VALUES_MAX: usize = 64;
 
 /// A login.
 pub(super) struct Found<'r> {
@@ -199,6 +201,8 @@ fn fields(request: &Request) -> Option<(&'static str, BTreeMap<String, String>)>
 struct Further<'r> {
     /// Pages before it, the last one first.
     pages: Vec<&'r Request>,
+    /// Values that were looked for in them.
+    looked_for: usize,
     page: Option<String>,
     capture: Vec<(String, String)>,
     notes: Vec<String>,
@@ -212,6 +216,7 @@ impl<'r> Further<'r> {
             .filter(|request| request.entry < login.entry && request.method == "GET");
         Self {
             pages: pages.copied().collect(),
+            looked_for: 0,
             page: None,
             capture: Vec::new(),
             notes: Vec::new(),
@@ -229,10 +234,11 @@ impl<'r> Further<'r> {
             ));
             return super::secret::REMOVED.to_owned();
         }
+        self.looked_for += usize::from(is_token);
         let found = self
             .pages
             .iter()
-            .filter(|_| is_token)
+            .filter(|_| is_token && self.looked_for <= VALUES_MAX)
             .find_map(|page| Some((*page, pattern(page, value)?)));
         let Some((page, pattern)) = found else {
             if is_token {

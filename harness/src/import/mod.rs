@@ -33,11 +33,15 @@ use self::findings::Findings;
 pub(crate) use self::findings::Imported;
 use self::har::Recording;
 use self::hears::Ears;
+use self::shape::Sign;
 use self::talk::{Said, Talk};
 use self::template::Known;
 
 /// Longest recording.
 pub(crate) const HAR_BYTES_MAX: u64 = 256 << 20;
+
+/// Most values of a recording that are kept out of what is made of it.
+const SECRETS_MAX: usize = 20_000;
 
 /// Why no scenario can be made of a recording.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -67,6 +71,9 @@ pub(crate) enum ImportError {
         "say what was typed: --message TEXT; or record a longer text, of two words or more"
     ))]
     NoMessage { entry: usize },
+    #[error("holds more than {SECRETS_MAX} values that look like secrets")]
+    #[diagnostic(help("record less: the login and a short chat are enough"))]
+    Secrets,
     #[error("--message is empty")]
     #[diagnostic(help("give the text as it was typed, or leave --message out"))]
     Empty,
@@ -132,6 +139,9 @@ pub(crate) fn import(
         });
     }
     let (mut known, mut secrets) = (Known::default(), gather::secrets(&recording, &talk));
+    if secrets.count() > SECRETS_MAX {
+        return Err(ImportError::Secrets);
+    }
     let door = door::door(&recording, &talk, &mut known, &mut secrets);
     let mut findings = find(&talk, (typed, door, known))?;
     let guessed = typed.is_none().then(|| guess(&findings));
@@ -202,14 +212,17 @@ fn find<'r>(
     let messages =
         says::messages(frames, is_free, typed).ok_or(ImportError::NoMessage { entry })?;
     let ready = messages.at[0];
-    opening::steps(frames, ready, base.as_ref(), field.as_deref(), &mut opening);
+    let signs = frames.iter();
+    let signs = signs.map(|frame| shape::sign(frame, field.as_deref()));
+    let signs: Vec<Sign> = signs.collect();
+    opening::steps(frames, ready, base.as_ref(), &signs, &mut opening);
     let beat = opening.heartbeat.as_ref().map(|heartbeat| heartbeat.said);
     known.find_captures(frames, (ready, beat));
-    opening::await_captures(frames, &known, field.as_deref(), &mut opening);
+    opening::await_captures(&known, &signs, &mut opening);
     let ears = Ears {
         frames,
         base: base.as_ref(),
-        field: field.as_deref(),
+        signs: &signs,
         aside: &opening.aside,
     };
     let heard = hears::heard(ears, &messages).map_err(|()| ImportError::NoAnswer { entry })?;

@@ -192,9 +192,13 @@ pub(super) fn steps(
     frames: &[Said],
     ready: usize,
     base: Option<&Base>,
-    field: Option<&str>,
+    signs: &[Sign],
     opening: &mut Opening,
 ) {
+    let later: BTreeSet<&Sign> = (ready..frames.len())
+        .filter(|at| !frames[*at].is_client)
+        .map(|at| &signs[at])
+        .collect();
     let mut steps: Vec<Step> = Vec::new();
     let greets = base.is_some_and(|base| base.dialect.events.connected.is_some());
     for (at, frame) in frames[..ready].iter().enumerate() {
@@ -211,17 +215,13 @@ pub(super) fn steps(
         if greets && base.is_some_and(|base| base.meaning(frame) == Meaning::Aside) {
             continue;
         }
-        let kind = sign(frame, field);
+        let kind = &signs[at];
         // What comes again and again, whoever is there, opens nothing; a protocol that ships knows what it waits for.
         let last = steps.last().and_then(|step| step.said);
         let is_told = last.and_then(|said| base?.awaits(&frames[said])).is_some();
-        let comes_again = || {
-            let mut later = frames[ready..].iter().filter(|frame| !frame.is_client);
-            later.any(|later| sign(later, field) == kind)
-        };
         if !base.is_some_and(|base| base.meaning(frame) == Meaning::Aside)
             && !is_told
-            && comes_again()
+            && later.contains(kind)
         {
             continue;
         }
@@ -261,12 +261,7 @@ pub(super) fn steps(
 }
 
 /// Has the steps wait for every frame from which something is taken.
-pub(super) fn await_captures(
-    frames: &[Said],
-    known: &Known,
-    field: Option<&str>,
-    opening: &mut Opening,
-) {
+pub(super) fn await_captures(known: &Known, signs: &[Sign], opening: &mut Opening) {
     for capture in &known.captured {
         let has = |step: &Step| {
             step.awaited
@@ -276,7 +271,7 @@ pub(super) fn await_captures(
         if opening.steps.iter().any(has) {
             continue;
         }
-        let awaited = Some((capture.at, sign(&frames[capture.at], field).toml()));
+        let awaited = Some((capture.at, signs[capture.at].toml()));
         let earlier = |step: &Step| {
             step.said.is_some_and(|said| said < capture.at)
                 || step

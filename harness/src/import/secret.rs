@@ -2,6 +2,9 @@
 //!
 //! **In:** names and values of a recording. **Out:** whether one is a secret; a text without any.
 
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
+
 use toml::Value;
 
 use super::leaf::in_quotes;
@@ -51,13 +54,17 @@ const SCHEMES: [&str; 4] = ["bearer", "token", "basic", "jwt"];
 
 /// What was found to be secret.
 #[derive(Debug, Default)]
-pub(super) struct Secrets(Vec<String>);
+pub(super) struct Secrets {
+    known: BTreeSet<String>,
+    /// As they may stand within texts, the longest first.
+    written: OnceCell<Vec<String>>,
+}
 
 impl Secrets {
     pub(super) fn add(&mut self, value: &str) {
         let value = bare(value);
-        if !value.is_empty() && !self.0.iter().any(|known| known == value) {
-            self.0.push(value.to_owned());
+        if !value.is_empty() && self.known.insert(value.to_owned()) {
+            self.written.take();
         }
     }
 
@@ -71,7 +78,21 @@ impl Secrets {
     }
 
     pub(super) fn holds(&self, value: &str) -> bool {
-        self.0.iter().any(|secret| secret == value)
+        self.known.contains(value)
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.known.len()
+    }
+
+    fn spellings(&self) -> Vec<String> {
+        let secrets = self.known.iter();
+        let within = secrets.filter(|secret| secret.len() >= WITHIN_BYTES_MIN);
+        let mut written: Vec<String> = within.flat_map(|secret| spellings(secret)).collect();
+        written.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        written.dedup();
+        written
     }
 
     /// A text of the recording without them, however they are written, and whether there were any.
@@ -79,15 +100,12 @@ impl Secrets {
         if self.holds(text) {
             return (REMOVED.to_owned(), true);
         }
-        let within = self
-            .0
-            .iter()
-            .filter(|secret| secret.len() >= WITHIN_BYTES_MIN);
-        let mut written: Vec<String> = within.flat_map(|secret| spellings(secret)).collect();
-        written.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        let removed = written.iter().fold(text.to_owned(), |text, secret| {
-            text.replace(secret.as_str(), REMOVED)
-        });
+        let mut removed = text.to_owned();
+        for secret in self.written.get_or_init(|| self.spellings()) {
+            if removed.contains(secret.as_str()) {
+                removed = removed.replace(secret.as_str(), REMOVED);
+            }
+        }
         let removed = without_web_tokens(&removed);
         let is_other = removed != text;
         (removed, is_other)

@@ -28,6 +28,8 @@ const TAKEN: [&str; 7] = [
     "conversation",
 ];
 const NAME_CHARS_MAX: usize = 24;
+/// Most values that are taken: as many as all steps of a scenario may take.
+const CAPTURES_MAX: usize = 256;
 
 /// Values, and the places that stand for them.
 #[derive(Debug, Default)]
@@ -80,7 +82,9 @@ impl Known {
                 let is_free = |place: &&Leaf| {
                     !place.is_nested && !is_name(place) && !WORDS.contains(&place.path.as_str())
                 };
-                if let Some(place) = places.find(is_free) {
+                if self.captured.len() < CAPTURES_MAX
+                    && let Some(place) = places.find(is_free)
+                {
                     let name = self.free_name(place.key());
                     self.captured.push(Capture {
                         value: leaf.value.clone(),
@@ -241,11 +245,14 @@ impl Known {
 
 /// Words in braces that a scenario would take for places, with blanks in them.
 fn without_places(text: &str) -> String {
-    let mut left = text.to_owned();
+    let (mut left, mut rest) = (String::new(), text);
     for place in places(text) {
-        left = left.replace(&format!("{{{place}}}"), &format!("{{ {place} }}"));
+        if let Some((before, after)) = rest.split_once(&format!("{{{place}}}")) {
+            left.extend([before, "{ ", place, " }"]);
+            rest = after;
+        }
     }
-    left
+    left + rest
 }
 
 /// Heads of STOMP without the length of a body that changes.

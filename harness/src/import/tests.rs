@@ -444,3 +444,30 @@ mod refused {
         why(har.as_bytes(), None, "binary");
     }
 }
+
+#[test]
+fn a_recording_of_nothing_but_secrets_is_refused() {
+    let har = |count: usize| {
+        let tokens: Vec<String> = (0..count).map(|n| format!("token-{n}")).collect();
+        let answers = tokens.chunks(500).map(|tokens| {
+            let body: Vec<Value> = tokens.iter().map(|token| json!({ "token": token })).collect();
+            let text = Value::from(body).to_string();
+            json!({
+                "request": { "method": "GET", "url": "https://a.test/tokens" },
+                "response": { "status": 200, "content": { "mimeType": "application/json", "text": text } },
+            })
+        });
+        let frames = [
+            ('>', r#"{"text":"hello there"}"#),
+            ('<', r#"{"text":"and you"}"#),
+        ];
+        let mut har: Value =
+            serde_json::from_slice(&recorded("wss://a.test/", "", &frames)).unwrap();
+        let entries = har["log"]["entries"].as_array_mut().unwrap();
+        entries.splice(0..0, answers);
+        har.to_string().into_bytes()
+    };
+    let error = import(&har(SECRETS_MAX + 1), None, "users.csv").unwrap_err();
+    assert!(matches!(error, ImportError::Secrets), "{error}");
+    made(&har(SECRETS_MAX), None);
+}

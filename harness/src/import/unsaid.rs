@@ -1,14 +1,16 @@
-//! This module takes back what a scenario cannot say: a credential that goes with messages alone.
+//! This module takes back what a scenario cannot say, a credential that goes with messages alone, and tells what was not said.
 
 use toml::{Table, Value};
 
 use super::findings::Findings;
-use super::secret::REMOVED;
+use super::secret::{REMOVED, Secrets};
 
 /// As `load.session.credential` has it.
 const FIRST_FRAME: &str = "first-frame";
 /// The place of a credential.
 const CREDENTIAL: &str = "{credential}";
+/// Most notes at the head of a scenario.
+const NOTES_MAX: usize = 100;
 
 /// Whether opening steps say what they are to say.
 pub(super) fn says_credential(findings: &Findings<'_>, document: &Table) -> bool {
@@ -37,4 +39,19 @@ pub(super) fn unsay_credential(document: &mut Table) {
             *text = text.replace(CREDENTIAL, REMOVED);
         }
     }
+}
+
+/// Notes as they are told: without secrets, each on a line, and no more than a person reads.
+pub(super) fn told(notes: &[String], secrets: &Secrets) -> Vec<String> {
+    let kept = notes.iter().take(NOTES_MAX);
+    let kept = kept.map(|note| on_one_line(&secrets.remove(note).0));
+    let left_out = notes.len().saturating_sub(NOTES_MAX);
+    let more = (left_out > 0).then(|| format!("and {left_out} more of the kind"));
+    kept.chain(more).collect()
+}
+
+/// A line break of a recorded name would end the comment that it stands in.
+fn on_one_line(note: &str) -> String {
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    note.chars().map(plain).collect()
 }

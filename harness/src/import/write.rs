@@ -12,7 +12,7 @@ use super::hears::Matching;
 use super::layout;
 use super::secret::{REMOVED, Secrets, redact};
 use super::shape::is_name;
-use super::unsaid::{says_credential, unsay_credential};
+use super::unsaid::{says_credential, told, unsay_credential};
 use crate::scenario::protocol::CONTRACT;
 use crate::scenario::target::{STEPS_MAX, is_contract};
 use crate::scenario::{self, Overrides};
@@ -92,10 +92,7 @@ pub(super) fn scenario(
     if is_other {
         notes.push(format!("a secret of the recording stood where no variable can be named: it is written as {REMOVED}"));
     }
-    let notes = notes
-        .iter()
-        .map(|note| on_one_line(&secrets.remove(note).0));
-    let notes: Vec<String> = notes.collect();
+    let notes = told(&notes, secrets);
     let text = head(findings, &target, &notes) + &body;
     Imported {
         text,
@@ -117,12 +114,6 @@ fn is_the_contract(document: &Table) -> bool {
     let text = toml::to_string(&document).unwrap_or_default();
     let (file, problems) = scenario::read("import.toml", &text, &Overrides::default());
     problems.count() == 0 && file.dialect.as_ref().is_some_and(is_contract)
-}
-
-/// A line break of a recorded name would end the comment that it stands in.
-fn on_one_line(note: &str) -> String {
-    let plain = |c: char| if c.is_control() { ' ' } else { c };
-    note.chars().map(plain).collect()
 }
 
 /// The comment at the head.

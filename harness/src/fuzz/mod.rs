@@ -3,6 +3,9 @@
 //! **In:** bytes. **Out:** nothing: whatever they are, each function ends, and panics only where the harness is
 //! wrong. Fed by `fuzz/`, with coverage, and by the tests. Part of no ordinary build.
 
+mod edit;
+mod import;
+
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::hint::black_box;
@@ -16,6 +19,8 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use self::edit::{EDITS_MAX, edit};
+pub use self::import::import;
 use crate::client::connector::{Destination, open};
 use crate::client::dialect;
 use crate::client::frame::Seen;
@@ -84,67 +89,9 @@ pub fn result(input: &[u8]) {
     black_box(terminal::summary(&result, &terminal::Style::default()));
 }
 
-const EDITS_MAX: usize = 16;
-/// Entries of a list that is made longer.
-const LIST_MAX: usize = 200;
-
 fn example() -> Value {
-    serde_json::from_str(include_str!("../../reports/example/result.json"))
+    serde_json::from_str(include_str!("../../../reports/example/result.json"))
         .expect("the example is JSON")
-}
-
-fn edit(value: &mut Value, line: &str) {
-    let digits = line.bytes().take_while(u8::is_ascii_digit).count();
-    let (index, change) = line.split_at(digits);
-    let index: usize = index.parse().unwrap_or(0);
-    if let Some(text) = change.strip_prefix('=') {
-        let new = serde_json::from_str(text).unwrap_or_else(|_| Value::from(text));
-        let all = count(value, &|value| !value.is_array() && !value.is_object());
-        if let Some(found) = nth(value, &mut (index % all.max(1)), &|value| {
-            !value.is_array() && !value.is_object()
-        }) {
-            *found = new;
-        }
-    } else if let Some(length) = change.strip_prefix('#') {
-        let length = length.trim().parse().unwrap_or(0).min(LIST_MAX);
-        let all = count(value, &Value::is_array);
-        if let Some(Value::Array(list)) = nth(value, &mut (index % all.max(1)), &Value::is_array) {
-            let entries: Vec<Value> = list.iter().cycle().take(length).cloned().collect();
-            *list = entries;
-        }
-    }
-}
-
-fn children(value: &mut Value) -> Vec<&mut Value> {
-    match value {
-        Value::Array(list) => list.iter_mut().collect(),
-        Value::Object(fields) => fields.values_mut().collect(),
-        _ => Vec::new(),
-    }
-}
-
-fn count(value: &mut Value, counts: &dyn Fn(&Value) -> bool) -> usize {
-    let own = usize::from(counts(value));
-    own + children(value)
-        .into_iter()
-        .map(|child| count(child, counts))
-        .sum::<usize>()
-}
-
-fn nth<'a>(
-    value: &'a mut Value,
-    left: &mut usize,
-    counts: &dyn Fn(&Value) -> bool,
-) -> Option<&'a mut Value> {
-    if counts(value) {
-        if *left == 0 {
-            return Some(value);
-        }
-        *left -= 1;
-    }
-    children(value)
-        .into_iter()
-        .find_map(|child| nth(child, left, counts))
 }
 
 /// What a server says to a client. The first byte says how it begins: 0, instead of an answer to the upgrade; else, after
@@ -326,6 +273,11 @@ mod tests {
     #[test]
     fn no_result_harms_a_report() {
         explore("result", super::result);
+    }
+
+    #[test]
+    fn no_recording_harms_an_import() {
+        explore("import", super::import);
     }
 
     #[test]
