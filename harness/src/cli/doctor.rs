@@ -12,7 +12,7 @@ use super::failure::Failure;
 use super::overrides::TlsArgs;
 use super::{import, read, screen};
 use crate::doctor::{Account, Examination, Protocol, Report, examine};
-use crate::environment::{Accounts, Mapping, Secret, mapping, resolve_secret, trust};
+use crate::environment::{Accounts, Mapping, Secret, mapping, resolve_secret, trust, via};
 use crate::exit::Exit;
 use crate::plan::{Plan, TlsPlan};
 use crate::render::doctor::{json, text};
@@ -39,6 +39,9 @@ pub(super) struct DoctorArgs {
     /// Take that address for a host, whatever a resolver says: HOST:PORT:ADDRESS; repeatable
     #[arg(long, value_name = "PIN")]
     resolve: Vec<String>,
+    /// Reach the server through this HTTP proxy: http://HOST:PORT, or 'http://USER:${env:NAME}@HOST:PORT'
+    #[arg(long, value_name = "URL")]
+    via: Option<String>,
     /// Watch a socket that long on which nothing is said, such as 30s
     #[arg(long, value_name = "DURATION", value_parser = units::parse_duration)]
     idle: Option<Duration>,
@@ -109,11 +112,16 @@ fn wanted(args: &DoctorArgs) -> Result<Examination, Failure> {
     };
     let pins = args.resolve.iter().map(|text| pin("--resolve", text));
     let pins: Vec<Pin> = pins.collect::<Result<_, _>>()?;
+    let via = args.via.as_deref().map(|text| {
+        address::check_via(text).map_err(|complaint| Failure::of("--via", complaint))?;
+        via(Some(text)).map_err(environment)
+    });
     let secure = matches!(url.scheme(), "wss" | "https");
     let trust = secure.then(|| trust(&plan)).transpose();
     Ok(Examination {
         url,
         pins,
+        via: via.transpose()?.flatten(),
         trust: trust.map_err(environment)?,
         user: user.clone(),
         account: password.map(|password| Account {
@@ -150,6 +158,7 @@ pub(super) fn of_plan(plan: &Plan) -> Result<Report, Failure> {
     let wanted = Examination {
         url,
         pins: pins.collect::<Result<_, _>>()?,
+        via: via(plan.environment.via.as_deref()).map_err(environment)?,
         trust: trust.map_err(environment)?,
         user: user.clone(),
         account: password.map(|password| Account {

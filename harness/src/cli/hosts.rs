@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use crate::exit::Exit;
 use crate::plan::{EnvironmentPlan, RedisPlan};
-use crate::route::Pin;
+use crate::route::{Pin, Via};
 use crate::scenario::address;
 
 /// Refuses traffic to, and faults against, machines that were not allowed by name.
@@ -16,6 +16,11 @@ pub(super) fn check(
         RedisPlan::Url { url } => Some(url),
         RedisPlan::Private | RedisPlan::None => None,
     };
+    let via = environment
+        .via
+        .as_deref()
+        .and_then(|text| Via::parse(text).ok());
+    let via = via.map(|via| via.host);
     let urls = [
         environment.target.as_ref(),
         redis,
@@ -25,6 +30,7 @@ pub(super) fn check(
         .into_iter()
         .flatten()
         .filter_map(|url| address::host(url))
+        .chain(via)
     {
         if address::is_loopback(&host) || is_brought_home(&host, environment) {
             continue;

@@ -53,6 +53,9 @@ pub(crate) struct OverrideArgs {
     /// Take that address for a host, whatever a resolver says: HOST:PORT:ADDRESS; repeatable
     #[arg(long, value_name = "PIN")]
     resolve: Vec<String>,
+    /// Reach the target through this HTTP proxy: http://HOST:PORT, or 'http://USER:${env:NAME}@HOST:PORT'
+    #[arg(long, value_name = "URL", env = "HARNESS_VIA", hide_env_values = true)]
+    via: Option<String>,
     /// Use a running Redis; name its password as ${env:NAME}
     #[arg(long, value_name = "URL", env = "HARNESS_REDIS_URL")]
     redis_url: Option<String>,
@@ -105,6 +108,9 @@ impl OverrideArgs {
         if !self.resolve.is_empty() {
             changes.push(format!("environment.resolve={:?}", self.resolve));
         }
+        if let Some(via) = &self.via {
+            changes.push(format!("environment.via={via:?}"));
+        }
         let tls = &self.tls;
         let files = [
             ("ca", &tls.ca),
@@ -129,6 +135,7 @@ impl OverrideArgs {
             ("--target", self.target.clone()),
             ("--redis-url", self.redis_url.clone()),
             ("--toxiproxy", self.toxiproxy.clone()),
+            ("--via", self.via.clone()),
             ("--ca", self.tls.ca.clone()),
             ("--client-cert", self.tls.client_cert.clone()),
             ("--client-key", self.tls.client_key.clone()),

@@ -18,7 +18,7 @@ pub(super) fn say(line: &str) {
     drop(writeln!(std::io::stderr(), "{}", format::harmless(line)));
 }
 
-/// Says once that no proxy of the environment is used, where it names one.
+/// Says once that no proxy of the environment variables is used, where they name one.
 pub(super) fn say_direct() {
     let variables = route::proxy_variables();
     if !variables.is_empty() {
@@ -27,7 +27,7 @@ pub(super) fn say_direct() {
             several => (several.join(", "), "are"),
         };
         say(&format!(
-            "note: {names} {is} set, and not obeyed: requests and sockets go to the target directly"
+            "note: {names} {is} set, and not obeyed: a proxy on the way to the target is named by --via or environment.via"
         ));
     }
 }

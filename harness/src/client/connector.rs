@@ -1,4 +1,4 @@
-//! This module opens a socket: TCP, TLS where it is wanted, then the HTTP upgrade.
+//! This module opens a socket: TCP, the way through a proxy and TLS where they are wanted, then the HTTP upgrade.
 //!
 //! **In:** where to, and with which credential. **Out:** a [`ChatSocket`] and the moments of each
 //! step, or a [`ConnectError`] that names the step.
@@ -14,13 +14,14 @@ use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 
 pub(crate) use super::destination::Destination;
-use super::problem::{dial_problem, tls_problem};
+use super::problem::{dial_problem, tls_problem, tunnel_problem};
 use super::socket::ChatSocket;
 use super::upgrade::{NotUpgraded, SPEAKS_TLS, offers_protocol, request, response};
 use crate::account::masked;
 use crate::clock::monotonic_ns;
-use crate::failure::{DialProblem, Failure, FailureKind, UpgradeProblem};
+use crate::failure::{DialProblem, Failure, FailureKind, TunnelProblem, UpgradeProblem};
 use crate::plan::MESSAGE_BYTES_MAX;
+use crate::route::TunnelError;
 use crate::trust::{Tls, TlsFailure, innermost};
 
 /// An open socket, not yet told `connected`.
@@ -41,6 +42,10 @@ pub(crate) enum ConnectError {
     Local(#[source] io::Error),
     #[error("TCP connection refused, reset or unreachable: {0}")]
     Tcp(#[source] io::Error),
+    #[error("no connection to the proxy: {0}")]
+    Proxy(#[source] io::Error),
+    #[error("no way through the proxy: {0}")]
+    Tunnel(#[source] TunnelError),
     #[error("the TLS handshake failed: {0}")]
     Tls(#[source] io::Error),
     #[error("the connection broke during the upgrade: {0}")]
@@ -66,6 +71,18 @@ fn colon(words: &str) -> String {
     } else {
         format!(": {words}")
     }
+}
+
+/// What the system says of a connection, where its kind does not say it.
+fn dial_words(error: &io::Error) -> (DialProblem, String) {
+    let problem = dial_problem(error);
+    let words = match problem {
+        DialProblem::Refused | DialProblem::Reset | DialProblem::Timeout => String::new(),
+        DialProblem::Local(_) | DialProblem::Unreachable | DialProblem::System(_) => {
+            error.to_string()
+        }
+    };
+    (problem, words)
 }
 
 impl From<NotUpgraded> for ConnectError {
@@ -98,16 +115,20 @@ impl ConnectError {
                 Failure::said(kind, &error.to_string())
             }
             Self::Tcp(error) => {
-                let problem = dial_problem(error);
-                let words = match problem {
-                    DialProblem::Refused | DialProblem::Reset | DialProblem::Timeout => {
-                        String::new()
-                    }
-                    DialProblem::Local(_) | DialProblem::Unreachable | DialProblem::System(_) => {
-                        error.to_string()
-                    }
-                };
+                let (problem, words) = dial_words(error);
                 Failure::said(FailureKind::Dial(problem), &words)
+            }
+            Self::Proxy(error) => {
+                let (problem, words) = dial_words(error);
+                let kind = FailureKind::Tunnel(TunnelProblem::Dial(problem));
+                Failure::said(kind, &words)
+            }
+            Self::Tunnel(error) => {
+                let words = match error {
+                    TunnelError::Status { reason, .. } => reason.as_str(),
+                    _ => "",
+                };
+                Failure::said(FailureKind::Tunnel(tunnel_problem(error)), words)
             }
             Self::Tls(error) => {
                 Failure::said(FailureKind::Tls(tls_problem(error)), &innermost(error))
@@ -169,7 +190,7 @@ enum Transport {
     Secure(Box<TlsStream<TcpStream>>),
 }
 
-/// TCP, and TLS where it is wanted: everything before the upgrade.
+/// TCP, a way through a proxy and TLS where they are wanted: everything before the upgrade.
 pub(crate) async fn dial(to: &Destination<'_>) -> Result<Dialled, ConnectError> {
     let tcp_begun_ns = monotonic_ns();
     let stream = connect(to).await?;
@@ -261,13 +282,20 @@ async fn connect(to: &Destination<'_>) -> Result<TcpStream, ConnectError> {
     let local = local.map_err(ConnectError::Local)?;
     prepare(&local, to).map_err(ConnectError::Local)?;
     let stream = local.connect(to.address).await;
-    stream.map_err(|error| {
+    let mut stream = stream.map_err(|error| {
         if matches!(dial_problem(&error), DialProblem::Local(_)) {
             ConnectError::Local(error)
+        } else if to.tunnel.is_some() {
+            ConnectError::Proxy(error)
         } else {
             ConnectError::Tcp(error)
         }
-    })
+    })?;
+    if let Some(tunnel) = to.tunnel {
+        let opened = tunnel.open(&mut stream).await;
+        opened.map_err(ConnectError::Tunnel)?;
+    }
+    Ok(stream)
 }
 
 fn prepare(socket: &TcpSocket, to: &Destination<'_>) -> Result<(), io::Error> {

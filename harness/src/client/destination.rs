@@ -3,12 +3,16 @@
 use std::net::SocketAddr;
 
 use crate::plan::{Credential, Dialect};
+use crate::route::Tunnel;
 use crate::trust::Tls;
 
 /// Where and as whom to connect.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Destination<'a> {
+    /// That of the target, or of the proxy on the way.
     pub address: SocketAddr,
+    /// What is asked of the proxy there; `None`: there is none.
+    pub tunnel: Option<&'a Tunnel>,
     /// `None`: the connection is plain.
     pub tls: Option<&'a Tls>,
     pub host_header: &'a str,

@@ -5,6 +5,8 @@
 //!
 //! **Source:** RFC 9110, section 10.2.3 (`Retry-After`).
 
+use std::error::Error;
+use std::io;
 use std::time::{Duration, UNIX_EPOCH};
 
 use reqwest::RequestBuilder;
@@ -80,7 +82,7 @@ pub(crate) fn request_problem(error: &reqwest::Error) -> (RequestProblem, String
                 _ => None,
             };
         }
-        let system = cause.downcast_ref::<std::io::Error>()?;
+        let system = cause.downcast_ref::<io::Error>()?;
         // A wrapper has no number of its own.
         system.raw_os_error()?;
         Some(match dial_problem(system) {
@@ -93,6 +95,10 @@ pub(crate) fn request_problem(error: &reqwest::Error) -> (RequestProblem, String
         Some(problem) => (problem, innermost(error)),
         None if error.is_builder() => (RequestProblem::Unsent, innermost(error)),
         None if error.is_timeout() => (RequestProblem::Timeout, String::new()),
+        // The proxy's answer is no error of the system.
+        None if error.is_connect() && !causes(error).any(<dyn Error>::is::<io::Error>) => {
+            (RequestProblem::Tunnel, innermost(error))
+        }
         None if error.is_connect() => (
             RequestProblem::Dial(DialProblem::System(0)),
             innermost(error),

@@ -7,7 +7,8 @@ use std::io;
 
 use tokio_rustls::rustls;
 
-use crate::failure::{DialProblem, TlsProblem};
+use crate::failure::{DialProblem, TlsProblem, TunnelProblem};
+use crate::route::TunnelError;
 use crate::trust::tls_error;
 
 /// Why there is no connection.
@@ -30,6 +31,19 @@ pub(crate) fn dial_problem(error: &io::Error) -> DialProblem {
 fn is_exhaustion(number: i32) -> bool {
     use nix::libc::{EMFILE, ENFILE, ENOBUFS, ENOMEM};
     [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(&number)
+}
+
+/// Why a proxy opened no way.
+pub(crate) fn tunnel_problem(error: &TunnelError) -> TunnelProblem {
+    match error {
+        TunnelError::Status { status, .. } => TunnelProblem::Status(*status),
+        TunnelError::NotHttp => TunnelProblem::NotHttp,
+        TunnelError::TooLong => TunnelProblem::TooLong,
+        TunnelError::Closed => TunnelProblem::Closed,
+        TunnelError::Broken(_) => TunnelProblem::Reset,
+        TunnelError::Silent => TunnelProblem::Timeout,
+        TunnelError::Early => TunnelProblem::Early,
+    }
 }
 
 /// Why there is no TLS.

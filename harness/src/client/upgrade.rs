@@ -421,6 +421,7 @@ mod tests {
     fn to(credential: Credential, secret: &str) -> Destination<'_> {
         Destination {
             address: SocketAddr::from(([127, 0, 0, 1], 80)),
+            tunnel: None,
             tls: None,
             host_header: "chat.test",
             path: "/ws/chat/c-1/",

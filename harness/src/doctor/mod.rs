@@ -28,7 +28,7 @@ use self::server::{Server, TIMEOUT, header, is_secure};
 use crate::account::{self, Jar};
 use crate::known::Known;
 use crate::plan::{Credential, asks_token};
-use crate::route::{self, Pin};
+use crate::route::{self, Pin, Tunnel, Via};
 use crate::trust::{Trust, with_trust};
 
 const NO_API: &str = "the scenario asks for nothing over HTTP";
@@ -48,6 +48,8 @@ pub(crate) struct Examination {
     pub url: Url,
     /// Addresses that a user named for hosts.
     pub pins: Vec<Pin>,
+    /// The proxy on the way.
+    pub via: Option<Via>,
     /// `None` where nothing is encrypted.
     pub trust: Option<Trust>,
     /// Who the doctor is.
@@ -69,13 +71,15 @@ pub(crate) async fn examine(wanted: &Examination) -> Report {
 }
 
 async fn walk(wanted: &Examination, chart: &mut Chart) -> Option<()> {
-    let addresses = chart
-        .step(Step::Dns, reach::dns(&wanted.url, &wanted.pins))
-        .await?;
-    let tcp = reach::tcp(&wanted.url, &addresses);
+    let dns = reach::dns(&wanted.url, wanted.via.as_ref(), &wanted.pins);
+    let addresses = chart.step(Step::Dns, dns).await?;
+    let tunnel = wanted.via.clone();
+    let tunnel = tunnel.map(|via| Tunnel::new(via, server::place(&wanted.url)));
+    let tunnel = tunnel.as_ref();
+    let tcp = reach::tcp(&wanted.url, &addresses, tunnel);
     let address = chart.step(Step::Tcp, tcp).await?;
     let tls = if let Some(trust) = wanted.trust.as_ref().filter(|_| is_secure(&wanted.url)) {
-        let tls = reach::tls(&wanted.url, address, trust);
+        let tls = reach::tls(&wanted.url, (address, tunnel), trust);
         Some(chart.step(Step::Tls, tls).await?)
     } else {
         chart.skip(Step::Tls, "not wanted by the URL");
@@ -83,7 +87,7 @@ async fn walk(wanted: &Examination, chart: &mut Chart) -> Option<()> {
     };
     let host = wanted.protocol.host.clone();
     let host_header = host.unwrap_or_else(|| header(&wanted.url));
-    let Some(http) = http(wanted, address, &host_header) else {
+    let Some(http) = http(wanted, (address, tunnel), &host_header) else {
         let none = Trouble::new(
             "no HTTP requests can be made here",
             "look at the headers of [target]",
@@ -97,6 +101,7 @@ async fn walk(wanted: &Examination, chart: &mut Chart) -> Option<()> {
         protocol: &wanted.protocol,
         account: &wanted.user,
         address,
+        tunnel,
         tls,
         http,
         host_header,
@@ -195,13 +200,20 @@ async fn credential(
 }
 
 /// A client that goes nowhere but to the server, at the address that accepts.
-fn http(wanted: &Examination, address: SocketAddr, host_header: &str) -> Option<Http> {
+fn http(
+    wanted: &Examination,
+    (address, tunnel): (SocketAddr, Option<&Tunnel>),
+    host_header: &str,
+) -> Option<Http> {
     let headers = account::headers(wanted.protocol.dialect.as_deref(), Some(host_header));
     let builder = route::http()
         .default_headers(headers)
         // A kept connection may be closed as it is used again: that is no finding.
         .pool_max_idle_per_host(0)
-        .resolve(wanted.url.host_str().unwrap_or_default(), address)
         .timeout(TIMEOUT);
+    let builder = match tunnel {
+        Some(tunnel) => tunnel.carry(builder, address).ok()?,
+        None => builder.resolve(wanted.url.host_str().unwrap_or_default(), address),
+    };
     with_trust(builder, wanted.trust.as_ref()).build().ok()
 }

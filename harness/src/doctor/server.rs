@@ -14,6 +14,7 @@ use crate::client::talk::Talk;
 use crate::client::template::{self, Held, Places, Speaker};
 use crate::environment::Secret;
 use crate::plan::{Credential, Dialect, asks_token};
+use crate::route::Tunnel;
 use crate::trust::Tls;
 
 /// Longest wait for one answer.
@@ -70,7 +71,9 @@ pub(super) struct Server<'a> {
     pub protocol: &'a Protocol,
     /// Who the doctor is.
     pub account: &'a str,
+    /// That of the server, or of the proxy on the way.
     pub address: SocketAddr,
+    pub tunnel: Option<&'a Tunnel>,
     pub tls: Option<Tls>,
     /// The one `Host` of everything.
     pub host_header: String,
@@ -92,6 +95,11 @@ impl Server<'_> {
             group: 0,
             held: None,
         }
+    }
+
+    /// Where connections begin, and what is asked of a proxy there.
+    pub(super) fn way(&self) -> (SocketAddr, Option<&Tunnel>) {
+        (self.address, self.tunnel)
     }
 
     /// A socket that this opened.
@@ -133,6 +141,7 @@ impl Server<'_> {
         let cookies = jar.header().unwrap_or_default();
         let to = Destination {
             address: self.address,
+            tunnel: self.tunnel,
             tls: self.tls.as_ref(),
             host_header: &self.host_header,
             path,
@@ -155,6 +164,12 @@ pub(super) fn is_secure(url: &Url) -> bool {
 /// The port, where the URL leaves it out the usual one.
 pub(super) fn port(url: &Url) -> u16 {
     url.port_or_known_default().unwrap_or(80)
+}
+
+/// Host and port, an IPv6 address without brackets.
+pub(super) fn place(url: &Url) -> (&str, u16) {
+    let host = url.host_str().unwrap_or_default();
+    (host.trim_matches(['[', ']']), port(url))
 }
 
 /// `host:port`, an IPv6 address in brackets.

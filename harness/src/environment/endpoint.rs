@@ -6,14 +6,19 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use miette::Diagnostic;
 use reqwest::Url;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
-use crate::route::{self, Pin};
-use crate::scenario::address::shown;
+use crate::route::{self, Pin, Tunnel, TunnelError, Via};
+use crate::scenario::address::{self, shown};
 
+/// Of the proxy, for messages.
+pub(crate) const VIA: &str = "environment.via";
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
 /// For the first address that accepts, of all that a name has.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -44,6 +49,19 @@ pub(crate) enum EndpointError {
         host: String,
         address: IpAddr,
     },
+    #[error("{place}: {host} is looked up by the proxy, and not known to be this machine")]
+    #[diagnostic(help(
+        "a load test can bring a service down: name the host with --allow-host HOST if it is yours"
+    ))]
+    Elsewhere { place: &'static str, host: String },
+    #[error("{VIA}: {proxy} opens no way to {target}: {problem}")]
+    #[diagnostic(help("{}", problem.hint()))]
+    NoWay {
+        proxy: String,
+        target: String,
+        #[source]
+        problem: TunnelError,
+    },
     #[error("{place}: {address} refuses connections")]
     #[diagnostic(help("is it running, and is this the right port?"))]
     Refused {
@@ -66,8 +84,10 @@ pub(crate) struct Endpoint {
     pub url: Url,
     pub host: String,
     pub port: u16,
-    /// Never empty; the first is the one that is used.
+    /// Never empty; the first is the one that is used. Those of the proxy, where there is a `tunnel`.
     pub addresses: Vec<SocketAddr>,
+    /// The way there through a proxy.
+    pub tunnel: Option<Arc<Tunnel>>,
 }
 
 impl Endpoint {
@@ -93,6 +113,38 @@ impl Endpoint {
             host,
             port,
             addresses,
+            tunnel: None,
+        })
+    }
+
+    /// The same behind a proxy, which looks the name up; `pins` may name addresses of the proxy.
+    ///
+    /// # Errors
+    ///
+    /// It is no address, or the proxy's name has none.
+    pub(crate) async fn find_behind(
+        (place, text): (&'static str, &str),
+        ports: &[(&str, u16)],
+        via: Via,
+        pins: &[Pin],
+    ) -> Result<Self, EndpointError> {
+        let (url, host, port) = parse(place, text, ports)?;
+        let addresses = route::addresses((&via.host, via.port), pins, RESOLVE_TIMEOUT);
+        let addresses = addresses
+            .await
+            .map_err(|source| EndpointError::Unresolved {
+                place: VIA,
+                host: via.host.clone(),
+                source,
+            })?;
+        let tunnel = Tunnel::new(via, (&host, port));
+        Ok(Self {
+            place,
+            url,
+            host,
+            port,
+            addresses,
+            tunnel: Some(Arc::new(tunnel)),
         })
     }
 
@@ -103,7 +155,10 @@ impl Endpoint {
 
     /// Every address behind the name is this machine's loopback.
     pub(crate) fn is_loopback(&self) -> bool {
-        self.foreign().is_none()
+        match &self.tunnel {
+            Some(_) => address::is_loopback(&self.host) && self.foreign().is_none(),
+            None => self.foreign().is_none(),
+        }
     }
 
     fn foreign(&self) -> Option<IpAddr> {
@@ -115,16 +170,37 @@ impl Endpoint {
     ///
     /// [`EndpointError::NotLoopback`] unless the host is this machine or in `allowed`.
     pub(crate) fn guard(&self, allowed: &[String]) -> Result<(), EndpointError> {
-        let with_port = self.host_and_port();
-        let named = allowed
-            .iter()
-            .any(|name| name.eq_ignore_ascii_case(&self.host) || *name == with_port);
+        if let Some(tunnel) = &self.tunnel {
+            return self.guard_behind(&tunnel.via, allowed);
+        }
+        let named = is_named(allowed, (&self.host, &self.host_and_port()));
         match self.foreign() {
             Some(address) if !named => Err(EndpointError::NotLoopback {
                 place: self.place,
                 host: self.host.clone(),
                 address,
             }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Both are this machine or named: what a name is to the proxy is not known here.
+    fn guard_behind(&self, via: &Via, allowed: &[String]) -> Result<(), EndpointError> {
+        let is_here = address::is_loopback(&self.host);
+        if !is_here && !is_named(allowed, (&self.host, &self.host_and_port())) {
+            return Err(EndpointError::Elsewhere {
+                place: self.place,
+                host: self.host.clone(),
+            });
+        }
+        match self.foreign() {
+            Some(address) if !is_named(allowed, (&via.host, &via.place())) => {
+                Err(EndpointError::NotLoopback {
+                    place: VIA,
+                    host: via.host.clone(),
+                    address,
+                })
+            }
             Some(_) | None => Ok(()),
         }
     }
@@ -137,7 +213,10 @@ impl Endpoint {
     pub(crate) async fn settle(&mut self) -> Result<(), EndpointError> {
         let reached = route::first_to_accept(&self.addresses, CONNECT_TIMEOUT).await;
         let chosen = reached.map_err(|none| {
-            let (place, address) = (self.place, self.host_and_port());
+            let (place, address) = match &self.tunnel {
+                Some(tunnel) => (VIA, tunnel.via.place()),
+                None => (self.place, self.host_and_port()),
+            };
             if none.is_refused() {
                 let address = match self.addresses.len() {
                     1 => address,
@@ -163,7 +242,26 @@ impl Endpoint {
         }
         self.addresses.retain(|address| *address != chosen);
         self.addresses.insert(0, chosen);
-        Ok(())
+        self.try_tunnel().await
+    }
+
+    /// The proxy opens a way, if there is one.
+    async fn try_tunnel(&self) -> Result<(), EndpointError> {
+        let Some(tunnel) = &self.tunnel else {
+            return Ok(());
+        };
+        let no_way = |problem| EndpointError::NoWay {
+            proxy: tunnel.via.place(),
+            target: self.host_and_port(),
+            problem,
+        };
+        let trying = async {
+            let connected = TcpStream::connect(self.address()).await;
+            let mut stream = connected.map_err(TunnelError::Broken)?;
+            tunnel.open(&mut stream).await
+        };
+        let tried = timeout(CONNECT_TIMEOUT, trying).await;
+        tried.unwrap_or(Err(TunnelError::Silent)).map_err(no_way)
     }
 
     /// The one that is used.
@@ -171,6 +269,11 @@ impl Endpoint {
         // There is one, or the place would not have been found.
         let none = || SocketAddr::from(([127, 0, 0, 1], self.port));
         self.addresses.first().copied().unwrap_or_else(none)
+    }
+
+    /// The same, and the way through the proxy there.
+    pub(crate) fn way(&self) -> (SocketAddr, Option<&Tunnel>) {
+        (self.address(), self.tunnel.as_deref())
     }
 
     /// As a browser writes it: without the port that the scheme stands for.
@@ -191,6 +294,12 @@ impl Endpoint {
             format!("{}:{}", self.host, self.port)
         }
     }
+}
+
+/// Whether one of these is the host, or the host with its port.
+fn is_named(allowed: &[String], (host, with_port): (&str, &str)) -> bool {
+    let is_it = |name: &String| name.eq_ignore_ascii_case(host) || name == with_port;
+    allowed.iter().any(is_it)
 }
 
 fn parse(

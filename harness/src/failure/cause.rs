@@ -2,7 +2,7 @@
 
 use super::{
     ABNORMAL, Cause, DialProblem, Ending, FailureKind, Limit, RequestProblem, StepProblem,
-    TlsProblem, UpgradeProblem,
+    TlsProblem, TunnelProblem, UpgradeProblem,
 };
 
 impl FailureKind {
@@ -11,6 +11,7 @@ impl FailureKind {
         match self {
             Self::Request(_, problem) => problem.cause(),
             Self::Dial(problem) => problem.cause(),
+            Self::Tunnel(problem) => problem.cause(),
             Self::Tls(problem) => problem.cause(),
             Self::Upgrade(problem) => problem.cause(),
             Self::Cut(Ending::Closed | Ending::Tls(_) | Ending::Unread)
@@ -39,6 +40,7 @@ impl FailureKind {
             self,
             Self::Request(..)
                 | Self::Dial(_)
+                | Self::Tunnel(_)
                 | Self::Tls(_)
                 | Self::Upgrade(_)
                 | Self::ConnectQueue
@@ -62,11 +64,13 @@ impl FailureKind {
                 | Self::Unfinished
                 | Self::Limit(Limit::MessageTime)
                 | Self::HeartbeatUnanswered
+                | Self::Tunnel(_)
                 | Self::Tls(TlsProblem::Ended)
                 | Self::Request(
                     _,
                     RequestProblem::Timeout
                         | RequestProblem::Dial(_)
+                        | RequestProblem::Tunnel
                         | RequestProblem::Closed
                         | RequestProblem::Reset
                 )
@@ -81,11 +85,12 @@ impl FailureKind {
 impl RequestProblem {
     const fn cause(self) -> Cause {
         match self {
-            Self::Status(300..=399) => Cause::Usage,
+            // 407: a proxy on the way wants other credentials.
+            Self::Status(300..=399 | 407) => Cause::Usage,
             Self::Status(_) | Self::Closed | Self::Unreadable | Self::NotHttp | Self::Timeout => {
                 Cause::Server
             }
-            Self::Reset => Cause::Network,
+            Self::Reset | Self::Tunnel => Cause::Network,
             Self::Dial(problem) => problem.cause(),
             Self::Tls(problem) => problem.cause(),
             Self::TooLong => Cause::Harness,
@@ -100,6 +105,22 @@ impl DialProblem {
             Self::Local(_) => Cause::Generator,
             Self::Refused => Cause::Server,
             Self::Reset | Self::Timeout | Self::Unreachable | Self::System(_) => Cause::Network,
+        }
+    }
+}
+
+impl TunnelProblem {
+    const fn cause(self) -> Cause {
+        match self {
+            // Of the credentials, of a port that it lets nobody through to, of what is no proxy.
+            Self::Status(300..=499) | Self::NotHttp => Cause::Usage,
+            Self::Dial(_)
+            | Self::Status(_)
+            | Self::Closed
+            | Self::Reset
+            | Self::Timeout
+            | Self::Early => Cause::Network,
+            Self::TooLong => Cause::Harness,
         }
     }
 }

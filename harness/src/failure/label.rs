@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::{
     DialProblem, Ending, FailureKind, Limit, RequestProblem, Rule, StepProblem, TlsProblem,
-    UpgradeProblem,
+    TunnelProblem, UpgradeProblem,
 };
 
 impl fmt::Display for FailureKind {
@@ -13,6 +13,7 @@ impl fmt::Display for FailureKind {
         match self {
             Self::Request(request, problem) => write!(f, "{} {problem}", request.name()),
             Self::Dial(problem) => write!(f, "connect {problem}"),
+            Self::Tunnel(problem) => write!(f, "proxy {problem}"),
             Self::Tls(problem) => write!(f, "TLS {problem}"),
             Self::Upgrade(problem) => write!(f, "upgrade {problem}"),
             Self::ConnectQueue => {
@@ -69,6 +70,7 @@ impl fmt::Display for RequestProblem {
             Self::Status(status) => write!(f, "{status}"),
             Self::Timeout => f.write_str("timeout"),
             Self::Dial(problem) => write!(f, "connect {problem}"),
+            Self::Tunnel => f.write_str("without a way through the proxy"),
             Self::Tls(problem) => write!(f, "TLS {problem}"),
             Self::Closed => f.write_str("closed without an answer"),
             Self::Reset => f.write_str("reset without an answer"),
@@ -89,6 +91,21 @@ impl fmt::Display for DialProblem {
             Self::Timeout => f.write_str("timeout"),
             Self::Unreachable => f.write_str("unreachable"),
             Self::System(number) => write!(f, "errno {number}"),
+        }
+    }
+}
+
+impl fmt::Display for TunnelProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dial(problem) => write!(f, "connect {problem}"),
+            Self::Status(status) => write!(f, "{status}"),
+            Self::NotHttp => f.write_str("answer that is no HTTP"),
+            Self::TooLong => f.write_str("answer over the harness's limit"),
+            Self::Closed => f.write_str("closed without an answer"),
+            Self::Reset => f.write_str("reset without an answer"),
+            Self::Timeout => f.write_str("timeout"),
+            Self::Early => f.write_str("with something before anything was said"),
         }
     }
 }

@@ -84,6 +84,8 @@ pub(crate) enum FailureKind {
     Request(Request, RequestProblem),
     /// The connection of a socket.
     Dial(DialProblem),
+    /// The way of a socket through the proxy that the user named.
+    Tunnel(TunnelProblem),
     /// The TLS handshake of a socket.
     Tls(TlsProblem),
     /// The upgrade of a socket.
@@ -159,6 +161,8 @@ pub(crate) enum RequestProblem {
     Timeout,
     /// No connection.
     Dial(DialProblem),
+    /// The proxy that the user named opened no way.
+    Tunnel,
     /// No TLS.
     Tls(TlsProblem),
     /// The connection ended before an answer.
@@ -186,6 +190,25 @@ pub(crate) enum DialProblem {
     Unreachable,
     /// Another error, by the system's number.
     System(i32),
+}
+
+/// Why a proxy opened no way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) enum TunnelProblem {
+    /// It is not reached itself.
+    Dial(DialProblem),
+    /// It answered `CONNECT` with this status.
+    Status(u16),
+    /// What it answered is no HTTP.
+    NotHttp,
+    /// The head of its answer was longer than is read.
+    TooLong,
+    Closed,
+    Reset,
+    /// No answer in time.
+    Timeout,
+    /// Something came through it before anything was said.
+    Early,
 }
 
 /// Why there is no TLS.
@@ -381,6 +404,7 @@ mod tests {
             FailureKind::Refused { code: 4999 },
             FailureKind::Request(Request::Login, RequestProblem::Status(418)),
             FailureKind::Tls(TlsProblem::Alert(116)),
+            FailureKind::Tunnel(TunnelProblem::Status(407)),
             FailureKind::Dial(DialProblem::System(113)),
             FailureKind::Protocol(Rule::Opcode(11)),
         ];
@@ -391,6 +415,7 @@ mod tests {
                 "refused 4999",
                 "login 418",
                 "TLS alert 116",
+                "proxy 407",
                 "connect errno 113",
                 "protocol error: unknown opcode 0xb (RFC 6455, 5.2)"
             ]

@@ -167,6 +167,7 @@ async fn hear(is_upgraded: bool, said: &[u8], dialect: Option<&Dialect>) {
     let address = listener.local_addr().expect("its address");
     let to = Destination {
         address,
+        tunnel: None,
         tls: None,
         host_header: "fuzz",
         path: "/ws/chat/c-1/",

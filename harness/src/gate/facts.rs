@@ -81,6 +81,7 @@ fn nowhere() -> EnvironmentPlan {
     EnvironmentPlan {
         target: None,
         resolve: Vec::new(),
+        via: None,
         tls: plan::TlsPlan::default(),
         server: plan::ServerPlan {
             instances: 1,

@@ -72,6 +72,7 @@ async fn connect(
     let path = job.path(visit);
     let to = Destination {
         address: job.address(visit),
+        tunnel: job.target.tunnel.as_deref(),
         tls: job.target.tls.as_ref(),
         host_header: &job.target.host_header,
         path: &path,

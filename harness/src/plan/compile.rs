@@ -6,7 +6,7 @@
 
 use crate::plan::{
     EnvironmentPlan, Link, LoadPlan, MessagePlan, Plan, ReconnectPlan, RedisPlan, ServerPlan,
-    SessionPlan, TlsPlan, UsersPlan, copies, criteria, dialect, shape, timeline, trial,
+    SessionPlan, TlsPlan, UsersPlan, copies, criteria, dialect, shape, timeline, trial, via,
 };
 use crate::scenario::environment::{Environment, Redis};
 use crate::scenario::load::{Conversation, Credential, Load, Reconnect};
@@ -49,6 +49,7 @@ fn resolve(file: &ScenarioFile, overrides: &Overrides, problems: &mut Problems) 
     }
     let load_us = load.as_ref().map(LoadPlan::load_us);
     let faults = timeline::resolve(&file.faults, load_us, problems);
+    via::check(&file.environment, &file.faults, problems);
     timeline::check_reach(&file.faults, &environment, problems);
     let trials = trial::resolve(file, problems);
     let view = criteria::View {
@@ -106,6 +107,7 @@ fn environment(typed: &Environment, asks_who: bool, problems: &mut Problems) -> 
             None => typed.attached.then(String::new),
         },
         resolve: typed.resolve.clone(),
+        via: typed.via.as_ref().map(|via| via.value.clone()),
         tls: TlsPlan {
             ca: typed.ca.clone(),
             insecure: typed.insecure,

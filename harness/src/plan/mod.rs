@@ -28,6 +28,7 @@ mod shape;
 mod tests;
 mod timeline;
 mod trial;
+mod via;
 pub(crate) mod visit;
 
 use std::collections::BTreeMap;
@@ -93,6 +94,9 @@ pub(crate) struct EnvironmentPlan {
     /// Addresses of hosts in place of what a resolver says, as `HOST:PORT:ADDRESS`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resolve: Vec<String>,
+    /// The HTTP proxy on the way to the target: `http://[user:${env:NAME}@]host:port`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<String>,
     /// Whose certificates are believed where the target speaks TLS.
     #[serde(default, skip_serializing_if = "TlsPlan::is_usual")]
     pub tls: TlsPlan,

@@ -2,12 +2,13 @@
 //!
 //! **In:** a name, or addresses. **Out:** the address that accepts connections, or how each of them did not; a
 //! client of HTTP that obeys no proxy of the environment and follows no redirect, so that requests go where the
-//! sockets go.
+//! sockets go; and the way through a proxy that a user named.
 //!
 //! **Source:** RFC 8305, with IPv4 first: connections over loopback can come from many addresses there.
 
 mod dial;
 mod pin;
+mod via;
 
 use std::fmt;
 use std::io;
@@ -22,6 +23,7 @@ use tokio::time::{sleep, timeout};
 
 pub(crate) use dial::noticing;
 pub(crate) use pin::Pin;
+pub(crate) use via::{Tunnel, TunnelError, Via, connect};
 
 /// How long an address may take before the next one is tried beside it.
 const STAGGER: Duration = Duration::from_millis(250);
@@ -62,10 +64,12 @@ impl Requests {
     /// # Errors
     ///
     /// No client can be made here: of TLS, for instance.
-    pub(crate) fn build(builder: impl Fn() -> ClientBuilder) -> Result<Self, reqwest::Error> {
+    pub(crate) fn build(
+        builder: impl Fn() -> Result<ClientBuilder, reqwest::Error>,
+    ) -> Result<Self, reqwest::Error> {
         Ok(Self {
-            kept: builder().build()?,
-            fresh: builder().pool_max_idle_per_host(0).build()?,
+            kept: builder()?.build()?,
+            fresh: builder()?.pool_max_idle_per_host(0).build()?,
         })
     }
 }

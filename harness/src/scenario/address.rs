@@ -6,6 +6,7 @@
 use reqwest::Url;
 
 use super::problem::Complaint;
+use crate::route::Via;
 
 /// Marks where a secret is named instead of written: `${env:NAME}`.
 pub(super) const SECRET_OPEN: &str = "${env:";
@@ -48,6 +49,20 @@ pub(super) fn check_redis_url(text: &str) -> Result<(), Complaint> {
         }
         Some(password) => check_secret(password, "REDIS_PASSWORD"),
     }
+}
+
+/// Holds for `http://[user:${env:NAME}@]host:port` of a proxy.
+pub(crate) fn check_via(text: &str) -> Result<(), Complaint> {
+    const EXAMPLE: &str = "PROXY_PASSWORD";
+    // What was typed may hold a password: it is not repeated.
+    let via = Via::parse(text).map_err(|why| {
+        Complaint::new(format!("names no HTTP proxy: {why}")).hint("write \"http://proxy.example.org:3128\", or with credentials \"http://user:${env:PROXY_PASSWORD}@proxy.example.org:3128\"")
+    })?;
+    let Some((user, password)) = &via.credentials else {
+        return Ok(());
+    };
+    check_named(user, "PROXY_USER")?;
+    check_secret(password, EXAMPLE)
 }
 
 /// The password of a URL, empty where there is a user alone; `None`: nothing stands before an `@`.
@@ -104,7 +119,7 @@ fn is_host(text: &str) -> bool {
 
 /// Whether what is called so is a credential, or an address that may hold one.
 pub(super) fn names_a_secret(name: &str) -> bool {
-    const MARKS: [&str; 9] = [
+    const MARKS: [&str; 10] = [
         "authorization",
         "cookie",
         "token",
@@ -114,6 +129,7 @@ pub(super) fn names_a_secret(name: &str) -> bool {
         "url",
         "redis",
         "target",
+        "via",
     ];
     let name = name.to_ascii_lowercase();
     MARKS.iter().any(|mark| name.contains(mark))

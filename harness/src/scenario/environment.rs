@@ -39,6 +39,8 @@ pub(crate) struct Environment {
     pub target: Option<Located<String>>,
     /// `HOST:PORT:ADDRESS`, as written.
     pub resolve: Vec<String>,
+    /// `http://[user:${env:NAME}@]host:port`, as written.
+    pub via: Option<Located<String>>,
     /// Where `tls` was written, if it was.
     pub tls_at: Option<Place>,
     /// Path of a file with certificates.
@@ -107,6 +109,7 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Environme
         resolve: section
             .read(problems, "resolve", value::list(PINS_MAX, pin))
             .map_or_else(Vec::new, |pins| pins.value),
+        via: section.read(problems, "via", via),
         tls_at,
         ca: ca.map(|ca| ca.value),
         insecure,
@@ -308,6 +311,12 @@ fn pin(node: &Node) -> Result<String, Complaint> {
         Err(why) => Err(Complaint::new(format!("\"{}\": {why}", shortened(&text)))
             .hint("write \"chat.example.org:443:127.0.0.1\"")),
     }
+}
+
+/// A proxy, its password only named.
+fn via(node: &Node) -> Result<String, Complaint> {
+    let text = value::secret_text(URL_CHARACTERS_MAX)(node)?;
+    address::check_via(&text).map(|()| text.clone())
 }
 
 fn url(node: &Node, schemes: &[&str]) -> Result<String, Complaint> {

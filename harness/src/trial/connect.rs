@@ -61,6 +61,7 @@ impl TestClient {
         let origin = self.dialect().and_then(|d| d.socket.origin.as_deref());
         Destination {
             address: addresses[account % addresses.len()],
+            tunnel: target.tunnel.as_deref(),
             tls: target.tls.as_ref(),
             host_header: &target.host_header,
             path: &request.path,

@@ -36,6 +36,8 @@ pub(crate) use failure::{TlsFailure, causes, innermost, tls_error};
 pub(crate) use identity::{Identity, certificates};
 use verify::{Asked, Blind, Named};
 
+use crate::route::{self, Tunnel};
+
 /// How long a server that asked for a certificate may take to say that it will not do without.
 const OBJECTION_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -65,11 +67,11 @@ impl Tls {
     /// No connection, no TLS, a certificate that is not believed, or an objection of the server.
     pub(crate) async fn handshake(
         &self,
-        address: SocketAddr,
+        (address, tunnel): (SocketAddr, Option<&Tunnel>),
         patience: Duration,
     ) -> Result<(), TlsFailure> {
         let trying = async {
-            let stream = TcpStream::connect(address).await?;
+            let stream = route::connect(address, tunnel).await?;
             self.connector.connect(self.name.clone(), stream).await
         };
         let shaken = match timeout(patience, trying).await {
@@ -98,14 +100,18 @@ async fn object(mut stream: TlsStream<TcpStream>, asked: &Asked) -> Result<(), T
 }
 
 /// Whether TLS is spoken there at all, whoever it is.
-pub(crate) async fn speaks_tls(address: SocketAddr, host: &str, patience: Duration) -> bool {
+pub(crate) async fn speaks_tls(
+    to: (SocketAddr, Option<&Tunnel>),
+    host: &str,
+    patience: Duration,
+) -> bool {
     let tls = Trust::blind(None)
         .ok()
         .and_then(|trust| trust.tls(host).ok());
     let Some(tls) = tls else {
         return false;
     };
-    match tls.handshake(address, patience).await {
+    match tls.handshake(to, patience).await {
         Ok(()) => true,
         Err(failure) => failure.is_of_tls(),
     }

@@ -95,7 +95,7 @@ async fn shaken(trust: &Trust, server: TlsAcceptor) -> Result<(), TlsFailure> {
         }
     };
     let tls = trust.tls("localhost").unwrap();
-    let (shaken, ()) = tokio::join!(tls.handshake(address, PATIENCE), serving);
+    let (shaken, ()) = tokio::join!(tls.handshake((address, None), PATIENCE), serving);
     shaken
 }
 
@@ -267,8 +267,8 @@ async fn what_speaks_no_tls_is_told_from_what_ends() {
         drop(stream.try_read(&mut hello));
     };
     let shaking = async {
-        let plain = tls.handshake(address, PATIENCE).await;
-        (plain, tls.handshake(address, PATIENCE).await)
+        let plain = tls.handshake((address, None), PATIENCE).await;
+        (plain, tls.handshake((address, None), PATIENCE).await)
     };
     let ((plain, ended), ()) = tokio::join!(shaking, serving);
     assert_eq!(plain, Err(TlsFailure::NotTls));

@@ -47,3 +47,4 @@ mod tls;
 mod tokens;
 mod truth;
 mod verdicts;
+mod via;

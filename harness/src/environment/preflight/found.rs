@@ -12,7 +12,7 @@ use crate::environment::machine::{limit, program};
 use crate::environment::redis::REDIS_PORT;
 use crate::environment::secret;
 use crate::environment::settings::Settings;
-use crate::environment::target::{server, trust};
+use crate::environment::target::{server, trust, via};
 use crate::plan::{Link, Plan, RedisPlan, estimate};
 use crate::route::Pin;
 use crate::trust::Trust;
@@ -43,8 +43,7 @@ impl Found {
         let pins = environment.resolve.iter();
         // A plan is compiled: its pins can be read.
         let pins: Vec<Pin> = pins.filter_map(|text| Pin::parse(text).ok()).collect();
-        let target = environment.target.as_deref();
-        let target = address("--target", target, TARGET_PORTS, &pins).await?;
+        let target = target(plan, &pins).await?;
         let redis = match &environment.redis {
             RedisPlan::Url { url } => address("--redis-url", Some(url), REDIS_PORTS, &pins).await?,
             RedisPlan::None if managed => return Err(PreflightError::ServerWithoutRedis.into()),
@@ -85,6 +84,20 @@ impl Found {
             server_program,
             needs: links::needs(plan),
         })
+    }
+}
+
+/// The target, where there is one, behind its proxy, where there is one.
+async fn target(plan: &Plan, pins: &[Pin]) -> Result<Option<Endpoint>, EnvironmentError> {
+    const PLACE: &str = "--target";
+    let target = plan.environment.target.as_deref();
+    match (target, via(plan.environment.via.as_deref())?) {
+        (Some(text), Some(via)) => {
+            let text = secret::resolve(PLACE, text)?;
+            let found = Endpoint::find_behind((PLACE, &text), TARGET_PORTS, via, pins).await?;
+            Ok(Some(found))
+        }
+        (target, _) => address(PLACE, target, TARGET_PORTS, pins).await,
     }
 }
 

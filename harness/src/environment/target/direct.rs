@@ -18,7 +18,7 @@ use crate::environment::proxy::ProxyLink;
 use crate::environment::secret::{self, Secret};
 use crate::environment::settings::Settings;
 use crate::plan::{Dialect, Link, Plan, READYZ};
-use crate::route::{self, Requests};
+use crate::route::{self, Requests, Tunnel};
 use crate::trust::{Tls, Trust, speaks_tls, with_trust};
 
 /// For one page of the target, asked by the run itself.
@@ -49,7 +49,7 @@ impl DirectTarget {
         let tls = trust.map(|trust| trust.tls(&place.host));
         let tls = tls.transpose().map_err(TargetError::NoTls)?;
         if let Some(tls) = &tls {
-            let shaken = tls.handshake(place.address(), CONNECT_TIMEOUT).await;
+            let shaken = tls.handshake(place.way(), CONNECT_TIMEOUT).await;
             shaken.map_err(|failure| TargetError::NotShaken {
                 address: place.host_and_port(),
                 failure,
@@ -105,7 +105,7 @@ impl DirectTarget {
         };
         if maybe_tls
             && self.tls.is_none()
-            && speaks_tls(place.address(), &place.host, CONNECT_TIMEOUT).await
+            && speaks_tls(place.way(), &place.host, CONNECT_TIMEOUT).await
         {
             let address = place.host_and_port();
             return Err(TargetError::SpeaksTls { address }.into());
@@ -130,8 +130,14 @@ impl DirectTarget {
             host_header: &host_header,
             named: named.as_ref(),
             trust: self.trust.as_ref(),
+            tunnel: self.tunnel().map(Arc::as_ref),
         };
         requests(&asked, timeout)
+    }
+
+    /// The way there through a proxy.
+    fn tunnel(&self) -> Option<&Arc<Tunnel>> {
+        self.place.as_ref()?.tunnel.as_ref()
     }
 
     fn named(&self) -> Option<(String, SocketAddr)> {
@@ -150,7 +156,8 @@ impl DirectTarget {
 
     /// Where it listens on this machine itself, and no proxy of somebody else's in its place.
     pub(crate) fn listens(&self, plan: &Plan) -> Vec<SocketAddr> {
-        if plan.environment.links.contains_key(&Link::Edge) {
+        let is_behind = self.tunnel().is_some();
+        if is_behind || plan.environment.links.contains_key(&Link::Edge) {
             return Vec::new();
         }
         let is_here = |address: &&SocketAddr| address.ip().to_canonical().is_loopback();
@@ -185,6 +192,7 @@ impl DirectTarget {
             addresses,
             host_header: self.host_header(),
             named: self.named(),
+            tunnel: self.tunnel().cloned(),
             tls: self.tls.clone(),
             requests: self.requests(request_timeout(plan))?,
             accounts: Accounts::of(plan, &self.password)?,
@@ -206,6 +214,8 @@ pub(super) struct Asked<'a> {
     pub host_header: &'a str,
     pub named: Option<&'a (String, SocketAddr)>,
     pub trust: Option<&'a Trust>,
+    /// There is a `named` too.
+    pub tunnel: Option<&'a Tunnel>,
 }
 
 /// Requests over HTTP to a target, and to nobody else.
@@ -213,11 +223,12 @@ pub(super) fn requests(asked: &Asked<'_>, timeout: Duration) -> Result<Requests,
     let builder = || {
         let headers = account::headers(asked.dialect, Some(asked.host_header));
         let builder = route::http().timeout(timeout).default_headers(headers);
-        let builder = match asked.named {
-            Some((host, address)) => builder.resolve(host, *address),
-            None => builder,
+        let builder = match (asked.named, asked.tunnel) {
+            (Some((_, address)), Some(tunnel)) => tunnel.carry(builder, *address)?,
+            (Some((host, address)), None) => builder.resolve(host, *address),
+            (None, _) => builder,
         };
-        with_trust(builder, asked.trust)
+        Ok(with_trust(builder, asked.trust))
     };
     Requests::build(builder).map_err(TargetError::Http)
 }

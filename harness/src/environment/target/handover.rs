@@ -10,10 +10,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::direct::{Asked, request_timeout, requests};
-use super::{Accounts, TargetError, TargetInfo, mapping, trust};
+use super::{Accounts, TargetError, TargetInfo, mapping, trust, via};
 use crate::environment::EnvironmentError;
 use crate::environment::secret::{self, Secret};
 use crate::plan::{Dialect, Plan};
+use crate::route::Tunnel;
 
 /// A target on its way to another process. Not to be printed: it has no `Debug`.
 #[derive(Serialize, Deserialize)]
@@ -22,6 +23,7 @@ pub(crate) struct TargetHandover {
     addresses: Vec<SocketAddr>,
     host_header: String,
     named: Option<(String, SocketAddr)>,
+    tunnel: Passage,
     is_tls: bool,
     accounts: Clear,
     payloads: Vec<String>,
@@ -37,6 +39,15 @@ enum Spoken {
     Told(Option<Box<Dialect>>),
     /// As the plan has it: the other process finds the secrets itself.
     Untold,
+}
+
+/// The way through a proxy.
+#[derive(Serialize, Deserialize)]
+enum Passage {
+    /// With its credentials.
+    Told(Option<Tunnel>),
+    /// As the plan has it: the other process finds the secrets itself.
+    Untold(Tunnel),
 }
 
 /// Accounts with their passwords.
@@ -60,6 +71,10 @@ impl TargetHandover {
             addresses: info.addresses.to_vec(),
             host_header: info.host_header.clone(),
             named: info.named.clone(),
+            tunnel: match info.tunnel.as_deref() {
+                Some(tunnel) if !with_mapping => Passage::Untold(tunnel.bare()),
+                tunnel => Passage::Told(tunnel.cloned()),
+            },
             is_tls: info.tls.is_some(),
             accounts: match &info.accounts {
                 _ if !with_accounts => Clear::Untold,
@@ -101,11 +116,18 @@ impl TargetHandover {
         let believed = believed.transpose()?;
         let host = self.named.as_ref().map_or("", |(host, _)| host);
         let tls = believed.as_ref().map(|believed| believed.tls(host));
+        let tunnel = match self.tunnel {
+            Passage::Told(told) => told,
+            Passage::Untold(bare) => {
+                via(plan.environment.via.as_deref())?.map(|via| bare.through(via))
+            }
+        };
         let asked = Asked {
             dialect: dialect.as_ref(),
             host_header: &self.host_header,
             named: self.named.as_ref(),
             trust: believed.as_ref(),
+            tunnel: tunnel.as_ref(),
         };
         Ok(TargetInfo {
             requests: requests(&asked, request_timeout(plan))?,
@@ -125,6 +147,7 @@ impl TargetHandover {
             addresses: self.addresses.into(),
             host_header: self.host_header,
             named: self.named,
+            tunnel: tunnel.map(Arc::new),
             payloads: self.payloads.into(),
             dialect: dialect.map(Arc::new),
             readyz_url: self.readyz_url,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Accounts;
 use crate::plan::Dialect;
-use crate::route::Requests;
+use crate::route::{Requests, Tunnel};
 use crate::trust::Tls;
 
 /// Everything a client needs to know of the target.
@@ -23,6 +23,8 @@ pub(crate) struct TargetInfo {
     pub host_header: String,
     /// The name that requests are sent to, with the one address it was found at; `None`: they name an address.
     pub named: Option<(String, SocketAddr)>,
+    /// The way there through a proxy, which then is at the one address; `None`: there is none.
+    pub tunnel: Option<Arc<Tunnel>>,
     /// How connections speak TLS; `None`: they are plain.
     pub tls: Option<Tls>,
     /// Requests over HTTP that go where the sockets go, believe whom they believe, and carry the

@@ -15,6 +15,7 @@ pub(crate) mod server;
 mod table;
 mod tls;
 mod user_file;
+mod via;
 
 pub(crate) use accounts::{Accounts, lists_passwords};
 pub(crate) use direct::{DirectTarget, WATCH_TIMEOUT};
@@ -24,3 +25,4 @@ pub(crate) use info::TargetInfo;
 pub(crate) use mapping::{Mapping, mapping};
 pub(crate) use payloads::payloads;
 pub(crate) use tls::trust;
+pub(crate) use via::via;

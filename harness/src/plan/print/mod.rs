@@ -106,6 +106,9 @@ fn environment(text: &mut String, plan: &Plan) {
             let pins: Vec<&str> = environment.resolve.iter().map(String::as_str).collect();
             pair(text, "resolve", pins);
         }
+        if let Some(via) = &environment.via {
+            pair(text, "via", via.as_str());
+        }
         let tls = &environment.tls;
         if !tls.is_usual() {
             let named = [("ca", &tls.ca), ("cert", &tls.cert), ("key", &tls.key)];

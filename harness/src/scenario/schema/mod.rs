@@ -56,6 +56,7 @@ fn environment() -> Value {
         json!({
             "target": text_of("Attach to this server instead of starting one: ws://host:port."),
             "resolve": list(text_of("chat.example.org:443:127.0.0.1; more addresses after commas."), "Addresses of hosts, in place of what a resolver says."),
+            "via": text_of("HTTP proxy on the way to the target: http://host:port, with credentials http://user:${env:NAME}@host:port."),
             "server": table("How the reference server is started.", &[], json!({
                 "instances": integer(1, i64::from(INSTANCES_MAX), "Servers on one Redis; clients are spread over them. Default 1, and more where the limit of open files asks for it."),
                 "cpus": text_of("Processors of what the run starts (server, Redis, edge proxies), such as \"1\" or \"2-3\"; default all."),

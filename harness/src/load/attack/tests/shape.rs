@@ -84,6 +84,7 @@ fn environment() -> EnvironmentPlan {
         },
         redis: RedisPlan::None,
         resolve: Vec::new(),
+        via: None,
         tls: TlsPlan::default(),
         links: BTreeMap::new(),
         edge_processes: None,
