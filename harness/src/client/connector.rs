@@ -231,7 +231,7 @@ impl Dialled {
             }
         };
         Ok(Opened {
-            socket,
+            socket: socket.speaking(to.dialect),
             tcp_begun_ns: self.tcp_begun_ns,
             tcp_done_ns: self.tcp_done_ns,
             tls_done_ns: self.tls_done_ns,

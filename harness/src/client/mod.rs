@@ -6,6 +6,7 @@
 pub(crate) mod connector;
 mod destination;
 pub(crate) mod dialect;
+mod encoding;
 pub(crate) mod flat;
 pub(crate) mod frame;
 pub(crate) mod http;

@@ -25,10 +25,12 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::OpCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes, WebSocket};
 
+use super::encoding;
 use super::meter::Meter;
 use super::problem::tls_problem;
 use super::stream::{Metered, StampedStream, Wire};
 use crate::failure::{Ending, Failure, FailureKind, Rule, TlsProblem};
+use crate::plan::{Dialect, Encoding};
 
 /// Zero-filled before every read and kept by every client: small, yet an answer's frames fit.
 const READ_BUFFER_BYTES: usize = 512;
@@ -48,14 +50,15 @@ pub(crate) struct ChatSocket {
     inner: WebSocket<Metered>,
     /// The client has closed because of what came: nothing that follows is read any more.
     deaf: bool,
+    encoding: Encoding,
 }
 
 /// What [`ChatSocket::poll_next`] found.
 #[derive(Debug)]
 pub(crate) enum Incoming {
-    /// A text message, or a binary one that holds text, and its kernel stamp.
+    /// A text message, or what a binary one says, and its kernel stamp.
     Text(Utf8Bytes, u64),
-    /// A binary message of that many bytes that is no text, and its kernel stamp.
+    /// A binary message of that many bytes that says nothing readable, and its kernel stamp.
     Binary(usize, u64),
     /// A ping or pong; pings are answered by themselves.
     Other,
@@ -119,7 +122,17 @@ impl ChatSocket {
         } else {
             WebSocket::from_partially_read(stream, left_over, Role::Client, Some(config))
         };
-        Self { inner, deaf: false }
+        Self {
+            inner,
+            deaf: false,
+            encoding: Encoding::Text,
+        }
+    }
+
+    /// The same with a server that speaks so.
+    pub(crate) fn speaking(self, dialect: Option<&Dialect>) -> Self {
+        let encoding = dialect.map_or(Encoding::Text, |dialect| dialect.encoding);
+        Self { encoding, ..self }
     }
 
     /// Asks the kernel before every wait. Without it a reader must read to the end in one go, on a
@@ -148,9 +161,9 @@ impl ChatSocket {
                 Ok(Message::Binary(bytes)) => {
                     let length = bytes.len();
                     let stamp_ns = self.stamp_ns();
-                    return Poll::Ready(match Utf8Bytes::try_from(bytes) {
-                        Ok(text) => Incoming::Text(text, stamp_ns),
-                        Err(_) => Incoming::Binary(length, stamp_ns),
+                    return Poll::Ready(match encoding::text(self.encoding, bytes) {
+                        Some(text) => Incoming::Text(text, stamp_ns),
+                        None => Incoming::Binary(length, stamp_ns),
                     });
                 }
                 Ok(Message::Close(frame)) => {
@@ -286,9 +299,10 @@ impl ChatSocket {
         }
     }
 
-    /// Sends a text message. `Ok(false)`: the kernel did not take all of it yet, flush later.
+    /// Says a text. `Ok(false)`: the kernel did not take all of it yet, flush later.
     pub(crate) fn send(&mut self, text: impl Into<Utf8Bytes>) -> Result<bool, SendError> {
-        sent(self.inner.send(Message::Text(text.into())))
+        let message = encoding::message(self.encoding, text.into());
+        sent(self.inner.send(message))
     }
 
     /// Sends a message of any bytes, for whoever wants to know what a server makes of it.

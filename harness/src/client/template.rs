@@ -7,9 +7,10 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
+use super::encoding::to_hex;
 use super::wire::{PING, chat_frame};
 use crate::account::{masked, percent_encoded};
-use crate::plan::{CREDENTIAL, Dialect, Framing, PLACE_CHARS_MAX, places};
+use crate::plan::{CREDENTIAL, Dialect, Encoding, Framing, PLACE_CHARS_MAX, places};
 
 /// What fills the places of a template.
 #[derive(Clone, Copy, Debug)]
@@ -118,7 +119,7 @@ pub(crate) fn message(mapped: Option<(&Dialect, Places<'_>)>, text: &str, id: &s
             "id" => Cow::Borrowed(id),
             place => places.value(place)?,
         };
-        message.push_str(&(0..depth).fold(value, |value, _| json_escaped(value)));
+        put(dialect, value, depth, message);
         Some(())
     });
     ended(dialect, message)
@@ -143,7 +144,7 @@ pub(crate) fn said(
             Some((_, value)) => Cow::Borrowed(*value),
             None => places.value(place)?,
         };
-        said.push_str(&(0..depth).fold(value, |value, _| json_escaped(value)));
+        put(dialect, value, depth, said);
         Some(())
     });
     ended(dialect, said)
@@ -191,6 +192,15 @@ fn fill(template: &str, mut put: impl FnMut(&str, usize, &mut String) -> Option<
         rest = &rest[next.len_utf8()..];
     }
     filled
+}
+
+/// Writes what belongs into a place, within so many JSON strings.
+fn put(dialect: &Dialect, value: Cow<'_, str>, depth: usize, filled: &mut String) {
+    if dialect.encoding == Encoding::Hex {
+        filled.push_str(&to_hex(value.as_bytes()));
+    } else {
+        filled.push_str(&(0..depth).fold(value, |value, _| json_escaped(value)));
+    }
 }
 
 /// The name in `{name}` at the beginning of a text.

@@ -79,7 +79,7 @@ pub(crate) enum FrameError {
     UnknownEvent { name: String },
     #[error("the event lacks a field it must have: {field}")]
     MissingField { field: String },
-    #[error("a binary message of {bytes} bytes that is no text")]
+    #[error("a binary message of {bytes} bytes that is not what `encoding` of [target] says")]
     Binary { bytes: usize },
     #[error("more than {limit} frames in one message; those behind them are not read")]
     TooMany { limit: usize },

@@ -5,7 +5,7 @@
 use crate::plan::{CREDENTIAL, Conversation, Credential, LoadPlan, Matching, SessionPlan, places};
 use crate::scenario::ScenarioFile;
 use crate::scenario::problem::{Complaint, Place, Problems};
-use crate::scenario::target::{Dialect, EventName};
+use crate::scenario::target::{Dialect, Encoding, EventName};
 use crate::scenario::trial::{Need, Trial, TrialKind};
 use crate::units::print_us;
 
@@ -29,6 +29,7 @@ pub(super) fn check(
     if let Some(load) = load {
         steps(dialect, &load.session, &mut problem);
     }
+    encoding(dialect, &mut problem);
     if !dialect.send.message.contains(TEXT) {
         problem(
             "send.message",
@@ -61,6 +62,45 @@ pub(super) fn check(
             let field = format!("{}.kind", trial.field);
             problems.add(&trial.at, field, Complaint::new(fact).hint(hint));
         }
+    }
+}
+
+/// Templates are what the encoding of messages is made of.
+fn encoding(dialect: &Dialect, problem: &mut impl FnMut(&str, &str, &str)) {
+    let send = &dialect.send;
+    let open = dialect.open.iter().filter_map(|step| step.send.as_deref());
+    let reply = dialect
+        .reply
+        .iter()
+        .filter_map(|reply| reply.send.as_deref());
+    let said = [("send.message", &*send.message)]
+        .into_iter()
+        .chain(
+            send.heartbeat
+                .as_deref()
+                .map(|said| ("send.heartbeat", said)),
+        )
+        .chain(open.map(|said| ("open", said)))
+        .chain(reply.map(|said| ("reply", said)));
+    for (field, said) in said {
+        if let Some(fact) = dialect.encoding.refuses(said) {
+            problem(field, fact, "write it as `encoding` has it, or choose another: text, binary, msgpack, hex");
+        }
+    }
+    let is_text = matches!(dialect.encoding, Encoding::Text | Encoding::Binary);
+    if !is_text && dialect.frames.is_some() {
+        problem(
+            "frames",
+            "tells frames within a text apart, and `encoding` says that messages are none",
+            "leave it out: one message is one frame",
+        );
+    }
+    if dialect.encoding == Encoding::Hex && dialect.matching == Matching::Id {
+        problem(
+            "matching",
+            "ids are not read out of bytes",
+            "write matching = \"order\"",
+        );
     }
 }
 

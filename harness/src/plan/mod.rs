@@ -57,8 +57,9 @@ pub(crate) use crate::scenario::load::{
     Arrival, ClientDefect, Conversation, Credential, Jitter, Pacing,
 };
 pub(crate) use crate::scenario::target::{
-    CREDENTIAL, Dialect, EventName, EventNames, FrameMatch, Framing, IdKind, MESSAGE_BYTES_MAX,
-    Matching, OpeningStep, PLACE, PLACE_CHARS_MAX, READYZ, Wanted, asks_token, places,
+    CREDENTIAL, Dialect, Encoding, EventName, EventNames, FrameMatch, Framing, IdKind,
+    MESSAGE_BYTES_MAX, Matching, OpeningStep, PLACE, PLACE_CHARS_MAX, READYZ, Wanted, asks_token,
+    places,
 };
 pub(crate) use crate::scenario::trial::{Promise, TokenAge, TrialKind};
 

@@ -96,7 +96,7 @@ async fn member(stream: TcpStream, rooms: Arc<Mutex<Rooms>>, flaw: Flaw) -> Opti
         tokio::select! {
             message = heard.recv() => out.send(message?).await.ok()?,
             message = said.next() => match message {
-                Some(Ok(message @ Message::Text(_))) => {
+                Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => {
                     rooms.lock().unwrap().say(&room, &own, &message, flaw);
                 }
                 Some(Ok(_)) => {}
@@ -141,6 +141,15 @@ impl Rooms {
 
 /// Twelve clients in three rooms; `session` says what is said of them.
 fn drive(flaw: Flaw, session: &str) -> (i32, Value) {
+    let target = r#"
+        send = { message = '{"type":"said","id":"{id}","text":"{text}"}', heartbeat = "none" }
+        events = { field = "type", connected = "none", answer = "said", chunk = "none" }
+    "#;
+    drive_as(flaw, session, target)
+}
+
+/// The same, where `target` says how messages look.
+fn drive_as(flaw: Flaw, session: &str, target: &str) -> (i32, Value) {
     let scenario = format!(
         r#"
         [load]
@@ -155,8 +164,7 @@ fn drive(flaw: Flaw, session: &str) -> (i32, Value) {
         login = "none"
         token = "none"
         socket = {{ path = "/rooms/{{group}}" }}
-        send = {{ message = '{{"type":"said","id":"{{id}}","text":"{{text}}"}}', heartbeat = "none" }}
-        events = {{ field = "type", connected = "none", answer = "said", chunk = "none" }}
+        {target}
         fields = {{ id = "id" }}
         "#
     );
@@ -185,6 +193,38 @@ fn a_room_in_which_everybody_hears_everybody_passes() {
         assert_eq!(number(&result, "/delivery/unheard"), 0);
         assert_eq!(number(&result, "/delivery/duplicated"), 0);
         assert_eq!(number(&result, "/latency/fan_out/response/count"), copies);
+    }
+}
+
+#[test]
+#[ignore = "slow: drives a load"]
+fn what_is_said_in_bytes_is_heard_in_bytes() {
+    let text = "{\"type\":\"said\",\"id\":\"{id}\",\"text\":\"{text}\"}";
+    for (encoding, message, more) in [
+        ("binary", text, ""),
+        ("msgpack", text, ""),
+        ("hex", "01ff{text}", "matching = \"order\""),
+    ] {
+        let events = match encoding {
+            "hex" => {
+                "events = { field = \"none\", connected = \"none\", answer = { begins_with = \"01ff\" }, chunk = \"none\" }"
+            }
+            _ => {
+                "events = { field = \"type\", connected = \"none\", answer = \"said\", chunk = \"none\" }"
+            }
+        };
+        let target = format!(
+            "encoding = \"{encoding}\"\nsend = {{ message = '{message}', heartbeat = \"none\" }}\n{events}\n{more}"
+        );
+        let flaw = if encoding == "hex" {
+            Flaw::Echo
+        } else {
+            Flaw::None
+        };
+        let (code, result) = drive_as(flaw, "", &target);
+        assert_eq!(code, 0, "{encoding}: {}", result["verdict"]);
+        let copies = number(&result, "/delivery/copies");
+        assert_eq!(copies > 0, encoding != "hex", "{copies}");
     }
 }
 

@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use super::part::{choice, described, duration, integer, list, names, table, text_of};
 use crate::scenario::protocol;
-use crate::scenario::target::{BODIES, ID_KINDS, MATCHINGS, METHODS, REPLIES_MAX, STEPS_MAX};
+use crate::scenario::target::{
+    BODIES, ENCODINGS, ID_KINDS, MATCHINGS, METHODS, REPLIES_MAX, STEPS_MAX,
+};
 
 /// How a client gets what opens a socket.
 fn credentials() -> [(String, Value); 2] {
@@ -122,6 +124,7 @@ pub(super) fn table_of() -> Value {
         "limits": table("What the harness takes of such a server; past it, it closes with 1009 and says so.", &[], json!({
             "message_bytes": integer(1 << 10, 256 << 20, "Longest message, in bytes; default 16777216 (16 MiB)."),
         })),
+        "encoding": choice(&names(&ENCODINGS), "How what is said and heard stands in messages; default text. binary: the same text in binary messages. msgpack: JSON here, MessagePack there. hex: bytes, two digits each."),
         "ids": choice(&names(&ID_KINDS), "What {id} is: a text, or a whole number that no other message of the run has; default text."),
         "open": { "type": "array", "maxItems": STEPS_MAX, "items": step() },
         "reply": { "type": "array", "maxItems": REPLIES_MAX, "items": reply() },

@@ -3,6 +3,7 @@
 //! **In:** a section of the document. **Out:** [`Dialect`], with what was left out as the contract has it;
 //! `None` without the table.
 
+mod encoding;
 mod event;
 mod frame;
 mod framing;
@@ -18,6 +19,7 @@ use std::ops::RangeInclusive;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::encoding::{ENCODINGS, Encoding};
 pub(crate) use self::event::{EventName, EventNames};
 pub(crate) use self::frame::{ANY, BEGINS_WITH, CONTAINS, FrameMatch, Wanted};
 pub(crate) use self::framing::{Framing, PLACE};
@@ -69,6 +71,9 @@ pub(crate) struct Dialect {
     /// What the ids of messages are.
     #[serde(default, skip_serializing_if = "IdKind::is_text")]
     pub ids: IdKind,
+    /// How what is said and heard stands in messages.
+    #[serde(default, skip_serializing_if = "Encoding::is_text")]
+    pub encoding: Encoding,
     /// What is said and heard on a socket before it is ready, in this order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub open: Vec<OpeningStep>,
@@ -230,6 +235,14 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Option<Di
             .value,
         ids: section
             .read_or(problems, "ids", IdKind::Text, value::choice(&ID_KINDS))
+            .value,
+        encoding: section
+            .read_or(
+                problems,
+                "encoding",
+                Encoding::Text,
+                value::choice(&ENCODINGS),
+            )
             .value,
         open,
         reply,
