@@ -9,6 +9,7 @@ mod jar;
 mod page;
 mod percent;
 mod shown;
+mod trail;
 
 use reqwest::header::{CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
 use reqwest::{Method as HttpMethod, RequestBuilder, Url};
@@ -21,6 +22,7 @@ pub(crate) use jar::Jar;
 pub(crate) use page::{between, captured};
 pub(crate) use percent::{RESERVED, percent_encoded};
 pub(crate) use shown::{location, masked, quoted};
+pub(crate) use trail::{Trail, is_followed};
 
 use crate::scenario::target::{BodyKind, Dialect, Method};
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::report::Trouble;
 use super::server::{Account, CONVERSATION, NO_TOKENS, Server, TIMEOUT};
-use crate::account::{self, Ask, Jar, NotGranted, granted, quoted};
+use crate::account::{self, Ask, Jar, NotGranted, Trail, granted, quoted};
 use crate::client::http::{Answer, ask};
 use crate::known::Known;
 
@@ -141,13 +141,9 @@ pub(super) async fn login(
     let method = account::login_method(dialect);
     let request = server.http.request(method, server.path(path));
     let request = account::with_login(request, dialect, who, &captured);
-    match ask(account::with_cookies(request, jar), TIMEOUT).await {
-        Answer::Status {
-            status,
-            body,
-            headers,
-        } => {
-            account::keep(dialect, jar, &headers);
+    let answer = ask(account::with_cookies(request, jar), TIMEOUT).await;
+    match followed(server, (path, answer), jar).await? {
+        Answer::Status { status, body, .. } => {
             match granted(dialect, Ask::Login, status, &body).map_err(|why| why.masked(&[who.1])) {
                 Ok(access) => Ok((format!("{} is let in", account.name), access)),
                 Err(why) if matches!(status, 401 | 403) => Err(Trouble::new(
@@ -159,6 +155,32 @@ pub(super) async fn login(
         }
         other => Err(unanswered(&other, path)),
     }
+}
+
+/// The last answer to a login: where it leads on, and the scenario follows, the one at the end.
+async fn followed(
+    server: &Server<'_>,
+    (path, mut answer): (&str, Answer),
+    jar: &mut Jar,
+) -> Result<Answer, Trouble> {
+    let dialect = server.protocol.dialect.as_deref();
+    let base = server.path("");
+    let mut trail = Trail::new(dialect, (&base, &server.host_header), path);
+    while let Answer::Status {
+        status, headers, ..
+    } = &answer
+    {
+        account::keep(dialect, jar, headers);
+        let lead = trail.next(*status, headers);
+        let lead = lead.map_err(|astray| {
+            let cure = "see login.path and login.redirects of [target]";
+            Trouble::new(format!("{path}: {astray}"), cure)
+        })?;
+        let Some(path) = lead else { break };
+        let request = account::with_cookies(server.http.get(server.path(&path)), jar);
+        answer = ask(request, TIMEOUT).await;
+    }
+    Ok(answer)
 }
 
 /// Fetches a connection token.
@@ -214,7 +236,9 @@ fn refused(server: &Server<'_>, why: &NotGranted, path: &str) -> Trouble {
         } => written(server),
         NotGranted::Refused {
             status: 300..400, ..
-        } => "name the path to which it leads: redirects are not followed",
+        } => {
+            "name the path to which it leads, or how many redirects are followed: login.redirects of [target]"
+        }
         NotGranted::Refused { status: 503, .. } => {
             "look at the server's Redis: its address, its password, whether it runs"
         }

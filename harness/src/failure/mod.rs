@@ -136,6 +136,8 @@ pub(crate) enum Request {
     /// The page before a login.
     Page,
     Login,
+    /// What the answer to a login leads to.
+    Redirect,
     Refresh,
     Token,
 }
@@ -146,6 +148,7 @@ impl Request {
         match self {
             Self::Page => "login page",
             Self::Login => "login",
+            Self::Redirect => "login redirect",
             Self::Refresh => "refresh",
             Self::Token => "token",
         }

@@ -6,9 +6,10 @@
 use goose::goose::GooseUser;
 
 use super::defect;
+use super::denied::Denied;
 use super::errand::Errand;
 use super::job::Job;
-use super::token::{Denied, Way, login, refresh, token};
+use super::token::{Way, login, refresh, token};
 use super::user::UserContext;
 use crate::plan::{Credential, asks_token};
 
@@ -94,6 +95,7 @@ fn way(job: &Job) -> Way<'_> {
     Way {
         clock: job.clock,
         dialect: job.target.dialect.as_deref(),
+        place: (&job.target.http_base, &job.target.host_header),
         fresh: &job.target.requests.fresh,
     }
 }

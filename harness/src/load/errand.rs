@@ -4,7 +4,7 @@
 
 use tokio::sync::oneshot;
 
-use super::token::Denied;
+use super::denied::Denied;
 use crate::account::Jar;
 use crate::plan::visit::Visit;
 

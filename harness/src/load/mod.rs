@@ -21,6 +21,7 @@ mod client;
 mod connecting;
 mod credential;
 mod defect;
+mod denied;
 mod errand;
 mod job;
 mod lane;

@@ -17,9 +17,9 @@ use std::time::Duration;
 use goose::goose::GooseUser;
 
 use super::credential::credential;
+use super::denied::Denied;
 use super::errand::{Errand, Ready};
 use super::job::Job;
-use super::token::Denied;
 use super::user::UserContext;
 use crate::failure::{Failure, FailureKind};
 use crate::plan::visit::Visit;

@@ -6,9 +6,9 @@
 use tokio::sync::oneshot;
 
 use super::defect;
+use super::denied::Denied;
 use super::errand::Ready;
 use super::job::{Command, OpenRequest, SessionEnd};
-use super::token::Denied;
 use super::user::{Life, UserContext};
 
 /// How an attempt at a session ended.

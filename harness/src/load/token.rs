@@ -10,12 +10,13 @@ use goose::goose::{GooseMethod, GooseRequest, GooseUser, TransactionError};
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Method as HttpMethod, RequestBuilder, Response, header};
 
-use crate::account::{self, Ask, BODY_BYTES_MAX, Jar, NotGranted, granted, is_success};
+use super::denied::Denied;
+use crate::account::{self, Ask, BODY_BYTES_MAX, Jar, NotGranted, Trail, granted, is_success};
 use crate::client::http::{request_problem, retry_after_us};
 use crate::clock::{RunClock, monotonic_ns};
-use crate::failure::{Failure, FailureKind, Request, RequestProblem};
+use crate::failure::{Request, RequestProblem};
 use crate::format::append;
-use crate::plan::{Credential, Dialect};
+use crate::plan::Dialect;
 use crate::route::noticing;
 
 const REFRESH_COOKIE: &str = "refresh_token=";
@@ -31,71 +32,15 @@ pub(super) struct Granted {
     pub repeated: bool,
 }
 
-/// Why there is no credential.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Denied {
-    pub failure: Failure,
-    /// The access token is not accepted (any more).
-    pub unauthorized: bool,
-    /// The server asked to wait that long.
-    pub retry_after_us: u64,
-    /// The first request was lost with a kept connection.
-    pub repeated: bool,
-}
-
 /// How requests are made.
 #[derive(Clone, Copy)]
 pub(super) struct Way<'a> {
     pub clock: RunClock,
     pub dialect: Option<&'a Dialect>,
+    /// Where the target is asked, and the `Host` that it is told.
+    pub place: (&'a str, &'a str),
     /// Makes a new connection for every request.
     pub fresh: &'a Client,
-}
-
-impl Denied {
-    fn new(request: Request, problem: RequestProblem, words: &str) -> Self {
-        Self {
-            failure: Failure::said(FailureKind::Request(request, problem), words),
-            unauthorized: false,
-            retry_after_us: 0,
-            repeated: false,
-        }
-    }
-
-    /// Without these secrets, which an answer may repeat.
-    fn masked(mut self, secrets: &[&str]) -> Self {
-        if let Some(words) = self.failure.words.take() {
-            self.failure.words = Some(account::masked(&words, secrets).into_boxed_str());
-        }
-        self
-    }
-
-    /// Nobody put it on the way: the run is ending.
-    pub(super) fn unsent() -> Self {
-        Self::new(Request::Token, RequestProblem::Unsent, "")
-    }
-
-    /// The credential took as long as a session may take to open.
-    pub(super) fn late(credential: Credential) -> Self {
-        let request = match credential {
-            Credential::ConnectionToken => Request::Token,
-            Credential::Cookie
-            | Credential::QueryToken
-            | Credential::Bearer
-            | Credential::Authorization
-            | Credential::FirstFrame
-            | Credential::None => Request::Login,
-        };
-        Self::new(request, RequestProblem::Timeout, "")
-    }
-
-    /// The connection ended before an answer began.
-    fn is_lost(&self) -> bool {
-        matches!(
-            self.failure.kind,
-            FailureKind::Request(_, RequestProblem::Closed | RequestProblem::Reset)
-        )
-    }
 }
 
 /// Logs in. Without a login the password is the credential.
@@ -122,14 +67,13 @@ pub(super) async fn login(
     let builder = account::with_cookies(builder, jar);
     let good = request(user, way, Request::Login, builder).await;
     let good = good.map_err(|denied| denied.masked(&[password]))?;
-    account::keep(dialect, jar, &good.headers);
     let Good {
         status,
         text,
         cookie,
         repeated,
         ..
-    } = good;
+    } = followed(user, way, (path, good), jar).await?;
     let secret = granted(dialect, Ask::Login, status, &text);
     let secret = secret.map_err(|why| unreadable(Request::Login, &why))?;
     Ok(Granted {
@@ -140,6 +84,36 @@ pub(super) async fn login(
         given_us: clock.at_us(monotonic_ns()),
         repeated,
     })
+}
+
+/// The last answer to a login: where it leads on, and the scenario follows, the one at the end.
+async fn followed(
+    user: &mut GooseUser,
+    way: Way<'_>,
+    (path, mut good): (&str, Good),
+    jar: &mut Jar,
+) -> Result<Good, Denied> {
+    let what = Request::Redirect;
+    let mut trail = Trail::new(way.dialect, way.place, path);
+    loop {
+        account::keep(way.dialect, jar, &good.headers);
+        let lead = trail.next(good.status, &good.headers);
+        let lead = lead.map_err(|astray| {
+            let problem = RequestProblem::Status(good.status);
+            Denied::new(what, problem, &astray.to_string())
+        })?;
+        let Some(path) = lead else {
+            return Ok(good);
+        };
+        let builder = prepared(user, (what, HttpMethod::GET), &path)?;
+        let builder = account::with_cookies(builder, jar);
+        let next = request(user, way, what, builder).await?;
+        good = Good {
+            cookie: next.cookie.or(good.cookie),
+            repeated: next.repeated || good.repeated,
+            ..next
+        };
+    }
 }
 
 /// Asks for the page before a login, where there is one; what the login repeats of it.
@@ -290,7 +264,7 @@ async fn sent(
     builder: RequestBuilder,
 ) -> Result<Response, Denied> {
     let method = match what {
-        Request::Page => GooseMethod::Get,
+        Request::Page | Request::Redirect => GooseMethod::Get,
         Request::Login | Request::Refresh | Request::Token => GooseMethod::Post,
     };
     let request = GooseRequest::builder()
@@ -322,6 +296,8 @@ async fn read(way: Way<'_>, what: Request, mut response: Response) -> Result<Goo
     let cookie = cookie.map(str::to_owned);
     // Read in any case, so that the connection can be used again; of a refusal as much as there is.
     let granted = is_good(way.dialect, what, status);
+    let is_of_page = matches!(what, Request::Page | Request::Redirect)
+        || account::is_followed(way.dialect, status);
     let mut text = Vec::new();
     loop {
         match response.chunk().await {
@@ -329,7 +305,7 @@ async fn read(way: Way<'_>, what: Request, mut response: Response) -> Result<Goo
             Ok(None) => break,
             Ok(Some(_)) | Err(_) if !granted => break,
             // Of a page the beginning has to do.
-            Ok(Some(_)) if what == Request::Page => break,
+            Ok(Some(_)) if is_of_page => break,
             Ok(Some(_)) => {
                 let words = format!("at most {BODY_BYTES_MAX} bytes are read");
                 return Err(Denied::new(what, RequestProblem::TooLong, &words));
@@ -364,7 +340,9 @@ async fn read(way: Way<'_>, what: Request, mut response: Response) -> Result<Goo
 /// Whether an answer with that status is read on.
 fn is_good(dialect: Option<&Dialect>, what: Request, status: u16) -> bool {
     match what {
-        Request::Login => is_success(dialect, Ask::Login, status),
+        Request::Login | Request::Redirect => {
+            is_success(dialect, Ask::Login, status) || account::is_followed(dialect, status)
+        }
         Request::Page | Request::Refresh | Request::Token => matches!(status, 200..=299),
     }
 }

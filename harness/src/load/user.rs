@@ -9,9 +9,10 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use super::denied::Denied;
 use super::errand::{Errand, Keys, Ready};
 use super::job::{Command, Job};
-use super::token::{Denied, Granted};
+use super::token::Granted;
 use crate::failure::Failure;
 use crate::plan::seed::{Purpose, Stream};
 use crate::plan::visit::Visit;

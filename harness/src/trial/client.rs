@@ -9,7 +9,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use super::context::{Context, Inputs};
 use super::experiment::{ANSWER_TIMEOUT, Inconclusive};
 use super::request::{Access, Token};
-use crate::account::{self, Ask, Jar, granted};
+use crate::account::{self, Ask, Jar, Trail, granted};
 use crate::client::http::{Answer, ask};
 use crate::client::journal::{Journal, Line};
 use crate::client::template::{self, Held, Places, Speaker};
@@ -216,7 +216,7 @@ impl TestClient {
         let request = account::with_login(request, dialect, (&account, password), &captured);
         let request = account::with_cookies(request, &jar);
         let answer = ask(request, ANSWER_TIMEOUT).await;
-        keep(dialect, &mut jar, &answer);
+        let answer = self.followed((path, answer), &mut jar).await?;
         self.note(&format!("{account} logs in: {}", status(&answer)));
         let secret = credential(&answer, Ask::Login, dialect).ok_or(Inconclusive("no login"))?;
         self.jars[who] = jar;
@@ -230,6 +230,30 @@ impl TestClient {
         let left = ends.map(|ends| ends.duration_since(now).unwrap_or_default());
         let ends_us = left.map(|left| self.clock().now_us() + units::us(left));
         Ok(Access { secret, ends_us })
+    }
+
+    /// The last answer to a login: where it leads on, and the scenario follows, the one at the end.
+    async fn followed(
+        &self,
+        (path, mut answer): (&str, Answer),
+        jar: &mut Jar,
+    ) -> Result<Answer, Inconclusive> {
+        let target = &self.context.inputs.target;
+        let place = (target.http_base.as_str(), target.host_header.as_str());
+        let mut trail = Trail::new(self.dialect(), place, path);
+        while let Answer::Status {
+            status, headers, ..
+        } = &answer
+        {
+            account::keep(self.dialect(), jar, headers);
+            let lead = trail.next(*status, headers);
+            let lead = lead.map_err(|_astray| Inconclusive("no login"))?;
+            let Some(path) = lead else { break };
+            let url = format!("{}{path}", target.http_base);
+            let request = account::with_cookies(self.context.http.get(url), jar);
+            answer = ask(request, ANSWER_TIMEOUT).await;
+        }
+        Ok(answer)
     }
 
     /// What a login repeats of the page before it, where there is one.

@@ -114,6 +114,81 @@ fn a_login_that_goes_wrong_is_named_before_anything_is_started() {
     assert!(said.contains("the page before it answers 403"), "{said}");
 }
 
+/// Logs in over three paths, each of which sets a cookie; sockets want the last two.
+fn winding_server() -> Peer {
+    Peer::start(|asked| {
+        let set = |to: &str, cookie: &str| {
+            let head = format!("Location: {to}\r\nSet-Cookie: {cookie}; Path=/\r\n");
+            Answer::Http(302, head, "<p>there</p>".to_owned())
+        };
+        let known = cookies(asked);
+        match (asked.path(), asked.line.split(' ').next()) {
+            ("/login", Some("POST")) => set("/sso/check?back=%2F", "step=1"),
+            ("/sso/check?back=%2F", Some("GET")) if known == "step=1" => {
+                set("../home", "sessionid=s%3A7")
+            }
+            ("/home", Some("GET")) if known.contains("sessionid=s%3A7") => Answer::Http(
+                200,
+                "Set-Cookie: lang=de\r\n".to_owned(),
+                "x".repeat(100_000),
+            ),
+            ("/ws", _) if known == "step=1; sessionid=s%3A7; lang=de" => Answer::echo(),
+            ("/away", _) => set("https://sso.example.org/?token=s%3A9", "step=1"),
+            _ => Answer::json(403, "{}"),
+        }
+    })
+}
+
+#[test]
+#[ignore = "slow: drives a load"]
+fn a_login_is_followed_as_far_as_the_scenario_says_and_doctor_does_the_same() {
+    let mapping = "# Is who is sent on and on let in?
+[environment]
+users = { password = \"${env:CHAT_PASSWORD}\" }
+[load]
+clients = 2
+hold = \"1s\"
+drain = \"500ms\"
+message = { every = \"200ms\" }
+session = { credential = \"cookie\" }
+[target]
+cookies = true
+login = { path = \"/login\", body = \"form\", token = \"none\", redirects = 2 }
+token = \"none\"
+socket = { path = \"/ws\" }
+send = { message = \"{text}\", heartbeat = \"none\" }
+events = { field = \"none\", connected = \"none\" }
+matching = \"order\"
+";
+    let server = winding_server();
+    let (case, done) = run(mapping, &server, &[]);
+    assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
+    let sent = number(&case.result(), "/delivery/sent");
+    assert_eq!(number(&case.result(), "/delivery/completed"), sent);
+    let path = case.folder().join("mapping.toml");
+    let url = format!("ws://{}", server.address);
+    let mut doctor = command(&["doctor", &url, "--password", "${env:CHAT_PASSWORD}"]);
+    doctor
+        .arg("--scenario")
+        .arg(path)
+        .env("CHAT_PASSWORD", SECRET);
+    let said = finish(doctor.spawn().unwrap()).stdout;
+    assert!(said.contains("user-000001 is let in"), "{said}");
+    for (written, instead, why) in [
+        (
+            "redirects = 2",
+            "redirects = 1",
+            "leads on to ../home, past the limit of redirects, 1",
+        ),
+        ("redirects = 2", "redirects = 0", "login.redirects = 1"),
+        ("/login", "/away", "leads to https://sso.example.org"),
+    ] {
+        let (_, done) = run(&mapping.replace(written, instead), &server, &[]);
+        assert_eq!(done.code, 3, "{}{}", done.stdout, done.stderr);
+        assert!(done.stderr.contains(why), "{why}: {}", done.stderr);
+    }
+}
+
 #[test]
 #[ignore = "slow: drives a load"]
 fn a_cookie_of_the_way_goes_back_with_token_and_upgrade() {

@@ -14,7 +14,7 @@ use reqwest::{Client as Http, RequestBuilder, Response};
 
 use super::refused::CredentialRefused;
 use super::{Accounts, TargetError};
-use crate::account::{self, Ask, BODY_BYTES_MAX, Jar, granted, retry_after};
+use crate::account::{self, Ask, BODY_BYTES_MAX, Jar, Trail, granted, retry_after};
 use crate::clock::wall_ns;
 use crate::format::harmless;
 use crate::plan::{Credential, Dialect, asks_token};
@@ -32,6 +32,8 @@ pub(crate) struct CredentialCheck<'a> {
     /// As that of the load, but for each request a connection of its own.
     pub http: &'a Http,
     pub base: &'a str,
+    /// The one `Host` of everything.
+    pub host_header: &'a str,
     pub dialect: Option<&'a Dialect>,
     pub accounts: &'a Accounts,
     pub credential: Credential,
@@ -104,7 +106,7 @@ impl CredentialCheck<'_> {
             body,
             headers,
             ..
-        } = read(response).await.map_err(none)?;
+        } = read(response, true).await.map_err(none)?;
         if !(200..300).contains(&status) {
             let line = account::quoted(&body);
             return Err(none(format!("the page before it answers {status}: {line}")));
@@ -112,6 +114,25 @@ impl CredentialCheck<'_> {
         account::keep(self.dialect, jar, &headers);
         account::captured_of_page(self.dialect, &body, jar)
             .map_err(|why| none(format!("the page before it holds {why}")))
+    }
+
+    /// The last answer to a login: where it leads on, and the scenario follows, the one at the end.
+    async fn followed(
+        &self,
+        (path, mut answer): (&str, AnswerParts),
+        jar: &mut Jar,
+    ) -> Result<AnswerParts, String> {
+        let mut trail = Trail::new(self.dialect, (self.base, self.host_header), path);
+        loop {
+            account::keep(self.dialect, jar, &answer.headers);
+            let lead = trail.next(answer.status, &answer.headers);
+            let Some(path) = lead.map_err(|astray| astray.to_string())? else {
+                return Ok(answer);
+            };
+            let request = self.http.get(format!("{}{path}", self.base));
+            let response = account::with_cookies(request, jar).send().await;
+            answer = read(response.map_err(|error| innermost(&error))?, false).await?;
+        }
     }
 
     /// Asks until there is an answer that is no wish to wait.
@@ -131,13 +152,19 @@ impl CredentialCheck<'_> {
         let mut waited = Duration::ZERO;
         for _ in 0..TRIES_MAX {
             let answer = match request(&url, jar).send().await {
-                Ok(response) => read(response).await.map_err(none)?,
+                Ok(response) => read(response, true).await.map_err(none)?,
                 Err(error) if error.is_timeout() => {
                     return Err(none("no answer in time".to_owned()));
                 }
                 Err(error) => return Err(none(innermost(&error))),
             };
-            account::keep(self.dialect, jar, &answer.headers);
+            let answer = match ask {
+                Ask::Login => self.followed((path, answer), jar).await.map_err(none)?,
+                Ask::Refresh | Ask::Token => {
+                    account::keep(self.dialect, jar, &answer.headers);
+                    answer
+                }
+            };
             let AnswerParts { status, body, .. } = &answer;
             let why = match granted(self.dialect, ask, *status, body) {
                 Ok(credential) => return Ok(credential),
@@ -177,7 +204,7 @@ impl CredentialCheck<'_> {
 /// # Errors
 ///
 /// The answer breaks off, or is too long to be one.
-async fn read(mut response: Response) -> Result<AnswerParts, String> {
+async fn read(mut response: Response, is_whole: bool) -> Result<AnswerParts, String> {
     let status = response.status().as_u16();
     let header = |name| {
         let value = response.headers().get(name)?;
@@ -192,6 +219,8 @@ async fn read(mut response: Response) -> Result<AnswerParts, String> {
     loop {
         match response.chunk().await {
             Ok(Some(part)) if body.len() + part.len() <= BODY_BYTES_MAX => body.extend(&part),
+            // Where a login leads is a page, of which the beginning has to do.
+            Ok(Some(_)) if !is_whole => break,
             Ok(Some(_)) => {
                 return Err(format!(
                     "{status} with a body of more than {BODY_BYTES_MAX} bytes"

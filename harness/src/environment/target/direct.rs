@@ -87,6 +87,7 @@ impl DirectTarget {
         let check = CredentialCheck {
             http: &http,
             base: &self.http_base,
+            host_header: &self.host_header(),
             dialect: self.mapping.dialect.as_ref(),
             accounts: &Accounts::of(plan, &self.password)?,
             credential: plan.load.session.credential,

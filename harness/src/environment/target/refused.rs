@@ -50,7 +50,10 @@ impl CredentialRefused {
         let ask = self.ask.word();
         match (self.why.status(), &self.location) {
             (300..400, Some(location)) => {
-                format!("redirects are not followed: name where it leads, {location}")
+                match self.ask {
+                    Ask::Login => format!("name where it leads, {location}, or have it followed: [target] login.redirects = 1"),
+                    Ask::Refresh | Ask::Token => format!("redirects are not followed: name where it leads, {location}"),
+                }
             }
             (401 | 403, _) => {
                 "set environment.users.password (and prefix, or file) to those of the target"

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::part::{choice, described, duration, integer, list, names, table, text_of};
 use crate::scenario::protocol;
 use crate::scenario::target::{
-    BODIES, ENCODINGS, ID_KINDS, MATCHINGS, METHODS, REPLIES_MAX, STEPS_MAX,
+    BODIES, ENCODINGS, ID_KINDS, MATCHINGS, METHODS, REDIRECTS_MAX, REPLIES_MAX, STEPS_MAX,
 };
 
 /// How a client gets what opens a socket.
@@ -35,6 +35,7 @@ fn credentials() -> [(String, Value); 2] {
                     { "type": "array", "minItems": 1, "maxItems": 8, "items": { "type": "integer", "minimum": 200, "maximum": 399 } },
                 ],
             },
+            "redirects": integer(0, i64::from(REDIRECTS_MAX), "Most redirects of the answer that are followed, by GET, on the same host; default 0."),
             "page": text_of("Path that is asked for first, by GET; default none."),
             "capture": {
                 "type": "object",

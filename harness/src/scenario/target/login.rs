@@ -20,6 +20,8 @@ use crate::scenario::value;
 const FIELDS_MAX: usize = 16;
 /// Most statuses of success.
 const STATUSES_MAX: usize = 8;
+/// Most redirects that can be followed.
+pub(crate) const REDIRECTS_MAX: u8 = 10;
 /// Where in a page a value stands.
 const PLACE: &str = "*";
 const COOKIE: &str = "cookie:";
@@ -40,6 +42,9 @@ pub(crate) struct Login {
     /// The statuses of success; empty: any 2xx.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub expect: Vec<u16>,
+    /// Most redirects of the answer that are followed, by GET, on the same host.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub redirects: u8,
     /// What is asked for first, by GET.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page: Option<String>,
@@ -52,6 +57,11 @@ pub(crate) struct Login {
     /// Further headers of the request, the same.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+const fn is_none(redirects: &u8) -> bool {
+    *redirects == 0
 }
 
 impl Login {
@@ -123,6 +133,9 @@ pub(super) fn read(table: &mut Section<'_>, problems: &mut Problems) -> Login {
         expect: table
             .read(problems, "expect", statuses)
             .map_or_else(Vec::new, |expect| expect.value),
+        redirects: table
+            .read_or(problems, "redirects", 0, value::integer(0..=REDIRECTS_MAX))
+            .value,
         page: has_page.then(|| path(table, problems, "page", "/")),
         capture,
         fields: fields.map_or_else(BTreeMap::new, |fields| fields.value),

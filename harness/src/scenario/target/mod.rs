@@ -23,7 +23,7 @@ pub(crate) use self::encoding::{ENCODINGS, Encoding};
 pub(crate) use self::event::{EventName, EventNames};
 pub(crate) use self::frame::{ANY, BEGINS_WITH, CONTAINS, FrameMatch, Wanted};
 pub(crate) use self::framing::{Framing, PLACE};
-pub(crate) use self::login::{BODIES, BodyKind, Login, METHODS, Method};
+pub(crate) use self::login::{BODIES, BodyKind, Login, METHODS, Method, REDIRECTS_MAX};
 pub(crate) use self::open::{OpeningStep, STEPS_MAX};
 use self::part::{NONE, TEXT_MAX, name, optional, origin, part, path, text};
 pub(crate) use self::reply::{REPLIES_MAX, Reply};
