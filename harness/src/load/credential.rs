@@ -96,6 +96,7 @@ fn way(job: &Job) -> Way<'_> {
         clock: job.clock,
         dialect: job.target.dialect.as_deref(),
         place: (&job.target.http_base, &job.target.host_header),
+        has_proxy: job.target.tunnel.is_some(),
         fresh: &job.target.requests.fresh,
     }
 }

@@ -1,7 +1,7 @@
 //! This module is why a client of the load has no credential.
 
 use crate::account;
-use crate::failure::{Failure, FailureKind, Request, RequestProblem};
+use crate::failure::{DialProblem, Failure, FailureKind, Request, RequestProblem};
 use crate::plan::Credential;
 
 /// Why there is no credential.
@@ -34,6 +34,18 @@ impl Denied {
         self
     }
 
+    /// Where a proxy is on the way, the connection that there is not is one to that.
+    pub(super) fn behind(mut self, has_proxy: bool) -> Self {
+        if let FailureKind::Request(_, problem) = &mut self.failure.kind
+            && let RequestProblem::Dial(dial) = problem
+            && has_proxy
+            && !matches!(dial, DialProblem::Local(_))
+        {
+            *problem = RequestProblem::Tunnel;
+        }
+        self
+    }
+
     /// Nobody put it on the way: the run is ending.
     pub(super) fn unsent() -> Self {
         Self::new(Request::Token, RequestProblem::Unsent, "")
@@ -59,5 +71,22 @@ impl Denied {
             self.failure.kind,
             FailureKind::Request(_, RequestProblem::Closed | RequestProblem::Reset)
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_a_proxy_refuses_is_not_booked_to_the_server() {
+        let kind = |problem, has_proxy| {
+            let denied = Denied::new(Request::Token, RequestProblem::Dial(problem), "");
+            denied.behind(has_proxy).failure.kind.to_string()
+        };
+        assert_eq!(kind(DialProblem::Refused, false), "token connect refused");
+        let none = "token without a way through the proxy";
+        assert_eq!(kind(DialProblem::Refused, true), none);
+        assert!(!kind(DialProblem::Local(24), true).contains("proxy"));
     }
 }

@@ -39,6 +39,8 @@ pub(super) struct Way<'a> {
     pub dialect: Option<&'a Dialect>,
     /// Where the target is asked, and the `Host` that it is told.
     pub place: (&'a str, &'a str),
+    /// A proxy is on the way there.
+    pub has_proxy: bool,
     /// Makes a new connection for every request.
     pub fresh: &'a Client,
 }
@@ -240,7 +242,8 @@ async fn request(
     let (first, dialled) = noticing(sent(user, what, builder)).await;
     let again = again.filter(|_| !dialled && first.as_ref().is_err_and(Denied::is_lost));
     let Some(builder) = again else {
-        return read(way, what, first?).await;
+        let first = first.map_err(|denied| denied.behind(way.has_proxy))?;
+        return read(way, what, first).await;
     };
     let kept = std::mem::replace(&mut user.client, way.fresh.clone());
     let second = sent(user, what, builder).await;
@@ -253,7 +256,7 @@ async fn request(
         })
         .map_err(|denied| Denied {
             repeated: true,
-            ..denied
+            ..denied.behind(way.has_proxy)
         })
 }
 
