@@ -175,7 +175,7 @@ async fn every_kind_of_toxic_is_confirmed_and_healed() {
     let mut faults = Vec::new();
     for link in [tokens, tasks, channel] {
         for (place, kind) in (0_u64..).zip(kinds(link)) {
-            let mut fault = planned(kind, 200 + place * 1_100, 700);
+            let mut fault = planned(kind, 200 + place * 2_000, 1_500);
             fault.name = format!("{}-{place}", link.name());
             if place == 3 && link == channel {
                 fault.toxicity_ratio = 0.5;

@@ -84,7 +84,11 @@ fn encoding(dialect: &Dialect, problem: &mut impl FnMut(&str, &str, &str)) {
         .chain(reply.map(|said| ("reply", said)));
     for (field, said) in said {
         if let Some(fact) = dialect.encoding.refuses(said) {
-            problem(field, fact, "write it as `encoding` has it, or choose another: text, binary, msgpack, hex");
+            problem(
+                field,
+                fact,
+                "write it as `encoding` has it, or choose another: text, binary, msgpack, hex",
+            );
         }
     }
     let is_text = matches!(dialect.encoding, Encoding::Text | Encoding::Binary);

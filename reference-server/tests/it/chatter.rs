@@ -1,6 +1,7 @@
 //! Users who keep talking through every failure, and hold the server to what a client may rely on.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
@@ -17,6 +18,35 @@ pub(crate) struct Sent {
     pub(crate) refused: usize,
     pub(crate) complete: usize,
     pub(crate) lost: usize,
+}
+
+/// When chatters stop saying something new.
+#[derive(Clone, Default)]
+pub(crate) struct End(Arc<OnceLock<Instant>>);
+
+impl From<Instant> for End {
+    fn from(at: Instant) -> Self {
+        let end = Self::default();
+        end.set(at);
+        end
+    }
+}
+
+impl End {
+    /// Says when, once.
+    pub(crate) fn set(&self, at: Instant) {
+        self.0.set(at).unwrap();
+    }
+
+    fn is_past(&self) -> bool {
+        self.0.get().is_some_and(|end| Instant::now() >= *end)
+    }
+
+    /// When everything must have its answer.
+    fn deadline(&self) -> Instant {
+        let end = self.0.get().copied();
+        end.unwrap_or_else(Instant::now) + 2 * PATIENCE
+    }
 }
 
 /// A client that sends every so often, again with the same id where it was refused, and checks what it is told.
@@ -70,19 +100,23 @@ impl<'a> Chatter<'a> {
     }
 
     /// Sends until `end`, then waits until everything is answered.
-    pub(crate) async fn run(self, end: Instant) -> BTreeMap<String, Sent> {
+    pub(crate) async fn run(self, end: impl Into<End>) -> BTreeMap<String, Sent> {
         self.run_and_move(end).await.0
     }
 
     /// The same; also how often it had to open a socket anew.
-    pub(crate) async fn run_and_move(mut self, end: Instant) -> (BTreeMap<String, Sent>, usize) {
+    pub(crate) async fn run_and_move(
+        mut self,
+        end: impl Into<End>,
+    ) -> (BTreeMap<String, Sent>, usize) {
+        let end = end.into();
         let mut number = 0;
         let mut next = Instant::now() + self.every.mul_f64(rand::random());
-        let deadline = end + 2 * PATIENCE;
-        while Instant::now() < end || self.open().next().is_some() {
+        while !end.is_past() || self.open().next().is_some() {
+            let deadline = end.deadline();
             let late = Instant::now() >= deadline;
             assert!(!late, "unanswered: {:?}", self.open().collect::<Vec<_>>());
-            if Instant::now() >= next && Instant::now() < end {
+            if Instant::now() >= next && !end.is_past() {
                 let id = format!("m-{number}");
                 self.say(&id).await;
                 self.sent.insert(id, Sent::default());
@@ -97,7 +131,7 @@ impl<'a> Chatter<'a> {
                 }
             }
             let again = self.again.iter().map(|(at, _)| *at).min();
-            let sends = (Instant::now() < end).then_some(next);
+            let sends = (!end.is_past()).then_some(next);
             let due = again.into_iter().chain(sends).min().unwrap_or(deadline);
             match tokio::time::timeout_at(due.into(), self.client.event_or_code()).await {
                 Ok(Ok(event)) => self.heard(&event),
