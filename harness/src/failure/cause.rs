@@ -22,6 +22,7 @@ impl FailureKind {
             | Self::Protocol(_)
             | Self::Unfinished
             | Self::BadFrame
+            | Self::NotEnded
             | Self::Event { .. }
             | Self::HeartbeatUnanswered
             | Self::Further => Cause::Server,

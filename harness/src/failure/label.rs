@@ -45,6 +45,7 @@ impl fmt::Display for FailureKind {
             Self::Limit(limit) => write!(f, "{limit} over the harness's limit"),
             Self::Unfinished => f.write_str("message begun and not ended"),
             Self::BadFrame => f.write_str("bad frame"),
+            Self::NotEnded => f.write_str("answer begun and not ended"),
             Self::ForeignAnswer => f.write_str("answer to no message of this run"),
             Self::Event { code } => f.write_str(code),
             Self::HeartbeatUnanswered => f.write_str("heartbeat unanswered"),

@@ -120,6 +120,8 @@ pub(crate) enum FailureKind {
     BadFrame,
     /// An answer to an id that no client of this run gave a message.
     ForeignAnswer,
+    /// The next answer began before this one had ended.
+    NotEnded,
     /// An `error` event, by its code.
     Event { code: Box<str> },
     /// A heartbeat had no answer when the next one was due.

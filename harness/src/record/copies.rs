@@ -10,6 +10,9 @@ use super::subject::Subject;
 use crate::scenario::expectation::Outcome;
 use crate::stage::Stage;
 
+/// Clients without a copy that an example names.
+const CLIENTS_NAMED: usize = 5;
+
 /// A copy of a message that came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Copied {
@@ -19,7 +22,7 @@ pub(crate) struct Copied {
 }
 
 /// Copies of a message that never came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Unheard {
     /// Its stay, and its place among what that stay says.
     pub message: (u32, u32),
@@ -27,12 +30,28 @@ pub(crate) struct Unheard {
     pub said_us: u64,
     /// Until when it was waited for.
     pub until_us: u64,
-    /// Members that did not hear it.
-    pub members: u32,
+    /// Those that did not hear it; at least one.
+    pub clients: Vec<u32>,
     /// Members that should have.
     pub owed: u32,
     /// Somebody there heard somebody else, or the scenario says that they do.
     pub is_shared: bool,
+}
+
+impl Unheard {
+    /// By whom.
+    fn words(&self) -> String {
+        let named = self.clients.iter().take(CLIENTS_NAMED);
+        let named: Vec<String> = named.map(u32::to_string).collect();
+        let more = if self.clients.len() > CLIENTS_NAMED {
+            ", …"
+        } else {
+            ""
+        };
+        let (missing, owed) = (self.clients.len(), self.owed);
+        let named = named.join(", ");
+        format!("by {missing} of {owed} others, clients {named}{more}")
+    }
 }
 
 impl Recorder {
@@ -51,7 +70,7 @@ impl Recorder {
     /// Members of a conversation never heard a message that was taken.
     pub(crate) fn unheard(&mut self, unheard: &Unheard, author: impl Fn() -> Author) {
         let key = self.key(unheard.intended_us, unheard.until_us);
-        let members = u64::from(unheard.members);
+        let members = unheard.clients.len() as u64;
         let recording = self.recording_mut();
         let delivery = &mut recording.cells.entry(key).or_default().delivery;
         delivery.copies += members;
@@ -66,7 +85,7 @@ impl Recorder {
             recording.examples_dropped += 1;
             return;
         }
-        let detail = format!("by {members} of {} members", unheard.owed);
+        let detail = unheard.words();
         let what = Subject::Promise(Outcome::Unheard).told(&detail);
         let author = author();
         recording.example(MessageExample {

@@ -253,6 +253,10 @@ impl Client {
                 for frame in self.order.named(dialect.matching, frame) {
                     self.frame(lane, Ok(frame), at_us);
                 }
+                for _ in 0..self.order.take_given_up() {
+                    let failure = FailureKind::NotEnded.into();
+                    lane.recorder().failure(at_us, &failure);
+                }
             }
             Err(error) => {
                 self.frame(lane, Err(error), at_us);

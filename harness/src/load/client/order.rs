@@ -16,11 +16,21 @@ use crate::plan::Matching;
 pub(super) struct Order {
     queued: u64,
     complete: u64,
+    /// The server said that it began with the answer that is under way.
+    started: bool,
+    /// Answers that were given up since somebody asked.
+    given_up: u64,
 }
 
 impl Order {
     pub(super) const fn new_socket(&mut self) {
         self.complete = self.queued;
+        self.started = false;
+    }
+
+    /// Answers that were begun and not ended before the next one began, since the last call.
+    pub(super) const fn take_given_up(&mut self) -> u64 {
+        std::mem::replace(&mut self.given_up, 0)
     }
 
     /// The frames of the contract that this one stands for, at most three. An answer without an id belongs
@@ -38,8 +48,8 @@ impl Order {
             } => vec![self.queue(client_message_id)],
             ServerFrame::ProcessingStarted {
                 task: TaskId::UNNAMED,
-            }
-            | ServerFrame::Ignored => Vec::new(),
+            } => self.start(),
+            ServerFrame::Ignored => Vec::new(),
             ServerFrame::Chunk {
                 task: TaskId::UNNAMED,
                 seq,
@@ -59,6 +69,7 @@ impl Order {
                     chunks,
                 });
                 self.complete += 1;
+                self.started = false;
                 frames
             }
             ServerFrame::Answer { id: Some(id) } => {
@@ -78,6 +89,18 @@ impl Order {
             }
             named => vec![named],
         }
+    }
+
+    /// An answer begins. One that had begun before and has no end never gets one: were it waited for, each later
+    /// answer would be taken for that of the message before.
+    fn start<'a>(&mut self) -> Vec<ServerFrame<'a>> {
+        let mut frames = Vec::new();
+        if std::mem::replace(&mut self.started, true) {
+            frames = self.begun();
+            self.complete += 1;
+            self.given_up += 1;
+        }
+        frames
     }
 
     /// The answer that comes next is queued, if nobody said so.
@@ -143,5 +166,35 @@ mod tests {
         order.new_socket();
         assert_eq!(tasks(order.named(Matching::Order, answer())), [4, 4, 4]);
         assert!(order.named(Matching::Id, answer()).is_empty());
+    }
+
+    #[test]
+    fn an_answer_that_never_ended_does_not_shift_those_after_it() {
+        let task = TaskId::UNNAMED;
+        let (seq, chunks) = (UNNUMBERED, UNNUMBERED);
+        let started = || ServerFrame::ProcessingStarted { task };
+        let chunk = || ServerFrame::Chunk { task, seq };
+        let complete = || ServerFrame::Complete { task, chunks };
+        let mut order = Order::default();
+        let mut hear = |frame| {
+            let frames = order.named(Matching::Order, frame);
+            let tasks = frames.iter().map(|frame| match frame {
+                ServerFrame::TaskQueued { task, .. }
+                | ServerFrame::Chunk { task, .. }
+                | ServerFrame::Complete { task, .. } => task.0,
+                other => panic!("{other:?}"),
+            });
+            let tasks: Vec<u64> = tasks.collect();
+            (tasks, order.take_given_up())
+        };
+        assert_eq!(hear(started()), (vec![], 0));
+        assert_eq!(hear(chunk()), (vec![1, 1], 0));
+        // Its end is lost; nothing at all comes of the next one.
+        assert_eq!(hear(started()), (vec![], 1));
+        assert_eq!(hear(started()), (vec![2], 1));
+        assert_eq!(hear(chunk()), (vec![3, 3], 0));
+        assert_eq!(hear(complete()), (vec![3], 0));
+        assert_eq!(hear(started()), (vec![], 0));
+        assert_eq!(hear(complete()), (vec![4, 4], 0));
     }
 }

@@ -35,6 +35,15 @@ impl Members {
         self
     }
 
+    /// Their places, in order.
+    pub(super) fn places(&self) -> impl Iterator<Item = u32> + '_ {
+        let words = (0..).zip(&self.0);
+        words.flat_map(|(nth, word): (u32, &u64)| {
+            let bits = (0..64).filter(move |bit| word >> bit & 1 != 0);
+            bits.map(move |bit| nth * 64 + bit)
+        })
+    }
+
     pub(super) fn count(&self) -> u32 {
         self.0.iter().map(|word| word.count_ones()).sum()
     }

@@ -60,6 +60,7 @@ struct Room {
     by: Copies,
     /// Somebody heard somebody else, or the scenario says that they do.
     is_shared: bool,
+    first_client: u32,
     /// Since when each member is there; [`NEVER`]: it is not.
     here_us: Vec<u64>,
     said: BTreeMap<Message, Said>,
@@ -82,8 +83,8 @@ struct Said {
     task: Option<u64>,
     owed: Members,
     heard: Members,
-    /// Members that left without it.
-    missed: u32,
+    /// Members that left without it; `None`: nobody did.
+    missed: Option<Members>,
     members: u32,
 }
 
@@ -105,7 +106,17 @@ impl Rooms {
         let group = load.session.group.max(1);
         let is_said = load.session.conversation == Conversation::Group;
         let last = visits.iter().map(|visit| visit.client).max()?;
-        let rooms = (0..=last / group).map(|_| Mutex::new(Room::new(group as usize, by, is_said)));
+        let room = |nth: u32| Room {
+            by,
+            is_shared: is_said,
+            first_client: nth * group,
+            here_us: vec![NEVER; group as usize],
+            said: BTreeMap::new(),
+            order: VecDeque::new(),
+            tasks: BTreeMap::new(),
+            early: VecDeque::new(),
+        };
+        let rooms = (0..=last / group).map(|nth| Mutex::new(room(nth)));
         Some(Self {
             group,
             drain_us: load.drain_us,
@@ -136,10 +147,13 @@ impl Rooms {
         if let Some(here_us) = room.here_us.get_mut(member as usize) {
             *here_us = NEVER;
         }
+        let members = room.here_us.len();
         for said in room.said.values_mut() {
             let patience_us = said.taken_us.saturating_add(self.drain_us);
-            let missed = said.owed.remove(member) && orderly && patience_us <= at_us;
-            said.missed += u32::from(missed);
+            if said.owed.remove(member) && orderly && patience_us <= at_us {
+                let missed = said.missed.get_or_insert_with(|| Members::none(members));
+                missed.add(member);
+            }
         }
         room.settle(self.drain_us, at_us)
     }
@@ -159,6 +173,7 @@ impl Rooms {
         if let Some(said) = room.said.get_mut(&message) {
             said.repeated = true;
             said.owed = owed.without(&said.heard);
+            said.members = said.heard.count() + said.owed.count();
             return Vec::new();
         }
         let heard = Members::none(room.here_us.len());
@@ -171,7 +186,7 @@ impl Rooms {
             task: None,
             owed,
             heard,
-            missed: 0,
+            missed: None,
             members,
         };
         room.said.insert(message, said);
@@ -243,18 +258,6 @@ impl Rooms {
 }
 
 impl Room {
-    fn new(members: usize, by: Copies, is_shared: bool) -> Self {
-        Self {
-            by,
-            is_shared,
-            here_us: vec![NEVER; members],
-            said: BTreeMap::new(),
-            order: VecDeque::new(),
-            tasks: BTreeMap::new(),
-            early: VecDeque::new(),
-        }
-    }
-
     /// Those whom the server certainly knows to be there.
     fn settled_members(&self, at_us: u64) -> Members {
         let mut members = Members::none(self.here_us.len());
@@ -319,20 +322,18 @@ impl Room {
             self.tasks.remove(&task);
         }
         let until_us = said.taken_us.saturating_add(drain_us);
-        let missing = if until_us <= now_us {
-            said.owed.count()
-        } else {
-            0
-        };
         // Of an answer without a name nobody can tell that they heard it.
         let is_told = self.by == Copies::ById || said.task.is_some();
-        let members = if is_told { said.missed + missing } else { 0 };
-        (members > 0).then_some(Unheard {
+        let still = Some(&said.owed).filter(|_| until_us <= now_us);
+        let missing = still.into_iter().chain(&said.missed);
+        let missing = missing.filter(|_| is_told).flat_map(Members::places);
+        let clients: Vec<u32> = missing.map(|member| self.first_client + member).collect();
+        (!clients.is_empty()).then_some(Unheard {
             message,
             intended_us: said.intended_us,
             said_us: said.said_us,
             until_us,
-            members,
+            clients,
             owed: said.members,
             is_shared: self.is_shared,
         })
