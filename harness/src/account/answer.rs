@@ -102,6 +102,12 @@ impl NotGranted {
     }
 }
 
+/// The key that names the field of a login's token.
+const LOGIN_TOKEN: &str = "login.token";
+/// What a login may be for that gives none.
+const BY_COOKIE: &str =
+    "; where it sets a session cookie instead, write login.token = \"none\" and cookies = true";
+
 /// What there is instead of a credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum There {
@@ -161,20 +167,23 @@ impl NotGranted {
         match self {
             Self::Absent {
                 key, field, there, ..
-            } => Some(match there {
-                There::Text { .. } if field != WHOLE_BODY => {
-                    format!(
+            } => {
+                let likely = match there {
+                    There::Fields { names, .. } => likely(names),
+                    There::Nothing | There::Text { .. } | There::Other { .. } => None,
+                };
+                let hint = match (there, likely) {
+                    (_, Some(name)) => format!("does [target] {key} = \"{name}\" name it?"),
+                    (There::Text { .. }, None) if field != WHOLE_BODY => format!(
                         "where the whole body is the token, write [target] {key} = \"{WHOLE_BODY}\""
-                    )
-                }
-                There::Fields { names, .. } => match likely(names) {
-                    Some(name) => format!("does [target] {key} = \"{name}\" name it?"),
-                    None => format!("name the field with [target] {key}: it is \"{field}\" now"),
-                },
-                There::Nothing | There::Text { .. } | There::Other { .. } => {
-                    format!("name the field with [target] {key}: it is \"{field}\" now")
-                }
-            }),
+                    ),
+                    _ => format!("name the field with [target] {key}: it is \"{field}\" now"),
+                };
+                // Web pages give no token to who is let in.
+                let session = likely.is_none() && *key == LOGIN_TOKEN;
+                let session = if session { BY_COOKIE } else { "" };
+                Some(hint + session)
+            }
             Self::Refused { .. } => None,
         }
     }

@@ -15,11 +15,13 @@ mod check;
 mod claim;
 mod compare;
 mod comparison;
+mod completions;
 mod doctor;
 pub(crate) mod failure;
 mod gate;
 mod hosts;
 mod import;
+mod init;
 mod interrupt;
 mod janitor;
 mod kubernetes;
@@ -58,7 +60,7 @@ use crate::exit::Exit;
 /// Load-testing and chaos harness for WebSocket chat services: is it fast, is it correct, does it
 /// come back?
 #[derive(Debug, Parser)]
-#[command(name = "harness", version)]
+#[command(name = "harness", version, long_version = env!("HARNESS_VERSION"))]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -76,6 +78,8 @@ enum Command {
     Check(check::CheckArgs),
     /// List the scenarios of a folder: their question and their length
     List(list::ListArgs),
+    /// Write a copy of a scenario or protocol that ships, to be edited
+    Init(init::InitArgs),
     /// Make a scenario of what a browser did: of an HTTP archive with the frames of a WebSocket
     Import(import::ImportArgs),
     /// Examine one server step by step, and name what is wrong with it
@@ -111,6 +115,10 @@ enum Command {
     Janitor,
     /// Print the JSON Schema of the scenario file, for editors
     Schema,
+    /// Print what a shell needs to complete this command line
+    Completions(completions::CompletionsArgs),
+    /// Print the manual page, or write one for each subcommand
+    Man(completions::ManArgs),
 }
 
 /// Runs the command line of this process.
@@ -218,6 +226,9 @@ fn dispatch(command: Command, out: &mut impl Write) -> Result<Exit, Failure> {
         Command::Plan(args) => plan::run(&args, out),
         Command::Check(args) => check::run(&args, out),
         Command::List(args) => list::run(&args, out),
+        Command::Init(args) => init::run(&args, out),
+        Command::Completions(args) => completions::completions(&args, Cli::command(), out),
+        Command::Man(args) => completions::man(&args, Cli::command(), out),
         Command::Import(args) => import::run(&args, out),
         Command::Doctor(args) => doctor::run(&args, out),
         Command::Audit(args) => audit::run(&args, out),

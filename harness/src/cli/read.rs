@@ -12,11 +12,17 @@ use crate::exit::Exit;
 use crate::intake::{self, IntakeError};
 use crate::plan::{self, Plan};
 use crate::scenario::protocol::{self, Laid};
-use crate::scenario::{self, FILE_BYTES_MAX, Overrides, ProtocolFile, left_out};
+use crate::scenario::{self, FILE_BYTES_MAX, Overrides, ProtocolFile, left_out, shipped};
 
 /// The plan of the scenario at `path`.
 pub(crate) fn plan(path: &Path, overrides: &Overrides) -> Result<Plan, Failure> {
     let text = text(path)?;
+    if shipped(path).is_some() {
+        let name = path.display();
+        screen::say(&format!(
+            "note: {name}: the scenario that ships; `harness init {name}` writes a copy to edit"
+        ));
+    }
     let overrides = &with_protocol(path, &text, overrides)?;
     let plan = plan::compile(&path.to_string_lossy(), &text, overrides)?;
     for note in scenario::notes(&path.to_string_lossy(), &text, overrides) {
@@ -59,8 +65,17 @@ pub(crate) fn with_protocol(
 
 const PROTOCOL: &str = "target.protocol names it, seen from the scenario's folder; a name without `/` and .toml is of a protocol that ships";
 
-/// The text of the scenario at `path`.
+/// The scenario that ships, where a path is its name and there is no such file.
+fn shipped(path: &Path) -> Option<&'static str> {
+    let text = shipped::text(path.to_str()?)?;
+    (!path.exists()).then_some(text)
+}
+
+/// The text of the scenario at `path`, or of the one that ships under that name.
 pub(crate) fn text(path: &Path) -> Result<String, Failure> {
+    if let Some(text) = shipped(path) {
+        return Ok(text.to_owned());
+    }
     let shown = path.display();
     let limit_bytes = u64::try_from(FILE_BYTES_MAX).unwrap_or(u64::MAX);
     intake::text(path, limit_bytes).map_err(|error| {

@@ -96,12 +96,13 @@ fn known(dialect: &Dialect) -> impl Iterator<Item = (Event, &EventName)> {
     let known = [
         (Event::Error, &events.error),
         (Event::Connected, &events.connected),
+        // Nor is what answers a heartbeat, though it may look like any other answer.
+        (Event::Pong, &events.pong),
         (Event::Queued, &events.queued),
         (Event::Started, &events.started),
         (Event::Chunk, &events.chunk),
         (Event::Complete, &events.complete),
         (Event::Answer, &events.answer),
-        (Event::Pong, &events.pong),
         (Event::Expiring, &events.expiring),
     ];
     let known = known.into_iter();

@@ -45,7 +45,7 @@ fn resolve(file: &ScenarioFile, overrides: &Overrides, problems: &mut Problems) 
         problems.add(&file.load.at, "load.session.credential", complaint);
     }
     if let Some(typed) = &file.dialect {
-        dialect::check(typed, (load.as_ref(), &file.trials), problems);
+        dialect::check(typed, file, load.as_ref(), problems);
     }
     let load_us = load.as_ref().map(LoadPlan::load_us);
     let faults = timeline::resolve(&file.faults, load_us, problems);

@@ -17,12 +17,15 @@ const OUT: &str = "take the trial out";
 /// What does not go together.
 pub(super) fn check(
     dialect: &Dialect,
-    (load, trials): (Option<&LoadPlan>, &[Trial]),
+    file: &ScenarioFile,
+    load: Option<&LoadPlan>,
     problems: &mut Problems,
 ) {
+    let trials = &*file.trials;
     let mut problem = |field: &str, fact: &str, hint: &str| {
         let complaint = Complaint::new(fact).hint(hint);
-        problems.add(&Place::Line(1), format!("target.{field}"), complaint);
+        let field = format!("target.{field}");
+        problems.add(&place(file, &field), field, complaint);
     };
     let credential = load.map(|load| load.session.credential);
     opening(dialect, credential, trials, &mut problem);
@@ -63,6 +66,18 @@ pub(super) fn check(
             problems.add(&trial.at, field, Complaint::new(fact).hint(hint));
         }
     }
+}
+
+/// Where a key stands, or the table that it belongs into.
+fn place(file: &ScenarioFile, field: &str) -> Place {
+    let mut path = Some(field);
+    while let Some(known) = path {
+        if let Some(place) = file.target_keys.get(known) {
+            return place.clone();
+        }
+        path = known.rsplit_once('.').map(|(table, _)| table);
+    }
+    Place::Line(1)
 }
 
 /// Templates are what the encoding of messages is made of.

@@ -36,6 +36,23 @@ pub(super) enum Value {
 
 pub(super) type Table = BTreeMap<String, Entry>;
 
+/// Where the keys of a table stand, those of tables in it too: `target`, `target.login`, `target.login.path`.
+pub(super) fn places(table: &Table, key: &str) -> BTreeMap<String, Place> {
+    let mut places = BTreeMap::new();
+    let Some(entry) = table.get(key) else {
+        return places;
+    };
+    let mut rest = vec![(key.to_owned(), entry)];
+    while let Some((path, entry)) = rest.pop() {
+        if let Value::Table(table) = &entry.node.value {
+            let inner = table.iter();
+            rest.extend(inner.map(|(key, entry)| (format!("{path}.{key}"), entry)));
+        }
+        places.insert(path, entry.key_at.clone());
+    }
+    places
+}
+
 /// What stands behind a key.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {

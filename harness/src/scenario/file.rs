@@ -3,6 +3,8 @@
 //! **In:** its text, its path, and what the command line changes. **Out:** [`ScenarioFile`] and
 //! every problem that can be seen without knowing what the parts mean together.
 
+use std::collections::BTreeMap;
+
 use super::criterion::{self, Criterion};
 use super::document;
 use super::environment::{self, Environment};
@@ -33,6 +35,8 @@ pub(crate) struct ScenarioFile {
     pub environment: Environment,
     /// `[target]`; `None`: the wire contract.
     pub dialect: Option<Dialect>,
+    /// Where its keys stand, by their paths.
+    pub target_keys: BTreeMap<String, Place>,
     pub load: Load,
     pub faults: Vec<Fault>,
     pub trials: Vec<Trial>,
@@ -72,6 +76,7 @@ pub(crate) fn read(path: &str, text: &str, overrides: &Overrides) -> (ScenarioFi
         // The contract under another name is the contract.
         dialect: target::read(&mut root, &mut problems)
             .filter(|dialect| !is_contract || !target::is_contract(dialect)),
+        target_keys: document::places(&document, "target"),
         load: load::read(&mut root, &mut problems),
         faults: fault::read(&mut root, &mut problems),
         trials: trial::read(&mut root, &mut problems),

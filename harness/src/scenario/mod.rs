@@ -22,6 +22,7 @@ pub(crate) mod protocol;
 pub(crate) mod schema;
 mod section;
 pub(crate) mod server_count;
+pub(crate) mod shipped;
 pub(crate) mod stages;
 mod suggest;
 pub(crate) mod target;

@@ -38,6 +38,7 @@ mod renderers;
 mod rooms;
 mod scenarios;
 mod shards;
+mod shipped;
 mod stranger;
 mod stuck;
 mod support;

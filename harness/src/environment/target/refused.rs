@@ -43,6 +43,12 @@ impl Diagnostic for CredentialRefused {
 }
 
 impl CredentialRefused {
+    /// The server takes the request for one that another site has made.
+    fn is_forgery(&self) -> bool {
+        let words = self.why.to_string().to_ascii_lowercase();
+        words.contains("csrf") || words.contains("forgery")
+    }
+
     fn hint(&self) -> String {
         if let Some(hint) = self.why.hint() {
             return hint;
@@ -51,9 +57,16 @@ impl CredentialRefused {
         match (self.why.status(), &self.location) {
             (300..400, Some(location)) => {
                 match self.ask {
-                    Ask::Login => format!("name where it leads, {location}, or have it followed: [target] login.redirects = 1"),
+                    Ask::Login => format!(
+                        "if that is how it lets somebody in, write [target] login.expect = {}; else name where it leads, {location}, or have it followed: login.redirects = 1",
+                        self.why.status()
+                    ),
                     Ask::Refresh | Ask::Token => format!("redirects are not followed: name where it leads, {location}"),
                 }
+            }
+            (403, _) if self.is_forgery() => {
+                "the form wants a value of its own page: name both with login.page and login.capture of [target], and send it with login.fields or login.headers"
+                    .to_owned()
             }
             (401 | 403, _) => {
                 "set environment.users.password (and prefix, or file) to those of the target"

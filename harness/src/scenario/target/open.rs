@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::frame::{self, FrameMatch};
 use super::framing;
-use super::part::TEXT_MAX;
+use super::part::{NONE, TEXT_MAX};
 use super::template::{self, CREDENTIAL, ID, PLACE_CHARS_MAX, USUAL};
 use crate::scenario::document::{Node, Value};
 use crate::scenario::problem::{Complaint, Place, Problems};
@@ -64,7 +64,19 @@ pub(super) fn read(section: &mut Section<'_>, problems: &mut Problems) -> Vec<Op
             problems.add(&stand.at, stand.field.clone(), complaint);
         }
     }
-    steps.into_iter().map(|(step, _)| step).collect()
+    let steps = steps.into_iter().map(|(step, _)| step);
+    // A step of a protocol that a scenario wants nothing of.
+    steps
+        .filter(|step| step.send.is_some() || step.awaited.is_some())
+        .collect()
+}
+
+/// What is waited for; `None`: nothing, in so many words.
+fn awaited(node: &Node) -> Result<Option<FrameMatch>, Complaint> {
+    match &node.value {
+        Value::Text(text) if text == NONE => Ok(None),
+        _ => frame::read(node).map(Some),
+    }
 }
 
 /// Where a template stands in the file.
@@ -85,7 +97,7 @@ fn one(
 ) -> (OpeningStep, Stand) {
     let name = table.read(problems, "name", value::plain_name);
     let send = table.read(problems, "send", value::frame_text(TEXT_MAX));
-    let awaited = table.read(problems, "await", frame::read);
+    let awaited = table.read(problems, "await", awaited);
     let capture = capture(&mut table, names, problems);
     let within = value::duration(MS..=5 * MINUTE);
     let within = table.read(problems, "within", within);
@@ -127,8 +139,8 @@ fn one(
     let within = within.map_or(WITHIN, |within| within.value);
     let step = OpeningStep {
         name: name.map(|name| name.value),
-        send: send.map(|send| send.value),
-        awaited: awaited.map(|awaited| awaited.value),
+        send: send.map(|send| send.value).filter(|send| send != NONE),
+        awaited: awaited.and_then(|awaited| awaited.value),
         capture,
         within_us: units::us(within),
     };
