@@ -39,11 +39,10 @@ pub(super) async fn knock(server: &Server<'_>) -> Result<(String, Door), Trouble
             let talk = server.talk(opened, MADE_UP);
             Ok(("101".to_owned(), Door::Open(Box::new(talk))))
         }
-        Err(ConnectError::Status {
-            status: status @ (401 | 403),
-            words,
-            ..
-        }) => {
+        Err(ConnectError::Status { status, words, .. }) => {
+            if !refuses(server, status).await {
+                return Err(no_upgrade(server, status, &words).await);
+            }
             let words = if words.is_empty() {
                 String::new()
             } else {
@@ -51,9 +50,6 @@ pub(super) async fn knock(server: &Server<'_>) -> Result<(String, Door), Trouble
             };
             let fact = format!("refused in the handshake: {status}{words}");
             Ok((fact, Door::Refused(status)))
-        }
-        Err(ConnectError::Status { status, words, .. }) => {
-            Err(no_upgrade(server, status, &words).await)
         }
         Err(ConnectError::Broken(error)) => Err(broken(&error)),
         Err(error) => {
@@ -85,6 +81,18 @@ fn broken(error: &io::Error) -> Trouble {
         _ => format!("the upgrade is not answered: {}", innermost(error)),
     };
     silent(&fact)
+}
+
+/// Whether a status says that the client may not come in. One without the cookies of a login may belong to no session that the
+/// server, or who spreads sockets over several, knows: that is told by 400 too.
+async fn refuses(server: &Server<'_>, status: u16) -> bool {
+    let dialect = server.protocol.dialect.as_ref();
+    let keeps_cookies = dialect.is_some_and(|dialect| dialect.cookies);
+    match status {
+        401 | 403 => true,
+        400 if keeps_cookies => !wish_is_lost(server, &server.socket_path(), status).await,
+        _ => false,
+    }
 }
 
 /// An answer that is no upgrade.
