@@ -1,10 +1,11 @@
 //! This module is `harness list`: the scenarios of a folder, their question and their length.
 
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde::Serialize;
 
 use super::failure::Failure;
 use super::read;
@@ -22,6 +23,9 @@ pub(super) struct ListArgs {
     /// Folder to look in [default: scenarios, or what ships where there is no such folder]
     #[arg(value_name = "DIR")]
     folder: Option<PathBuf>,
+    /// Print a JSON list instead
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn run(args: &ListArgs, out: &mut impl Write) -> Result<Exit, Failure> {
@@ -33,6 +37,12 @@ pub(super) fn run(args: &ListArgs, out: &mut impl Write) -> Result<Exit, Failure
             .collect(),
         folder => of_folder(folder.unwrap_or(usual))?,
     };
+    if args.json {
+        let text = serde_json::to_string_pretty(&rows).map_err(io::Error::other)?;
+        writeln!(out, "{text}")?;
+        return Ok(Exit::Pass);
+    }
+    let rows: Vec<[String; 3]> = rows.iter().map(Row::cells).collect();
     let width = |column: usize| {
         rows.iter()
             .map(|row| row[column].chars().count())
@@ -46,10 +56,10 @@ pub(super) fn run(args: &ListArgs, out: &mut impl Write) -> Result<Exit, Failure
     Ok(Exit::Pass)
 }
 
-/// The scenarios of a folder: name, length, question.
-fn of_folder(folder: &Path) -> Result<Vec<[String; 3]>, Failure> {
+/// The scenarios of a folder, in order.
+pub(super) fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let shown = folder.display();
-    let unreadable = |error: std::io::Error| {
+    let unreadable = |error: io::Error| {
         let fact = format!("{shown}: cannot be listed: {}", reason(&error));
         Failure::new(Exit::Usage, fact)
             .hint("name the folder that holds the scenarios: harness list DIR")
@@ -72,33 +82,59 @@ fn of_folder(folder: &Path) -> Result<Vec<[String; 3]>, Failure> {
                 .hint("a scenario is a file that ends in .toml"),
         );
     }
+    Ok(files)
+}
+
+/// The scenarios of a folder.
+fn of_folder(folder: &Path) -> Result<Vec<Row>, Failure> {
     let mut rows = Vec::new();
-    for path in &files {
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let text = read::text(path)?;
-        rows.push(row(name, path, &text));
+    for path in files(folder)? {
+        let name = path.file_name().unwrap_or_default();
+        let name = name.to_string_lossy().into_owned();
+        let text = read::text(&path)?;
+        rows.push(row(name, &path, &text));
     }
     Ok(rows)
 }
 
-fn row(name: String, path: &Path, text: &str) -> [String; 3] {
+fn row(name: String, path: &Path, text: &str) -> Row {
     let shown = path.to_string_lossy();
     // One that names a protocol which cannot be read is a scenario with a problem.
     let usual = Overrides::default();
     let overrides = read::with_protocol(path, text, &usual).unwrap_or(usual);
     match crate::plan::compile(&shown, text, &overrides) {
-        Ok(plan) => [name, units::print_us(plan.load.load_us()), plan.question],
-        Err(problems) => {
-            let question = scenario::question(text);
-            let what = format!(
-                "{} problems (see harness check). {question}",
-                problems.count()
-            );
-            [name, "-".to_owned(), what]
-        }
+        Ok(plan) => Row {
+            name,
+            load_us: Some(plan.load.load_us()),
+            question: plan.question,
+            problems: 0,
+        },
+        Err(problems) => Row {
+            name,
+            load_us: None,
+            question: scenario::question(text),
+            problems: problems.count(),
+        },
+    }
+}
+
+/// A scenario in a list.
+#[derive(Serialize)]
+struct Row {
+    name: String,
+    /// Length of its load; `None`: it cannot be run.
+    load_us: Option<u64>,
+    question: String,
+    problems: usize,
+}
+
+impl Row {
+    fn cells(&self) -> [String; 3] {
+        let length = self.load_us.map_or_else(|| "-".to_owned(), units::print_us);
+        let question = match self.problems {
+            0 => self.question.clone(),
+            count => format!("{count} problems (see harness check). {}", self.question),
+        };
+        [self.name.clone(), length, question]
     }
 }

@@ -25,6 +25,9 @@ pub(super) struct ReportArgs {
     /// Replace what another run left in --out, or what is not as the run left it in its own folder
     #[arg(long)]
     overwrite: bool,
+    /// End with the exit code of the run, as it was judged
+    #[arg(long)]
+    exit_code: bool,
 }
 
 pub(super) fn run(args: &ReportArgs, out: &mut impl Write) -> Result<Exit, Failure> {
@@ -65,7 +68,11 @@ pub(super) fn run(args: &ReportArgs, out: &mut impl Write) -> Result<Exit, Failu
     let missing = place.draw(|| save::draw(&result, &RunDir::at(folder), formats));
     save::whole(folder, &missing)?;
     told?;
-    Ok(Exit::Pass)
+    Ok(if args.exit_code {
+        Exit::of(result.exit_code)
+    } else {
+        Exit::Pass
+    })
 }
 
 /// Where the files go.

@@ -86,7 +86,7 @@ fn a_file_that_cannot_be_read_is_exit_2_with_the_reason() {
     error: scenarios/no-such.toml: cannot be read: no such file or directory
      hint: `harness list` shows the scenarios there are
     ");
-    insta::assert_snapshot!(reason(&["check", "scenarios"]), @r"
+    insta::assert_snapshot!(reason(&["plan", "scenarios"]), @r"
     error: scenarios: cannot be read: it is a folder, not a file
      hint: name a file; `harness list scenarios` shows which there are
     ");
