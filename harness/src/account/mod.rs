@@ -5,6 +5,7 @@
 //! the headers of all, and the credential in an answer ([`granted`]).
 
 mod answer;
+mod cells;
 mod jar;
 mod page;
 mod percent;
@@ -18,6 +19,7 @@ use serde_json::{Map, Value};
 pub(crate) use answer::{
     Ask, BODY_BYTES_MAX, NotGranted, found, granted, is_success, retry_after, text,
 };
+pub(crate) use cells::{Cells, Who};
 pub(crate) use jar::Jar;
 pub(crate) use page::{between, captured};
 pub(crate) use percent::{RESERVED, percent_encoded};
@@ -106,20 +108,21 @@ pub(crate) fn token_path(dialect: Option<&Dialect>) -> &str {
 pub(crate) fn with_login(
     builder: RequestBuilder,
     dialect: Option<&Dialect>,
-    (account, password): (&str, &str),
+    who: Who<'_>,
     captured: &[(String, String)],
 ) -> RequestBuilder {
     let login = dialect.and_then(|dialect| dialect.login.as_ref());
     let user = login.map_or("email", |login| &login.user);
     let secret = login.map_or("password", |login| &login.password);
     let further = login.iter().flat_map(|login| &login.fields);
-    let further = further.map(|(name, value)| (name.as_str(), filled(value, captured)));
+    let further =
+        further.map(|(name, value)| (name.as_str(), filled(value, (captured, who.cells))));
     let further: Vec<(&str, String)> = further.collect();
-    let mut pairs = vec![(user, account), (secret, password)];
+    let mut pairs = vec![(user, who.account), (secret, who.password)];
     pairs.extend(further.iter().map(|(name, value)| (*name, value.as_str())));
     let headers = login.iter().flat_map(|login| &login.headers);
     let builder = headers.fold(builder, |builder, (name, value)| {
-        builder.header(name, filled(value, captured))
+        builder.header(name, filled(value, (captured, who.cells)))
     });
     match login.map(|login| login.body) {
         Some(BodyKind::Form) => {
@@ -145,16 +148,18 @@ pub(crate) fn with_token_wish(
     typed(builder, dialect, JSON).json(&body)
 }
 
-/// A template with what was captured of a page; braces in that are no places.
-fn filled(template: &str, captured: &[(String, String)]) -> String {
+/// A template with what was captured of a page, and what the account has; braces in that are no places.
+fn filled(template: &str, (captured, cells): (&[(String, String)], Option<&Cells>)) -> String {
     let mut filled = String::with_capacity(template.len());
     let mut rest = template;
     while let Some(at) = rest.find('{') {
         filled.push_str(&rest[..at]);
         rest = &rest[at + 1..];
         let place = rest.split_once('}').and_then(|(name, after)| {
-            let (_, value) = captured.iter().find(|(known, _)| known == name)?;
-            Some((value, after))
+            let mut captured = captured.iter();
+            let captured = captured.find(|(known, _)| known == name);
+            let value = captured.map(|(_, value)| value.as_str());
+            Some((value.or_else(|| cells?.value(name))?, after))
         });
         match place {
             Some((value, after)) => {
@@ -225,7 +230,12 @@ pub(crate) mod tests {
         let client =
             reqwest::Client::builder().default_headers(headers(Some(dialect), Some("chat.test")));
         let builder = client.no_proxy().build().unwrap().post("http://127.0.0.1/");
-        with_login(builder, Some(dialect), ("a b", "x&y=z"), &[])
+        let who = Who {
+            account: "a b",
+            password: "x&y=z",
+            cells: None,
+        };
+        with_login(builder, Some(dialect), who, &[])
             .build()
             .unwrap()
     }

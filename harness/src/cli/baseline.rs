@@ -254,7 +254,7 @@ fn load_today(scenario: &Path) -> Option<String> {
     let limit = u64::try_from(FILE_BYTES_MAX).unwrap_or(u64::MAX);
     let text = intake::text(scenario, limit).ok()?;
     let name = scenario.to_string_lossy();
-    let overrides = read::with_protocol(scenario, &text, &Overrides::default()).ok()?;
+    let overrides = read::with_files(scenario, &text, &Overrides::default()).ok()?;
     let plan = plan::compile(&name, &text, &overrides).ok()?;
     Some(PlanPrint::of(&plan, "").load)
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::failure::Failure;
 use super::{list, read};
+use crate::environment::{Accounts, Secret};
 use crate::exit::Exit;
 use crate::format;
 use crate::plan::Plan;
@@ -68,7 +69,7 @@ pub(super) fn run(args: &CheckArgs, out: &mut impl Write) -> Result<Exit, Failur
 fn as_lines(files: &[PathBuf], out: &mut impl Write) -> Result<usize, Failure> {
     let mut failed = 0_usize;
     for path in files {
-        match read::plan(path, &Overrides::default()) {
+        match whole(path) {
             Ok(plan) => writeln!(out, "{}: ok ({})", path.display(), about(&plan))?,
             Err(failure) => {
                 failed += 1;
@@ -97,7 +98,7 @@ fn as_json(files: &[PathBuf], out: &mut impl Write) -> Result<usize, Failure> {
 }
 
 fn checked(path: &Path) -> Checked {
-    let problems = match read::plan(path, &Overrides::default()) {
+    let problems = match whole(path) {
         Ok(_) => Vec::new(),
         Err(Failure::Problems(files)) => files.iter().flat_map(Problems::iter).map(told).collect(),
         // It cannot be read at all.
@@ -129,4 +130,12 @@ fn told(problem: &Problem) -> Told {
         fact: problem.fact.clone(),
         hint: problem.hint.clone(),
     }
+}
+
+/// The plan, where its accounts can be read too.
+fn whole(path: &Path) -> Result<Plan, Failure> {
+    let plan = read::plan(path, &Overrides::default())?;
+    let accounts = Accounts::of(&plan, &Secret::new(String::new()));
+    accounts.map_err(|error| Failure::diagnosed(Exit::Usage, &error))?;
+    Ok(plan)
 }

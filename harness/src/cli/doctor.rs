@@ -11,6 +11,7 @@ use miette::Diagnostic;
 use super::failure::Failure;
 use super::overrides::TlsArgs;
 use super::{import, read, screen};
+use crate::account::Cells;
 use crate::doctor::{Account, Examination, Protocol, Report, examine};
 use crate::environment::{Accounts, Mapping, Secret, mapping, resolve_secret, trust, via};
 use crate::exit::Exit;
@@ -95,15 +96,12 @@ fn wanted(args: &DoctorArgs) -> Result<Examination, Failure> {
     let (recorded, account) =
         recorded.map_or((None, None), |(plan, account)| (Some(plan), account));
     let scenario = scenario.transpose()?.or(recorded);
-    let (first, own) = match &scenario {
-        Some(plan) => first_account(plan)?,
-        None => ("user-000001".to_owned(), None),
+    let named = args.user.as_ref().or(account.as_ref());
+    let Who { user, own, cells } = match &scenario {
+        Some(plan) => who(plan, named.map(String::as_str))?,
+        None => Who::of(named.map_or("user-000001", String::as_str)),
     };
-    let password = password.transpose()?.map(Secret::new);
-    let (user, password) = match args.user.as_ref().or(account.as_ref()) {
-        Some(user) => (user.clone(), password),
-        None => (first, password.or(own)),
-    };
+    let password = password.transpose()?.map(Secret::new).or(own);
     let plan = TlsPlan {
         ca: args.tls.ca.clone(),
         insecure: args.tls.insecure,
@@ -124,6 +122,7 @@ fn wanted(args: &DoctorArgs) -> Result<Examination, Failure> {
         via: via.transpose()?.flatten(),
         trust: trust.map_err(environment)?,
         user: user.clone(),
+        cells,
         account: password.map(|password| Account {
             name: user,
             password,
@@ -142,7 +141,7 @@ pub(super) fn of_plan(plan: &Plan) -> Result<Report, Failure> {
     let url = plan.environment.target.as_deref().unwrap_or_default();
     let url = address::base_url(url, &["ws", "wss"]);
     let url = url.map_err(|complaint| Failure::of("--target", complaint))?;
-    let (user, own) = first_account(plan)?;
+    let Who { user, own, cells } = who(plan, None)?;
     let password = match (&plan.environment.users.password, own) {
         (_, Some(own)) => Some(own),
         (Some(text), None) => {
@@ -161,6 +160,7 @@ pub(super) fn of_plan(plan: &Plan) -> Result<Report, Failure> {
         via: via(plan.environment.via.as_deref()).map_err(environment)?,
         trust: trust.map_err(environment)?,
         user: user.clone(),
+        cells,
         account: password.map(|password| Account {
             name: user,
             password,
@@ -179,7 +179,6 @@ fn examined(wanted: &Examination) -> Result<Report, Failure> {
     Ok(runtime.block_on(examine(wanted)))
 }
 
-/// Who the first client of the scenario is, and its own password where a file names one.
 /// Addresses that a user named for a host.
 fn pin(place: &str, text: &str) -> Result<Pin, Failure> {
     Pin::parse(text).map_err(|why| {
@@ -188,10 +187,45 @@ fn pin(place: &str, text: &str) -> Result<Pin, Failure> {
     })
 }
 
-fn first_account(plan: &Plan) -> Result<(String, Option<Secret>), Failure> {
-    let listed = Accounts::first_listed(plan).map_err(environment)?;
-    let numbered = || (format!("{}000001", plan.environment.users.prefix), None);
-    Ok(listed.unwrap_or_else(numbered))
+/// Who the doctor is.
+struct Who {
+    user: String,
+    /// Its own password, where a file names one.
+    own: Option<Secret>,
+    /// What else the file has of it.
+    cells: Option<Cells>,
+}
+
+impl Who {
+    fn of(user: &str) -> Self {
+        Self {
+            user: user.to_owned(),
+            own: None,
+            cells: None,
+        }
+    }
+}
+
+/// An account of the scenario: the one that is named, else that of its first client.
+fn who(plan: &Plan, named: Option<&str>) -> Result<Who, Failure> {
+    let users = &plan.environment.users;
+    if let Some(one) = Accounts::one(plan, named).map_err(environment)? {
+        return Ok(Who {
+            user: one.name,
+            own: one.password,
+            cells: one.cells,
+        });
+    }
+    if let (Some(file), [column, ..], Some(named)) = (&users.file, &users.columns[..], named) {
+        let fact = format!(
+            "{file}: no account `{named}`, and a template of [target] says {{{column}}} of it"
+        );
+        return Err(Failure::new(Exit::Usage, fact).hint("write a row for it, or leave --user out"));
+    }
+    Ok(match named {
+        Some(named) => Who::of(named),
+        None => Who::of(&format!("{}000001", users.prefix)),
+    })
 }
 
 /// How the scenario speaks to its server.

@@ -101,7 +101,7 @@ fn row(name: String, path: &Path, text: &str) -> Row {
     let shown = path.to_string_lossy();
     // One that names a protocol which cannot be read is a scenario with a problem.
     let usual = Overrides::default();
-    let overrides = read::with_protocol(path, text, &usual).unwrap_or(usual);
+    let overrides = read::with_files(path, text, &usual).unwrap_or(usual);
     match crate::plan::compile(&shown, text, &overrides) {
         Ok(plan) => Row {
             name,

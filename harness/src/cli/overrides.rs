@@ -96,6 +96,7 @@ impl OverrideArgs {
             redis_url: self.redis_url.clone(),
             toxiproxy: self.toxiproxy.clone(),
             protocol: None,
+            users: None,
         }
     }
 

@@ -8,11 +8,14 @@ use std::path::Path;
 use super::failure::Failure;
 use super::overrides::quoted;
 use super::screen;
+use crate::environment::user_heads;
 use crate::exit::Exit;
 use crate::intake::{self, IntakeError};
 use crate::plan::{self, Plan};
 use crate::scenario::protocol::{self, Laid};
-use crate::scenario::{self, FILE_BYTES_MAX, Overrides, ProtocolFile, left_out, shipped};
+use crate::scenario::{
+    self, FILE_BYTES_MAX, Overrides, ProtocolFile, left_out, shipped, users_file,
+};
 
 /// The plan of the scenario at `path`.
 pub(crate) fn plan(path: &Path, overrides: &Overrides) -> Result<Plan, Failure> {
@@ -23,7 +26,7 @@ pub(crate) fn plan(path: &Path, overrides: &Overrides) -> Result<Plan, Failure> 
             "note: {name}: the scenario that ships; `harness init {name}` writes a copy to edit"
         ));
     }
-    let overrides = &with_protocol(path, &text, overrides)?;
+    let overrides = &with_files(path, &text, overrides)?;
     let plan = plan::compile(&path.to_string_lossy(), &text, overrides)?;
     for note in scenario::notes(&path.to_string_lossy(), &text, overrides) {
         screen::say(&format!("note: {note}"));
@@ -42,13 +45,13 @@ pub(crate) fn plan(path: &Path, overrides: &Overrides) -> Result<Plan, Failure> 
 /// What of the `[target]` of the scenario at `path` came of the protocol that it names; `None`: it names none.
 pub(crate) fn laid(path: &Path, overrides: &Overrides) -> Result<Option<Laid>, Failure> {
     let text = text(path)?;
-    let overrides = with_protocol(path, &text, overrides)?;
+    let overrides = with_files(path, &text, overrides)?;
     Ok(protocol::laid(&text, &overrides))
 }
 
-/// What is changed of the scenario at `path`, with the protocol that it names where that stands in a file: its path begins in
-/// the scenario's folder.
-pub(crate) fn with_protocol(
+/// What is changed of the scenario at `path`, with what stands in files that it names: its protocol, whose path begins in the
+/// scenario's folder, and the heads of its accounts. Of accounts that cannot be read whoever needs them tells.
+pub(crate) fn with_files(
     path: &Path,
     text: &str,
     overrides: &Overrides,
@@ -60,6 +63,7 @@ pub(crate) fn with_protocol(
         let path = file.to_string_lossy().into_owned();
         overrides.protocol = Some(ProtocolFile { path, text });
     }
+    overrides.users = users_file(text, &overrides).and_then(|file| user_heads(&file));
     Ok(overrides)
 }
 

@@ -233,6 +233,7 @@ send = "none"
             conversation: "c-1",
             client: 0,
             account: "u-1",
+            cells: None,
             group: 0,
             held: Some(held),
         }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::encoding::to_hex;
 use super::wire::{PING, chat_frame};
-use crate::account::{masked, percent_encoded};
+use crate::account::{Cells, masked, percent_encoded};
 use crate::plan::{CREDENTIAL, Dialect, Encoding, Framing, PLACE_CHARS_MAX, places};
 
 /// What fills the places of a template.
@@ -19,6 +19,8 @@ pub(crate) struct Places<'a> {
     /// Counts from 0.
     pub client: u32,
     pub account: &'a str,
+    /// What the account has beside its name.
+    pub cells: Option<&'a Cells>,
     /// The client's group, from 0.
     pub group: u32,
     /// What it holds of its socket.
@@ -76,6 +78,8 @@ pub(crate) struct Speaker {
     /// Counts from 0.
     pub client: u32,
     pub account: String,
+    /// What the account has beside its name.
+    pub cells: Option<Cells>,
     /// The client's group, from 0.
     pub group: u32,
     pub held: Held,
@@ -87,6 +91,7 @@ impl Speaker {
             conversation: &self.conversation,
             client: self.client,
             account: &self.account,
+            cells: self.cells.as_ref(),
             group: self.group,
             held: Some(&self.held),
         }
@@ -168,7 +173,10 @@ impl Places<'_> {
             "client" => Cow::Owned(self.client.to_string()),
             "group" => Cow::Owned(self.group.to_string()),
             "account" => Cow::Borrowed(self.account),
-            place => Cow::Borrowed(self.held?.value(place)?),
+            place => {
+                let held = self.held.and_then(|held| held.value(place));
+                Cow::Borrowed(held.or_else(|| self.cells?.value(place))?)
+            }
         })
     }
 }
@@ -267,6 +275,7 @@ mod tests {
         conversation: "c-1",
         client: 23,
         account: "a\"b@c d/ü",
+        cells: None,
         group: 2,
         held: None,
     };

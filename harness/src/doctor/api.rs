@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::report::Trouble;
 use super::server::{Account, CONVERSATION, NO_TOKENS, Server, TIMEOUT};
-use crate::account::{self, Ask, Jar, NotGranted, Trail, granted, quoted};
+use crate::account::{self, Ask, Jar, NotGranted, Trail, Who, granted, quoted};
 use crate::client::http::{Answer, ask};
 use crate::known::Known;
 
@@ -136,7 +136,11 @@ pub(super) async fn login(
 ) -> Result<(String, String), Trouble> {
     let dialect = server.protocol.dialect.as_deref();
     let path = account::login_path(dialect).unwrap_or_default();
-    let who = (account.name.as_str(), account.password.expose());
+    let who = Who {
+        account: &account.name,
+        password: account.password.expose(),
+        cells: server.cells,
+    };
     let captured = page(server, jar).await?;
     let method = account::login_method(dialect);
     let request = server.http.request(method, server.path(path));
@@ -144,7 +148,9 @@ pub(super) async fn login(
     let answer = ask(account::with_cookies(request, jar), TIMEOUT).await;
     match followed(server, (path, answer), jar).await? {
         Answer::Status { status, body, .. } => {
-            match granted(dialect, Ask::Login, status, &body).map_err(|why| why.masked(&[who.1])) {
+            match granted(dialect, Ask::Login, status, &body)
+                .map_err(|why| why.masked(&[who.password]))
+            {
                 Ok(access) => Ok((format!("{} is let in", account.name), access)),
                 Err(why) if matches!(status, 401 | 403) => Err(Trouble::new(
                     format!("{} is not let in: {why}", account.name),

@@ -25,7 +25,7 @@ use self::report::{Chart, Trouble};
 pub(crate) use self::report::{Entry, Outcome, Report, Step};
 pub(crate) use self::server::{Account, Protocol};
 use self::server::{Server, TIMEOUT, header, is_secure};
-use crate::account::{self, Jar};
+use crate::account::{self, Cells, Jar};
 use crate::known::Known;
 use crate::plan::{Credential, asks_token};
 use crate::route::{self, Pin, Tunnel, Via};
@@ -54,6 +54,8 @@ pub(crate) struct Examination {
     pub trust: Option<Trust>,
     /// Who the doctor is.
     pub user: String,
+    /// What that account has beside its name, for the places of templates.
+    pub cells: Option<Cells>,
     /// Without it nothing behind the login is tried.
     pub account: Option<Account>,
     /// How the server is spoken to.
@@ -100,6 +102,7 @@ async fn walk(wanted: &Examination, chart: &mut Chart) -> Option<()> {
         url: &wanted.url,
         protocol: &wanted.protocol,
         account: &wanted.user,
+        cells: wanted.cells.as_ref(),
         address,
         tunnel,
         tls,

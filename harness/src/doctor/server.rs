@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use reqwest::{Client as Http, Url};
 
-use crate::account::{self, Jar};
+use crate::account::{self, Cells, Jar};
 use crate::client::connector::{ConnectError, Destination, Opened, open};
 use crate::client::talk::Talk;
 use crate::client::template::{self, Held, Places, Speaker};
@@ -71,6 +71,8 @@ pub(super) struct Server<'a> {
     pub protocol: &'a Protocol,
     /// Who the doctor is.
     pub account: &'a str,
+    /// What that account has beside its name.
+    pub cells: Option<&'a Cells>,
     /// That of the server, or of the proxy on the way.
     pub address: SocketAddr,
     pub tunnel: Option<&'a Tunnel>,
@@ -92,6 +94,7 @@ impl Server<'_> {
             conversation: CONVERSATION,
             client: 0,
             account: self.account,
+            cells: self.cells,
             group: 0,
             held: None,
         }
@@ -108,6 +111,7 @@ impl Server<'_> {
             conversation: CONVERSATION.to_owned(),
             client: 0,
             account: self.account.to_owned(),
+            cells: self.cells.cloned(),
             group: 0,
             held: Held {
                 credential: credential.into(),

@@ -55,7 +55,7 @@ pub(crate) use sample::{Allowed, ProcessSample, SERVER};
 pub(crate) use secret::{Secret, resolve as resolve_secret};
 pub(crate) use settings::{ServerFlag, Settings};
 pub(crate) use target::{
-    Accounts, Mapping, TargetHandover, TargetInfo, lists_passwords, mapping, trust, via,
+    Accounts, Mapping, TargetHandover, TargetInfo, lists_passwords, mapping, trust, user_heads, via,
 };
 pub(crate) use toxiproxy::api_client;
 

@@ -99,6 +99,7 @@ fn nowhere() -> EnvironmentPlan {
             prefix: String::new(),
             password: None,
             file: None,
+            columns: Vec::new(),
         },
         dialect: None,
     }

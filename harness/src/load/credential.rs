@@ -11,6 +11,7 @@ use super::errand::Errand;
 use super::job::Job;
 use super::token::{Way, login, refresh, token};
 use super::user::UserContext;
+use crate::account::Who;
 use crate::plan::{Credential, asks_token};
 
 /// The secret that opens the next socket.
@@ -83,7 +84,11 @@ async fn access(
     }
     let password = job.target.accounts.password(errand.visit.client);
     let account = job.account(&errand.visit);
-    let who = (account.as_str(), password);
+    let who = Who {
+        account: &account,
+        password,
+        cells: job.target.accounts.cells(errand.visit.client),
+    };
     let granted = login(user, way(job), who, &mut errand.keys.jar).await;
     context.answered("login", &errand.visit, &granted);
     let granted = granted?;

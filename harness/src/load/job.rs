@@ -226,6 +226,7 @@ impl Job {
             conversation: &self.conversation(visit),
             client: visit.client,
             account: &self.account(visit),
+            cells: self.target.accounts.cells(visit.client),
             group: self.group(visit),
             held,
         })

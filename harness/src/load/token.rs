@@ -11,7 +11,7 @@ use reqwest::header::HeaderMap;
 use reqwest::{Client, Method as HttpMethod, RequestBuilder, Response, header};
 
 use super::denied::Denied;
-use crate::account::{self, Ask, BODY_BYTES_MAX, Jar, NotGranted, Trail, granted, is_success};
+use crate::account::{self, Ask, BODY_BYTES_MAX, Jar, NotGranted, Trail, Who, granted, is_success};
 use crate::client::http::{request_problem, retry_after_us};
 use crate::clock::{RunClock, monotonic_ns};
 use crate::failure::{Request, RequestProblem};
@@ -49,14 +49,14 @@ pub(super) struct Way<'a> {
 pub(super) async fn login(
     user: &mut GooseUser,
     way: Way<'_>,
-    (account, password): (&str, &str),
+    who: Who<'_>,
     jar: &mut Jar,
 ) -> Result<Granted, Denied> {
     let Way { clock, dialect, .. } = way;
     let asked_us = clock.now_us();
     let Some(path) = account::login_path(dialect) else {
         return Ok(Granted {
-            secret: password.to_owned(),
+            secret: who.password.to_owned(),
             refresh: None,
             asked_us,
             given_us: asked_us,
@@ -65,10 +65,10 @@ pub(super) async fn login(
     };
     let captured = page(user, way, jar).await?;
     let builder = prepared(user, (Request::Login, account::login_method(dialect)), path)?;
-    let builder = account::with_login(builder, dialect, (account, password), &captured);
+    let builder = account::with_login(builder, dialect, who, &captured);
     let builder = account::with_cookies(builder, jar);
     let good = request(user, way, Request::Login, builder).await;
-    let good = good.map_err(|denied| denied.masked(&[password]))?;
+    let good = good.map_err(|denied| denied.masked(&[who.password]))?;
     let Good {
         status,
         text,

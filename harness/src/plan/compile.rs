@@ -6,7 +6,8 @@
 
 use crate::plan::{
     EnvironmentPlan, Link, LoadPlan, MessagePlan, Plan, ReconnectPlan, RedisPlan, ServerPlan,
-    SessionPlan, TlsPlan, UsersPlan, copies, criteria, dialect, shape, timeline, trial, via,
+    SessionPlan, TlsPlan, UsersPlan, columns, copies, criteria, dialect, shape, timeline, trial,
+    via,
 };
 use crate::scenario::environment::{Environment, Redis};
 use crate::scenario::load::{Conversation, Credential, Load, Reconnect};
@@ -29,10 +30,13 @@ pub(crate) fn compile(path: &str, text: &str, overrides: &Overrides) -> Result<P
 }
 
 fn resolve(file: &ScenarioFile, overrides: &Overrides, problems: &mut Problems) -> Option<Plan> {
-    let environment = EnvironmentPlan {
+    let mut environment = EnvironmentPlan {
         dialect: file.dialect.clone().map(Box::new),
         ..environment(&file.environment, dialect::asks_who(file), problems)
     };
+    if let (Some(dialect), Some(_)) = (&file.dialect, &file.environment.users_file) {
+        environment.users.columns = columns::columns(dialect);
+    }
     let load = load(&file.load, overrides, problems);
     let load = load.map(|mut load| {
         load.message.retries = dialect::retries(file.dialect.as_ref(), load.message.retries);
@@ -138,6 +142,7 @@ fn environment(typed: &Environment, asks_who: bool, problems: &mut Problems) -> 
                 .as_ref()
                 .map(|password| password.value.clone()),
             file: typed.users_file.clone(),
+            columns: Vec::new(),
         },
     }
 }

@@ -9,6 +9,7 @@
 pub(crate) mod arrivals;
 mod builtin;
 pub(crate) mod bundle;
+mod columns;
 mod compile;
 mod copies;
 mod criteria;
@@ -183,6 +184,9 @@ pub(crate) struct UsersPlan {
     /// CSV file with accounts, in place of numbered ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
+    /// Columns of that file that fill places of templates, in the order of the alphabet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
 }
 
 /// The load.

@@ -14,7 +14,7 @@ use super::overrides::{self, Overrides};
 use super::problem::{Complaint, Located, Place, Problems};
 use super::protocol;
 use super::section::Section;
-use super::target::{self, Dialect};
+use super::target::{self, Columns, Dialect};
 use super::trial::{self, Trial};
 use super::value;
 
@@ -67,14 +67,20 @@ pub(crate) fn read(path: &str, text: &str, overrides: &Overrides) -> (ScenarioFi
     root.node("$schema");
     let title = root.read(&mut problems, "title", title);
     let seed = root.read_or(&mut problems, "seed", 1, value::integer(0..=i64::MAX));
+    let environment = environment::read(&mut root, &mut problems);
+    let columns = match (&environment.users_file, &overrides.users) {
+        (None, _) => Columns::None,
+        (Some(_), None) => Columns::Untold,
+        (Some(_), Some(heads)) => Columns::Told(heads),
+    };
     let file = ScenarioFile {
         path: path.to_owned(),
         question: question(text),
         title: title.map_or_else(|| file_stem(path), |title: Located<String>| title.value),
         seed: seed.value.unsigned_abs(),
-        environment: environment::read(&mut root, &mut problems),
+        environment,
         // The contract under another name is the contract.
-        dialect: target::read(&mut root, &mut problems)
+        dialect: target::read(&mut root, columns, &mut problems)
             .filter(|dialect| !is_contract || !target::is_contract(dialect)),
         target_keys: document::places(&document, "target"),
         load: load::read(&mut root, &mut problems),
@@ -83,6 +89,11 @@ pub(crate) fn read(path: &str, text: &str, overrides: &Overrides) -> (ScenarioFi
         expect: criterion::read(&mut root, "expect", &mut problems),
         abort_when: criterion::read(&mut root, criterion::ABORT_WHEN, &mut problems),
     };
+    if let (Columns::Told(heads), Some(_)) = (columns, &file.dialect) {
+        for hidden in heads.hidden() {
+            problems.note(&Place::Line(1), "environment.users.file", &hidden);
+        }
+    }
     root.finish(&mut problems);
     (file, problems)
 }
@@ -91,6 +102,20 @@ pub(crate) fn read(path: &str, text: &str, overrides: &Overrides) -> (ScenarioFi
 pub(crate) fn notes(path: &str, text: &str, overrides: &Overrides) -> Vec<String> {
     let (_, problems) = read(path, text, overrides);
     problems.notes()
+}
+
+/// The file of accounts that a scenario names; `None`: it names none.
+pub(crate) fn users_file(text: &str, overrides: &Overrides) -> Option<String> {
+    // Problems are told by who reads the scenario whole.
+    let document = protocol::typed(text, overrides);
+    let mut root = Section::root(&document);
+    let mut problems = Problems::none("");
+    let mut environment = root.table(&mut problems, "environment");
+    let mut users = environment.table(&mut problems, "users");
+    match &users.node("file")?.value {
+        document::Value::Text(file) => Some(file.clone()),
+        _ => None,
+    }
 }
 
 /// A name that is safe in file names.

@@ -31,6 +31,6 @@ mod value;
 
 pub(crate) use criterion::{Criterion, Patience};
 pub(crate) use document::FILE_BYTES_MAX;
-pub(crate) use file::{ScenarioFile, notes, question, read};
+pub(crate) use file::{ScenarioFile, notes, question, read, users_file};
 pub(crate) use overrides::{Overrides, ProtocolFile, left_out};
 pub(crate) use value::name_of;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::document::{self, Entry, Node, Table, Value, parse_flag_value};
 use super::problem::{Complaint, Place, Problems};
+use super::target::UserHeads;
 
 /// Most `--set` flags.
 const SETS_MAX: usize = 100;
@@ -34,6 +35,8 @@ pub(crate) struct Overrides {
     pub toxiproxy: Option<String>,
     /// The protocol that the scenario names, where it stands in a file of its own.
     pub protocol: Option<ProtocolFile>,
+    /// The heads of the file of accounts that it names, where that was read.
+    pub users: Option<UserHeads>,
 }
 
 /// A protocol in a file that the scenario names, already read.

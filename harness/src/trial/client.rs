@@ -9,7 +9,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use super::context::{Context, Inputs};
 use super::experiment::{ANSWER_TIMEOUT, Inconclusive};
 use super::request::{Access, Token};
-use crate::account::{self, Ask, Jar, Trail, granted};
+use crate::account::{self, Ask, Cells, Jar, Trail, Who, granted};
 use crate::client::http::{Answer, ask};
 use crate::client::journal::{Journal, Line};
 use crate::client::template::{self, Held, Places, Speaker};
@@ -123,6 +123,11 @@ impl TestClient {
         self.context.inputs.target.accounts.name(self.number(who))
     }
 
+    /// What the account has beside its name.
+    fn cells(&self, who: usize) -> Option<&Cells> {
+        self.context.inputs.target.accounts.cells(self.number(who))
+    }
+
     /// A conversation nobody was in before.
     pub(super) fn new_conversation(&mut self) -> String {
         self.named += 1;
@@ -140,6 +145,7 @@ impl TestClient {
             conversation,
             client: self.number(who),
             account: &self.account(who),
+            cells: self.cells(who),
             group: self.group(),
             held: None,
         };
@@ -157,6 +163,7 @@ impl TestClient {
             conversation: self.conversation.clone(),
             client: self.number(who),
             account: self.account(who),
+            cells: self.cells(who).cloned(),
             group: self.group(),
             held: Held {
                 credential: credential.into(),
@@ -213,7 +220,12 @@ impl TestClient {
         let url = format!("{}{path}", target.http_base);
         let method = account::login_method(dialect);
         let request = self.context.http.request(method, url);
-        let request = account::with_login(request, dialect, (&account, password), &captured);
+        let asking = Who {
+            account: &account,
+            password,
+            cells: self.cells(who),
+        };
+        let request = account::with_login(request, dialect, asking, &captured);
         let request = account::with_cookies(request, &jar);
         let answer = ask(request, ANSWER_TIMEOUT).await;
         let answer = self.followed((path, answer), &mut jar).await?;

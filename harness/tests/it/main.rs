@@ -17,6 +17,7 @@ mod case;
 mod ci_files;
 mod claim;
 mod cli;
+mod columns;
 mod cookies;
 mod defects;
 mod doctor;

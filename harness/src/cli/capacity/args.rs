@@ -202,7 +202,7 @@ impl CapacityArgs {
         let changes = self.changes.loaded(asked.clients, set);
         let text = read::text(&self.scenario)?;
         let name = self.scenario.to_string_lossy();
-        let overrides = read::with_protocol(&self.scenario, &text, &changes.overrides())?;
+        let overrides = read::with_files(&self.scenario, &text, &changes.overrides())?;
         let plan = plan::compile(&name, &text, &overrides)?;
         Ok((changes, plan))
     }

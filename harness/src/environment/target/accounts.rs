@@ -6,18 +6,41 @@
 use std::sync::Arc;
 
 use super::TargetError;
-use super::table;
+use super::table::{self, Row};
 use super::user_file::{read, wrong};
+use crate::account::Cells;
 use crate::environment::secret::Secret;
 use crate::plan::{CREW_SIZE, Credential, Plan, UsersPlan};
+use crate::scenario::target::{ACCOUNT, PASSWORD, UserHeads};
+
+/// Longest value that fills a place.
+const CELL_BYTES_MAX: usize = 2_000;
 
 /// Who the clients are.
 #[derive(Clone, Debug)]
 pub(crate) enum Accounts {
     /// A prefix and six digits, from 1, and one password for all.
     Numbered { prefix: String, password: Secret },
-    /// Names and passwords, in the order of the file.
-    Listed(Arc<[(String, Secret)]>),
+    /// In the order of the file.
+    Listed(Arc<Listed>),
+}
+
+/// What a file of accounts holds.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Listed {
+    /// Names and passwords.
+    pub who: Vec<(String, Secret)>,
+    /// What each has for the places of templates; empty: those name nothing of the file.
+    pub cells: Vec<Cells>,
+}
+
+/// One account of a file.
+#[derive(Debug)]
+pub(crate) struct One {
+    pub name: String,
+    /// Its own password, where it has one.
+    pub password: Option<Secret>,
+    pub cells: Option<Cells>,
 }
 
 impl Accounts {
@@ -28,7 +51,12 @@ impl Accounts {
     /// The file cannot be read, or has fewer accounts than the run needs.
     pub(crate) fn of(plan: &Plan, password: &Secret) -> Result<Self, TargetError> {
         let users = &plan.environment.users;
-        let UsersPlan { prefix, file, .. } = users;
+        let UsersPlan {
+            prefix,
+            file,
+            columns,
+            ..
+        } = users;
         let Some(path) = file else {
             return Ok(Self::Numbered {
                 prefix: prefix.clone(),
@@ -39,31 +67,35 @@ impl Accounts {
         let shared = users.password.is_some() || plan.environment.target.is_none();
         let unasked = plan.load.session.credential == Credential::None;
         let usual = Some(password).filter(|_| shared || unasked);
-        let listed = listed(path, usual)?;
+        let listed = listed(path, columns, usual)?;
         let needed = needed(plan);
-        if listed.len() < needed as usize {
-            let fact = format!("{} accounts, and the run needs {needed}", listed.len());
+        let there = listed.who.len();
+        if there < needed as usize {
+            let fact = format!("{there} accounts, and the run needs {needed}");
             return Err(wrong(path, 0, fact));
         }
-        Ok(Self::Listed(listed.into()))
+        Ok(Self::Listed(Arc::new(listed)))
     }
 
-    /// The first of a plan's file, with its own password where there is one; `None`: there is no
-    /// file.
+    /// The account of a plan's file with that name, else the first; `None`: there is no file, or nobody of that name in it.
     ///
     /// # Errors
     ///
     /// The file cannot be read.
-    pub(crate) fn first_listed(
-        plan: &Plan,
-    ) -> Result<Option<(String, Option<Secret>)>, TargetError> {
-        let Some(path) = &plan.environment.users.file else {
+    pub(crate) fn one(plan: &Plan, name: Option<&str>) -> Result<Option<One>, TargetError> {
+        let UsersPlan { file, columns, .. } = &plan.environment.users;
+        let Some(path) = file else {
             return Ok(None);
         };
         let none = Secret::new(String::new());
-        let first = listed(path, Some(&none))?.into_iter().next();
-        let own = |secret: Secret| Some(secret).filter(|secret| !secret.expose().is_empty());
-        Ok(first.map(|(name, secret)| (name, own(secret))))
+        let Listed { who, mut cells } = listed(path, columns, Some(&none))?;
+        let mut all = who.into_iter().enumerate();
+        let one = all.find(|(_, (known, _))| name.is_none_or(|name| name == known));
+        Ok(one.map(|(nth, (name, own))| One {
+            name,
+            password: Some(own).filter(|own| !own.expose().is_empty()),
+            cells: (nth < cells.len()).then(|| cells.swap_remove(nth)),
+        }))
     }
 
     /// As tests without an environment have them.
@@ -79,9 +111,10 @@ impl Accounts {
     pub(crate) fn name(&self, number: u32) -> String {
         match self {
             Self::Numbered { prefix, .. } => format!("{prefix}{:06}", u64::from(number) + 1),
-            Self::Listed(listed) => listed
-                .get(number as usize)
-                .map_or_else(String::new, |(name, _)| name.clone()),
+            Self::Listed(listed) => {
+                let one = listed.who.get(number as usize);
+                one.map_or_else(String::new, |(name, _)| name.clone())
+            }
         }
     }
 
@@ -89,9 +122,18 @@ impl Accounts {
     pub(crate) fn password(&self, number: u32) -> &str {
         match self {
             Self::Numbered { password, .. } => password.expose(),
-            Self::Listed(listed) => listed
-                .get(number as usize)
-                .map_or("", |(_, password)| password.expose()),
+            Self::Listed(listed) => {
+                let one = listed.who.get(number as usize);
+                one.map_or("", |(_, password)| password.expose())
+            }
+        }
+    }
+
+    /// What it has for the places of templates, where those name anything of a file.
+    pub(crate) fn cells(&self, number: u32) -> Option<&Cells> {
+        match self {
+            Self::Numbered { .. } => None,
+            Self::Listed(listed) => listed.cells.get(number as usize),
         }
     }
 }
@@ -103,7 +145,7 @@ impl Accounts {
 /// It cannot be read.
 pub(crate) fn lists_passwords(path: &str) -> Result<bool, TargetError> {
     let none = Secret::new(String::new());
-    let mut listed = listed(path, Some(&none))?.into_iter();
+    let mut listed = listed(path, &[], Some(&none))?.who.into_iter();
     Ok(listed.any(|(_, own)| !own.expose().is_empty()))
 }
 
@@ -120,24 +162,91 @@ fn needed(plan: &Plan) -> u32 {
     }
 }
 
-/// `account,password`, with these heads. `usual` is the password of who has none of his own.
-fn listed(path: &str, usual: Option<&Secret>) -> Result<Vec<(String, Secret)>, TargetError> {
+/// The heads of a file of accounts; `None`: it cannot be read, which whoever needs the accounts tells.
+pub(crate) fn user_heads(path: &str) -> Option<UserHeads> {
+    let row = table::heads(&read(path).ok()?)?;
+    Some(UserHeads {
+        file: path.to_owned(),
+        line: row.line,
+        heads: row.cells,
+    })
+}
+
+/// The columns of a file that are read.
+struct Stand {
+    account: usize,
+    password: Option<usize>,
+    /// Those that fill places, in the order of their names.
+    cells: Vec<usize>,
+}
+
+/// Finds them among the heads.
+fn stand(path: &str, heads: &Row, names: &[String]) -> Result<Stand, TargetError> {
+    let columns = |name: &str| {
+        let cells = heads.cells.iter().enumerate();
+        let same: Vec<usize> = cells
+            .filter(|(_, head)| head.trim().eq_ignore_ascii_case(name))
+            .map(|(place, _)| place)
+            .collect();
+        same
+    };
+    let first = |name: &str| columns(name).first().copied();
+    let Some(account) = first(ACCOUNT) else {
+        // Where the heads are forgotten, this is an account and its password.
+        let fact = "no column `account`: the first line names the columns";
+        return Err(wrong(path, heads.line, fact.to_owned()));
+    };
+    let cell = |name: &String| match columns(name)[..] {
+        [one] => Ok(one),
+        [] => {
+            let fact = format!("no column `{name}`, and a template of [target] says {{{name}}}");
+            Err(wrong(path, heads.line, fact))
+        }
+        _ => {
+            let fact = format!(
+                "more than one column `{name}`, and a template of [target] says {{{name}}}"
+            );
+            Err(wrong(path, heads.line, fact))
+        }
+    };
+    Ok(Stand {
+        account,
+        password: first(PASSWORD),
+        cells: names.iter().map(cell).collect::<Result<_, _>>()?,
+    })
+}
+
+/// What an account has for the places of templates.
+fn cells(row: &Row, stand: &Stand, names: &Arc<[String]>) -> Result<Cells, String> {
+    let values = names.iter().zip(&stand.cells).map(|(name, place)| {
+        let Some(value) = row.cell(*place) else {
+            return Err(format!(
+                "an empty `{name}`, and a template of [target] says {{{name}}}"
+            ));
+        };
+        if value.chars().any(char::is_control) {
+            return Err(format!(
+                "a `{name}` with a line break or another control character"
+            ));
+        }
+        if value.len() > CELL_BYTES_MAX {
+            return Err(format!("a `{name}` of more than {CELL_BYTES_MAX} bytes"));
+        }
+        Ok(value.into())
+    });
+    Ok(Cells::new(names, values.collect::<Result<_, _>>()?))
+}
+
+/// `account,password`, with these heads, and columns that fill places. `usual` is the password of who has none of his own.
+fn listed(path: &str, names: &[String], usual: Option<&Secret>) -> Result<Listed, TargetError> {
     let text = read(path)?;
     let rows = table::rows(&text).map_err(|error| wrong(path, error.line(), error.to_string()))?;
     let Some((heads, rows)) = rows.split_first() else {
         return Err(wrong(path, 0, "nothing stands in it".to_owned()));
     };
-    let column = |name: &str| {
-        let mut cells = heads.cells.iter();
-        cells.position(|head| head.trim().eq_ignore_ascii_case(name))
-    };
-    let (account, password) = (column("account"), column("password"));
-    let Some(account) = account else {
-        // Where the heads are forgotten, this is an account and its password.
-        let fact = "no column `account`: the first line names the columns";
-        return Err(wrong(path, heads.line, fact.to_owned()));
-    };
-    let mut listed = Vec::new();
+    let stand = stand(path, heads, names)?;
+    let names: Arc<[String]> = names.into();
+    let mut listed = Listed::default();
     for row in rows {
         let wrong = |fact: &str| wrong(path, row.line, fact.to_owned());
         if (heads.cells.len()..row.cells.len()).any(|place| row.cell(place).is_some()) {
@@ -145,13 +254,14 @@ fn listed(path: &str, usual: Option<&Secret>) -> Result<Vec<(String, Secret)>, T
                 "more cells than there are columns: is a separator within one? put it in quotes",
             ));
         }
-        let name = row.cell(account).ok_or_else(|| wrong("an empty account"))?;
+        let name = row.cell(stand.account);
+        let name = name.ok_or_else(|| wrong("an empty account"))?;
         if name.chars().any(char::is_control) {
             return Err(wrong(
                 "an account with a line break or another control character",
             ));
         }
-        let own = password.and_then(|place| row.cell(place));
+        let own = stand.password.and_then(|place| row.cell(place));
         let own = match (own, usual) {
             (Some(own), _) => Secret::new(own.to_owned()),
             (None, Some(usual)) => usual.clone(),
@@ -161,7 +271,11 @@ fn listed(path: &str, usual: Option<&Secret>) -> Result<Vec<(String, Secret)>, T
                 ));
             }
         };
-        listed.push((name.to_owned(), own));
+        listed.who.push((name.to_owned(), own));
+        if !names.is_empty() {
+            let cells = cells(row, &stand, &names).map_err(|fact| wrong(&fact))?;
+            listed.cells.push(cells);
+        }
     }
     Ok(listed)
 }
@@ -179,10 +293,10 @@ mod tests {
     fn list(text: &str) -> Result<Vec<(String, String)>, String> {
         let file = written(text);
         let usual = Secret::new("usual".to_owned());
-        let listed = listed(file.path().to_str().unwrap(), Some(&usual));
+        let listed = listed(file.path().to_str().unwrap(), &[], Some(&usual));
         let open = |(name, password): (String, Secret)| (name, password.expose().to_owned());
         listed
-            .map(|listed| listed.into_iter().map(open).collect())
+            .map(|listed| listed.who.into_iter().map(open).collect())
             .map_err(|error| error.to_string())
     }
 
@@ -226,7 +340,58 @@ mod tests {
         );
         let file = written("account,password\nanna,\n");
         let path = file.path().to_str().unwrap();
-        let problem = listed(path, None).unwrap_err().to_string();
+        let problem = listed(path, &[], None).unwrap_err().to_string();
         assert!(problem.contains(":2: no password"), "{problem}");
+    }
+
+    #[test]
+    fn columns_that_templates_name_fill_their_places_and_no_others_are_kept() {
+        let text = "Room;account;Note;password\n r 1 ;anna;x;p\n\"\"\"2\"\"\";bert;y;q\n";
+        let file = written(text);
+        let path = file.path().to_str().unwrap();
+        let rooms = listed(path, &["room".to_owned()], None).unwrap();
+        let cells: Vec<_> = rooms
+            .cells
+            .iter()
+            .map(|cells| cells.value("room"))
+            .collect();
+        assert_eq!(cells, [Some("r 1"), Some("\"2\"")]);
+        assert_eq!(rooms.cells[0].value("note"), None);
+        assert!(!format!("{rooms:?}").contains("\"p\""));
+        assert!(listed(path, &[], None).unwrap().cells.is_empty());
+    }
+
+    #[test]
+    fn a_mistake_in_a_column_that_templates_name_is_told_with_its_line() {
+        let room = |text: &str| {
+            let file = written(text);
+            let usual = Secret::new("usual".to_owned());
+            let listed = listed(
+                file.path().to_str().unwrap(),
+                &["room".to_owned()],
+                Some(&usual),
+            );
+            listed.unwrap_err().to_string()
+        };
+        for (text, expected) in [
+            (
+                "account\nanna\n",
+                ":1: no column `room`, and a template of [target] says {room}",
+            ),
+            (
+                "account,room,ROOM\nanna,1,2\n",
+                ":1: more than one column `room`",
+            ),
+            ("account,room\nanna,1\nbert,\n", ":3: an empty `room`"),
+            (
+                "account,room\nanna,\"1\n2\"\n",
+                ":2: a `room` with a line break",
+            ),
+        ] {
+            let problem = room(text);
+            assert!(problem.contains(expected), "{problem}");
+        }
+        let long = format!("account,room\nanna,{}\n", "x".repeat(CELL_BYTES_MAX + 1));
+        assert!(room(&long).ends_with(":2: a `room` of more than 2000 bytes"));
     }
 }

@@ -14,7 +14,7 @@ use reqwest::{Client as Http, RequestBuilder, Response};
 
 use super::refused::CredentialRefused;
 use super::{Accounts, TargetError};
-use crate::account::{self, Ask, BODY_BYTES_MAX, Jar, Trail, granted, retry_after};
+use crate::account::{self, Ask, BODY_BYTES_MAX, Jar, Trail, Who, granted, retry_after};
 use crate::clock::wall_ns;
 use crate::format::harmless;
 use crate::plan::{Credential, Dialect, asks_token};
@@ -62,7 +62,11 @@ impl CredentialCheck<'_> {
         let mut jar = Jar::default();
         let access = match account::login_path(self.dialect) {
             Some(path) => {
-                let who = (account.as_str(), password);
+                let who = Who {
+                    account: &account,
+                    password,
+                    cells: self.accounts.cells(0),
+                };
                 let captured = self.page(&mut jar).await?;
                 let method = account::login_method(self.dialect);
                 let request = |url: &str, jar: &Jar| {

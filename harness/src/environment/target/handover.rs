@@ -10,7 +10,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::direct::{Asked, request_timeout, requests};
-use super::{Accounts, TargetError, TargetInfo, mapping, trust, via};
+use super::{Accounts, Listed, TargetError, TargetInfo, mapping, trust, via};
+use crate::account::Cells;
 use crate::environment::EnvironmentError;
 use crate::environment::secret::{self, Secret};
 use crate::plan::{Dialect, Plan};
@@ -57,7 +58,8 @@ enum Clear {
         prefix: String,
         password: String,
     },
-    Listed(Vec<(String, String)>),
+    /// Names, passwords and what each has for the places of templates, whose names are the plan's columns.
+    Listed(Vec<(String, String, Vec<String>)>),
     /// They stay where they are: the other process finds them itself, by the plan.
     Untold,
 }
@@ -83,12 +85,13 @@ impl TargetHandover {
                     password: clear(password),
                 },
                 Accounts::Listed(listed) => {
-                    let listed = listed.iter();
-                    Clear::Listed(
-                        listed
-                            .map(|(name, own)| (name.clone(), clear(own)))
-                            .collect(),
-                    )
+                    let who = listed.who.iter().enumerate();
+                    let one = |(nth, (name, own)): (usize, &(String, Secret))| {
+                        let cells = listed.cells.get(nth).into_iter();
+                        let cells = cells.flat_map(Cells::values).map(str::to_owned);
+                        (name.clone(), clear(own), cells.collect())
+                    };
+                    Clear::Listed(who.map(one).collect())
                 }
             },
             payloads: info.payloads.to_vec(),
@@ -138,9 +141,17 @@ impl TargetHandover {
                     prefix,
                     password: Secret::new(password),
                 },
-                Clear::Listed(listed) => {
-                    let listed = listed.into_iter();
-                    Accounts::Listed(listed.map(|(name, own)| (name, Secret::new(own))).collect())
+                Clear::Listed(all) => {
+                    let names: Arc<[String]> = plan.environment.users.columns.as_slice().into();
+                    let mut listed = Listed::default();
+                    for (name, own, cells) in all {
+                        listed.who.push((name, Secret::new(own)));
+                        if !cells.is_empty() {
+                            let cells = cells.into_iter().map(String::into_boxed_str);
+                            listed.cells.push(Cells::new(&names, cells.collect()));
+                        }
+                    }
+                    Accounts::Listed(Arc::new(listed))
                 }
             },
             http_base: self.http_base,

@@ -17,7 +17,7 @@ mod tls;
 mod user_file;
 mod via;
 
-pub(crate) use accounts::{Accounts, lists_passwords};
+pub(crate) use accounts::{Accounts, Listed, lists_passwords, user_heads};
 pub(crate) use direct::{DirectTarget, WATCH_TIMEOUT};
 pub(crate) use error::TargetError;
 pub(crate) use handover::TargetHandover;

@@ -45,17 +45,20 @@ impl TableError {
     }
 }
 
+/// The first row in which something stands: the heads.
+pub(crate) fn heads(text: &str) -> Option<Row> {
+    let mut reader = Reader::of(text);
+    loop {
+        let row = reader.row().ok()??;
+        if row.cells.iter().any(|cell| !cell.is_empty()) {
+            return Some(row);
+        }
+    }
+}
+
 /// Every row in which something stands; the first are the heads.
 pub(crate) fn rows(text: &str) -> Result<Vec<Row>, TableError> {
-    let (separator, text, first) = match declared(text) {
-        Some((separator, rest)) => (separator, rest, 2),
-        None => (shown(text), text, 1),
-    };
-    let mut reader = Reader {
-        text: text.chars().peekable(),
-        separator,
-        line: first,
-    };
+    let mut reader = Reader::of(text);
     let mut rows = Vec::new();
     while let Some(row) = reader.row()? {
         if row.cells.iter().any(|cell| !cell.is_empty()) {
@@ -93,7 +96,19 @@ struct Reader<'t> {
     line: u64,
 }
 
-impl Reader<'_> {
+impl<'t> Reader<'t> {
+    fn of(text: &'t str) -> Self {
+        let (separator, text, line) = match declared(text) {
+            Some((separator, rest)) => (separator, rest, 2),
+            None => (shown(text), text, 1),
+        };
+        Self {
+            text: text.chars().peekable(),
+            separator,
+            line,
+        }
+    }
+
     fn row(&mut self) -> Result<Option<Row>, TableError> {
         if self.text.peek().is_none() {
             return Ok(None);

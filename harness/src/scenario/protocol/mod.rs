@@ -109,7 +109,8 @@ pub(crate) fn laid(text: &str, overrides: &Overrides) -> Option<Laid> {
     )
 }
 
-fn typed(text: &str, overrides: &Overrides) -> Table {
+/// A scenario as the command line has it; problems are told by who reads it whole.
+pub(super) fn typed(text: &str, overrides: &Overrides) -> Table {
     let mut problems = Problems::none("");
     let text = Some(text).filter(|text| text.len() <= document::FILE_BYTES_MAX);
     let mut document = document::parse(text.unwrap_or_default(), &mut problems);

@@ -84,7 +84,7 @@ fn environment() -> Value {
             "users": table("How clients log in.", &[], json!({
                 "prefix": text_of("Clients are PREFIX000001 and so on; default user-."),
                 "password": text_of("Their password, only as ${env:NAME}."),
-                "file": text_of("CSV file with a column `account`, and `password` where each has its own (empty: `password`); in place of the prefix."),
+                "file": text_of("CSV file with a column `account`, and `password` where each has its own (empty: `password`); in place of the prefix. Other columns fill places of [target] by their names."),
             })),
         }),
     )

@@ -2,11 +2,12 @@
 //!
 //! **In:** `login` of `[target]`. **Out:** [`Login`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::columns::{Columns, Taken};
 use super::open::capture_of;
 use super::part::{NONE, TEXT_MAX, path, text};
 use super::template;
@@ -100,15 +101,21 @@ pub(crate) const BODIES: [(&str, BodyKind); 2] =
 pub(crate) const METHODS: [(&str, Method); 2] = [("post", Method::Post), ("put", Method::Put)];
 
 /// Reads `login`, where it is a table.
-pub(super) fn read(table: &mut Section<'_>, problems: &mut Problems) -> Login {
-    let mut names = BTreeSet::new();
-    let capture = capture_of(table, (&mut names, pattern), problems);
+pub(super) fn read(
+    table: &mut Section<'_>,
+    columns: Columns<'_>,
+    problems: &mut Problems,
+) -> Login {
+    let mut taken = Taken::none(columns);
+    let capture = capture_of(table, (&mut taken, pattern), problems);
     let captured: Vec<&str> = capture.keys().map(String::as_str).collect();
-    let fields = table.read(problems, "fields", |node| fields(node, &captured));
+    let fields = table.read(problems, "fields", |node| {
+        fields(node, (&captured, columns))
+    });
     let is_captured = |value: &str| template::places(value).next().is_some();
     let headers = header::read_with(table, is_captured, problems);
     for (name, value) in &headers {
-        if let Err(complaint) = template::check(value, &captured, &[]) {
+        if let Err(complaint) = columns.check(value, &captured, &[]) {
             let field = table.field(&format!("headers.{name}"));
             problems.add(&table.at.clone(), field, complaint);
         }
@@ -170,7 +177,10 @@ fn pattern(node: &Node) -> Result<String, Complaint> {
     ))
 }
 
-fn fields(node: &Node, captured: &[&str]) -> Result<BTreeMap<String, String>, Complaint> {
+fn fields(
+    node: &Node,
+    (captured, columns): (&[&str], Columns<'_>),
+) -> Result<BTreeMap<String, String>, Complaint> {
     let Value::Table(entries) = &node.value else {
         let fact = format!("expected a table, found {}", node.value.found());
         return Err(Complaint::new(fact).hint("write fields = { remember = \"on\" }"));
@@ -182,7 +192,7 @@ fn fields(node: &Node, captured: &[&str]) -> Result<BTreeMap<String, String>, Co
     let mut fields = BTreeMap::new();
     for (name, entry) in entries {
         let value = value::text(TEXT_MAX)(&entry.node)?;
-        template::check(&value, captured, &[])?;
+        columns.check(&value, captured, &[])?;
         fields.insert(name.clone(), value);
     }
     Ok(fields)

@@ -3,6 +3,7 @@
 //! **In:** a section of the document. **Out:** [`Dialect`], with what was left out as the contract has it;
 //! `None` without the table.
 
+mod columns;
 mod encoding;
 mod event;
 mod frame;
@@ -19,6 +20,7 @@ use std::ops::RangeInclusive;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::columns::{ACCOUNT, Columns, PASSWORD, UserHeads, is_reserved};
 pub(crate) use self::encoding::{ENCODINGS, Encoding};
 pub(crate) use self::event::{EventName, EventNames};
 pub(crate) use self::frame::{ANY, BEGINS_WITH, CONTAINS, FrameMatch, Wanted};
@@ -28,6 +30,7 @@ pub(crate) use self::open::{OpeningStep, STEPS_MAX};
 use self::part::{NONE, TEXT_MAX, name, optional, origin, part, path, text};
 pub(crate) use self::reply::{REPLIES_MAX, Reply};
 pub(crate) use self::template::{CREDENTIAL, PLACE_CHARS_MAX, places};
+use self::template::{ID, TEXT, USUAL, known};
 use super::document;
 use super::header;
 use super::load::Credential;
@@ -200,17 +203,23 @@ fn is_false(value: &bool) -> bool {
 }
 
 /// Reads `[target]`.
-pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Option<Dialect> {
+pub(super) fn read(
+    root: &mut Section<'_>,
+    columns: Columns<'_>,
+    problems: &mut Problems,
+) -> Option<Dialect> {
     let mut section = root.table(problems, "target");
     if !section.is_present() {
         return None;
     }
     // Its keys stand in the table already.
     section.node("protocol");
-    let open = open::read(&mut section, problems);
-    let reply = reply::read(&mut section, &open, problems);
+    let open = open::read(&mut section, columns, problems);
+    let reply = reply::read(&mut section, (&open, columns), problems);
     let dialect = Dialect {
-        login: part(&mut section, problems, "login", login::read),
+        login: part(&mut section, problems, "login", |table, problems| {
+            login::read(table, columns, problems)
+        }),
         token: part(&mut section, problems, "token", token),
         cookies: section
             .read_or(problems, "cookies", false, value::truth)
@@ -218,9 +227,9 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Option<Di
         health: section
             .has("health")
             .then(|| path(&mut section, problems, "health", READYZ)),
-        socket: socket(&mut section, problems),
+        socket: socket(&mut section, columns, problems),
         headers: header::read(&mut section, problems),
-        send: send(&mut section, problems),
+        send: send(&mut section, (&open, columns), problems),
         frames: framing::read(&mut section, problems),
         events: event::read(&mut section, open.is_empty(), problems),
         fields: fields(&mut section, problems),
@@ -254,7 +263,11 @@ pub(super) fn read(root: &mut Section<'_>, problems: &mut Problems) -> Option<Di
 /// Whether it says nothing but what the contract has.
 pub(crate) fn is_contract(dialect: &Dialect) -> bool {
     let document = document::parse("[target]\n", &mut Problems::none(""));
-    let usual = read(&mut Section::root(&document), &mut Problems::none(""));
+    let usual = read(
+        &mut Section::root(&document),
+        Columns::None,
+        &mut Problems::none(""),
+    );
     usual.as_ref() == Some(dialect)
 }
 
@@ -267,10 +280,19 @@ fn token(table: &mut Section<'_>, problems: &mut Problems) -> TokenRequest {
     }
 }
 
-fn socket(section: &mut Section<'_>, problems: &mut Problems) -> SocketShape {
+fn socket(section: &mut Section<'_>, columns: Columns<'_>, problems: &mut Problems) -> SocketShape {
     let mut table = section.table(problems, "socket");
+    let path = path(&mut table, problems, "path", "/ws/chat/{conversation}/");
+    if let Err(complaint) = columns.check_told(&path, &USUAL) {
+        let field = table.field("path");
+        let at = table
+            .node("path")
+            .map_or(&table.at, |node| &node.at)
+            .clone();
+        problems.add(&at, field, complaint);
+    }
     let socket = SocketShape {
-        path: path(&mut table, problems, "path", "/ws/chat/{conversation}/"),
+        path,
         query: name(&mut table, problems, "query", "connection_token"),
         cookie: name(&mut table, problems, "cookie", "access_token"),
         origin: origin(&mut table, problems),
@@ -279,15 +301,28 @@ fn socket(section: &mut Section<'_>, problems: &mut Problems) -> SocketShape {
     socket
 }
 
-fn send(section: &mut Section<'_>, problems: &mut Problems) -> SendShape {
+fn send(
+    section: &mut Section<'_>,
+    (open, columns): (&[OpeningStep], Columns<'_>),
+    problems: &mut Problems,
+) -> SendShape {
     let mut table = section.table(problems, "send");
     let usual = r#"{"message":"{text}","client_message_id":"{id}"}"#;
-    let said = || value::frame_text(TEXT_MAX);
+    let captured = open.iter().flat_map(|step| step.capture.keys());
+    let filled: Vec<&str> = known().chain(captured.map(String::as_str)).collect();
+    let said = |own: &'static [&'static str]| {
+        let filled: Vec<&str> = filled.iter().chain(own).copied().collect();
+        move |node: &document::Node| {
+            let said = value::frame_text(TEXT_MAX)(node)?;
+            columns.check_told(&said, &filled)?;
+            Ok(said)
+        }
+    };
     let send = SendShape {
         message: table
-            .read_or(problems, "message", usual.to_owned(), said())
+            .read_or(problems, "message", usual.to_owned(), said(&[TEXT, ID]))
             .value,
-        heartbeat: match table.read(problems, "heartbeat", said()) {
+        heartbeat: match table.read(problems, "heartbeat", said(&[])) {
             Some(read) => Some(read.value).filter(|heartbeat| heartbeat != NONE),
             None => Some(r#"{"type":"ping"}"#.to_owned()),
         },

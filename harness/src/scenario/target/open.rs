@@ -2,16 +2,17 @@
 //!
 //! **In:** `[[target.open]]`. **Out:** [`OpeningStep`]s.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::columns::{Columns, Taken};
 use super::frame::{self, FrameMatch};
 use super::framing;
 use super::part::{NONE, TEXT_MAX};
-use super::template::{self, CREDENTIAL, ID, PLACE_CHARS_MAX, USUAL};
+use super::template::{ID, known};
 use crate::scenario::document::{Node, Value};
 use crate::scenario::problem::{Complaint, Place, Problems};
 use crate::scenario::section::Section;
@@ -45,12 +46,16 @@ pub(crate) struct OpeningStep {
 }
 
 /// Reads the steps. A name that is captured fills places of the steps after it.
-pub(super) fn read(section: &mut Section<'_>, problems: &mut Problems) -> Vec<OpeningStep> {
+pub(super) fn read(
+    section: &mut Section<'_>,
+    columns: Columns<'_>,
+    problems: &mut Problems,
+) -> Vec<OpeningStep> {
     let tables = section.tables(problems, "open", STEPS_MAX);
-    let mut names = BTreeSet::new();
+    let mut taken = Taken::none(columns);
     let read = tables
         .into_iter()
-        .map(|table| one(table, &mut names, problems));
+        .map(|table| one(table, &mut taken, problems));
     let steps: Vec<(OpeningStep, Stand)> = read.collect();
     for (nth, (step, stand)) in steps.iter().enumerate() {
         let Some(send) = &step.send else { continue };
@@ -60,7 +65,7 @@ pub(super) fn read(section: &mut Section<'_>, problems: &mut Problems) -> Vec<Op
         let filled: Vec<&str> = known().chain([ID]).chain(filled).collect();
         let later = after.iter().flat_map(|(step, _)| step.capture.keys());
         let later: Vec<&str> = later.map(String::as_str).collect();
-        if let Err(complaint) = template::check(send, &filled, &later) {
+        if let Err(complaint) = columns.check(send, &filled, &later) {
             problems.add(&stand.at, stand.field.clone(), complaint);
         }
     }
@@ -85,20 +90,15 @@ struct Stand {
     field: String,
 }
 
-/// What fills the places of every template of a socket.
-pub(super) fn known<'a>() -> impl Iterator<Item = &'a str> {
-    USUAL.into_iter().chain([CREDENTIAL])
-}
-
 fn one(
     mut table: Section<'_>,
-    names: &mut BTreeSet<String>,
+    taken: &mut Taken<'_>,
     problems: &mut Problems,
 ) -> (OpeningStep, Stand) {
     let name = table.read(problems, "name", value::plain_name);
     let send = table.read(problems, "send", value::frame_text(TEXT_MAX));
     let awaited = table.read(problems, "await", awaited);
-    let capture = capture(&mut table, names, problems);
+    let capture = capture(&mut table, taken, problems);
     let within = value::duration(MS..=5 * MINUTE);
     let within = table.read(problems, "within", within);
     // One that could not be read is there all the same.
@@ -150,10 +150,10 @@ fn one(
 /// Reads `capture = { sid = "data.sid" }`; a name is taken once.
 pub(super) fn capture(
     table: &mut Section<'_>,
-    names: &mut BTreeSet<String>,
+    taken: &mut Taken<'_>,
     problems: &mut Problems,
 ) -> BTreeMap<String, String> {
-    capture_of(table, (names, framing::place), problems)
+    capture_of(table, (taken, framing::place), problems)
 }
 
 /// Reads where a value stands.
@@ -162,7 +162,7 @@ pub(super) type ReadPlace = fn(&Node) -> Result<String, Complaint>;
 /// The same with another way to say where a value stands.
 pub(super) fn capture_of(
     table: &mut Section<'_>,
-    (names, place): (&mut BTreeSet<String>, ReadPlace),
+    (taken, place): (&mut Taken<'_>, ReadPlace),
     problems: &mut Problems,
 ) -> BTreeMap<String, String> {
     let read = table.read(problems, "capture", |node| {
@@ -176,30 +176,10 @@ pub(super) fn capture_of(
         }
         let mut capture = BTreeMap::new();
         for (name, entry) in entries {
-            fresh(name, names)?;
+            taken.take(name)?;
             capture.insert(name.clone(), place(&entry.node)?);
         }
         Ok(capture)
     });
     read.map_or_else(BTreeMap::new, |read| read.value)
-}
-
-/// A name that no place has yet.
-fn fresh(name: &str, names: &mut BTreeSet<String>) -> Result<(), Complaint> {
-    if !template::is_name(name) {
-        let fact = format!("\"{name}\" cannot be the name of a place");
-        let hint = format!(
-            "use small letters, digits and `_`, at most {PLACE_CHARS_MAX}, such as \"sid\""
-        );
-        return Err(Complaint::new(fact).hint(hint));
-    }
-    if [template::TEXT, ID].contains(&name) || known().any(|known| known == name) {
-        let fact = format!("{{{name}}} is filled already, with something else");
-        return Err(Complaint::new(fact).hint("call it otherwise"));
-    }
-    if !names.insert(name.to_owned()) {
-        let fact = format!("{{{name}}} is captured twice");
-        return Err(Complaint::new(fact).hint("call one of them otherwise"));
-    }
-    Ok(())
 }

@@ -2,15 +2,16 @@
 //!
 //! **In:** `[[target.reply]]`. **Out:** [`Reply`]s.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::columns::{Columns, Taken};
 use super::frame::{self, FrameMatch};
-use super::open::{OpeningStep, capture, known};
+use super::open::{OpeningStep, capture};
 use super::part::{NONE, TEXT_MAX};
-use super::template;
+use super::template::known;
 use crate::scenario::problem::Problems;
 use crate::scenario::section::Section;
 use crate::scenario::value;
@@ -32,28 +33,35 @@ pub(crate) struct Reply {
 /// Reads the rules; places that the opening captures are filled in them too.
 pub(super) fn read(
     section: &mut Section<'_>,
-    open: &[OpeningStep],
+    (open, columns): (&[OpeningStep], Columns<'_>),
     problems: &mut Problems,
 ) -> Vec<Reply> {
     let tables = section.tables(problems, "reply", REPLIES_MAX);
     let replies = tables
         .into_iter()
-        .filter_map(|table| one(table, open, problems));
+        .filter_map(|table| one(table, (open, columns), problems));
     replies.collect()
 }
 
-fn one(mut table: Section<'_>, open: &[OpeningStep], problems: &mut Problems) -> Option<Reply> {
+fn one(
+    mut table: Section<'_>,
+    (open, columns): (&[OpeningStep], Columns<'_>),
+    problems: &mut Problems,
+) -> Option<Reply> {
     let opened = open.iter().flat_map(|step| step.capture.keys());
-    let mut names: BTreeSet<String> = opened.cloned().collect();
+    let mut taken = Taken {
+        names: opened.cloned().collect(),
+        columns,
+    };
     let hint = "write which frame it answers: when = { type = \"ping\" }";
     let when = table.require(problems, "when", hint, frame::read);
-    let capture = capture(&mut table, &mut names, problems);
+    let capture = capture(&mut table, &mut taken, problems);
     let hint = "write what is said: send = '{\"type\":\"pong\"}', or send = \"none\"";
     let send = table.require(problems, "send", hint, |node| {
         let send = value::frame_text(TEXT_MAX)(node)?;
-        let names = names.iter().map(String::as_str);
+        let names = taken.names.iter().map(String::as_str);
         let filled: Vec<&str> = known().chain(names).collect();
-        template::check(&send, &filled, &[])?;
+        columns.check(&send, &filled, &[])?;
         Ok(send)
     });
     table.finish(problems);

@@ -1,9 +1,6 @@
 //! This module knows the places of a template: `{name}` where a value goes.
 //!
-//! **In:** a template. **Out:** the names in it; a complaint about one that nothing fills.
-
-use crate::scenario::problem::Complaint;
-use crate::scenario::suggest;
+//! **In:** a template. **Out:** the names in it.
 
 /// What opens the sockets of a client: an access token or a connection token.
 pub(crate) const CREDENTIAL: &str = "credential";
@@ -33,23 +30,7 @@ pub(super) fn is_name(name: &str) -> bool {
         && name.chars().all(plain)
 }
 
-/// Refuses a template with a place that none of these fill; `later` are filled when it is too late.
-pub(super) fn check(template: &str, filled: &[&str], later: &[&str]) -> Result<(), Complaint> {
-    for place in places(template) {
-        if filled.contains(&place) {
-            continue;
-        }
-        let complaint = Complaint::new(format!("nothing fills the place {{{place}}}"));
-        return Err(if place == TEXT {
-            complaint.hint("the text of a message stands in send.message only")
-        } else if later.contains(&place) {
-            complaint.hint("it is captured by a later step")
-        } else {
-            let hint = suggest::hint(place, filled);
-            complaint.hint(format!(
-                "{hint}; a word in braces that is no place is written with a blank: {{ {place} }}"
-            ))
-        });
-    }
-    Ok(())
+/// What fills the places of every template of a socket.
+pub(super) fn known<'a>() -> impl Iterator<Item = &'a str> {
+    USUAL.into_iter().chain([CREDENTIAL])
 }

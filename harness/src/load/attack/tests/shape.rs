@@ -95,6 +95,7 @@ fn environment() -> EnvironmentPlan {
             prefix: "user-".to_owned(),
             password: None,
             file: None,
+            columns: Vec::new(),
         },
     }
 }
