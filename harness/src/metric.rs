@@ -45,6 +45,7 @@ metrics! {
     RUN_EXIT_CODE = "harness_run_exit_code", Gauge, "Exit code of the run.";
     ELAPSED = "harness_elapsed_seconds", Gauge, "Time since the load began.";
 
+    COPIES = "harness_copies_total", Counter, "Copies of messages for other members of a conversation: heard, or unheard though they were there.";
     MESSAGES = "harness_messages_total", Counter, "Messages by what became of them; sent counts every message intended.";
     UNAVAILABLE = "harness_unavailable_total", Counter, "Refusals that were or will be tried again.";
     OLDEST_UNANSWERED = "harness_oldest_unanswered_seconds", Gauge, "Age of the oldest message without a final answer; 0 while none waits.";

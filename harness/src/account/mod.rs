@@ -23,7 +23,7 @@ pub(crate) use cells::{Cells, Who};
 pub(crate) use jar::Jar;
 pub(crate) use page::{between, captured};
 pub(crate) use percent::{RESERVED, percent_encoded};
-pub(crate) use shown::{location, masked, quoted};
+pub(crate) use shown::{hex, location, masked, quoted};
 pub(crate) use trail::{Trail, is_followed};
 
 use crate::scenario::target::{BodyKind, Dialect, Method};

@@ -65,7 +65,17 @@ pub(crate) fn location(value: &str) -> String {
     format!("{}{rest}", quoted(shown.as_bytes()))
 }
 
-/// A text without these secrets, as they are and as they stand in a URL or in JSON.
+/// Two digits for each byte.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 0xf])
+        .map(|digit| char::from(DIGITS[usize::from(digit)]));
+    digits.collect()
+}
+
+/// A text without these secrets, as they are and as they stand in a URL, in JSON or in hexadecimal digits.
 pub(crate) fn masked(text: &str, secrets: &[&str]) -> String {
     let mut shown = text.to_owned();
     for secret in secrets
@@ -77,6 +87,8 @@ pub(crate) fn masked(text: &str, secrets: &[&str]) -> String {
             (*secret).to_owned(),
             percent_encoded(secret),
             json[1..json.len() - 1].to_owned(),
+            // Bytes of a server that speaks in them.
+            hex(secret.as_bytes()),
         ];
         for form in &forms {
             shown = shown.replace(form, "***");

@@ -14,6 +14,7 @@ use serde::de::{Deserialize, Deserializer, EnumAccess, Error, MapAccess, SeqAcce
 use serde_json::{Map, Number, Value};
 use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
 
+use crate::account::hex;
 use crate::plan::Encoding;
 
 /// Lists and maps within each other that are read.
@@ -25,8 +26,9 @@ pub(super) fn message(encoding: Encoding, text: Utf8Bytes) -> Message {
         Encoding::Text => Message::Text(text),
         Encoding::Binary => Message::Binary(text.into()),
         Encoding::Msgpack => {
-            // The plan refuses templates that are no JSON; a place may still be filled so that none comes of it.
-            let value = serde_json::from_str::<Value>(&text).unwrap_or(Value::Null);
+            // The plan refuses templates that are no JSON; what is captured may still fill a place so that none comes of it.
+            let value = serde_json::from_str::<Value>(&text);
+            let value = value.unwrap_or_else(|_| Value::from(text.as_str()));
             Message::Binary(rmp_serde::to_vec(&value).unwrap_or_default().into())
         }
         Encoding::Hex => Message::Binary(from_hex(&text).into()),
@@ -38,18 +40,8 @@ pub(super) fn text(encoding: Encoding, bytes: Bytes) -> Option<Utf8Bytes> {
     match encoding {
         Encoding::Text | Encoding::Binary => Utf8Bytes::try_from(bytes).ok(),
         Encoding::Msgpack => unpacked(&bytes).map(|value| value.to_string().into()),
-        Encoding::Hex => Some(to_hex(&bytes).into()),
+        Encoding::Hex => Some(hex(&bytes).into()),
     }
-}
-
-/// Two digits for each byte.
-pub(super) fn to_hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digits = bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 0xf])
-        .map(|digit| char::from(DIGITS[usize::from(digit)]));
-    digits.collect()
 }
 
 /// The bytes of such a text; what is no digit is left out.

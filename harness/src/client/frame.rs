@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::template::Captured;
 use crate::account::{between, found};
-use crate::plan::{Dialect, FrameMatch, Framing, PLACE, Wanted};
+use crate::plan::{Dialect, Encoding, FrameMatch, Framing, PLACE, Wanted};
 
 /// In place of a path: the whole text.
 const WHOLE_BODY: &str = "body";
@@ -71,7 +71,16 @@ impl<'t> Seen<'t> {
     /// What the text holds after what a frame that is meant begins with; `None`: it is not meant.
     pub(crate) fn matched(&self, dialect: &Dialect, meant: &FrameMatch) -> Option<Body<'_>> {
         let contained = meant.contains.as_deref();
-        if contained.is_some_and(|contained| !self.text.contains(contained)) {
+        let is_there = |contained: &str| match dialect.encoding {
+            // Not from the middle of a byte on.
+            Encoding::Hex => {
+                let (text, part) = (self.text.as_bytes(), contained.as_bytes());
+                let mut whole = (0..text.len()).step_by(2);
+                whole.any(|at| text[at..].starts_with(part))
+            }
+            _ => self.text.contains(contained),
+        };
+        if contained.is_some_and(|contained| !is_there(contained)) {
             return None;
         }
         let body = match &meant.begins_with {

@@ -7,9 +7,8 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::encoding::to_hex;
 use super::wire::{PING, chat_frame};
-use crate::account::{Cells, masked, percent_encoded};
+use crate::account::{Cells, hex, masked, percent_encoded};
 use crate::plan::{CREDENTIAL, Dialect, Encoding, Framing, PLACE_CHARS_MAX, places};
 
 /// What fills the places of a template.
@@ -205,7 +204,7 @@ fn fill(template: &str, mut put: impl FnMut(&str, usize, &mut String) -> Option<
 /// Writes what belongs into a place, within so many JSON strings.
 fn put(dialect: &Dialect, value: Cow<'_, str>, depth: usize, filled: &mut String) {
     if dialect.encoding == Encoding::Hex {
-        filled.push_str(&to_hex(value.as_bytes()));
+        filled.push_str(&hex(value.as_bytes()));
     } else {
         filled.push_str(&(0..depth).fold(value, |value, _| json_escaped(value)));
     }

@@ -61,6 +61,7 @@ impl fmt::Display for Limit {
             Self::Fragments => "fragments",
             Self::ControlFrames => "control frames",
             Self::MessageTime => "time of a message",
+            Self::Copies => "messages that others are to hear",
         })
     }
 }

@@ -282,6 +282,8 @@ pub(crate) enum Limit {
     ControlFrames,
     /// From the beginning of a message to its end.
     MessageTime,
+    /// Messages whose copies are waited for at once, in all rooms: those past it were not followed.
+    Copies,
 }
 
 /// A rule of RFC 6455 that a server can break.

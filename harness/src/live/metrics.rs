@@ -131,7 +131,10 @@ impl Metrics {
 
     fn messages(&self, page: &mut Page) {
         let of = &self.counters;
-        let outcomes = Outcome::ALL.into_iter().filter_map(|outcome| {
+        // Known when members have left, and in another metric then.
+        let all = Outcome::ALL.into_iter();
+        let messages = all.filter(|outcome| *outcome != Outcome::Unheard);
+        let outcomes = messages.filter_map(|outcome| {
             let counted = read(of.of(outcome)?);
             Some(([("outcome", outcome.name().to_owned())], counted))
         });

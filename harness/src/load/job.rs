@@ -296,7 +296,9 @@ impl Job {
     /// Whether a message was said in the conversation of that stay's client.
     pub(super) fn is_of_group(&self, visit: &Visit, message: Message) -> bool {
         let writer = self.stay(message);
-        writer.is_some_and(|writer| self.group(writer) == self.group(visit))
+        // Numbers may be those of a run before.
+        self.numbered.is_some()
+            || writer.is_some_and(|writer| self.group(writer) == self.group(visit))
     }
 
     /// Whose message it was, for an example.

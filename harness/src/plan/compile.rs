@@ -60,6 +60,9 @@ fn resolve(file: &ScenarioFile, overrides: &Overrides, problems: &mut Problems) 
         environment: &environment,
         load_us,
         sends: file.load.mix.sends() || !file.load.mix.asks(),
+        hears: load
+            .as_ref()
+            .is_none_or(|load| copies::of(&load.session, file.dialect.as_ref()).is_some()),
         faults: &faults,
     };
     let mut expect = criteria::resolve(&file.expect, &view, problems);

@@ -2,9 +2,11 @@
 //!
 //! **In:** a plan, or how its server is mapped. **Out:** [`Copies`], or nothing where copies cannot be counted.
 
-use super::{Conversation, Dialect, Matching, Plan, places};
+use super::{Conversation, Dialect, Matching, Plan, SessionPlan, places};
 use crate::scenario::ScenarioFile;
+use crate::scenario::expectation::{Outcome, Quantity};
 use crate::scenario::problem::{Complaint, Problems};
+use crate::stage::Stage;
 
 /// The place of a client's group in a template.
 const GROUP: &str = "group";
@@ -20,11 +22,15 @@ pub(crate) enum Copies {
 
 /// How copies of messages are told apart; `None`: nobody shares a conversation, or they cannot be.
 pub(crate) fn copies(plan: &Plan) -> Option<Copies> {
-    let session = &plan.load.session;
+    of(&plan.load.session, plan.environment.dialect.as_deref())
+}
+
+/// The same before there is a plan.
+pub(super) fn of(session: &SessionPlan, dialect: Option<&Dialect>) -> Option<Copies> {
     if session.conversation == Conversation::Own || session.group < 2 {
         return None;
     }
-    let Some(dialect) = plan.environment.dialect.as_deref() else {
+    let Some(dialect) = dialect else {
         return (session.conversation == Conversation::Group).then_some(Copies::ByTask);
     };
     let copies = match dialect.events.answer {
@@ -32,6 +38,26 @@ pub(crate) fn copies(plan: &Plan) -> Option<Copies> {
         None => Copies::ByTask,
     };
     (dialect.matching == Matching::Id).then_some(copies)
+}
+
+/// Whether a quantity is about what others say.
+pub(super) const fn is_about(what: Quantity) -> bool {
+    matches!(
+        what,
+        Quantity::Delivery {
+            outcome: Outcome::Unheard
+        } | Quantity::Latency {
+            stage: Stage::FanOut,
+            ..
+        }
+    )
+}
+
+/// Whether the scenario says that members of a conversation hear each other.
+pub(crate) fn says_heard(plan: &Plan) -> bool {
+    let mut expected = plan.expect.iter();
+    let expects_it = expected.any(|expect| is_about(expect.what));
+    expects_it || plan.load.session.conversation == Conversation::Group
 }
 
 /// The conversation of clients. Where a scenario does not say, who is in a room with others may hear them.
@@ -67,7 +93,8 @@ pub(crate) fn has_rooms(dialect: &Dialect, conversation: Conversation) -> bool {
     let mut joins = [dialect.socket.path.as_str()].into_iter().chain(open);
     joins.any(|template| {
         places(template).any(|place| match conversation {
-            Conversation::Own => place == "conversation",
+            // Where each has its own, a place may as well be a name.
+            Conversation::Own => false,
             Conversation::Room => place == GROUP,
             Conversation::Group => matches!(place, "conversation" | GROUP),
         })

@@ -7,8 +7,11 @@
 use std::time::Duration;
 
 use crate::plan::EnvironmentPlan;
+use crate::plan::copies;
 use crate::plan::timeline::Placed;
-use crate::scenario::expectation::{AbortRule, Comparison, Expectation, Quantity, TimeKind, When};
+use crate::scenario::expectation::{
+    AbortRule, Comparison, Expectation, Outcome, Quantity, TimeKind, When,
+};
 use crate::scenario::fault::unknown_name_hint;
 use crate::scenario::problem::{Complaint, Located, Problems};
 use crate::scenario::{Criterion, Patience};
@@ -25,6 +28,8 @@ pub(super) struct View<'a> {
     pub load_us: Option<u64>,
     /// Whether any client sends messages.
     pub sends: bool,
+    /// Whether what others say in a conversation can be told apart from answers to a client's own.
+    pub hears: bool,
     pub faults: &'a [Placed],
 }
 
@@ -67,7 +72,11 @@ fn is_known_afterwards(what: Quantity) -> bool {
             ..
         }
     );
-    service || is_about_faults(what) || matches!(what, Quantity::Server { .. })
+    // Who has not heard something may still do so until it leaves.
+    let unheard = Quantity::Delivery {
+        outcome: Outcome::Unheard,
+    };
+    service || is_about_faults(what) || what == unheard || matches!(what, Quantity::Server { .. })
 }
 
 /// `[[abort_when]]`: the same, of what can be known while the run goes on.
@@ -199,6 +208,11 @@ fn check(criterion: &Criterion, view: &View<'_>, problems: &mut Problems) {
                 complaint,
             );
         }
+    }
+    if copies::is_about(*what) && !view.hears {
+        let fact = "no client hears what others say, as far as the scenario says";
+        let hint = "name the room where the server is told it ({group} in a template of [target]), with `matching = \"id\"`; or write session = { conversation = \"group\" }";
+        problems.add(at, field(), Complaint::new(fact).hint(hint));
     }
     let whole = matches!(what, Quantity::PeakOpen | Quantity::Server { .. });
     if whole && *when != When::WholeRun {

@@ -98,11 +98,25 @@ fn encoding(dialect: &Dialect, problem: &mut impl FnMut(&str, &str, &str)) {
         .chain(open.map(|said| ("open", said)))
         .chain(reply.map(|said| ("reply", said)));
     for (field, said) in said {
-        if let Some(fact) = dialect.encoding.refuses(said) {
+        if let Some(fact) = dialect.encoding.refuses(said, dialect.ids) {
             problem(
                 field,
                 fact,
                 "write it as `encoding` has it, or choose another: text, binary, msgpack, hex",
+            );
+        }
+    }
+    let awaited = dialect.open.iter().filter_map(|step| step.awaited.as_ref());
+    let known = dialect.events.shapes().map(|shape| ("events", shape));
+    let known = known.chain(awaited.map(|shape| ("open", shape)));
+    let known = known.chain(dialect.reply.iter().map(|reply| ("reply", &reply.when)));
+    for (field, shape) in known {
+        let patterns = [&shape.begins_with, &shape.contains].into_iter().flatten();
+        for fact in patterns.filter_map(|pattern| dialect.encoding.refuses_pattern(pattern)) {
+            problem(
+                field,
+                fact,
+                "frames are read as such digits: begins_with = \"01ff\"",
             );
         }
     }

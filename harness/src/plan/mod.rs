@@ -47,7 +47,7 @@ pub(crate) use pacing::tick_us;
 pub(crate) use print::to_toml;
 pub(crate) use trial::{CREW_SIZE, TrialPlan};
 
-pub(crate) use self::copies::{Copies, copies, has_rooms};
+pub(crate) use self::copies::{Copies, copies, has_rooms, says_heard};
 use crate::scenario::cpus::Cpus;
 use crate::scenario::expectation::{AbortRule, Expectation};
 pub(crate) use crate::scenario::fault::{

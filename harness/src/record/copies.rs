@@ -34,8 +34,6 @@ pub(crate) struct Unheard {
     pub clients: Vec<u32>,
     /// Members that should have.
     pub owed: u32,
-    /// Somebody there heard somebody else, or the scenario says that they do.
-    pub is_shared: bool,
 }
 
 impl Unheard {
@@ -77,9 +75,6 @@ impl Recorder {
         delivery.unheard += members;
         let counter = &self.counters().unheard;
         counter.fetch_add(members, Ordering::Relaxed);
-        if !unheard.is_shared {
-            return;
-        }
         let recording = self.recording_mut();
         if !recording.has_room(unheard.intended_us) {
             recording.examples_dropped += 1;

@@ -25,7 +25,8 @@ const HEAD: [&str; 6] = [
     "tokens_ok",
     "tokens_failed",
 ];
-const TAIL: [&str; 7] = [
+const TAIL: [&str; 8] = [
+    "copies",
     "attempts",
     "complete_count",
     "complete_mean_us",
@@ -97,7 +98,7 @@ fn fixed(row: &Second) -> Vec<String> {
     ];
     let ledger = Outcome::ALL.map(|outcome| row.delivery.of(outcome));
     let counts = before.into_iter().chain(ledger);
-    let counts = counts.chain([row.delivery.attempts]);
+    let counts = counts.chain([row.delivery.copies, row.delivery.attempts]);
     let mut cells = vec![format::stamp(row.at_us)];
     cells.extend(counts.map(|count| count.to_string()));
     let latency =

@@ -10,7 +10,6 @@ mod abort;
 mod acceptance;
 mod account;
 mod check;
-mod copies;
 mod example;
 pub(crate) mod facts;
 mod failure;

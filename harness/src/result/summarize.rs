@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use super::acceptance;
 use super::example::shown;
 use super::facts::{EXAMPLES_MAX, Facts};
 use super::failure::{Faulty, condition_us};
@@ -17,7 +18,6 @@ use super::{
     Clients, ConditionResult, Distribution, DistributionPoint, Example, FaultResult, RunResult,
     SCHEMA, StageLatency, Verdict, Window, WindowKind,
 };
-use super::{acceptance, copies};
 use crate::plan::Damage;
 use crate::record::histogram::SparseHistogram;
 use crate::record::recording::{CloseCause, Recording};
@@ -48,7 +48,7 @@ pub(crate) fn summarize(facts: &Facts) -> RunResult {
         .lateness
         .values()
         .for_each(|part| lateness.merge(part));
-    let mut result = RunResult {
+    RunResult {
         schema: SCHEMA.to_owned(),
         run: facts.run.clone(),
         verdict: Verdict::default(),
@@ -95,9 +95,7 @@ pub(crate) fn summarize(facts: &Facts) -> RunResult {
         expectations: Vec::new(),
         checks: Vec::new(),
         plan: facts.plan.clone(),
-    };
-    copies::without_vain(&mut result);
-    result
+    }
 }
 
 /// Windows that overlap the others, with the percentile curve of each.

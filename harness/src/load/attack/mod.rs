@@ -36,7 +36,8 @@ use super::user::UserContext;
 use crate::client::flat;
 use crate::clock::{RunClock, wall_ns};
 use crate::environment::TargetInfo;
-use crate::plan::{Cut, IdKind, Plan, copies, has_rooms, tick_us};
+use crate::failure::{FailureKind, Limit};
+use crate::plan::{Cut, IdKind, Plan, copies, has_rooms, says_heard, tick_us};
 use crate::record::counters::Counters;
 use crate::record::fault::FaultBoard;
 use crate::record::generator::ShardAccount;
@@ -206,7 +207,7 @@ fn job(plan: &Plan, part: Part, target: TargetInfo, signals: &Signals) -> Job {
         load: plan.load.clone(),
         tick_us: tick_us(plan),
         cut: part.cut,
-        rooms: copies(plan).and_then(|by| Rooms::of(&plan.load, by, &visits)),
+        rooms: copies(plan).and_then(|by| Rooms::of(&plan.load, (by, says_heard(plan)), &visits)),
         has_rooms: target
             .dialect
             .as_deref()
@@ -378,6 +379,9 @@ fn take_recording(context: &UserContext, end_us: u64) -> Recording {
     let rooms = context.job.rooms.iter();
     for unheard in rooms.flat_map(|rooms| rooms.finish(end_us)) {
         recorder.unheard(&unheard, || context.job.writer(unheard.message));
+    }
+    if context.job.rooms.as_ref().is_some_and(Rooms::is_full) {
+        recorder.failure(end_us, &FailureKind::Limit(Limit::Copies).into());
     }
     recorder.take()
 }

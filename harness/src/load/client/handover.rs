@@ -102,6 +102,9 @@ impl Client {
             end_us: at_us,
         };
         self.diary.note(at_us, What::Connected);
+        // What others were being answered comes on the old socket alone, and that is given up before it.
+        self.leaves(lane, at_us, false);
+        self.joins(lane, at_us);
         lane.opening(-1);
         let mut recorder = lane.recorder();
         recorder.session_stage(Stage::SessionReady, span);

@@ -27,12 +27,19 @@ impl Client {
         }
     }
 
-    /// It has put a message on its socket.
-    pub(super) fn has_said(&self, lane: &LaneContext, attempt: Attempt, written_us: u64) {
+    /// It is about to put a message on its socket: others may hear it before it is told that it was written.
+    pub(super) fn says(&self, lane: &LaneContext, attempt: Attempt, written_us: u64) {
         if let Some(rooms) = &lane.job().rooms {
-            let message = (self.visit.number, attempt.number);
+            let message = ((self.visit.number, attempt.number), attempt.first);
             let when = (attempt.intended_us, written_us);
             note(lane, &rooms.said(self.visit.client, message, when));
+        }
+    }
+
+    /// The socket did not take it.
+    pub(super) fn has_not_said(&self, lane: &LaneContext, attempt: Attempt) {
+        if let Some(rooms) = lane.job().rooms.as_ref().filter(|_| attempt.first) {
+            rooms.unsaid(self.visit.client, (self.visit.number, attempt.number));
         }
     }
 

@@ -110,12 +110,15 @@ impl Client {
         let frame = job.message(&self.visit, (attempt.number, &id), self.held());
         let written_us = job.clock.now_us();
         self.trace(lane, written_us, "->", &frame);
+        self.says(lane, attempt, written_us);
         let Some(link) = self.link.as_mut() else {
+            self.has_not_said(lane, attempt);
             return false;
         };
         let flushed = match link.socket.send(frame) {
             Ok(flushed) => flushed,
             Err(error) => {
+                self.has_not_said(lane, attempt);
                 self.cut_off(lane, written_us, error.ending());
                 return false;
             }
@@ -127,7 +130,6 @@ impl Client {
             self.wake();
         }
         self.ledger.sent(attempt.number, written_us);
-        self.has_said(lane, attempt, written_us);
         let message = attempt.number;
         self.diary.note(written_us, What::Sent { message });
         lane.sent();

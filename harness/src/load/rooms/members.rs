@@ -29,12 +29,6 @@ impl Members {
         was_there
     }
 
-    pub(super) fn without(mut self, others: &Self) -> Self {
-        let pairs = self.0.iter_mut().zip(&others.0);
-        pairs.for_each(|(mine, theirs)| *mine &= !theirs);
-        self
-    }
-
     /// Their places, in order.
     pub(super) fn places(&self) -> impl Iterator<Item = u32> + '_ {
         let words = (0..).zip(&self.0);

@@ -4,9 +4,11 @@
 //! **In:** who is there, what is said, what is heard. **Out:** how long a copy of a message took to each of the others
 //! ([`Copied`]), and which copies never came ([`Unheard`]).
 //!
-//! A copy is owed to every member whose socket had been ready for [`SETTLED_US`]. It is called unheard only where the
-//! message was taken (somebody heard it, or its answer came to who said it), the member went on for a whole drain after
-//! that, and left in order: of a socket that was cut nobody knows how long it was dead.
+//! A copy is owed to every member whose socket had been ready for [`SETTLED_US`] when the message was first said. It is
+//! called unheard only where the message was taken (somebody heard it, or its answer came to who said it), the member went
+//! on for a whole drain after that, and left in order: of a socket that was cut nobody knows how long it was dead.
+//!
+//! Where a scenario does not say that members hear each other, nothing is owed before one has heard another.
 //!
 //! All members of a conversation are in one process, though not on one lane.
 //!
@@ -15,17 +17,20 @@
 mod members;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use self::members::Members;
 use crate::plan::visit::Visit;
-use crate::plan::{Conversation, Copies, LoadPlan};
+use crate::plan::{Copies, LoadPlan};
 use crate::record::copies::{Copied, Unheard};
 
 /// How long a socket must have been ready, so that the server certainly counts it among the members.
-const SETTLED_US: u64 = 1_000_000;
-/// Messages of one conversation that are remembered.
-const MESSAGES_MAX: usize = 1_024;
+const SETTLED_US: u64 = 2_000_000;
+/// How long a message is remembered that everybody has heard, so that one that comes again is known.
+const LINGER_US: u64 = 2_000_000;
+/// Messages that are remembered at once, in all conversations of a process.
+const MESSAGES_MAX: usize = 200_000;
 /// Answers that came to others before it was known what they answer.
 const EARLY_MAX: usize = 256;
 /// Not there, or not yet.
@@ -39,8 +44,14 @@ pub(super) type Message = (u32, u32);
 pub(super) struct Rooms {
     /// Clients of a conversation.
     group: u32,
+    by: Copies,
     drain_us: u64,
     rooms: Vec<Mutex<Room>>,
+    /// Somebody heard somebody else, or the scenario says that they do.
+    is_shared: AtomicBool,
+    remembered: AtomicUsize,
+    /// A message could not be remembered.
+    is_full: AtomicBool,
 }
 
 /// What a client heard.
@@ -57,18 +68,23 @@ pub(super) enum Hearing {
 /// One conversation.
 #[derive(Debug)]
 struct Room {
-    by: Copies,
-    /// Somebody heard somebody else, or the scenario says that they do.
-    is_shared: bool,
     first_client: u32,
-    /// Since when each member is there; [`NEVER`]: it is not.
-    here_us: Vec<u64>,
+    here: Vec<Here>,
     said: BTreeMap<Message, Said>,
-    /// In the order in which they were said.
+    /// In the order in which they were said, without those that somebody has gone without for long.
     order: VecDeque<Message>,
     /// What a task of the server answers.
     tasks: BTreeMap<u64, Message>,
     early: VecDeque<(u64, u32, u64)>,
+}
+
+/// A member.
+#[derive(Clone, Copy, Debug)]
+struct Here {
+    /// Its sockets that are ready: one, and for a moment two where a client comes back before it has left.
+    sockets: u8,
+    /// Since when it has this one; [`NEVER`]: it has none, or two.
+    since_us: u64,
 }
 
 /// What is known of a message.
@@ -86,31 +102,38 @@ struct Said {
     /// Members that left without it; `None`: nobody did.
     missed: Option<Members>,
     members: u32,
+    /// It has left the order: somebody has gone without it for long.
+    waits: bool,
 }
 
 impl Said {
-    /// Nothing is to be waited for any more: everybody heard it, or nobody ever did.
-    fn is_over(&self, drain_us: u64, now_us: u64) -> bool {
-        let (since_us, resolved) = if self.taken_us == NEVER {
-            (self.said_us.saturating_add(drain_us), true)
-        } else {
-            (self.taken_us, self.owed.count() == 0)
-        };
-        resolved && since_us.saturating_add(drain_us) <= now_us
+    /// When nothing is to be waited for any more: everybody heard it, or nobody ever did; `None`: somebody is to hear it.
+    fn over_us(&self, drain_us: u64) -> Option<u64> {
+        if self.taken_us == NEVER {
+            return Some(self.said_us.saturating_add(2 * drain_us));
+        }
+        let is_heard = self.owed.count() == 0;
+        is_heard.then(|| self.taken_us.saturating_add(LINGER_US))
     }
 }
 
 impl Rooms {
     /// The conversations of these stays; `None`: every client has one of its own.
-    pub(super) fn of(load: &LoadPlan, by: Copies, visits: &[Visit]) -> Option<Self> {
+    /// `is_said`: the scenario says that members hear each other.
+    pub(super) fn of(
+        load: &LoadPlan,
+        (by, is_said): (Copies, bool),
+        visits: &[Visit],
+    ) -> Option<Self> {
         let group = load.session.group.max(1);
-        let is_said = load.session.conversation == Conversation::Group;
         let last = visits.iter().map(|visit| visit.client).max()?;
+        let nobody = Here {
+            sockets: 0,
+            since_us: NEVER,
+        };
         let room = |nth: u32| Room {
-            by,
-            is_shared: is_said,
             first_client: nth * group,
-            here_us: vec![NEVER; group as usize],
+            here: vec![nobody; group as usize],
             said: BTreeMap::new(),
             order: VecDeque::new(),
             tasks: BTreeMap::new(),
@@ -119,8 +142,12 @@ impl Rooms {
         let rooms = (0..=last / group).map(|nth| Mutex::new(room(nth)));
         Some(Self {
             group,
+            by,
             drain_us: load.drain_us,
             rooms: rooms.collect(),
+            is_shared: AtomicBool::new(is_said),
+            remembered: AtomicUsize::new(0),
+            is_full: AtomicBool::new(false),
         })
     }
 
@@ -132,10 +159,12 @@ impl Rooms {
 
     /// A client's socket is ready.
     pub(super) fn joined(&self, client: u32, at_us: u64) {
-        if let Some((mut room, member)) = self.room(client)
-            && let Some(here_us) = room.here_us.get_mut(member as usize)
-        {
-            *here_us = at_us;
+        if let Some((mut room, member)) = self.room(client) {
+            room.change(member, at_us, |sockets| sockets.saturating_add(1));
+            // With two sockets nobody can tell which of them was to bring it.
+            if room.here[member as usize].sockets > 1 {
+                room.strike(member, |_| false);
+            }
         }
     }
 
@@ -144,39 +173,49 @@ impl Rooms {
         let Some((mut room, member)) = self.room(client) else {
             return Vec::new();
         };
-        if let Some(here_us) = room.here_us.get_mut(member as usize) {
-            *here_us = NEVER;
-        }
-        let members = room.here_us.len();
-        for said in room.said.values_mut() {
-            let patience_us = said.taken_us.saturating_add(self.drain_us);
-            if said.owed.remove(member) && orderly && patience_us <= at_us {
-                let missed = said.missed.get_or_insert_with(|| Members::none(members));
-                missed.add(member);
-            }
-        }
-        room.settle(self.drain_us, at_us)
+        room.change(member, at_us, |sockets| sockets.saturating_sub(1));
+        let drain_us = self.drain_us;
+        room.strike(member, |said| {
+            orderly && said.taken_us.saturating_add(drain_us) <= at_us
+        });
+        // What others are still to hear stays, though it has left the order.
+        let resolved = |said: &Said| said.owed.count() == 0 && said.waits;
+        let resolved = room.said.iter().filter(|(_, said)| resolved(said));
+        let resolved: Vec<Message> = resolved.map(|(message, _)| *message).collect();
+        let unheard = resolved
+            .into_iter()
+            .filter_map(|message| self.forget(&mut room, message, at_us));
+        unheard.collect()
     }
 
-    /// A client has put a message on its socket, for the first time or again.
+    /// A client is about to put a message on its socket, for the `first` time or again.
     pub(super) fn said(
         &self,
         client: u32,
-        message: Message,
+        (message, first): (Message, bool),
         (intended_us, said_us): (u64, u64),
     ) -> Vec<Unheard> {
         let Some((mut room, writer)) = self.room(client) else {
             return Vec::new();
         };
-        let mut owed = room.settled_members(said_us);
-        owed.remove(writer);
-        if let Some(said) = room.said.get_mut(&message) {
-            said.repeated = true;
-            said.owed = owed.without(&said.heard);
-            said.members = said.heard.count() + said.owed.count();
+        if !first {
+            // Who came since is owed nothing: a server may tell what is said again to who asked alone.
+            if let Some(said) = room.said.get_mut(&message) {
+                said.repeated = true;
+            }
             return Vec::new();
         }
-        let heard = Members::none(room.here_us.len());
+        if !self.is_shared.load(Ordering::Relaxed) {
+            return Vec::new();
+        }
+        if self.remembered.fetch_add(1, Ordering::Relaxed) >= MESSAGES_MAX {
+            self.remembered.fetch_sub(1, Ordering::Relaxed);
+            self.is_full.store(true, Ordering::Relaxed);
+            return self.settle(&mut room, said_us);
+        }
+        let mut owed = room.settled_members(said_us);
+        owed.remove(writer);
+        let heard = Members::none(room.here.len());
         let members = owed.count();
         let said = Said {
             intended_us,
@@ -188,10 +227,21 @@ impl Rooms {
             heard,
             missed: None,
             members,
+            waits: false,
         };
         room.said.insert(message, said);
         room.order.push_back(message);
-        room.settle(self.drain_us, said_us)
+        self.settle(&mut room, said_us)
+    }
+
+    /// What was about to be said for the first time was not.
+    pub(super) fn unsaid(&self, client: u32, message: Message) {
+        if let Some((mut room, _)) = self.room(client)
+            && room.said.remove(&message).is_some()
+        {
+            self.remembered.fetch_sub(1, Ordering::Relaxed);
+            room.order.retain(|said| *said != message);
+        }
     }
 
     /// The server has given a message's answer a name, by which the others hear of it. What they heard already.
@@ -229,6 +279,7 @@ impl Rooms {
         let Some((mut room, member)) = self.room(client) else {
             return Hearing::Passed;
         };
+        self.is_shared.store(true, Ordering::Relaxed);
         room.heard(message, member, at_us)
     }
 
@@ -249,20 +300,95 @@ impl Rooms {
 
     /// Everything ends.
     pub(super) fn finish(&self, at_us: u64) -> Vec<Unheard> {
-        let rooms = self.rooms.iter();
-        let rooms = rooms.map(|room| room.lock().unwrap_or_else(PoisonError::into_inner));
-        rooms
-            .flat_map(|mut room| room.finish(self.drain_us, at_us))
-            .collect()
+        let mut unheard = Vec::new();
+        for room in &self.rooms {
+            let mut room = room.lock().unwrap_or_else(PoisonError::into_inner);
+            while let Some((message, _)) = room.said.first_key_value() {
+                let message = *message;
+                unheard.extend(self.forget(&mut room, message, at_us));
+            }
+        }
+        unheard
+    }
+
+    /// Messages came that could not be remembered, and so were not followed.
+    pub(super) fn is_full(&self) -> bool {
+        self.is_full.load(Ordering::Relaxed)
+    }
+
+    /// Forgets what has its end, from the oldest on. What somebody has gone without for long is looked at again when
+    /// that one leaves.
+    fn settle(&self, room: &mut Room, now_us: u64) -> Vec<Unheard> {
+        let mut unheard = Vec::new();
+        while let Some(message) = room.order.front().copied() {
+            let Some(said) = room.said.get_mut(&message) else {
+                room.order.pop_front();
+                continue;
+            };
+            match said.over_us(self.drain_us) {
+                Some(over_us) if over_us <= now_us => {
+                    room.order.pop_front();
+                    unheard.extend(self.forget(room, message, now_us));
+                }
+                None if said.taken_us.saturating_add(self.drain_us) <= now_us => {
+                    said.waits = true;
+                    room.order.pop_front();
+                }
+                Some(_) | None => break,
+            }
+        }
+        unheard
+    }
+
+    fn forget(&self, room: &mut Room, message: Message, now_us: u64) -> Option<Unheard> {
+        let said = room.said.remove(&message)?;
+        self.remembered.fetch_sub(1, Ordering::Relaxed);
+        if let Some(task) = said.task {
+            room.tasks.remove(&task);
+        }
+        let until_us = said.taken_us.saturating_add(self.drain_us);
+        // Of an answer without a name nobody can tell that they heard it.
+        let is_told = self.by == Copies::ById || said.task.is_some();
+        let still = Some(&said.owed).filter(|_| until_us <= now_us);
+        let missing = still.into_iter().chain(&said.missed);
+        let missing = missing.filter(|_| is_told).flat_map(Members::places);
+        let clients: Vec<u32> = missing.map(|member| room.first_client + member).collect();
+        (!clients.is_empty()).then_some(Unheard {
+            message,
+            intended_us: said.intended_us,
+            said_us: said.said_us,
+            until_us,
+            clients,
+            owed: said.members,
+        })
     }
 }
 
 impl Room {
+    /// A member has a socket more or less.
+    fn change(&mut self, member: u32, at_us: u64, change: impl FnOnce(u8) -> u8) {
+        if let Some(here) = self.here.get_mut(member as usize) {
+            here.sockets = change(here.sockets);
+            here.since_us = if here.sockets == 1 { at_us } else { NEVER };
+        }
+    }
+
+    /// A member is owed nothing any more; `missed` says whether it went without a message.
+    fn strike(&mut self, member: u32, missed: impl Fn(&Said) -> bool) {
+        let members = self.here.len();
+        for said in self.said.values_mut() {
+            if said.owed.remove(member) && missed(said) {
+                let missed = said.missed.get_or_insert_with(|| Members::none(members));
+                missed.add(member);
+            }
+        }
+    }
+
     /// Those whom the server certainly knows to be there.
     fn settled_members(&self, at_us: u64) -> Members {
-        let mut members = Members::none(self.here_us.len());
-        for (member, here_us) in (0..).zip(&self.here_us) {
-            if here_us.saturating_add(SETTLED_US) <= at_us {
+        let mut members = Members::none(self.here.len());
+        for (member, here) in (0..).zip(&self.here) {
+            if here.since_us.saturating_add(SETTLED_US) <= at_us {
                 members.add(member);
             }
         }
@@ -276,67 +402,21 @@ impl Room {
         said.taken_us = said.taken_us.min(at_us);
         if said.owed.remove(member) {
             said.heard.add(member);
-            self.is_shared = true;
             return Hearing::Copy(Copied {
                 intended_us: said.intended_us,
                 said_us: said.said_us,
                 at_us,
             });
         }
-        let here_us = self.here_us.get(member as usize).copied();
+        let here = self.here.get(member as usize);
         // What a server tells those who come (back) of before is no copy.
-        let was_there = here_us.is_some_and(|here_us| here_us <= said.said_us);
+        let was_there = here.is_some_and(|here| here.since_us <= said.said_us);
         let again = !said.heard.add(member) && was_there && !said.repeated;
         if again {
             Hearing::Again(message, at_us)
         } else {
             Hearing::Passed
         }
-    }
-
-    /// Forgets what has its end: from the oldest on, up to the first that is still owed to somebody.
-    fn settle(&mut self, drain_us: u64, now_us: u64) -> Vec<Unheard> {
-        let mut unheard = Vec::new();
-        while let Some(message) = self.order.front().copied() {
-            let is_full = self.order.len() > MESSAGES_MAX;
-            let said = self.said.get(&message);
-            let ended = said.is_none_or(|said| said.is_over(drain_us, now_us));
-            if !ended && !is_full {
-                break;
-            }
-            self.order.pop_front();
-            unheard.extend(self.forget(message, drain_us, now_us));
-        }
-        unheard
-    }
-
-    fn finish(&mut self, drain_us: u64, now_us: u64) -> Vec<Unheard> {
-        let order = std::mem::take(&mut self.order).into_iter();
-        let unheard = order.filter_map(|message| self.forget(message, drain_us, now_us));
-        unheard.collect()
-    }
-
-    fn forget(&mut self, message: Message, drain_us: u64, now_us: u64) -> Option<Unheard> {
-        let said = self.said.remove(&message)?;
-        if let Some(task) = said.task {
-            self.tasks.remove(&task);
-        }
-        let until_us = said.taken_us.saturating_add(drain_us);
-        // Of an answer without a name nobody can tell that they heard it.
-        let is_told = self.by == Copies::ById || said.task.is_some();
-        let still = Some(&said.owed).filter(|_| until_us <= now_us);
-        let missing = still.into_iter().chain(&said.missed);
-        let missing = missing.filter(|_| is_told).flat_map(Members::places);
-        let clients: Vec<u32> = missing.map(|member| self.first_client + member).collect();
-        (!clients.is_empty()).then_some(Unheard {
-            message,
-            intended_us: said.intended_us,
-            said_us: said.said_us,
-            until_us,
-            clients,
-            owed: said.members,
-            is_shared: self.is_shared,
-        })
     }
 }
 

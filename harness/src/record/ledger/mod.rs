@@ -139,7 +139,10 @@ impl Ledger {
 
     /// What is heard of the message is what a server tells those who come back: it was over before the current socket.
     pub(crate) fn is_history(&self, number: u32) -> bool {
-        number < self.began_at && !self.open.iter().any(|message| message.number == number)
+        // Ids that are numbers may be those of a run before.
+        let is_said = number < self.next;
+        let is_open = || self.open.iter().any(|message| message.number == number);
+        !is_said || number < self.began_at && !is_open()
     }
 
     /// The next message that should be on the current socket by now, oldest first.

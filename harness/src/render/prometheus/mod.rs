@@ -55,11 +55,18 @@ fn run(page: &mut Page, result: &RunResult) {
 }
 
 fn messages(page: &mut Page, result: &RunResult) {
-    let outcomes = Outcome::ALL.map(|outcome| {
-        let count = result.delivery.of(outcome);
+    let of = result.delivery;
+    let messages = Outcome::ALL.into_iter();
+    let messages = messages.filter(|outcome| *outcome != Outcome::Unheard);
+    let messages = messages.map(|outcome| {
+        let count = of.of(outcome);
         ([("outcome", outcome.name().to_owned())], count as f64)
     });
-    page.each(metric::MESSAGES, outcomes);
+    page.each(metric::MESSAGES, messages);
+    let heard = of.copies.saturating_sub(of.unheard);
+    let copies = [("heard", heard), ("unheard", of.unheard)];
+    let copies = copies.map(|(outcome, count)| ([("outcome", outcome.to_owned())], count as f64));
+    page.each(metric::COPIES, copies);
     let errors = result.errors.iter();
     let errors = errors.map(|(label, &count)| ([("error", label.clone())], count as f64));
     page.each(metric::ERRORS, errors);

@@ -11,6 +11,8 @@ pub(super) enum Lack {
     Samples { seen: u64, statistic: Statistic },
     /// There was no message in the part of the run that is asked for: nothing could happen to one.
     Messages,
+    /// Nobody was owed a message of another.
+    Copies,
     /// No fault that is asked about was injected and seen to heal.
     Fault,
     /// The target has no readiness that could have turned red.

@@ -62,13 +62,20 @@ pub(super) fn observe(result: &RunResult, expectation: &Expectation) -> Observat
             time,
         } => latency(window, stage, statistic, time),
         Quantity::Delivery { outcome } => {
+            let of_copies = outcome == Outcome::Unheard;
             let seen = in_part(window, Unit::Messages, |window| {
-                (window.delivery.of(outcome), window.delivery.sent)
+                let of = window.delivery;
+                (of.of(outcome), if of_copies { of.copies } else { of.sent })
             });
             // What comes unasked for comes without messages too.
             let vacuous = outcome != Outcome::Unexpected && expectation.bound.holds(0.0);
             if seen.value == Some(0.0) && seen.samples == 0 && vacuous {
-                return Observation::lacking(Unit::Messages, Lack::Messages);
+                let lack = if of_copies {
+                    Lack::Copies
+                } else {
+                    Lack::Messages
+                };
+                return Observation::lacking(Unit::Messages, lack);
             }
             seen
         }

@@ -145,6 +145,9 @@ fn undecided(result: &RunResult, expectation: &Expectation, seen: &Observation) 
             "there was no message to judge it by in this part of the run: send more, or leave the expectation out"
                 .to_owned()
         }
+        (None, Some(Lack::Copies)) => {
+            "no message was taken that another member of its conversation was there to hear".to_owned()
+        }
         (None, Some(Lack::Readiness)) => {
             "the target has no /readyz that was green before the fault".to_owned()
         }

@@ -6,7 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::template::places;
+use super::IdKind;
+use super::template::{CREDENTIAL, places};
 
 /// How what a client says stands in messages, and what the server says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -37,31 +38,51 @@ impl Encoding {
     }
 
     /// Why a template cannot be said, whatever fills its places; `None`: it can.
-    pub(crate) fn refuses(self, template: &str) -> Option<&'static str> {
+    pub(crate) fn refuses(self, template: &str, ids: IdKind) -> Option<&'static str> {
         match self {
             Self::Text | Self::Binary => None,
             Self::Msgpack => {
-                let filled = without_places(template, "1");
+                let is_number = |place: &str| match place {
+                    "client" | "group" => true,
+                    "id" => ids == IdKind::Number,
+                    // What a server says may be one.
+                    place => !TEXTS.contains(&place),
+                };
+                let fill = |place: &str| if is_number(place) { "1" } else { "a" };
+                let filled = filled(template, fill);
                 let is_json = serde_json::from_str::<Value>(&filled).is_ok();
-                (!is_json).then_some("is no JSON, which MessagePack is made of")
+                (!is_json).then_some(
+                    "is no JSON, which MessagePack is made of; a place that holds a text stands in double quotes",
+                )
             }
             Self::Hex => {
                 // Of an odd part the last digit would be joined with the first of what fills a place.
-                let parts = without_places(template, "\n");
-                let is_bytes = |part: &str| {
-                    part.len().is_multiple_of(2) && part.bytes().all(|b| b.is_ascii_hexdigit())
-                };
-                let is_hex = parts.split('\n').all(is_bytes);
-                (!is_hex).then_some("is not made of bytes, two hexadecimal digits each")
+                let parts = filled(template, |_| "\n");
+                (!parts.split('\n').all(is_bytes)).then_some(NO_BYTES)
             }
         }
     }
+
+    /// Why what frames are known by never fits one; `None`: it may.
+    pub(crate) fn refuses_pattern(self, pattern: &str) -> Option<&'static str> {
+        let is_fit = self != Self::Hex || pattern.split('*').all(is_bytes);
+        (!is_fit).then_some(NO_BYTES)
+    }
 }
 
-fn without_places(template: &str, instead: &str) -> String {
+/// Places that hold texts.
+const TEXTS: [&str; 4] = ["text", "account", "conversation", CREDENTIAL];
+const NO_BYTES: &str = "is not made of bytes: two hexadecimal digits each, in small letters";
+
+fn is_bytes(part: &str) -> bool {
+    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    part.len().is_multiple_of(2) && part.bytes().all(is_digit)
+}
+
+fn filled<'f>(template: &str, fill: impl Fn(&str) -> &'f str) -> String {
     let places = places(template);
     places.fold(template.to_owned(), |text, place| {
-        text.replace(&format!("{{{place}}}"), instead)
+        text.replace(&format!("{{{place}}}"), fill(place))
     })
 }
 
@@ -74,7 +95,7 @@ mod tests {
         for (encoding, good, bad) in [
             (
                 Encoding::Msgpack,
-                r#"{"id":{id},"text":"{text}"}"#,
+                r#"{"n":{client},"text":"{text}"}"#,
                 "say {text}",
             ),
             (
@@ -82,12 +103,21 @@ mod tests {
                 r#"["{conversation}",1.5,null]"#,
                 r#"{"id":{id}"#,
             ),
+            (
+                Encoding::Msgpack,
+                r#"{"id":"{id}","n":{n}}"#,
+                r#"{"id":{id}}"#,
+            ),
             (Encoding::Hex, "0102{text}ff", "012{text}"),
             (Encoding::Hex, "{id}{text}", "0g"),
+            (Encoding::Hex, "0a", "0A"),
             (Encoding::Text, "anything {text}", ""),
         ] {
-            assert_eq!(encoding.refuses(good), None, "{good}");
-            assert_eq!(encoding.refuses(bad).is_some(), !bad.is_empty(), "{bad}");
+            let refuses = |template| encoding.refuses(template, IdKind::Text);
+            assert_eq!(refuses(good), None, "{good}");
+            assert_eq!(refuses(bad).is_some(), !bad.is_empty(), "{bad}");
         }
+        let numbered = Encoding::Msgpack.refuses("[{id}]", IdKind::Number);
+        assert_eq!(numbered, None);
     }
 }

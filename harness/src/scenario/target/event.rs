@@ -45,6 +45,28 @@ pub(crate) enum EventName {
     Shaped(FrameMatch),
 }
 
+impl EventNames {
+    /// What frames of events look like that are not known by a name.
+    pub(crate) fn shapes(&self) -> impl Iterator<Item = &FrameMatch> {
+        let names = [
+            &self.connected,
+            &self.queued,
+            &self.started,
+            &self.chunk,
+            &self.complete,
+            &self.answer,
+            &self.pong,
+            &self.expiring,
+            &self.error,
+        ];
+        let names = names.into_iter().flatten().chain(&self.ignore);
+        names.filter_map(|name| match name {
+            EventName::Shaped(shape) => Some(shape),
+            EventName::Named(_) => None,
+        })
+    }
+}
+
 impl EventName {
     fn named(name: &str) -> Self {
         Self::Named(name.to_owned())
