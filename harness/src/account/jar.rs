@@ -46,6 +46,11 @@ impl Jar {
         (!pairs.is_empty()).then(|| pairs.join("; "))
     }
 
+    /// All values: what nobody but the server may see.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(_, value)| &**value)
+    }
+
     /// A cookie.
     pub(crate) fn value(&self, name: &str) -> Option<&str> {
         let mut pairs = self.0.iter();

@@ -208,7 +208,10 @@ pub(super) async fn token(
             account::keep(dialect, jar, &headers);
             granted(dialect, Ask::Token, status, &body)
                 .map(|token| ("a token is given".to_owned(), token))
-                .map_err(|why| refused(server, &why.masked(&[access]), path))
+                .map_err(|why| {
+                    let secrets: Vec<&str> = jar.secrets().chain([access]).collect();
+                    refused(server, &why.masked(&secrets), path)
+                })
         }
         Answer::None => {
             let trouble = unanswered(&Answer::None, path);

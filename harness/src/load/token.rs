@@ -181,7 +181,10 @@ pub(super) async fn token(
     let builder = account::with_cookies(account::with_access(builder, access), jar);
     let builder = account::with_token_wish(builder, dialect, conversation);
     let good = request(user, way, Request::Token, builder).await;
-    let good = good.map_err(|denied| denied.masked(&[access]))?;
+    let good = good.map_err(|denied| {
+        let secrets: Vec<&str> = jar.secrets().chain([access]).collect();
+        denied.masked(&secrets)
+    })?;
     account::keep(dialect, jar, &good.headers);
     let Good {
         status,

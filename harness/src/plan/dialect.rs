@@ -2,7 +2,9 @@
 //!
 //! **In:** `[target]` as typed, load and trials. **Out:** problems; the dialect itself is as typed.
 
-use crate::plan::{CREDENTIAL, Conversation, Credential, LoadPlan, Matching, SessionPlan, places};
+use crate::plan::{
+    CREDENTIAL, Conversation, Credential, LoadPlan, Matching, SessionPlan, asks_token, places,
+};
 use crate::scenario::ScenarioFile;
 use crate::scenario::problem::{Complaint, Place, Problems};
 use crate::scenario::target::{Dialect, Encoding, EventName};
@@ -179,12 +181,15 @@ fn opening(
         );
     }
     let bare = dialect.login.as_ref().filter(|login| !login.has_token());
-    if bare.is_some() && !(dialect.cookies && matches!(credential, None | Some(Credential::Cookie)))
-    {
+    // The cookies open the socket, or get the connection token that does.
+    let by_cookies = credential.is_none_or(|credential| {
+        credential == Credential::Cookie || asks_token(Some(dialect), credential)
+    });
+    if bare.is_some() && !(dialect.cookies && by_cookies) {
         problem(
             "login.token",
-            "the answer holds no token, so its cookies are all that opens a socket",
-            "write cookies = true, and session = { credential = \"cookie\" } in [load]",
+            "the answer holds no token, so its cookies are all that lets a client in",
+            "write cookies = true, and what opens the sockets in [load]: session = { credential = \"cookie\" }, or \"connection-token\" for tokens that are asked for with the cookies",
         );
     }
     if credential == Some(Credential::Cookie) && has_header("Cookie") {

@@ -299,7 +299,8 @@ impl TestClient {
     ) -> Result<(Answer, u64, u64), Inconclusive> {
         let access = self.access(who).await?;
         let target = &self.context.inputs.target;
-        let dialect = self.dialect();
+        let dialect = target.dialect.clone();
+        let dialect = dialect.as_deref();
         let url = format!("{}{}", target.http_base, account::token_path(dialect));
         let request = account::with_access(self.context.http.post(url), &access);
         let request = account::with_cookies(request, &self.jars[who]);
@@ -307,6 +308,7 @@ impl TestClient {
         let asked_us = self.clock().now_us();
         let answer = ask(request, patience).await;
         let given_us = self.clock().now_us();
+        keep(dialect, &mut self.jars[who], &answer);
         self.note(&format!(
             "{} asks for a token: {}",
             self.account(who),

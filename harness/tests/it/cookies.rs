@@ -251,3 +251,88 @@ fn the_doctor_logs_in_by_the_form_too() {
     let done = finish(doctor.env("CHAT_PASSWORD", SECRET).spawn().unwrap());
     assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
 }
+
+/// A token is asked for with the session's cookie, and with nothing else.
+const SESSION: &str = "# Do the cookies of a login get a ticket?
+[environment]
+users = { password = \"${env:CHAT_PASSWORD}\" }
+[load]
+clients = 3
+hold = \"1s\"
+drain = \"500ms\"
+message = { every = \"200ms\" }
+[target]
+cookies = true
+login = { path = \"/login\", body = \"form\", token = \"none\" }
+token = { path = \"/ticket\", field = \"ticket\" }
+socket = { path = \"/ws\", query = \"ticket\" }
+send = { message = \"{text}\", heartbeat = \"none\" }
+events = { field = \"none\", connected = \"none\" }
+matching = \"order\"
+[[trial]]
+kind = \"refusal\"
+";
+
+/// Gives a ticket for a cookie, and repeats the cookie to whom it gives none.
+fn session_server(path: &'static str) -> Peer {
+    let sessions = AtomicU32::new(0);
+    Peer::start(move |asked| {
+        let known = cookies(asked);
+        let session = known.strip_prefix("sid=s%3A");
+        match (asked.path(), session) {
+            ("/login", _) => {
+                let nth = sessions.fetch_add(1, Ordering::Relaxed);
+                let set = format!("Set-Cookie: sid=s%3A{nth}-of-many; Path=/\r\n");
+                Answer::Http(200, set, "<p>welcome</p>".to_owned())
+            }
+            (asked_path, Some(session))
+                if asked_path == path && asked.all("authorization").is_empty() =>
+            {
+                Answer::json(200, &format!("{{\"ticket\":\"k-{session}\"}}"))
+            }
+            (asked_path, Some(session)) if asked_path == format!("/ws?ticket=k-{session}") => {
+                Answer::echo()
+            }
+            _ => Answer::json(403, &format!("{{\"not\":\"{known}\"}}")),
+        }
+    })
+}
+
+#[test]
+#[ignore = "slow: drives a load"]
+fn cookies_of_a_login_without_a_token_get_connection_tokens_for_load_trials_and_doctor() {
+    let server = session_server("/ticket");
+    let (case, done) = run(SESSION, &server, &[]);
+    assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
+    let sent = number(&case.result(), "/delivery/sent");
+    assert!(sent > 5, "{sent}");
+    assert_eq!(number(&case.result(), "/delivery/completed"), sent);
+    assert!(server.count("/ticket") >= 4, "{:?}", server.asked());
+    let asked = server.asked();
+    assert!(
+        asked
+            .iter()
+            .all(|asked| asked.all("authorization").is_empty())
+    );
+    let path = case.folder().join("mapping.toml");
+    let doctor = |server: &Peer| {
+        let url = format!("ws://{}", server.address);
+        let mut doctor = command(&["doctor", &url, "--password", "${env:CHAT_PASSWORD}"]);
+        doctor.arg("--scenario").arg(&path);
+        finish(doctor.env("CHAT_PASSWORD", SECRET).spawn().unwrap())
+    };
+    let done = doctor(&server);
+    assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
+    assert!(done.stdout.contains("a token is given"), "{}", done.stdout);
+    // An answer that repeats the session is shown without it.
+    let server = session_server("/elsewhere");
+    let (_, refused) = run(SESSION, &server, &[]);
+    assert_eq!(refused.code, 3, "{}{}", refused.stdout, refused.stderr);
+    let known = "/ticket gives user-000001 no connection token: 403: {\"not\":\"sid=***\"}";
+    assert!(refused.stderr.contains(known), "{}", refused.stderr);
+    let said = doctor(&server).stdout;
+    assert!(
+        said.contains("/ticket answers 403: {\"not\":\"sid=***\"}"),
+        "{said}"
+    );
+}

@@ -172,7 +172,11 @@ impl CredentialCheck<'_> {
             let AnswerParts { status, body, .. } = &answer;
             let why = match granted(self.dialect, ask, *status, body) {
                 Ok(credential) => return Ok(credential),
-                Err(why) => why.masked(&[self.accounts.password(0)]),
+                Err(why) => {
+                    let password = self.accounts.password(0);
+                    let secrets: Vec<&str> = jar.secrets().chain([password]).collect();
+                    why.masked(&secrets)
+                }
             };
             let Some(wait) = answer.wait.filter(|_| matches!(status, 429 | 503)) else {
                 let refused = CredentialRefused {

@@ -224,3 +224,33 @@ fn a_login_of_a_web_page_is_read_and_what_cannot_be_is_refused() {
         assert!(why.contains(said), "{said} in {why}");
     }
 }
+
+#[test]
+fn cookies_of_a_login_without_a_token_open_sockets_or_get_the_tokens_that_do() {
+    let text = format!("{HEAD}cookies = true\nlogin = {{ token = \"none\" }}\n");
+    let text = text.replacen("login = \"none\"\ntoken = \"none\"\n", "", 1);
+    for (opened, is_fine) in [
+        ("cookie", true),
+        ("connection-token", true),
+        ("first-frame", true),
+        ("query-token", false),
+        ("authorization", false),
+    ] {
+        let open = "[[target.open]]\nsend = \"{credential}\"\n";
+        let text = text.replace(
+            "credential = \"none\"",
+            &format!("credential = \"{opened}\""),
+        );
+        let why = compile(
+            "t.toml",
+            &format!("{text}events = {{ connected = \"none\" }}\n{open}"),
+            &Overrides::default(),
+        );
+        assert_eq!(
+            why.is_ok(),
+            is_fine,
+            "{opened}: {:?}",
+            why.map_err(|why| why.to_string()).err()
+        );
+    }
+}
