@@ -23,6 +23,12 @@ const WHOLE_BODY: &str = "body";
 const FIELDS_MAX: usize = 12;
 const FIELD_DEPTH_MAX: usize = 4;
 const FIELD_CHARS_MAX: usize = 60;
+/// Where the scenario says which field holds how long an access token lasts.
+pub(crate) const LIFETIME_KEY: &str = "login.expires_in";
+/// Longest life of a token that is told apart from an endless one.
+const LIFETIME_MAX: Duration = Duration::from_hours(10 * 365 * 24);
+/// A new token is wanted when so little of the old one's life is left: a tenth, and never more than this.
+const RENEWED_BEFORE_MAX: Duration = Duration::from_secs(30);
 /// In an answer that may be nothing but a credential, words with a digit that are so long are left
 /// out.
 const GRANTED_WORD_CHARS: usize = 8;
@@ -80,7 +86,7 @@ pub(crate) enum NotGranted {
     #[error("{status}{}", after(line))]
     Refused { status: u16, line: String },
     /// It says yes, and there is no credential where one was looked for.
-    #[error("{status}, but {}", absence(field, there))]
+    #[error("{status}, but {}", absence(key, field, there))]
     Absent {
         status: u16,
         key: &'static str,
@@ -129,12 +135,15 @@ fn after(line: &str) -> String {
     }
 }
 
-fn absence(field: &str, there: &There) -> String {
+fn absence(key: &str, field: &str, there: &There) -> String {
     match there {
         There::Nothing => "the body is empty".to_owned(),
         There::Text { line } if field == WHOLE_BODY => format!("the body is not a token: {line}"),
         There::Text { line } => {
             format!("the body is a text, so it has no field `{field}`: {line}")
+        }
+        There::Other { what } if key == LIFETIME_KEY => {
+            format!("its field `{field}` is {what}, not the seconds that the token lasts")
         }
         There::Other { what } if field == WHOLE_BODY => format!("the body is {what}, not a token"),
         There::Other { what } => format!("its field `{field}` is {what}, not a token"),
@@ -169,12 +178,12 @@ impl NotGranted {
                 key, field, there, ..
             } => {
                 let likely = match there {
-                    There::Fields { names, .. } => likely(names),
+                    There::Fields { names, .. } => likely(key, names),
                     There::Nothing | There::Text { .. } | There::Other { .. } => None,
                 };
                 let hint = match (there, likely) {
                     (_, Some(name)) => format!("does [target] {key} = \"{name}\" name it?"),
-                    (There::Text { .. }, None) if field != WHOLE_BODY => format!(
+                    (There::Text { .. }, None) if field != WHOLE_BODY && *key != LIFETIME_KEY => format!(
                         "where the whole body is the token, write [target] {key} = \"{WHOLE_BODY}\""
                     ),
                     _ => format!("name the field with [target] {key}: it is \"{field}\" now"),
@@ -189,13 +198,16 @@ impl NotGranted {
     }
 }
 
-/// The one field that sounds like a token.
-fn likely(names: &[String]) -> Option<&str> {
+/// The one field that sounds like a token, or like how long one lasts.
+fn likely<'n>(key: &str, names: &'n [String]) -> Option<&'n str> {
+    let sounds: &[&str] = if key == LIFETIME_KEY {
+        &["expire", "ttl", "lifetime", "max_age", "seconds"]
+    } else {
+        &["token", "jwt", "access", "ticket", "key"]
+    };
     let mut sounding = names.iter().filter(|name| {
         let name = name.to_ascii_lowercase();
-        ["token", "jwt", "access", "ticket", "key"]
-            .iter()
-            .any(|sound| name.contains(sound))
+        sounds.iter().any(|sound| name.contains(sound))
     });
     let first = sounding.next()?;
     sounding.next().is_none().then_some(first)
@@ -216,16 +228,44 @@ pub(crate) fn granted(
         let line = quoted(body);
         return Err(NotGranted::Refused { status, line });
     }
+    let absent = |key: &'static str, field: &str, there| NotGranted::Absent {
+        status,
+        key,
+        field: field.to_owned(),
+        there,
+    };
     let login = dialect.and_then(|dialect| dialect.login.as_ref());
-    if ask == Ask::Login && login.is_some_and(|login| !login.has_token()) {
+    let login = login.filter(|_| ask == Ask::Login);
+    if let Some(field) = login.and_then(|login| login.expires_in.as_deref()) {
+        seconds(field, body).map_err(|there| absent(LIFETIME_KEY, field, there))?;
+    }
+    if login.is_some_and(|login| !login.has_token()) {
         return Ok(String::new());
     }
     let field = ask.field(dialect);
-    credential(field, body).map_err(|there| NotGranted::Absent {
-        status,
-        key: ask.key(),
-        field: field.to_owned(),
-        there,
+    credential(field, body).map_err(|there| absent(ask.key(), field, there))
+}
+
+/// When an access token is to be followed by another one, after the moment at which it was asked for: a little ahead of its
+/// end, where the answer to its login says how long it lasts.
+pub(crate) fn renewed_after(dialect: Option<&Dialect>, body: &[u8]) -> Option<Duration> {
+    let field = dialect?.login.as_ref()?.expires_in.as_deref()?;
+    let life = seconds(field, body).ok()?;
+    Some(life.saturating_sub((life / 10).min(RENEWED_BEFORE_MAX)))
+}
+
+/// A length of time in an answer, in seconds.
+fn seconds(field: &str, body: &[u8]) -> Result<Duration, There> {
+    let text = credential(field, body)?;
+    let Ok(seconds) = text.trim().parse::<f64>() else {
+        return Err(There::Other { what: "a text" });
+    };
+    if seconds > 0.0 {
+        let most = LIFETIME_MAX.as_secs_f64();
+        return Ok(Duration::from_secs_f64(seconds.min(most)));
+    }
+    Err(There::Other {
+        what: "no number above 0",
     })
 }
 
@@ -451,5 +491,49 @@ mod tests {
         assert_eq!(wait("Sat, 06 Nov 1993 08:49:37 GMT"), Some(0));
         assert_eq!(wait("-1"), None);
         assert_eq!(wait("soon"), None);
+    }
+
+    #[test]
+    fn a_token_is_followed_by_another_a_tenth_of_its_life_ahead_of_its_end() {
+        let mut dialect = crate::account::tests::dialect();
+        let after = |dialect: &Dialect, body: &str| {
+            renewed_after(Some(dialect), body.as_bytes()).map(|after| after.as_millis())
+        };
+        assert_eq!(after(&dialect, r#"{"token":"t","expires_in":60}"#), None);
+        dialect.login.as_mut().unwrap().expires_in = Some("data.ttl".to_owned());
+        for (ttl, expected) in [
+            ("60", Some(54_000)),
+            ("\"1.5\"", Some(1_350)),
+            ("3600", Some(3_570_000)),
+            ("1e300", Some(315_359_970_000)),
+            ("0", None),
+            ("-5", None),
+            ("null", None),
+            ("\"soon\"", None),
+            ("\"NaN\"", None),
+        ] {
+            let body = format!("{{\"token\":\"t\",\"data\":{{\"ttl\":{ttl}}}}}");
+            assert_eq!(after(&dialect, &body), expected, "{ttl}");
+            let granted = granted(Some(&dialect), Ask::Login, 200, body.as_bytes());
+            assert_eq!(granted.is_ok(), expected.is_some(), "{granted:?}");
+        }
+    }
+
+    #[test]
+    fn a_login_that_does_not_say_how_long_its_token_lasts_is_told() {
+        let mut dialect = crate::account::tests::dialect();
+        dialect.login.as_mut().unwrap().expires_in = Some("ttl".to_owned());
+        let why = |body: &str| {
+            let why = granted(Some(&dialect), Ask::Login, 200, body.as_bytes()).unwrap_err();
+            format!("{why} | {}", why.hint().unwrap_or_default())
+        };
+        assert_eq!(
+            why(r#"{"token":"t","expires_in":60}"#),
+            "200, but there is no field `ttl` in the body; its fields: expires_in, token | does [target] login.expires_in = \"expires_in\" name it?"
+        );
+        assert_eq!(
+            why(r#"{"token":"t","ttl":"soon"}"#),
+            "200, but its field `ttl` is a text, not the seconds that the token lasts | name the field with [target] login.expires_in: it is \"ttl\" now"
+        );
     }
 }

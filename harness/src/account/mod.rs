@@ -17,7 +17,8 @@ use reqwest::{Method as HttpMethod, RequestBuilder, Url};
 use serde_json::{Map, Value};
 
 pub(crate) use answer::{
-    Ask, BODY_BYTES_MAX, NotGranted, found, granted, is_success, retry_after, text,
+    Ask, BODY_BYTES_MAX, LIFETIME_KEY, NotGranted, found, granted, is_success, renewed_after,
+    retry_after, text,
 };
 pub(crate) use cells::{Cells, Who};
 pub(crate) use jar::Jar;

@@ -28,6 +28,14 @@ pub(super) async fn credential(
     if job.load.session.credential == Credential::None {
         return Ok(String::new());
     }
+    // Ahead of its end: who waits for a refusal pays for it with a request.
+    if errand
+        .keys
+        .renew_us
+        .is_some_and(|at_us| at_us <= job.clock.now_us())
+    {
+        errand.keys.access = None;
+    }
     let mut fresh = errand.keys.access.is_none();
     loop {
         if errand.keys.access.is_none() {
@@ -93,6 +101,7 @@ async fn access(
     context.answered("login", &errand.visit, &granted);
     let granted = granted?;
     errand.keys.refresh = granted.refresh;
+    errand.keys.renew_us = granted.renew_us;
     Ok(granted.secret)
 }
 

@@ -42,6 +42,8 @@ pub(super) struct Ready {
 pub(super) struct Keys {
     /// The access token, while it is believed good.
     pub access: Option<String>,
+    /// When another one is to follow it; `None`: when it is refused.
+    pub renew_us: Option<u64>,
     /// The cookie that gets a new one without a login.
     pub refresh: Option<String>,
     /// The connection token used last.

@@ -18,6 +18,7 @@ use crate::failure::{Request, RequestProblem};
 use crate::format::append;
 use crate::plan::Dialect;
 use crate::route::noticing;
+use crate::units;
 
 const REFRESH_COOKIE: &str = "refresh_token=";
 /// A credential and when it was asked for and given.
@@ -26,6 +27,8 @@ pub(super) struct Granted {
     pub secret: String,
     /// The cookie that gets the next access token, of a login that gives one.
     pub refresh: Option<String>,
+    /// When another access token is to follow this one; `None`: when it is refused.
+    pub renew_us: Option<u64>,
     pub asked_us: u64,
     pub given_us: u64,
     /// The first request was lost with a kept connection.
@@ -58,6 +61,7 @@ pub(super) async fn login(
         return Ok(Granted {
             secret: who.password.to_owned(),
             refresh: None,
+            renew_us: None,
             asked_us,
             given_us: asked_us,
             repeated: false,
@@ -82,6 +86,8 @@ pub(super) async fn login(
         secret,
         // Another server's refresh is not described.
         refresh: cookie.filter(|_| dialect.is_none()),
+        renew_us: account::renewed_after(dialect, &text)
+            .map(|after| asked_us.saturating_add(units::us(after))),
         asked_us,
         given_us: clock.at_us(monotonic_ns()),
         repeated,
@@ -161,6 +167,7 @@ pub(super) async fn refresh(
     Ok(Granted {
         secret,
         refresh: None,
+        renew_us: None,
         asked_us,
         given_us: clock.at_us(monotonic_ns()),
         repeated,
@@ -197,6 +204,7 @@ pub(super) async fn token(
     Ok(Granted {
         secret,
         refresh: None,
+        renew_us: None,
         asked_us,
         given_us: clock.at_us(monotonic_ns()),
         repeated,

@@ -33,6 +33,8 @@ pub(super) struct TestClient {
     /// Names its conversations and messages.
     tag: String,
     access: Vec<Option<String>>,
+    /// When another one is to follow it.
+    renew_us: Vec<u64>,
     /// What the server has set, by account.
     jars: Vec<Jar>,
     pub journal: Journal,
@@ -50,6 +52,7 @@ impl TestClient {
             context,
             first_user,
             access: vec![None; CREW_SIZE as usize],
+            renew_us: vec![u64::MAX; CREW_SIZE as usize],
             jars: vec![Jar::default(); CREW_SIZE as usize],
             journal: Journal::default(),
             conversation: tag.clone(),
@@ -197,7 +200,8 @@ impl TestClient {
 
     /// An access token, kept until it is refused.
     pub(super) async fn access(&mut self, who: usize) -> Result<String, Inconclusive> {
-        if let Some(access) = &self.access[who] {
+        let is_good = self.clock().now_us() < self.renew_us[who];
+        if let Some(access) = self.access[who].as_ref().filter(|_| is_good) {
             return Ok(access.clone());
         }
         Ok(self.login(who).await?.secret)
@@ -216,6 +220,7 @@ impl TestClient {
             });
         };
         let mut jar = self.jars[who].clone();
+        let asked_us = self.clock().now_us();
         let captured = self.page(&mut jar).await?;
         let url = format!("{}{path}", target.http_base);
         let method = account::login_method(dialect);
@@ -231,12 +236,15 @@ impl TestClient {
         let answer = self.followed((path, answer), &mut jar).await?;
         self.note(&format!("{account} logs in: {}", status(&answer)));
         let secret = credential(&answer, Ask::Login, dialect).ok_or(Inconclusive("no login"))?;
+        let body = match &answer {
+            Answer::Status { body, .. } => &body[..],
+            Answer::None | Answer::Broken(_) => &[],
+        };
+        let renewed = account::renewed_after(dialect, body);
+        let ends = account::text(body, "expires_at");
         self.jars[who] = jar;
         self.access[who] = Some(secret.clone());
-        let ends = match &answer {
-            Answer::Status { body, .. } => account::text(body, "expires_at"),
-            Answer::None | Answer::Broken(_) => None,
-        };
+        self.renew_us[who] = renewed.map_or(u64::MAX, |after| asked_us + units::us(after));
         let ends = ends.and_then(|ends| humantime::parse_rfc3339_weak(&ends).ok());
         let now = UNIX_EPOCH + Duration::from_nanos(wall_ns());
         let left = ends.map(|ends| ends.duration_since(now).unwrap_or_default());

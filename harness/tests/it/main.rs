@@ -36,6 +36,7 @@ mod peer;
 mod process_faults;
 mod reach;
 mod renderers;
+mod renewal;
 mod rooms;
 mod scenarios;
 mod shards;

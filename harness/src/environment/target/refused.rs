@@ -4,7 +4,7 @@ use std::fmt;
 
 use miette::Diagnostic;
 
-use crate::account::{Ask, NotGranted};
+use crate::account::{Ask, LIFETIME_KEY, NotGranted};
 
 /// The first account gets no credential.
 #[derive(Debug)]
@@ -26,6 +26,12 @@ impl fmt::Display for CredentialRefused {
             (Ask::Token, _) => write!(f, "{url} gives {account} no connection token: {why}"),
             (Ask::Login | Ask::Refresh, NotGranted::Refused { .. }) => {
                 write!(f, "{url} does not let {account} log in: {why}")
+            }
+            (_, NotGranted::Absent { key, .. }) if *key == LIFETIME_KEY => {
+                write!(
+                    f,
+                    "{url} lets {account} log in, and does not say for how long: {why}"
+                )
             }
             (Ask::Login | Ask::Refresh, NotGranted::Absent { .. }) => {
                 write!(f, "{url} lets {account} log in, and gives no token: {why}")

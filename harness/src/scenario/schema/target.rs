@@ -35,6 +35,7 @@ fn credentials() -> [(String, Value); 2] {
                     { "type": "array", "minItems": 1, "maxItems": 8, "items": { "type": "integer", "minimum": 200, "maximum": 399 } },
                 ],
             },
+            "expires_in": text_of("Field of the answer that says how many seconds the token lasts: a new one is got ahead of its end; \"none\": nothing says so."),
             "redirects": integer(0, i64::from(REDIRECTS_MAX), "Most redirects of the answer that are followed, by GET, on the same host; default 0."),
             "page": text_of("Path that is asked for first, by GET; default none."),
             "capture": {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::columns::{Columns, Taken};
 use super::open::capture_of;
-use super::part::{NONE, TEXT_MAX, path, text};
+use super::part::{NONE, TEXT_MAX, optional, path, text};
 use super::template;
 use crate::scenario::document::{Node, Value};
 use crate::scenario::header;
@@ -40,6 +40,9 @@ pub(crate) struct Login {
     /// Field of the answer, `a.b` for one within another; "body": the whole body is the token; "none": it holds no token, the
     /// cookies are all.
     pub token: String,
+    /// Field of the answer that says how many seconds the token lasts; `None`: until it is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_in: Option<String>,
     /// The statuses of success; empty: any 2xx.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub expect: Vec<u16>,
@@ -137,6 +140,7 @@ pub(super) fn read(
         user: text(table, problems, "user", "email"),
         password: text(table, problems, "password", "password"),
         token: text(table, problems, "token", "token"),
+        expires_in: optional(table, problems, "expires_in", None),
         expect: table
             .read(problems, "expect", statuses)
             .map_or_else(Vec::new, |expect| expect.value),
