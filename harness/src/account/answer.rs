@@ -183,9 +183,11 @@ impl NotGranted {
                 };
                 let hint = match (there, likely) {
                     (_, Some(name)) => format!("does [target] {key} = \"{name}\" name it?"),
-                    (There::Text { .. }, None) if field != WHOLE_BODY && *key != LIFETIME_KEY => format!(
-                        "where the whole body is the token, write [target] {key} = \"{WHOLE_BODY}\""
-                    ),
+                    (There::Text { .. }, None) if field != WHOLE_BODY && *key != LIFETIME_KEY => {
+                        format!(
+                            "where the whole body is the token, write [target] {key} = \"{WHOLE_BODY}\""
+                        )
+                    }
                     _ => format!("name the field with [target] {key}: it is \"{field}\" now"),
                 };
                 // Web pages give no token to who is let in.
