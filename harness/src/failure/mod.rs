@@ -273,12 +273,10 @@ pub(crate) enum Ending {
     System(i32),
 }
 
-/// What a server may not send without end.
+/// What a server may not send without end: fragments of one message, pings, pongs and closes in a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Limit {
-    /// Fragments of one message.
     Fragments,
-    /// Pings, pongs and closes in a second.
     ControlFrames,
     /// From the beginning of a message to its end.
     MessageTime,

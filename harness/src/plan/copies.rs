@@ -87,12 +87,15 @@ fn names_group(dialect: &Dialect) -> bool {
 
 /// Whether clients of different groups are in different rooms, or each client in a room of its own, as far as the
 /// templates of a mapped server say so.
-pub(crate) fn has_rooms(dialect: &Dialect, conversation: Conversation) -> bool {
+pub(crate) fn has_rooms(dialect: Option<&Dialect>, session: &SessionPlan) -> bool {
+    let Some(dialect) = dialect else {
+        return false;
+    };
     let open = dialect.open.iter();
     let open = open.filter_map(|step| step.send.as_deref());
     let mut joins = [dialect.socket.path.as_str()].into_iter().chain(open);
     joins.any(|template| {
-        places(template).any(|place| match conversation {
+        places(template).any(|place| match session.conversation {
             // Where each has its own, a place may as well be a name.
             Conversation::Own => false,
             Conversation::Room => place == GROUP,

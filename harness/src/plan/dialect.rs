@@ -7,7 +7,7 @@ use crate::plan::{
 };
 use crate::scenario::ScenarioFile;
 use crate::scenario::problem::{Complaint, Place, Problems};
-use crate::scenario::target::{Dialect, Encoding, EventName};
+use crate::scenario::target::{Dialect, Encoding, EventName, IdKind};
 use crate::scenario::trial::{Need, Trial, TrialKind};
 use crate::units::print_us;
 
@@ -99,8 +99,9 @@ fn encoding(dialect: &Dialect, problem: &mut impl FnMut(&str, &str, &str)) {
         )
         .chain(open.map(|said| ("open", said)))
         .chain(reply.map(|said| ("reply", said)));
+    let numbered = dialect.ids == IdKind::Number;
     for (field, said) in said {
-        if let Some(fact) = dialect.encoding.refuses(said, dialect.ids) {
+        if let Some(fact) = dialect.encoding.refuses(said, numbered) {
             problem(
                 field,
                 fact,

@@ -208,10 +208,7 @@ fn job(plan: &Plan, part: Part, target: TargetInfo, signals: &Signals) -> Job {
         tick_us: tick_us(plan),
         cut: part.cut,
         rooms: copies(plan).and_then(|by| Rooms::of(&plan.load, (by, says_heard(plan)), &visits)),
-        has_rooms: target
-            .dialect
-            .as_deref()
-            .is_some_and(|dialect| has_rooms(dialect, plan.load.session.conversation)),
+        has_rooms: has_rooms(target.dialect.as_deref(), &plan.load.session),
         visits,
         numbered: numbered(plan),
         is_flat: target.dialect.as_deref().is_some_and(flat::is_flat),

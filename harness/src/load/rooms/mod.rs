@@ -15,30 +15,23 @@
 //! **Units:** microseconds since load start.
 
 mod members;
+mod room;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use self::members::Members;
+pub(super) use self::room::{Hearing, Message};
+use self::room::{Here, NEVER, Room, Said};
 use crate::plan::visit::Visit;
 use crate::plan::{Copies, LoadPlan};
-use crate::record::copies::{Copied, Unheard};
+use crate::record::copies::Unheard;
 
-/// How long a socket must have been ready, so that the server certainly counts it among the members.
-const SETTLED_US: u64 = 2_000_000;
-/// How long a message is remembered that everybody has heard, so that one that comes again is known.
-const LINGER_US: u64 = 2_000_000;
 /// Messages that are remembered at once, in all conversations of a process.
 const MESSAGES_MAX: usize = 200_000;
 /// Answers that came to others before it was known what they answer.
 const EARLY_MAX: usize = 256;
-/// Not there, or not yet.
-const NEVER: u64 = u64::MAX;
-
-/// A message, by its stay and its place among what that stay says.
-pub(super) type Message = (u32, u32);
-
 /// The conversations of one process.
 #[derive(Debug)]
 pub(super) struct Rooms {
@@ -52,69 +45,6 @@ pub(super) struct Rooms {
     remembered: AtomicUsize,
     /// A message could not be remembered.
     is_full: AtomicBool,
-}
-
-/// What a client heard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Hearing {
-    /// A copy that it was owed.
-    Copy(Copied),
-    /// The same once more.
-    Again(Message, u64),
-    /// Nothing that it was owed: it came later, or nobody said it.
-    Passed,
-}
-
-/// One conversation.
-#[derive(Debug)]
-struct Room {
-    first_client: u32,
-    here: Vec<Here>,
-    said: BTreeMap<Message, Said>,
-    /// In the order in which they were said, without those that somebody has gone without for long.
-    order: VecDeque<Message>,
-    /// What a task of the server answers.
-    tasks: BTreeMap<u64, Message>,
-    early: VecDeque<(u64, u32, u64)>,
-}
-
-/// A member.
-#[derive(Clone, Copy, Debug)]
-struct Here {
-    /// Its sockets that are ready: one, and for a moment two where a client comes back before it has left.
-    sockets: u8,
-    /// Since when it has this one; [`NEVER`]: it has none, or two.
-    since_us: u64,
-}
-
-/// What is known of a message.
-#[derive(Debug)]
-struct Said {
-    intended_us: u64,
-    said_us: u64,
-    /// When the first of them all heard it.
-    taken_us: u64,
-    /// Asked once more: the server may have taken it twice.
-    repeated: bool,
-    task: Option<u64>,
-    owed: Members,
-    heard: Members,
-    /// Members that left without it; `None`: nobody did.
-    missed: Option<Members>,
-    members: u32,
-    /// It has left the order: somebody has gone without it for long.
-    waits: bool,
-}
-
-impl Said {
-    /// When nothing is to be waited for any more: everybody heard it, or nobody ever did; `None`: somebody is to hear it.
-    fn over_us(&self, drain_us: u64) -> Option<u64> {
-        if self.taken_us == NEVER {
-            return Some(self.said_us.saturating_add(2 * drain_us));
-        }
-        let is_heard = self.owed.count() == 0;
-        is_heard.then(|| self.taken_us.saturating_add(LINGER_US))
-    }
 }
 
 impl Rooms {
@@ -361,62 +291,6 @@ impl Rooms {
             clients,
             owed: said.members,
         })
-    }
-}
-
-impl Room {
-    /// A member has a socket more or less.
-    fn change(&mut self, member: u32, at_us: u64, change: impl FnOnce(u8) -> u8) {
-        if let Some(here) = self.here.get_mut(member as usize) {
-            here.sockets = change(here.sockets);
-            here.since_us = if here.sockets == 1 { at_us } else { NEVER };
-        }
-    }
-
-    /// A member is owed nothing any more; `missed` says whether it went without a message.
-    fn strike(&mut self, member: u32, missed: impl Fn(&Said) -> bool) {
-        let members = self.here.len();
-        for said in self.said.values_mut() {
-            if said.owed.remove(member) && missed(said) {
-                let missed = said.missed.get_or_insert_with(|| Members::none(members));
-                missed.add(member);
-            }
-        }
-    }
-
-    /// Those whom the server certainly knows to be there.
-    fn settled_members(&self, at_us: u64) -> Members {
-        let mut members = Members::none(self.here.len());
-        for (member, here) in (0..).zip(&self.here) {
-            if here.since_us.saturating_add(SETTLED_US) <= at_us {
-                members.add(member);
-            }
-        }
-        members
-    }
-
-    fn heard(&mut self, message: Message, member: u32, at_us: u64) -> Hearing {
-        let Some(said) = self.said.get_mut(&message) else {
-            return Hearing::Passed;
-        };
-        said.taken_us = said.taken_us.min(at_us);
-        if said.owed.remove(member) {
-            said.heard.add(member);
-            return Hearing::Copy(Copied {
-                intended_us: said.intended_us,
-                said_us: said.said_us,
-                at_us,
-            });
-        }
-        let here = self.here.get(member as usize);
-        // What a server tells those who come (back) of before is no copy.
-        let was_there = here.is_some_and(|here| here.since_us <= said.said_us);
-        let again = !said.heard.add(member) && was_there && !said.repeated;
-        if again {
-            Hearing::Again(message, at_us)
-        } else {
-            Hearing::Passed
-        }
     }
 }
 

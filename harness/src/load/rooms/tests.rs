@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::plan::compile;
+use crate::record::copies::Copied;
 use crate::scenario::Overrides;
 use proptest::prelude::*;
 

@@ -6,7 +6,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::IdKind;
 use super::template::{CREDENTIAL, places};
 
 /// How what a client says stands in messages, and what the server says.
@@ -37,14 +36,14 @@ impl Encoding {
         *self == Self::Text
     }
 
-    /// Why a template cannot be said, whatever fills its places; `None`: it can.
-    pub(crate) fn refuses(self, template: &str, ids: IdKind) -> Option<&'static str> {
+    /// Why a template cannot be said, whatever fills its places; `None`: it can. `numbered`: ids are numbers.
+    pub(crate) fn refuses(self, template: &str, numbered: bool) -> Option<&'static str> {
         match self {
             Self::Text | Self::Binary => None,
             Self::Msgpack => {
                 let is_number = |place: &str| match place {
                     "client" | "group" => true,
-                    "id" => ids == IdKind::Number,
+                    "id" => numbered,
                     // What a server says may be one.
                     place => !TEXTS.contains(&place),
                 };
@@ -113,11 +112,11 @@ mod tests {
             (Encoding::Hex, "0a", "0A"),
             (Encoding::Text, "anything {text}", ""),
         ] {
-            let refuses = |template| encoding.refuses(template, IdKind::Text);
+            let refuses = |template| encoding.refuses(template, false);
             assert_eq!(refuses(good), None, "{good}");
             assert_eq!(refuses(bad).is_some(), !bad.is_empty(), "{bad}");
         }
-        let numbered = Encoding::Msgpack.refuses("[{id}]", IdKind::Number);
+        let numbered = Encoding::Msgpack.refuses("[{id}]", true);
         assert_eq!(numbered, None);
     }
 }
