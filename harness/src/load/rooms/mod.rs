@@ -2,9 +2,9 @@
 //! on its socket must hear it.
 //!
 //! **In:** who is there, what is said, what is heard. **Out:** how long a copy of a message took to each of the others
-//! ([`Copied`]), and which copies never came ([`Unheard`]).
+//! (in a [`Hearing`]), and which copies never came ([`Unheard`]).
 //!
-//! A copy is owed to every member whose socket had been ready for [`SETTLED_US`] when the message was first said. It is
+//! A copy is owed to every member whose socket had been ready for two seconds when the message was first said. It is
 //! called unheard only where the message was taken (somebody heard it, or its answer came to who said it), the member went
 //! on for a whole drain after that, and left in order: of a socket that was cut nobody knows how long it was dead.
 //!
