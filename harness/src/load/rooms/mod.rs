@@ -32,6 +32,7 @@ use crate::record::copies::Unheard;
 const MESSAGES_MAX: usize = 200_000;
 /// Answers that came to others before it was known what they answer.
 const EARLY_MAX: usize = 256;
+
 /// The conversations of one process.
 #[derive(Debug)]
 pub(super) struct Rooms {
