@@ -1,5 +1,5 @@
 //! The project's own commands: `cargo xtask demo`, `test`, `matrix`, `bench`, `soak`, `fuzz`, `ab`, `slurm`,
-//! `image`, `foreign`.
+//! `image`, `foreign`, `page`.
 //!
 //! Each installs what is missing (saying so first), builds, and runs. Linux only.
 
@@ -11,6 +11,7 @@
 
 mod ab;
 mod bench;
+mod browser;
 mod demo;
 mod failure;
 mod foreign;
@@ -20,6 +21,7 @@ mod interop;
 mod matrix;
 mod nginx;
 mod package;
+mod page;
 mod redis;
 mod slurm;
 mod soak;
@@ -60,6 +62,8 @@ enum Command {
     Image,
     /// Servers of eight other makes, installed and started here, driven by files alone: healthy, and through faults
     Foreign(foreign::Arguments),
+    /// The report's page in headless Chromium, at three widths, light and dark: its numbers, zoom, keys, contrast, no request
+    Page(page::Arguments),
     /// Everything that reads what others wrote, fed what nobody wrote: an hour, guided by coverage
     Fuzz(fuzz::Arguments),
 }
@@ -75,6 +79,7 @@ fn main() -> ExitCode {
         Command::Slurm(arguments) => slurm::run(&arguments),
         Command::Image => image::run(),
         Command::Foreign(arguments) => foreign::run(&arguments),
+        Command::Page(arguments) => page::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
     };
     match done {

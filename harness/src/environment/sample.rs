@@ -30,6 +30,8 @@ pub(crate) struct ProcessSample {
     pub edge: Option<ProcessUse>,
     /// The processes that drive the load together, where it is not this one alone.
     pub load: Option<ProcessUse>,
+    /// This process.
+    pub own: Option<ProcessUse>,
 }
 
 /// What the processes of the run may use.
@@ -62,6 +64,7 @@ impl Children {
             redis: self.redis.and_then(|redis| redis.process().usage()),
             edge: together(self.edge.into_iter()),
             load: together(self.load.into_iter()),
+            own: together(ProcessId::of_self().into_iter()),
         }
     }
 

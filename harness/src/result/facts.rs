@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::series::Gauges;
 use super::{
     AcceptBacklog, EndedProcess, Generator, GooseCounts, ProcessAccount, Run, ServerAccount,
-    Traffic,
+    Traffic, UsageLooks,
 };
 use crate::plan::Plan;
 use crate::record::fault::FaultStamps;
@@ -39,6 +39,8 @@ pub(crate) struct Facts {
     pub gauges: Gauges,
     /// What the processes of the run used.
     pub processes: Vec<ProcessAccount>,
+    /// The same over time, this process among them.
+    pub usage: Vec<UsageLooks>,
     pub accept_backlog: Option<AcceptBacklog>,
     pub traffic: Option<Traffic>,
     /// End of the drain, microseconds since load start.

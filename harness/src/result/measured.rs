@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::heat::Heat;
+use super::usage::UsageLine;
 use crate::record::delivery::Delivery;
 use crate::record::fault::FaultStamps;
 use crate::record::histogram::Summary;
@@ -164,6 +166,12 @@ pub(crate) struct Series {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lines: Vec<Line>,
     pub per_second: Vec<Second>,
+    /// What the processes of the run used, in the steps of `per_second`; results of older versions have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub usage: Vec<UsageLine>,
+    /// How many answers took how long, over time; absent: nothing was completed, or an older version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heat: Option<Heat>,
 }
 
 /// A line over steps of its own: the shortest in which enough values support its statistic.

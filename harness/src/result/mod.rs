@@ -14,6 +14,7 @@ mod example;
 pub(crate) mod facts;
 mod failure;
 mod generator;
+mod heat;
 mod intervals;
 mod judged;
 mod line;
@@ -27,6 +28,7 @@ pub(crate) mod store;
 pub(crate) mod summarize;
 #[cfg(test)]
 mod tests;
+mod usage;
 pub(crate) mod verdict;
 mod windows;
 
@@ -42,6 +44,7 @@ pub(crate) use check::machine::told as machine_text;
 pub(crate) use check::observation::statistic_of;
 pub(crate) use check::validity::{is_of_generator, sent_text};
 pub(crate) use check::wording::{bound_text, limit_text, observed_text};
+pub(crate) use heat::{Heat, HeatStep};
 pub(crate) use judged::{CheckGroup, CheckResult, CheckStatus, ExpectationResult, Status, Verdict};
 pub(crate) use measured::{
     Clients, ConditionResult, Distribution, DistributionPoint, Example, FaultResult, Line, Lined,
@@ -52,3 +55,4 @@ pub(crate) use run::{Host, Run, RunResult, SCHEMA};
 pub(crate) use series::Gauges;
 #[cfg(test)]
 pub(crate) use tests::plan as example_plan;
+pub(crate) use usage::{Consumer, UsageLine, UsageLook, UsageLooks};

@@ -5,7 +5,7 @@
 //! *Recovered* is the first moment after the confirmed heal from which, for [`CALM_US`] of intended
 //! sends, p99 of `complete` is within tolerance and nothing is refused, unanswered or lost. It is
 //! found to the recorder's interval. The tolerance is the tightest `complete p99` the scenario
-//! expects outside faults, else twice the p99 before the first fault.
+//! expects outside faults, else twice the p99 before the first fault, and at least [`TOLERANCE_ROOM_US`] more than it.
 //!
 //! *Impact* is the first refusal, failure or cut, or the first answer out of tolerance, whichever is earlier. A slow
 //! answer counts from the moment it had been awaited for the tolerance, not from the moment it came: a stall of
@@ -32,6 +32,8 @@ use crate::units;
 const CALM_US: u64 = 3_000_000;
 /// Tolerance where nothing was answered before the first fault and nothing is expected.
 const TOLERANCE_FALLBACK_US: u64 = 1_000_000;
+/// Answers of a fast server differ by some milliseconds from one second to the next, whatever was done to it.
+const TOLERANCE_ROOM_US: u64 = 10_000;
 /// Share of answers that may be slower than a p99.
 const SLOW_RATIO_MAX: f64 = 0.01;
 /// A day's share of answers that may be bad: the budget of a 99.9 % objective.
@@ -80,7 +82,8 @@ fn twice_the_baseline(plan: &Plan, recording: &Recording, stamps: &[FaultStamps]
     if before.is_empty() {
         TOLERANCE_FALLBACK_US
     } else {
-        before.value_at(0.99).saturating_mul(2)
+        let p99_us = before.value_at(0.99);
+        p99_us.saturating_add(p99_us.max(TOLERANCE_ROOM_US))
     }
 }
 

@@ -10,10 +10,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::facts::Facts;
+use super::heat::heat;
 use super::intervals::{Intervals, cells, complete_of, lateness_of};
 use super::line::{lines, supports};
 use super::windows::closes;
-use super::{Delivery, Second, Series};
+use super::{Delivery, Second, Series, usage};
 use crate::plan::Plan;
 use crate::record::histogram::SparseHistogram;
 use crate::record::recording::{CloseCause, Recording, SessionInterval};
@@ -34,9 +36,15 @@ pub(crate) struct Gauges {
     pub in_flight: Vec<u64>,
 }
 
-/// The run over time, up to `end_us`.
-pub(super) fn series(plan: &Plan, recording: &Recording, gauges: &Gauges, end_us: u64) -> Series {
-    let intervals = end_us.div_ceil(plan.interval_us).max(1);
+/// The run over time.
+pub(super) fn series(facts: &Facts) -> Series {
+    let Facts {
+        plan,
+        recording,
+        gauges,
+        ..
+    } = facts;
+    let intervals = facts.end_us.div_ceil(plan.interval_us).max(1);
     let per_step = intervals.div_ceil(STEPS_MAX).max(1);
     let per_row = US_PER_S
         .div_ceil(plan.interval_us)
@@ -73,6 +81,13 @@ pub(super) fn series(plan: &Plan, recording: &Recording, gauges: &Gauges, end_us
         );
     }
     series.lines = lines(&series, plan, recording);
+    series.usage = usage::lines(&facts.usage, series.second_us, series.per_second.len());
+    series.heat = heat(
+        recording,
+        intervals.div_ceil(per_step),
+        per_step,
+        plan.interval_us,
+    );
     series
 }
 

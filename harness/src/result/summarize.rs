@@ -84,7 +84,7 @@ pub(crate) fn summarize(facts: &Facts) -> RunResult {
         accept_backlog: facts.accept_backlog,
         traffic: facts.traffic,
         ended_processes: facts.ended_processes.clone(),
-        series: series(plan, recording, &facts.gauges, facts.end_us),
+        series: series(facts),
         distributions: overlapping.distributions,
         examples: examples(facts),
         stories: stories(facts),

@@ -176,6 +176,7 @@ fn facts(recording: Recording) -> Facts {
         processes: Vec::new(),
         accept_backlog: None,
         traffic: None,
+        usage: Vec::new(),
         end_us: 60_000_000,
     }
 }

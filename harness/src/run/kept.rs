@@ -220,6 +220,7 @@ fn unknown(plan: Plan, run: Run) -> Facts {
         processes: Vec::new(),
         accept_backlog: None,
         traffic: None,
+        usage: Vec::new(),
         end_us,
         plan,
     }

@@ -390,6 +390,7 @@ impl Seen {
             ended_processes: self.samples.ended,
             gauges: self.samples.gauges,
             processes,
+            usage: self.samples.usage.looks(),
             accept_backlog: self.samples.network.backlog(),
             traffic: self.samples.network.traffic(),
             end_us: self.end_us,

@@ -1,11 +1,12 @@
 //! This module accounts for what the processes of a run used: how much of a processor, memory, files.
 //!
-//! **In:** once a second a [`ProcessSample`], and what they may use. **Out:** a [`ProcessAccount`] for each kind of process.
+//! **In:** once a second a [`ProcessSample`], and what they may use. **Out:** a [`ProcessAccount`] for each kind of process, and
+//! the looks themselves.
 //!
 //! **Units:** microseconds since load start; processors; bytes.
 
 use crate::environment::{Allowed, ProcessLimits, ProcessSample, ProcessUse};
-use crate::result::{ProcessAccount, ProcessKind};
+use crate::result::{Consumer, ProcessAccount, ProcessKind, UsageLook, UsageLooks};
 use crate::units::{self, US_PER_S};
 
 /// Looks kept: a day of them.
@@ -21,14 +22,14 @@ pub(super) struct Usage {
     server: One,
     redis: One,
     edge: One,
+    harness: One,
     allowed: Allowed,
 }
 
 /// Of one kind of process.
 #[derive(Debug, Default)]
 struct One {
-    /// Processor time up to each look, added up over processes that followed each other.
-    looks: Vec<(u64, f64)>,
+    looks: Vec<UsageLook>,
     last: Option<f64>,
     sum: f64,
     rss_peak_bytes: u64,
@@ -45,7 +46,11 @@ impl One {
             .map_or(0.0, |last| (now.cpu_seconds - last).max(0.0));
         self.last = Some(now.cpu_seconds);
         if self.looks.len() < LOOKS_MAX {
-            self.looks.push((at_us, self.sum));
+            self.looks.push(UsageLook {
+                at_us,
+                cpu_seconds: self.sum,
+                rss_bytes: now.rss_bytes,
+            });
         }
         self.rss_peak_bytes = self.rss_peak_bytes.max(now.rss_bytes);
         self.files_peak = self.files_peak.max(now.files);
@@ -57,24 +62,24 @@ impl One {
         let mut looks = self
             .looks
             .iter()
-            .filter(|(at_us, _)| (from_us..=to_us).contains(at_us));
+            .filter(|look| (from_us..=to_us).contains(&look.at_us));
         let first = looks.next()?;
         Some(cores(first, looks.next_back()?))
     }
 
     /// Over the busiest stretch; both ends of it move on from look to look.
     fn peak(&self) -> f64 {
-        let until = self.looks.last().map_or(0, |(at_us, _)| *at_us);
+        let until = self.looks.last().map_or(0, |look| look.at_us);
         let mut ends = self.looks.iter().peekable();
         let (mut highest, mut last) = (0.0_f64, None);
         for first in &self.looks {
-            while let Some(end) = ends.next_if(|(at_us, _)| *at_us <= first.0 + PEAK_US) {
+            while let Some(end) = ends.next_if(|look| look.at_us <= first.at_us + PEAK_US) {
                 last = Some(end);
             }
-            if first.0 + PEAK_US > until + US_PER_S / 2 {
+            if first.at_us + PEAK_US > until + US_PER_S / 2 {
                 break;
             }
-            let last = last.filter(|last| last.0 > first.0);
+            let last = last.filter(|last| last.at_us > first.at_us);
             highest = highest.max(last.map_or(0.0, |last| cores(first, last)));
         }
         highest
@@ -102,8 +107,9 @@ impl One {
 }
 
 /// Processors in use from one look to another.
-fn cores(first: &(u64, f64), last: &(u64, f64)) -> f64 {
-    (last.1 - first.1) * 1e6 / last.0.saturating_sub(first.0).max(1) as f64
+fn cores(first: &UsageLook, last: &UsageLook) -> f64 {
+    let passed_us = last.at_us.saturating_sub(first.at_us).max(1);
+    (last.cpu_seconds - first.cpu_seconds) * 1e6 / passed_us as f64
 }
 
 impl Usage {
@@ -119,6 +125,24 @@ impl Usage {
         self.server.add(at_us, now.server);
         self.redis.add(at_us, now.redis);
         self.edge.add(at_us, now.edge);
+        let load = now.load.into_iter().chain(now.own);
+        self.harness.add(at_us, load.reduce(ProcessUse::plus));
+    }
+
+    /// What each kind had used at each look.
+    pub(super) fn looks(&self) -> Vec<UsageLooks> {
+        let all = [
+            (Consumer::Server, &self.server),
+            (Consumer::Redis, &self.redis),
+            (Consumer::Edge, &self.edge),
+            (Consumer::Harness, &self.harness),
+        ];
+        let there = all.into_iter().filter(|(_, one)| one.last.is_some());
+        let looks = |(what, one): (Consumer, &One)| UsageLooks {
+            what,
+            looks: one.looks.clone(),
+        };
+        there.map(looks).collect()
     }
 
     /// Memory that the harness may use.

@@ -1,7 +1,6 @@
 //! This module has headless Chromium use a server, and drives the server by what `harness import` makes of that.
 //!
-//! **In:** a server that runs, and what its page does (`page.js`). **Out:** a scenario. The recording is made by Playwright, which has
-//! a folder of its own in `target/foreign/browser/`; Chromium is the system's.
+//! **In:** a server that runs, and what its page does (`page.js`). **Out:** a scenario.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,48 +8,19 @@ use std::process::Command;
 
 use super::server::{PASSWORD, Server, free_ports, until_open};
 use super::stand::{PASSED_ON, Redis, harness};
+use crate::browser::Chromium;
 use crate::failure::Failure;
-use crate::{package, step};
+use crate::step;
 
-const CHROMIUM: package::Program = package::Program {
-    names: &["chromium", "chromium-browser", "google-chrome"],
-    variable: "CHROMIUM",
-    packages: ["chromium", "chromium"],
-};
 const FOLDER: &str = "xtask/foreign/browser";
 
 /// A browser that can be told what to do.
-pub(super) struct Browser {
-    python: PathBuf,
-    chromium: PathBuf,
-}
+pub(super) struct Browser(Chromium);
 
 impl Browser {
     /// Installs what is not there.
     pub(super) fn ensure() -> Result<Self, Failure> {
-        let chromium = CHROMIUM.ensure()?;
-        let folder = step::target("foreign").join("browser");
-        let wanted = step::root().join(FOLDER).join("requirements.txt");
-        let python = folder.join("venv/bin/python");
-        let (mark, packages) = (folder.join("installed"), read(&wanted)?);
-        if fs::read_to_string(&mark).is_ok_and(|has| has == packages) {
-            return Ok(Self { python, chromium });
-        }
-        let made = fs::create_dir_all(&folder);
-        made.map_err(|source| Failure::File {
-            path: folder.clone(),
-            source,
-        })?;
-        let mut venv = Command::new("python3");
-        step::run(
-            "venv",
-            venv.args(["-m", "venv", "venv"]).current_dir(&folder),
-        )?;
-        let mut pip = Command::new(folder.join("venv/bin/pip"));
-        pip.args(["install", "-q", "--disable-pip-version-check", "-r"]);
-        step::run("pip install playwright", pip.arg(&wanted))?;
-        fs::write(&mark, packages).map_err(|source| Failure::File { path: mark, source })?;
-        Ok(Self { python, chromium })
+        Chromium::ensure().map(Self)
     }
 
     /// What the page of a server does; `None`: it has none.
@@ -87,15 +57,13 @@ impl Browser {
     ) -> Result<PathBuf, Failure> {
         let (har, scenario) = (folder.join("session.har"), folder.join("imported-run.toml"));
         drop(fs::remove_file(&scenario));
-        let mut record = Command::new(&self.python);
+        let mut record = self.0.script(&step::root().join(FOLDER).join("record.py"));
         record
-            .arg(step::root().join(FOLDER).join("record.py"))
             .arg(format!("http://127.0.0.1:{port}"))
             .arg(page)
             .arg(&har)
             .args(rest)
-            .env("PASSWORD", PASSWORD)
-            .env("CHROMIUM", &self.chromium);
+            .env("PASSWORD", PASSWORD);
         step::run(&format!("record {}", page.display()), &mut record)?;
         let mut import = harness();
         import.arg("import").arg(&har).arg("--out").arg(&scenario);
@@ -149,11 +117,4 @@ impl Browser {
         drop(child.wait());
         driven
     }
-}
-
-fn read(path: &Path) -> Result<String, Failure> {
-    fs::read_to_string(path).map_err(|source| Failure::File {
-        path: path.to_path_buf(),
-        source,
-    })
 }

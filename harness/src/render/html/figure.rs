@@ -73,6 +73,8 @@ impl<'a> Column<'a> {
             u: match reading.unit {
                 ReadingUnit::Microseconds => "us",
                 ReadingUnit::Count => "",
+                ReadingUnit::Percent => "%",
+                ReadingUnit::Mebibytes => "MiB",
             },
             x: 0.0,
             d: reading.step,

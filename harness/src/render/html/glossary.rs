@@ -52,7 +52,7 @@ const WORDS: [(&str, &str); 18] = [
     ),
     (
         "Tolerance",
-        "How slow p99 of complete may be for the service to count as recovered: the tightest limit that the scenario sets for it outside faults or for the whole run, else twice the p99 before the first fault.",
+        "How slow p99 of complete may be for the service to count as recovered: the tightest limit that the scenario sets for it outside faults or for the whole run, else twice the p99 before the first fault, and at least 10 ms more than it.",
     ),
     (
         "Recovered",

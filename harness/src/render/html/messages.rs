@@ -11,15 +11,14 @@ use super::prose::prose;
 use super::story::story;
 use super::table::{Cell, Table};
 use crate::format;
-use crate::render::plot::Chart;
+use crate::render::plot::{Chart, EXAMPLES_MAX, anchor};
 use crate::render::{file, view, words};
 use crate::result::{Delivery, Example, RunResult, Summary, Window};
 use crate::scenario::expectation::Outcome;
 use crate::stage::Stage;
 
-/// Messages that went wrong: shown at once, and in all.
+/// Messages that went wrong, shown at once.
 const EXAMPLES_FIRST: usize = 6;
-const EXAMPLES_MAX: usize = 50;
 const EXAMPLE_HEADS: [&str; 8] = [
     "Message",
     "What happened",
@@ -222,12 +221,12 @@ pub(crate) fn examples(result: &RunResult) -> Markup {
     let all = &result.examples[..result.examples.len().min(EXAMPLES_MAX)];
     let (first, others) = all.split_at(all.len().min(EXAMPLES_FIRST));
     let dropped = (result.examples.len() - all.len()) as u64 + result.generator.examples_dropped;
-    let table = |caption: Markup, rows: &[Example]| {
+    let table = |caption: Markup, rows: &[Example], from: usize| {
         Table {
             caption,
             class: "stack left",
             heads: Table::heads(&EXAMPLE_HEADS),
-            rows: rows.iter().map(example).collect(),
+            rows: rows.iter().zip(from..).map(example).collect(),
         }
         .markup()
     };
@@ -235,14 +234,14 @@ pub(crate) fn examples(result: &RunResult) -> Markup {
         (shown(result, first.len())) " Times are seconds since load start; the small figures count from the intended send."
     };
     html! {
-        (table(caption, first))
+        (table(caption, first, 0))
         @if let Some(told) = first.iter().find(|example| !example.session.is_empty()) {
-            (session(told))
+            (session(told, true))
         }
         @if !others.is_empty() {
             details {
                 summary { (others.len()) " more" @if dropped > 0 { ", and " (format::count(dropped)) " that were not kept" } }
-                (table(html! { "The next ones." }, others))
+                (table(html! { "The next ones." }, others, first.len()))
             }
         }
     }
@@ -267,32 +266,39 @@ fn shown(result: &RunResult, first: usize) -> Markup {
 /// What the slowest and the first that was cut went through.
 pub(crate) fn stories(stories: &[&Example]) -> Markup {
     html! {
-        @for story in stories { (session(story)) }
+        @for (place, story) in stories.iter().enumerate() { (session(story, place == 0)) }
     }
 }
 
 /// What the client of an example did and heard.
-fn session(of: &Example) -> Markup {
+fn session(of: &Example, is_open: bool) -> Markup {
     let steps: Vec<(u64, &str)> = of
         .session
         .iter()
         .map(|step| (step.at_us, step.text.as_str()))
         .collect();
-    let caption = html! {
-        "Client " (of.client) @if let Some(message) = of.message { " and its message " (message) }
-        " (" (prose(&of.what)) "). Messages are shown by number only."
-    };
-    story(caption, &steps)
+    let message = of
+        .message
+        .map(|message| format!(" and its message {message}"));
+    let title = format!(
+        "Client {}{} ({})",
+        of.client,
+        message.unwrap_or_default(),
+        of.what
+    );
+    let caption =
+        html! { "Messages are shown by number only; the small figures count from the first step." };
+    story(&title, caption, &steps, is_open)
 }
 
-fn example(of: &Example) -> Vec<Cell> {
+fn example((of, place): (&Example, usize)) -> Vec<Cell> {
     let after = |us: Option<u64>| match us {
         Some(us) => Cell::text(format::stamp(us))
             .note(html! { "+" (format::duration(us.saturating_sub(of.intended_us))) }),
         None => Cell::text(format::NONE),
     };
     vec![
-        Cell::new(html! { code { (format::harmless(&of.client_message_id)) } })
+        Cell::new(html! { code id=(anchor(place)) { (format::harmless(&of.client_message_id)) } })
             .note(html! { "in " (format::harmless(&of.conversation)) }),
         Cell::new(prose(&of.what)),
         Cell::count(u64::from(of.client)).class(""),

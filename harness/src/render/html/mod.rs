@@ -6,8 +6,6 @@
 //!
 //! Everything from outside is escaped by `maud`; the content security policy allows this page's own
 //! style and script by their hash and nothing else, so a hostile name cannot load or run anything.
-//!
-//! Later work: the heatmap of every answer, and zoom.
 
 pub(super) mod document;
 mod environment;
@@ -16,6 +14,7 @@ mod glossary;
 mod messages;
 mod outcome;
 pub(super) mod prose;
+mod stages;
 mod story;
 pub(super) mod table;
 mod time;
@@ -54,9 +53,7 @@ impl Renderer for Html {
 
 /// Every chart of the page.
 struct Charts {
-    response: Chart,
-    open: Chart,
-    closes: Chart,
+    over_time: Vec<Chart>,
     distribution: Chart,
     lateness: Chart,
     stages: Option<Chart>,
@@ -67,9 +64,7 @@ struct Charts {
 impl Charts {
     fn draw(result: &RunResult) -> Result<Self, RenderError> {
         Ok(Self {
-            response: Picture::ResponseTime.chart(result)?,
-            open: Picture::OpenSessions.chart(result)?,
-            closes: Picture::Closes.chart(result)?,
+            over_time: plot::over_time(result)?,
             distribution: Picture::Distribution.chart(result)?,
             lateness: Picture::Lateness.chart(result)?,
             stages: plot::stages::chart(result)?,
@@ -79,14 +74,9 @@ impl Charts {
     }
 
     fn with_cursor(&self) -> Vec<&Chart> {
-        let always = [
-            &self.response,
-            &self.open,
-            &self.closes,
-            &self.distribution,
-            &self.lateness,
-        ];
-        always.into_iter().chain(&self.reconnects).collect()
+        let always = [&self.distribution, &self.lateness];
+        let over_time = self.over_time.iter().chain(always);
+        over_time.chain(&self.reconnects).collect()
     }
 }
 
@@ -110,6 +100,7 @@ fn body(result: &RunResult, charts: &Charts) -> Markup {
                 (verdict::banner(result))
                 (verdict::facts(result))
                 nav aria-label="On this page" {
+                    button.theme type="button" { "Light / dark" }
                     ul {
                         @for section in &sections {
                             li { a href={ "#" (section.id) } { (section.short) } }
@@ -166,7 +157,6 @@ fn sections(result: &RunResult, charts: &Charts) -> Vec<Section> {
 
 /// What the run showed.
 fn run_sections(result: &RunResult, charts: &Charts) -> Vec<Section> {
-    let time = [&charts.response, &charts.open, &charts.closes];
     let mut sections = Vec::new();
     let mut add = |id, title, short, body| {
         sections.push(Section {
@@ -196,9 +186,9 @@ fn run_sections(result: &RunResult, charts: &Charts) -> Vec<Section> {
         "time",
         "Over time",
         "Over time",
-        time::section(result, time),
+        time::section(result, &charts.over_time),
     );
-    let windows = messages::windows(result);
+    let windows = html! { (messages::windows(result)) (stages::section(result)) };
     add(
         "messages",
         "What became of every message",

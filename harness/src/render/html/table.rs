@@ -136,6 +136,12 @@ impl Table {
             (cell.body)
             @if let Some(note) = &cell.note { small { (note) } }
         };
+        // What never stacks keeps the roles of its elements, and needs no head in every cell.
+        if !self.class.starts_with("stack") {
+            return html! {
+                @if place == 0 { th scope="row" class=[class] { (body) } } @else { td class=[class] { (body) } }
+            };
+        }
         html! {
             @if place == 0 {
                 th role="rowheader" scope="row" class=[class] { (body) }

@@ -16,9 +16,19 @@ const ROWS_MAX: usize = 600;
 /// Outcomes of messages in it: sent, and how they ended.
 const SHOWN: &[Outcome] = Outcome::ALL.split_at(5).0;
 
-pub(crate) fn section(result: &RunResult, charts: [&Chart; 3]) -> Markup {
+pub(crate) fn section(result: &RunResult, charts: &[Chart]) -> Markup {
     html! {
-        p.hint { "One cursor moves through all charts: point, or use the arrow keys. A legend entry hides its line." }
+        p.hint {
+            "One cursor moves through all charts: point, or use the arrow keys. Drag to look closer, with shift to move along; click to pin a
+             moment, and its address leads there again. A legend entry hides its line."
+        }
+        div.tools role="group" aria-label="Time shown by all charts" {
+            button type="button" data-do="closer" { "Closer" }
+            button type="button" data-do="wider" { "Wider" }
+            button type="button" data-do="back" { "← Earlier" }
+            button type="button" data-do="on" { "Later →" }
+            button type="button" data-do="all" { "Whole run" }
+        }
         @for chart in charts { (figure(chart)) }
         details {
             summary { "The same, second by second, as a table" }

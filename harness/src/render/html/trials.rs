@@ -17,19 +17,22 @@ use crate::render::plot::Chart;
 use crate::result::{Acceptance, RunResult};
 
 pub(crate) fn section(result: &RunResult, acceptance: Option<&Chart>) -> Markup {
-    let trials: Vec<(&TrialPlan, &TrialRecord)> =
+    let mut trials: Vec<(&TrialPlan, &TrialRecord)> =
         result.plan.trials.iter().zip(&result.trials).collect();
+    trials.sort_by_key(|(_, record)| rank(record));
+    let first = trials.iter().find_map(|(_, record)| shown(record));
+    let is_first = |of: &Showing| first.is_some_and(|first| std::ptr::eq(first, of));
     html! {
         (summary(&trials))
         @for (plan, record) in &trials {
             @for (known, broken) in &record.broke {
                 @if let Some(first) = broken.examples.first() {
                     h3 { (plan.name) ": " code { (known.name()) } }
-                    (showing(first))
+                    (showing(first, is_first(first)))
                     @if broken.examples.len() > 1 {
                         details {
                             summary { (broken.examples.len() - 1) " more of " (format::count(broken.count)) }
-                            @for other in &broken.examples[1..] { (showing(other)) }
+                            @for other in &broken.examples[1..] { (showing(other, false)) }
                         }
                     }
                 }
@@ -37,7 +40,7 @@ pub(crate) fn section(result: &RunResult, acceptance: Option<&Chart>) -> Markup 
             @if record.clear() == 0 {
                 @if let Some(first) = &record.unclear_example {
                     h3 { (plan.name) ": without an outcome" }
-                    (showing(first))
+                    (showing(first, is_first(first)))
                 }
             }
         }
@@ -46,14 +49,36 @@ pub(crate) fn section(result: &RunResult, acceptance: Option<&Chart>) -> Markup 
     }
 }
 
+/// What broke first, then what could not be judged.
+fn rank(record: &TrialRecord) -> u8 {
+    if !record.broke.is_empty() {
+        0
+    } else if record.clear() == 0 {
+        1
+    } else {
+        2
+    }
+}
+
+/// The first experiment of a trial that the page shows.
+fn shown(record: &TrialRecord) -> Option<&Showing> {
+    let broke = record.broke.values();
+    let broke = broke.filter_map(|broken| broken.examples.first()).next();
+    broke.or_else(|| {
+        let unclear = record.unclear_example.as_ref();
+        unclear.filter(|_| record.clear() == 0)
+    })
+}
+
 fn summary(trials: &[(&TrialPlan, &TrialRecord)]) -> Markup {
     let rows = trials.iter().map(|(plan, record)| {
         let broke: u64 = record.broke.values().map(|broken| broken.count).sum();
-        let name = Cell::text(&plan.name);
-        let name = match met(record) {
-            Some(met) => name.note(prose(&met)),
-            None => name,
-        };
+        let asked = plan.kind.promises().iter().map(|promise| promise.text);
+        let asked = asked.collect::<Vec<_>>().join("; ");
+        let name = Cell::text(&plan.name).note(html! {
+            (asked)
+            @if let Some(met) = met(record) { " – " (prose(&met)) }
+        });
         let unclear = Cell::count(record.unclear.values().sum());
         let unclear = match reasons(record) {
             Some(reasons) => unclear.note(prose(&reasons)),
@@ -70,7 +95,7 @@ fn summary(trials: &[(&TrialPlan, &TrialRecord)]) -> Markup {
     });
     Table {
         caption: html! {
-            "Small experiments beside the load, each with accounts of its own. One that fails fails the run; too few that are conclusive make it inconclusive."
+            "Small experiments beside the load, each with accounts of its own. One that fails fails the run; too few that are conclusive make it inconclusive. Under its name: what the trial holds the server to."
         },
         class: "stack",
         heads: Table::heads(&["Trial", "Conclusive", "Passed", "Failed", "Inconclusive"]),
@@ -95,16 +120,15 @@ fn reasons(record: &TrialRecord) -> Option<String> {
 }
 
 /// One experiment, line by line.
-fn showing(of: &Showing) -> Markup {
+fn showing(of: &Showing, is_open: bool) -> Markup {
     let lines: Vec<(u64, &str)> = of
         .lines
         .iter()
         .map(|line| (line.at_us, line.text.as_str()))
         .collect();
-    let caption = html! {
-        (prose(&of.what)) " (" (format::harmless(&of.account)) "). Times are seconds since load start; tokens are cut short."
-    };
-    story(caption, &lines)
+    let title = format!("{} ({})", of.what, of.account);
+    let caption = html! { "Times are seconds since load start; tokens are cut short." };
+    story(&title, caption, &lines, is_open)
 }
 
 /// Acceptance over the age of a token.

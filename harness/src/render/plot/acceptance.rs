@@ -58,6 +58,7 @@ pub(crate) fn chart(result: &RunResult) -> Result<Option<Chart>, RenderError> {
             side: Side::Right,
         }],
         limits: Vec::new(),
+        events: Vec::new(),
     });
     drawn.map(Some)
 }

@@ -53,6 +53,7 @@ pub(crate) fn chart(decision: &Decision) -> Result<Option<Chart>, RenderError> {
         bands: Vec::new(),
         marks: Vec::new(),
         limits: Vec::new(),
+        events: Vec::new(),
     });
     drawn.map(Some)
 }

@@ -75,6 +75,7 @@ pub(crate) fn chart(row: &Row, name: &str) -> Result<Option<Chart>, RenderError>
         bands: Vec::new(),
         marks: Vec::new(),
         limits: vec![limit_line.clone()],
+        events: Vec::new(),
     });
     drawn.map(Some)
 }

@@ -53,6 +53,8 @@ pub(crate) struct Reading {
 pub(crate) enum ReadingUnit {
     Microseconds,
     Count,
+    Percent,
+    Mebibytes,
 }
 
 /// One of the two widths in which every chart is drawn, so that text stays readable on a phone.

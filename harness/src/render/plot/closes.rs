@@ -7,20 +7,17 @@ use std::collections::BTreeMap;
 
 use plotters::style::RGBColor;
 
-use super::axis::{Axis, LOG_COUNT_FLOOR};
-use super::chart::{Chart, ReadingUnit};
-use super::draw::{Series, Shape};
+use super::axis::Axis;
+use super::chart::Chart;
 use super::frame::Frame;
 use super::palette;
+use super::per_second::Grouped;
 use super::sketch::Sketch;
 use crate::format;
 use crate::render::renderer::RenderError;
 use crate::render::words;
 use crate::result::{RunResult, Second};
 use crate::units::seconds;
-
-/// Part of a second that its bars fill.
-const FILLED: f64 = 0.84;
 
 /// Codes that share a colour and a place in the legend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,46 +60,26 @@ impl Group {
 }
 
 pub(crate) fn chart(result: &RunResult) -> Result<Chart, RenderError> {
-    let groups = present(result);
-    let rows: Vec<BTreeMap<Group, u64>> = result.series.per_second.iter().map(grouped).collect();
-    let most = rows.iter().flat_map(|row| row.values()).max().copied();
+    let rows = result.series.per_second.iter().map(grouped).collect();
     let step = seconds(result.series.second_us);
+    let counts = Grouped { rows, step };
+    let series = |group: Group| {
+        let (color, name) = group.look();
+        let told = (legend(result, group), name.to_owned());
+        counts.bars(group, (name, color), told)
+    };
     let sketch = Sketch {
         id: "closes".into(),
         title: "Closes per second, by code".to_owned(),
         subject: "Closes per second",
         finding: finding(result),
-        series: groups
-            .into_iter()
-            .map(|group| series(result, group, step, &rows))
-            .collect(),
+        series: present(result).into_iter().map(series).collect(),
     };
     sketch.draw(|width| Frame {
         height: 110,
-        y: Axis::log_count(most.unwrap_or(1)),
+        y: Axis::log_count(counts.most()),
         ..Frame::over_time(result, width)
     })
-}
-
-fn series(result: &RunResult, group: Group, second: f64, rows: &[BTreeMap<Group, u64>]) -> Series {
-    let (color, name) = group.look();
-    let mut at = 0.0;
-    let bar = |row: &BTreeMap<Group, u64>| {
-        let from = at;
-        at += second;
-        let count = row.get(&group).copied().filter(|&count| count > 0)?;
-        let place = row.keys().position(|&other| other == group)?;
-        let share = second * FILLED / row.len() as f64;
-        let left = from + second * (1.0 - FILLED) / 2.0 + share * place as f64;
-        Some((left, left + share, (count as f64).log10().max(0.05)))
-    };
-    let bars = Shape::Bars(LOG_COUNT_FLOOR, rows.iter().filter_map(bar).collect());
-    let counts = rows
-        .iter()
-        .map(|row| Some(row.get(&group).copied().unwrap_or(0)));
-    Series::new(name, color, bars)
-        .legend(Some(legend(result, group)))
-        .read(name, ReadingUnit::Count, second, counts)
 }
 
 fn grouped(row: &Second) -> BTreeMap<Group, u64> {

@@ -59,6 +59,7 @@ pub(crate) fn chart(result: &RunResult) -> Result<Chart, RenderError> {
             .iter()
             .map(|limit| limit_line(limit, width, x.high))
             .collect(),
+        events: Vec::new(),
     })
 }
 

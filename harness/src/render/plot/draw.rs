@@ -63,6 +63,8 @@ pub(crate) enum Shape {
     Dots((f64, f64), Vec<(f64, f64)>),
     /// Filled rectangles, from a floor up: left, right, top.
     Bars(f64, Vec<(f64, f64, f64)>),
+    /// Filled rectangles: left, bottom, right, top.
+    Cells(Vec<[f64; 4]>),
 }
 
 /// Size of a dot, as a share of the plot.
@@ -136,7 +138,7 @@ impl Series {
     pub(super) fn key(&self) -> Option<Result<Key, String>> {
         let text = self.key.as_ref()?;
         let kind = match self.shape {
-            Shape::Bars(..) | Shape::Dots(..) => "f",
+            Shape::Bars(..) | Shape::Dots(..) | Shape::Cells(_) => "f",
             Shape::Steps(..) | Shape::Line(_) | Shape::Area(_) => "k",
         };
         let class = palette::class(self.color.to_backend_color());
@@ -157,6 +159,7 @@ impl Series {
             Shape::Area(points) => area(plot, points.clone(), pen)?,
             Shape::Dots(reach, points) => dots(plot, *reach, points, self.color)?,
             Shape::Bars(floor, tops) => bars(plot, *floor, tops, self.color)?,
+            Shape::Cells(all) => cells(plot, all, self.color)?,
         }
         sheet.raw("</g>\n");
         Ok(())
@@ -205,6 +208,16 @@ fn dots(
         Polygon::new(corners, color.filled())
     });
     plot.draw_series(diamonds)
+        .map(|_| ())
+        .map_err(|error| error.to_string())
+}
+
+fn cells(plot: &mut Plot<'_>, cells: &[[f64; 4]], color: RGBColor) -> Drawn {
+    let cells = cells.iter();
+    let cells = cells.map(|&[left, bottom, right, top]| {
+        Rectangle::new([(left, top), (right, bottom)], color.filled())
+    });
+    plot.draw_series(cells)
         .map(|_| ())
         .map_err(|error| error.to_string())
 }

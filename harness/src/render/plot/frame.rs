@@ -12,6 +12,7 @@ use plotters::style::TRANSPARENT;
 use super::axis::{Axis, Plane};
 use super::chart::{Key, Width};
 use super::draw::{Drawn, Plot, Series, font, pen};
+use super::event::{self, Event};
 use super::label::{self, FONT_PX, Label, Side};
 use super::limit::{self, LimitLine};
 use super::palette;
@@ -42,6 +43,7 @@ pub(crate) struct Frame {
     pub bands: Vec<Band>,
     pub marks: Vec<Mark>,
     pub limits: Vec<LimitLine>,
+    pub events: Vec<Event>,
 }
 
 /// A stretch of time in which a fault was in force.
@@ -90,6 +92,7 @@ impl Frame {
             bands: bands.collect(),
             marks: Vec::new(),
             limits: Vec::new(),
+            events: Vec::new(),
         }
     }
 
@@ -122,6 +125,9 @@ impl Frame {
         let mut keys = limit::keys(&self.limits);
         if self.bands.iter().any(|band| band.confirmed) {
             keys.push(Key::new("fault, confirmed", "f-fault", None));
+        }
+        if !self.events.is_empty() {
+            keys.push(Key::new("messages that ended badly", "k-event", None));
         }
         keys
     }
@@ -178,6 +184,7 @@ impl Frame {
         for one in lowest_first {
             one.draw(&mut plot, &sheet)?;
         }
+        sheet.raw(&event::marks(&self.events, &plane));
         sheet.raw(&self.mark_lines(&plane));
         sheet.raw("</svg>\n");
         sheet.raw(&self.below(&plane));
@@ -273,7 +280,7 @@ impl Frame {
     fn below(&self, plane: &Plane<'_>) -> String {
         let base = f64::from(plane.top + plane.height);
         let mut markup = format!(
-            "<path class=\"k-axis\" d=\"M{} {}h{}\"/>\n<g class=\"f-text\" font-size=\"{FONT_PX}\" text-anchor=\"middle\">",
+            "<path class=\"k-axis\" d=\"M{} {}h{}\"/>\n<g class=\"f-text ticks\" font-size=\"{FONT_PX}\" text-anchor=\"middle\">",
             plane.left,
             px(base),
             plane.width
@@ -324,8 +331,9 @@ fn above(labels: &[label::Placed], top: i32) -> String {
         append(
             &mut markup,
             format_args!(
-                "<text class=\"f-{}\" x=\"{}\" y=\"{}\" font-size=\"{FONT_PX}\">{}</text>\n",
+                "<text class=\"f-{} above\" data-at=\"{}\" x=\"{}\" y=\"{}\" font-size=\"{FONT_PX}\">{}</text>\n",
                 placed.label.class,
+                px(placed.label.at),
                 px(placed.x),
                 px(f64::from(top) - LIFT_PX - row * ROW_PX),
                 escape(&placed.label.text)

@@ -112,6 +112,7 @@ pub(crate) fn scaling(answer: &Answer) -> Result<Option<Chart>, RenderError> {
         bands: Vec::new(),
         marks: Vec::new(),
         limits: Vec::new(),
+        events: Vec::new(),
     });
     drawn.map(Some)
 }
@@ -182,6 +183,7 @@ fn draw(answer: &Answer, picture: Picture) -> Result<Chart, RenderError> {
         bands: Vec::new(),
         marks: marks.clone(),
         limits: Vec::new(),
+        events: Vec::new(),
     })
 }
 

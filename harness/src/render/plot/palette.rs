@@ -39,6 +39,11 @@ palette! {
     MOST = 8, "most";
     LIMIT = 9, "limit";
     SOFT_1 = 10, "soft1";
+    SHADE_1 = 11, "shade1";
+    SHADE_2 = 12, "shade2";
+    SHADE_3 = 13, "shade3";
+    SHADE_4 = 14, "shade4";
+    SHADE_5 = 15, "shade5";
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use plotters::style::RGBColor;
 use super::axis::Axis;
 use super::chart::{Chart, Width};
 use super::draw::Series;
+use super::event;
 use super::frame::{Frame, Mark};
 use super::label::Side;
 use super::limit::LimitLine;
@@ -39,6 +40,7 @@ pub(crate) fn chart(result: &RunResult) -> Result<Chart, RenderError> {
         y: Axis::latency(least(result), most(result)),
         marks: marks(result, width),
         limits: limits(result, width),
+        events: event::of(result),
         ..Frame::over_time(result, width)
     })
 }

@@ -92,6 +92,7 @@ pub(crate) fn chart(of: &MetricTrend, said: Said) -> Result<Option<Chart>, Rende
         bands: Vec::new(),
         marks: marks.clone(),
         limits: Vec::new(),
+        events: Vec::new(),
     });
     drawn.map(Some)
 }

@@ -111,6 +111,7 @@ fn facts(story: Story) -> Facts {
         processes: Vec::new(),
         accept_backlog: None,
         traffic: None,
+        usage: Vec::new(),
         end_us: story.end_us(),
         recording,
     }
