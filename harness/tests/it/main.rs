@@ -32,6 +32,7 @@ mod kubernetes;
 mod limits;
 mod links;
 mod opening;
+mod pages;
 mod peer;
 mod process_faults;
 mod reach;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::support::{read, root};
+use crate::support::read;
 
 mod circles;
 mod source;
@@ -139,36 +139,4 @@ fn the_harness_does_not_link_the_server() {
             "the harness tests any server, and starts this one as a program: [{table}]"
         );
     }
-}
-
-#[test]
-fn pages_refer_to_nothing_outside_the_repository() {
-    let mut found = Vec::new();
-    let pages = [
-        "README.md",
-        "ARCHITECTURE.md",
-        "STYLE.md",
-        "CHANGELOG.md",
-        "scenarios/README.md",
-    ];
-    for page in pages {
-        for (index, line) in read(page).lines().enumerate() {
-            for link in line
-                .split("](")
-                .skip(1)
-                .filter_map(|rest| rest.split(')').next())
-            {
-                let target = link.split('#').next().unwrap_or_default();
-                let elsewhere = target.is_empty() || target.contains("://");
-                let folder = root().join(page).parent().unwrap().join(target);
-                let inside = folder
-                    .canonicalize()
-                    .is_ok_and(|path| path.starts_with(root().canonicalize().unwrap()));
-                if !elsewhere && !inside {
-                    found.push(format!("{page}:{}: {link}", index + 1));
-                }
-            }
-        }
-    }
-    none(found, "a link leads to a file of this repository");
 }
