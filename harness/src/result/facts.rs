@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::series::Gauges;
 use super::{
     AcceptBacklog, EndedProcess, Generator, GooseCounts, ProcessAccount, Run, ServerAccount,
     Traffic, UsageLooks,
@@ -18,6 +17,15 @@ use crate::record::trial::TrialRecord;
 
 /// Examples kept in the result, over all threads.
 pub(super) const EXAMPLES_MAX: usize = 200;
+
+/// What is there at the end of each interval.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Gauges {
+    /// Open sockets.
+    pub open: Vec<u64>,
+    /// Messages that had been intended and had no end yet.
+    pub in_flight: Vec<u64>,
+}
 
 /// Everything a run left behind.
 #[derive(Serialize, Deserialize)]

@@ -44,6 +44,7 @@ pub(crate) use check::machine::told as machine_text;
 pub(crate) use check::observation::statistic_of;
 pub(crate) use check::validity::{is_of_generator, sent_text};
 pub(crate) use check::wording::{bound_text, limit_text, observed_text};
+pub(crate) use facts::Gauges;
 pub(crate) use heat::{Heat, HeatStep};
 pub(crate) use judged::{CheckGroup, CheckResult, CheckStatus, ExpectationResult, Status, Verdict};
 pub(crate) use measured::{
@@ -52,7 +53,6 @@ pub(crate) use measured::{
 };
 pub(crate) use network::{AcceptBacklog, Traffic};
 pub(crate) use run::{Host, Run, RunResult, SCHEMA};
-pub(crate) use series::Gauges;
 #[cfg(test)]
 pub(crate) use tests::plan as example_plan;
 pub(crate) use usage::{Consumer, UsageLine, UsageLook, UsageLooks};

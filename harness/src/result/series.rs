@@ -8,9 +8,7 @@
 //! **Units:** microseconds. Long runs get longer steps, so that no line has more than
 //! [`STEPS_MAX`] points and the table no more than [`ROWS_MAX`] rows.
 
-use serde::{Deserialize, Serialize};
-
-use super::facts::Facts;
+use super::facts::{Facts, Gauges};
 use super::heat::heat;
 use super::intervals::{Intervals, cells, complete_of, lateness_of};
 use super::line::{lines, supports};
@@ -26,15 +24,6 @@ use crate::units::US_PER_S;
 const STEPS_MAX: u64 = 1_200;
 /// Rows of the per-second table at most.
 const ROWS_MAX: u64 = 600;
-
-/// What is there at the end of each interval.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Gauges {
-    /// Open sockets.
-    pub open: Vec<u64>,
-    /// Messages that had been intended and had no end yet.
-    pub in_flight: Vec<u64>,
-}
 
 /// The run over time.
 pub(super) fn series(facts: &Facts) -> Series {

@@ -62,8 +62,8 @@ fn rank(record: &TrialRecord) -> u8 {
 
 /// The first experiment of a trial that the page shows.
 fn shown(record: &TrialRecord) -> Option<&Showing> {
-    let broke = record.broke.values();
-    let broke = broke.filter_map(|broken| broken.examples.first()).next();
+    let mut broke = record.broke.values();
+    let broke = broke.find_map(|broken| broken.examples.first());
     broke.or_else(|| {
         let unclear = record.unclear_example.as_ref();
         unclear.filter(|_| record.clear() == 0)
