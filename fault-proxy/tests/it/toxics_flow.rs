@@ -5,6 +5,7 @@ use fault_proxy::{
     Stream::{Downstream, Upstream},
     ToxicSpec,
 };
+use serde_json::json;
 use std::time::{Duration, Instant};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -251,6 +252,42 @@ async fn slicer_delivers_small_pieces_and_all_of_them() {
     // 2,000 bytes in pieces of at most 120 are at least 17, each 4 ms after the one before.
     assert!(reads >= 5, "{reads} reads");
     assert!(start.elapsed() >= 60 * MS, "{:?}", start.elapsed());
+}
+
+/// What Toxiproxy's own command line creates; there, the first data ends the process.
+#[tokio::test]
+async fn a_slicer_without_sizes_and_one_with_a_wide_variation_lose_nothing() {
+    let mut world = World::start().await;
+    let listen = world.echo_proxy("a").await;
+    for (attributes, stored) in [
+        (
+            json!({}),
+            json!({"average_size": 0, "size_variation": 0, "delay": 0}),
+        ),
+        (
+            json!({"size_variation": 5, "delay": 100}),
+            json!({"average_size": 0, "size_variation": 5, "delay": 100}),
+        ),
+        (
+            json!({"average_size": 10, "size_variation": 1_000}),
+            json!({"average_size": 10, "size_variation": 1_000, "delay": 0}),
+        ),
+        (
+            json!({"average_size": 1, "size_variation": i64::MAX / 4}),
+            json!({"average_size": 1, "size_variation": i64::MAX / 4, "delay": 0}),
+        ),
+    ] {
+        let body = json!({"name": "cut", "type": "slicer", "attributes": attributes});
+        let answer = world
+            .http("POST", "/proxies/a/toxics", &body.to_string())
+            .await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!(answer.json()["attributes"], stored, "as it was given");
+        let mut stream = connect(&listen).await;
+        let sent = "sliced or not ".repeat(300);
+        assert_eq!(round_trip(&mut stream, &sent).await, sent);
+        world.client.remove_toxic("a", "cut").await.unwrap();
+    }
 }
 
 #[tokio::test]
