@@ -97,6 +97,7 @@ impl Acceptor {
             place,
             dial,
             budget: Arc::clone(&self.shares.budget),
+            pacer: Arc::clone(&self.shares.pacer),
             identity: Identity {
                 seed: self.seed,
                 proxy: Arc::clone(&self.proxy),

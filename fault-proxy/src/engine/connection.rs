@@ -14,23 +14,19 @@ use super::{
     link::{Cause, Link},
     opening::{self, Dial},
     orders::{Order, Resets, ToxicSet},
+    pacer::{Alarm, Pacer},
     places::Place,
     stage::Identity,
     traffic::{Reason, Traffic},
 };
 use socket2::SockRef;
 use std::{
-    future::{Future, poll_fn},
-    pin::Pin,
+    future::poll_fn,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
-use tokio::{
-    net::TcpStream,
-    sync::watch,
-    time::{Instant, Sleep, sleep_until},
-};
+use tokio::{net::TcpStream, sync::watch, time::Instant};
 
 /// Everything a connection is born with.
 pub(super) struct Accepted {
@@ -39,6 +35,7 @@ pub(super) struct Accepted {
     pub(super) place: Place,
     pub(super) dial: Dial,
     pub(super) budget: Arc<Budget>,
+    pub(super) pacer: Arc<Pacer>,
     pub(super) identity: Identity,
     pub(super) traffic: Arc<Traffic>,
     pub(super) orders: watch::Receiver<Order>,
@@ -53,6 +50,7 @@ pub(super) async fn run(accepted: Accepted) -> Reason {
         place: _place,
         dial,
         budget,
+        pacer,
         identity,
         traffic,
         mut orders,
@@ -70,7 +68,7 @@ pub(super) async fn run(accepted: Accepted) -> Reason {
             }
             return reason;
         }
-        opened = opening::open(&mut client, &dial, &identity, &mut orders) => match opened {
+        opened = opening::open(&mut client, &dial, (&identity, &pacer), &mut orders) => match opened {
             Ok(server) => server,
             Err(reason) => return reason,
         },
@@ -83,7 +81,7 @@ pub(super) async fn run(accepted: Accepted) -> Reason {
         Ok(sockets) => sockets,
         Err(reason) => return reason,
     };
-    let mut connection = Connection::new((client, server), identity, traffic, &budget);
+    let mut connection = Connection::new((client, server), identity, traffic, (&budget, &pacer));
     let mut in_force: Option<Arc<ToxicSet>> = None;
     loop {
         let set = match &*orders.borrow_and_update() {
@@ -170,8 +168,8 @@ struct Connection {
     traffic: Arc<Traffic>,
     /// What ended the first of the two links.
     reason: Option<Reason>,
-    /// Made when a toxic first waits for a time.
-    timer: Option<Pin<Box<Sleep>>>,
+    /// What the toxics wait for.
+    alarm: Alarm,
 }
 
 impl Connection {
@@ -179,7 +177,7 @@ impl Connection {
         (client, server): (TcpStream, TcpStream),
         identity: Identity,
         traffic: Arc<Traffic>,
-        budget: &Arc<Budget>,
+        (budget, pacer): (&Arc<Budget>, &Arc<Pacer>),
     ) -> Self {
         let link = || Link::new(Held::new(Arc::clone(budget)));
         Self {
@@ -192,7 +190,7 @@ impl Connection {
             identity,
             traffic,
             reason: None,
-            timer: None,
+            alarm: Alarm::new(pacer),
         }
     }
 
@@ -224,7 +222,7 @@ impl Connection {
             let Some(due) = dues.into_iter().flatten().min() else {
                 return Poll::Pending;
             };
-            if self.poll_timer(cx, due).is_pending() {
+            if self.alarm.poll(cx, due).is_pending() {
                 return Poll::Pending;
             }
         }
@@ -265,14 +263,6 @@ impl Connection {
             Some(Cause::Destination) => destination,
             Some(Cause::Toxic) | None => Reason::Toxic,
         });
-    }
-
-    fn poll_timer(&mut self, cx: &mut Context<'_>, due: Instant) -> Poll<()> {
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
-        if timer.deadline() != due {
-            timer.as_mut().reset(due);
-        }
-        timer.as_mut().poll(cx)
     }
 
     /// Closes both sockets so that both peers see a reset.

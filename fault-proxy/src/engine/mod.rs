@@ -27,6 +27,7 @@ mod limits;
 mod link;
 mod opening;
 mod orders;
+mod pacer;
 mod places;
 mod proxy;
 mod registry;

@@ -12,6 +12,7 @@ use super::{
     held::Budget,
     hops::Hops,
     orders::Orders,
+    pacer::Pacer,
     places::{Place, Places},
     toxics::Toxics,
     traffic::{Count, Traffic},
@@ -81,6 +82,7 @@ pub(crate) struct Shares {
     pub(crate) budget: Arc<Budget>,
     pub(crate) hops: Arc<Hops>,
     pub(crate) ways: Arc<Ways>,
+    pub(crate) pacer: Arc<Pacer>,
 }
 
 #[derive(Debug)]
@@ -294,6 +296,7 @@ impl Proxy {
             source,
         })?;
         let listening = self.enter(bound, &control.upstream)?;
+        self.common.shares.pacer.start();
         control.listen = bound.to_string();
         let orders = Arc::new(Orders::new(control.toxics.list()));
         let stop = CancellationToken::new();

@@ -57,6 +57,7 @@ impl Registry {
                     budget: Arc::new(Budget::new(settings.held_bytes_max)),
                     hops: Arc::default(),
                     ways: Arc::default(),
+                    pacer: Arc::default(),
                 },
             },
             proxies: Brief::default(),
@@ -143,6 +144,7 @@ impl Registry {
             }
         }
         self.map().clear();
+        self.common.shares.pacer.stop().await;
     }
 
     async fn create_or_replace(&self, wanted: &Wanted) -> Result<Description, Refusal> {
