@@ -4,7 +4,7 @@
 //! the API answers with.
 
 use crate::refusal::Refusal;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use std::{
     io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -19,6 +19,10 @@ use tokio::{
 const BACKLOG: i32 = 4096;
 /// A name that is not resolved by then will not be.
 const RESOLVE_MAX: Duration = Duration::from_secs(3);
+/// A connection without a packet for so long is asked whether it is still there, and again after as
+/// long, so many times: what Go's `net` package does.
+const ALIVE_AFTER: Duration = Duration::from_secs(15);
+const ALIVE_ASKED: u32 = 9;
 /// Every address of this machine; an IPv6 socket takes IPv4 connections too.
 const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0);
 
@@ -80,6 +84,14 @@ pub(super) fn bind(address: SocketAddr, shared: bool) -> Result<TcpListener, Ref
     }
 }
 
+/// How a peer that has vanished without a word is noticed.
+pub(super) fn keepalive() -> TcpKeepalive {
+    TcpKeepalive::new()
+        .with_time(ALIVE_AFTER)
+        .with_interval(ALIVE_AFTER)
+        .with_retries(ALIVE_ASKED)
+}
+
 fn listener(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     let socket = Socket::new(
         Domain::for_address(address),
@@ -88,6 +100,8 @@ fn listener(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     )?;
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(shared)?;
+    // The connections that are accepted here inherit it.
+    socket.set_tcp_keepalive(&keepalive())?;
     if address.ip() == ANY.ip() {
         socket.set_only_v6(false)?;
     }
