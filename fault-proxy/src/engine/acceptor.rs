@@ -6,7 +6,7 @@
 use super::{
     connection::{self, Accepted, reset},
     events::{Event, Events},
-    hops::HOPS_MAX,
+    hops::{HOPS_MAX, canonical},
     opening::Dial,
     orders::{Order, Orders},
     places::Place,
@@ -53,7 +53,8 @@ impl Acceptor {
                 }
                 accepted = self.listener.accept() => {
                     match accepted {
-                        Ok((client, peer)) => self.carry(client, peer, &mut connections),
+                        // A client of IPv4 is one, whatever the socket is.
+                        Ok((client, peer)) => self.carry(client, canonical(peer), &mut connections),
                         Err(error) => {
                             tracing::warn!(proxy = %self.proxy, %error, "cannot accept");
                             sleep(ACCEPT_PAUSE).await;

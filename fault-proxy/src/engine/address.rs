@@ -26,13 +26,14 @@ const ALIVE_ASKED: u32 = 9;
 /// Every address of this machine; an IPv6 socket takes IPv4 connections too.
 const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0);
 
-/// The address `listen` stands for. IPv4 wins where a name has both, as in Go.
+/// The address `listen` stands for. IPv4 wins where a name has both, and every address of IPv4 is
+/// every address of IPv6 too, as in Go.
 pub(super) async fn resolve(listen: &str) -> Result<SocketAddr, Refusal> {
     if listen.is_empty() {
         return Ok(ANY);
     }
     if let Ok(address) = listen.parse() {
-        return Ok(address);
+        return Ok(wide(address));
     }
     let refuse = |problem: String| Refusal::Address { problem };
     // Where inputs are made up, nobody else is asked.
@@ -57,6 +58,19 @@ pub(super) async fn resolve(listen: &str) -> Result<SocketAddr, Refusal> {
         }
         Ok(Err(_)) => Err(unknown()),
         Err(_elapsed) => Err(refuse(format!("lookup {host}: i/o timeout"))),
+    }
+}
+
+/// Whether a listener on `bound`, which may be a name if it does not run, is what one on `address` would be.
+pub(super) fn is_same(bound: &str, address: SocketAddr) -> bool {
+    // Where there is no IPv6, IPv4 is listened on instead.
+    bound.parse().is_ok_and(|bound| wide(bound) == address)
+}
+
+fn wide(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V4(v4) if v4.ip().is_unspecified() => SocketAddr::new(ANY.ip(), v4.port()),
+        other => other,
     }
 }
 

@@ -373,7 +373,7 @@ impl Proxy {
 
 async fn is_at(control: &Control, listen: &str, upstream: &str) -> Result<bool, Refusal> {
     let address = address::resolve(listen).await?;
-    Ok(control.listen == address.to_string() && control.upstream == upstream)
+    Ok(address::is_same(&control.listen, address) && control.upstream == upstream)
 }
 
 fn each<S: Serializer>(toxics: &[Arc<Toxic>], serializer: S) -> Result<S::Ok, S::Error> {

@@ -32,16 +32,30 @@ async fn a_created_proxy_is_answered_with_its_real_address() {
 
 #[tokio::test]
 async fn an_empty_listen_address_is_every_address() {
-    let world = World::start().await;
-    let body = r#"{"name":"a","upstream":"127.0.0.1:1"}"#;
-    let proxy = world.http("POST", "/proxies", body).await.json();
-    let listen = proxy["listen"].as_str().unwrap();
-    let port = listen.rsplit_once(':').unwrap().1;
-    assert!(
-        listen.starts_with("[::]:") || listen.starts_with("0.0.0.0:"),
-        "{listen}"
-    );
-    connect(&format!("127.0.0.1:{port}")).await;
+    let mut world = World::start().await;
+    let upstream = world.echo().await.to_string();
+    let has_ipv6 = TcpListener::bind("[::1]:0").await.is_ok();
+    for (name, given) in [("a", ""), ("b", ":0"), ("c", "0.0.0.0:0"), ("d", "[::]:0")] {
+        let body = json!({"name": name, "listen": given, "upstream": upstream});
+        let proxy = world.http("POST", "/proxies", &body.to_string()).await;
+        let listen = proxy.json()["listen"].as_str().unwrap().to_owned();
+        let (host, port) = listen.rsplit_once(':').unwrap();
+        assert_eq!(host, if has_ipv6 { "[::]" } else { "0.0.0.0" }, "{given}");
+        let mut v4 = connect(&format!("127.0.0.1:{port}")).await;
+        assert_eq!(round_trip(&mut v4, "four").await, "four");
+        if has_ipv6 {
+            let mut v6 = connect(&format!("[::1]:{port}")).await;
+            assert_eq!(round_trip(&mut v6, "six").await, "six");
+        }
+        // The same by another spelling: nothing is restarted.
+        for same in [format!("0.0.0.0:{port}"), format!("[::]:{port}"), format!(":{port}")] {
+            let path = format!("/proxies/{name}");
+            let body = json!({"listen": same}).to_string();
+            let answer = world.http("PATCH", &path, &body).await;
+            assert_eq!(answer.json()["listen"], listen.as_str(), "{same}");
+        }
+        assert_eq!(round_trip(&mut v4, "still").await, "still");
+    }
 }
 
 #[tokio::test]
