@@ -26,6 +26,14 @@ pub(crate) enum Refusal {
     /// An attribute would crash a real Toxiproxy, or means nothing.
     #[error("invalid attribute: {0}")]
     InvalidAttribute(String),
+    /// Of a toxic in the body of a proxy.
+    #[error("toxic {number} of proxy {proxy}: {problem}")]
+    InBody {
+        number: usize,
+        proxy: String,
+        #[source]
+        problem: Box<Refusal>,
+    },
     /// No proxy has that name.
     #[error("proxy not found")]
     ProxyNotFound,
@@ -71,6 +79,7 @@ impl Refusal {
             | Self::InvalidStream
             | Self::InvalidToxicType
             | Self::InvalidAttribute(_)
+            | Self::InBody { .. }
             | Self::Ring { .. } => 400,
             Self::ProxyNotFound | Self::ToxicNotFound => 404,
             Self::ProxyExists | Self::ToxicExists => 409,

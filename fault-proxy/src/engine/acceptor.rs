@@ -4,13 +4,14 @@
 //! and then every connection, so that nobody is accepted by a proxy that is going down.
 
 use super::{
-    connection::{self, Accepted, reset},
+    connection::{self, Accepted},
+    ends::reset,
     events::{Event, Events},
     hops::{HOPS_MAX, canonical},
     opening::Dial,
     orders::{Order, Orders},
     places::Place,
-    proxy::Shares,
+    shares::Shares,
     stage::Identity,
     traffic::{Reason, Traffic},
 };

@@ -8,7 +8,7 @@
 //! A reset closes both sockets at once, with `SO_LINGER` 0 set just before.
 
 use super::{
-    ends::{Destination, Ends},
+    ends::{Destination, Ends, reset},
     held::{Budget, Held},
     limits::Limits,
     link::{Cause, Link},
@@ -19,12 +19,10 @@ use super::{
     stage::Identity,
     traffic::{Reason, Traffic},
 };
-use socket2::SockRef;
 use std::{
     future::poll_fn,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
 use tokio::{net::TcpStream, sync::watch, time::Instant};
 
@@ -145,13 +143,6 @@ fn undelayed(client: TcpStream, server: TcpStream) -> Result<(TcpStream, TcpStre
         }
     }
     Ok((client, server))
-}
-
-/// Closes a socket so that its peer sees a reset.
-pub(super) fn reset(socket: TcpStream) {
-    if let Err(error) = SockRef::from(&socket).set_linger(Some(Duration::ZERO)) {
-        tracing::debug!(%error, "a socket was gone before it could be reset");
-    }
 }
 
 struct Connection {

@@ -32,6 +32,7 @@ mod places;
 mod proxy;
 mod registry;
 mod scratch;
+mod shares;
 mod stage;
 mod toxics;
 mod traffic;

@@ -4,7 +4,7 @@
 //! **Out:** both sockets, or why there is no connection. Without such a toxic it is just a dial.
 
 use super::{
-    connection::reset,
+    ends::reset,
     hops::{Hops, Leg},
     orders::{Order, ToxicSet},
     pacer::Pacer,

@@ -8,15 +8,13 @@
 use super::{
     acceptor::Acceptor,
     address, draw,
-    events::{Event, Events},
-    held::Budget,
-    hops::Hops,
+    events::{Event, changes},
     orders::Orders,
-    pacer::Pacer,
-    places::{Place, Places},
+    places::Place,
+    shares::Common,
     toxics::Toxics,
     traffic::{Count, Traffic},
-    ways::{Way, Ways},
+    ways::Way,
 };
 use crate::{refusal::Refusal, toxic::Toxic};
 use nix::errno::Errno;
@@ -63,26 +61,6 @@ pub(crate) struct Changes {
 pub(crate) enum ToxicChange<'a> {
     Add(&'a Value),
     Update(&'a str, &'a Value),
-}
-
-/// What every proxy of one server shares.
-#[derive(Debug, Clone)]
-pub(crate) struct Common {
-    pub(crate) seed: u64,
-    /// Listeners can be bound by several processes at once.
-    pub(crate) share_ports: bool,
-    pub(crate) events: Events,
-    pub(crate) shares: Shares,
-}
-
-/// What the proxies of one server have to share.
-#[derive(Debug, Clone)]
-pub(crate) struct Shares {
-    pub(crate) places: Arc<Places>,
-    pub(crate) budget: Arc<Budget>,
-    pub(crate) hops: Arc<Hops>,
-    pub(crate) ways: Arc<Ways>,
-    pub(crate) pacer: Arc<Pacer>,
 }
 
 #[derive(Debug)]
@@ -154,13 +132,28 @@ impl Proxy {
     /// Gives a proxy that does not run yet its toxics, all of them or none.
     pub(super) async fn equip(&self, toxics: &[Value]) -> Result<(), Refusal> {
         let mut control = self.control().await?;
-        let mut equipped = control.toxics.clone();
-        for toxic in toxics {
-            equipped.add(toxic)?;
-        }
-        control.toxics = equipped;
+        control.toxics = self.replaced(&control, toxics)?;
         self.show(&control);
         Ok(())
+    }
+
+    /// Puts these toxics in place of the present ones, all of them or none. Those that are the same stay as they are.
+    pub(super) async fn bring_to(&self, toxics: &[Value]) -> Result<Description, Refusal> {
+        let mut control = self.control().await?;
+        let before = control.toxics.list().to_vec();
+        let toxics = self.replaced(&control, toxics)?;
+        self.put_in_force(&mut control, toxics).await?;
+        changes(&before, control.toxics.list(), |event| self.tell(|| event));
+        Ok(self.describe())
+    }
+
+    fn replaced(&self, control: &Control, toxics: &[Value]) -> Result<Toxics, Refusal> {
+        let replaced = control.toxics.replaced(toxics);
+        replaced.map_err(|(index, problem)| Refusal::InBody {
+            number: index + 1,
+            proxy: self.name.to_string(),
+            problem: Box::new(problem),
+        })
     }
 
     /// Listens, unless it already does.

@@ -91,6 +91,28 @@ impl Tally {
 }
 
 impl Toxic {
+    /// Whether both have the name, the type and the stream in common.
+    pub(crate) fn is_kin(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.type_name == other.type_name
+            && self.stream == other.stream
+    }
+
+    /// This toxic with the settings of another, or itself if it has them already.
+    pub(crate) fn gone_on(self: &Arc<Self>, as_other: &Self) -> Arc<Self> {
+        let same = self.toxicity.to_bits() == as_other.toxicity.to_bits()
+            && self.attributes.attributes() == as_other.attributes.attributes();
+        if same {
+            return Arc::clone(self);
+        }
+        self.tally.restart();
+        Arc::new(Self {
+            attributes: as_other.attributes,
+            toxicity: as_other.toxicity,
+            ..Self::clone(self)
+        })
+    }
+
     /// Counts one more connection as refused, if this toxic still refuses any.
     pub(crate) fn refuses_one_more(&self) -> bool {
         let Kind::Refuse(settings) = self.attributes else {
