@@ -107,7 +107,10 @@ impl Events {
 /// Tells what became of the toxics of one proxy.
 pub(super) fn changes(before: &[Arc<Toxic>], after: &[Arc<Toxic>], tell: impl Fn(Event<'_>)) {
     let find = |list: &[Arc<Toxic>], id| list.iter().position(|toxic| toxic.id == id);
-    for gone in before.iter().filter(|toxic| find(after, toxic.id).is_none()) {
+    for gone in before
+        .iter()
+        .filter(|toxic| find(after, toxic.id).is_none())
+    {
         tell(Event::ToxicRemoved { toxic: &gone.name });
     }
     for toxic in after {

@@ -282,7 +282,9 @@ mod tests {
         pacer.start();
         let mut alarm = Alarm::new(&pacer);
         let start = Instant::now();
-        let mut dues = [3_600_000, 7_200_000, 30].map(|ms| start + MS * ms).into_iter();
+        let mut dues = [3_600_000, 7_200_000, 30]
+            .map(|ms| start + MS * ms)
+            .into_iter();
         let mut due = dues.next().unwrap();
         let waited = std::future::poll_fn(|cx| {
             let ready = alarm.poll(cx, due);

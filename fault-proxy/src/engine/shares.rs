@@ -1,8 +1,6 @@
 //! What the proxies of one server have in common.
 
-use super::{
-    events::Events, held::Budget, hops::Hops, pacer::Pacer, places::Places, ways::Ways,
-};
+use super::{events::Events, held::Budget, hops::Hops, pacer::Pacer, places::Places, ways::Ways};
 use std::sync::Arc;
 
 /// What every proxy of one server shares.

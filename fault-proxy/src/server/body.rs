@@ -60,5 +60,21 @@ fn require(wanted: &Wanted, place: &str) -> Result<(), Refusal> {
             return Err(Refusal::MissingField(format!("{field}{place}")));
         }
     }
-    Ok(())
+    is_no_url(&wanted.upstream, place)
+}
+
+/// Toxiproxy takes a URL, and then no connection ever reaches it.
+pub(super) fn is_no_url(upstream: &str, place: &str) -> Result<(), Refusal> {
+    let Some((_, rest)) = upstream.split_once("://") else {
+        return Ok(());
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let is_whole = host
+        .rsplit_once(':')
+        .is_some_and(|(name, port)| !name.is_empty() && port.parse::<u16>().is_ok());
+    Err(Refusal::UpstreamUrl {
+        place: place.to_owned(),
+        likely: is_whole.then(|| host.to_owned()),
+    })
 }

@@ -74,6 +74,7 @@ async fn proxy(
         upstream: fields.text("upstream")?,
         enabled: fields.truth("enabled")?,
     };
+    body::is_no_url(changes.upstream.as_deref().unwrap_or_default(), "")?;
     Ok(Reply::json(200, &proxy.update(changes).await?))
 }
 

@@ -93,9 +93,7 @@ impl Tally {
 impl Toxic {
     /// Whether both have the name, the type and the stream in common.
     pub(crate) fn is_kin(&self, other: &Self) -> bool {
-        self.name == other.name
-            && self.type_name == other.type_name
-            && self.stream == other.stream
+        self.name == other.name && self.type_name == other.type_name && self.stream == other.stream
     }
 
     /// This toxic with the settings of another, or itself if it has them already.

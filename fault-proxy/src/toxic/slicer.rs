@@ -183,7 +183,11 @@ mod tests {
     #[test]
     fn what_waits_take_too_long_is_made_up_for_without_gluing_pieces() {
         const MS: Duration = Duration::from_millis(1);
-        for (late, gap) in [(Duration::ZERO, MS), (MS / 4, MS), (4 * MS, 4 * MS + MS / 2)] {
+        for (late, gap) in [
+            (Duration::ZERO, MS),
+            (MS / 4, MS),
+            (4 * MS, 4 * MS + MS / 2),
+        ] {
             let pieces = pieces(slicer(100, 0, 1_000), 10_000, late);
             let gaps = pieces.windows(2).map(|pair| pair[1].1 - pair[0].1);
             assert!(gaps.clone().all(|gap| gap >= MS / 2), "{pieces:?}");

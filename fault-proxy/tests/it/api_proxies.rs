@@ -48,7 +48,11 @@ async fn an_empty_listen_address_is_every_address() {
             assert_eq!(round_trip(&mut v6, "six").await, "six");
         }
         // The same by another spelling: nothing is restarted.
-        for same in [format!("0.0.0.0:{port}"), format!("[::]:{port}"), format!(":{port}")] {
+        for same in [
+            format!("0.0.0.0:{port}"),
+            format!("[::]:{port}"),
+            format!(":{port}"),
+        ] {
             let path = format!("/proxies/{name}");
             let body = json!({"listen": same}).to_string();
             let answer = world.http("PATCH", &path, &body).await;
@@ -104,6 +108,48 @@ async fn missing_fields_are_named_in_order() {
     }
     let answer = world.http("POST", "/proxies", r#"{"name":"a"}"#).await;
     answer.refuses(400, "missing required field: upstream");
+}
+
+#[tokio::test]
+async fn an_upstream_that_is_a_url_is_refused_with_a_hint() {
+    let world = World::start().await;
+    let proxy =
+        |upstream: &str| json!({"name": "a", "listen": "127.0.0.1:0", "upstream": upstream});
+    for (upstream, hint) in [
+        ("http://host:80", " (host:80)"),
+        ("redis://user:secret@10.0.0.1:6379/0", " (10.0.0.1:6379)"),
+        ("https://[::1]:443?x#y", " ([::1]:443)"),
+        ("http://host", ""),
+        ("http://host:port/", ""),
+        ("://", ""),
+    ] {
+        let body = proxy(upstream).to_string();
+        let created = world.http("POST", "/proxies", &body).await;
+        let text = format!("invalid upstream: write it as host:port{hint}, not as a URL");
+        created.refuses(400, &text);
+        let body = json!([proxy("host:80"), proxy(upstream)]).to_string();
+        let populated = world.http("POST", "/populate", &body).await;
+        assert_eq!(populated.status, 400, "{populated:?}");
+        assert!(
+            populated.body.contains("upstream at proxy 2"),
+            "{populated:?}"
+        );
+    }
+    assert_eq!(world.http("GET", "/proxies", "").await.body, "{}");
+    let body = proxy("host:80").to_string();
+    assert_eq!(world.http("POST", "/proxies", &body).await.status, 201);
+    let moved = world
+        .http("PATCH", "/proxies/a", r#"{"upstream": "tcp://host:80"}"#)
+        .await;
+    moved.refuses(
+        400,
+        "invalid upstream: write it as host:port (host:80), not as a URL",
+    );
+    let shown = world.http("GET", "/proxies/a", "").await.json();
+    assert_eq!(
+        (&shown["upstream"], &shown["enabled"]),
+        (&json!("host:80"), &json!(true))
+    );
 }
 
 #[tokio::test]
@@ -189,7 +235,7 @@ async fn another_upstream_restarts_the_proxy_and_keeps_its_toxics() {
     assert_eq!(answer.status, 200);
     assert_eq!(answer.json()["listen"], listen.as_str());
     assert_eq!(answer.json()["toxics"][0]["name"], "noop_downstream");
-    crate::support::drain(&mut old).await;
+    drain(&mut old).await;
     let mut new = connect(&listen).await;
     let _far = connections.recv().await.unwrap();
     is_silent(&mut new, Duration::from_millis(20)).await;
@@ -397,7 +443,10 @@ async fn populate_refuses_a_proxy_with_a_bad_toxic_and_names_both() {
     // A list that is none is found before anything is done.
     let body = json!([with("first", json!([])), with("moved", json!({}))]);
     let answer = world.http("POST", "/populate", &body.to_string()).await;
-    assert_eq!((answer.status, &answer.json()["proxies"]), (400, &Value::Null));
+    assert_eq!(
+        (answer.status, &answer.json()["proxies"]),
+        (400, &Value::Null)
+    );
 }
 
 #[tokio::test]
@@ -428,12 +477,18 @@ async fn populate_brings_the_toxics_of_a_proxy_that_stays_to_what_it_says() {
     let second = json!([late("changed", 5), late("new", 4), late("same", 2)]);
     for _ in 0..2 {
         let brought = populate(&world, second.clone()).await;
-        assert_eq!(brought, "same 2, changed 5, new 4", "in the order of creation");
+        assert_eq!(
+            brought, "same 2, changed 5, new 4",
+            "in the order of creation"
+        );
         assert_eq!(round_trip(&mut stream, "two").await, "two");
     }
     let seen = world.client.statistics("a").await.unwrap();
     assert_eq!(seen.connections.accepted, 1, "the connection was kept");
-    assert!(seen.toxics.iter().all(|toxic| toxic.affected == 1), "{seen:?}");
+    assert!(
+        seen.toxics.iter().all(|toxic| toxic.affected == 1),
+        "{seen:?}"
+    );
     let bad = json!([{"name": "a", "listen": listen, "upstream": upstream, "toxics": [late("same", 9), 7]}]);
     let refused = world.http("POST", "/populate", &bad.to_string()).await;
     assert_eq!(refused.status, 400, "{refused:?}");

@@ -1,12 +1,13 @@
 //! What the proxy's sockets are, as the kernel tells it.
 
-use crate::support::{World, connect, round_trip};
+use crate::support::World;
 use std::{fs, net::SocketAddr};
 
 /// The timers of the kernel's connections from one port to another.
 fn timer(from: SocketAddr, to: SocketAddr) -> String {
     let ends = [from, to].map(|end| format!(":{:04X}", end.port()));
-    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|table| fs::read_to_string(table).unwrap());
+    let tables =
+        ["/proc/net/tcp", "/proc/net/tcp6"].map(|table| fs::read_to_string(table).unwrap());
     let mut lines = tables.iter().flat_map(|table| table.lines().skip(1));
     let found = lines.find_map(|line| {
         let fields: Vec<&str> = line.split_whitespace().collect();
