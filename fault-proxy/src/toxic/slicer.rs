@@ -8,7 +8,7 @@
 //! wait takes too long is made up for by those after it, but none is shorter than half the delay, so
 //! that pieces stay apart.
 
-use super::kind::{Reach, Settings, US_MAX, Work, attribute};
+use super::kind::{Attributes, Reach, Settings, US_MAX, Work, attribute};
 use super::{Inbox, Moment, Step};
 use crate::{chance::below, json::Fields, refusal::Refusal};
 use std::{collections::VecDeque, time::Duration};
@@ -34,11 +34,11 @@ impl Settings for Slicer {
         })
     }
 
-    fn attributes(self) -> Vec<(&'static str, i64)> {
+    fn attributes(self) -> Attributes {
         vec![
-            ("average_size", self.average_bytes),
-            ("size_variation", self.variation_bytes),
-            ("delay", self.delay_us),
+            ("average_size", self.average_bytes.into()),
+            ("size_variation", self.variation_bytes.into()),
+            ("delay", self.delay_us.into()),
         ]
     }
 }

@@ -1,6 +1,8 @@
 //! Toxics that change when data arrives: nothing may be lost, repeated or reordered.
 
-use crate::support::{End, World, connect, drain, is_silent, pattern, receive, round_trip, within};
+use crate::support::{
+    End, World, connect, drain, is_silent, pattern, receive, round_trip, until, within,
+};
 use fault_proxy::{
     Stream::{Downstream, Upstream},
     ToxicSpec,
@@ -287,6 +289,44 @@ async fn a_slicer_without_sizes_and_one_with_a_wide_variation_lose_nothing() {
         let sent = "sliced or not ".repeat(300);
         assert_eq!(round_trip(&mut stream, &sent).await, sent);
         world.client.remove_toxic("a", "cut").await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn packet_loss_drops_whole_chunks_for_good_and_the_stream_goes_on() {
+    let mut world = World::seeded(3).await;
+    let (mut near, mut far) = world.pair("a").await;
+    let lossy = ToxicSpec::new("lossy", "packet_loss", Upstream)
+        .with("loss_rate", 0.5)
+        .with("correlation", 0.25);
+    world.client.add_toxic("a", &lossy).await.unwrap();
+    for byte in 0..60_u8 {
+        near.write_all(&[byte; 10]).await.unwrap();
+        // Each is read by itself.
+        until("a chunk to be read", async || {
+            let seen = world.client.statistics("a").await.unwrap();
+            seen.bytes.upstream.received == 10 * (u64::from(byte) + 1)
+        })
+        .await;
+    }
+    near.shutdown().await.unwrap();
+    let (got, end) = drain(&mut far).await;
+    assert_eq!(end, End::Closed);
+    let mut chunks: Vec<u8> = got.chunks(10).map(|chunk| chunk[0]).collect();
+    assert_eq!(got.len(), 10 * chunks.len());
+    assert!(
+        got.chunks(10)
+            .all(|chunk| chunk.iter().all(|byte| *byte == chunk[0]))
+    );
+    assert!((5..50).contains(&chunks.len()), "{chunks:?}");
+    let seen = chunks.clone();
+    chunks.sort_unstable();
+    chunks.dedup();
+    assert_eq!(chunks, seen, "in order and once");
+    for (attribute, value) in [("loss_rate", 1.1), ("correlation", -0.1)] {
+        let bad = ToxicSpec::new("bad", "packet_loss", Upstream).with(attribute, value);
+        let refused = world.client.add_toxic("a", &bad).await.unwrap_err();
+        assert_eq!(refused.status(), Some(400));
     }
 }
 
