@@ -27,9 +27,9 @@ struct Tide {
 }
 
 impl Tide {
-    /// Whether so much less is in use now that it is worth the while.
-    fn ebbs(&mut self, bytes: usize) -> bool {
-        self.high_bytes = self.high_bytes.max(bytes);
+    /// Whether so much less is in use now that it is worth the while; `peak_bytes` were in the meantime.
+    fn ebbs(&mut self, bytes: usize, peak_bytes: usize) -> bool {
+        self.high_bytes = self.high_bytes.max(peak_bytes).max(bytes);
         let ebbs = self.high_bytes - bytes >= WORTH_BYTES;
         if ebbs {
             self.high_bytes = bytes;
@@ -46,8 +46,9 @@ pub(super) async fn give_back_after_floods(budget: &Budget, places: &Arc<Places>
     let mut giving = JoinSet::new();
     loop {
         ticks.tick().await;
-        let in_use = budget.held() + places.taken() * CONNECTION_BYTES;
-        if tide.ebbs(in_use) {
+        let (held, peak) = budget.held_and_peak();
+        let connections = places.taken() * CONNECTION_BYTES;
+        if tide.ebbs(held + connections, peak + connections) {
             // The connections that are left go on meanwhile.
             giving.spawn_blocking(give_back);
             if let Some(Err(error)) = giving.join_next().await {
@@ -76,12 +77,13 @@ mod tests {
     #[test]
     fn memory_is_given_back_once_after_much_of_it_is_free() {
         let mut tide = Tide::default();
-        let mut ebbs = |mib: usize| tide.ebbs(mib << 20);
+        let mut ebbs = |mib: usize| tide.ebbs(mib << 20, 0);
         assert!(!ebbs(100) && !ebbs(98), "little");
         assert!(ebbs(50));
         assert!(!ebbs(50) && !ebbs(47), "once");
         assert!(ebbs(40), "little by little");
         assert!(!ebbs(90));
         assert!(ebbs(0));
+        assert!(tide.ebbs(0, 90 << 20), "a short one, too");
     }
 }

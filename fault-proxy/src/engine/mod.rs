@@ -25,6 +25,7 @@ mod held;
 mod hops;
 mod limits;
 mod link;
+mod memory;
 mod opening;
 mod orders;
 mod pacer;

@@ -6,6 +6,7 @@
 use super::{
     events::Events,
     held::Budget,
+    memory,
     proxy::{Description, Proxy, Statistics},
     shares::{Common, Shares},
 };
@@ -133,6 +134,12 @@ impl Registry {
             proxy.reset().await?;
         }
         Ok(())
+    }
+
+    /// Looks after the server's memory for as long as it is polled.
+    pub(crate) async fn tend(&self) {
+        let shares = &self.common.shares;
+        memory::give_back_after_floods(&shares.budget, &shares.places).await;
     }
 
     /// Ends every proxy.

@@ -135,7 +135,10 @@ impl Server {
     ) -> Result<(), ServeError> {
         let address = listener.local_addr().map_err(ServeError::Listener)?;
         tracing::info!(%address, "fault proxy API is listening");
-        http::accept_until(&self, listener, &shutdown).await;
+        tokio::select! {
+            () = http::accept_until(&self, listener, &shutdown) => {}
+            () = self.registry.tend() => {}
+        }
         self.changes.close();
         let changes_ended = tokio::time::timeout(STOP_MAX, self.changes.wait()).await;
         self.registry.stop().await;
