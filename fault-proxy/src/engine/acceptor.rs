@@ -15,7 +15,11 @@ use super::{
     stage::Identity,
     traffic::{Reason, Traffic},
 };
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 use tokio::{
     net::{TcpListener, TcpStream},
     task::JoinSet,
@@ -37,6 +41,8 @@ pub(super) struct Acceptor {
     pub(super) events: Events,
     pub(super) shares: Shares,
     pub(super) orders: Arc<Orders>,
+    /// Whether one direction of a connection may go on without the other.
+    pub(super) half_close: Arc<AtomicBool>,
     pub(super) stop: CancellationToken,
 }
 
@@ -108,6 +114,7 @@ impl Acceptor {
             traffic: Arc::clone(&self.traffic),
             orders,
             resets,
+            half_close: Arc::clone(&self.half_close),
         };
         let (traffic, events) = (Arc::clone(&self.traffic), self.events.clone());
         let proxy = Arc::clone(&self.proxy);

@@ -4,7 +4,8 @@
 //! sockets are closed.
 //!
 //! When one direction ends, its destination is closed altogether, and the other direction ends
-//! once what it holds is written: a half-closed connection does not exist here, as in Toxiproxy.
+//! once what it holds is written: a half-closed connection does not exist here, as in Toxiproxy. A
+//! proxy that is told to passes the end of one direction on as such and waits for that of the other.
 //! A reset closes both sockets at once, with `SO_LINGER` 0 set just before.
 
 use super::{
@@ -19,9 +20,15 @@ use super::{
     stage::Identity,
     traffic::{Reason, Traffic},
 };
+use crate::Stream;
+use socket2::SockRef;
 use std::{
     future::poll_fn,
-    sync::Arc,
+    net::Shutdown,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
 };
 use tokio::{net::TcpStream, sync::watch, time::Instant};
@@ -39,6 +46,7 @@ pub(super) struct Accepted {
     pub(super) orders: watch::Receiver<Order>,
     /// The last reset before this connection.
     pub(super) resets: Arc<Resets>,
+    pub(super) half_close: Arc<AtomicBool>,
 }
 
 /// Connects the client to its upstream and carries bytes until something ends it.
@@ -53,6 +61,7 @@ pub(super) async fn run(accepted: Accepted) -> Reason {
         traffic,
         mut orders,
         mut resets,
+        half_close,
     } = accepted;
     let number = identity.connection;
     let mut client = Some(client);
@@ -80,6 +89,7 @@ pub(super) async fn run(accepted: Accepted) -> Reason {
         Err(reason) => return reason,
     };
     let mut connection = Connection::new((client, server), identity, traffic, (&budget, &pacer));
+    connection.half_close = half_close;
     let mut in_force: Option<Arc<ToxicSet>> = None;
     loop {
         let set = match &*orders.borrow_and_update() {
@@ -161,6 +171,9 @@ struct Connection {
     reason: Option<Reason>,
     /// What the toxics wait for.
     alarm: Alarm,
+    half_close: Arc<AtomicBool>,
+    /// One direction has ended, and its destination knows.
+    half_closed: bool,
 }
 
 impl Connection {
@@ -182,6 +195,8 @@ impl Connection {
             traffic,
             reason: None,
             alarm: Alarm::new(pacer),
+            half_close: Arc::default(),
+            half_closed: false,
         }
     }
 
@@ -227,7 +242,7 @@ impl Connection {
             flow: &self.traffic.upstream,
         };
         let mut received = self.up.poll(cx, ends);
-        if self.up.is_finished() && !self.up.resets() && self.server.take().is_some() {
+        if self.is_to_close(Stream::Upstream) && self.server.take().is_some() {
             self.end(self.up.cause(), (Reason::Client, Reason::Upstream));
             self.down.abandon();
         }
@@ -240,17 +255,49 @@ impl Connection {
         if received && !self.limits.is_empty() {
             self.last_byte = Instant::now();
         }
-        if self.down.is_finished() && !self.down.resets() && self.client.take().is_some() {
+        if self.is_to_close(Stream::Downstream) && self.client.take().is_some() {
             self.end(self.down.cause(), (Reason::Upstream, Reason::Client));
-            return self.up.abandon();
+            // The other socket may have waited for this end.
+            return self.up.abandon() | self.half_closed;
         }
         // With both peers gone, what swallows the data of either has nobody left to hide from.
         self.up.is_over() && self.down.is_over() && (self.up.abandon() | self.down.abandon())
     }
 
+    /// Whether the destination of a direction is to be closed. If that is to stay open for the other
+    /// direction, it is told.
+    fn is_to_close(&mut self, stream: Stream) -> bool {
+        let (link, other, destination) = match stream {
+            Stream::Upstream => (&self.up, &self.down, &self.server),
+            Stream::Downstream => (&self.down, &self.up, &self.client),
+        };
+        if !link.is_finished() || link.resets() {
+            return false;
+        }
+        let stays = link.is_said() && !other.is_finished();
+        if !stays || !self.half_closed && !self.half_close.load(Ordering::Relaxed) {
+            return true;
+        }
+        if !self.half_closed {
+            self.half_closed = true;
+            let told = destination
+                .as_ref()
+                .map(|destination| SockRef::from(destination).shutdown(Shutdown::Write));
+            if let Some(Err(error)) = told {
+                tracing::debug!(%error, "a socket was gone before it heard of the other's end");
+                return true;
+            }
+            self.reason.get_or_insert(match stream {
+                Stream::Upstream => Reason::Client,
+                Stream::Downstream => Reason::Upstream,
+            });
+        }
+        false
+    }
+
     fn end(&mut self, cause: Option<Cause>, (source, destination): (Reason, Reason)) {
         self.reason.get_or_insert(match cause {
-            Some(Cause::Source) => source,
+            Some(Cause::Source | Cause::SourceBroken) => source,
             Some(Cause::Destination) => destination,
             Some(Cause::Toxic) | None => Reason::Toxic,
         });

@@ -18,6 +18,7 @@
 mod acceptor;
 mod address;
 mod connection;
+mod description;
 mod draw;
 mod ends;
 mod events;
@@ -39,8 +40,8 @@ mod toxics;
 mod traffic;
 mod ways;
 
+pub(crate) use description::{Changes, Description, Statistics, ToxicChange, Wanted};
 pub(crate) use events::Subscription;
 pub(crate) use places::api_connections_max;
-pub(crate) use proxy::{Changes, Description, Statistics, ToxicChange};
-pub(crate) use registry::{Registry, Settings, Wanted};
+pub(crate) use registry::{Registry, Settings};
 pub(crate) use toxics::TOXICS_MAX;

@@ -7,22 +7,26 @@
 
 use super::{
     acceptor::Acceptor,
-    address, draw,
+    address,
+    description::{Changes, Description, Statistics, ToxicChange, Wanted},
+    draw,
     events::{Event, changes},
     orders::Orders,
     places::Place,
     shares::Common,
     toxics::Toxics,
-    traffic::{Count, Traffic},
+    traffic::Traffic,
     ways::Way,
 };
 use crate::{refusal::Refusal, toxic::Toxic};
 use nix::errno::Errno;
-use serde::{Serialize, Serializer};
 use serde_json::Value;
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex as Brief, PoisonError},
+    sync::{
+        Arc, Mutex as Brief, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 use tokio::{
     sync::{Mutex, MutexGuard},
@@ -30,44 +34,12 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// A proxy as the API shows it.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Description {
-    pub(crate) name: String,
-    pub(crate) listen: String,
-    pub(crate) upstream: String,
-    pub(crate) enabled: bool,
-    #[serde(serialize_with = "each")]
-    pub(crate) toxics: Vec<Arc<Toxic>>,
-}
-
-/// A proxy as the extensions show it: what it is and what it does right now.
-#[derive(Debug)]
-pub(crate) struct Statistics {
-    pub(crate) proxy: Description,
-    pub(crate) count: Count,
-}
-
-/// New values for some of a proxy's fields.
-#[derive(Debug, Default)]
-pub(crate) struct Changes {
-    pub(crate) listen: Option<String>,
-    pub(crate) upstream: Option<String>,
-    pub(crate) enabled: Option<bool>,
-}
-
-/// A change of a proxy's toxics, with the request's body where there is one.
-#[derive(Debug)]
-pub(crate) enum ToxicChange<'a> {
-    Add(&'a Value),
-    Update(&'a str, &'a Value),
-}
-
 #[derive(Debug)]
 pub(crate) struct Proxy {
     name: Arc<str>,
     common: Common,
     traffic: Arc<Traffic>,
+    half_close: Arc<AtomicBool>,
     control: Mutex<Control>,
     shown: Brief<Description>,
 }
@@ -93,16 +65,24 @@ struct Running {
 
 impl Proxy {
     /// A proxy that does not run yet.
-    pub(super) fn new(common: Common, name: &str, listen: &str, upstream: &str) -> Self {
+    pub(super) fn new(common: Common, wanted: &Wanted) -> Self {
+        let Wanted {
+            name,
+            listen,
+            upstream,
+            ..
+        } = wanted;
         Self {
-            name: name.into(),
+            name: name.as_str().into(),
             common,
             traffic: Arc::default(),
+            half_close: Arc::new(wanted.half_close.into()),
             shown: Brief::new(Description {
                 name: name.to_owned(),
                 listen: listen.to_owned(),
                 upstream: upstream.to_owned(),
                 enabled: false,
+                half_close: wanted.half_close,
                 toxics: Vec::new(),
             }),
             control: Mutex::new(Control {
@@ -185,6 +165,9 @@ impl Proxy {
     pub(crate) async fn update(&self, changes: Changes) -> Result<Description, Refusal> {
         let mut control = self.control().await?;
         let was_enabled = control.running.is_some();
+        if let Some(half_close) = changes.half_close {
+            self.half_close.store(half_close, Ordering::Relaxed);
+        }
         let listen = changes.listen.unwrap_or_else(|| control.listen.clone());
         let upstream = changes.upstream.unwrap_or_else(|| control.upstream.clone());
         if !is_at(&control, &listen, &upstream).await? {
@@ -304,6 +287,7 @@ impl Proxy {
                 events: self.common.events.clone(),
                 shares: self.common.shares.clone(),
                 orders: Arc::clone(&orders),
+                half_close: Arc::clone(&self.half_close),
                 stop: stop.clone(),
             }
             .run(),
@@ -356,6 +340,7 @@ impl Proxy {
             listen: control.listen.clone(),
             upstream: control.upstream.clone(),
             enabled: control.running.is_some(),
+            half_close: self.half_close.load(Ordering::Relaxed),
             toxics: control.toxics.list().to_vec(),
         };
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
@@ -367,8 +352,4 @@ impl Proxy {
 async fn is_at(control: &Control, listen: &str, upstream: &str) -> Result<bool, Refusal> {
     let address = address::resolve(listen).await?;
     Ok(address::is_same(&control.listen, address) && control.upstream == upstream)
-}
-
-fn each<S: Serializer>(toxics: &[Arc<Toxic>], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(toxics.iter().map(Arc::as_ref))
 }

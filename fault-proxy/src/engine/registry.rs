@@ -4,30 +4,19 @@
 //! Looking takes a short lock that no waiting change holds.
 
 use super::{
+    description::{Description, Statistics, Wanted},
     events::Events,
     held::Budget,
     memory,
-    proxy::{Description, Proxy, Statistics},
+    proxy::Proxy,
     shares::{Common, Shares},
 };
 use crate::refusal::Refusal;
-use serde_json::Value;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex as Brief, MutexGuard, PoisonError},
 };
 use tokio::sync::Mutex;
-
-/// A proxy to be created.
-#[derive(Debug)]
-pub(crate) struct Wanted {
-    pub(crate) name: String,
-    pub(crate) listen: String,
-    pub(crate) upstream: String,
-    pub(crate) enabled: bool,
-    /// In force before its first connection, as bodies of requests.
-    pub(crate) toxics: Vec<Value>,
-}
 
 /// Proxies of one server; everything about one, metrics included, takes 2 KB of an answer.
 pub(crate) const PROXIES_MAX: usize = 2_048;
@@ -187,8 +176,7 @@ impl Registry {
 
     /// The proxy with its toxics; it does not run yet.
     async fn equipped(&self, wanted: &Wanted) -> Result<Proxy, Refusal> {
-        let (listen, upstream) = (&wanted.listen, &wanted.upstream);
-        let proxy = Proxy::new(self.common.clone(), &wanted.name, listen, upstream);
+        let proxy = Proxy::new(self.common.clone(), wanted);
         proxy.equip(&wanted.toxics).await?;
         Ok(proxy)
     }

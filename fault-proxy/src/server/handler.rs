@@ -73,6 +73,7 @@ async fn proxy(
         listen: fields.text("listen")?,
         upstream: fields.text("upstream")?,
         enabled: fields.truth("enabled")?,
+        half_close: fields.truth("half_close")?,
     };
     body::is_no_url(changes.upstream.as_deref().unwrap_or_default(), "")?;
     Ok(Reply::json(200, &proxy.update(changes).await?))

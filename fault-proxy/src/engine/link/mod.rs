@@ -35,6 +35,8 @@ const OUTPUT_BYTES_MAX: usize = 64 << 10;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cause {
     Source,
+    /// By an error.
+    SourceBroken,
     Destination,
     Toxic,
 }
@@ -53,8 +55,10 @@ enum Output {
     Open,
     /// Nothing more comes out of the stages.
     Last,
-    /// Everything is written, or the destination is broken.
+    /// Everything is written.
     Finished,
+    /// The destination takes no more.
+    Broken,
 }
 
 #[derive(Debug)]
@@ -97,7 +101,12 @@ impl Link {
 
     /// Everything that will reach the destination has reached it.
     pub(super) fn is_finished(&self) -> bool {
-        self.output == Output::Finished
+        matches!(self.output, Output::Finished | Output::Broken)
+    }
+
+    /// The source has ended its direction in order, and everything it said has been passed on.
+    pub(super) fn is_said(&self) -> bool {
+        self.output == Output::Finished && self.cause == Some(Cause::Source)
     }
 
     /// What ended this link, once something has.
@@ -187,8 +196,9 @@ impl Link {
                     self.receive(cx, space.filled(), (destination, flow));
                 }
                 // A broken source ends the stream like a closed one.
-                Poll::Ready(Ok(()) | Err(_)) => {
-                    self.cause.get_or_insert(Cause::Source);
+                Poll::Ready(ended) => {
+                    let broken = ended.map_or(Cause::SourceBroken, |()| Cause::Source);
+                    self.cause.get_or_insert(broken);
                     self.end_input();
                 }
             }
@@ -240,7 +250,7 @@ impl Link {
             }
         }
         if self.output == Output::Last {
-            self.finish();
+            self.finish(Output::Finished);
         }
     }
 
@@ -348,11 +358,11 @@ impl Link {
     /// The destination takes no more.
     fn break_off(&mut self) {
         self.cause.get_or_insert(Cause::Destination);
-        self.finish();
+        self.finish(Output::Broken);
     }
 
-    fn finish(&mut self) {
-        self.output = Output::Finished;
+    fn finish(&mut self, how: Output) {
+        self.output = how;
         self.stages.clear();
         self.staged_bytes = None;
         self.pending.clear();
