@@ -49,6 +49,12 @@ pub(crate) fn ratio(generator: &mut Xoshiro256PlusPlus) -> f32 {
     below(generator, STEPS) as f32 / STEPS as f32
 }
 
+/// The same, in steps too small for any share that somebody asks for.
+pub(crate) fn wide_ratio(generator: &mut Xoshiro256PlusPlus) -> f64 {
+    const STEPS: u64 = 1 << 53;
+    below(generator, STEPS) as f64 / STEPS as f64
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Purpose, below, generator, ratio};

@@ -101,6 +101,16 @@ impl<'a> Fields<'a> {
         }
     }
 
+    pub(crate) fn double(self, name: &str) -> Result<Option<f64>, Refusal> {
+        match self.get(name) {
+            None => Ok(None),
+            Some(value) => match value.as_f64() {
+                Some(number) if number.is_finite() => Ok(Some(number)),
+                _ => Err(mismatch(name, "a number of 64 bits", value)),
+            },
+        }
+    }
+
     pub(crate) fn object(self, name: &str) -> Result<Self, Refusal> {
         match self.get(name) {
             None => Ok(Self { object: None }),

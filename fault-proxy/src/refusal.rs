@@ -17,6 +17,12 @@ pub(crate) enum Refusal {
     /// A required field is missing or empty.
     #[error("missing required field: {0}")]
     MissingField(String),
+    /// The upstream is a URL, which may hold a password and is not repeated.
+    #[error("invalid upstream{place}: write it as host:port{}, not as a URL", or_so(.likely))]
+    UpstreamUrl {
+        place: String,
+        likely: Option<String>,
+    },
     /// The stream is neither of the two.
     #[error("stream was invalid, can be either upstream or downstream")]
     InvalidStream,
@@ -26,6 +32,14 @@ pub(crate) enum Refusal {
     /// An attribute would crash a real Toxiproxy, or means nothing.
     #[error("invalid attribute: {0}")]
     InvalidAttribute(String),
+    /// Of a toxic in the body of a proxy.
+    #[error("toxic {number} of proxy {proxy}: {problem}")]
+    InBody {
+        number: usize,
+        proxy: String,
+        #[source]
+        problem: Box<Refusal>,
+    },
     /// No proxy has that name.
     #[error("proxy not found")]
     ProxyNotFound,
@@ -68,9 +82,11 @@ impl Refusal {
         match self {
             Self::BadBody(_)
             | Self::MissingField(_)
+            | Self::UpstreamUrl { .. }
             | Self::InvalidStream
             | Self::InvalidToxicType
             | Self::InvalidAttribute(_)
+            | Self::InBody { .. }
             | Self::Ring { .. } => 400,
             Self::ProxyNotFound | Self::ToxicNotFound => 404,
             Self::ProxyExists | Self::ToxicExists => 409,
@@ -79,6 +95,11 @@ impl Refusal {
             Self::Listen { .. } | Self::Address { .. } | Self::Slow | Self::Internal(_) => 500,
         }
     }
+}
+
+fn or_so(likely: &Option<String>) -> String {
+    let named = likely.as_ref().map(|likely| format!(" ({likely})"));
+    named.unwrap_or_default()
 }
 
 /// Bind failures in the words of Go's `net` package, which scripts match on.

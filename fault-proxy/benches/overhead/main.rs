@@ -7,9 +7,8 @@
 //! buffers, and once more with reads of 32 KiB, the proxy's own size; both with `TCP_NODELAY`. Splice
 //! and proxy run on one current-thread runtime each, as the proxy does inside a harness.
 //!
-//! With `latency` means a toxic of 1 ms on each stream: a round trip takes 2 ms by design, and up to
-//! 2 ms more because tokio's timer rounds up to its next millisecond; its processor time is what
-//! queueing every chunk costs.
+//! With `latency` means a toxic of 1 ms on each stream: a round trip takes 2 ms by design; its processor
+//! time is what queueing every chunk costs. How late toxics act is measured by itself, one way.
 //!
 //! **Units:** µs; MB = 10^6 bytes, half of them in each direction at once; KiB of anonymous memory
 //! per connection that has carried one message each way and waits.
@@ -24,6 +23,7 @@
 
 mod capacity;
 mod ends;
+mod moment;
 mod part;
 mod role;
 mod table;
@@ -65,5 +65,6 @@ fn measure() -> Outcome<()> {
     }
     table::print(&ways)?;
     drop(ways);
+    moment::measure()?;
     capacity::measure()
 }

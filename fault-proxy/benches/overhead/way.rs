@@ -163,7 +163,7 @@ impl Kind {
 }
 
 /// Creates a proxy over the API; answers where it listens.
-fn create_proxy(api: &str, upstream: &str, toxics: &[ToxicSpec]) -> Outcome<String> {
+pub(crate) fn create_proxy(api: &str, upstream: &str, toxics: &[ToxicSpec]) -> Outcome<String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

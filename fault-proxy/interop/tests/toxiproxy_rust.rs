@@ -192,8 +192,8 @@ fn slicer_cuts_and_loses_nothing() {
         got.extend_from_slice(&buffer[..read]);
     }
     assert_eq!(got, sent);
-    // At least 50 pieces with 2 ms after each but the last, but for what is made up for.
-    assert!(start.elapsed() >= 90 * MS, "{:?}", start.elapsed());
+    // At least 50 pieces with 2 ms after each but the last.
+    assert!(start.elapsed() >= 98 * MS, "{:?}", start.elapsed());
 }
 
 #[test]
@@ -282,13 +282,11 @@ fn a_deleted_proxy_is_gone_and_its_port_free() {
 #[test]
 fn what_the_client_does_not_notice_changes_nothing() {
     let (world, _client, proxy) = prepared();
-    // A duplicate (409), a stream there is not (400), a slicer that would crash a Toxiproxy (400):
-    // the client calls all three a success.
+    // A duplicate (409), a stream there is not (400): the client calls both a success.
     proxy
         .with_latency(down(), 1, 0, 1.0)
         .with_latency(down(), 9_000, 0, 1.0)
-        .with_latency("sideways".to_owned(), 9_000, 0, 1.0)
-        .with_slicer(down(), 0, 0, 0, 1.0);
+        .with_latency("sideways".to_owned(), 9_000, 0, 1.0);
     let toxics = &world.proxy("p")["toxics"];
     assert_eq!(toxics.as_array().map(Vec::len), Some(1), "{toxics}");
     assert_eq!(toxics[0]["attributes"]["latency"], 1);

@@ -4,17 +4,22 @@
 //! and then every connection, so that nobody is accepted by a proxy that is going down.
 
 use super::{
-    connection::{self, Accepted, reset},
+    connection::{self, Accepted},
+    ends::reset,
     events::{Event, Events},
-    hops::HOPS_MAX,
+    hops::{HOPS_MAX, canonical},
     opening::Dial,
     orders::{Order, Orders},
     places::Place,
-    proxy::Shares,
+    shares::Shares,
     stage::Identity,
     traffic::{Reason, Traffic},
 };
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 use tokio::{
     net::{TcpListener, TcpStream},
     task::JoinSet,
@@ -36,6 +41,8 @@ pub(super) struct Acceptor {
     pub(super) events: Events,
     pub(super) shares: Shares,
     pub(super) orders: Arc<Orders>,
+    /// Whether one direction of a connection may go on without the other.
+    pub(super) half_close: Arc<AtomicBool>,
     pub(super) stop: CancellationToken,
 }
 
@@ -53,7 +60,8 @@ impl Acceptor {
                 }
                 accepted = self.listener.accept() => {
                     match accepted {
-                        Ok((client, peer)) => self.carry(client, peer, &mut connections),
+                        // A client of IPv4 is one, whatever the socket is.
+                        Ok((client, peer)) => self.carry(client, canonical(peer), &mut connections),
                         Err(error) => {
                             tracing::warn!(proxy = %self.proxy, %error, "cannot accept");
                             sleep(ACCEPT_PAUSE).await;
@@ -97,6 +105,7 @@ impl Acceptor {
             place,
             dial,
             budget: Arc::clone(&self.shares.budget),
+            pacer: Arc::clone(&self.shares.pacer),
             identity: Identity {
                 seed: self.seed,
                 proxy: Arc::clone(&self.proxy),
@@ -105,6 +114,7 @@ impl Acceptor {
             traffic: Arc::clone(&self.traffic),
             orders,
             resets,
+            half_close: Arc::clone(&self.half_close),
         };
         let (traffic, events) = (Arc::clone(&self.traffic), self.events.clone());
         let proxy = Arc::clone(&self.proxy);

@@ -4,7 +4,7 @@
 //! the API answers with.
 
 use crate::refusal::Refusal;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use std::{
     io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -19,16 +19,21 @@ use tokio::{
 const BACKLOG: i32 = 4096;
 /// A name that is not resolved by then will not be.
 const RESOLVE_MAX: Duration = Duration::from_secs(3);
+/// A connection without a packet for so long is asked whether it is still there, and again after as
+/// long, so many times: what Go's `net` package does.
+const ALIVE_AFTER: Duration = Duration::from_secs(15);
+const ALIVE_ASKED: u32 = 9;
 /// Every address of this machine; an IPv6 socket takes IPv4 connections too.
 const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0);
 
-/// The address `listen` stands for. IPv4 wins where a name has both, as in Go.
+/// The address `listen` stands for. IPv4 wins where a name has both, and every address of IPv4 is
+/// every address of IPv6 too, as in Go.
 pub(super) async fn resolve(listen: &str) -> Result<SocketAddr, Refusal> {
     if listen.is_empty() {
         return Ok(ANY);
     }
     if let Ok(address) = listen.parse() {
-        return Ok(address);
+        return Ok(wide(address));
     }
     let refuse = |problem: String| Refusal::Address { problem };
     // Where inputs are made up, nobody else is asked.
@@ -56,6 +61,19 @@ pub(super) async fn resolve(listen: &str) -> Result<SocketAddr, Refusal> {
     }
 }
 
+/// Whether a listener on `bound`, which may be a name if it does not run, is what one on `address` would be.
+pub(super) fn is_same(bound: &str, address: SocketAddr) -> bool {
+    // Where there is no IPv6, IPv4 is listened on instead.
+    bound.parse().is_ok_and(|bound| wide(bound) == address)
+}
+
+fn wide(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V4(v4) if v4.ip().is_unspecified() => SocketAddr::new(ANY.ip(), v4.port()),
+        other => other,
+    }
+}
+
 /// A listener on `address`, which a proxy that just stopped may have used a moment ago, and which
 /// other processes may bind too if it is `shared`.
 pub(super) fn bind(address: SocketAddr, shared: bool) -> Result<TcpListener, Refusal> {
@@ -80,6 +98,14 @@ pub(super) fn bind(address: SocketAddr, shared: bool) -> Result<TcpListener, Ref
     }
 }
 
+/// How a peer that has vanished without a word is noticed.
+pub(super) fn keepalive() -> TcpKeepalive {
+    TcpKeepalive::new()
+        .with_time(ALIVE_AFTER)
+        .with_interval(ALIVE_AFTER)
+        .with_retries(ALIVE_ASKED)
+}
+
 fn listener(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     let socket = Socket::new(
         Domain::for_address(address),
@@ -88,6 +114,8 @@ fn listener(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     )?;
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(shared)?;
+    // The connections that are accepted here inherit it.
+    socket.set_tcp_keepalive(&keepalive())?;
     if address.ip() == ANY.ip() {
         socket.set_only_v6(false)?;
     }

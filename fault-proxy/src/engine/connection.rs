@@ -4,33 +4,34 @@
 //! sockets are closed.
 //!
 //! When one direction ends, its destination is closed altogether, and the other direction ends
-//! once what it holds is written: a half-closed connection does not exist here, as in Toxiproxy.
+//! once what it holds is written: a half-closed connection does not exist here, as in Toxiproxy. A
+//! proxy that is told to passes the end of one direction on as such and waits for that of the other.
 //! A reset closes both sockets at once, with `SO_LINGER` 0 set just before.
 
 use super::{
-    ends::{Destination, Ends},
+    ends::{Destination, Ends, reset},
     held::{Budget, Held},
     limits::Limits,
     link::{Cause, Link},
     opening::{self, Dial},
     orders::{Order, Resets, ToxicSet},
+    pacer::{Alarm, Pacer},
     places::Place,
     stage::Identity,
     traffic::{Reason, Traffic},
 };
+use crate::Stream;
 use socket2::SockRef;
 use std::{
-    future::{Future, poll_fn},
-    pin::Pin,
-    sync::Arc,
+    future::poll_fn,
+    net::Shutdown,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
-    time::Duration,
 };
-use tokio::{
-    net::TcpStream,
-    sync::watch,
-    time::{Instant, Sleep, sleep_until},
-};
+use tokio::{net::TcpStream, sync::watch, time::Instant};
 
 /// Everything a connection is born with.
 pub(super) struct Accepted {
@@ -39,11 +40,13 @@ pub(super) struct Accepted {
     pub(super) place: Place,
     pub(super) dial: Dial,
     pub(super) budget: Arc<Budget>,
+    pub(super) pacer: Arc<Pacer>,
     pub(super) identity: Identity,
     pub(super) traffic: Arc<Traffic>,
     pub(super) orders: watch::Receiver<Order>,
     /// The last reset before this connection.
     pub(super) resets: Arc<Resets>,
+    pub(super) half_close: Arc<AtomicBool>,
 }
 
 /// Connects the client to its upstream and carries bytes until something ends it.
@@ -53,10 +56,12 @@ pub(super) async fn run(accepted: Accepted) -> Reason {
         place: _place,
         dial,
         budget,
+        pacer,
         identity,
         traffic,
         mut orders,
         mut resets,
+        half_close,
     } = accepted;
     let number = identity.connection;
     let mut client = Some(client);
@@ -70,7 +75,7 @@ pub(super) async fn run(accepted: Accepted) -> Reason {
             }
             return reason;
         }
-        opened = opening::open(&mut client, &dial, &identity, &mut orders) => match opened {
+        opened = opening::open(&mut client, &dial, (&identity, &pacer), &mut orders) => match opened {
             Ok(server) => server,
             Err(reason) => return reason,
         },
@@ -83,7 +88,8 @@ pub(super) async fn run(accepted: Accepted) -> Reason {
         Ok(sockets) => sockets,
         Err(reason) => return reason,
     };
-    let mut connection = Connection::new((client, server), identity, traffic, &budget);
+    let mut connection = Connection::new((client, server), identity, traffic, (&budget, &pacer));
+    connection.half_close = half_close;
     let mut in_force: Option<Arc<ToxicSet>> = None;
     loop {
         let set = match &*orders.borrow_and_update() {
@@ -149,13 +155,6 @@ fn undelayed(client: TcpStream, server: TcpStream) -> Result<(TcpStream, TcpStre
     Ok((client, server))
 }
 
-/// Closes a socket so that its peer sees a reset.
-pub(super) fn reset(socket: TcpStream) {
-    if let Err(error) = SockRef::from(&socket).set_linger(Some(Duration::ZERO)) {
-        tracing::debug!(%error, "a socket was gone before it could be reset");
-    }
-}
-
 struct Connection {
     client: Option<TcpStream>,
     server: Option<TcpStream>,
@@ -170,8 +169,11 @@ struct Connection {
     traffic: Arc<Traffic>,
     /// What ended the first of the two links.
     reason: Option<Reason>,
-    /// Made when a toxic first waits for a time.
-    timer: Option<Pin<Box<Sleep>>>,
+    /// What the toxics wait for.
+    alarm: Alarm,
+    half_close: Arc<AtomicBool>,
+    /// One direction has ended, and its destination knows.
+    half_closed: bool,
 }
 
 impl Connection {
@@ -179,7 +181,7 @@ impl Connection {
         (client, server): (TcpStream, TcpStream),
         identity: Identity,
         traffic: Arc<Traffic>,
-        budget: &Arc<Budget>,
+        (budget, pacer): (&Arc<Budget>, &Arc<Pacer>),
     ) -> Self {
         let link = || Link::new(Held::new(Arc::clone(budget)));
         Self {
@@ -192,7 +194,9 @@ impl Connection {
             identity,
             traffic,
             reason: None,
-            timer: None,
+            alarm: Alarm::new(pacer),
+            half_close: Arc::default(),
+            half_closed: false,
         }
     }
 
@@ -224,7 +228,7 @@ impl Connection {
             let Some(due) = dues.into_iter().flatten().min() else {
                 return Poll::Pending;
             };
-            if self.poll_timer(cx, due).is_pending() {
+            if self.alarm.poll(cx, due).is_pending() {
                 return Poll::Pending;
             }
         }
@@ -238,7 +242,7 @@ impl Connection {
             flow: &self.traffic.upstream,
         };
         let mut received = self.up.poll(cx, ends);
-        if self.up.is_finished() && !self.up.resets() && self.server.take().is_some() {
+        if self.is_to_close(Stream::Upstream) && self.server.take().is_some() {
             self.end(self.up.cause(), (Reason::Client, Reason::Upstream));
             self.down.abandon();
         }
@@ -251,28 +255,52 @@ impl Connection {
         if received && !self.limits.is_empty() {
             self.last_byte = Instant::now();
         }
-        if self.down.is_finished() && !self.down.resets() && self.client.take().is_some() {
+        if self.is_to_close(Stream::Downstream) && self.client.take().is_some() {
             self.end(self.down.cause(), (Reason::Upstream, Reason::Client));
-            return self.up.abandon();
+            // The other socket may have waited for this end.
+            return self.up.abandon() | self.half_closed;
         }
         // With both peers gone, what swallows the data of either has nobody left to hide from.
         self.up.is_over() && self.down.is_over() && (self.up.abandon() | self.down.abandon())
     }
 
+    /// Whether the destination of a direction is to be closed. If that is to stay open for the other
+    /// direction, it is told.
+    fn is_to_close(&mut self, stream: Stream) -> bool {
+        let (link, other, destination) = match stream {
+            Stream::Upstream => (&self.up, &self.down, &self.server),
+            Stream::Downstream => (&self.down, &self.up, &self.client),
+        };
+        if !link.is_finished() || link.resets() {
+            return false;
+        }
+        let stays = link.is_said() && !other.is_finished();
+        if !stays || !self.half_closed && !self.half_close.load(Ordering::Relaxed) {
+            return true;
+        }
+        if !self.half_closed {
+            self.half_closed = true;
+            let told = destination
+                .as_ref()
+                .map(|destination| SockRef::from(destination).shutdown(Shutdown::Write));
+            if let Some(Err(error)) = told {
+                tracing::debug!(%error, "a socket was gone before it heard of the other's end");
+                return true;
+            }
+            self.reason.get_or_insert(match stream {
+                Stream::Upstream => Reason::Client,
+                Stream::Downstream => Reason::Upstream,
+            });
+        }
+        false
+    }
+
     fn end(&mut self, cause: Option<Cause>, (source, destination): (Reason, Reason)) {
         self.reason.get_or_insert(match cause {
-            Some(Cause::Source) => source,
+            Some(Cause::Source | Cause::SourceBroken) => source,
             Some(Cause::Destination) => destination,
             Some(Cause::Toxic) | None => Reason::Toxic,
         });
-    }
-
-    fn poll_timer(&mut self, cx: &mut Context<'_>, due: Instant) -> Poll<()> {
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
-        if timer.deadline() != due {
-            timer.as_mut().reset(due);
-        }
-        timer.as_mut().poll(cx)
     }
 
     /// Closes both sockets so that both peers see a reset.

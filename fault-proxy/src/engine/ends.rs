@@ -1,10 +1,12 @@
-//! The two sockets of one direction, as far as they are still open.
+//! The two sockets of one direction, as far as they are still open, and how one is closed by force.
 
 use super::traffic::Flow;
+use socket2::SockRef;
 use std::{
     io,
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 use tokio::{io::AsyncWrite, net::TcpStream};
 
@@ -32,5 +34,12 @@ impl Destination<'_> {
             Poll::Ready(Ok(0)) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
             written => written,
         }
+    }
+}
+
+/// Closes a socket so that its peer sees a reset.
+pub(super) fn reset(socket: TcpStream) {
+    if let Err(error) = SockRef::from(&socket).set_linger(Some(Duration::ZERO)) {
+        tracing::debug!(%error, "a socket was gone before it could be reset");
     }
 }

@@ -104,6 +104,24 @@ impl Events {
     }
 }
 
+/// Tells what became of the toxics of one proxy.
+pub(super) fn changes(before: &[Arc<Toxic>], after: &[Arc<Toxic>], tell: impl Fn(Event<'_>)) {
+    let find = |list: &[Arc<Toxic>], id| list.iter().position(|toxic| toxic.id == id);
+    for gone in before
+        .iter()
+        .filter(|toxic| find(after, toxic.id).is_none())
+    {
+        tell(Event::ToxicRemoved { toxic: &gone.name });
+    }
+    for toxic in after {
+        match find(before, toxic.id).map(|index| &before[index]) {
+            None => tell(Event::ToxicAdded { toxic }),
+            Some(same) if Arc::ptr_eq(same, toxic) => {}
+            Some(_) => tell(Event::ToxicUpdated { toxic }),
+        }
+    }
+}
+
 /// One subscriber's end.
 #[derive(Debug)]
 pub(crate) struct Subscription {

@@ -21,6 +21,8 @@ const LITTLE_BYTES: usize = 4 << 10;
 pub(crate) struct Budget {
     bytes_max: usize,
     held: AtomicUsize,
+    /// The most that was held since somebody asked.
+    peak: AtomicUsize,
 }
 
 impl Budget {
@@ -28,6 +30,20 @@ impl Budget {
         Self {
             bytes_max,
             held: AtomicUsize::new(0),
+            peak: AtomicUsize::new(0),
+        }
+    }
+
+    /// What is held, and the most that was since this was last asked.
+    pub(super) fn held_and_peak(&self) -> (usize, usize) {
+        let held = self.held.load(Ordering::Relaxed);
+        (held, self.peak.swap(held, Ordering::Relaxed).max(held))
+    }
+
+    fn add(&self, bytes: usize) {
+        let held = self.held.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        if held > self.peak.load(Ordering::Relaxed) {
+            self.peak.fetch_max(held, Ordering::Relaxed);
         }
     }
 }
@@ -46,11 +62,11 @@ impl Held {
 
     /// This direction now holds so many.
     pub(super) fn set(&mut self, bytes: usize) {
-        let held = &self.budget.held;
         if bytes > self.bytes {
-            held.fetch_add(bytes - self.bytes, Ordering::Relaxed);
-        } else {
-            held.fetch_sub(self.bytes - bytes, Ordering::Relaxed);
+            self.budget.add(bytes - self.bytes);
+        } else if bytes < self.bytes {
+            let given_back = self.bytes - bytes;
+            self.budget.held.fetch_sub(given_back, Ordering::Relaxed);
         }
         self.bytes = bytes;
     }

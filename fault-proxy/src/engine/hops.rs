@@ -7,6 +7,7 @@
 //! how a way that leads back to itself is told from a chain, whatever names, wildcards and forwarders
 //! lie between: it only ever gets longer.
 
+use super::address::keepalive;
 use nix::errno::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{
@@ -43,6 +44,7 @@ impl Hops {
         let domain = Domain::for_address(address);
         let kind = Type::STREAM.nonblocking();
         let socket = Socket::new(domain, kind, Some(Protocol::TCP))?;
+        socket.set_tcp_keepalive(&keepalive())?;
         let ends = {
             // Whoever accepts this connection finds it here, however soon: nothing below waits.
             let mut dialled = self.lock();

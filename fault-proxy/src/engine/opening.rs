@@ -4,9 +4,10 @@
 //! **Out:** both sockets, or why there is no connection. Without such a toxic it is just a dial.
 
 use super::{
-    connection::reset,
+    ends::reset,
     hops::{Hops, Leg},
     orders::{Order, ToxicSet},
+    pacer::Pacer,
     stage::Identity,
     traffic::Reason,
 };
@@ -17,7 +18,7 @@ use tokio::{
     io::Interest,
     net::{TcpStream, lookup_host},
     sync::watch,
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, timeout},
 };
 
 /// An upstream that does not answer: the kernel's own limit is about as long.
@@ -52,7 +53,7 @@ enum Verdict {
 pub(super) async fn open(
     client: &mut Option<TcpStream>,
     dial: &Dial,
-    identity: &Identity,
+    (identity, pacer): (&Identity, &Arc<Pacer>),
     orders: &mut watch::Receiver<Order>,
 ) -> Result<(TcpStream, Leg), Reason> {
     let mut gate = Gate {
@@ -84,7 +85,7 @@ pub(super) async fn open(
             changed = orders.changed() => if changed.is_err() {
                 return Err(Reason::Down);
             },
-            () = at(due) => {}
+            () = at(pacer, due) => {}
             () = gone(waiting, due.is_some()) => return Err(Reason::Client),
         }
     }
@@ -168,9 +169,9 @@ impl Dial {
     }
 }
 
-async fn at(due: Option<Instant>) {
+async fn at(pacer: &Arc<Pacer>, due: Option<Instant>) {
     match due {
-        Some(due) => sleep_until(due).await,
+        Some(due) => pacer.at(due).await,
         None => pending().await,
     }
 }

@@ -67,6 +67,11 @@ impl Places {
         Place::take(self, Counted::Listener, files)
     }
 
+    /// Connections that have one.
+    pub(super) fn taken(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+
     fn counter(&self, counted: Counted) -> &AtomicUsize {
         match counted {
             Counted::Connection => &self.connections,

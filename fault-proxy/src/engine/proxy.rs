@@ -7,23 +7,26 @@
 
 use super::{
     acceptor::Acceptor,
-    address, draw,
-    events::{Event, Events},
-    held::Budget,
-    hops::Hops,
+    address,
+    description::{Changes, Description, Statistics, ToxicChange, Wanted},
+    draw,
+    events::{Event, changes},
     orders::Orders,
-    places::{Place, Places},
+    places::Place,
+    shares::Common,
     toxics::Toxics,
-    traffic::{Count, Traffic},
-    ways::{Way, Ways},
+    traffic::Traffic,
+    ways::Way,
 };
 use crate::{refusal::Refusal, toxic::Toxic};
 use nix::errno::Errno;
-use serde::{Serialize, Serializer};
 use serde_json::Value;
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex as Brief, PoisonError},
+    sync::{
+        Arc, Mutex as Brief, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 use tokio::{
     sync::{Mutex, MutexGuard},
@@ -31,63 +34,12 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// A proxy as the API shows it.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Description {
-    pub(crate) name: String,
-    pub(crate) listen: String,
-    pub(crate) upstream: String,
-    pub(crate) enabled: bool,
-    #[serde(serialize_with = "each")]
-    pub(crate) toxics: Vec<Arc<Toxic>>,
-}
-
-/// A proxy as the extensions show it: what it is and what it does right now.
-#[derive(Debug)]
-pub(crate) struct Statistics {
-    pub(crate) proxy: Description,
-    pub(crate) count: Count,
-}
-
-/// New values for some of a proxy's fields.
-#[derive(Debug, Default)]
-pub(crate) struct Changes {
-    pub(crate) listen: Option<String>,
-    pub(crate) upstream: Option<String>,
-    pub(crate) enabled: Option<bool>,
-}
-
-/// A change of a proxy's toxics, with the request's body where there is one.
-#[derive(Debug)]
-pub(crate) enum ToxicChange<'a> {
-    Add(&'a Value),
-    Update(&'a str, &'a Value),
-}
-
-/// What every proxy of one server shares.
-#[derive(Debug, Clone)]
-pub(crate) struct Common {
-    pub(crate) seed: u64,
-    /// Listeners can be bound by several processes at once.
-    pub(crate) share_ports: bool,
-    pub(crate) events: Events,
-    pub(crate) shares: Shares,
-}
-
-/// What the proxies of one server have to share.
-#[derive(Debug, Clone)]
-pub(crate) struct Shares {
-    pub(crate) places: Arc<Places>,
-    pub(crate) budget: Arc<Budget>,
-    pub(crate) hops: Arc<Hops>,
-    pub(crate) ways: Arc<Ways>,
-}
-
 #[derive(Debug)]
 pub(crate) struct Proxy {
     name: Arc<str>,
     common: Common,
     traffic: Arc<Traffic>,
+    half_close: Arc<AtomicBool>,
     control: Mutex<Control>,
     shown: Brief<Description>,
 }
@@ -113,16 +65,24 @@ struct Running {
 
 impl Proxy {
     /// A proxy that does not run yet.
-    pub(super) fn new(common: Common, name: &str, listen: &str, upstream: &str) -> Self {
+    pub(super) fn new(common: Common, wanted: &Wanted) -> Self {
+        let Wanted {
+            name,
+            listen,
+            upstream,
+            ..
+        } = wanted;
         Self {
-            name: name.into(),
+            name: name.as_str().into(),
             common,
             traffic: Arc::default(),
+            half_close: Arc::new(wanted.half_close.into()),
             shown: Brief::new(Description {
                 name: name.to_owned(),
                 listen: listen.to_owned(),
                 upstream: upstream.to_owned(),
                 enabled: false,
+                half_close: wanted.half_close,
                 toxics: Vec::new(),
             }),
             control: Mutex::new(Control {
@@ -152,13 +112,28 @@ impl Proxy {
     /// Gives a proxy that does not run yet its toxics, all of them or none.
     pub(super) async fn equip(&self, toxics: &[Value]) -> Result<(), Refusal> {
         let mut control = self.control().await?;
-        let mut equipped = control.toxics.clone();
-        for toxic in toxics {
-            equipped.add(toxic)?;
-        }
-        control.toxics = equipped;
+        control.toxics = self.replaced(&control, toxics)?;
         self.show(&control);
         Ok(())
+    }
+
+    /// Puts these toxics in place of the present ones, all of them or none. Those that are the same stay as they are.
+    pub(super) async fn bring_to(&self, toxics: &[Value]) -> Result<Description, Refusal> {
+        let mut control = self.control().await?;
+        let before = control.toxics.list().to_vec();
+        let toxics = self.replaced(&control, toxics)?;
+        self.put_in_force(&mut control, toxics).await?;
+        changes(&before, control.toxics.list(), |event| self.tell(|| event));
+        Ok(self.describe())
+    }
+
+    fn replaced(&self, control: &Control, toxics: &[Value]) -> Result<Toxics, Refusal> {
+        let replaced = control.toxics.replaced(toxics);
+        replaced.map_err(|(index, problem)| Refusal::InBody {
+            number: index + 1,
+            proxy: self.name.to_string(),
+            problem: Box::new(problem),
+        })
     }
 
     /// Listens, unless it already does.
@@ -190,6 +165,9 @@ impl Proxy {
     pub(crate) async fn update(&self, changes: Changes) -> Result<Description, Refusal> {
         let mut control = self.control().await?;
         let was_enabled = control.running.is_some();
+        if let Some(half_close) = changes.half_close {
+            self.half_close.store(half_close, Ordering::Relaxed);
+        }
         let listen = changes.listen.unwrap_or_else(|| control.listen.clone());
         let upstream = changes.upstream.unwrap_or_else(|| control.upstream.clone());
         if !is_at(&control, &listen, &upstream).await? {
@@ -294,6 +272,7 @@ impl Proxy {
             source,
         })?;
         let listening = self.enter(bound, &control.upstream)?;
+        self.common.shares.pacer.start();
         control.listen = bound.to_string();
         let orders = Arc::new(Orders::new(control.toxics.list()));
         let stop = CancellationToken::new();
@@ -308,6 +287,7 @@ impl Proxy {
                 events: self.common.events.clone(),
                 shares: self.common.shares.clone(),
                 orders: Arc::clone(&orders),
+                half_close: Arc::clone(&self.half_close),
                 stop: stop.clone(),
             }
             .run(),
@@ -360,6 +340,7 @@ impl Proxy {
             listen: control.listen.clone(),
             upstream: control.upstream.clone(),
             enabled: control.running.is_some(),
+            half_close: self.half_close.load(Ordering::Relaxed),
             toxics: control.toxics.list().to_vec(),
         };
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
@@ -370,9 +351,5 @@ impl Proxy {
 
 async fn is_at(control: &Control, listen: &str, upstream: &str) -> Result<bool, Refusal> {
     let address = address::resolve(listen).await?;
-    Ok(control.listen == address.to_string() && control.upstream == upstream)
-}
-
-fn each<S: Serializer>(toxics: &[Arc<Toxic>], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(toxics.iter().map(Arc::as_ref))
+    Ok(address::is_same(&control.listen, address) && control.upstream == upstream)
 }

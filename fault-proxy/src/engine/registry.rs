@@ -4,26 +4,19 @@
 //! Looking takes a short lock that no waiting change holds.
 
 use super::{
+    description::{Description, Statistics, Wanted},
     events::Events,
     held::Budget,
-    proxy::{Common, Description, Proxy, Shares, Statistics},
+    memory,
+    proxy::Proxy,
+    shares::{Common, Shares},
 };
 use crate::refusal::Refusal;
-use serde_json::Value;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex as Brief, MutexGuard, PoisonError},
 };
 use tokio::sync::Mutex;
-
-/// A proxy to be created.
-#[derive(Debug)]
-pub(crate) struct Wanted {
-    pub(crate) name: String,
-    pub(crate) listen: String,
-    pub(crate) upstream: String,
-    pub(crate) enabled: bool,
-}
 
 /// Proxies of one server; everything about one, metrics included, takes 2 KB of an answer.
 pub(crate) const PROXIES_MAX: usize = 2_048;
@@ -57,6 +50,7 @@ impl Registry {
                     budget: Arc::new(Budget::new(settings.held_bytes_max)),
                     hops: Arc::default(),
                     ways: Arc::default(),
+                    pacer: Arc::default(),
                 },
             },
             proxies: Brief::default(),
@@ -89,22 +83,20 @@ impl Registry {
         found.ok_or(Refusal::ProxyNotFound)
     }
 
-    /// Creates a proxy with these toxics, which its first connection meets already; one that cannot
+    /// Creates a proxy with its toxics, which its first connection meets already; one that cannot
     /// listen, or a toxic of which is refused, is not kept.
-    pub(crate) async fn create(
-        &self,
-        wanted: &Wanted,
-        toxics: &[Value],
-    ) -> Result<Description, Refusal> {
+    pub(crate) async fn create(&self, wanted: &Wanted) -> Result<Description, Refusal> {
         let _turn = self.changing.lock().await;
         if self.find(&wanted.name).is_ok() {
             return Err(Refusal::ProxyExists);
         }
-        self.add(wanted, toxics).await
+        self.has_room()?;
+        let proxy = self.equipped(wanted).await?;
+        self.keep(wanted, proxy).await
     }
 
-    /// Creates what does not exist, replaces what is elsewhere, leaves alone what is the same.
-    /// Answers those done, and why it stopped if it did.
+    /// Creates what does not exist, replaces what is elsewhere, leaves alone what is the same but for
+    /// the toxics, where some are given. Answers those done, and why it stopped if it did.
     pub(crate) async fn populate(&self, all: &[Wanted]) -> (Vec<Description>, Result<(), Refusal>) {
         let _turn = self.changing.lock().await;
         let mut done = Vec::new();
@@ -133,6 +125,12 @@ impl Registry {
         Ok(())
     }
 
+    /// Looks after the server's memory for as long as it is polled.
+    pub(crate) async fn tend(&self) {
+        let shares = &self.common.shares;
+        memory::give_back_after_floods(&shares.budget, &shares.places).await;
+    }
+
     /// Ends every proxy.
     pub(crate) async fn stop(&self) {
         let _turn = self.changing.lock().await;
@@ -143,27 +141,47 @@ impl Registry {
             }
         }
         self.map().clear();
+        self.common.shares.pacer.stop().await;
     }
 
     async fn create_or_replace(&self, wanted: &Wanted) -> Result<Description, Refusal> {
-        if let Ok(present) = self.find(&wanted.name) {
-            if present.is_at(&wanted.listen, &wanted.upstream).await? {
-                return Ok(present.describe());
+        let present = self.find(&wanted.name).ok();
+        match &present {
+            None => self.has_room()?,
+            Some(present) if present.is_at(&wanted.listen, &wanted.upstream).await? => {
+                // Clients that know no toxics send none, or an empty list.
+                return if wanted.toxics.is_empty() {
+                    Ok(present.describe())
+                } else {
+                    present.bring_to(&wanted.toxics).await
+                };
             }
-            present.end().await?;
+            Some(_) => {}
+        }
+        let proxy = self.equipped(wanted).await?;
+        if let Some(replaced) = present {
+            replaced.end().await?;
             self.map().remove(&wanted.name);
         }
-        self.add(wanted, &[]).await
+        self.keep(wanted, proxy).await
     }
 
-    async fn add(&self, wanted: &Wanted, toxics: &[Value]) -> Result<Description, Refusal> {
-        if self.map().len() >= PROXIES_MAX {
-            let (what, max) = ("proxies", PROXIES_MAX);
-            return Err(Refusal::TooMany { what, max });
+    fn has_room(&self) -> Result<(), Refusal> {
+        if self.map().len() < PROXIES_MAX {
+            return Ok(());
         }
-        let (listen, upstream) = (&wanted.listen, &wanted.upstream);
-        let proxy = Proxy::new(self.common.clone(), &wanted.name, listen, upstream);
-        proxy.equip(toxics).await?;
+        let (what, max) = ("proxies", PROXIES_MAX);
+        Err(Refusal::TooMany { what, max })
+    }
+
+    /// The proxy with its toxics; it does not run yet.
+    async fn equipped(&self, wanted: &Wanted) -> Result<Proxy, Refusal> {
+        let proxy = Proxy::new(self.common.clone(), wanted);
+        proxy.equip(&wanted.toxics).await?;
+        Ok(proxy)
+    }
+
+    async fn keep(&self, wanted: &Wanted, proxy: Proxy) -> Result<Description, Refusal> {
         let description = if wanted.enabled {
             proxy.start().await?
         } else {

@@ -31,9 +31,16 @@ impl Identity {
     }
 }
 
+/// Short, so that a thousand of them are looked through at once; what each has is elsewhere.
 #[derive(Debug)]
 pub(super) struct Stage {
     toxic: Arc<Toxic>,
+    pub(super) own: Box<Own>,
+}
+
+/// What a stage has for itself.
+#[derive(Debug)]
+pub(super) struct Own {
     active: Active,
     /// The connection's draw for this toxic, made once: updates compare with it again, so that an
     /// unchanged toxicity never changes who is affected.
@@ -48,12 +55,14 @@ impl Stage {
     pub(super) fn new(toxic: &Arc<Toxic>, identity: &Identity, now: Instant) -> Self {
         let (draw, chance) = identity.luck(toxic);
         let mut stage = Self {
-            active: Active::SPARED,
             toxic: Arc::clone(toxic),
-            draw,
-            chance,
-            inbox: Inbox::default(),
-            passed: None,
+            own: Box::new(Own {
+                active: Active::SPARED,
+                draw,
+                chance,
+                inbox: Inbox::default(),
+                passed: None,
+            }),
         };
         if draw < toxic.toxicity {
             stage.start(now);
@@ -62,7 +71,7 @@ impl Stage {
     }
 
     fn start(&mut self, now: Instant) {
-        self.active = Active::start(&self.toxic.attributes, now);
+        self.own.active = Active::start(&self.toxic.attributes, now);
         self.toxic.tally.count();
     }
 
@@ -70,22 +79,30 @@ impl Stage {
         self.toxic.id
     }
 
+    /// Which toxic this is of, unless it is this very one with these very settings.
+    pub(super) fn id_unless(&self, toxic: Option<&Arc<Toxic>>) -> Option<u64> {
+        let same = toxic.is_some_and(|toxic| Arc::ptr_eq(&self.toxic, toxic));
+        (!same).then(|| self.id())
+    }
+
+    /// Holds nothing, and no end.
+    pub(super) fn is_empty(&self) -> bool {
+        self.own.passed.is_none() && self.own.inbox.front().is_none() && !self.own.inbox.is_ended()
+    }
+
     /// Takes up new settings. Answers [`Removal::Reset`] if the toxic is switched off for this
     /// connection after it has done what cannot be undone.
     pub(super) fn update(&mut self, toxic: &Arc<Toxic>, now: Instant) -> Removal {
-        if Arc::ptr_eq(&self.toxic, toxic) {
-            return Removal::Flush;
-        }
-        let was_affected = self.draw < self.toxic.toxicity;
-        let is_affected = self.draw < toxic.toxicity;
+        let was_affected = self.own.draw < self.toxic.toxicity;
+        let is_affected = self.own.draw < toxic.toxicity;
         self.toxic = Arc::clone(toxic);
         if is_affected && was_affected {
-            self.active.change(&toxic.attributes, now);
+            self.own.active.change(&toxic.attributes, now);
         } else if is_affected {
             self.start(now);
         } else if was_affected {
-            let removal = self.active.removal();
-            self.active = Active::SPARED;
+            let removal = self.own.active.removal();
+            self.own.active = Active::SPARED;
             if removal == Removal::Reset {
                 return Removal::Reset;
             }
@@ -94,25 +111,30 @@ impl Stage {
     }
 
     pub(super) fn removal(&self) -> Removal {
-        self.active.removal()
+        self.own.active.removal()
     }
 
     pub(super) fn has_room(&self) -> bool {
-        self.inbox.held_bytes() < self.active.inbox_bytes_max()
+        self.own.inbox.held_bytes() < self.own.active.inbox_bytes_max()
     }
 
     /// Bytes that wait in front of the toxic or have just passed it.
     pub(super) fn held_bytes(&self) -> usize {
-        let passed = self.passed.as_ref().map_or(0, |chunk| chunk.bytes.len());
-        self.inbox.held_bytes() + passed
+        let passed = self
+            .own
+            .passed
+            .as_ref()
+            .map_or(0, |chunk| chunk.bytes.len());
+        self.own.inbox.held_bytes() + passed
     }
 
     pub(super) fn step(&mut self, now: Instant, abandoned: bool) -> Step {
+        let own = &mut *self.own;
         let moment = Moment {
             now,
             abandoned,
-            chance: &mut self.chance,
+            chance: &mut own.chance,
         };
-        self.active.step(&mut self.inbox, moment)
+        own.active.step(&mut own.inbox, moment)
     }
 }

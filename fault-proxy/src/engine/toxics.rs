@@ -86,6 +86,25 @@ impl Toxics {
         Ok(Arc::clone(slot))
     }
 
+    /// The toxics these bodies describe, or which of them is refused and why. One that is here already,
+    /// by name, type and stream, goes on with what the body says.
+    pub(super) fn replaced(&self, bodies: &[Value]) -> Result<Self, (usize, Refusal)> {
+        let mut next = Self {
+            list: Vec::new(),
+            created: self.created,
+        };
+        for (index, body) in bodies.iter().enumerate() {
+            next.add(body).map_err(|refusal| (index, refusal))?;
+        }
+        for toxic in &mut next.list {
+            if let Some(present) = self.list.iter().find(|present| present.is_kin(toxic)) {
+                *toxic = present.gone_on(toxic);
+            }
+        }
+        next.list.sort_by_key(|toxic| (toxic.stream, toxic.id));
+        Ok(next)
+    }
+
     pub(super) fn remove(&mut self, name: &str) -> Result<(), Refusal> {
         let index = self.list.iter().position(|toxic| toxic.name == name);
         self.list.remove(index.ok_or(Refusal::ToxicNotFound)?);

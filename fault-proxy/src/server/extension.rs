@@ -5,13 +5,9 @@
 //! They live below `/extensions`, where a Toxiproxy answers 404: that is how a client tells the two
 //! apart, and nothing here can be met by a client that does not look for it.
 
-use super::{
-    handler::{require, wanted},
-    reply::Reply,
-    route::Extension,
-};
+use super::{body, reply::Reply, route::Extension};
 use crate::{
-    engine::{Registry, Statistics, TOXICS_MAX},
+    engine::{Registry, Statistics},
     json::{Fields, mismatch, parse},
     refusal::Refusal,
     toxic::extensions,
@@ -37,7 +33,11 @@ pub(super) async fn handle(
             let shown: BTreeMap<_, _> = all.iter().map(|(name, one)| (name, show(one))).collect();
             Ok(Reply::json(200, &shown))
         }
-        Extension::Proxies => create(registry, body).await,
+        // As `POST /proxies` does; from before that one took toxics.
+        Extension::Proxies => {
+            let created = registry.create(&body::one(body)?).await?;
+            Ok(Reply::json(201, &created))
+        }
         Extension::Proxy(name) => {
             let statistics = registry.find(&name)?.statistics();
             Ok(Reply::json(200, &show(&statistics)))
@@ -81,22 +81,6 @@ fn about() -> Reply {
         "toxics": extensions(),
     });
     Reply::json(200, &about)
-}
-
-/// A proxy with its toxics: none of its connections is ever without them.
-async fn create(registry: &Registry, body: &[u8]) -> Result<Reply, Refusal> {
-    let body = parse(body)?;
-    let wanted = wanted(&body)?;
-    require(&wanted, "")?;
-    let toxics = match Fields::of(&body, "the proxy")?.value("toxics") {
-        None => &[],
-        Some(Value::Array(toxics)) if toxics.len() <= TOXICS_MAX => toxics.as_slice(),
-        Some(other) => {
-            let wanted = format!("an array of at most {TOXICS_MAX} toxics");
-            return Err(mismatch("toxics", &wanted, other));
-        }
-    };
-    Ok(Reply::json(201, &registry.create(&wanted, toxics).await?))
 }
 
 /// A toxic with the number of connections it has affected.

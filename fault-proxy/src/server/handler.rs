@@ -3,19 +3,18 @@
 //! **In:** route, method, body. **Out:** a [`Reply`] with Toxiproxy's status, or a [`Refusal`].
 
 use super::{
-    COMPATIBLE_VERSION, extension, metrics,
+    body, extension, metrics,
     reply::{ErrorBody, Reply},
     route::Route,
 };
 use crate::{
-    engine::{Changes, Description, Registry, ToxicChange, Wanted},
-    json::{Fields, mismatch, parse},
+    engine::{Changes, Description, Registry, ToxicChange},
+    json::{Fields, parse},
     refusal::Refusal,
     toxic::Toxic,
 };
 use hyper::Method;
 use serde::Serialize;
-use serde_json::Value;
 
 pub(super) async fn handle(
     registry: &Registry,
@@ -24,12 +23,11 @@ pub(super) async fn handle(
     body: &[u8],
 ) -> Result<Reply, Refusal> {
     match route {
-        Route::Version => Ok(Reply::version(COMPATIBLE_VERSION)),
+        Route::Version => Ok(Reply::version()),
         Route::Proxies if method == Method::GET => Ok(Reply::json(200, &registry.list())),
         Route::Proxies => {
-            let wanted = wanted(&parse(body)?)?;
-            require(&wanted, "")?;
-            Ok(Reply::json(201, &registry.create(&wanted, &[]).await?))
+            let created = registry.create(&body::one(body)?).await?;
+            Ok(Reply::json(201, &created))
         }
         Route::Proxy(name) => proxy(registry, &name, method, body).await,
         Route::Toxics(name) => {
@@ -75,7 +73,9 @@ async fn proxy(
         listen: fields.text("listen")?,
         upstream: fields.text("upstream")?,
         enabled: fields.truth("enabled")?,
+        half_close: fields.truth("half_close")?,
     };
+    body::is_no_url(changes.upstream.as_deref().unwrap_or_default(), "")?;
     Ok(Reply::json(200, &proxy.update(changes).await?))
 }
 
@@ -114,7 +114,7 @@ async fn populate(registry: &Registry, body: &[u8]) -> Reply {
         status: u16,
         proxies: Option<Vec<Description>>,
     }
-    let (done, outcome) = match wanted_list(body) {
+    let (done, outcome) = match body::list(body) {
         Ok(all) => registry.populate(&all).await,
         Err(refusal) => (Vec::new(), Err(refusal)),
     };
@@ -132,39 +132,6 @@ async fn populate(registry: &Registry, body: &[u8]) -> Reply {
             Reply::json(status, &stopped)
         }
     }
-}
-
-pub(super) fn wanted_list(body: &[u8]) -> Result<Vec<Wanted>, Refusal> {
-    let body = parse(body)?;
-    let entries = match &body {
-        Value::Array(entries) => entries.as_slice(),
-        Value::Null => &[],
-        other => return Err(mismatch("the body", "an array of proxies", other)),
-    };
-    let all: Vec<Wanted> = entries.iter().map(wanted).collect::<Result<_, _>>()?;
-    for (index, entry) in all.iter().enumerate() {
-        require(entry, &format!(" at proxy {}", index + 1))?;
-    }
-    Ok(all)
-}
-
-pub(super) fn wanted(body: &Value) -> Result<Wanted, Refusal> {
-    let fields = Fields::of(body, "the proxy")?;
-    Ok(Wanted {
-        name: fields.text("name")?.unwrap_or_default(),
-        listen: fields.text("listen")?.unwrap_or_default(),
-        upstream: fields.text("upstream")?.unwrap_or_default(),
-        enabled: fields.truth("enabled")?.unwrap_or(true),
-    })
-}
-
-pub(super) fn require(wanted: &Wanted, place: &str) -> Result<(), Refusal> {
-    for (field, value) in [("name", &wanted.name), ("upstream", &wanted.upstream)] {
-        if value.is_empty() {
-            return Err(Refusal::MissingField(format!("{field}{place}")));
-        }
-    }
-    Ok(())
 }
 
 fn toxic_list(description: &Description) -> Reply {

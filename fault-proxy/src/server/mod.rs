@@ -7,6 +7,7 @@
 //! take no lock that a change holds while it waits, and a change that was begun is finished even
 //! if its requester has gone.
 
+mod body;
 mod extension;
 mod guard;
 mod handler;
@@ -20,9 +21,6 @@ use guard::Guard;
 use std::{io, sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-
-/// The Toxiproxy version whose API and behaviour this is.
-pub(crate) const COMPATIBLE_VERSION: &str = "2.12.0";
 
 /// How the server behaves; the defaults are right for a test run on one machine.
 #[derive(Debug, Clone)]
@@ -114,7 +112,7 @@ impl Server {
     /// Creates the proxies of a configuration file in Toxiproxy's format, which is the body of
     /// `POST /populate`; answers their names.
     pub async fn populate(&self, config: &[u8]) -> Result<Vec<String>, PopulateError> {
-        let wanted = handler::wanted_list(config).map_err(|refusal| PopulateError {
+        let wanted = body::list(config).map_err(|refusal| PopulateError {
             problem: refusal.to_string(),
             created: Vec::new(),
         })?;
@@ -137,7 +135,10 @@ impl Server {
     ) -> Result<(), ServeError> {
         let address = listener.local_addr().map_err(ServeError::Listener)?;
         tracing::info!(%address, "fault proxy API is listening");
-        http::accept_until(&self, listener, &shutdown).await;
+        tokio::select! {
+            () = http::accept_until(&self, listener, &shutdown) => {}
+            () = self.registry.tend() => {}
+        }
         self.changes.close();
         let changes_ended = tokio::time::timeout(STOP_MAX, self.changes.wait()).await;
         self.registry.stop().await;

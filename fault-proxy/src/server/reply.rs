@@ -24,6 +24,9 @@ pub(super) type Body = UnsyncBoxBody<Bytes, Infallible>;
 /// An event stream without events says so this often, so that a vanished reader is noticed.
 const ALIVE_EVERY: Duration = Duration::from_secs(15);
 
+/// The Toxiproxy version whose API and behaviour this is.
+const COMPATIBLE_VERSION: &str = "2.12.0";
+
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-toxiproxy-request-id");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const JSON_UTF8: HeaderValue = HeaderValue::from_static("application/json;charset=utf-8");
@@ -81,8 +84,8 @@ impl Reply {
         reply
     }
 
-    pub(super) fn version(version: &str) -> Self {
-        let body = format!("{{\"version\": \"{version}\"}}\n");
+    pub(super) fn version() -> Self {
+        let body = format!("{{\"version\": \"{COMPATIBLE_VERSION}\"}}\n");
         Self::new(200, body.into_bytes(), JSON_UTF8)
     }
 

@@ -5,7 +5,7 @@
 //! a timer oversleeps is taken off the next wait, so that the rate holds on average. `rate` 0 lets
 //! nothing through until it is changed or the toxic removed.
 
-use super::kind::{Reach, Settings, Work, attribute};
+use super::kind::{Attributes, Reach, Settings, Work, attribute};
 use super::{Inbox, Moment, Step};
 use crate::{json::Fields, refusal::Refusal};
 use std::time::Duration;
@@ -31,8 +31,8 @@ impl Settings for Bandwidth {
         })
     }
 
-    fn attributes(self) -> Vec<(&'static str, i64)> {
-        vec![("rate", self.rate_kb)]
+    fn attributes(self) -> Attributes {
+        vec![("rate", self.rate_kb.into())]
     }
 }
 

@@ -7,7 +7,7 @@
 //! An extension: Toxiproxy's `timeout` works on one direction and closes every connection when it
 //! is removed.
 
-use super::kind::{Reach, Removal, Settings, Work};
+use super::kind::{Attributes, Reach, Removal, Settings, Work};
 use super::{Inbox, Moment, Step};
 use crate::{json::Fields, refusal::Refusal};
 use tokio::time::Instant;
@@ -24,7 +24,7 @@ impl Settings for Blackhole {
         Ok(self)
     }
 
-    fn attributes(self) -> Vec<(&'static str, i64)> {
+    fn attributes(self) -> Attributes {
         Vec::new()
     }
 }

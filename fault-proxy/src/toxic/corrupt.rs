@@ -7,7 +7,7 @@
 //! An extension, for memory, cables and middleboxes that damage what TCP's checksum does not catch: a peer that
 //! speaks TLS ends the connection, and one that does not has to notice by itself.
 
-use super::kind::{Reach, Settings, Work, attribute};
+use super::kind::{Attributes, Reach, Settings, Work, attribute};
 use super::{Inbox, Moment, Step};
 use crate::{chance::below, json::Fields, refusal::Refusal};
 use bytes::BytesMut;
@@ -32,8 +32,8 @@ impl Settings for Corrupt {
         Ok(Self { one_in })
     }
 
-    fn attributes(self) -> Vec<(&'static str, i64)> {
-        vec![("one_in", self.one_in)]
+    fn attributes(self) -> Attributes {
+        vec![("one_in", self.one_in.into())]
     }
 }
 

@@ -6,7 +6,7 @@
 //!
 //! An extension: Toxiproxy's `timeout` drops data, and never closes a peer that keeps sending.
 
-use super::kind::{MS_MAX, Passing, Reach, Settings, attribute, millis};
+use super::kind::{Attributes, MS_MAX, Passing, Reach, Settings, attribute, millis};
 use crate::{json::Fields, refusal::Refusal};
 use tokio::time::Instant;
 
@@ -26,8 +26,8 @@ impl Settings for IdleTimeout {
         })
     }
 
-    fn attributes(self) -> Vec<(&'static str, i64)> {
-        vec![("timeout", self.timeout_ms)]
+    fn attributes(self) -> Attributes {
+        vec![("timeout", self.timeout_ms.into())]
     }
 
     fn closes_at(self, since: Instant, last_byte: Instant) -> Option<Instant> {

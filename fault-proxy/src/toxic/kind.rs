@@ -2,6 +2,7 @@
 
 use super::{Inbox, Moment, Step};
 use crate::{json::Fields, refusal::Refusal};
+use serde_json::Value;
 use std::{fmt::Debug, time::Duration};
 use tokio::time::Instant;
 
@@ -9,6 +10,9 @@ use tokio::time::Instant;
 pub(super) const MS_MAX: i64 = i64::MAX / 1_000_000;
 /// The same in microseconds.
 pub(super) const US_MAX: i64 = i64::MAX / 1_000;
+
+/// Names and values, as the API shows them.
+pub(super) type Attributes = Vec<(&'static str, Value)>;
 
 /// What of a connection a toxic acts on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +60,7 @@ pub(crate) trait Settings: Copy + Default {
     /// These settings with the given attributes in place of the old ones.
     fn merged(self, fields: Fields<'_>) -> Result<Self, Refusal>;
 
-    fn attributes(self) -> Vec<(&'static str, i64)>;
+    fn attributes(self) -> Attributes;
 
     /// When a connection that was met at `since` and had its last byte at `last_byte` is closed.
     fn closes_at(self, _since: Instant, _last_byte: Instant) -> Option<Instant> {
@@ -119,6 +123,28 @@ pub(super) fn attribute(
     Err(Refusal::InvalidAttribute(format!(
         "{name} must be between {min} and {max}, found {value}"
     )))
+}
+
+/// Reads one attribute that is a share; what is absent keeps its value.
+pub(super) fn share(fields: Fields<'_>, name: &str, present: f64) -> Result<f64, Refusal> {
+    match fields.double(name)? {
+        None => Ok(present),
+        Some(value) if (0.0..=1.0).contains(&value) => Ok(value),
+        Some(value) => Err(Refusal::InvalidAttribute(format!(
+            "{name} must be between 0 and 1, found {value}"
+        ))),
+    }
+}
+
+/// A share as Go writes it: `1` rather than `1.0`.
+pub(super) fn share_shown(share: f64) -> Value {
+    if share <= 0.0 {
+        Value::from(0)
+    } else if share >= 1.0 {
+        Value::from(1)
+    } else {
+        Value::from(share)
+    }
 }
 
 /// A checked attribute in milliseconds as a duration.

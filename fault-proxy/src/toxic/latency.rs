@@ -4,7 +4,7 @@
 //! `[-jitter, jitter)`, counted from the moment the chunk was received; the end of the stream is
 //! not delayed, it follows the last chunk.
 
-use super::kind::{MS_MAX, Reach, Settings, Work, attribute, millis};
+use super::kind::{Attributes, MS_MAX, Reach, Settings, Work, attribute, millis};
 use super::{Inbox, Moment, Step};
 use crate::{chance::below, json::Fields, refusal::Refusal};
 use std::time::Duration;
@@ -33,8 +33,11 @@ impl Settings for Latency {
         })
     }
 
-    fn attributes(self) -> Vec<(&'static str, i64)> {
-        vec![("latency", self.latency_ms), ("jitter", self.jitter_ms)]
+    fn attributes(self) -> Attributes {
+        vec![
+            ("latency", self.latency_ms.into()),
+            ("jitter", self.jitter_ms.into()),
+        ]
     }
 }
 

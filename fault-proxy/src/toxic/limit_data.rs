@@ -3,7 +3,7 @@
 //! **Units:** `bytes` per connection and direction. 0 closes at the first data. The count outlives
 //! updates of the toxic.
 
-use super::kind::{Reach, Settings, Work, attribute};
+use super::kind::{Attributes, Reach, Settings, Work, attribute};
 use super::{Inbox, Moment, Step};
 use crate::{json::Fields, refusal::Refusal};
 use tokio::time::Instant;
@@ -23,8 +23,8 @@ impl Settings for LimitData {
         })
     }
 
-    fn attributes(self) -> Vec<(&'static str, i64)> {
-        vec![("bytes", self.bytes)]
+    fn attributes(self) -> Attributes {
+        vec![("bytes", self.bytes.into())]
     }
 }
 

@@ -6,7 +6,7 @@
 //!
 //! An extension: Toxiproxy has a limit on data only.
 
-use super::kind::{MS_MAX, Passing, Reach, Settings, attribute, millis};
+use super::kind::{Attributes, MS_MAX, Passing, Reach, Settings, attribute, millis};
 use crate::{json::Fields, refusal::Refusal};
 use tokio::time::Instant;
 
@@ -26,8 +26,8 @@ impl Settings for LimitTime {
         })
     }
 
-    fn attributes(self) -> Vec<(&'static str, i64)> {
-        vec![("time", self.time_ms)]
+    fn attributes(self) -> Attributes {
+        vec![("time", self.time_ms.into())]
     }
 
     fn closes_at(self, since: Instant, _: Instant) -> Option<Instant> {

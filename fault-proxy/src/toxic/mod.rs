@@ -24,6 +24,7 @@ mod limit_data;
 mod limit_time;
 mod no_answer;
 mod noop;
+mod packet_loss;
 mod refuse;
 mod reset_peer;
 mod slicer;
@@ -36,7 +37,7 @@ mod timeout;
 pub(crate) use inbox::{Chunk, Inbox, Moment, Step};
 pub(crate) use kind::{Opening, Reach, Removal};
 
-use self::kind::{Passing, Settings, Work};
+use self::kind::{Attributes, Passing, Settings, Work};
 use crate::{Stream, json::Fields, refusal::Refusal};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -91,6 +92,26 @@ impl Tally {
 }
 
 impl Toxic {
+    /// Whether both have the name, the type and the stream in common.
+    pub(crate) fn is_kin(&self, other: &Self) -> bool {
+        self.name == other.name && self.type_name == other.type_name && self.stream == other.stream
+    }
+
+    /// This toxic with the settings of another, or itself if it has them already.
+    pub(crate) fn gone_on(self: &Arc<Self>, as_other: &Self) -> Arc<Self> {
+        let same = self.toxicity.to_bits() == as_other.toxicity.to_bits()
+            && self.attributes.attributes() == as_other.attributes.attributes();
+        if same {
+            return Arc::clone(self);
+        }
+        self.tally.restart();
+        Arc::new(Self {
+            attributes: as_other.attributes,
+            toxicity: as_other.toxicity,
+            ..Self::clone(self)
+        })
+    }
+
     /// Counts one more connection as refused, if this toxic still refuses any.
     pub(crate) fn refuses_one_more(&self) -> bool {
         let Kind::Refuse(settings) = self.attributes else {
@@ -143,7 +164,7 @@ macro_rules! kinds {
                 }
             }
 
-            fn attributes(&self) -> Vec<(&'static str, i64)> {
+            fn attributes(&self) -> Attributes {
                 match self {
                     $(Self::$variant(settings) => settings.attributes(),)*
                 }
@@ -226,6 +247,7 @@ kinds! {
     "reset_peer" => ResetPeer(reset_peer::ResetPeer),
     "slicer" => Slicer(slicer::Slicer),
     "limit_data" => LimitData(limit_data::LimitData),
+    "packet_loss" => PacketLoss(packet_loss::PacketLoss),
     "corrupt" => Corrupt(corrupt::Corrupt),
     "blackhole" => Blackhole(blackhole::Blackhole),
     "idle_timeout" => IdleTimeout(idle_timeout::IdleTimeout),
@@ -246,7 +268,7 @@ impl Serialize for Kind {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let attributes = self.attributes().into_iter();
         let object: Map<String, Value> = attributes
-            .map(|(name, value)| (name.to_owned(), Value::from(value)))
+            .map(|(name, value)| (name.to_owned(), value))
             .collect();
         object.serialize(serializer)
     }

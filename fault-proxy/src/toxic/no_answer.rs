@@ -2,7 +2,7 @@
 //!
 //! An extension.
 
-use super::kind::{Opening, Passing, Reach, Settings};
+use super::kind::{Attributes, Opening, Passing, Reach, Settings};
 use crate::{json::Fields, refusal::Refusal};
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -17,7 +17,7 @@ impl Settings for NoAnswer {
         Ok(self)
     }
 
-    fn attributes(self) -> Vec<(&'static str, i64)> {
+    fn attributes(self) -> Attributes {
         Vec::new()
     }
 

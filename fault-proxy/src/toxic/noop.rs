@@ -1,6 +1,6 @@
 //! `noop`: everything passes.
 
-use super::kind::{Passing, Reach, Settings};
+use super::kind::{Attributes, Passing, Reach, Settings};
 use crate::{json::Fields, refusal::Refusal};
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -14,7 +14,7 @@ impl Settings for Noop {
         Ok(self)
     }
 
-    fn attributes(self) -> Vec<(&'static str, i64)> {
+    fn attributes(self) -> Attributes {
         Vec::new()
     }
 }

@@ -7,7 +7,7 @@
 //!
 //! An extension.
 
-use super::kind::{Opening, Passing, Reach, Settings, attribute};
+use super::kind::{Attributes, Opening, Passing, Reach, Settings, attribute};
 use crate::{json::Fields, refusal::Refusal};
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -26,8 +26,8 @@ impl Settings for Refuse {
         })
     }
 
-    fn attributes(self) -> Vec<(&'static str, i64)> {
-        vec![("connections", self.connections)]
+    fn attributes(self) -> Attributes {
+        vec![("connections", self.connections.into())]
     }
 
     fn opening(self) -> Option<Opening> {

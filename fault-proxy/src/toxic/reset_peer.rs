@@ -6,7 +6,7 @@
 //! open is reset too (not closed cleanly), and one that the toxic spares or that ends otherwise is
 //! closed cleanly.
 
-use super::kind::{MS_MAX, Reach, Removal, Settings, Work, attribute, millis};
+use super::kind::{Attributes, MS_MAX, Reach, Removal, Settings, Work, attribute, millis};
 use super::{Inbox, Moment, Step};
 use crate::{json::Fields, refusal::Refusal};
 use tokio::time::Instant;
@@ -26,8 +26,8 @@ impl Settings for ResetPeer {
         })
     }
 
-    fn attributes(self) -> Vec<(&'static str, i64)> {
-        vec![("timeout", self.timeout_ms)]
+    fn attributes(self) -> Attributes {
+        vec![("timeout", self.timeout_ms.into())]
     }
 }
 

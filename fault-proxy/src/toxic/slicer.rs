@@ -2,17 +2,17 @@
 //!
 //! **Units:** `average_size` and `size_variation` in bytes, `delay` in µs after each piece. A chunk
 //! is halved, off-centre by up to the variation, until no piece is longer than average plus
-//! variation. Without a delay the kernel may put pieces together again. Delays follow a schedule:
-//! what a timer oversleeps (its grain is a millisecond) is made up for by the next piece.
+//! variation. A variation above the average counts as the average, and an average of 0, which is what
+//! a toxic without attributes has, cuts nothing: each chunk is one piece, and the delay stands between
+//! chunks. Without a delay the kernel may put pieces together again. Delays follow a schedule: what a
+//! wait takes too long is made up for by those after it, but none is shorter than half the delay, so
+//! that pieces stay apart.
 
-use super::kind::{Reach, Settings, US_MAX, Work, attribute};
+use super::kind::{Attributes, Reach, Settings, US_MAX, Work, attribute};
 use super::{Inbox, Moment, Step};
 use crate::{chance::below, json::Fields, refusal::Refusal};
 use std::{collections::VecDeque, time::Duration};
 use tokio::time::Instant;
-
-/// The most that is made up for: an overslept timer, not a peer that did not read.
-const CATCH_UP: Duration = Duration::from_millis(3);
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Slicer {
@@ -27,30 +27,18 @@ impl Settings for Slicer {
 
     fn merged(self, fields: Fields<'_>) -> Result<Self, Refusal> {
         let size = (0, i64::MAX / 4);
-        let merged = Self {
+        Ok(Self {
             average_bytes: attribute(fields, "average_size", self.average_bytes, size)?,
             variation_bytes: attribute(fields, "size_variation", self.variation_bytes, size)?,
             delay_us: attribute(fields, "delay", self.delay_us, (0, US_MAX))?,
-        };
-        if merged.average_bytes == 0 {
-            return Err(Refusal::InvalidAttribute(
-                "average_size must be at least 1".to_owned(),
-            ));
-        }
-        if merged.variation_bytes > merged.average_bytes {
-            return Err(Refusal::InvalidAttribute(format!(
-                "size_variation must be at most average_size ({}), found {}",
-                merged.average_bytes, merged.variation_bytes
-            )));
-        }
-        Ok(merged)
+        })
     }
 
-    fn attributes(self) -> Vec<(&'static str, i64)> {
+    fn attributes(self) -> Attributes {
         vec![
-            ("average_size", self.average_bytes),
-            ("size_variation", self.variation_bytes),
-            ("delay", self.delay_us),
+            ("average_size", self.average_bytes.into()),
+            ("size_variation", self.variation_bytes.into()),
+            ("delay", self.delay_us.into()),
         ]
     }
 }
@@ -58,9 +46,13 @@ impl Settings for Slicer {
 impl Slicer {
     /// Lengths of the pieces of a chunk of `length` bytes, in order.
     fn cut(self, length: usize, moment: &mut Moment<'_>) -> VecDeque<usize> {
-        let variation = usize::try_from(self.variation_bytes).unwrap_or(usize::MAX);
         let average = usize::try_from(self.average_bytes).unwrap_or(usize::MAX);
-        let piece_max = average.saturating_add(variation).max(1);
+        if average == 0 {
+            return VecDeque::from([length]);
+        }
+        let variation = usize::try_from(self.variation_bytes).unwrap_or(usize::MAX);
+        let variation = variation.min(average);
+        let piece_max = average.saturating_add(variation);
         let mut pieces = VecDeque::new();
         let mut uncut = vec![length];
         while let Some(length) = uncut.pop() {
@@ -122,11 +114,85 @@ impl Work<Slicer> for Active {
         }
         let piece = self.pieces.pop_front().unwrap_or(usize::MAX);
         let delay = Duration::from_micros(u64::try_from(self.settings.delay_us).unwrap_or(0));
-        let slot = self.not_before.map_or(now, |due| due.max(now - CATCH_UP));
-        self.not_before = (!delay.is_zero()).then(|| slot + delay);
+        let scheduled = self.not_before.unwrap_or(now) + delay;
+        self.not_before = (!delay.is_zero()).then(|| scheduled.max(now + delay / 2));
         match inbox.take(piece) {
             Some(chunk) => Step::Pass(chunk),
             None => inbox.nothing(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Active, Slicer, Work as _};
+    use crate::toxic::{Chunk, Inbox, Moment, Step};
+    use bytes::Bytes;
+    use rand_xoshiro::{Xoshiro256PlusPlus, rand_core::SeedableRng};
+    use std::time::Duration;
+    use tokio::time::Instant;
+
+    fn slicer(average_bytes: i64, variation_bytes: i64, delay_us: i64) -> Slicer {
+        Slicer {
+            average_bytes,
+            variation_bytes,
+            delay_us,
+        }
+    }
+
+    /// Lengths of the pieces of one chunk, and when each went: a wait ends so much too late.
+    fn pieces(settings: Slicer, length: usize, late: Duration) -> Vec<(usize, Duration)> {
+        let start = Instant::now();
+        let mut now = start;
+        let mut chance = Xoshiro256PlusPlus::seed_from_u64(3);
+        let mut active = Active::start(settings, now);
+        let mut inbox = Inbox::default();
+        inbox.push(Chunk {
+            bytes: Bytes::from(vec![0; length]),
+            at: now,
+        });
+        inbox.end();
+        let mut pieces = Vec::new();
+        loop {
+            let moment = Moment {
+                now,
+                abandoned: false,
+                chance: &mut chance,
+            };
+            match active.step(&mut inbox, moment) {
+                Step::Pass(chunk) => pieces.push((chunk.bytes.len(), now - start)),
+                Step::Wait(due) => now = due + late,
+                Step::End => return pieces,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn pieces_are_at_most_average_and_variation_and_the_variation_at_most_the_average() {
+        for (average, variation, longest) in [(100, 0, 100), (100, 30, 130), (100, 5_000, 200)] {
+            let pieces = pieces(slicer(average, variation, 0), 10_000, Duration::ZERO);
+            assert_eq!(pieces.iter().map(|piece| piece.0).sum::<usize>(), 10_000);
+            assert!(pieces.iter().all(|piece| (1..=longest).contains(&piece.0)));
+            assert!(pieces.len() >= 10_000 / longest, "{}", pieces.len());
+        }
+        let whole = pieces(slicer(0, 50, 10), 10_000, Duration::ZERO);
+        assert_eq!(whole, [(10_000, Duration::ZERO)]);
+    }
+
+    #[test]
+    fn what_waits_take_too_long_is_made_up_for_without_gluing_pieces() {
+        const MS: Duration = Duration::from_millis(1);
+        for (late, gap) in [
+            (Duration::ZERO, MS),
+            (MS / 4, MS),
+            (4 * MS, 4 * MS + MS / 2),
+        ] {
+            let pieces = pieces(slicer(100, 0, 1_000), 10_000, late);
+            let gaps = pieces.windows(2).map(|pair| pair[1].1 - pair[0].1);
+            assert!(gaps.clone().all(|gap| gap >= MS / 2), "{pieces:?}");
+            let last = gaps.last();
+            assert_eq!(last, Some(gap), "with waits {late:?} too long");
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! **Units:** `delay` in ms, counted from the end of the stream, and anew after an update.
 
-use super::kind::{MS_MAX, Reach, Settings, Work, attribute, millis};
+use super::kind::{Attributes, MS_MAX, Reach, Settings, Work, attribute, millis};
 use super::{Inbox, Moment, Step};
 use crate::{json::Fields, refusal::Refusal};
 use tokio::time::Instant;
@@ -22,8 +22,8 @@ impl Settings for SlowClose {
         })
     }
 
-    fn attributes(self) -> Vec<(&'static str, i64)> {
-        vec![("delay", self.delay_ms)]
+    fn attributes(self) -> Attributes {
+        vec![("delay", self.delay_ms.into())]
     }
 }
 

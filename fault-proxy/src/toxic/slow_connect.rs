@@ -6,7 +6,7 @@
 //!
 //! An extension, for what a full accept queue or a slow handshake looks like to a client.
 
-use super::kind::{MS_MAX, Opening, Passing, Reach, Settings, attribute, millis};
+use super::kind::{Attributes, MS_MAX, Opening, Passing, Reach, Settings, attribute, millis};
 use crate::{json::Fields, refusal::Refusal};
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -25,8 +25,8 @@ impl Settings for SlowConnect {
         })
     }
 
-    fn attributes(self) -> Vec<(&'static str, i64)> {
-        vec![("delay", self.delay_ms)]
+    fn attributes(self) -> Attributes {
+        vec![("delay", self.delay_ms.into())]
     }
 
     fn opening(self) -> Option<Opening> {

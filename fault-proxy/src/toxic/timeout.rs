@@ -5,7 +5,7 @@
 //! the same, and tests in the field count on it. The end of the stream is not dropped: it closes the
 //! connection at once. Taking the toxic away closes the connections it affected, since their streams have holes.
 
-use super::kind::{MS_MAX, Reach, Removal, Settings, Work, attribute, millis};
+use super::kind::{Attributes, MS_MAX, Reach, Removal, Settings, Work, attribute, millis};
 use super::{Inbox, Moment, Step};
 use crate::{json::Fields, refusal::Refusal};
 use tokio::time::Instant;
@@ -25,8 +25,8 @@ impl Settings for Timeout {
         })
     }
 
-    fn attributes(self) -> Vec<(&'static str, i64)> {
-        vec![("timeout", self.timeout_ms)]
+    fn attributes(self) -> Attributes {
+        vec![("timeout", self.timeout_ms.into())]
     }
 }
 

@@ -1,14 +1,14 @@
 //! Creating, changing and removing proxies over plain HTTP.
 
-use crate::support::{World, connect, is_silent, round_trip};
+use crate::support::{World, connect, drain, is_silent, round_trip};
 use serde_json::{Value, json};
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::{io::AsyncWriteExt, net::TcpListener};
 
 #[tokio::test]
 async fn a_created_proxy_is_answered_with_its_real_address() {
     let world = World::start().await;
-    let body = r#"{"name":"a","listen":"localhost:0","upstream":"127.0.0.1:1","toxics":[1]}"#;
+    let body = r#"{"name":"a","listen":"localhost:0","upstream":"127.0.0.1:1","colour":[1]}"#;
     let answer = world.http("POST", "/proxies", body).await;
     assert_eq!(answer.status, 201);
     assert_eq!(answer.header("content-type"), Some("application/json"));
@@ -32,16 +32,34 @@ async fn a_created_proxy_is_answered_with_its_real_address() {
 
 #[tokio::test]
 async fn an_empty_listen_address_is_every_address() {
-    let world = World::start().await;
-    let body = r#"{"name":"a","upstream":"127.0.0.1:1"}"#;
-    let proxy = world.http("POST", "/proxies", body).await.json();
-    let listen = proxy["listen"].as_str().unwrap();
-    let port = listen.rsplit_once(':').unwrap().1;
-    assert!(
-        listen.starts_with("[::]:") || listen.starts_with("0.0.0.0:"),
-        "{listen}"
-    );
-    connect(&format!("127.0.0.1:{port}")).await;
+    let mut world = World::start().await;
+    let upstream = world.echo().await.to_string();
+    let has_ipv6 = TcpListener::bind("[::1]:0").await.is_ok();
+    for (name, given) in [("a", ""), ("b", ":0"), ("c", "0.0.0.0:0"), ("d", "[::]:0")] {
+        let body = json!({"name": name, "listen": given, "upstream": upstream});
+        let proxy = world.http("POST", "/proxies", &body.to_string()).await;
+        let listen = proxy.json()["listen"].as_str().unwrap().to_owned();
+        let (host, port) = listen.rsplit_once(':').unwrap();
+        assert_eq!(host, if has_ipv6 { "[::]" } else { "0.0.0.0" }, "{given}");
+        let mut v4 = connect(&format!("127.0.0.1:{port}")).await;
+        assert_eq!(round_trip(&mut v4, "four").await, "four");
+        if has_ipv6 {
+            let mut v6 = connect(&format!("[::1]:{port}")).await;
+            assert_eq!(round_trip(&mut v6, "six").await, "six");
+        }
+        // The same by another spelling: nothing is restarted.
+        for same in [
+            format!("0.0.0.0:{port}"),
+            format!("[::]:{port}"),
+            format!(":{port}"),
+        ] {
+            let path = format!("/proxies/{name}");
+            let body = json!({"listen": same}).to_string();
+            let answer = world.http("PATCH", &path, &body).await;
+            assert_eq!(answer.json()["listen"], listen.as_str(), "{same}");
+        }
+        assert_eq!(round_trip(&mut v4, "still").await, "still");
+    }
 }
 
 #[tokio::test]
@@ -90,6 +108,48 @@ async fn missing_fields_are_named_in_order() {
     }
     let answer = world.http("POST", "/proxies", r#"{"name":"a"}"#).await;
     answer.refuses(400, "missing required field: upstream");
+}
+
+#[tokio::test]
+async fn an_upstream_that_is_a_url_is_refused_with_a_hint() {
+    let world = World::start().await;
+    let proxy =
+        |upstream: &str| json!({"name": "a", "listen": "127.0.0.1:0", "upstream": upstream});
+    for (upstream, hint) in [
+        ("http://host:80", " (host:80)"),
+        ("redis://user:secret@10.0.0.1:6379/0", " (10.0.0.1:6379)"),
+        ("https://[::1]:443?x#y", " ([::1]:443)"),
+        ("http://host", ""),
+        ("http://host:port/", ""),
+        ("://", ""),
+    ] {
+        let body = proxy(upstream).to_string();
+        let created = world.http("POST", "/proxies", &body).await;
+        let text = format!("invalid upstream: write it as host:port{hint}, not as a URL");
+        created.refuses(400, &text);
+        let body = json!([proxy("host:80"), proxy(upstream)]).to_string();
+        let populated = world.http("POST", "/populate", &body).await;
+        assert_eq!(populated.status, 400, "{populated:?}");
+        assert!(
+            populated.body.contains("upstream at proxy 2"),
+            "{populated:?}"
+        );
+    }
+    assert_eq!(world.http("GET", "/proxies", "").await.body, "{}");
+    let body = proxy("host:80").to_string();
+    assert_eq!(world.http("POST", "/proxies", &body).await.status, 201);
+    let moved = world
+        .http("PATCH", "/proxies/a", r#"{"upstream": "tcp://host:80"}"#)
+        .await;
+    moved.refuses(
+        400,
+        "invalid upstream: write it as host:port (host:80), not as a URL",
+    );
+    let shown = world.http("GET", "/proxies/a", "").await.json();
+    assert_eq!(
+        (&shown["upstream"], &shown["enabled"]),
+        (&json!("host:80"), &json!(true))
+    );
 }
 
 #[tokio::test]
@@ -175,7 +235,7 @@ async fn another_upstream_restarts_the_proxy_and_keeps_its_toxics() {
     assert_eq!(answer.status, 200);
     assert_eq!(answer.json()["listen"], listen.as_str());
     assert_eq!(answer.json()["toxics"][0]["name"], "noop_downstream");
-    crate::support::drain(&mut old).await;
+    drain(&mut old).await;
     let mut new = connect(&listen).await;
     let _far = connections.recv().await.unwrap();
     is_silent(&mut new, Duration::from_millis(20)).await;
@@ -317,6 +377,123 @@ async fn populate_names_what_was_done_before_a_failure() {
         (empty.status, empty.body.as_str()),
         (201, "{\"proxies\":null}")
     );
+}
+
+#[tokio::test]
+async fn populate_puts_toxics_in_force_before_the_first_connection() {
+    let mut world = World::start().await;
+    let upstream = world.echo().await.to_string();
+    let body = json!([
+        {"name": "a", "listen": "127.0.0.1:0", "upstream": upstream, "toxics": [
+            {"type": "limit_data", "stream": "upstream", "attributes": {"bytes": 3}},
+            {"name": "n", "type": "noop"},
+        ]},
+        {"name": "b", "upstream": upstream, "enabled": false, "toxics": [{"type": "noop"}]},
+    ]);
+    let answer = world.http("POST", "/populate", &body.to_string()).await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+    let proxies = answer.json()["proxies"].clone();
+    assert_eq!(proxies[0]["toxics"][0]["name"], "limit_data_upstream");
+    assert_eq!(proxies[0]["toxics"][1]["name"], "n");
+    let disabled = (&proxies[1]["enabled"], &proxies[1]["toxics"][0]["type"]);
+    assert_eq!(disabled, (&json!(false), &json!("noop")));
+    let mut stream = connect(proxies[0]["listen"].as_str().unwrap()).await;
+    stream.write_all(b"123456").await.unwrap();
+    let (got, _) = drain(&mut stream).await;
+    assert!(b"123".starts_with(&got), "{got:?}");
+    let affected = world.client.statistics("a").await.unwrap().toxics[0].affected;
+    assert_eq!(affected, 1, "none was there before it");
+}
+
+#[tokio::test]
+async fn populate_refuses_a_proxy_with_a_bad_toxic_and_names_both() {
+    let mut world = World::start().await;
+    let listen = world.echo_proxy("moved").await;
+    let mut stream = connect(&listen).await;
+    assert_eq!(round_trip(&mut stream, "one").await, "one");
+    let with = |name: &str, toxics: Value| json!({"name": name, "listen": "127.0.0.1:0", "upstream": "u:1", "toxics": toxics});
+    for (toxics, message) in [
+        (
+            json!([{"type": "noop"}, {"type": "nope"}]),
+            "toxic 2 of proxy moved: invalid toxic type",
+        ),
+        (
+            json!([{"type": "noop"}, {"type": "noop"}]),
+            "toxic 2 of proxy moved: toxic already exists",
+        ),
+        (
+            json!([{"type": "noop", "stream": "sideways"}]),
+            "toxic 1 of proxy moved: stream was invalid, can be either upstream or downstream",
+        ),
+    ] {
+        let body = json!([
+            with("first", json!([])),
+            with("moved", toxics),
+            with("last", json!([])),
+        ]);
+        let answer = world.http("POST", "/populate", &body.to_string()).await;
+        assert_eq!(answer.status, 400, "{answer:?}");
+        assert_eq!(answer.json()["error"], message);
+        assert_eq!(answer.json()["proxies"][0]["name"], "first");
+        assert_eq!(world.http("GET", "/proxies/last", "").await.status, 404);
+        assert_eq!(world.http("DELETE", "/proxies/first", "").await.status, 204);
+    }
+    // What should have been replaced by it is left alone.
+    assert_eq!(round_trip(&mut stream, "two").await, "two");
+    // A list that is none is found before anything is done.
+    let body = json!([with("first", json!([])), with("moved", json!({}))]);
+    let answer = world.http("POST", "/populate", &body.to_string()).await;
+    assert_eq!(
+        (answer.status, &answer.json()["proxies"]),
+        (400, &Value::Null)
+    );
+}
+
+#[tokio::test]
+async fn populate_brings_the_toxics_of_a_proxy_that_stays_to_what_it_says() {
+    let mut world = World::start().await;
+    let listen = world.echo_proxy("a").await;
+    let upstream = world.client.proxy("a").await.unwrap().upstream;
+    let populate = async |world: &World, toxics: Value| {
+        let body = json!([{"name": "a", "listen": listen, "upstream": upstream, "toxics": toxics}]);
+        let answer = world.http("POST", "/populate", &body.to_string()).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        let toxics = answer.json()["proxies"][0]["toxics"].clone();
+        let names = toxics.as_array().unwrap().iter().map(|toxic| {
+            let name = toxic["name"].as_str().unwrap();
+            format!("{name} {}", toxic["attributes"]["latency"])
+        });
+        names.collect::<Vec<_>>().join(", ")
+    };
+    let late = |name: &str, ms: u64| json!({"name": name, "type": "latency", "stream": "upstream", "attributes": {"latency": ms}});
+    let first = json!([late("gone", 1), late("same", 2), late("changed", 3)]);
+    assert_eq!(populate(&world, first).await, "gone 1, same 2, changed 3");
+    let mut stream = connect(&listen).await;
+    assert_eq!(round_trip(&mut stream, "one").await, "one");
+    // As clients send that know nothing of toxics.
+    for none in [json!(null), json!([])] {
+        assert_eq!(populate(&world, none).await, "gone 1, same 2, changed 3");
+    }
+    let second = json!([late("changed", 5), late("new", 4), late("same", 2)]);
+    for _ in 0..2 {
+        let brought = populate(&world, second.clone()).await;
+        assert_eq!(
+            brought, "same 2, changed 5, new 4",
+            "in the order of creation"
+        );
+        assert_eq!(round_trip(&mut stream, "two").await, "two");
+    }
+    let seen = world.client.statistics("a").await.unwrap();
+    assert_eq!(seen.connections.accepted, 1, "the connection was kept");
+    assert!(
+        seen.toxics.iter().all(|toxic| toxic.affected == 1),
+        "{seen:?}"
+    );
+    let bad = json!([{"name": "a", "listen": listen, "upstream": upstream, "toxics": [late("same", 9), 7]}]);
+    let refused = world.http("POST", "/populate", &bad.to_string()).await;
+    assert_eq!(refused.status, 400, "{refused:?}");
+    let kept = world.client.toxic("a", "same").await.unwrap();
+    assert_eq!(kept.attributes["latency"], 2, "all or none");
 }
 
 #[tokio::test]

@@ -49,6 +49,12 @@ async fn defaults_are_filled_in_and_every_attribute_is_shown() {
     let sliced = json!({"average_size": 10, "size_variation": 0, "delay": 0});
     check("slicer", json!({"average_size": 10}), sliced).await;
     check(
+        "packet_loss",
+        json!({"loss_rate": 0.3, "correlation": 1.0}),
+        json!({"loss_rate": 0.3, "correlation": 1}),
+    )
+    .await;
+    check(
         "limit_data",
         json!({"bytes": 3, "other": 1}),
         json!({"bytes": 3}),

@@ -2,7 +2,7 @@
 
 use crate::{
     alone,
-    support::{DEADLINE, End, World, connect, drain, round_trip, until},
+    support::{DEADLINE, End, World, connect, drain, round_trip, until, within},
 };
 use fault_proxy::{Stream::Upstream, ToxicSpec, server::ServerConfig};
 use nix::sys::resource::{Resource, setrlimit};
@@ -166,6 +166,51 @@ async fn all_connections_together_hold_no_more_than_their_budget() {
     .await;
     world.client.remove_toxic("a", "late").await.unwrap();
     assert_eq!(crate::support::receive(&mut late, 6).await, "me too");
+}
+
+/// Memory of this process that no file backs, in MiB.
+fn anonymous_mib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("RssAnon:"));
+    let kib = line.unwrap().split_whitespace().next().unwrap();
+    kib.parse::<u64>().unwrap() >> 10
+}
+
+#[test]
+fn memory_is_given_back_after_a_flood() {
+    const NAME: &str = "bounds::memory_is_given_back_after_a_flood";
+    alone::run(NAME, 4 * DEADLINE, || {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build();
+        runtime.unwrap().block_on(async {
+            let mut world = World::start().await;
+            let listen = world.echo_proxy("a").await;
+            let late = ToxicSpec::latency("late", Upstream, 600_000, 0);
+            world.client.add_toxic("a", &late).await.unwrap();
+            let before = anonymous_mib();
+            let block = vec![7; 1 << 20];
+            let mut streams = Vec::new();
+            for _ in 0..16 {
+                let mut stream = connect(&listen).await;
+                for _ in 0..8 {
+                    within("the proxy to take it", stream.write_all(&block))
+                        .await
+                        .unwrap();
+                }
+                streams.push(stream);
+            }
+            let full = anonymous_mib();
+            assert!(full > before + 90, "{before} MiB, then {full}");
+            world.client.delete("a").await.unwrap();
+            until("memory to be given back", async || {
+                anonymous_mib() < before + 16
+            })
+            .await;
+        });
+    });
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ mod extension_toxics;
 mod fuzz;
 mod hostile;
 mod readme;
+mod sockets;
 mod support;
 mod toxics_close;
 mod toxics_flow;

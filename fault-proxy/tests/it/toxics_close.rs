@@ -5,10 +5,11 @@ use fault_proxy::{
     Stream::{Downstream, Upstream},
     ToxicSpec,
 };
+use serde_json::json;
 use std::time::{Duration, Instant};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     time::sleep,
 };
 
@@ -255,4 +256,99 @@ async fn a_new_connection_has_every_toxic_from_its_first_byte() {
     world.client.remove_toxic("a", "l").await.unwrap();
     let mut stream = connect(&listen).await;
     assert_eq!(round_trip(&mut stream, "free").await, "free");
+}
+
+async fn half_closing(world: &mut World, name: &str) -> (TcpStream, TcpStream) {
+    let (upstream, mut connections) = world.played().await;
+    let body = json!({"name": name, "listen": "127.0.0.1:0", "upstream": upstream.to_string(), "half_close": true});
+    let created = world.http("POST", "/proxies", &body.to_string()).await;
+    assert_eq!(
+        (created.status, &created.json()["half_close"]),
+        (201, &json!(true))
+    );
+    let near = connect(created.json()["listen"].as_str().unwrap()).await;
+    (near, within("a dial", connections.recv()).await.unwrap())
+}
+
+#[tokio::test]
+async fn a_proxy_with_half_close_passes_each_end_on_by_itself() {
+    let mut world = World::start().await;
+    for (name, reversed, toxics) in [
+        ("a", false, false),
+        ("b", true, false),
+        ("c", false, true),
+        ("d", true, true),
+    ] {
+        let (near, far) = half_closing(&mut world, name).await;
+        let (mut first, mut second) = if reversed { (far, near) } else { (near, far) };
+        if toxics {
+            for stream in [Upstream, Downstream] {
+                let late = ToxicSpec::latency(&format!("late {stream}"), stream, 5, 0);
+                let slow = ToxicSpec::slow_close(&format!("slow {stream}"), stream, 5);
+                for toxic in [late, slow] {
+                    world.client.add_toxic(name, &toxic).await.unwrap();
+                }
+            }
+        }
+        first.write_all(b"question").await.unwrap();
+        first.shutdown().await.unwrap();
+        assert_eq!(
+            drain(&mut second).await,
+            (b"question".to_vec(), End::Closed)
+        );
+        is_silent(&mut first, 20 * MS).await;
+        let answer = "late answer ".repeat(10_000);
+        second.write_all(answer.as_bytes()).await.unwrap();
+        drop(second);
+        assert_eq!(drain(&mut first).await, (answer.into_bytes(), End::Closed));
+        until("the connection to be over", async || {
+            world
+                .client
+                .statistics(name)
+                .await
+                .unwrap()
+                .connections
+                .open
+                == 0
+        })
+        .await;
+    }
+    // What is no end in order closes both, as ever.
+    let (near, mut far) = half_closing(&mut world, "e").await;
+    let sock = socket2::SockRef::from(&near);
+    sock.set_linger(Some(Duration::ZERO)).unwrap();
+    drop(near);
+    drain(&mut far).await;
+    until("the connection to be over", async || {
+        world.client.statistics("e").await.unwrap().connections.open == 0
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn half_close_can_be_switched_and_is_shown_only_while_it_is_on() {
+    let mut world = World::start().await;
+    let (mut near, mut far) = world.pair("a").await;
+    let shown = async |world: &World| {
+        let proxy = world.http("GET", "/proxies/a", "").await.json();
+        proxy.get("half_close").cloned()
+    };
+    assert_eq!(shown(&world).await, None);
+    let switch = async |world: &World, on: bool| {
+        let body = json!({"half_close": on}).to_string();
+        let answer = world.http("PATCH", "/proxies/a", &body).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    };
+    switch(&world, true).await;
+    assert_eq!(shown(&world).await, Some(json!(true)));
+    near.shutdown().await.unwrap();
+    assert_eq!(drain(&mut far).await, (Vec::new(), End::Closed));
+    far.write_all(b"still here").await.unwrap();
+    assert_eq!(receive(&mut near, 10).await, "still here");
+    switch(&world, false).await;
+    assert_eq!(shown(&world).await, None);
+    let listen = world.client.proxy("a").await.unwrap().listen;
+    let mut later = connect(&listen).await;
+    later.shutdown().await.unwrap();
+    assert_eq!(drain(&mut later).await, (Vec::new(), End::Closed));
 }

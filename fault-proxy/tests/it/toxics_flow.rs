@@ -1,10 +1,13 @@
 //! Toxics that change when data arrives: nothing may be lost, repeated or reordered.
 
-use crate::support::{End, World, connect, drain, is_silent, pattern, receive, round_trip, within};
+use crate::support::{
+    End, World, connect, drain, is_silent, pattern, receive, round_trip, until, within,
+};
 use fault_proxy::{
     Stream::{Downstream, Upstream},
     ToxicSpec,
 };
+use serde_json::json;
 use std::time::{Duration, Instant};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -251,6 +254,80 @@ async fn slicer_delivers_small_pieces_and_all_of_them() {
     // 2,000 bytes in pieces of at most 120 are at least 17, each 4 ms after the one before.
     assert!(reads >= 5, "{reads} reads");
     assert!(start.elapsed() >= 60 * MS, "{:?}", start.elapsed());
+}
+
+/// What Toxiproxy's own command line creates; there, the first data ends the process.
+#[tokio::test]
+async fn a_slicer_without_sizes_and_one_with_a_wide_variation_lose_nothing() {
+    let mut world = World::start().await;
+    let listen = world.echo_proxy("a").await;
+    for (attributes, stored) in [
+        (
+            json!({}),
+            json!({"average_size": 0, "size_variation": 0, "delay": 0}),
+        ),
+        (
+            json!({"size_variation": 5, "delay": 100}),
+            json!({"average_size": 0, "size_variation": 5, "delay": 100}),
+        ),
+        (
+            json!({"average_size": 10, "size_variation": 1_000}),
+            json!({"average_size": 10, "size_variation": 1_000, "delay": 0}),
+        ),
+        (
+            json!({"average_size": 1, "size_variation": i64::MAX / 4}),
+            json!({"average_size": 1, "size_variation": i64::MAX / 4, "delay": 0}),
+        ),
+    ] {
+        let body = json!({"name": "cut", "type": "slicer", "attributes": attributes});
+        let answer = world
+            .http("POST", "/proxies/a/toxics", &body.to_string())
+            .await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!(answer.json()["attributes"], stored, "as it was given");
+        let mut stream = connect(&listen).await;
+        let sent = "sliced or not ".repeat(300);
+        assert_eq!(round_trip(&mut stream, &sent).await, sent);
+        world.client.remove_toxic("a", "cut").await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn packet_loss_drops_whole_chunks_for_good_and_the_stream_goes_on() {
+    let mut world = World::seeded(3).await;
+    let (mut near, mut far) = world.pair("a").await;
+    let lossy = ToxicSpec::new("lossy", "packet_loss", Upstream)
+        .with("loss_rate", 0.5)
+        .with("correlation", 0.25);
+    world.client.add_toxic("a", &lossy).await.unwrap();
+    for byte in 0..60_u8 {
+        near.write_all(&[byte; 10]).await.unwrap();
+        // Each is read by itself.
+        until("a chunk to be read", async || {
+            let seen = world.client.statistics("a").await.unwrap();
+            seen.bytes.upstream.received == 10 * (u64::from(byte) + 1)
+        })
+        .await;
+    }
+    near.shutdown().await.unwrap();
+    let (got, end) = drain(&mut far).await;
+    assert_eq!(end, End::Closed);
+    let mut chunks: Vec<u8> = got.chunks(10).map(|chunk| chunk[0]).collect();
+    assert_eq!(got.len(), 10 * chunks.len());
+    assert!(
+        got.chunks(10)
+            .all(|chunk| chunk.iter().all(|byte| *byte == chunk[0]))
+    );
+    assert!((5..50).contains(&chunks.len()), "{chunks:?}");
+    let seen = chunks.clone();
+    chunks.sort_unstable();
+    chunks.dedup();
+    assert_eq!(chunks, seen, "in order and once");
+    for (attribute, value) in [("loss_rate", 1.1), ("correlation", -0.1)] {
+        let bad = ToxicSpec::new("bad", "packet_loss", Upstream).with(attribute, value);
+        let refused = world.client.add_toxic("a", &bad).await.unwrap_err();
+        assert_eq!(refused.status(), Some(400));
+    }
 }
 
 #[tokio::test]

@@ -227,6 +227,7 @@ fn toxic() -> impl Strategy<Value = Value> {
         "reset_peer",
         "slicer",
         "limit_data",
+        "packet_loss",
         "blackhole",
         "idle_timeout",
         "limit_time",
@@ -247,6 +248,8 @@ fn toxic() -> impl Strategy<Value = Value> {
         "bytes",
         "time",
         "connections",
+        "loss_rate",
+        "correlation",
     ];
     let attributes = attributes.map(|name| (name, mostly(number()).boxed()));
     object(vec![

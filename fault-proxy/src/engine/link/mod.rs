@@ -7,19 +7,20 @@
 //! not take at once is kept, and nothing more is read until it is gone. With toxics every stage has
 //! a bounded inbox, and the source is read while the first one has room.
 
+mod apply;
+
 use super::{
     ends::{Destination, Ends},
     held::Held,
     scratch,
-    stage::{Identity, Stage},
+    stage::Stage,
     traffic::Flow,
 };
-use crate::toxic::{Chunk, Removal, Step, Toxic};
+use crate::toxic::{Chunk, Step};
 use bytes::{Buf, Bytes};
 use std::{
     collections::VecDeque,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
 };
 use tokio::{
@@ -34,6 +35,8 @@ const OUTPUT_BYTES_MAX: usize = 64 << 10;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cause {
     Source,
+    /// By an error.
+    SourceBroken,
     Destination,
     Toxic,
 }
@@ -52,13 +55,19 @@ enum Output {
     Open,
     /// Nothing more comes out of the stages.
     Last,
-    /// Everything is written, or the destination is broken.
+    /// Everything is written.
     Finished,
+    /// The destination takes no more.
+    Broken,
 }
 
 #[derive(Debug)]
 pub(super) struct Link {
     stages: Vec<Stage>,
+    /// Nothing has changed since no stage could do more, but the time.
+    settled: bool,
+    /// Bytes in the stages, once they have been counted after a change.
+    staged_bytes: Option<usize>,
     /// The newest toxic this link has met; a stage that has ended must not come back.
     newest_toxic: u64,
     pending: VecDeque<Bytes>,
@@ -76,6 +85,8 @@ impl Link {
     pub(super) fn new(held: Held) -> Self {
         Self {
             stages: Vec::new(),
+            settled: true,
+            staged_bytes: None,
             newest_toxic: 0,
             pending: VecDeque::new(),
             pending_bytes: 0,
@@ -90,7 +101,12 @@ impl Link {
 
     /// Everything that will reach the destination has reached it.
     pub(super) fn is_finished(&self) -> bool {
-        self.output == Output::Finished
+        matches!(self.output, Output::Finished | Output::Broken)
+    }
+
+    /// The source has ended its direction in order, and everything it said has been passed on.
+    pub(super) fn is_said(&self) -> bool {
+        self.output == Output::Finished && self.cause == Some(Cause::Source)
     }
 
     /// What ended this link, once something has.
@@ -108,7 +124,7 @@ impl Link {
         self.resets
     }
 
-    /// When a toxic wants to act next, valid until the next poll.
+    /// When a toxic wants to act next. One that has been taken out since may have wanted that.
     pub(super) fn due(&self) -> Option<Instant> {
         self.due
     }
@@ -116,67 +132,38 @@ impl Link {
     /// The source was closed by this proxy, or both peers have ended: what is held still goes out,
     /// nothing more is read. Answers whether that is news.
     pub(super) fn abandon(&mut self) -> bool {
+        self.stir();
         self.end_input();
         std::mem::replace(&mut self.input, Input::Abandoned) != Input::Abandoned
-    }
-
-    /// Brings the stages in line with the toxics now in force. Nothing held is lost.
-    pub(super) fn apply(&mut self, toxics: &[Arc<Toxic>], identity: &Identity) {
-        if toxics.is_empty() && self.stages.is_empty() || self.is_finished() {
-            return;
-        }
-        let now = Instant::now();
-        let mut index = 0;
-        while let Some(stage) = self.stages.get_mut(index) {
-            let kept = toxics.iter().find(|toxic| toxic.id == stage.id());
-            let removal = match kept {
-                Some(toxic) => stage.update(toxic, now),
-                None => stage.removal(),
-            };
-            match (kept, removal) {
-                (Some(_), Removal::Flush | Removal::Close) => index += 1,
-                (None, Removal::Flush) => self.flush_stage(index),
-                (_, Removal::Reset) => {
-                    self.resets = true;
-                    self.end_stage(index);
-                    index = 0;
-                }
-                (None, Removal::Close) => {
-                    self.end_stage(index);
-                    index = 0;
-                }
-            }
-        }
-        for toxic in toxics.iter().filter(|toxic| toxic.id > self.newest_toxic) {
-            if self.output == Output::Open {
-                self.stages.push(Stage::new(toxic, identity, now));
-            }
-        }
-        let newest = toxics.iter().map(|toxic| toxic.id).max().unwrap_or(0);
-        self.newest_toxic = self.newest_toxic.max(newest);
     }
 
     /// Reads, moves and writes whatever can be, and arranges to be woken for the rest. Answers
     /// whether anything came from the source.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, mut ends: Ends<'_>) -> bool {
-        self.due = None;
         let mut received = false;
         while !self.is_finished() {
             self.write(cx, &mut ends);
-            let moved = !self.stages.is_empty() && self.move_chunks(Instant::now());
+            let moved = self.move_chunks();
             let read = self.read(cx, &mut ends);
             received |= read;
             if !moved && !read {
                 break;
             }
         }
-        self.held.set(self.held_bytes());
+        self.tell_held();
         received
     }
 
-    fn held_bytes(&self) -> usize {
-        let stages = self.stages.iter().map(Stage::held_bytes).sum::<usize>();
-        stages + self.pending_bytes
+    /// Something is new for the stages.
+    fn stir(&mut self) {
+        self.settled = false;
+        self.staged_bytes = None;
+    }
+
+    fn tell_held(&mut self) {
+        let count = || self.stages.iter().map(Stage::held_bytes).sum();
+        let staged_bytes = *self.staged_bytes.get_or_insert_with(count);
+        self.held.set(staged_bytes + self.pending_bytes);
     }
 
     fn read(&mut self, cx: &mut Context<'_>, ends: &mut Ends<'_>) -> bool {
@@ -195,7 +182,7 @@ impl Link {
         else {
             return false;
         };
-        self.held.set(self.held_bytes());
+        self.tell_held();
         let bytes_max = self.held.allows(scratch::READ_BYTES_MAX);
         if bytes_max == 0 {
             return false;
@@ -209,8 +196,9 @@ impl Link {
                     self.receive(cx, space.filled(), (destination, flow));
                 }
                 // A broken source ends the stream like a closed one.
-                Poll::Ready(Ok(()) | Err(_)) => {
-                    self.cause.get_or_insert(Cause::Source);
+                Poll::Ready(ended) => {
+                    let broken = ended.map_or(Cause::SourceBroken, |()| Cause::Source);
+                    self.cause.get_or_insert(broken);
                     self.end_input();
                 }
             }
@@ -225,11 +213,11 @@ impl Link {
         (to, flow): (&mut Destination<'_>, &Flow),
     ) {
         if let Some(first) = self.stages.first_mut() {
-            first.inbox.push(Chunk {
+            first.own.inbox.push(Chunk {
                 bytes: Bytes::copy_from_slice(bytes),
                 at: Instant::now(),
             });
-            return;
+            return self.stir();
         }
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -254,18 +242,25 @@ impl Link {
                     if front.is_empty() {
                         self.pending.pop_front();
                     }
+                    // There may be room for more.
+                    self.settled = false;
                 }
                 Poll::Ready(Err(_)) => return self.break_off(),
                 Poll::Pending => return,
             }
         }
         if self.output == Output::Last {
-            self.finish();
+            self.finish(Output::Finished);
         }
     }
 
     /// Lets every stage do what it can now; answers whether anything moved.
-    fn move_chunks(&mut self, now: Instant) -> bool {
+    fn move_chunks(&mut self) -> bool {
+        let is_due = |due| due <= Instant::now();
+        if self.settled && !self.due.is_some_and(is_due) {
+            return false;
+        }
+        let now = Instant::now();
         let mut moved_at_all = false;
         loop {
             self.due = None;
@@ -276,22 +271,25 @@ impl Link {
                 index += 1;
             }
             if !moved {
+                self.settled = true;
                 return moved_at_all;
             }
+            self.staged_bytes = None;
             moved_at_all = true;
         }
     }
 
+    /// Lets one stage do so.
     fn move_through(&mut self, index: usize, now: Instant) -> bool {
         let mut moved = false;
         loop {
             moved |= self.hand_on(index);
             let stage = &mut self.stages[index];
-            if stage.passed.is_some() {
+            if stage.own.passed.is_some() {
                 return moved;
             }
             match stage.step(now, self.input == Input::Abandoned) {
-                Step::Pass(chunk) => stage.passed = Some(chunk),
+                Step::Pass(chunk) => stage.own.passed = Some(chunk),
                 Step::Idle => return moved,
                 Step::Wait(due) => {
                     self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
@@ -319,7 +317,7 @@ impl Link {
         if !has_room {
             return false;
         }
-        match self.stages[index].passed.take() {
+        match self.stages[index].own.passed.take() {
             Some(chunk) => {
                 self.place(index + 1, chunk);
                 true
@@ -330,7 +328,7 @@ impl Link {
 
     fn place(&mut self, index: usize, chunk: Chunk) {
         match self.stages.get_mut(index) {
-            Some(stage) => stage.inbox.push(chunk),
+            Some(stage) => stage.own.inbox.push(chunk),
             None => self.queue_output(chunk.bytes),
         }
     }
@@ -344,8 +342,9 @@ impl Link {
         if self.input == Input::Open {
             self.input = Input::Over;
         }
+        self.stir();
         match self.stages.first_mut() {
-            Some(first) => first.inbox.end(),
+            Some(first) => first.own.inbox.end(),
             None => self.end_output(),
         }
     }
@@ -356,39 +355,16 @@ impl Link {
         }
     }
 
-    /// The stream ends at this stage: it and those before it are gone with what they held.
-    fn end_stage(&mut self, index: usize) {
-        self.cause.get_or_insert(Cause::Toxic);
-        self.stages.drain(..=index);
-        self.end_input();
-    }
-
-    /// Takes a stage out; what it held goes to the next one, whose turn in the order it is.
-    fn flush_stage(&mut self, index: usize) {
-        let mut stage = self.stages.remove(index);
-        if let Some(chunk) = stage.passed.take() {
-            self.place(index, chunk);
-        }
-        while let Some(chunk) = stage.inbox.pop() {
-            self.place(index, chunk);
-        }
-        if stage.inbox.is_ended() {
-            match self.stages.get_mut(index) {
-                Some(next) => next.inbox.end(),
-                None => self.end_output(),
-            }
-        }
-    }
-
     /// The destination takes no more.
     fn break_off(&mut self) {
         self.cause.get_or_insert(Cause::Destination);
-        self.finish();
+        self.finish(Output::Broken);
     }
 
-    fn finish(&mut self) {
-        self.output = Output::Finished;
+    fn finish(&mut self, how: Output) {
+        self.output = how;
         self.stages.clear();
+        self.staged_bytes = None;
         self.pending.clear();
         self.pending_bytes = 0;
         self.due = None;
