@@ -3,7 +3,7 @@
 //! **In:** route, method, body. **Out:** a [`Reply`] with Toxiproxy's status, or a [`Refusal`].
 
 use super::{
-    COMPATIBLE_VERSION, extension, metrics,
+    COMPATIBLE_VERSION, Metrics, extension, metrics,
     reply::{ErrorBody, Reply},
     route::Route,
 };
@@ -19,6 +19,7 @@ use serde_json::Value;
 
 pub(super) async fn handle(
     registry: &Registry,
+    told: Metrics,
     route: Route,
     method: Method,
     body: &[u8],
@@ -49,7 +50,7 @@ pub(super) async fn handle(
             registry.reset().await?;
             Ok(Reply::empty(204))
         }
-        Route::Metrics => metrics::handle(registry),
+        Route::Metrics => metrics::handle(registry, told),
         Route::Extension(extension) => extension::handle(registry, extension, method, body).await,
     }
 }
