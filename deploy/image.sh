@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds both images of deploy/Dockerfile and runs the harness in its own, on a Debian machine that has no container engine and
+# Builds the images of deploy/Dockerfile and runs the harness in its own, on a Debian machine that has no container engine and
 # pulls no image: `cargo xtask image`. Root; it needs buildah and debootstrap, and the Rust toolchain of this machine.
 #
 # The bases are made here under the names that the Dockerfile has, where they are not there yet: `debian` from the packages of the
@@ -37,7 +37,7 @@ if ! buildah inspect "$rust" > /dev/null 2>&1; then
     buildah commit --rm "$made" "$rust"
 fi
 
-for target in server harness; do
+for target in server proxy harness; do
     buildah bud --layers --target "$target" -f deploy/Dockerfile -t "localhost/chat-$target" .
 done
 buildah images --format '{{.Name}}:{{.Tag}} {{.Size}}' | grep localhost/chat-

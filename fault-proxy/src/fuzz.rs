@@ -4,7 +4,7 @@
 //! first byte to the end, and afterwards the server must still answer. Fed by `fuzz/` and by the tests.
 //! Here no proxy listens on a port of an input's choice, and no name is looked up.
 
-use crate::server::{Server, ServerConfig};
+use crate::server::{Metrics, Server, ServerConfig};
 use std::{
     cell::RefCell,
     net::{Ipv4Addr, SocketAddr},
@@ -44,7 +44,10 @@ async fn play(input: &[u8]) {
     let listener = TcpListener::bind(address).await.expect("a free port");
     let address = listener.local_addr().expect("its address");
     let server = Server::new(&ServerConfig {
-        proxy_metrics: true,
+        metrics: Metrics {
+            proxies: true,
+            runtime: true,
+        },
         ..ServerConfig::default()
     });
     server.populate(PROXY).await.expect("a proxy");

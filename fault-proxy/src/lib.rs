@@ -8,7 +8,8 @@
 //!
 //! [`server::serve`] runs the API on a listener of the caller's and owns every socket and task it
 //! starts; [`client::Client`] drives it, or a real Toxiproxy 2.x, and confirms every change by
-//! reading it back. The types both sides of the API share are in this root.
+//! reading it back. [`process::run`] is the server as a process of its own. The types both sides of
+//! the API share are in this root.
 //!
 //! **Units:** numbers in the API keep Toxiproxy's units (milliseconds, microseconds, kilobytes per
 //! second); inside, times are `Duration` and sizes are bytes.
@@ -29,6 +30,7 @@ mod engine;
 pub mod fuzz;
 mod json;
 mod model;
+pub mod process;
 mod refusal;
 pub mod server;
 mod toxic;

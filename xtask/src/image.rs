@@ -1,4 +1,4 @@
-//! This module is `cargo xtask image`: both images of `deploy/Dockerfile` built without a container engine, and the harness run
+//! This module is `cargo xtask image`: the images of `deploy/Dockerfile` built without a container engine, and the harness run
 //! in its own as its user, on a root that cannot be written to (`deploy/image.sh`, which says how). Needs root, on Debian.
 
 use std::process::{Command, ExitCode};

@@ -298,7 +298,8 @@ impl Proxy {
             acceptor,
             _listening: listening,
         });
-        tracing::info!(proxy = %self.name, listen = %bound, upstream = %control.upstream, "up");
+        let (name, upstream) = (&self.name, &control.upstream);
+        tracing::info!(%name, listen = %bound, %upstream, "Started proxy");
         self.tell(|| Event::ProxyUp {
             listen: &control.listen,
             upstream: &control.upstream,
@@ -331,6 +332,8 @@ impl Proxy {
                 tracing::error!(%error, "a proxy's task failed");
             }
         }
+        let (name, listen, upstream) = (&self.name, &control.listen, &control.upstream);
+        tracing::info!(%name, %listen, %upstream, "Terminated proxy");
         self.tell(|| Event::ProxyDown);
     }
 

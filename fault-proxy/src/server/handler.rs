@@ -3,7 +3,7 @@
 //! **In:** route, method, body. **Out:** a [`Reply`] with Toxiproxy's status, or a [`Refusal`].
 
 use super::{
-    body, extension, metrics,
+    Metrics, body, extension, metrics,
     reply::{ErrorBody, Reply},
     route::Route,
 };
@@ -18,6 +18,7 @@ use serde::Serialize;
 
 pub(super) async fn handle(
     registry: &Registry,
+    told: Metrics,
     route: Route,
     method: Method,
     body: &[u8],
@@ -47,7 +48,7 @@ pub(super) async fn handle(
             registry.reset().await?;
             Ok(Reply::empty(204))
         }
-        Route::Metrics => metrics::handle(registry),
+        Route::Metrics => metrics::handle(registry, told),
         Route::Extension(extension) => extension::handle(registry, extension, method, body).await,
     }
 }

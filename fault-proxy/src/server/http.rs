@@ -8,7 +8,7 @@
 //! as there.
 
 use super::{
-    Server,
+    Metrics, Server,
     guard::Guard,
     handler,
     reply::{Body, Numbered, Reply},
@@ -53,7 +53,7 @@ const DRAIN_MAX: Duration = Duration::from_secs(2);
 struct Shared {
     registry: Arc<Registry>,
     changes: TaskTracker,
-    proxy_metrics: bool,
+    metrics: Metrics,
     guard: Arc<Guard>,
     requests: AtomicU64,
     shutdown: CancellationToken,
@@ -68,7 +68,7 @@ pub(super) async fn accept_until(
     let shared = Arc::new(Shared {
         registry: Arc::clone(&server.registry),
         changes: server.changes.clone(),
-        proxy_metrics: server.proxy_metrics,
+        metrics: server.metrics,
         guard: Arc::clone(&server.guard),
         requests: AtomicU64::new(0),
         shutdown: shutdown.clone(),
@@ -135,7 +135,7 @@ async fn answer(
     }
     let method = request.method().clone();
     let route = match Route::find(request.uri().path(), &method) {
-        Match::Route(Route::Metrics) if !shared.proxy_metrics => return Ok(nothing_there()),
+        Match::Route(Route::Metrics) if !shared.metrics.any() => return Ok(nothing_there()),
         Match::Route(route) => route,
         Match::NoPath => return Ok(nothing_there()),
         Match::NoMethod => return Ok(Reply::empty(405).into_response(None)),
@@ -169,10 +169,10 @@ async fn guarded(
     request: Request<Incoming>,
 ) -> Result<Reply, Refusal> {
     let body = read(request).await?;
-    let registry = Arc::clone(&shared.registry);
+    let (registry, metrics) = (Arc::clone(&shared.registry), shared.metrics);
     let task = shared
         .changes
-        .spawn(async move { handler::handle(&registry, route, method, &body).await });
+        .spawn(async move { handler::handle(&registry, metrics, route, method, &body).await });
     match task.await {
         Ok(answered) => answered,
         Err(failed) => Err(Refusal::Internal(failed.to_string())),

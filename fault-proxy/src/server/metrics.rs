@@ -1,4 +1,4 @@
-//! `GET /metrics`: what every proxy has carried, for Prometheus.
+//! `GET /metrics`: what every proxy has carried and what the process uses, for Prometheus.
 //!
 //! **In:** the proxies' counts at this moment. **Out:** Prometheus text.
 //!
@@ -7,27 +7,39 @@
 //! written to its destination. What begins with `fault_proxy_` is an extension. Counters end with
 //! their proxy.
 
-use super::reply::Reply;
+use super::{Metrics, reply::Reply, runtime};
 use crate::{
     engine::{Registry, Statistics},
     refusal::Refusal,
 };
 use prometheus::{Encoder, IntCounterVec, IntGaugeVec, Opts, TextEncoder};
+use std::collections::BTreeMap;
 
 const FLOW: [&str; 4] = ["direction", "proxy", "listener", "upstream"];
 
-pub(super) fn handle(registry: &Registry) -> Result<Reply, Refusal> {
-    let text = text(registry.statistics().values());
+pub(super) fn handle(registry: &Registry, told: Metrics) -> Result<Reply, Refusal> {
+    let proxies = told.proxies.then(|| registry.statistics());
+    let text = text(proxies.iter().flat_map(BTreeMap::values), told);
     text.map(Reply::metrics)
         .map_err(|error| Refusal::Internal(error.to_string()))
 }
 
-fn text<'a>(proxies: impl Iterator<Item = &'a Statistics>) -> Result<Vec<u8>, prometheus::Error> {
+fn text<'a>(
+    proxies: impl Iterator<Item = &'a Statistics>,
+    told: Metrics,
+) -> Result<Vec<u8>, prometheus::Error> {
+    let registry = prometheus::Registry::new();
+    if told.runtime {
+        runtime::register(&registry)?;
+    }
     let families = Families::new()?;
     for proxy in proxies {
         families.add(proxy);
     }
-    families.encode()
+    families.register(&registry)?;
+    let mut text = Vec::new();
+    TextEncoder::new().encode(&registry.gather(), &mut text)?;
+    Ok(text)
 }
 
 /// Made anew for every answer, so that a deleted proxy leaves nothing behind.
@@ -109,8 +121,7 @@ impl Families {
         }
     }
 
-    fn encode(self) -> Result<Vec<u8>, prometheus::Error> {
-        let registry = prometheus::Registry::new();
+    fn register(self, registry: &prometheus::Registry) -> Result<(), prometheus::Error> {
         registry.register(Box::new(self.open))?;
         for counter in [
             self.received,
@@ -121,8 +132,6 @@ impl Families {
         ] {
             registry.register(Box::new(counter))?;
         }
-        let mut text = Vec::new();
-        TextEncoder::new().encode(&registry.gather(), &mut text)?;
-        Ok(text)
+        Ok(())
     }
 }

@@ -15,6 +15,7 @@ mod http;
 mod metrics;
 mod reply;
 mod route;
+mod runtime;
 
 use crate::engine::{Registry, Settings};
 use guard::Guard;
@@ -22,14 +23,16 @@ use std::{io, sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub use reply::COMPATIBLE_VERSION;
+
 /// How the server behaves; the defaults are right for a test run on one machine.
 #[derive(Debug, Clone)]
 pub struct ServerConfig {
     /// Decides every random draw: the same seed, proxy, toxic and connection number give the same
     /// jitter and the same choice of affected connections.
     pub seed: u64,
-    /// Answers `GET /metrics`; without it that route is not there, as in Toxiproxy.
-    pub proxy_metrics: bool,
+    /// What `GET /metrics` tells; without anything to tell that route is not there, as in Toxiproxy.
+    pub metrics: Metrics,
     /// Binds proxies so that other servers with this setting can listen on the same ports
     /// (`SO_REUSEPORT`): the kernel then spreads the connections over them.
     pub share_ports: bool,
@@ -46,11 +49,26 @@ impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             seed: 0,
-            proxy_metrics: false,
+            metrics: Metrics::default(),
             share_ports: false,
             allowed_hosts: Vec::new(),
             held_bytes_max: HELD_BYTES_MAX,
         }
+    }
+}
+
+/// What Prometheus is told.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Metrics {
+    /// Connections, bytes and toxics of every proxy.
+    pub proxies: bool,
+    /// Processor time, memory, threads and files of the process.
+    pub runtime: bool,
+}
+
+impl Metrics {
+    fn any(self) -> bool {
+        self.proxies || self.runtime
     }
 }
 
@@ -90,7 +108,7 @@ fn after(created: &[String]) -> String {
 pub struct Server {
     registry: Arc<Registry>,
     changes: TaskTracker,
-    proxy_metrics: bool,
+    metrics: Metrics,
     guard: Arc<Guard>,
 }
 
@@ -104,7 +122,7 @@ impl Server {
                 held_bytes_max: config.held_bytes_max,
             })),
             changes: TaskTracker::new(),
-            proxy_metrics: config.proxy_metrics,
+            metrics: config.metrics,
             guard: Arc::new(Guard::new(&config.allowed_hosts)),
         }
     }

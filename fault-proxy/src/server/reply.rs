@@ -25,7 +25,7 @@ pub(super) type Body = UnsyncBoxBody<Bytes, Infallible>;
 const ALIVE_EVERY: Duration = Duration::from_secs(15);
 
 /// The Toxiproxy version whose API and behaviour this is.
-const COMPATIBLE_VERSION: &str = "2.12.0";
+pub const COMPATIBLE_VERSION: &str = "2.12.0";
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-toxiproxy-request-id");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");

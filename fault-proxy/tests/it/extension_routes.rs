@@ -1,7 +1,12 @@
 //! The routes that Toxiproxy does not have, and the metrics it has only with a flag.
 
 use crate::support::{End, World, connect, drain, is_silent, round_trip, until, within};
-use fault_proxy::{ProxySpec, Stream::Upstream, ToxicSpec, server::ServerConfig};
+use fault_proxy::{
+    ProxySpec,
+    Stream::Upstream,
+    ToxicSpec,
+    server::{Metrics, ServerConfig},
+};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::{
@@ -402,7 +407,10 @@ async fn metrics_are_there_only_if_asked_for() {
     );
 
     let mut world = World::with(ServerConfig {
-        proxy_metrics: true,
+        metrics: Metrics {
+            proxies: true,
+            runtime: false,
+        },
         ..ServerConfig::default()
     })
     .await;

@@ -16,6 +16,8 @@ mod extension_routes;
 mod extension_toxics;
 mod fuzz;
 mod hostile;
+mod program;
+mod program_cli;
 mod readme;
 mod sockets;
 mod support;

@@ -1,21 +1,17 @@
-//! This module is `harness proxy`: the fault proxy on its own, with Toxiproxy's API.
+//! This module is `harness proxy`: the fault proxy on its own, with Toxiproxy's API. The program `fault-proxy` is the same with
+//! Toxiproxy's flags.
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
-use fault_proxy::server::{Server, ServerConfig};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
+use fault_proxy::process::{self, ProcessError};
+use fault_proxy::server::{Metrics, ServerConfig};
 
 use super::failure::Failure;
-use crate::environment::raise_files;
 use crate::exit::Exit;
-use crate::intake;
 
-/// A file with every proxy that fits into a machine is smaller.
-const CONFIG_BYTES_MAX: u64 = 16 << 20;
 /// As `ServerConfig` has it.
 const HELD_MIB: u32 = 256;
 const HELD_MIB_MAX: i64 = 1 << 20;
@@ -49,60 +45,39 @@ pub(super) struct ProxyArgs {
 
 /// Serves until SIGINT or SIGTERM.
 pub(super) fn run(args: &ProxyArgs, out: &mut impl Write) -> Result<Exit, Failure> {
-    let environment = |fact: String| Failure::new(Exit::Environment, fact);
     let listen = args.listen;
-    let bound = TcpListener::bind(listen)
-        .and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
-    let listener = bound.map_err(|error| {
-        environment(format!("--listen {listen}: {error}"))
+    let listener = TcpListener::bind(listen).map_err(|error| {
+        let fact = format!("--listen {listen}: {error}");
+        Failure::new(Exit::Environment, fact)
             .hint("is a Toxiproxy running there already? port 0 takes a free port")
     })?;
-    raise_files().map_err(|error| environment(error.to_string()))?;
-    let runtime = tokio::runtime::Runtime::new()
-        .map_err(|error| environment(format!("the runtime did not start: {error}")))?;
-    runtime.block_on(async {
-        let listener = tokio::net::TcpListener::from_std(listener)
-            .map_err(|error| environment(error.to_string()))?;
-        let stop = CancellationToken::new();
-        let no_signals = |error| environment(format!("signals cannot be caught: {error}"));
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
-        let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
-        let address = listener.local_addr()?;
-        let server = Server::new(&ServerConfig {
-            seed: args.seed,
-            proxy_metrics: args.proxy_metrics,
-            share_ports: args.share_ports,
-            allowed_hosts: args.allow_host.clone(),
-            held_bytes_max: (args.held_mib as usize) << 20,
-        });
-        if let Some(file) = &args.config {
-            configure(&server, file).await?;
-        }
+    let config = ServerConfig {
+        seed: args.seed,
+        metrics: Metrics {
+            proxies: args.proxy_metrics,
+            runtime: false,
+        },
+        share_ports: args.share_ports,
+        allowed_hosts: args.allow_host.clone(),
+        held_bytes_max: (args.held_mib as usize) << 20,
+    };
+    let ready = |address| {
         writeln!(out, "listening on http://{address}")?;
-        out.flush()?;
-        let told = async {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-            stop.cancel();
-        };
-        let (served, ()) = tokio::join!(server.run(listener, stop.clone()), told);
-        served.map_err(|error| environment(error.to_string()))?;
-        Ok(Exit::Pass)
-    })
+        out.flush()
+    };
+    process::run(listener, &config, args.config.as_deref(), ready).map_err(failure)?;
+    Ok(Exit::Pass)
 }
 
-async fn configure(server: &Server, file: &Path) -> Result<(), Failure> {
-    let place = file.display();
-    let usage = |fact: String| Failure::new(Exit::Usage, format!("--config {place}: {fact}"));
-    let config = intake::bytes(file, CONFIG_BYTES_MAX);
-    let config = config.map_err(|error| usage(error.to_string()))?;
-    let created = server.populate(&config).await;
-    created.map(drop).map_err(|error| {
-        usage(error.to_string()).hint(
-            "write it as Toxiproxy does: [{\"name\": \"redis\", \"listen\": \"127.0.0.1:26379\", \
-             \"upstream\": \"127.0.0.1:6379\"}]",
-        )
-    })
+fn failure(error: ProcessError) -> Failure {
+    let hint = error.hint();
+    let failure = match error {
+        ProcessError::Ready(error) => Failure::from(error),
+        ProcessError::Proxies { .. } => Failure::new(Exit::Usage, format!("--config {error}")),
+        other => Failure::new(Exit::Environment, other.to_string()),
+    };
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
 }

@@ -66,7 +66,7 @@ fn images_are_pinned_and_nothing_of_ours_runs_as_root() {
             stages.insert(stage, Some(user));
         }
     }
-    for target in ["server", "harness"] {
+    for target in ["server", "proxy", "harness"] {
         let user = stages[target].unwrap();
         assert!(
             !user.starts_with('0') && !user.starts_with("root"),
@@ -84,6 +84,27 @@ fn images_are_pinned_and_nothing_of_ours_runs_as_root() {
         dockerfile.contains(&format!("FROM rust:{version}.")),
         "{version}"
     );
+}
+
+#[test]
+fn the_proxy_before_redis_is_ours_and_asked_by_its_own_command_line() {
+    let proxy = &services()["toxiproxy"];
+    assert_eq!(proxy["build"]["target"], "proxy");
+    let dockerfile = read("deploy/Dockerfile");
+    let (_, stage) = dockerfile.split_once("FROM base AS proxy\n").unwrap();
+    let stage = stage.split("\nFROM ").next().unwrap();
+    assert!(stage.contains("ENTRYPOINT [\"fault-proxy\"]"), "{stage}");
+    assert!(stage.contains("COPY --from=build /built/fault-proxy "));
+    let check = texts(&proxy["healthcheck"]["test"]);
+    assert_eq!(check, ["CMD", "fault-proxy", "cli", "list"]);
+    let volume = texts(&proxy["volumes"])[0].to_owned();
+    let (from, to) = volume.split_once(':').unwrap();
+    let to = to.trim_end_matches(":ro");
+    let config = texts(&proxy["command"])[1]
+        .strip_prefix("-config=")
+        .unwrap();
+    let file = config.strip_prefix(to).unwrap();
+    assert!(root().join(format!("{from}{file}")).is_file(), "{config}");
 }
 
 #[test]
