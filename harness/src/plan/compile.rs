@@ -6,8 +6,8 @@
 
 use crate::plan::{
     EnvironmentPlan, Link, LoadPlan, MessagePlan, Plan, ReconnectPlan, RedisPlan, ServerPlan,
-    SessionPlan, TlsPlan, UsersPlan, columns, copies, criteria, dialect, shape, timeline, trial,
-    via,
+    SessionPlan, TlsPlan, UsersPlan, columns, copies, criteria, dialect, part, shape, timeline,
+    trial, via,
 };
 use crate::scenario::environment::{Environment, Redis};
 use crate::scenario::load::{Conversation, Credential, Load, Reconnect};
@@ -64,6 +64,7 @@ fn resolve(file: &ScenarioFile, overrides: &Overrides, problems: &mut Problems) 
             .as_ref()
             .is_none_or(|load| copies::of(&load.session, file.dialect.as_ref()).is_some()),
         faults: &faults,
+        parts: load.as_ref().map(LoadPlan::parts),
     };
     let mut expect = criteria::resolve(&file.expect, &view, problems);
     let mut abort_when = criteria::resolve_aborts(&file.abort_when, &view, problems);
@@ -304,6 +305,7 @@ fn load(typed: &Load, overrides: &Overrides, problems: &mut Problems) -> Option<
         .map(|stages| stages.iter().map(|stage| stage.to).max().unwrap_or(0));
     let mix = shape::mix(typed, clients, overrides.clients.is_some(), problems);
     check_use(typed, problems);
+    let stage_names = part::names(typed, problems);
     let (stages, clients, mix) = (stages?, clients?, mix?);
     let senders = mix
         .iter()
@@ -325,6 +327,7 @@ fn load(typed: &Load, overrides: &Overrides, problems: &mut Problems) -> Option<
     Some(LoadPlan {
         clients,
         stages,
+        stage_names,
         mix,
         session: SessionPlan {
             credential: typed.session.credential,

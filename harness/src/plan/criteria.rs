@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use crate::plan::EnvironmentPlan;
 use crate::plan::copies;
+use crate::plan::part::Part;
 use crate::plan::timeline::Placed;
 use crate::scenario::expectation::{
     AbortRule, Comparison, Expectation, Outcome, Quantity, TimeKind, When,
 };
 use crate::scenario::fault::unknown_name_hint;
 use crate::scenario::problem::{Complaint, Located, Problems};
-use crate::scenario::{Criterion, Patience};
+use crate::scenario::{Criterion, Patience, unknown_part_hint};
 use crate::stage::Stage;
 use crate::units;
 
@@ -31,6 +32,8 @@ pub(super) struct View<'a> {
     /// Whether what others say in a conversation can be told apart from answers to a client's own.
     pub hears: bool,
     pub faults: &'a [Placed],
+    /// Stages of the load with a name; `None` where it has problems of its own.
+    pub parts: Option<Vec<Part>>,
 }
 
 /// `[[expect]]`.
@@ -190,6 +193,12 @@ fn check(criterion: &Criterion, view: &View<'_>, problems: &mut Problems) {
             complaint,
         );
     }
+    if let When::Stage { name } = when
+        && let Some(complaint) = no_stage(name, view)
+    {
+        let field = format!("{}.when", criterion.field);
+        problems.add(&criterion.when_at, field, complaint);
+    }
     let at = &criterion.what_at;
     let field = || format!("{}.what", criterion.field);
     if is_about_faults(*what) {
@@ -198,7 +207,7 @@ fn check(criterion: &Criterion, view: &View<'_>, problems: &mut Problems) {
                 .hint("add a [[fault]] with `for`, or take the entry out");
             problems.add(at, field(), complaint);
         }
-        if matches!(when, When::OutsideFaults | When::Ramp) {
+        if matches!(when, When::OutsideFaults | When::Ramp | When::Stage { .. }) {
             let complaint = Complaint::new("belongs to a fault, not to this part of the run").hint(
                 "leave `when` out for the worst of all faults, or write when = \"during NAME\"",
             );
@@ -259,6 +268,17 @@ fn no_window(fault: &str, view: &View<'_>) -> Option<Complaint> {
             Some(Complaint::new(format!("no fault is called \"{fault}\"")).hint(hint))
         }
     }
+}
+
+/// Why no stage has that name; `None` too where it is not known which there are.
+fn no_stage(name: &str, view: &View<'_>) -> Option<Complaint> {
+    let parts = view.parts.as_ref()?;
+    if parts.iter().any(|part| part.name == name) {
+        return None;
+    }
+    let stages: Vec<&str> = parts.iter().map(|part| part.name.as_str()).collect();
+    let hint = unknown_part_hint(name, &stages);
+    Some(Complaint::new(format!("no stage is called \"{name}\"")).hint(hint))
 }
 
 /// Why a stage never happens in this run, if it does not.
@@ -323,6 +343,7 @@ fn check_horizon(criterion: &Criterion, view: &View<'_>, problems: &mut Problems
         let concerned = match when {
             When::During { fault: name } => *name == fault.planned.name,
             When::WholeRun | When::OutsideFaults | When::Ramp => true,
+            When::Stage { .. } => false,
         };
         let end_us = fault.planned.at_us + fault.planned.for_us;
         let left_us = load_us.saturating_sub(end_us);

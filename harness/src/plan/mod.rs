@@ -21,6 +21,7 @@ mod hash;
 pub(crate) mod outlook;
 mod pace;
 mod pacing;
+mod part;
 pub(crate) mod print;
 mod samples;
 pub(crate) mod seed;
@@ -196,6 +197,9 @@ pub(crate) struct LoadPlan {
     pub clients: u32,
     /// In order, without gaps; the first starts at 0.
     pub stages: Vec<LoadStage>,
+    /// What the scenario calls them, by their place.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub stage_names: BTreeMap<u32, String>,
     /// How many clients of each behaviour; sums to `clients`.
     pub mix: Vec<BehaviorShare>,
     pub session: SessionPlan,

@@ -183,7 +183,9 @@ pub(crate) fn cure_of(plan: &Plan, expected: &Expectation, seen: u64) -> Option<
     ways.extend(more_clients(plan, statistic.needs(), seen));
     if seen > 0 {
         ways.push(match &expected.when {
-            When::During { fault } => format!("let {fault} last longer"),
+            When::During { fault: name } | When::Stage { name } => {
+                format!("let {name} last longer")
+            }
             When::Ramp => "ramp up to more clients".to_owned(),
             When::WholeRun | When::OutsideFaults => "hold the load longer".to_owned(),
         });

@@ -193,6 +193,10 @@ fn spans(plan: &Plan, when: &When) -> Vec<Span> {
             })
             .collect()
         }
+        When::Stage { name } => {
+            let part = plan.load.part(name).into_iter();
+            part.map(|part| (part.from_us, part.to_us)).collect()
+        }
         When::OutsideFaults => {
             let mut calm = Vec::new();
             let mut from_us = 0;

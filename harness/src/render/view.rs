@@ -197,7 +197,7 @@ fn spans_us(result: &RunResult, when: &When) -> Vec<(u64, u64)> {
         When::WholeRun => vec![whole],
         When::OutsideFaults => of(|kind| !matches!(kind, WindowKind::Fault | WindowKind::Recovery)),
         When::Ramp => of(|kind| kind == WindowKind::Ramp),
-        When::During { .. } => {
+        When::During { .. } | When::Stage { .. } => {
             let window = result.window(when);
             window.map_or_else(Vec::new, |window| vec![(window.from_us, window.to_us)])
         }

@@ -13,7 +13,7 @@ use super::facts::{EXAMPLES_MAX, Facts};
 use super::failure::{Faulty, condition_us};
 use super::recovery::{Watched, describe, fault_result, reach, recovered_at_us, tolerance_us};
 use super::series::series;
-use super::windows::{Reach, Span, Tally, partition, tallies, together, window};
+use super::windows::{Reach, Span, Tally, between, partition, tallies, together, window};
 use super::{
     Clients, ConditionResult, Distribution, DistributionPoint, Example, FaultResult, RunResult,
     SCHEMA, StageLatency, Verdict, Window, WindowKind,
@@ -43,6 +43,7 @@ pub(crate) fn summarize(facts: &Facts) -> RunResult {
         let mine = |span: &Span| is_faulty(span) && span.fault == Some(reach.fault);
         overlapping.add_fault(facts, *reach, &together(&spans, &tallies, mine));
     }
+    overlapping.add_parts(facts);
     let mut lateness = SparseHistogram::default();
     recording
         .lateness
@@ -131,6 +132,20 @@ impl Overlapping {
             },
             during,
         );
+    }
+
+    /// Stages of the load with a name.
+    fn add_parts(&mut self, facts: &Facts) {
+        for part in facts.plan.load.parts() {
+            let to_us = part.to_us.min(facts.end_us);
+            if part.from_us >= to_us {
+                continue;
+            }
+            let span = (part.from_us, to_us);
+            let tally = between(&facts.recording, facts.plan.interval_us, span);
+            let when = When::Stage { name: part.name };
+            self.add(view(&when, &tally, part.from_us, to_us), &tally);
+        }
     }
 
     fn add(&mut self, window: Window, tally: &Tally) {

@@ -218,6 +218,39 @@ fn windows_follow_each_other_and_add_up_to_the_run() {
 }
 
 #[test]
+fn a_stage_with_a_name_is_a_part_of_the_run_and_all_that_was_intended_in_it() {
+    let mut facts = facts(recording());
+    let stage = |start_us, length_us, from, to| crate::plan::LoadStage {
+        start_us,
+        length_us,
+        from,
+        to,
+    };
+    facts.plan.load.stages = vec![
+        stage(0, 10_000_000, 0, 200),
+        stage(10_000_000, 14_000_000, 200, 200),
+        stage(24_000_000, 36_000_000, 200, 200),
+    ];
+    facts.plan.load.stage_names = [(2, "late".to_owned())].into();
+    let result = summarize(&facts);
+    let of = |name: &str| {
+        let name = name.to_owned();
+        result.window(&When::Stage { name }).unwrap()
+    };
+    assert_eq!(of("hold-1").from_us, 10_000_000);
+    // 56 intervals, and the message that was in flight when the fault began.
+    assert_eq!(of("hold-1").delivery.sent, 56 * PER_INTERVAL + 1);
+    assert_eq!(of("late").delivery.sent, 144 * PER_INTERVAL);
+    assert!(
+        result
+            .window(&When::Stage {
+                name: "hold-2".to_owned()
+            })
+            .is_none()
+    );
+}
+
+#[test]
 fn a_message_in_flight_when_the_fault_begins_is_not_baseline() {
     let result = result_of(recording());
     assert_eq!(sent_in(&result, WindowKind::Fault), 201);

@@ -209,6 +209,27 @@ pub(super) fn tallies(recording: &Recording, spans: &[Span], interval_us: u64) -
     tallies
 }
 
+/// Of all that was intended, and of sockets and tokens, from one moment to another, whatever fault touched it.
+pub(super) fn between(recording: &Recording, interval_us: u64, part: (u64, u64)) -> Tally {
+    let within = |interval: u32| {
+        let start_us = u64::from(interval) * interval_us;
+        (part.0..part.1).contains(&start_us)
+    };
+    let mut tally = Tally::default();
+    for (_, cell) in recording
+        .cells
+        .iter()
+        .filter(|(key, _)| within(key.interval))
+    {
+        tally.add_cell(cell);
+    }
+    let sessions = recording.sessions.iter();
+    for (_, sessions) in sessions.filter(|(interval, _)| within(**interval)) {
+        tally.add_sessions(sessions);
+    }
+    tally
+}
+
 /// The tally of every span that `keep` wants, together.
 pub(super) fn together(spans: &[Span], tallies: &[Tally], keep: impl Fn(&Span) -> bool) -> Tally {
     let mut all = Tally::default();

@@ -118,6 +118,10 @@ fn applies(
         When::WholeRun => true,
         When::OutsideFaults => board.touched(from_us, to_us).is_none(),
         When::Ramp => to_us <= plan.load.ramp_end_us(),
+        When::Stage { name } => {
+            let part = plan.load.part(name);
+            part.is_some_and(|part| from_us >= part.from_us && to_us <= part.to_us)
+        }
         When::During { fault } => {
             let place = plan
                 .faults
@@ -143,7 +147,9 @@ impl Watch {
         {
             let lot = match rule.expectation.when {
                 When::OutsideFaults => &recent.calm,
-                When::WholeRun | When::Ramp | When::During { .. } => &recent.response,
+                When::WholeRun | When::Ramp | When::During { .. } | When::Stage { .. } => {
+                    &recent.response
+                }
             };
             let least = rule.min_samples.max(statistic.needs());
             self.add(&lot[stage.index()], span, least);

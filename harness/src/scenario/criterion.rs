@@ -113,6 +113,7 @@ impl When {
             Self::OutsideFaults => "outside faults".to_owned(),
             Self::Ramp => "ramp".to_owned(),
             Self::During { fault } => format!("during {fault}"),
+            Self::Stage { name } => name.clone(),
         }
     }
 }
@@ -277,7 +278,22 @@ fn unknown_what(text: &str) -> Complaint {
     ))
 }
 
-/// `whole run`, `outside faults`, `ramp`, `during NAME`.
+/// What may have been meant by a part of the run that there is not.
+pub(crate) fn unknown_part_hint(name: &str, stages: &[&str]) -> String {
+    let known: Vec<&str> = PARTS.into_iter().chain(stages.iter().copied()).collect();
+    match suggest::nearest(name, &known) {
+        Some(near) => format!("did you mean \"{near}\"?"),
+        None => format!(
+            "known: {}; a stage is called so by {{ hold = \"30s\", name = \"{name}\" }}",
+            known.join(", ")
+        ),
+    }
+}
+
+/// Parts of a run that every scenario has, or may have.
+const PARTS: [&str; 4] = ["whole run", "outside faults", "ramp", "during NAME"];
+
+/// `whole run`, `outside faults`, `ramp`, `during NAME`, the name of a stage.
 fn when(node: &Node) -> Result<When, Complaint> {
     let text = value::text(TEXT_CHARACTERS_MAX)(node)?;
     let words: Vec<&str> = text.split_whitespace().collect();
@@ -288,8 +304,12 @@ fn when(node: &Node) -> Result<When, Complaint> {
         ["during", fault] => Ok(When::During {
             fault: (*fault).to_owned(),
         }),
+        // Whether there is such a stage is for the plan to say.
+        [name] if value::is_plain(name) => Ok(When::Stage {
+            name: (*name).to_owned(),
+        }),
         _ => {
-            let known = ["whole run", "outside faults", "ramp", "during NAME"];
+            let known = PARTS;
             let complaint =
                 Complaint::new(format!("unknown part of the run \"{}\"", shortened(&text)));
             Err(match suggest::nearest(&text, &known) {

@@ -243,6 +243,10 @@ pub(crate) enum When {
     During {
         fault: String,
     },
+    /// The stage of the load with that name.
+    Stage {
+        name: String,
+    },
 }
 
 /// The bound: `under`, `at_most`, `equals`, `at_least`.

@@ -29,7 +29,7 @@ pub(crate) mod target;
 pub(crate) mod trial;
 mod value;
 
-pub(crate) use criterion::{Criterion, Patience};
+pub(crate) use criterion::{Criterion, Patience, unknown_part_hint};
 pub(crate) use document::FILE_BYTES_MAX;
 pub(crate) use file::{ScenarioFile, notes, question, read, users_file};
 pub(crate) use overrides::{Overrides, ProtocolFile, left_out};

@@ -21,6 +21,8 @@ pub(crate) struct Stage {
     pub at: Place,
     pub field: String,
     pub shape: Shape,
+    /// What `when` calls it.
+    pub name: Option<Located<String>>,
 }
 
 /// A stretch of the load.
@@ -79,6 +81,7 @@ pub(super) fn read(
         at,
         field: section.field(key),
         shape,
+        name: None,
     };
     Some(vec![
         stage(
@@ -106,7 +109,8 @@ fn stage(mut entry: Section<'_>, problems: &mut Problems) -> Option<Stage> {
     let ramp = entry.read(problems, "ramp", length());
     let hold = entry.read(problems, "hold", length());
     let to = entry.read(problems, "to", value::integer(0..=CLIENTS_MAX));
-    let complete = !entry.has("to") || to.is_some();
+    let name = entry.read(problems, "name", value::plain_name);
+    let complete = (!entry.has("to") || to.is_some()) && (!entry.has("name") || name.is_some());
     let (at, field) = (entry.at.clone(), entry.path().to_owned());
     let mut wrong = |fact: &str| {
         let hint = "a stage is { ramp = \"10s\", to = 200 } or { hold = \"40s\" }";
@@ -130,7 +134,10 @@ fn stage(mut entry: Section<'_>, problems: &mut Problems) -> Option<Stage> {
         _ => None,
     };
     entry.finish(problems);
-    shape
-        .filter(|_| complete)
-        .map(|shape| Stage { at, field, shape })
+    shape.filter(|_| complete).map(|shape| Stage {
+        at,
+        field,
+        shape,
+        name,
+    })
 }

@@ -215,13 +215,18 @@ pub(crate) fn name_of<T: Copy + PartialEq>(
 /// A name that can stand in `when = "during NAME"`, in file names and in metric labels.
 pub(super) fn plain_name(node: &Node) -> Result<String, Complaint> {
     let name = text(NAME_CHARACTERS_MAX)(node)?;
-    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c);
-    if name.chars().all(allowed) {
+    if is_plain(&name) {
         Ok(name)
     } else {
         let complaint = Complaint::new(format!("expected a plain name, found \"{name}\""));
         Err(complaint.hint("use small letters, digits and `-`, such as \"redis-down\""))
     }
+}
+
+/// Small letters, digits, and `-`, `_`, `.`.
+pub(super) fn is_plain(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c);
+    name.chars().all(allowed)
 }
 
 /// A text of 1 to `most` characters on one line, without a secret in it.

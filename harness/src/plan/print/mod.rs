@@ -178,15 +178,16 @@ fn load(text: &mut String, load: &LoadPlan) {
     line(text, "\n[load]");
     pair(text, "clients", i64::from(load.clients));
     line(text, "stages = [");
-    for stage in &load.stages {
-        let stage = if stage.to == stage.from {
-            inline([("hold", print_us(stage.length_us).into())])
+    for (place, stage) in (0..).zip(&load.stages) {
+        let length = print_us(stage.length_us);
+        let name = load.stage_names.get(&place);
+        let name = name.map(|name| ("name", name.as_str().into()));
+        let shape = if stage.to == stage.from {
+            vec![("hold", length.into())]
         } else {
-            inline([
-                ("ramp", print_us(stage.length_us).into()),
-                ("to", i64::from(stage.to).into()),
-            ])
+            vec![("ramp", length.into()), ("to", i64::from(stage.to).into())]
         };
+        let stage = inline(shape.into_iter().chain(name));
         line(text, &format!("  {stage},"));
     }
     line(text, "]");

@@ -24,6 +24,7 @@ fn load(stages: &[(u64, u32)], mix: Vec<BehaviorShare>) -> LoadPlan {
     LoadPlan {
         clients: 10,
         stages: stages.collect(),
+        stage_names: std::collections::BTreeMap::new(),
         mix,
         session: SessionPlan {
             credential: Credential::ConnectionToken,

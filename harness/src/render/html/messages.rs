@@ -14,7 +14,7 @@ use crate::format;
 use crate::render::plot::{Chart, EXAMPLES_MAX, anchor};
 use crate::render::{file, view, words};
 use crate::result::{Delivery, Example, RunResult, Summary, Window};
-use crate::scenario::expectation::Outcome;
+use crate::scenario::expectation::{Outcome, When};
 use crate::stage::Stage;
 
 /// Messages that went wrong, shown at once.
@@ -30,6 +30,33 @@ const EXAMPLE_HEADS: [&str; 8] = [
     "Fault",
 ];
 
+/// The stages of the load that have names.
+pub(crate) fn parts(result: &RunResult) -> Markup {
+    let columns: Vec<Outcome> = result.delivery.columns().collect();
+    let parts = result.plan.load.parts().into_iter();
+    let windows = parts.filter_map(|part| result.window(&When::Stage { name: part.name }));
+    let rows: Vec<Vec<Cell>> = windows.map(|of| window(of, &columns)).collect();
+    if rows.is_empty() {
+        return html! {};
+    }
+    Table {
+        caption: html! { "The stages of the load by themselves: what was intended in each, faults or not." },
+        class: "stack ledger",
+        heads: heads(&columns),
+        rows,
+    }
+    .markup()
+}
+
+fn heads(columns: &[Outcome]) -> Vec<String> {
+    let counts = columns
+        .iter()
+        .map(|outcome| format::capital(outcome.words()));
+    let latency = ["p50", "p99", "Max"].map(str::to_owned);
+    let first = ["Window".to_owned()].into_iter();
+    first.chain(counts).chain(latency).collect()
+}
+
 pub(crate) fn windows(result: &RunResult) -> Markup {
     let columns: Vec<Outcome> = result.delivery.columns().collect();
     let windows = result.windows.iter();
@@ -42,11 +69,7 @@ pub(crate) fn windows(result: &RunResult) -> Markup {
             "Sent = completed + refused + unanswered + lost + pending, in every row. A message belongs to the fault that any part of its life touched, else to the window it should have been sent in."
         },
         class: "stack ledger",
-        heads: ["Window".to_owned()]
-            .into_iter()
-            .chain(columns.iter().map(|outcome| format::capital(outcome.words())))
-            .chain(["p50", "p99", "Max"].map(str::to_owned))
-            .collect(),
+        heads: heads(&columns),
         rows,
     }
     .markup()

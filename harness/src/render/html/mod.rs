@@ -188,7 +188,8 @@ fn run_sections(result: &RunResult, charts: &Charts) -> Vec<Section> {
         "Over time",
         time::section(result, &charts.over_time),
     );
-    let windows = html! { (messages::windows(result)) (stages::section(result)) };
+    let windows =
+        html! { (messages::windows(result)) (messages::parts(result)) (stages::section(result)) };
     add(
         "messages",
         "What became of every message",

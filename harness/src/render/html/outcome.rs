@@ -200,7 +200,7 @@ fn recovered(result: &RunResult, fault: &FaultResult) -> Cell {
         When::During { fault: name } => *name == fault.name,
         // Of several faults the worst is judged, whichever it is.
         When::WholeRun | When::OutsideFaults => result.faults.len() == 1,
-        When::Ramp => false,
+        When::Ramp | When::Stage { .. } => false,
     };
     let broke = result.expectations.iter().any(|row| {
         row.status == CheckStatus::Broke && row.expectation.what == Quantity::Recovery && about(row)

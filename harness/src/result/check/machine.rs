@@ -158,7 +158,7 @@ fn places(result: &RunResult, when: &When) -> Vec<(u64, u64)> {
                 .filter(|window| !matches!(window.kind, WindowKind::Fault | WindowKind::Recovery));
             calm.map(|window| (window.from_us, window.to_us)).collect()
         }
-        When::WholeRun | When::During { .. } => {
+        When::WholeRun | When::During { .. } | When::Stage { .. } => {
             let window = result.window(when).into_iter();
             window
                 .map(|window| (window.from_us, window.to_us))

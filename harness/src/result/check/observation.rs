@@ -184,6 +184,7 @@ fn worst_fault(
     let concerned = |fault: &&FaultResult| match when {
         When::During { fault: name } => fault.name == *name,
         When::WholeRun | When::OutsideFaults | When::Ramp => true,
+        When::Stage { .. } => false,
     };
     let mut worst = Observation::lacking(Unit::Microseconds, Lack::Fault);
     for fault in result.faults.iter().filter(concerned) {

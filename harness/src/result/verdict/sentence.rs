@@ -121,7 +121,9 @@ pub(super) fn breach(result: &RunResult, breached: &ExpectationResult) -> String
         | Quantity::Server { .. } => {
             let place = match breached.expectation.when {
                 When::WholeRun => "in the whole run",
-                When::Ramp | When::OutsideFaults | When::During { .. } => &breached.when,
+                When::Ramp | When::OutsideFaults | When::During { .. } | When::Stage { .. } => {
+                    &breached.when
+                }
             };
             format!("{} was {observed} {place}", breached.name)
         }
@@ -164,6 +166,7 @@ fn when(expectation: &ExpectationResult) -> String {
     match &expectation.expectation.when {
         When::WholeRun => "over the whole run".to_owned(),
         When::Ramp => "in the ramp".to_owned(),
+        When::Stage { name } => format!("in {name}"),
         When::OutsideFaults | When::During { .. } => expectation.when.clone(),
     }
 }

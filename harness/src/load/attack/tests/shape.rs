@@ -29,6 +29,7 @@ pub(super) fn plan() -> Plan {
         load: LoadPlan {
             clients,
             stages: vec![stage(0, RAMP_US, 0), stage(RAMP_US, 800_000, clients)],
+            stage_names: BTreeMap::new(),
             mix: vec![BehaviorShare {
                 behavior: Behavior::Chatter,
                 clients,
