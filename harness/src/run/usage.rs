@@ -31,6 +31,7 @@ struct One {
     looks: Vec<(u64, f64)>,
     last: Option<f64>,
     sum: f64,
+    rss_bytes: u64,
     rss_peak_bytes: u64,
     files_peak: u64,
     files_limit: Option<u64>,
@@ -47,6 +48,7 @@ impl One {
         if self.looks.len() < LOOKS_MAX {
             self.looks.push((at_us, self.sum));
         }
+        self.rss_bytes = now.rss_bytes;
         self.rss_peak_bytes = self.rss_peak_bytes.max(now.rss_bytes);
         self.files_peak = self.files_peak.max(now.files);
         self.files_limit = now.files_limit;
@@ -60,6 +62,14 @@ impl One {
             .filter(|(at_us, _)| (from_us..=to_us).contains(at_us));
         let first = looks.next()?;
         Some(cores(first, looks.next_back()?))
+    }
+
+    /// Processors in use between the last two looks, and memory.
+    fn latest(&self) -> Option<(f64, u64)> {
+        let [.., before, last] = &self.looks[..] else {
+            return None;
+        };
+        Some((cores(before, last), self.rss_bytes))
     }
 
     /// Over the busiest stretch; both ends of it move on from look to look.
@@ -119,6 +129,11 @@ impl Usage {
         self.server.add(at_us, now.server);
         self.redis.add(at_us, now.redis);
         self.edge.add(at_us, now.edge);
+    }
+
+    /// What the server uses now: processors, bytes.
+    pub(super) fn server_now(&self) -> Option<(f64, u64)> {
+        self.server.latest()
     }
 
     /// Memory that the harness may use.
