@@ -51,3 +51,4 @@ mod tokens;
 mod truth;
 mod verdicts;
 mod via;
+mod web;
