@@ -26,6 +26,7 @@ mod interrupt;
 mod janitor;
 mod kubernetes;
 mod list;
+mod log;
 mod marker;
 mod merge;
 mod overrides;
@@ -45,6 +46,7 @@ mod shard;
 mod trend;
 mod warning;
 mod watch;
+mod web;
 
 use std::ffi::OsString;
 use std::io::{self, Write};

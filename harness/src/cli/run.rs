@@ -13,19 +13,19 @@ use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
 
 use super::again::Asked;
 use super::claim::{self, Taken};
 use super::failure::Failure;
 use super::overrides::OverrideArgs;
 use super::place::PlaceArgs;
-use super::{hosts, interrupt, read, save, screen, warning};
+use super::web::{self, WebArgs};
+use super::{hosts, interrupt, log, read, save, screen, warning};
 use crate::environment::{ServerFlag, Settings, affinity, headroom, open_files, preflight};
 use crate::exit::Exit;
-use crate::format;
 use crate::intake;
 use crate::live::exporter::{self, BindError};
+use crate::live::web::Hub;
 use crate::live::{Watched, watch};
 use crate::plan::{Plan, estimate};
 use crate::record::trace::Trace;
@@ -38,8 +38,6 @@ use crate::shard::Place;
 
 const UNCHECKED: &str = "warning: no certificate is checked: \
 whoever stands between here and the target can read and answer";
-/// Lines of `--trace` that may wait to be written.
-const TRACE_LINES_MAX: usize = 10_000;
 /// How long the files wait for the verdict to be heard.
 const TELL_PATIENCE: Duration = Duration::from_secs(1);
 /// How long the live view may take to end.
@@ -58,11 +56,13 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub overwrite: bool,
     /// Do it N times, each run in a folder of its own below --out; the verdict is that of the worst run
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=999), conflicts_with_all = ["prometheus", "trace"])]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=999), conflicts_with_all = ["prometheus", "web", "trace"])]
     pub repeat: Option<u16>,
     /// Serve Prometheus metrics while running
     #[arg(long, value_name = "ADDR", env = "HARNESS_PROMETHEUS")]
     pub prometheus: Option<std::net::SocketAddr>,
+    #[command(flatten)]
+    page: WebArgs,
     /// The reference-server binary [default: the one beside this one]
     #[arg(long, value_name = "PATH", env = "HARNESS_SERVER")]
     pub server: Option<PathBuf>,
@@ -106,6 +106,7 @@ impl RunArgs {
             overwrite: false,
             repeat: None,
             prometheus: args.prometheus,
+            page: WebArgs::default(),
             server: args.server.as_ref().map(from_here).transpose()?,
             server_flag: Vec::new(),
             allow_host: args.allow_host.clone(),
@@ -119,6 +120,7 @@ impl RunArgs {
 
     /// What was asked for beside the plan goes with it.
     fn fit(&self, plan: &Plan) -> Result<(), Failure> {
+        self.page.check()?;
         if plan.environment.target.is_some() && !self.server_flag.is_empty() {
             let fact =
                 "--server-flag: no server is started, and that of --target has its flags already";
@@ -198,11 +200,12 @@ pub(super) fn begin(
             allow_hosts: args.allow_host.clone(),
             allow_faults: args.allow_faults,
             say: screen::say,
+            step: screen::step(args.screen.quiet || args.screen.trace),
         },
         command,
         place,
         trace: if args.screen.trace {
-            tracing_to_stderr()?
+            log::tracing_to_stderr()?
         } else {
             Trace::default()
         },
@@ -224,17 +227,25 @@ pub(super) fn begin(
     let runtime =
         runtime.map_err(|error| Failure::new(Exit::Environment, format!("no runtime: {error}")))?;
     // Until here nothing was changed, in the folder or anywhere else.
-    let exporter = runtime.block_on(ready(&order, args.prometheus))?;
+    let opened = runtime.block_on(args.page.open(args.prometheus, &cancel))?;
+    let exporter = runtime.block_on(ready(&order, opened.exporter))?;
     let mut taken = claim.take(identity::begun(&order.settings.run_id))?;
-    let finished = start_log(&taken.folder)
-        .and_then(|()| runtime.block_on(watched(&order, args, (&cancel, exporter, &mut taken))));
-    match finished {
-        Ok(finished) => keep(&finished, taken, (&order.settings.out, out)),
+    let doors = (exporter, opened.hub());
+    let finished = log::start(&taken.folder)
+        .and_then(|()| runtime.block_on(watched(&order, args, (&cancel, doors, &mut taken))));
+    let (ended, kept) = match finished {
+        Ok(finished) => {
+            let folder = taken.folder.clone();
+            let kept = keep(&finished, taken, (&order.settings.out, out));
+            (web::ended(&finished, &folder), kept)
+        }
         Err(failure) => {
             taken.unbegun();
-            Err(failure)
+            (web::failed(&failure), Err(failure))
         }
-    }
+    };
+    runtime.block_on(opened.close(ended));
+    kept
 }
 
 /// The plan with what the limits of this machine ask for: how many servers there are is part of what happens.
@@ -301,20 +312,6 @@ fn tell(finished: &Finished, folder: &RunDir, out: &mut impl Write) -> std::io::
     out.flush()
 }
 
-/// Frames go to stderr as they come; the thread that writes them ends with the last sender.
-fn tracing_to_stderr() -> Result<Trace, Failure> {
-    let (trace, lines) = mpsc::sync_channel::<(u64, String)>(TRACE_LINES_MAX);
-    let writing = thread::Builder::new().spawn(move || {
-        for (at_us, line) in lines {
-            let at = format::stamp(at_us);
-            // Where nobody reads stderr, nobody is told.
-            drop(writeln!(std::io::stderr(), "{at:>9}  {line}"));
-        }
-    });
-    let failed = |error| Failure::new(Exit::Environment, format!("--trace: no thread: {error}"));
-    writing.map(|_| Trace::to(trace)).map_err(failed)
-}
-
 /// Whether the run can work here; the socket for `/metrics`, where they are asked for.
 async fn ready(
     order: &Order,
@@ -323,7 +320,7 @@ async fn ready(
     // Heard, so that a file that may not grow is an error to name, and not the end of the harness.
     drop(signal(SignalKind::from_raw(Signal::SIGXFSZ as i32))?);
     let exporter = match metrics {
-        Some(address) => Some(exporter::bind(address).await?),
+        Some(address) => Some(exporter::bind("--prometheus", address).await?),
         None => None,
     };
     preflight(&order.here(), &order.settings)
@@ -332,15 +329,19 @@ async fn ready(
     Ok(exporter)
 }
 
+/// Where those who watch from elsewhere come in.
+type Doors = (Option<TcpListener>, Option<Arc<Hub>>);
+
 /// Does the run, shown as it goes.
 async fn watched(
     order: &Order,
     args: &RunArgs,
-    (cancel, exporter, taken): (&CancellationToken, Option<TcpListener>, &mut Taken),
+    (cancel, (exporter, web), taken): (&CancellationToken, Doors, &mut Taken),
 ) -> Result<Finished, Failure> {
     let plan = Arc::new(order.plan.clone());
     let mut live = JoinSet::new();
     let finished = Box::pin(execute(order, cancel, |run| {
+        screen::started();
         taken.begin();
         let watched = Watched {
             plan,
@@ -349,10 +350,12 @@ async fn watched(
             counters: run.counters,
             view: screen::view(args.screen.quiet || args.screen.trace),
             exporter,
+            web,
         };
         live.spawn(watch(watched, run.faults, run.over));
     }))
     .await;
+    screen::started();
     // The view ends with the load; where it does not, the result must not wait for it.
     let ended = async { while live.join_next().await.is_some() {} };
     if tokio::time::timeout(VIEW_GRACE, ended).await.is_err() {
@@ -370,30 +373,4 @@ impl From<BindError> for Failure {
         };
         Self::new(Exit::Environment, error.to_string()).hint(hint)
     }
-}
-
-/// What the harness and its libraries have to say goes to a file, never to the terminal.
-fn start_log(folder: &RunDir) -> Result<(), Failure> {
-    let path = folder.file("logs").join("harness.log");
-    let failed =
-        |error: std::io::Error| Failure::new(Exit::Storage, format!("{}: {error}", path.display()));
-    std::fs::create_dir_all(folder.file("logs")).map_err(failed)?;
-    // The folder was taken: a log that is there already is nobody's of ours.
-    let file = std::fs::File::create_new(&path).map_err(failed)?;
-    let filter = EnvFilter::try_from_env("HARNESS_LOG")
-        .unwrap_or_else(|_| EnvFilter::new("info,goose=error,rustls_platform_verifier=off"));
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(false)
-        // A log that cannot be written is no news for the terminal.
-        .log_internal_errors(false);
-    // A second run in one process keeps the first one's log.
-    if log
-        .with_writer(std::sync::Mutex::new(file))
-        .try_init()
-        .is_err()
-    {
-        tracing::debug!("a log is kept already");
-    }
-    Ok(())
 }

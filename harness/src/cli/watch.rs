@@ -95,6 +95,7 @@ async fn follow(dir: &Path, begun: Begun) -> bool {
         counters,
         view: View::Lines,
         exporter: None,
+        web: None,
     };
     shown.spawn(watch(watched, faults, over.clone()));
     let last = clock.until(plan.load.end_us()) + GATHERING_MAX;

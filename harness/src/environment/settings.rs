@@ -33,6 +33,8 @@ pub(crate) struct Settings {
     pub allow_faults: bool,
     /// Hears what somebody who waits for the start should know, a line at a time.
     pub say: fn(&str),
+    /// Hears of each part of the environment that is there, in a word or two.
+    pub step: fn(&str),
 }
 
 impl Settings {

@@ -572,6 +572,7 @@ fn settings(run: &TestRun) -> Settings {
         allow_hosts: Vec::new(),
         allow_faults: false,
         say: |_| {},
+        step: |_| {},
     }
 }
 

@@ -1,6 +1,6 @@
 //! This module serves `/metrics` while a run is under way.
 //!
-//! **In:** an address of the user's choice. **Out:** Prometheus's text format over HTTP.
+//! **In:** an address of the user's choice. **Out:** Prometheus's text format over HTTP, and a line that leads to it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -16,10 +16,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::metrics::Metrics;
 
-/// Why there is no `/metrics`.
+/// What stands at the root: one line.
+const INDEX: &str =
+    "<!doctype html><title>harness</title>A run is under way: <a href=\"/metrics\">/metrics</a>\n";
+
+/// Why there is no `/metrics`, or no page.
 #[derive(Debug, Error)]
-#[error("--prometheus {address}: cannot be listened on: {source}")]
+#[error("{flag} {address}: cannot be listened on: {source}")]
 pub(crate) struct BindError {
+    /// What named the address.
+    flag: &'static str,
     address: SocketAddr,
     #[source]
     source: std::io::Error,
@@ -33,14 +39,22 @@ impl BindError {
 }
 
 /// Listens there, before anything else is started.
-pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
-    let failed = |source| BindError { address, source };
+pub(crate) async fn bind(
+    flag: &'static str,
+    address: SocketAddr,
+) -> Result<TcpListener, BindError> {
+    let failed = |source| BindError {
+        flag,
+        address,
+        source,
+    };
     TcpListener::bind(address).await.map_err(failed)
 }
 
 /// Answers until `over` fires.
 pub(super) async fn serve(listener: TcpListener, metrics: Arc<Metrics>, over: CancellationToken) {
     let app = Router::new()
+        .route("/", get(|| async { Html(INDEX) }))
         .route("/metrics", get(answer))
         .with_state(metrics);
     let served = axum::serve(listener, app).with_graceful_shutdown(over.cancelled_owned());
@@ -50,6 +64,11 @@ pub(super) async fn serve(listener: TcpListener, metrics: Arc<Metrics>, over: Ca
 }
 
 async fn answer(State(metrics): State<Arc<Metrics>>) -> Response {
+    told(&metrics)
+}
+
+/// The metrics as they are now.
+pub(super) fn told(metrics: &Metrics) -> Response {
     match metrics.page().text() {
         Ok(text) => ([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),

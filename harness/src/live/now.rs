@@ -4,7 +4,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::history::History;
+use super::expected::Standing;
+use super::history::{History, Rates};
 use crate::fault::{FaultEvent, FaultMoment};
 use crate::plan::Plan;
 use crate::record::counters::Counters;
@@ -21,8 +22,8 @@ pub(super) struct Now {
     pub wanted: u64,
     pub reconnecting: u64,
     pub failed: u64,
-    pub sent_per_s: u64,
-    pub completed_per_s: u64,
+    pub rates: Rates,
+    pub totals: Totals,
     /// Sent and without a final answer.
     pub waiting: u64,
     /// Age of the oldest of them.
@@ -31,6 +32,9 @@ pub(super) struct Now {
     pub p99_us: Option<u64>,
     /// `complete` of the latest look alone, for the time lane.
     pub latest: SparseHistogram,
+    /// How it stands with what the scenario expects; filled in by who keeps count of it.
+    pub expected: Vec<Standing>,
+    pub machine: MachineNow,
     pub lateness_p99_us: Option<u64>,
     /// Of the busiest lane, 0..=1.
     pub busy_ratio: f64,
@@ -38,6 +42,63 @@ pub(super) struct Now {
     pub cut: Vec<(String, u64)>,
     /// Errors and broken promises, by label; nothing that did not occur.
     pub errors: Vec<(&'static str, u64)>,
+}
+
+/// Messages since load start, by what became of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Totals {
+    pub sent: u64,
+    pub completed: u64,
+    pub refused: u64,
+    pub unanswered: u64,
+    pub lost: u64,
+}
+
+impl Totals {
+    fn of(counters: &Counters) -> Self {
+        // The ends first: what is intended meanwhile would be missing.
+        let (completed, refused) = (read(&counters.completed), read(&counters.refused));
+        let (unanswered, lost) = (read(&counters.unanswered), read(&counters.lost));
+        Self {
+            sent: read(&counters.sent),
+            completed,
+            refused,
+            unanswered,
+            lost,
+        }
+    }
+
+    /// Those that have an end, and not the one they should have.
+    pub(super) const fn failed(self) -> u64 {
+        self.refused + self.unanswered + self.lost
+    }
+
+    const fn waiting(self) -> u64 {
+        self.sent.saturating_sub(self.completed + self.failed())
+    }
+}
+
+/// What is used, as far as it is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct MachineNow {
+    /// Processors in use by the server of the run, and its memory.
+    pub server: Option<(f64, u64)>,
+    /// Processors in use by this process; `None` where others drive the load.
+    pub own_cores: Option<f64>,
+    /// The share of the machine that is left, and its processors.
+    pub idle: Option<(f64, f64)>,
+}
+
+impl MachineNow {
+    fn take(plan: &Plan, counters: &Counters, own_cores: f64) -> Self {
+        let is_alone = counters.lane_busy_permille.len() <= usize::from(plan.load.lanes.max(1));
+        let machine = counters.used.machine().filter(|(_, cores)| *cores > 0.0);
+        Self {
+            server: counters.used.server(),
+            own_cores: is_alone.then_some(own_cores),
+            idle: machine.map(|(busy_ratio, cores)| (1.0 - busy_ratio, cores)),
+        }
+    }
 }
 
 fn read(counter: &AtomicU64) -> u64 {
@@ -49,17 +110,10 @@ impl Now {
         let complete = history.stage(Stage::Complete);
         let lateness = history.lateness();
         let some = |of: &SparseHistogram, quantile| (!of.is_empty()).then(|| of.value_at(quantile));
-        let (sent_per_s, completed_per_s) = history.rates();
-        let settled = [
-            &counters.completed,
-            &counters.refused,
-            &counters.unanswered,
-            &counters.lost,
-        ];
-        let settled: u64 = settled.into_iter().map(read).sum();
+        let (rates, totals) = (history.rates(), Totals::of(counters));
         let oldest = counters.oldest_us.iter().map(read).min();
         let busiest = counters.lane_busy_permille.iter().map(read).max();
-        let waiting = read(&counters.sent).saturating_sub(settled);
+        let waiting = totals.waiting();
         Self {
             at_us,
             phase: phase(plan, at_us),
@@ -67,8 +121,8 @@ impl Now {
             wanted: wanted(plan, at_us),
             reconnecting: read(&counters.reconnecting),
             failed: read(&counters.clients_failed),
-            sent_per_s,
-            completed_per_s,
+            rates,
+            totals,
             waiting,
             oldest_us: oldest
                 // Lanes refresh it a little later than the counts.
@@ -77,6 +131,8 @@ impl Now {
             p50_us: some(&complete, 0.5),
             p99_us: some(&complete, 0.99),
             latest: history.latest(Stage::Complete).cloned().unwrap_or_default(),
+            expected: Vec::new(),
+            machine: MachineNow::take(plan, counters, rates.own_cores),
             lateness_p99_us: some(&lateness, 0.99),
             busy_ratio: busiest.unwrap_or(0) as f64 / 1000.0,
             cut: cut(counters),

@@ -1,187 +1,154 @@
-//! This module writes the rows of the block that are text.
+//! This module sets fields into the rows of the block.
 //!
-//! **In:** what is seen now, and how wide the terminal is. **Out:** a label and its fields, in as
-//! many lines as they need.
+//! **In:** a label, fields with a long and a short form, and how wide the terminal is. **Out:** as few lines as they need, and
+//! no more than the row may have: then fields are shortened, and at last those at the end are left out.
 
-use super::now::{FaultNow, Now, Phase};
-use crate::format;
-use crate::plan::{Plan, PlannedFault};
+use super::text::Text;
 
 /// Where the text behind a label begins.
 pub(super) const LEAD: usize = 10;
-/// Errors named in one line.
-const ERRORS_MAX: usize = 4;
+/// Between two fields, where there is room, and where there is little.
+const GAPS: [usize; 2] = [4, 2];
 
-/// Columns of a text.
-pub(super) fn columns(text: &str) -> usize {
-    text.chars().count()
+/// One fact.
+#[derive(Clone, Debug)]
+pub(super) struct Field {
+    long: Text,
+    short: Text,
 }
 
-/// A label with its fields, `gap` apart where they fit into one line, else closer, else in several
-/// lines.
-pub(super) fn flow(label: &str, fields: &[String], gap: usize, width: usize) -> Vec<String> {
-    let lead = if label.is_empty() {
-        String::new()
-    } else {
-        format!(" {label:<9}")
-    };
-    let room = width.saturating_sub(lead.len());
-    let wide = fields.join(&" ".repeat(gap));
-    if columns(&wide) <= room {
-        return vec![lead + &wide];
-    }
-    let near = " ".repeat(gap.min(2));
-    let mut lines: Vec<String> = Vec::new();
-    let mut line = String::new();
-    for field in fields {
-        let field = field.trim_end();
-        if !line.is_empty() && columns(&line) + near.len() + columns(field) > room {
-            lines.push(std::mem::take(&mut line));
+impl Field {
+    pub(super) fn new(long: impl Into<Text>, short: impl Into<Text>) -> Self {
+        Self {
+            long: long.into(),
+            short: short.into(),
         }
-        if !line.is_empty() {
-            line.push_str(&near);
+    }
+
+    /// One that has no short form.
+    pub(super) fn one(text: impl Into<Text>) -> Self {
+        let long = text.into();
+        Self {
+            short: long.clone(),
+            long,
         }
-        line.push_str(field);
     }
-    lines.push(line);
-    let indent = " ".repeat(lead.len());
-    let place = |(place, line): (usize, String)| match place {
-        0 => format!("{lead}{line}"),
-        _ => format!("{indent}{line}"),
-    };
-    lines.into_iter().enumerate().map(place).collect()
 }
 
-/// A sentence, broken between its words.
-fn sentence(label: &str, text: &str, width: usize) -> Vec<String> {
-    let words: Vec<String> = text.split(' ').map(str::to_owned).collect();
-    flow(label, &words, 1, width)
+/// A label with its fields, the most important first.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    label: &'static str,
+    fields: Vec<Field>,
+    lines_max: usize,
 }
 
-pub(super) fn clients(now: &Now, width: usize) -> Vec<String> {
-    let count = format::count;
-    let cut: u64 = now.cut.iter().map(|&(_, count)| count).sum();
-    let codes = now.cut.first().map_or_else(String::new, |(code, count)| {
-        format!(" ({code}: {})", format::count(*count))
-    });
-    // In the drain everybody is to go; how many the plan wants is no news.
-    let open = if now.phase == Phase::Drain {
-        format!("{} open", count(now.open))
-    } else {
-        format!("{} open of {}", count(now.open), count(now.wanted))
-    };
-    let mut fields = vec![
-        open,
-        format!("{} reconnecting", count(now.reconnecting)),
-        format!("{} cut{codes}", count(cut)),
-    ];
-    if now.failed > 0 {
-        fields.push(format!("{} gave up", count(now.failed)));
+impl Row {
+    pub(super) const fn new(label: &'static str, fields: Vec<Field>, lines_max: usize) -> Self {
+        Self {
+            label,
+            fields,
+            lines_max,
+        }
     }
-    flow("clients", &fields, 6, width)
-}
 
-pub(super) fn messages(now: &Now, width: usize) -> Vec<String> {
-    let mut fields = vec![
-        format!("{} sent", format::rate(now.sent_per_s)),
-        format!("{} completed", format::rate(now.completed_per_s)),
-        format!("{} waiting", format::count(now.waiting)),
-    ];
-    let oldest = now.oldest_us.map(|us| plain(Some(us)));
-    fields.extend(oldest.map(|oldest| format!("oldest {oldest}")));
-    flow("messages", &fields, 4, width)
-}
-
-pub(super) fn latency(now: &Now, width: usize) -> Vec<String> {
-    let fields = [
-        format!("p50 {:<12}", plain(now.p50_us)),
-        format!("p99 {:<16}", plain(now.p99_us)),
-        "last second, complete".to_owned(),
-    ];
-    flow("latency", &fields, 1, width)
-}
-
-pub(super) fn errors(now: &Now, width: usize) -> Vec<String> {
-    let labels = now.errors.iter().take(ERRORS_MAX);
-    let each: Vec<String> = labels
-        .map(|&(label, count)| format!("{label} {}", format::count(count)))
-        .collect();
-    if each.is_empty() {
-        return flow("errors", &["none".to_owned()], 3, width);
+    pub(super) const fn label(&self) -> &'static str {
+        self.label
     }
-    flow("errors", &each, 3, width)
-}
 
-pub(super) fn harness(now: &Now, width: usize) -> Vec<String> {
-    let fields = [
-        format!("late p99 {}", plain(now.lateness_p99_us)),
-        format!("lane {}", format::plain(&format::percent(now.busy_ratio))),
-    ];
-    flow("harness", &fields, 3, width)
-}
+    /// Every field, in its long form.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &Text> {
+        self.fields.iter().map(|field| &field.long)
+    }
 
-/// What the fault that was heard of last is about, else what comes next.
-pub(super) fn faults(plan: &Plan, now: &Now, states: &[FaultNow], width: usize) -> Vec<String> {
-    let events = plan.faults.iter().zip(states);
-    let heard = events.filter_map(|(planned, state)| Some((state.latest_us()?, planned, state)));
-    let text = match heard.max_by_key(|(at_us, _, _)| *at_us) {
-        Some((_, planned, state)) => going_on(planned, state, now.at_us),
-        None => coming(plan, now.at_us),
-    };
-    sentence("fault", &text, width)
-}
-
-fn going_on(planned: &PlannedFault, state: &FaultNow, at_us: u64) -> String {
-    let name = format::harmless(&planned.name);
-    let since = |us: u64| plain(Some(at_us.saturating_sub(us)));
-    let unconfirmed = ", not confirmed yet";
-    let said = match *state {
-        FaultNow {
-            heal_confirmed_us: Some(us),
-            ..
-        } => format!("healed, confirmed {} ago", since(us)),
-        FaultNow {
-            healed_us: Some(us),
-            ..
-        } => format!("healed {} ago{unconfirmed}", since(us)),
-        FaultNow {
-            injected_us: Some(us),
-            confirmed_us,
-            ..
-        } => {
-            let confirmed = if confirmed_us.is_some() {
-                ""
-            } else {
-                unconfirmed
-            };
-            if planned.condition || planned.for_us == 0 {
-                format!("in force for {}{confirmed}", since(us))
-            } else {
-                let all = format::plain(&format::round_duration(planned.for_us as f64));
-                format!("in force for {} of {all}{confirmed}", since(us))
+    pub(super) fn lines(&self, width: usize) -> Vec<Text> {
+        let room = width.saturating_sub(LEAD);
+        let long: Vec<&Text> = self.fields.iter().map(|field| &field.long).collect();
+        for gap in GAPS {
+            let lines = wrap(&long, gap, room);
+            if lines.len() <= 1 {
+                return self.labelled(lines);
             }
         }
-        _ => "begins".to_owned(),
-    };
-    let problem = state.problem.as_deref();
-    let problem = problem.map_or_else(String::new, |problem| {
-        format!("; {}", format::harmless(problem))
-    });
-    format!("{name} {said}{problem}")
+        let [_, near] = GAPS;
+        let lines = wrap(&long, near, room);
+        if lines.len() <= self.lines_max && fits(&lines, room) {
+            return self.labelled(lines);
+        }
+        let mut short: Vec<&Text> = self.fields.iter().map(|field| &field.short).collect();
+        let mut lines = wrap(&short, near, room);
+        while lines.len() > self.lines_max && short.pop().is_some() {
+            lines = wrap(&short, near, room);
+        }
+        self.labelled(lines)
+    }
+
+    fn labelled(&self, lines: Vec<Text>) -> Vec<Text> {
+        let place = |(place, line): (usize, Text)| {
+            let label = if place == 0 { self.label } else { "" };
+            let mut labelled = Text::from(format!(" {label:<9}"));
+            labelled.join(&line);
+            labelled
+        };
+        lines.into_iter().enumerate().map(place).collect()
+    }
 }
 
-fn coming(plan: &Plan, at_us: u64) -> String {
-    let mut coming = plan.faults.iter();
-    let next = coming.find(|planned| planned.at_us >= at_us);
-    next.map_or_else(
-        || "none".to_owned(),
-        |next| {
-            let name = format::harmless(&next.name);
-            format!("{name} in {}", plain(Some(next.at_us - at_us)))
-        },
-    )
+fn fits(lines: &[Text], room: usize) -> bool {
+    lines.iter().all(|line| line.columns() <= room)
 }
 
-fn plain(us: Option<u64>) -> String {
-    format::plain(&format::duration_or_none(us))
+/// Fields in lines of at most `room` columns; one that is wider has a line of its own.
+pub(super) fn wrap(fields: &[&Text], gap: usize, room: usize) -> Vec<Text> {
+    let mut lines: Vec<Text> = Vec::new();
+    for field in fields {
+        match lines.last_mut() {
+            Some(line) if line.columns() + gap + field.columns() <= room => {
+                line.pad(line.columns() + gap);
+                line.join(field);
+            }
+            _ => lines.push((*field).clone()),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(fields: &[(&str, &str)], lines_max: usize, width: usize) -> Vec<String> {
+        let fields = fields.iter().map(|(long, short)| Field::new(*long, *short));
+        let row = Row::new("clients", fields.collect(), lines_max);
+        row.lines(width).iter().map(Text::plain).collect()
+    }
+
+    #[test]
+    fn fields_come_closer_then_take_lines_then_are_short_and_then_the_last_go() {
+        let fields = [
+            ("299 open of 300", "299/300 open"),
+            ("7 reconnecting", "7 again"),
+            ("0 cut", "0 cut"),
+        ];
+        assert_eq!(
+            shown(&fields, 1, 60),
+            [" clients  299 open of 300    7 reconnecting    0 cut"]
+        );
+        assert_eq!(
+            shown(&fields, 1, 49),
+            [" clients  299 open of 300  7 reconnecting  0 cut"]
+        );
+        assert_eq!(
+            shown(&fields, 2, 44),
+            [
+                " clients  299 open of 300  7 reconnecting",
+                "          0 cut"
+            ]
+        );
+        assert_eq!(
+            shown(&fields, 1, 44),
+            [" clients  299/300 open  7 again  0 cut"]
+        );
+        assert_eq!(shown(&fields, 1, 32), [" clients  299/300 open  7 again"]);
+    }
 }

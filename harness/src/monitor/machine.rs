@@ -152,6 +152,12 @@ impl Machine {
         open.to_us = look.to_us;
     }
 
+    /// The share that was busy at the last look, and of how many processors.
+    pub(super) fn latest(&self) -> Option<(f64, f64)> {
+        let busy_ratio = self.recent.back().copied()?;
+        Some((busy_ratio, self.account.cores))
+    }
+
     fn close(&mut self) {
         let Some(stretch) = self.open.take() else {
             return;

@@ -159,6 +159,7 @@ fn watch_self(
             }
             offset_ns = now_ns;
             machine.look(clock);
+            counters.used.set_machine(machine.latest());
         }
         if stop.load(Ordering::Relaxed) {
             break;

@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::{Deserialize, Serialize};
 
 use super::histogram::SparseHistogram;
-use crate::scenario::expectation::Outcome;
+use super::used::Used;
+use crate::scenario::expectation::{Outcome, Quantity};
 use crate::stage::Stage;
 
 /// Counters and gauges of a run, shared by all its threads.
@@ -51,6 +52,8 @@ pub(crate) struct Counters {
     pub lane_wakes: Vec<AtomicU64>,
     /// Busy share of each lane over the last second, in thousandths.
     pub lane_busy_permille: Vec<AtomicU64>,
+    /// What the processes of the run use.
+    pub used: Used,
     /// Latencies by stage since the last look, by arrival; one lot for each [`Reader`].
     recent: Mutex<[Recent; 2]>,
 }
@@ -123,6 +126,30 @@ impl Counters {
             Outcome::Unexpected => Some(&self.unexpected),
             Outcome::Unheard => Some(&self.unheard),
             Outcome::Pending | Outcome::Late => None,
+        }
+    }
+
+    /// What is counted, since load start; `None` where it is known only afterwards.
+    pub(crate) fn count(&self, what: Quantity) -> Option<f64> {
+        let count = |counter: &AtomicU64| Some(counter.load(Ordering::Relaxed) as f64);
+        match what {
+            Quantity::Delivery { outcome } => self.of(outcome).and_then(count),
+            Quantity::Closes { code } => {
+                let closes = self.cut().get(&code).copied();
+                Some(closes.unwrap_or(0) as f64)
+            }
+            Quantity::CutSessions => {
+                let cut: u64 = self.cut().values().sum();
+                Some(cut as f64)
+            }
+            Quantity::FailedClients => count(&self.clients_failed),
+            Quantity::PeakOpen => count(&self.peak_open),
+            Quantity::Latency { .. }
+            | Quantity::Impact
+            | Quantity::Detect
+            | Quantity::Recovery
+            | Quantity::BacklogDrain
+            | Quantity::Server { .. } => None,
         }
     }
 

@@ -25,4 +25,5 @@ pub(crate) mod subject;
 pub(crate) mod tally;
 pub(crate) mod trace;
 pub(crate) mod trial;
+pub(crate) mod used;
 pub(crate) mod users;

@@ -9,7 +9,6 @@
 //! rule `outside faults`, what a fault touched. Counts are since load start.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::format;
 use crate::plan::Plan;
@@ -155,7 +154,7 @@ impl Watch {
             self.add(&lot[stage.index()], span, least);
             return self.latency(statistic, least);
         }
-        count(counters, rule.expectation.what).map(|value| Seen {
+        counters.count(rule.expectation.what).map(|value| Seen {
             value,
             samples: 0,
             from_us: span.1,
@@ -209,30 +208,6 @@ impl Watch {
     }
 }
 
-/// What is counted, since load start; `None` where it is known only afterwards.
-fn count(counters: &Counters, what: Quantity) -> Option<f64> {
-    let count = |counter: &AtomicU64| Some(counter.load(Ordering::Relaxed) as f64);
-    match what {
-        Quantity::Delivery { outcome } => counters.of(outcome).and_then(count),
-        Quantity::Closes { code } => {
-            let closes = counters.cut().get(&code).copied();
-            Some(closes.unwrap_or(0) as f64)
-        }
-        Quantity::CutSessions => {
-            let cut: u64 = counters.cut().values().sum();
-            Some(cut as f64)
-        }
-        Quantity::FailedClients => count(&counters.clients_failed),
-        Quantity::PeakOpen => count(&counters.peak_open),
-        Quantity::Latency { .. }
-        | Quantity::Impact
-        | Quantity::Detect
-        | Quantity::Recovery
-        | Quantity::BacklogDrain
-        | Quantity::Server { .. } => None,
-    }
-}
-
 /// The rule with its moment, what was seen, and over how much.
 fn words(rule: &AbortRule, seen: Seen, now_us: u64) -> String {
     let expected = &rule.expectation;
@@ -264,6 +239,8 @@ fn words(rule: &AbortRule, seen: Seen, now_us: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::Ordering;
+
     use super::*;
     use crate::scenario::expectation::{Bound, Comparison, Expectation, Outcome, TimeKind};
     use crate::stage::Stage;

@@ -98,6 +98,8 @@ pub(super) async fn sample(
         samples.add_ended(&now, now_us);
         samples.uses.add(now_us, &now);
         samples.usage.add(now_us, &now);
+        let server = now.server.and_then(|_| samples.usage.server_now());
+        sampling.counters.used.set_server(server);
         samples.network.add_backlog(environment.backlog().await);
         let traffic = sampling.counters.traffic();
         samples

@@ -32,6 +32,7 @@ struct One {
     looks: Vec<UsageLook>,
     last: Option<f64>,
     sum: f64,
+    rss_bytes: u64,
     rss_peak_bytes: u64,
     files_peak: u64,
     files_limit: Option<u64>,
@@ -52,6 +53,7 @@ impl One {
                 rss_bytes: now.rss_bytes,
             });
         }
+        self.rss_bytes = now.rss_bytes;
         self.rss_peak_bytes = self.rss_peak_bytes.max(now.rss_bytes);
         self.files_peak = self.files_peak.max(now.files);
         self.files_limit = now.files_limit;
@@ -65,6 +67,14 @@ impl One {
             .filter(|look| (from_us..=to_us).contains(&look.at_us));
         let first = looks.next()?;
         Some(cores(first, looks.next_back()?))
+    }
+
+    /// Processors in use between the last two looks, and memory.
+    fn latest(&self) -> Option<(f64, u64)> {
+        let [.., before, last] = &self.looks[..] else {
+            return None;
+        };
+        Some((cores(before, last), self.rss_bytes))
     }
 
     /// Over the busiest stretch; both ends of it move on from look to look.
@@ -143,6 +153,11 @@ impl Usage {
             looks: one.looks.clone(),
         };
         there.map(looks).collect()
+    }
+
+    /// What the server uses now: processors, bytes.
+    pub(super) fn server_now(&self) -> Option<(f64, u64)> {
+        self.server.latest()
     }
 
     /// Memory that the harness may use.

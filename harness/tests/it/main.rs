@@ -52,3 +52,4 @@ mod tokens;
 mod truth;
 mod verdicts;
 mod via;
+mod web;

@@ -5,6 +5,8 @@
 //! Each part is put into [`Stack`] as soon as it runs, so that stopping knows it however far the
 //! start came; what a dropped start could not put there, the janitor still knows.
 
+mod command;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -14,17 +16,17 @@ use super::EnvironmentError;
 use super::child::Child;
 use super::endpoint::Endpoint;
 use super::janitor::{JanitorClient, SpawnSpec};
-use super::machine::{ProgramError, limit};
+use super::machine::limit;
 use super::preflight::{Found, PreflightError};
 use super::probe::Probe;
 use super::process::ProcessId;
 use super::proxy::edge::{self, Edge};
 use super::proxy::{LinkProxies, ProxyHost, ProxyLink, Upstream, proxy_name};
-use super::redis::{RedisEnd, RedisServer, TokenStore, database, is_durable};
+use super::redis::{RedisEnd, RedisServer, TokenStore, is_durable};
 use super::sample::Children;
-use super::secret::{self, Secret};
+use super::secret::Secret;
 use super::settings::Settings;
-use super::target::server::{self, RedisUrls, Server};
+use super::target::server::{self, Server};
 use super::target::{
     Accounts, DirectTarget, TargetError, TargetInfo, WATCH_TIMEOUT, mapping, payloads,
 };
@@ -121,6 +123,9 @@ impl Stack {
             place.settle().await?;
         }
         let redis = self.bring_up_redis(plan, &found, &logs).await?;
+        if redis.is_some() {
+            (settings.step)("redis ok");
+        }
         let redis_version = match &redis {
             Some(redis) => redis.version().await,
             None => None,
@@ -130,22 +135,32 @@ impl Stack {
         if let Some(redis) = &redis {
             links.extend(self.carry_redis(plan, settings, redis, &found).await?);
         }
+        if !links.is_empty() {
+            (settings.step)("proxy ok");
+        }
         let reached = match (&found.target, &redis) {
             (Some(place), _) => {
-                DirectTarget::attach(plan, (place, found.trust.as_ref()), settings).await?
+                let way = (place, found.trust.as_ref());
+                let reached = DirectTarget::attach(plan, way, settings).await?;
+                (settings.step)("target ok");
+                reached
             }
             (None, Some(redis)) => {
-                let (mut commands, password) = server_commands(plan, &found, redis, &links, &logs)?;
+                let (mut commands, password) =
+                    command::servers(plan, &found, redis, &links, &logs)?;
                 for command in &mut commands {
                     server::add_flags(command, &settings.server_flags);
                 }
-                self.start_servers(plan, (commands, password)).await?
+                let started = self.start_servers(plan, (commands, password)).await?;
+                (settings.step)("server ok");
+                started
             }
             (None, None) => return Err(PreflightError::ServerWithoutRedis.into()),
         };
         if found.needs.edge {
             let edge = self.carry_edge(plan, settings, &reached, &logs).await?;
             links.insert(Link::Edge, edge);
+            (settings.step)("edge proxy ok");
         }
         let edge = links.get(&Link::Edge).filter(|_| found.needs.edge);
         Ok(StackInfo {
@@ -358,43 +373,4 @@ impl Stack {
         problems.extend(self.janitor.clean().await);
         problems
     }
-}
-
-/// One for every instance; they differ in their logs.
-fn server_commands(
-    plan: &Plan,
-    found: &Found,
-    redis: &RedisEnd,
-    links: &LinkProxies,
-    logs: &Path,
-) -> Result<(Vec<SpawnSpec>, Secret), EnvironmentError> {
-    let url = |link: Link| {
-        let proxied = links.get(&link).and_then(|proxies| proxies.first());
-        let proxied = proxied.map(|proxy| proxy.listen.to_string());
-        let address = proxied.unwrap_or_else(|| redis.address.to_string());
-        Secret::new(redis.url(&address, database(link)))
-    };
-    let urls = RedisUrls {
-        tasks: url(Link::RedisTasks),
-        tokens: url(Link::RedisTokens),
-        channel: url(Link::RedisChannel),
-    };
-    let password = match &plan.environment.users.password {
-        Some(text) => Secret::new(secret::resolve("environment.users.password", text)?),
-        None => Secret::random()?,
-    };
-    let program = found
-        .server_program
-        .clone()
-        .ok_or_else(|| ProgramError::ServerMissing {
-            looked_at: "nothing".to_owned(),
-        })?;
-    let log = |number: u16| match number {
-        1 => logs.join("server.log"),
-        number => logs.join(format!("server-{number}.log")),
-    };
-    let commands = (1..=estimate::instances(plan, limit::open_files()?))
-        .map(|number| server::command(plan, &program, &urls, &password, log(number)));
-    let commands: Result<_, _> = commands.collect();
-    Ok((commands?, password))
 }
