@@ -84,8 +84,11 @@ impl ProcessError {
 impl FileError {
     fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Refused(refused) if refused.problem.starts_with("listen tcp") => {
-                Some("is a proxy running there already? port 0 takes a free one")
+            Self::Refused(refused) if refused.problem.starts_with("listen tcp") => Some(
+                "`listen` is HOST:PORT of this machine; is a proxy running there already? port 0 takes a free one",
+            ),
+            Self::Refused(refused) if refused.problem.starts_with("the upstream leads back") => {
+                Some("name the server behind it as `upstream`")
             }
             Self::Refused(_) => Some(
                 "write it as Toxiproxy does: [{\"name\": \"redis\", \"listen\": \"127.0.0.1:26379\", \

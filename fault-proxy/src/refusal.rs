@@ -18,7 +18,7 @@ pub(crate) enum Refusal {
     #[error("missing required field: {0}")]
     MissingField(String),
     /// The upstream is a URL, which may hold a password and is not repeated.
-    #[error("invalid upstream{place}: write it as host:port{}, not as a URL", or_so(.likely))]
+    #[error("invalid upstream{place}: write it as host:port{}, not as a URL", or_so(.likely.as_ref()))]
     UpstreamUrl {
         place: String,
         likely: Option<String>,
@@ -97,8 +97,8 @@ impl Refusal {
     }
 }
 
-fn or_so(likely: &Option<String>) -> String {
-    let named = likely.as_ref().map(|likely| format!(" ({likely})"));
+fn or_so(likely: Option<&String>) -> String {
+    let named = likely.map(|likely| format!(" ({likely})"));
     named.unwrap_or_default()
 }
 

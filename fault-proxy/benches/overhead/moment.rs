@@ -51,7 +51,7 @@ pub(crate) fn measure() -> Outcome<()> {
         let toxic = ToxicSpec::slicer("t", Stream::Upstream, PIECE_BYTES as u64, delay_us);
         let mut reads = 0;
         through(&toxic, |near, far| {
-            near.write_all(&[b's'; PIECES * PIECE_BYTES])?;
+            near.write_all(&vec![b's'; PIECES * PIECE_BYTES])?;
             let (mut buffer, mut got) = ([0; 4_096], 0);
             while got < PIECES * PIECE_BYTES {
                 got += far.read(&mut buffer)?;

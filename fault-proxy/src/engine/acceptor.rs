@@ -4,7 +4,7 @@
 //! and then every connection, so that nobody is accepted by a proxy that is going down.
 
 use super::{
-    connection::{self, Accepted},
+    connection::{self, Accepted, Means},
     ends::reset,
     events::{Event, Events},
     hops::{HOPS_MAX, canonical},
@@ -104,17 +104,19 @@ impl Acceptor {
             client,
             place,
             dial,
-            budget: Arc::clone(&self.shares.budget),
-            pacer: Arc::clone(&self.shares.pacer),
             identity: Identity {
                 seed: self.seed,
                 proxy: Arc::clone(&self.proxy),
                 connection: number,
             },
-            traffic: Arc::clone(&self.traffic),
+            means: Means {
+                traffic: Arc::clone(&self.traffic),
+                budget: Arc::clone(&self.shares.budget),
+                pacer: Arc::clone(&self.shares.pacer),
+                half_close: Arc::clone(&self.half_close),
+            },
             orders,
             resets,
-            half_close: Arc::clone(&self.half_close),
         };
         let (traffic, events) = (Arc::clone(&self.traffic), self.events.clone());
         let proxy = Arc::clone(&self.proxy);

@@ -39,13 +39,19 @@ pub(super) struct Accepted {
     /// Given back when the connection has ended.
     pub(super) place: Place,
     pub(super) dial: Dial,
-    pub(super) budget: Arc<Budget>,
-    pub(super) pacer: Arc<Pacer>,
     pub(super) identity: Identity,
-    pub(super) traffic: Arc<Traffic>,
+    pub(super) means: Means,
     pub(super) orders: watch::Receiver<Order>,
     /// The last reset before this connection.
     pub(super) resets: Arc<Resets>,
+}
+
+/// What it has in common with others.
+pub(super) struct Means {
+    pub(super) traffic: Arc<Traffic>,
+    pub(super) budget: Arc<Budget>,
+    pub(super) pacer: Arc<Pacer>,
+    /// Whether one direction may go on without the other.
     pub(super) half_close: Arc<AtomicBool>,
 }
 
@@ -55,13 +61,10 @@ pub(super) async fn run(accepted: Accepted) -> Reason {
         client,
         place: _place,
         dial,
-        budget,
-        pacer,
         identity,
-        traffic,
+        means,
         mut orders,
         mut resets,
-        half_close,
     } = accepted;
     let number = identity.connection;
     let mut client = Some(client);
@@ -75,7 +78,7 @@ pub(super) async fn run(accepted: Accepted) -> Reason {
             }
             return reason;
         }
-        opened = opening::open(&mut client, &dial, (&identity, &pacer), &mut orders) => match opened {
+        opened = opening::open(&mut client, &dial, (&identity, &means.pacer), &mut orders) => match opened {
             Ok(server) => server,
             Err(reason) => return reason,
         },
@@ -88,8 +91,7 @@ pub(super) async fn run(accepted: Accepted) -> Reason {
         Ok(sockets) => sockets,
         Err(reason) => return reason,
     };
-    let mut connection = Connection::new((client, server), identity, traffic, (&budget, &pacer));
-    connection.half_close = half_close;
+    let mut connection = Connection::new((client, server), identity, means);
     let mut in_force: Option<Arc<ToxicSet>> = None;
     loop {
         let set = match &*orders.borrow_and_update() {
@@ -177,13 +179,14 @@ struct Connection {
 }
 
 impl Connection {
-    fn new(
-        (client, server): (TcpStream, TcpStream),
-        identity: Identity,
-        traffic: Arc<Traffic>,
-        (budget, pacer): (&Arc<Budget>, &Arc<Pacer>),
-    ) -> Self {
-        let link = || Link::new(Held::new(Arc::clone(budget)));
+    fn new((client, server): (TcpStream, TcpStream), identity: Identity, means: Means) -> Self {
+        let Means {
+            traffic,
+            budget,
+            pacer,
+            half_close,
+        } = means;
+        let link = || Link::new(Held::new(Arc::clone(&budget)));
         Self {
             client: Some(client),
             server: Some(server),
@@ -194,8 +197,8 @@ impl Connection {
             identity,
             traffic,
             reason: None,
-            alarm: Alarm::new(pacer),
-            half_close: Arc::default(),
+            alarm: Alarm::new(&pacer),
+            half_close,
             half_closed: false,
         }
     }

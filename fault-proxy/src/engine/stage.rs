@@ -132,6 +132,7 @@ impl Stage {
         let own = &mut *self.own;
         let moment = Moment {
             now,
+            line: &self.toxic.line,
             abandoned,
             chance: &mut own.chance,
         };

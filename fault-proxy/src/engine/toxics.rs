@@ -67,6 +67,7 @@ impl Toxics {
             stream,
             id: self.created,
             tally: Arc::default(),
+            line: Arc::default(),
         });
         self.list.push(Arc::clone(&toxic));
         self.list.sort_by_key(|toxic| toxic.stream);

@@ -3,7 +3,8 @@
 //! **In:** route, method, body. **Out:** a [`Reply`] with Toxiproxy's status, or a [`Refusal`].
 
 use super::{
-    Metrics, body, extension, metrics,
+    body, extension,
+    metrics::{self, Metrics},
     reply::{ErrorBody, Reply},
     route::Route,
 };

@@ -8,9 +8,10 @@
 //! as there.
 
 use super::{
-    Metrics, Server,
+    Server,
     guard::Guard,
     handler,
+    metrics::Metrics,
     reply::{Body, Numbered, Reply},
     route::{Match, Route},
 };

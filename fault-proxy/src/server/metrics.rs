@@ -7,7 +7,7 @@
 //! written to its destination. What begins with `fault_proxy_` is an extension. Counters end with
 //! their proxy.
 
-use super::{Metrics, reply::Reply, runtime};
+use super::{reply::Reply, runtime};
 use crate::{
     engine::{Registry, Statistics},
     refusal::Refusal,
@@ -16,6 +16,21 @@ use prometheus::{Encoder, IntCounterVec, IntGaugeVec, Opts, TextEncoder};
 use std::collections::BTreeMap;
 
 const FLOW: [&str; 4] = ["direction", "proxy", "listener", "upstream"];
+
+/// What Prometheus is told.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Metrics {
+    /// Connections, bytes and toxics of every proxy.
+    pub proxies: bool,
+    /// Processor time, memory, threads and files of the process.
+    pub runtime: bool,
+}
+
+impl Metrics {
+    pub(super) fn any(self) -> bool {
+        self.proxies || self.runtime
+    }
+}
 
 pub(super) fn handle(registry: &Registry, told: Metrics) -> Result<Reply, Refusal> {
     let proxies = told.proxies.then(|| registry.statistics());

@@ -17,6 +17,8 @@ mod reply;
 mod route;
 mod runtime;
 
+pub use metrics::Metrics;
+
 use crate::engine::{Registry, Settings};
 use guard::Guard;
 use std::{io, sync::Arc, time::Duration};
@@ -54,21 +56,6 @@ impl Default for ServerConfig {
             allowed_hosts: Vec::new(),
             held_bytes_max: HELD_BYTES_MAX,
         }
-    }
-}
-
-/// What Prometheus is told.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Metrics {
-    /// Connections, bytes and toxics of every proxy.
-    pub proxies: bool,
-    /// Processor time, memory, threads and files of the process.
-    pub runtime: bool,
-}
-
-impl Metrics {
-    fn any(self) -> bool {
-        self.proxies || self.runtime
     }
 }
 

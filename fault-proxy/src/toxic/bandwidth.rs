@@ -4,6 +4,9 @@
 //! when its last byte would have; one longer than 100 ms' worth leaves in pieces of that size. What
 //! a timer oversleeps is taken off the next wait, so that the rate holds on average. `rate` 0 lets
 //! nothing through until it is changed or the toxic removed.
+//!
+//! With `shared`, an extension that is shown only where it is on, all connections of the proxy have the
+//! rate together: their pieces, of 10 ms then, go in turn.
 
 use super::kind::{Attributes, Reach, Settings, Work, attribute};
 use super::{Inbox, Moment, Step};
@@ -13,12 +16,15 @@ use tokio::time::Instant;
 
 /// How much of a long chunk leaves at once, as a time.
 const PIECE_MS: u64 = 100;
+/// The same where connections wait for each other.
+const SHARED_PIECE_MS: u64 = 10;
 /// More KB/s than any machine moves; the product with [`PIECE_MS`] stays in range.
 const RATE_MAX: i64 = i64::MAX / 1_000_000;
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Bandwidth {
     rate_kb: i64,
+    shared: bool,
 }
 
 impl Settings for Bandwidth {
@@ -28,11 +34,16 @@ impl Settings for Bandwidth {
     fn merged(self, fields: Fields<'_>) -> Result<Self, Refusal> {
         Ok(Self {
             rate_kb: attribute(fields, "rate", self.rate_kb, (0, RATE_MAX))?,
+            shared: fields.truth("shared")?.unwrap_or(self.shared),
         })
     }
 
     fn attributes(self) -> Attributes {
-        vec![("rate", self.rate_kb.into())]
+        let mut attributes = vec![("rate", self.rate_kb.into())];
+        if self.shared {
+            attributes.push(("shared", true.into()));
+        }
+        attributes
     }
 }
 
@@ -84,10 +95,13 @@ impl Work<Bandwidth> for Active {
             self.due.get_or_insert(now);
             return Step::Idle;
         }
-        let piece_max = usize::try_from(per_ms * PIECE_MS).unwrap_or(usize::MAX);
+        let shared = self.settings.shared;
+        let piece_ms = if shared { SHARED_PIECE_MS } else { PIECE_MS };
+        let piece_max = usize::try_from(per_ms * piece_ms).unwrap_or(usize::MAX);
         let piece = front.bytes.len().min(piece_max);
         let due = match self.due {
             Some(due) => due,
+            None if shared => moment.line.take(now, transfer_time(piece, per_ms)),
             None => now - self.overslept + transfer_time(piece, per_ms),
         };
         if now < due {

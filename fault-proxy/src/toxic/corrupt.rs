@@ -98,7 +98,7 @@ impl Work<Corrupt> for Active {
 mod tests {
     use super::{Active, Corrupt};
     use crate::toxic::kind::Work as _;
-    use crate::toxic::{Chunk, Inbox, Moment, Step};
+    use crate::toxic::{Chunk, Inbox, Line, Moment, Step};
     use bytes::Bytes;
     use rand_xoshiro::{Xoshiro256PlusPlus, rand_core::SeedableRng};
     use tokio::time::Instant;
@@ -117,6 +117,7 @@ mod tests {
             });
             let moment = Moment {
                 now,
+                line: &Line::default(),
                 abandoned: false,
                 chance: &mut chance,
             };

@@ -1,5 +1,6 @@
 //! The data that waits in front of one toxic, and what a toxic can answer.
 
+use super::Line;
 use bytes::Bytes;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use std::collections::VecDeque;
@@ -113,6 +114,8 @@ pub(crate) enum Step {
 /// When a step is taken, in which circumstances, and with which luck.
 pub(crate) struct Moment<'a> {
     pub(crate) now: Instant,
+    /// Shared by the connections that the toxic affects.
+    pub(crate) line: &'a Line,
     /// The source was closed by this proxy, so nobody is left on that side.
     pub(crate) abandoned: bool,
     pub(crate) chance: &'a mut Xoshiro256PlusPlus,

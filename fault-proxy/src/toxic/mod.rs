@@ -22,6 +22,7 @@ mod kind;
 mod latency;
 mod limit_data;
 mod limit_time;
+mod line;
 mod no_answer;
 mod noop;
 mod packet_loss;
@@ -36,6 +37,7 @@ mod timeout;
 
 pub(crate) use inbox::{Chunk, Inbox, Moment, Step};
 pub(crate) use kind::{Opening, Reach, Removal};
+pub(crate) use line::Line;
 
 use self::kind::{Attributes, Passing, Settings, Work};
 use crate::{Stream, json::Fields, refusal::Refusal};
@@ -66,6 +68,9 @@ pub(crate) struct Toxic {
     pub(crate) id: u64,
     #[serde(skip)]
     pub(crate) tally: Arc<Tally>,
+    /// What the connections share that it affects.
+    #[serde(skip)]
+    pub(crate) line: Arc<Line>,
 }
 
 /// How many connections a toxic has affected, over all its updates.

@@ -78,7 +78,7 @@ impl Work<PacketLoss> for Active {
 #[cfg(test)]
 mod tests {
     use super::{Active, PacketLoss, Work as _};
-    use crate::toxic::{Chunk, Inbox, Moment, Step};
+    use crate::toxic::{Chunk, Inbox, Line, Moment, Step};
     use bytes::Bytes;
     use rand_xoshiro::{Xoshiro256PlusPlus, rand_core::SeedableRng};
     use tokio::time::Instant;
@@ -101,6 +101,7 @@ mod tests {
             });
             let moment = Moment {
                 now,
+                line: &Line::default(),
                 abandoned: false,
                 chance: &mut chance,
             };

@@ -1,6 +1,6 @@
 //! Every kind of toxic against arbitrary settings and data, in virtual time.
 
-use super::{Active, Chunk, Inbox, Kind, Moment, Step};
+use super::{Active, Chunk, Inbox, Kind, Line, Moment, Step};
 use crate::json::{Fields, parse};
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -55,6 +55,7 @@ fn run(kind: &Kind, chunks: &[Vec<u8>], change_to: &Kind) -> (Vec<u8>, Option<Du
         }
         let moment = Moment {
             now,
+            line: &Line::default(),
             abandoned: false,
             chance: &mut chance,
         };
@@ -174,6 +175,7 @@ fn bandwidth_cuts_what_takes_longer_than_a_tenth_of_a_second() {
     for ms in (0..=300).step_by(10) {
         let moment = Moment {
             now: now + Duration::from_millis(ms),
+            line: &Line::default(),
             abandoned: false,
             chance: &mut chance,
         };

@@ -436,7 +436,7 @@ fn a_file_of_proxies_is_refused_with_place_fact_and_hint() {
         (
             busy.as_str(),
             "address already in use",
-            " hint: is a proxy running there already?",
+            "is a proxy running there already?",
         ),
     ] {
         std::fs::write(&path, text).unwrap();

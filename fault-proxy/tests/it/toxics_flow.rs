@@ -11,6 +11,7 @@ use serde_json::json;
 use std::time::{Duration, Instant};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
+    task::JoinSet,
     time::sleep,
 };
 
@@ -230,6 +231,37 @@ async fn bandwidth_holds_its_rate_and_zero_stalls_until_removed() {
     is_silent(&mut stream, 60 * MS).await;
     world.client.remove_toxic("a", "thin").await.unwrap();
     assert_eq!(receive(&mut stream, 4).await, "held");
+}
+
+#[tokio::test]
+async fn a_shared_bandwidth_is_that_of_all_connections_together() {
+    const EACH: usize = 20_000;
+    let mut world = World::start().await;
+    let listen = world.echo_proxy("a").await;
+    let thin = ToxicSpec::bandwidth("thin", Upstream, 100).with("shared", true);
+    world.client.add_toxic("a", &thin).await.unwrap();
+    let sent = "x".repeat(EACH);
+    for (shared, least_ms) in [(true, 580), (false, 190)] {
+        let changed = ToxicSpec::bandwidth("thin", Upstream, 100).with("shared", shared);
+        let body = serde_json::to_string(&changed).unwrap();
+        let answer = world.http("PATCH", "/proxies/a/toxics/thin", &body).await;
+        let shown = shared.then_some(true.into());
+        assert_eq!(answer.json()["attributes"].get("shared").cloned(), shown);
+        let start = Instant::now();
+        let mut talks = JoinSet::new();
+        for _ in 0..3 {
+            let (listen, sent) = (listen.clone(), sent.clone());
+            talks.spawn(async move {
+                let mut stream = connect(&listen).await;
+                assert_eq!(round_trip(&mut stream, &sent).await, sent);
+            });
+        }
+        while let Some(talked) = talks.join_next().await {
+            talked.unwrap();
+        }
+        assert!(start.elapsed() >= least_ms * MS, "{:?}", start.elapsed());
+        assert!(start.elapsed() < 4_000 * MS, "{:?}", start.elapsed());
+    }
 }
 
 #[tokio::test]
