@@ -71,7 +71,7 @@ impl Expected {
                     .faults
                     .iter()
                     .position(|planned| planned.name == *fault),
-                When::WholeRun | When::OutsideFaults | When::Ramp => None,
+                When::WholeRun | When::OutsideFaults | When::Ramp | When::Stage { .. } => None,
             });
         Self {
             seen: vec![SparseHistogram::default(); plan.expect.len()],
@@ -97,13 +97,17 @@ impl Expected {
             };
             let calm = &recent.calm[stage.index()];
             let all = &recent.response[stage.index()];
-            let is_in_part = match expectation.when {
+            let is_in_part = match &expectation.when {
                 When::WholeRun => true,
                 When::OutsideFaults => {
                     let holds = || expectation.bound.holds(statistic_of(calm, statistic));
                     settle(settling, is_faulted, (!calm.is_empty()).then(holds))
                 }
                 When::Ramp => at_us <= plan.load.ramp_end_us(),
+                When::Stage { name } => {
+                    let part = plan.load.part(name);
+                    part.is_some_and(|part| (part.from_us..part.to_us).contains(&at_us))
+                }
                 When::During { .. } => {
                     during.is_some_and(|place| in_force.get(place).copied().unwrap_or(false))
                 }
