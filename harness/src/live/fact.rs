@@ -213,16 +213,17 @@ fn expectation(of: &Standing, glyphs: Glyphs) -> Field {
         Text::from(format!("{name} {observed}{limit}")).and(tone, &format!(" {mark}"))
     };
     let both = |observed: &str, (tone, mark): (Tone, &str)| {
-        let short = Text::from(format!("{} {observed}", of.what));
+        // The mark first: what is cut off is cut off at the end.
+        let short = Text::of(tone, format!("{mark} "));
         Field::new(
             said(&what, observed, (tone, mark)),
-            short.and(tone, &format!(" {mark}")),
+            short.and(Tone::Plain, &format!("{} {observed}", of.what)),
         )
     };
     match &of.state {
         State::Holds { observed } => both(observed, (Tone::Good, held)),
         State::Broke { observed } => both(observed, (Tone::Bad, broke)),
-        State::Pending { observed } => both(observed, (Tone::Dim, "yet")),
+        State::Pending { observed } => Field::one(said(&what, observed, (Tone::Dim, "yet"))),
         State::Few { seen, needs } => {
             let (seen, needs) = (format::count(*seen), format::count(*needs));
             Field::new(

@@ -66,7 +66,7 @@ impl Row {
         let long: Vec<&Text> = self.fields.iter().map(|field| &field.long).collect();
         for gap in GAPS {
             let lines = wrap(&long, gap, room);
-            if lines.len() <= 1 {
+            if lines.len() <= 1 && fits(&lines, room) {
                 return self.labelled(lines);
             }
         }
