@@ -58,7 +58,7 @@ impl LoadPlan {
                 parts.push(Part {
                     name,
                     from_us: stage.start_us,
-                    to_us: stage.start_us + stage.length_us,
+                    to_us: stage.start_us.saturating_add(stage.length_us),
                 });
             }
         }

@@ -42,7 +42,8 @@ pub(crate) fn chart(result: &RunResult) -> Result<Option<Chart>, RenderError> {
     let rows = result.series.per_second.iter().map(|row| {
         let mut groups: BTreeMap<usize, u64> = BTreeMap::new();
         for (label, count) in row.errors.iter().filter(|(_, count)| **count > 0) {
-            *groups.entry(place(label)).or_insert(0) += count;
+            let group = groups.entry(place(label)).or_insert(0);
+            *group = group.saturating_add(*count);
         }
         groups
     });
@@ -79,7 +80,8 @@ fn kinds(result: &RunResult) -> Vec<(&str, u64)> {
     let mut all: BTreeMap<&str, u64> = BTreeMap::new();
     for row in &result.series.per_second {
         for (label, count) in row.errors.iter().filter(|(_, count)| **count > 0) {
-            *all.entry(label).or_insert(0) += count;
+            let kind = all.entry(label.as_str()).or_insert(0);
+            *kind = kind.saturating_add(*count);
         }
     }
     let mut all: Vec<(&str, u64)> = all.into_iter().collect();

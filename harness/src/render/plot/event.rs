@@ -53,10 +53,10 @@ pub(super) fn of(result: &RunResult) -> Vec<Event> {
         if bad.is_empty() {
             return None;
         }
-        let within = row.at_us..row.at_us + second_us;
+        let within = row.at_us..row.at_us.saturating_add(second_us);
         let mut examples = result.examples.iter().take(EXAMPLES_MAX);
         Some(Event {
-            at: seconds(row.at_us + second_us / 2),
+            at: seconds(row.at_us.saturating_add(second_us / 2)),
             text: format!(
                 "{} of the messages of {} s",
                 bad.join(", "),

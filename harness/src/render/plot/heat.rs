@@ -45,7 +45,12 @@ pub(crate) fn chart(result: &RunResult) -> Result<Option<Chart>, RenderError> {
     });
     let mut series: Vec<Series> = series.collect();
     let all = heat.steps.iter();
-    let all = all.map(|step| Some(step.counts.iter().sum()));
+    let sum = |counts: &[u64]| {
+        counts
+            .iter()
+            .fold(0, |sum: u64, count| sum.saturating_add(*count))
+    };
+    let all = all.map(|step| Some(sum(&step.counts)));
     if let Some(last) = series.pop() {
         let step = seconds(heat.step_us);
         series.push(last.read("answers", ReadingUnit::Count, step, all));
@@ -102,15 +107,16 @@ fn cells(heat: &Heat, (low, high): (u64, u64)) -> Vec<[f64; 4]> {
     cells
 }
 
-fn rows(of: &HeatStep) -> impl Iterator<Item = (u32, u64)> + '_ {
-    let rows = (of.first_row..).zip(of.counts.iter().copied());
+/// The rows with answers, as places on an axis, and how many there are in each.
+fn rows(of: &HeatStep) -> impl Iterator<Item = (u64, u64)> + '_ {
+    let rows = (u64::from(of.first_row)..).zip(of.counts.iter().copied());
     rows.filter(|(_, count)| *count > 0)
 }
 
 /// Of a row, on the log axis.
-fn edges(heat: &Heat, row: u32) -> (f64, f64) {
+fn edges(heat: &Heat, row: u64) -> (f64, f64) {
     let wide = f64::from(heat.rows_per_decade.max(1));
-    (f64::from(row) / wide, f64::from(row + 1) / wide)
+    (row as f64 / wide, (row + 1) as f64 / wide)
 }
 
 /// From the bottom of the lowest row to the top of the highest, microseconds.

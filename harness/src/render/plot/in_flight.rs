@@ -45,7 +45,7 @@ pub(crate) fn chart(result: &RunResult) -> Result<Option<Chart>, RenderError> {
 fn finding(result: &RunResult, most: u64) -> String {
     let series = &result.series;
     let place = series.in_flight.iter().position(|count| *count == most);
-    let at_us = (place.unwrap_or(0) as u64 + 1) * series.step_us;
+    let at_us = (place.unwrap_or(0) as u64 + 1).saturating_mul(series.step_us);
     format!(
         "At most {} at once, at {} s. What waits longer than usual is asked for faster than it is answered.",
         format::count(most),

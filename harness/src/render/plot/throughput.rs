@@ -44,7 +44,8 @@ pub(crate) fn chart(result: &RunResult) -> Result<Chart, RenderError> {
 
 /// Messages that came to an end other than their answer.
 const fn failed(of: &Delivery) -> u64 {
-    of.refused + of.unanswered + of.lost
+    let untold = of.refused.saturating_add(of.unanswered);
+    untold.saturating_add(of.lost)
 }
 
 fn finding(result: &RunResult) -> String {
@@ -55,7 +56,7 @@ fn finding(result: &RunResult) -> String {
     let rows = || result.series.per_second.iter();
     let sending = rows().filter(|row| row.delivery.sent > 0).count() as u64;
     let second_us = result.series.second_us.max(1);
-    let mean = all.sent.saturating_mul(US_PER_S) / (sending * second_us).max(1);
+    let mean = all.sent.saturating_mul(US_PER_S) / sending.saturating_mul(second_us).max(1);
     let mut text = format!(
         "{} messages, {} a second on average while there were any.",
         format::count(all.sent),
