@@ -12,7 +12,7 @@ use crate::support::{command, finish, slow_tests_are_on};
 const SHORT: &str = "[load]\nclients = 5\nramp = \"100ms\"\nhold = \"300ms\"\ndrain = \"300ms\"\n";
 /// Kilobytes of addresses: from what the program alone takes to what a run needs.
 const ADDRESSES_KIB: [u32; 8] = [
-    60_000, 120_000, 200_000, 300_000, 400_000, 500_000, 700_000, 1_200_000,
+    80_000, 120_000, 200_000, 300_000, 400_000, 500_000, 700_000, 1_200_000,
 ];
 
 /// The harness where a process may address so much.
