@@ -1,25 +1,34 @@
-//! Tells the harness which commit it was built from, and of which day that is, where git knows.
+//! Tells the harness which commit it was built from, and of which day that is: git knows, or `HARNESS_COMMIT` where there is no git.
 
 use std::process::Command;
+
+/// What a command of git says; empty where there is none, or no repository.
+fn git(arguments: &[&str]) -> String {
+    let output = Command::new("git").args(arguments).output();
+    let output = output.ok().filter(|output| output.status.success());
+    output.map_or_else(String::new, |output| {
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    })
+}
 
 fn main() {
     println!("cargo:rerun-if-changed=../.git/HEAD");
     println!("cargo:rerun-if-changed=../.git/refs/heads");
-    let described = Command::new("git")
-        .args(["describe", "--always", "--dirty", "--abbrev=9"])
-        .output();
-    let commit = described.ok().filter(|output| output.status.success());
-    let commit = commit.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
-    let commit = commit.unwrap_or_default();
-    let dated = Command::new("git")
-        .args(["show", "--no-patch", "--format=%cs", "HEAD"])
-        .output();
-    let date = dated.ok().filter(|output| output.status.success());
-    let date = date.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    println!("cargo:rerun-if-env-changed=HARNESS_COMMIT");
+    let given = std::env::var("HARNESS_COMMIT").unwrap_or_default();
+    let (commit, date) = if given.is_empty() {
+        (
+            git(&["describe", "--always", "--dirty", "--abbrev=9"]),
+            git(&["show", "--no-patch", "--format=%cs", "HEAD"]),
+        )
+    } else {
+        (given, String::new())
+    };
     let version = env!("CARGO_PKG_VERSION");
-    let version = match date.filter(|_| !commit.is_empty()) {
-        Some(date) => format!("{version} ({commit} {date})"),
-        None => version.to_owned(),
+    let version = match (commit.as_str(), date.as_str()) {
+        ("", _) => version.to_owned(),
+        (commit, "") => format!("{version} ({commit})"),
+        (commit, date) => format!("{version} ({commit} {date})"),
     };
     println!("cargo:rustc-env=HARNESS_COMMIT={commit}");
     println!("cargo:rustc-env=HARNESS_VERSION={version}");

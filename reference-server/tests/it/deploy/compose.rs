@@ -1,6 +1,7 @@
 //! `docker-compose.yml` and what it mounts: every name in them is one that exists.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 use std::time::Instant;
 
@@ -195,7 +196,9 @@ fn what_the_compose_file_asks_for_is_there() {
         .filter(|line| !line.trim_start().starts_with('#'));
     let code: String = lines.collect::<Vec<_>>().join("\n");
     let asked = variables(&code);
-    let given: BTreeSet<String> = example_env().into_keys().collect();
+    let mut given: BTreeSet<String> = example_env().into_keys().collect();
+    // What may be left out.
+    given.insert("COMMIT".to_owned());
     assert_eq!(asked, given, "{ENV}");
     for (name, service) in services() {
         for volume in texts(&service["volumes"]) {
@@ -230,7 +233,7 @@ fn listens(services: &BTreeMap<String, Value>, at: &str) -> bool {
 #[test]
 fn every_address_of_one_service_in_another_is_one_that_listens() {
     let services = services();
-    for name in ["chat", "worker", "harness"] {
+    for name in ["chat", "worker"] {
         let path = format!("deploy/prometheus/targets/{name}.yml");
         let targets = yaml(&path);
         for target in texts(&targets[0]["targets"]) {
@@ -238,9 +241,20 @@ fn every_address_of_one_service_in_another_is_one_that_listens() {
         }
         assert!(read("deploy/prometheus/prometheus.yml").contains(&format!("targets/{name}.yml")));
     }
+    // A run is found by its name, where it says `/metrics`.
+    let scraped = yaml("deploy/prometheus/prometheus.yml");
+    let jobs = scraped["scrape_configs"].as_array().unwrap();
+    let run = jobs
+        .iter()
+        .find(|job| job["job_name"] == "harness")
+        .unwrap();
+    let run = &run["dns_sd_configs"][0];
+    let at = format!("{}:{}", run["names"][0].as_str().unwrap(), run["port"]);
+    assert!(listens(&services, &at), "{at}");
     let nginx = environment(&services["nginx"]);
     for name in ["CHAT_SERVER_A", "CHAT_SERVER_B"] {
-        assert!(listens(&services, &nginx[name]), "{name}");
+        let address = nginx[name].strip_suffix(" resolve").unwrap();
+        assert!(listens(&services, address), "{name}");
     }
     for name in ["CHAT_PORT", "CHAT_BROKEN_PORT"] {
         let published = format!("127.0.0.1:{0}:{0}", nginx[name]);
@@ -276,6 +290,80 @@ fn every_address_of_one_service_in_another_is_one_that_listens() {
         );
     }
     assert!(databases.is_empty(), "{databases:?}");
+}
+
+#[test]
+fn secrets_are_made_anew_and_a_file_with_some_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("env");
+    let make = || {
+        let mut script = Command::new("sh");
+        script.arg(root().join("deploy/env.sh")).arg(&file);
+        script.output().unwrap().status.success()
+    };
+    assert!(make());
+    let text = std::fs::read_to_string(&file).unwrap();
+    let made: BTreeMap<&str, &str> = text
+        .lines()
+        .map(|line| line.split_once('=').unwrap())
+        .collect();
+    let wanted = example_env();
+    assert!(made.keys().eq(wanted.keys()), "{made:?}");
+    assert!(
+        wanted.values().all(String::is_empty),
+        "an example is no secret"
+    );
+    let values: BTreeSet<&str> = made.values().copied().collect();
+    assert_eq!(values.len(), made.len(), "each is its own");
+    let is_hidden =
+        |value: &&str| value.len() == 48 && value.chars().all(|c| c.is_ascii_alphanumeric());
+    assert!(values.iter().all(is_hidden), "{values:?}");
+    let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o077, 0, "{mode:o}");
+    assert!(!make(), "it is there already");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+}
+
+#[test]
+fn the_outage_of_the_stack_breaks_its_own_proxies() {
+    let scenario = read("deploy/redis-outage.toml");
+    let links = scenario.lines().find(|line| line.starts_with("links = "));
+    let named = links.unwrap().split('"').skip(1).step_by(2);
+    let named: BTreeSet<&str> = named.filter(|name| !name.contains('.')).collect();
+    let proxies: Vec<Value> =
+        serde_json::from_str(&read("deploy/toxiproxy/toxiproxy.json")).unwrap();
+    let there: BTreeSet<&str> = proxies
+        .iter()
+        .map(|proxy| proxy["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(named, there);
+    let volumes = services()["harness"]["volumes"].clone();
+    let mounted = texts(&volumes)
+        .into_iter()
+        .any(|volume| volume.starts_with("./deploy/redis-outage.toml:"));
+    assert!(mounted, "{volumes}");
+}
+
+#[test]
+fn only_the_proxy_reaches_redis() {
+    let networks = |service: &Value| -> BTreeSet<String> {
+        texts(&service["networks"])
+            .into_iter()
+            .map(str::to_owned)
+            .collect()
+    };
+    let services = services();
+    let store = networks(&services["redis"]);
+    for (name, service) in &services {
+        let mine = networks(service);
+        assert!(!mine.is_empty(), "{name}");
+        let shares = mine.intersection(&store).next().is_some();
+        assert_eq!(
+            shares,
+            name == "redis" || name == "toxiproxy",
+            "{name}: {mine:?}"
+        );
+    }
 }
 
 #[tokio::test]

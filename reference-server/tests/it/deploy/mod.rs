@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::support::{PASSWORD, Redis, Server};
 
-/// What users of the compose file write into `.env`.
+/// Names of what the compose file needs in `.env`; `deploy/env.sh` writes their values.
 const ENV: &str = "deploy/example.env";
 
 fn root() -> PathBuf {
@@ -82,6 +82,8 @@ fn spawn(service: &str, redis: &Redis) -> Server {
     let mut given = example_env();
     given.insert("REDIS_PASSWORD".to_owned(), password);
     given.insert("CHAT_PASSWORD".to_owned(), PASSWORD.to_owned());
+    let secret = "long-enough-for-a-test-of-it".to_owned();
+    given.insert("CHAT_JWT_SECRET".to_owned(), secret);
     let settings = environment(service).into_iter().map(|(name, value)| {
         let mut value = fill_in(&value, &given);
         if name == "REFERENCE_SERVER_LISTEN" {

@@ -31,6 +31,7 @@ impl Front {
         let settings = [
             ("CHAT_SERVER_A", one.to_string()),
             ("CHAT_SERVER_B", two.to_string()),
+            ("CHAT_RESOLVER", "127.0.0.1".to_owned()),
             ("CHAT_PORT", format!("127.0.0.1:{port}")),
             ("CHAT_BROKEN_PORT", format!("127.0.0.1:{broken}")),
         ];

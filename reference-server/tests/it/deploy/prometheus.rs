@@ -15,7 +15,7 @@ use crate::support::{PATIENCE, Redis, Server, free_port};
 const PROMETHEUS: &str = "deploy/prometheus/prometheus.yml";
 const DASHBOARD: &str = "deploy/grafana/dashboards/chat.json";
 
-/// The queries of the dashboard.
+/// The queries of the dashboard, and of rules and alerts.
 fn queries() -> Vec<String> {
     let dashboard: Value = serde_json::from_str(&read(DASHBOARD)).unwrap();
     let panels = dashboard["panels"].as_array().unwrap();
@@ -23,8 +23,14 @@ fn queries() -> Vec<String> {
         .iter()
         .flat_map(|panel| panel["targets"].as_array().into_iter().flatten());
     let noted = dashboard["annotations"]["list"].as_array().unwrap();
+    let rules: Value = super::yaml("deploy/prometheus/rules/chat.yml");
+    let groups = rules["groups"].as_array().unwrap();
+    let rules = groups
+        .iter()
+        .flat_map(|group| group["rules"].as_array().unwrap());
     targets
         .chain(noted)
+        .chain(rules)
         .map(|target| target["expr"].as_str().unwrap().to_owned())
         .collect()
 }
