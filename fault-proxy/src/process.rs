@@ -15,6 +15,7 @@ use std::{
     net::{SocketAddr, TcpListener},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
+    time::Duration,
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -100,6 +101,9 @@ impl FileError {
     }
 }
 
+/// How long the end waits for names that are being looked up.
+const LOOKUPS_MAX: Duration = Duration::from_millis(500);
+
 /// Serves until SIGINT or SIGTERM; `ready` hears where, once every proxy of the file is there.
 pub fn run(
     listener: TcpListener,
@@ -109,7 +113,7 @@ pub fn run(
 ) -> Result<(), ProcessError> {
     raise_files().map_err(ProcessError::Files)?;
     let runtime = tokio::runtime::Runtime::new().map_err(ProcessError::Runtime)?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         listener
             .set_nonblocking(true)
             .map_err(ProcessError::Listener)?;
@@ -136,7 +140,10 @@ pub fn run(
         };
         let (served, ()) = tokio::join!(server.run(listener, stop.clone()), told);
         Ok(served?)
-    })
+    });
+    // A name that is being looked up keeps its thread for as long as the resolver takes.
+    runtime.shutdown_timeout(LOOKUPS_MAX);
+    ended
 }
 
 async fn first(interrupt: &mut Signal, terminate: &mut Signal) -> &'static str {

@@ -78,7 +78,7 @@ def numbers(page):
     banner = plain(page.locator(".verdict").inner_text())
     hold(plain(result["verdict"]["sentence"]).split("\n")[0] in banner.replace("\n", " "), "the sentence of the verdict is not in the banner")
     hold(f"exit {result['exit_code']}" in banner, "the exit code is not in the banner")
-    rows = page.locator("#messages table.ledger tbody tr")
+    rows = page.locator("#messages table.ledger").first.locator("tbody tr")
     last = rows.nth(rows.count() - 1)
     for column, key in {"Sent": "sent", "Completed": "completed", "Refused": "refused", "Lost": "lost", "Pending": "pending"}.items():
         said = last.locator(f'td[data-h="{column}"]').inner_text()

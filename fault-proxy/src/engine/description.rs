@@ -34,7 +34,8 @@ pub(crate) struct Wanted {
     pub(crate) listen: String,
     pub(crate) upstream: String,
     pub(crate) enabled: bool,
-    pub(crate) half_close: bool,
+    /// `None`: not said; off for a new one, as it is for one that stays.
+    pub(crate) half_close: Option<bool>,
     /// In force before its first connection, as bodies of requests.
     pub(crate) toxics: Vec<Value>,
 }

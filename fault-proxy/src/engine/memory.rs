@@ -13,8 +13,10 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-/// Looked at so often; giving back takes milliseconds.
+/// Looked at so often.
 const EVERY: Duration = Duration::from_secs(2);
+/// Looks without giving back after it was done, a minute of them: it walks the whole heap, and who allocates meanwhile waits.
+const REST: u32 = 30;
 /// Less is not worth it.
 const WORTH_BYTES: usize = 4 << 20;
 /// A connection that holds nothing back, with its task and its entries everywhere.
@@ -27,9 +29,14 @@ struct Tide {
 }
 
 impl Tide {
+    /// Remembers how high it was.
+    fn rises(&mut self, bytes: usize) {
+        self.high_bytes = self.high_bytes.max(bytes);
+    }
+
     /// Whether so much less is in use now that it is worth the while; `peak_bytes` were in the meantime.
     fn ebbs(&mut self, bytes: usize, peak_bytes: usize) -> bool {
-        self.high_bytes = self.high_bytes.max(peak_bytes).max(bytes);
+        self.rises(peak_bytes.max(bytes));
         let ebbs = self.high_bytes - bytes >= WORTH_BYTES;
         if ebbs {
             self.high_bytes = bytes;
@@ -44,12 +51,16 @@ pub(super) async fn give_back_after_floods(budget: &Budget, places: &Arc<Places>
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut tide = Tide::default();
     let mut giving = JoinSet::new();
+    let mut resting = 0;
     loop {
         ticks.tick().await;
         let (held, peak) = budget.held_and_peak();
         let connections = places.taken() * CONNECTION_BYTES;
-        if tide.ebbs(held + connections, peak + connections) {
-            // The connections that are left go on meanwhile.
+        if resting > 0 {
+            resting -= 1;
+            tide.rises(peak.max(held) + connections);
+        } else if tide.ebbs(held + connections, peak + connections) {
+            resting = REST;
             giving.spawn_blocking(give_back);
             if let Some(Err(error)) = giving.join_next().await {
                 tracing::warn!(%error, "no memory was given back");

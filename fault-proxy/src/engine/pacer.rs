@@ -67,7 +67,9 @@ impl Pacer {
 
     /// Gives the timer back.
     pub(super) async fn stop(&self) {
-        lock(&self.waiting).timer = None;
+        let mut due = Vec::new();
+        lock(&self.waiting).give_up(&mut due);
+        due.into_iter().for_each(Waker::wake);
         let mut driver = std::mem::take(&mut *lock(&self.driver));
         driver.shutdown().await;
     }
@@ -120,6 +122,7 @@ impl Waiting {
     /// Takes everybody out, to wait elsewhere.
     fn give_up(&mut self, due: &mut Vec<Waker>) {
         self.timer = None;
+        self.armed = None;
         due.extend(std::mem::take(&mut self.by_time).into_values());
     }
 }

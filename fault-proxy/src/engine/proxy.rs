@@ -76,13 +76,13 @@ impl Proxy {
             name: name.as_str().into(),
             common,
             traffic: Arc::default(),
-            half_close: Arc::new(wanted.half_close.into()),
+            half_close: Arc::new(wanted.half_close.unwrap_or(false).into()),
             shown: Brief::new(Description {
                 name: name.to_owned(),
                 listen: listen.to_owned(),
                 upstream: upstream.to_owned(),
                 enabled: false,
-                half_close: wanted.half_close,
+                half_close: wanted.half_close.unwrap_or(false),
                 toxics: Vec::new(),
             }),
             control: Mutex::new(Control {
@@ -165,12 +165,14 @@ impl Proxy {
     pub(crate) async fn update(&self, changes: Changes) -> Result<Description, Refusal> {
         let mut control = self.control().await?;
         let was_enabled = control.running.is_some();
+        let listen = changes.listen.unwrap_or_else(|| control.listen.clone());
+        let upstream = changes.upstream.unwrap_or_else(|| control.upstream.clone());
+        let stays = is_at(&control, &listen, &upstream).await?;
+        // A refused change changes nothing.
         if let Some(half_close) = changes.half_close {
             self.half_close.store(half_close, Ordering::Relaxed);
         }
-        let listen = changes.listen.unwrap_or_else(|| control.listen.clone());
-        let upstream = changes.upstream.unwrap_or_else(|| control.upstream.clone());
-        if !is_at(&control, &listen, &upstream).await? {
+        if !stays {
             self.bring_down(&mut control).await;
             control.listen = listen;
             control.upstream = upstream;

@@ -4,7 +4,7 @@
 //! Looking takes a short lock that no waiting change holds.
 
 use super::{
-    description::{Description, Statistics, Wanted},
+    description::{Changes, Description, Statistics, Wanted},
     events::Events,
     held::Budget,
     memory,
@@ -149,6 +149,14 @@ impl Registry {
         match &present {
             None => self.has_room()?,
             Some(present) if present.is_at(&wanted.listen, &wanted.upstream).await? => {
+                if wanted.half_close.is_some() {
+                    let half_close = wanted.half_close;
+                    let changes = Changes {
+                        half_close,
+                        ..Changes::default()
+                    };
+                    present.update(changes).await?;
+                }
                 // Clients that know no toxics send none, or an empty list.
                 return if wanted.toxics.is_empty() {
                     Ok(present.describe())

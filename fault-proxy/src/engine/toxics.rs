@@ -83,6 +83,8 @@ impl Toxics {
         toxic.attributes = toxic.attributes.merged(fields.object("attributes")?)?;
         toxic.toxicity = fields.float("toxicity")?.unwrap_or(toxic.toxicity);
         toxic.tally.restart();
+        // At the new rate nobody has anything booked.
+        toxic.line = Arc::default();
         *slot = Arc::new(toxic);
         Ok(Arc::clone(slot))
     }

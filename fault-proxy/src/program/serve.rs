@@ -91,6 +91,7 @@ pub(super) fn main(program: &'static str, words: Vec<OsString>) -> Result<(), Fa
         share_ports: args.share_ports,
         allowed_hosts: args.allow_host,
         held_bytes_max: (args.held_mib as usize) << 20,
+        returns_memory: true,
     };
     let host = args.host.as_str();
     let port = listener.local_addr().map_or(args.port, |at| at.port());

@@ -39,7 +39,7 @@ fn wanted(body: &Value) -> Result<Wanted, Refusal> {
         listen: fields.text("listen")?.unwrap_or_default(),
         upstream: fields.text("upstream")?.unwrap_or_default(),
         enabled: fields.truth("enabled")?.unwrap_or(true),
-        half_close: fields.truth("half_close")?.unwrap_or(false),
+        half_close: fields.truth("half_close")?,
         toxics: toxics(fields)?,
     })
 }

@@ -45,6 +45,9 @@ pub struct ServerConfig {
     /// Bytes that all connections together may hold back, for toxics and for peers that read slowly.
     /// Beyond it each direction of a connection holds 4 KiB, and senders wait.
     pub held_bytes_max: usize,
+    /// Gives memory that a flood took back to the system. That walks the heap of the whole process, at most once a minute: not for
+    /// one whose threads must not wait.
+    pub returns_memory: bool,
 }
 
 impl Default for ServerConfig {
@@ -55,6 +58,7 @@ impl Default for ServerConfig {
             share_ports: false,
             allowed_hosts: Vec::new(),
             held_bytes_max: HELD_BYTES_MAX,
+            returns_memory: true,
         }
     }
 }
@@ -97,6 +101,7 @@ pub struct Server {
     changes: TaskTracker,
     metrics: Metrics,
     guard: Arc<Guard>,
+    returns_memory: bool,
 }
 
 impl Server {
@@ -111,6 +116,7 @@ impl Server {
             changes: TaskTracker::new(),
             metrics: config.metrics,
             guard: Arc::new(Guard::new(&config.allowed_hosts)),
+            returns_memory: config.returns_memory,
         }
     }
 
@@ -142,7 +148,7 @@ impl Server {
         tracing::info!(%address, "fault proxy API is listening");
         tokio::select! {
             () = http::accept_until(&self, listener, &shutdown) => {}
-            () = self.registry.tend() => {}
+            () = self.registry.tend(), if self.returns_memory => {}
         }
         self.changes.close();
         let changes_ended = tokio::time::timeout(STOP_MAX, self.changes.wait()).await;

@@ -113,6 +113,8 @@ impl Toxic {
         Arc::new(Self {
             attributes: as_other.attributes,
             toxicity: as_other.toxicity,
+            // At the new rate nobody has anything booked.
+            line: Arc::default(),
             ..Self::clone(self)
         })
     }

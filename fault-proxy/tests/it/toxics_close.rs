@@ -347,6 +347,30 @@ async fn half_close_can_be_switched_and_is_shown_only_while_it_is_on() {
     assert_eq!(receive(&mut near, 10).await, "still here");
     switch(&world, false).await;
     assert_eq!(shown(&world).await, None);
+    // A list that names it as it is switches it too, and one that says nothing of it does not.
+    let proxy = world.client.proxy("a").await.unwrap();
+    for (given, then) in [
+        (Some(true), Some(json!(true))),
+        (None, Some(json!(true))),
+        (Some(false), None),
+    ] {
+        let mut body = json!({"name": "a", "listen": proxy.listen, "upstream": proxy.upstream});
+        if let Some(given) = given {
+            body["half_close"] = json!(given);
+        }
+        let answer = world
+            .http("POST", "/populate", &json!([body]).to_string())
+            .await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        assert_eq!(shown(&world).await, then, "{given:?}");
+    }
+    // A change that is refused changes nothing.
+    let refused = json!({"half_close": true, "listen": "256.0.0.1:1"}).to_string();
+    assert_ne!(
+        world.http("PATCH", "/proxies/a", &refused).await.status,
+        200
+    );
+    switch(&world, false).await;
     let listen = world.client.proxy("a").await.unwrap().listen;
     let mut later = connect(&listen).await;
     later.shutdown().await.unwrap();

@@ -363,6 +363,34 @@ async fn packet_loss_drops_whole_chunks_for_good_and_the_stream_goes_on() {
 }
 
 #[tokio::test]
+async fn what_is_dropped_makes_room_for_what_waits_before_it() {
+    let mut world = World::seeded(3).await;
+    let (mut near, mut far) = world.pair("a").await;
+    let toxics = [
+        ToxicSpec::new("first", "noop", Upstream),
+        ToxicSpec::bandwidth("stalled", Upstream, 0),
+        ToxicSpec::new("lossy", "packet_loss", Upstream).with("loss_rate", 1),
+    ];
+    for toxic in &toxics {
+        world.client.add_toxic("a", toxic).await.unwrap();
+    }
+    // As many chunks as the stages take, each read by itself, and more.
+    let mut sent = 0;
+    let chunk = vec![7; 32 << 10];
+    while tokio::time::timeout(Duration::from_millis(300), near.write_all(&chunk))
+        .await
+        .is_ok()
+    {
+        sent += 1;
+        assert!(sent < 4_096, "nothing fills up");
+    }
+    world.client.remove_toxic("a", "stalled").await.unwrap();
+    near.shutdown().await.unwrap();
+    let (got, end) = drain(&mut far).await;
+    assert_eq!((got.len(), end), (0, End::Closed));
+}
+
+#[tokio::test]
 async fn toxicity_is_drawn_per_connection_and_repeats_with_the_seed() {
     async fn affected(seed: u64) -> Vec<bool> {
         let mut world = World::seeded(seed).await;

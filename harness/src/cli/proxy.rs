@@ -60,6 +60,7 @@ pub(super) fn run(args: &ProxyArgs, out: &mut impl Write) -> Result<Exit, Failur
         share_ports: args.share_ports,
         allowed_hosts: args.allow_host.clone(),
         held_bytes_max: (args.held_mib as usize) << 20,
+        returns_memory: true,
     };
     let ready = |address| {
         writeln!(out, "listening on http://{address}")?;

@@ -67,12 +67,19 @@ impl WebArgs {
                 exporter,
             });
         };
+        if exporter == Some(address) && address.port() != 0 {
+            let fact = format!(
+                "--prometheus {address}: is the address of --web, which serves /metrics too"
+            );
+            let hint = "leave --prometheus (HARNESS_PROMETHEUS) out, or give it a port of its own";
+            return Err(Failure::new(Exit::Usage, fact).hint(hint));
+        }
         let web = Web::open(address, cancel.clone()).await?;
         // Not by way of the log: who reads that later has no use for the token.
         screen::over_starting(&format!("watch  {}\n", web.url()));
         Ok(Opened {
             web: Some(web),
-            exporter: exporter.filter(|other| *other != address),
+            exporter,
         })
     }
 }

@@ -305,7 +305,7 @@ fn load(typed: &Load, overrides: &Overrides, problems: &mut Problems) -> Option<
         .map(|stages| stages.iter().map(|stage| stage.to).max().unwrap_or(0));
     let mix = shape::mix(typed, clients, overrides.clients.is_some(), problems);
     check_use(typed, problems);
-    let stage_names = part::names(typed, problems);
+    let stage_names = part::names(typed, stages.as_deref().unwrap_or_default(), problems);
     let (stages, clients, mix) = (stages?, clients?, mix?);
     let senders = mix
         .iter()

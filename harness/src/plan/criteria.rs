@@ -131,21 +131,25 @@ fn check_patience(criterion: &Criterion, view: &View<'_>, problems: &mut Problem
         min_samples,
     } = &criterion.patience;
     let after_us = after.as_ref().map_or(0, |typed| units::us(typed.value));
-    if let (Some(after), Some(load_us)) = (after, view.load_us)
-        && after_us >= load_us
+    let (what, from_us, end_us) = view.stretch(&criterion.expectation.when);
+    if let (Some(after), Some(end_us)) = (after, end_us)
+        && after_us >= end_us
     {
         let fact = format!(
-            "is never looked at: the load ends at {}",
-            units::print_us(load_us)
+            "is never looked at: {what} ends at {}",
+            units::print_us(end_us)
         );
         let complaint = Complaint::new(fact).hint("look earlier, or hold the load longer");
         problems.add(&after.at, format!("{}.after", criterion.field), complaint);
-    } else if let (Some(lasting), Some(load_us)) = (lasting, view.load_us)
-        && after_us.saturating_add(units::us(lasting.value)) >= load_us
+    } else if let (Some(lasting), Some(end_us)) = (lasting, end_us)
+        && after_us
+            .max(from_us)
+            .saturating_add(units::us(lasting.value))
+            >= end_us
     {
         let fact = format!(
-            "cannot last that long: the load ends at {}",
-            units::print_us(load_us)
+            "cannot last that long: {what} ends at {}",
+            units::print_us(end_us)
         );
         let complaint = Complaint::new(fact).hint("shorten it, or hold the load longer");
         problems.add(&lasting.at, format!("{}.for", criterion.field), complaint);
@@ -179,6 +183,17 @@ impl<'a> View<'a> {
     /// The faults that begin and end within the run.
     fn events(&self) -> impl Iterator<Item = &'a Placed> + use<'a> {
         self.faults.iter().filter(|fault| !fault.planned.condition)
+    }
+
+    /// What a rule can be looked at in: its name, where it begins, and where it ends if that is known.
+    fn stretch(&self, when: &When) -> (String, u64, Option<u64>) {
+        let whole = ("the load".to_owned(), 0, self.load_us);
+        let When::Stage { name } = when else {
+            return whole;
+        };
+        let mut parts = self.parts.iter().flatten();
+        let part = parts.find(|part| part.name == *name);
+        part.map_or(whole, |part| (name.clone(), part.from_us, Some(part.to_us)))
     }
 }
 

@@ -15,7 +15,9 @@ use super::{Format, file};
 use crate::record::fault::FaultStamps;
 use crate::result::store::{RESULT_FILE, RunDir};
 use crate::result::verdict::judge;
-use crate::result::{CheckStatus, ConditionResult, EndedProcess, RunResult};
+use crate::result::{
+    CheckStatus, ConditionResult, Consumer, EndedProcess, Heat, HeatStep, RunResult, UsageLine,
+};
 use crate::scenario::expectation::{Quantity, When};
 
 pub(super) const STORIES: [(Story, &str); 5] = [
@@ -337,8 +339,40 @@ fn a_run_of_twenty_minutes_fits_into_one_page() {
     }
     tile(&mut series.open, 1_200);
     series.step_us *= 4;
+    tile(&mut series.in_flight, 1_200);
+    series.in_flight.extend((0..1_200_u64).map(|at| at % 700));
+    let heat = |place: u64| HeatStep {
+        first_row: 24,
+        counts: (0..24).map(|row| (place * 7 + row * row) % 97).collect(),
+    };
+    series.heat = Some(Heat {
+        step_us: 5_000_000,
+        rows_per_decade: 8,
+        steps: (0..240).map(heat).collect(),
+    });
+    let used = |what| UsageLine {
+        what,
+        cpu_cores: (0..1_200_u32)
+            .map(|at| Some(f64::from(at % 17) / 10.0))
+            .collect(),
+        rss_bytes: (0..1_200_u64)
+            .map(|at| Some((50 + at % 13) << 20))
+            .collect(),
+    };
+    series.usage = vec![
+        used(Consumer::Server),
+        used(Consumer::Redis),
+        used(Consumer::Harness),
+    ];
     tile(&mut series.complete_p999_us, 1_200);
     tile(&mut series.per_second, 1_200);
+    for (place, row) in (0..).zip(&mut series.per_second) {
+        row.at_us = place * 1_000_000;
+        row.delivery.refused += place % 2;
+        let kinds =
+            ["unavailable", "token 503", "upgrade 502"].map(|kind| (kind.to_owned(), place % 40));
+        row.errors.extend(kinds);
+    }
     result.run.duration_us *= 20;
     let page = page(&result);
     assert!(page.len() < PAGE_BYTES_MAX, "{} bytes", page.len());

@@ -18,7 +18,7 @@ use crate::record::generator::ShardAccount;
 use crate::record::histogram::SparseHistogram;
 use crate::record::recording::{Cell, CellKey, CloseCause, Recording};
 use crate::scenario::expectation::{Bound, Comparison, Quantity, Statistic, When};
-use crate::scenario::fault::{Corrupt, Down, ServerKill, ServerPause};
+use crate::scenario::fault::{Corrupt, Down, On, ResetNow, ServerKill, ServerPause};
 use crate::scenario::server_count::ServerCount;
 
 const INTERVAL_US: u64 = 250_000;
@@ -829,6 +829,15 @@ fn a_process_that_takes_long_to_end_was_told_in_time() {
     let kill = || FaultKind::ServerKill(ServerKill {});
     assert!(!late(kill(), 20_000_000));
     assert!(late(kill(), 20_200_000));
+    // Nor is it one that has many connections to reset.
+    let reset = || {
+        FaultKind::ResetNow(On {
+            link: Link::Edge,
+            keys: ResetNow::ALL,
+        })
+    };
+    assert!(!late(reset(), 20_000_000));
+    assert!(late(reset(), 20_200_000));
     // One that is stopped does not end.
     assert!(late(FaultKind::ServerPause(ServerPause {}), 20_000_000));
 }

@@ -223,7 +223,12 @@ fn words(rule: &AbortRule, seen: Seen, now_us: u64) -> String {
         let value = format::duration_f64(seen.value);
         format!("{value} at {at}, over the {answers} answers of the last {over}")
     } else {
-        format!("{} at {at}", format::count_f64(seen.value))
+        let since = match expected.when {
+            // What is counted is counted from the start of the load.
+            When::Stage { .. } => ", counted from the start",
+            When::WholeRun | When::OutsideFaults | When::Ramp | When::During { .. } => "",
+        };
+        format!("{} at {at}{since}", format::count_f64(seen.value))
     };
     let limit = limit_text(expected.what, expected.bound);
     let lasting = match rule.for_us {

@@ -288,12 +288,16 @@ impl Link {
             if stage.own.passed.is_some() {
                 return moved;
             }
-            match stage.step(now, self.input == Input::Abandoned) {
+            let held_bytes = stage.own.inbox.held_bytes();
+            let step = stage.step(now, self.input == Input::Abandoned);
+            // What was dropped made room, too.
+            let dropped = stage.own.inbox.held_bytes() < held_bytes;
+            match step {
                 Step::Pass(chunk) => stage.own.passed = Some(chunk),
-                Step::Idle => return moved,
+                Step::Idle => return moved | dropped,
                 Step::Wait(due) => {
                     self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
-                    return moved;
+                    return moved | dropped;
                 }
                 Step::Reset => {
                     self.resets = true;

@@ -1,6 +1,7 @@
 //! Whom a command asks, and what it says when that does not work.
 
 use super::super::failure::Failure;
+use super::paper::shown;
 use fault_proxy::client::{Client, ClientError};
 use std::error::Error;
 
@@ -43,7 +44,8 @@ impl Asked {
             ClientError::Refused {
                 status, message, ..
             } => {
-                let failure = Failure::new(format!("{place}: {message}"));
+                let said: String = message.chars().map(shown).collect();
+                let failure = Failure::new(format!("{place}: {said}"));
                 match self.way_out(*status, message) {
                     Some(hint) => failure.hint(hint),
                     None => failure,

@@ -14,6 +14,9 @@ pub(super) fn pair(text: &str) -> Result<(String, Value), String> {
 }
 
 fn value(text: &str) -> Value {
+    if let Ok(truth) = text.parse::<bool>() {
+        return truth.into();
+    }
     if let Ok(whole) = text.parse::<i64>() {
         return whole.into();
     }
@@ -48,6 +51,7 @@ mod tests {
         assert_eq!(value("a=1e3"), json!(1000));
         assert_eq!(value("a=-0.5"), json!(-0.5));
         assert_eq!(value("a=b=c"), json!("b=c"));
+        assert_eq!(value("a=true"), json!(true));
         assert_eq!(value("a=inf"), json!("inf"));
         assert_eq!(value("a="), json!(""));
         assert!(pair("a").is_err() && pair("=1").is_err());

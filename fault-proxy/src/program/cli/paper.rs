@@ -96,7 +96,8 @@ impl Paper {
     }
 }
 
-fn shown(character: char) -> char {
+/// A server's characters that would steer a terminal are not shown.
+pub(super) fn shown(character: char) -> char {
     if character.is_control() {
         char::REPLACEMENT_CHARACTER
     } else {

@@ -324,6 +324,8 @@ fn run_embedded(
             tokio::net::TcpListener::from_std(listener).map_err(|error| error.to_string())?;
         let config = ServerConfig {
             seed,
+            // The load is driven in this process.
+            returns_memory: false,
             ..ServerConfig::default()
         };
         serve(listener, config, shutdown)

@@ -77,6 +77,8 @@ async fn guard(request: Request, next: Next) -> Response {
         (StatusCode::FORBIDDEN, FOREIGN).into_response()
     };
     let headers = response.headers_mut();
+    // One that is kept open and asks nothing would keep others out.
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(
         header::X_CONTENT_TYPE_OPTIONS,

@@ -15,6 +15,8 @@ function element(name, kind, text) {
 
 function hello(of) {
   Object.assign(run, of, { planned: of.faults });
+  // It may be another run than before, on the same address.
+  points.length = 0;
   document.title = `${of.title} – harness`;
   at("title").textContent = of.title;
   at("run").textContent = of.run;

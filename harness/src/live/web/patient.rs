@@ -1,7 +1,8 @@
 //! This module accepts viewers, few at a time, and gives up those that do not read.
 //!
 //! **In:** a listening socket. **Out:** streams whose writes fail once they could not go on for [`PATIENCE`]: what waits for
-//! a viewer is then what the kernel and the server hold, and no more.
+//! a viewer is then what the kernel and the server hold, and no more. One on which nothing was asked within
+//! [`REQUEST_MAX`] is given up as well: it would keep others out.
 
 use std::io;
 use std::net::SocketAddr;
@@ -21,6 +22,8 @@ use tokio::time::{Sleep, sleep};
 const CONNECTIONS_MAX: usize = 64;
 /// How long a write may make no way.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a request may take to be there.
+const REQUEST_MAX: Duration = Duration::from_secs(15);
 /// What the kernel keeps for a viewer who does not read.
 const SEND_BUFFER_BYTES: usize = 64 * 1_024;
 
@@ -29,6 +32,7 @@ pub(super) struct Patient {
     listener: TcpListener,
     places: Arc<Semaphore>,
     patience: Duration,
+    request_max: Duration,
 }
 
 impl Patient {
@@ -37,12 +41,17 @@ impl Patient {
             listener,
             places: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
             patience: PATIENCE,
+            request_max: REQUEST_MAX,
         }
     }
 
     #[cfg(test)]
     pub(super) fn with_patience(self, patience: Duration) -> Self {
-        Self { patience, ..self }
+        Self {
+            patience,
+            request_max: patience,
+            ..self
+        }
     }
 }
 
@@ -62,6 +71,7 @@ impl Listener for Patient {
             stream,
             patience: self.patience,
             stuck: None,
+            asking: Some(Box::pin(sleep(self.request_max))),
             _place: place,
         };
         (stream, address)
@@ -79,6 +89,8 @@ pub(super) struct Stream {
     patience: Duration,
     /// Runs while a write makes no way.
     stuck: Option<Pin<Box<Sleep>>>,
+    /// Runs until something is answered.
+    asking: Option<Pin<Box<Sleep>>>,
     _place: Option<OwnedSemaphorePermit>,
 }
 
@@ -88,6 +100,7 @@ impl Stream {
         context: &mut Context<'_>,
         done: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
+        self.asking = None;
         if done.is_ready() {
             self.stuck = None;
             return done;
@@ -107,7 +120,13 @@ impl AsyncRead for Stream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if let (true, Some(asking)) = (read.is_pending(), &mut self.asking)
+            && asking.as_mut().poll(context).is_ready()
+        {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        read
     }
 }
 
@@ -165,6 +184,26 @@ mod tests {
         };
         let (written, ()) = tokio::join!(stream.write_all(&bytes), reading);
         written
+    }
+
+    #[tokio::test]
+    async fn a_connection_on_which_nothing_is_asked_is_given_up_and_one_that_is_answered_stays() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut patient = Patient::new(listener).with_patience(Duration::from_millis(100));
+        let _silent = TcpStream::connect(address).await.unwrap();
+        let (mut stream, _) = patient.accept().await;
+        let given_up = stream.read_u8().await.unwrap_err();
+        assert_eq!(given_up.kind(), io::ErrorKind::TimedOut);
+        let mut viewer = TcpStream::connect(address).await.unwrap();
+        let (mut stream, _) = patient.accept().await;
+        stream.write_all(b"events").await.unwrap();
+        let later = async {
+            sleep(Duration::from_millis(300)).await;
+            viewer.write_all(b"x").await.unwrap();
+        };
+        let (read, ()) = tokio::join!(stream.read_u8(), later);
+        assert_eq!(read.unwrap(), b'x');
     }
 
     #[tokio::test]

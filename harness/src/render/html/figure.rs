@@ -73,6 +73,7 @@ impl<'a> Column<'a> {
             u: match reading.unit {
                 ReadingUnit::Microseconds => "us",
                 ReadingUnit::Count => "",
+                ReadingUnit::Tenths => "r",
                 ReadingUnit::Percent => "%",
                 ReadingUnit::Mebibytes => "MiB",
             },

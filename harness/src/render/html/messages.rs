@@ -35,13 +35,15 @@ pub(crate) fn parts(result: &RunResult) -> Markup {
     let columns: Vec<Outcome> = result.delivery.columns().collect();
     let parts = result.plan.load.parts().into_iter();
     let windows = parts.filter_map(|part| result.window(&When::Stage { name: part.name }));
-    let rows: Vec<Vec<Cell>> = windows.map(|of| window(of, &columns)).collect();
+    // As `when` calls them.
+    let named = windows.map(|of| (of.name.clone(), of));
+    let rows: Vec<Vec<Cell>> = named.map(|(name, of)| window(name, of, &columns)).collect();
     if rows.is_empty() {
         return html! {};
     }
     Table {
         caption: html! { "The stages of the load by themselves: what was intended in each, faults or not." },
-        class: "stack ledger",
+        class: "stack parts",
         heads: heads(&columns),
         rows,
     }
@@ -60,7 +62,8 @@ fn heads(columns: &[Outcome]) -> Vec<String> {
 pub(crate) fn windows(result: &RunResult) -> Markup {
     let columns: Vec<Outcome> = result.delivery.columns().collect();
     let windows = result.windows.iter();
-    let mut rows: Vec<Vec<Cell>> = windows.map(|of| window(of, &columns)).collect();
+    let named = windows.map(|of| (words::window(of), of));
+    let mut rows: Vec<Vec<Cell>> = named.map(|(name, of)| window(name, of, &columns)).collect();
     let whole = view::response(result, Stage::Complete);
     let name = Cell::text("Whole run");
     rows.push(row(name, &columns, result.delivery, whole));
@@ -75,13 +78,13 @@ pub(crate) fn windows(result: &RunResult) -> Markup {
     .markup()
 }
 
-fn window(window: &Window, columns: &[Outcome]) -> Vec<Cell> {
+fn window(name: String, window: &Window, columns: &[Outcome]) -> Vec<Cell> {
     let span = format!(
         "{} – {} s",
         format::rough_stamp(window.from_us),
         format::rough_stamp(window.to_us)
     );
-    let name = Cell::text(words::window(window)).note(html! { (span) });
+    let name = Cell::text(name).note(html! { (span) });
     let complete = window.latency.get(Stage::Complete.name()).copied();
     row(name, columns, window.delivery, complete)
 }

@@ -8,7 +8,7 @@ root.classList.add("js");
 
 const three = (value, unit) => value.toFixed(value < 9.995 ? 2 : value < 99.95 ? 1 : 0) + "\u00a0" + unit;
 const duration = us => us < 999.5 ? Math.round(us) + "\u00a0µs" : us < 999500 ? three(us / 1e3, "ms") : three(us / 1e6, "s");
-const print = (value, unit) => value == null ? "–" : unit === "us" ? duration(value) : value.toLocaleString("en-US") + (unit ? "\u00a0" + unit : "");
+const print = (value, unit) => value == null ? "–" : unit === "us" ? duration(value) : unit === "r" ? (value / 10).toLocaleString("en-US", { maximumFractionDigits: 1 }) : value.toLocaleString("en-US") + (unit ? "\u00a0" + unit : "");
 const percentile = rarity => "p" + Number((100 * (1 - 10 ** -rarity)).toFixed(3));
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 const element = name => document.createElementNS("http://www.w3.org/2000/svg", name);
@@ -154,6 +154,8 @@ function drag(chart, begun) {
   };
   const end = event => {
     chart.svg.removeEventListener("pointermove", on);
+    chart.svg.removeEventListener("pointerup", end);
+    chart.svg.removeEventListener("pointercancel", end);
     mark.remove();
     if (event.type !== "pointerup" || begun.shiftKey) return;
     const to = clamp(under(chart, event), ...shown);
@@ -161,8 +163,8 @@ function drag(chart, begun) {
   };
   chart.svg.setPointerCapture(begun.pointerId);
   chart.svg.addEventListener("pointermove", on);
-  chart.svg.addEventListener("pointerup", end, { once: true });
-  chart.svg.addEventListener("pointercancel", end, { once: true });
+  chart.svg.addEventListener("pointerup", end);
+  chart.svg.addEventListener("pointercancel", end);
 }
 
 for (const chart of charts) {
@@ -180,6 +182,8 @@ for (const chart of charts) {
   chart.box.setAttribute("role", "group");
   chart.box.setAttribute("aria-label", "Chart; the left and right arrow keys move the cursor, with shift faster" + (chart.kind === "time" ? "; plus and minus look closer and wider, page keys move along, enter pins, escape lets go" : ""));
   chart.box.addEventListener("keydown", event => {
+    // The browser's own.
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     const [low, high] = range(chart);
     const way = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     const isTimed = chart.kind === "time";
@@ -225,7 +229,7 @@ function follow() {
     if (x < shown[0] || x > shown[1]) look(...whole);
     pinned = x;
     move(timed[0], x);
-    timed[0].svg.closest("figure").scrollIntoView();
+    (document.getElementById("time") || timed[0].svg.closest("figure")).scrollIntoView();
     return;
   }
   const place = location.hash.length > 1 && document.getElementById(location.hash.slice(1));

@@ -28,7 +28,7 @@ pub(crate) fn chart(result: &RunResult) -> Result<Chart, RenderError> {
         id: "arrivals".into(),
         title: "Connects and tokens per second".to_owned(),
         subject: "Sockets opened and tokens fetched per second",
-        finding: finding(result, most),
+        finding: finding(result, opened.most()),
         series,
     };
     sketch.draw(|width| Frame {

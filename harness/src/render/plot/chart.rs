@@ -53,6 +53,8 @@ pub(crate) struct Reading {
 pub(crate) enum ReadingUnit {
     Microseconds,
     Count,
+    /// Of a count, to be printed as tenths.
+    Tenths,
     Percent,
     Mebibytes,
 }

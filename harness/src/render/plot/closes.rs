@@ -11,7 +11,7 @@ use super::axis::Axis;
 use super::chart::Chart;
 use super::frame::Frame;
 use super::palette;
-use super::per_second::Grouped;
+use super::per_second::{Grouped, row_name};
 use super::sketch::Sketch;
 use crate::format;
 use crate::render::renderer::RenderError;
@@ -70,8 +70,8 @@ pub(crate) fn chart(result: &RunResult) -> Result<Chart, RenderError> {
     };
     let sketch = Sketch {
         id: "closes".into(),
-        title: "Closes per second, by code".to_owned(),
-        subject: "Closes per second",
+        title: format!("Closes per {}, by code", row_name(result)),
+        subject: "Closes over the run",
         finding: finding(result),
         series: present(result).into_iter().map(series).collect(),
     };

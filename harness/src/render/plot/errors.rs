@@ -12,7 +12,7 @@ use super::axis::Axis;
 use super::chart::Chart;
 use super::frame::Frame;
 use super::palette;
-use super::per_second::Grouped;
+use super::per_second::{Grouped, row_name};
 use super::sketch::Sketch;
 use crate::format;
 use crate::render::renderer::RenderError;
@@ -62,8 +62,8 @@ pub(crate) fn chart(result: &RunResult) -> Result<Option<Chart>, RenderError> {
     });
     let sketch = Sketch {
         id: "errors".into(),
-        title: "Failures per second, by kind".to_owned(),
-        subject: "Failures of clients per second",
+        title: format!("Failures per {}, by kind", row_name(result)),
+        subject: "Failures of clients over the run",
         finding: finding(result, &kinds),
         series: series.collect(),
     };

@@ -30,7 +30,7 @@ const MARK_PX: i32 = 9;
 pub(crate) struct Event {
     /// Its middle.
     pub at: f64,
-    /// `3 lost, 2 refused of the messages of 20.0 s`
+    /// `3 lost, 2 refused of the messages of 20.0 to 21.0 s`
     pub text: String,
     /// The place among the examples of the first message of it that the page shows.
     pub example: Option<usize>,
@@ -58,9 +58,10 @@ pub(super) fn of(result: &RunResult) -> Vec<Event> {
         Some(Event {
             at: seconds(row.at_us.saturating_add(second_us / 2)),
             text: format!(
-                "{} of the messages of {} s",
+                "{} of the messages of {} to {} s",
                 bad.join(", "),
-                format::rough_stamp(row.at_us)
+                format::rough_stamp(row.at_us),
+                format::rough_stamp(row.at_us.saturating_add(second_us))
             ),
             example: examples.position(|example| within.contains(&example.intended_us)),
         })

@@ -3,12 +3,13 @@
 //! **In:** `series.heat`. **Out:** cells on a log axis of latency, darker the more answers lie in them: two ways in which a
 //! server answers are two bands, which percentiles hide.
 
+use std::collections::BTreeMap;
+
 use plotters::style::RGBColor;
 
 use super::axis::Axis;
 use super::chart::{Chart, ReadingUnit};
 use super::draw::{Series, Shape};
-use super::event;
 use super::frame::Frame;
 use super::palette;
 use super::sketch::Sketch;
@@ -69,7 +70,6 @@ pub(crate) fn chart(result: &RunResult) -> Result<Option<Chart>, RenderError> {
     let chart = sketch.draw(|width| Frame {
         height: width.pick(200, 180),
         y: Axis::latency(least_us, most_us),
-        events: event::of(result),
         ..Frame::over_time(result, width)
     });
     chart.map(Some)
@@ -90,18 +90,25 @@ fn bounds(shade: usize, most: u64) -> Option<(u64, u64)> {
     (low <= high).then_some((low, high))
 }
 
-/// The cells whose counts lie within these bounds: left, bottom, right, top.
+/// The cells whose counts lie within these bounds: left, bottom, right, top. Those that follow each other are one.
 fn cells(heat: &Heat, (low, high): (u64, u64)) -> Vec<[f64; 4]> {
     let step = seconds(heat.step_us);
-    let mut cells = Vec::new();
+    let mut cells: Vec<[f64; 4]> = Vec::new();
+    // By row: the cell that may go on.
+    let mut open: BTreeMap<u64, usize> = BTreeMap::new();
     let mut left = 0.0;
     for of in &heat.steps {
-        for (row, count) in rows(of) {
-            if (low..=high).contains(&count) {
-                let (bottom, top) = edges(heat, row);
-                cells.push([left, bottom, left + step, top]);
+        let mut going = BTreeMap::new();
+        for (row, _) in rows(of).filter(|(_, count)| (low..=high).contains(count)) {
+            let (bottom, top) = edges(heat, row);
+            let place = open.get(&row).copied().unwrap_or(cells.len());
+            match cells.get_mut(place) {
+                Some(cell) => cell[2] = left + step,
+                None => cells.push([left, bottom, left + step, top]),
             }
+            going.insert(row, place);
         }
+        open = going;
         left += step;
     }
     cells
@@ -161,5 +168,23 @@ mod tests {
         let all = cells(&heat, (1, 5));
         assert_eq!(all, [[1.0, 3.0, 2.0, 3.125], [1.0, 3.25, 2.0, 3.375]]);
         assert_eq!(cells(&heat, (1, 1)), [[1.0, 3.25, 2.0, 3.375]]);
+        let going_on = Heat {
+            steps: [[5, 1], [6, 0], [5, 1]]
+                .map(|counts| HeatStep {
+                    first_row: 24,
+                    counts: counts.to_vec(),
+                })
+                .to_vec(),
+            ..heat
+        };
+        let all = cells(&going_on, (1, 9));
+        assert_eq!(
+            all,
+            [
+                [0.0, 3.0, 3.0, 3.125],
+                [0.0, 3.125, 1.0, 3.25],
+                [2.0, 3.125, 3.0, 3.25]
+            ]
+        );
     }
 }

@@ -47,7 +47,7 @@ fn finding(result: &RunResult, most: u64) -> String {
     let place = series.in_flight.iter().position(|count| *count == most);
     let at_us = (place.unwrap_or(0) as u64 + 1).saturating_mul(series.step_us);
     format!(
-        "At most {} at once, at {} s. What waits longer than usual is asked for faster than it is answered.",
+        "At most {} when it was looked at, at {} s. What waits longer than usual is asked for faster than it is answered.",
         format::count(most),
         format::rough_stamp(at_us)
     )

@@ -8,6 +8,7 @@ use super::chart::{Chart, Width};
 use super::draw::{Series, Shape, dotted};
 use super::frame::Frame;
 use super::palette;
+use super::per_second::row_name;
 use super::sketch::Sketch;
 use crate::render::renderer::RenderError;
 use crate::result::{RunResult, Second, Summary};
@@ -62,7 +63,10 @@ pub(crate) fn chart(result: &RunResult) -> Result<Option<Chart>, RenderError> {
         id: "load-latency".into(),
         title: "Response time of `complete` against load".to_owned(),
         subject: "Response time over messages per second",
-        finding: "Each dot is a second of the run. Where the dots turn upwards, the service has met a limit; those of a fault lie above the others at the same load.".to_owned(),
+        finding: format!(
+            "Each dot is one {} of the run. Where the dots turn upwards, the service has met a limit; those of a fault lie above the others at the same load.",
+            row_name(result)
+        ),
         series,
     };
     let chart = sketch.draw(|width: Width| Frame {

@@ -1,6 +1,6 @@
 //! This module makes series of what the per-second table counts: rates as steps, and bars by group.
 //!
-//! **In:** rows of the table. **Out:** series on the time axis. **Units:** per second; a row of a long run is longer than one.
+//! **In:** rows of the table. **Out:** series on the time axis. **Units:** rates are per second, bars per row, which in a long run is longer than one.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +9,20 @@ use plotters::style::RGBColor;
 use super::axis::LOG_COUNT_FLOOR;
 use super::chart::ReadingUnit;
 use super::draw::{Series, Shape};
+use crate::format;
 use crate::result::{RunResult, Second};
-use crate::units::{self, seconds};
+use crate::units::{self, US_PER_S, seconds};
 
 /// Part of a row that its bars fill.
 const FILLED: f64 = 0.84;
+
+/// `second`, or `6 s`: what a row of this run is.
+pub(super) fn row_name(result: &RunResult) -> String {
+    match result.series.second_us {
+        US_PER_S => "second".to_owned(),
+        us => format::round_duration(us as f64),
+    }
+}
 
 /// A count of every row, as a rate.
 pub(super) struct Rate {
@@ -58,8 +67,8 @@ impl Rate {
 
     fn series(&self, color: RGBColor, shape: Shape) -> Series {
         let values = self.values.iter();
-        let values = values.map(|&value| Some(units::rounded(value)));
-        Series::new(self.name, color, shape).read(self.name, ReadingUnit::Count, self.step, values)
+        let values = values.map(|&value| Some(units::rounded(value * 10.0)));
+        Series::new(self.name, color, shape).read(self.name, ReadingUnit::Tenths, self.step, values)
     }
 }
 

@@ -21,6 +21,7 @@ pub(crate) fn document(chart: &Chart, of: &str) -> String {
         &format!("<svg y=\"{HEAD}\" width=\"{width}\" height=\"{height}\" class=\"chart\""),
         1,
     );
+    let inner = without_links(&inner);
     let total = height + HEAD;
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {total}\" width=\"{width}\" height=\"{total}\" role=\"img\">\n\
@@ -32,6 +33,17 @@ pub(crate) fn document(chart: &Chart, of: &str) -> String {
         desc = escape(&spoken(&chart.finding)),
         legend = legend(chart, width),
     )
+}
+
+/// What a link on the page leads to is not in this file.
+fn without_links(picture: &str) -> String {
+    let mut parts = picture.split("<a ");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (_, rest) = part.split_once('>').unwrap_or_default();
+        text.push_str(&rest.replacen("</a>", "", 1));
+    }
+    text
 }
 
 /// Width and height of the picture, from its own `viewBox`.

@@ -4,10 +4,9 @@
 
 use super::axis::Axis;
 use super::chart::Chart;
-use super::event;
 use super::frame::Frame;
 use super::palette;
-use super::per_second::Rate;
+use super::per_second::{Rate, row_name};
 use super::sketch::Sketch;
 use crate::format::{self, append};
 use crate::record::delivery::Delivery;
@@ -37,7 +36,6 @@ pub(crate) fn chart(result: &RunResult) -> Result<Chart, RenderError> {
     sketch.draw(|width| Frame {
         height: width.pick(120, 110),
         y: Axis::count(most),
-        events: event::of(result),
         ..Frame::over_time(result, width)
     })
 }
@@ -67,9 +65,10 @@ fn finding(result: &RunResult) -> String {
         append(
             &mut text,
             format_args!(
-                " {} were refused, not answered, or lost, at most {} of a second (from {} s on).",
+                " {} were refused, not answered, or lost, at most {} of those of one {} (from {} s on).",
                 format::count(failed(all)),
                 format::count(failed(&worst.delivery)),
+                row_name(result),
                 format::rough_stamp(worst.at_us)
             ),
         );

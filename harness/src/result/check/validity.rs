@@ -248,14 +248,13 @@ fn faults_confirmed(result: &RunResult) -> CheckResult {
 fn faults_on_time(result: &RunResult) -> CheckResult {
     let delay = |(place, fault): (usize, &'_ FaultResult)| {
         let planned = result.plan.faults.get(place)?;
-        // A process that is told to end takes as long as it has files to close: that is no delay of the harness.
+        // A process that is told to end takes as long as it has files to close, and a proxy that resets its connections
+        // as long as it has such: that is no delay of the harness.
         let injected_us = match planned.kind.mechanism() {
-            Mechanism::Process(ProcessAction::Kill | ProcessAction::Restart) => {
-                fault.stamps.injecting_us?
-            }
+            Mechanism::Process(ProcessAction::Kill | ProcessAction::Restart)
+            | Mechanism::ResetNow { .. } => fault.stamps.injecting_us?,
             Mechanism::Process(ProcessAction::Pause)
             | Mechanism::Disable
-            | Mechanism::ResetNow { .. }
             | Mechanism::Toxic(..)
             | Mechanism::FlushTokens => fault.stamps.injected_us?,
         };

@@ -98,7 +98,7 @@ fn load() -> Value {
             "ramp": described(duration(), "Go to `to` clients evenly in this time."),
             "to": integer(0, i64::from(CLIENTS_MAX), "Clients at the end of the ramp; default: all."),
             "hold": described(duration(), "Keep the clients there are for this time."),
-            "name": text_of("What `when` calls this stretch; without one the holds are hold-1, hold-2, … where there are several."),
+            "name": { "type": "string", "pattern": "^[a-z0-9._-]+$", "description": "What `when` calls this stretch; without one the holds are hold-1, hold-2, … where there are several." },
         }),
     );
     table(
