@@ -20,6 +20,8 @@ const CHANGE_MIN: f64 = 1.5;
 const P99_SAMPLES: u64 = 100;
 /// Rates under this share of the highest are of seconds in which a load begins or ends.
 const RATE_RATIO_MIN: f64 = 0.02;
+/// Dots of a picture; more would lie on each other.
+const DOTS_MAX: usize = 300;
 /// Seconds that are compared at each end of the range.
 const TAIL_RATIO: f64 = 0.1;
 
@@ -91,7 +93,8 @@ fn dots(result: &RunResult) -> Vec<Dot> {
     let mut dots: Vec<Dot> = result.series.per_second.iter().filter_map(dot).collect();
     let most = dots.iter().map(|dot| dot.rate).fold(0.0, f64::max);
     dots.retain(|dot| dot.rate >= most * RATE_RATIO_MIN);
-    dots
+    let every = dots.len().div_ceil(DOTS_MAX).max(1);
+    dots.into_iter().step_by(every).collect()
 }
 
 /// Whether the load was not nearly the same all the time, whatever a few seconds at its ends were.
